@@ -1,0 +1,299 @@
+"""The commands: parse, call, print. What they do lives elsewhere, and is imported when a command needs it.
+
+    runs = sweep(experiment)               # trains only what is missing
+    results = Results.load(experiment)     # tidy: one row per run
+    effects = compare(results)             # the declared test, corrected for multiplicity
+    write_report(experiment, results, effects)
+
+Exit codes: 0 done, 1 some runs failed, 2 a mistake in the command or the experiment file, 3 a mistake in the data,
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ablation.errors import AblationError
+
+if TYPE_CHECKING:
+    from ablation.experiment import Experiment
+    from ablation.results import Results
+
+
+@dataclass(frozen=True)
+class Place:
+    """What all commands on an experiment share: which one, changed how, and the folders it lives in."""
+
+    name: str
+    data: str | None
+    smoke: bool
+    runs: Path
+    cache: Path
+
+    def experiment(self) -> Experiment:
+        """The experiment, with the question that its file asks in `question`."""
+        from ablation.experiment_files import find, read
+
+        file = read(find(self.name))
+        experiment = file.experiment
+        if not experiment.question:
+            experiment = replace(experiment, question=file.question)
+        if self.data is not None:
+            experiment = replace(experiment, data=experiment.data.moved_to(self.data))
+        return experiment.smoke() if self.smoke else experiment
+
+    def results(self) -> Results:
+        from ablation.results import Results
+
+        return Results.load(self.experiment(), self.runs, self.cache)
+
+    def command(self, verb: str) -> str:
+        """The command line that does `verb` to the same experiment."""
+        data = ["--data", self.data] if self.data is not None else []
+        return " ".join(["ablation", verb, self.name, *["--smoke"][: self.smoke], *data])
+
+
+def on_experiment(command: Callable[..., None]) -> Callable[..., None]:
+    """The argument and options by which a command finds its experiment; it gets a `Place`."""
+
+    def with_place(name: str, data: str | None, smoke: bool, runs: Path, cache: Path, **options: Any) -> None:
+        command(Place(name, data, smoke, runs, cache), **options)
+
+    with_place.__doc__ = command.__doc__
+    with_place.__name__ = command.__name__
+    folder = click.Path(file_okay=False, path_type=Path)
+    for decorate in (
+        click.option("--cache", type=folder, default="cache", show_default=True, help="Folder of the image cache."),
+        click.option("--runs", type=folder, default="runs", show_default=True, help="Folder of the runs."),
+        click.option("--smoke", is_flag=True, help="The experiment made small: few images, one epoch, two seeds."),
+        click.option("--data", metavar="PATH", help="Where the images lie, if not where the experiment says."),
+        click.argument("name", metavar="EXPERIMENT"),
+    ):
+        with_place = decorate(with_place)
+    return with_place
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="ablation", message="ablation %(version)s")
+def cli() -> None:
+    """Find out, with evidence, which image augmentation really helps.
+
+    EXPERIMENT is a name in experiments/ or the path of a file.
+
+    \b
+    Example:
+      ablation plan quickstart      what it would train
+      ablation run quickstart       train what is missing, then the verdicts
+      ablation report quickstart    reports/quickstart.html
+    """
+
+
+@cli.command("list")
+def list_() -> None:
+    """List the experiments in experiments/.
+
+    \b
+    Example:
+      ablation list
+    """
+    from ablation.console import console, show_experiments
+    from ablation.experiment_files import FOLDER, experiment_names, find, read
+
+    rows = []
+    for name in experiment_names():
+        try:
+            file = read(find(name))
+            rows.append((name, str(len({cell.spec.id for cell in file.experiment.cells("")})), file.question))
+        except AblationError as error:
+            rows.append((name, "–", f"cannot be read: {error.problems[0]}"))
+    if not rows:
+        console.print(f"no experiment in {FOLDER}/; start in the project's folder")
+        return
+    show_experiments(rows)
+
+
+@cli.command()
+@click.option("--all", "every", is_flag=True, help="Every run with its id and how it stands.")
+@on_experiment
+def plan(place: Place, every: bool) -> None:
+    """Show what an experiment would train, and what it could show.
+
+    \b
+    Example:
+      ablation plan quickstart
+      ablation plan cats12 --data ~/cats12 --all
+    """
+    from ablation.console import show_grid, show_plan
+    from ablation.data import listing
+    from ablation.runs import folder_of, runs_of
+
+    experiment = place.experiment()
+    data = listing(experiment.data, place.cache)
+    cells = experiment.cells(data.digest)
+    runs = runs_of(cells, folder_of(experiment, place.runs))
+    show_plan(experiment, data, cells, sum(run.status() in ("finished", "diverged") for run in runs))
+    if every:
+        show_grid(cells, {run.spec.id: run.status() for run in runs})
+
+
+@cli.command()
+@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Workers; by default one per GPU, or one per CPU core.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--tracking-uri", metavar="URI", envvar="MLFLOW_TRACKING_URI", help="MLflow's; by default ./mlflow.db.")
+@click.option("--no-tracking", is_flag=True, help="Publish nothing to MLflow.")
+@on_experiment
+def run(place: Place, jobs: int | None, device: str, tracking_uri: str | None, no_tracking: bool) -> None:
+    """Train the runs that are missing, publish them to MLflow, print the verdicts.
+
+    Ctrl-C stops it; the same command goes on where it was.
+
+    \b
+    Example:
+      ablation run quickstart
+      ablation run cats12 --smoke --data ~/cats12
+    """
+    from ablation.console import console, names_of
+    from ablation.data import listing
+    from ablation.progress import Progress
+    from ablation.sweeps import sweep
+    from ablation.tracking import Tracker
+
+    experiment = place.experiment()
+    cells = experiment.cells(listing(experiment.data, place.cache).digest)
+    tracker = Tracker(experiment, cells, place.runs, tracking_uri, warn) if not no_tracking else None
+    try:
+        with Progress(experiment.name, names_of(cells), console) as progress:
+            ended = tracker.publish if tracker else lambda run: None
+            runs = sweep(experiment, place.runs, place.cache, jobs, device, progress, ended)
+    except KeyboardInterrupt:
+        console.print(f"\nstopped; the same command goes on: [bold]{place.command('run')}[/]", highlight=False)
+        sys.exit(130)
+    if tracker:
+        tracker.publish_all()
+    _compare(place, None, None)
+    failed = [run for run in runs if run.status() not in ("finished", "diverged")]
+    if failed:
+        warn(
+            f"{len(failed)} runs did not finish; {place.command('status')} says why, the same command tries them again"
+        )
+        sys.exit(1)
+
+
+@cli.command()
+@on_experiment
+def status(place: Place) -> None:
+    """Show how the runs stand: finished, diverged, running, failed, interrupted, planned.
+
+    \b
+    Example:
+      ablation status quickstart
+    """
+    from ablation.console import show_status
+
+    show_status(place.results(), place.command("run"))
+
+
+@cli.command()
+@click.option(
+    "--csv", metavar="FILE", type=click.Path(path_type=Path), help="Also write the table as CSV ('-': print it)."
+)
+@click.option("--json", metavar="FILE", type=click.Path(path_type=Path), help="Also write it as JSON ('-': print it).")
+@on_experiment
+def compare(place: Place, csv: Path | None, json: Path | None) -> None:
+    """Compare each recipe with the baseline: difference, interval, p, verdict.
+
+    \b
+    Example:
+      ablation compare quickstart
+      ablation compare quickstart --csv effects.csv
+    """
+    _compare(place, csv, json)
+
+
+def _compare(place: Place, csv: Path | None, json: Path | None) -> None:
+    from ablation.console import show_effects, write_effects
+    from ablation.effects import alarms
+    from ablation.effects import compare as compare_results
+
+    results = place.results()
+    effects = compare_results(results)
+    to_stdout = Path("-") in (csv, json)
+    if not to_stdout:
+        show_effects(results.experiment, effects)
+    for path, form in ((csv, "csv"), (json, "json")):
+        if path is not None:
+            write_effects(effects, path, form)
+    for alarm in alarms(results):
+        warn(alarm)
+
+
+@cli.command()
+@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="By default reports/EXPERIMENT.html.")
+@click.option("--force", is_flag=True, help="Write it again even if nothing has changed.")
+@click.option("--tracking-uri", metavar="URI", envvar="MLFLOW_TRACKING_URI", help="MLflow's; by default ./mlflow.db.")
+@click.option("--no-tracking", is_flag=True, help="Do not attach it to MLflow.")
+@on_experiment
+def report(place: Place, out: Path | None, force: bool, tracking_uri: str | None, no_tracking: bool) -> None:
+    """Write the report: one HTML file with the answer, tables and pictures.
+
+    \b
+    Example:
+      ablation report quickstart
+    """
+    from ablation.console import console
+    from ablation.effects import compare as compare_results
+    from ablation.report import input_digest, is_current, write_report
+    from ablation.tracking import Tracker
+
+    results = place.results()
+    experiment = results.experiment
+    effects = compare_results(results)
+    path = out or Path("reports") / f"{experiment.name}.html"
+    if force:
+        path.unlink(missing_ok=True)
+    current = is_current(path, input_digest(experiment, results, effects, experiment.question))
+    write_report(experiment, results, effects, path, experiment.question)
+    console.print(f"{path} is up to date" if current else f"wrote {path}")
+    if not no_tracking:
+        Tracker(experiment, results.cells, place.runs, tracking_uri, warn).publish_report(path)
+
+
+@cli.command()
+@click.option("--port", type=click.IntRange(1, 65535), help="By default 5000, or the next one that is free.")
+@click.option("--tracking-uri", metavar="URI", envvar="MLFLOW_TRACKING_URI", help="MLflow's; by default ./mlflow.db.")
+@click.option("--runs", type=click.Path(path_type=Path), default="runs", show_default=True, help="Folder of the runs.")
+def ui(port: int | None, tracking_uri: str | None, runs: Path) -> None:
+    """Start MLflow's own pages on 127.0.0.1, with the right store; Ctrl-C ends them.
+
+    \b
+    Example:
+      ablation ui --port 5001
+    """
+    from ablation.mlflow_ui import serve_ui
+
+    serve_ui(runs, tracking_uri, port, click.echo)
+
+
+def warn(message: str) -> None:
+    """A line on standard error."""
+    click.secho(f"warning: {message}", fg="yellow", err=True)
+
+
+def main() -> None:
+    """The `ablation` command."""
+    try:
+        cli.main(prog_name="ablation")
+    except AblationError as error:
+        for problem in error.problems:
+            click.secho(f"error: {problem}", fg="red", err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,213 @@
+"""The tables that the commands print. Computes nothing: it lays out what `effects` and `runs` say."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ablation.data import Listing
+from ablation.durable import atomic
+from ablation.effects import MIN_SEEDS, Effect
+from ablation.experiment import Cell, Experiment
+from ablation.report import wording
+from ablation.results import Results
+from ablation.values import label
+
+console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+
+EFFECT_COLUMNS = {
+    "recipe": "recipe",
+    "seeds": "seeds",
+    "mean": "mean ± sd",
+    "difference": "difference",
+    "interval": "interval",
+    "p": "p",
+    "p_holm": "Holm p",
+    "macro_f1": "macro-F1 diff.",
+    "verdict": "verdict",
+}
+"""What the terminal shows of `wording.row`, with short headings."""
+
+VERDICT_STYLE = {
+    "better": "bold green",
+    "worse": "bold red",
+    "equivalent": "cyan",
+    "undecided": "yellow",
+    "baseline": "dim",
+}
+STATUS_STYLE = {
+    "finished": "green",
+    "failed": "bold red",
+    "diverged": "red",
+    "running": "cyan",
+    "interrupted": "yellow",
+}
+
+
+def table(*columns: str, right: Sequence[str] = ()) -> Table:
+    """An empty table in the house style."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left", no_wrap=column in right)
+    return made
+
+
+def names_of(cells: Sequence[Cell]) -> dict[str, str]:
+    """Run id -> what people call the run: 'crop · adam · seed 0', by its first name where it has several."""
+    names: dict[str, str] = {}
+    for cell in cells:
+        names.setdefault(cell.spec.id, " · ".join([*cell.factors.values(), f"seed {cell.seed}"]))
+    return names
+
+
+def show_experiments(rows: Sequence[tuple[str, str, str]]) -> None:
+    """A line an experiment: name, number of runs, question."""
+    made = table("experiment", "runs", "question", right=("runs",))
+    for row in rows:
+        made.add_row(*map(escape, row))
+    console.print(made)
+
+
+def show_plan(experiment: Experiment, data: Listing, cells: Sequence[Cell], finished: int) -> None:
+    """What the experiment trains and how it will be judged, with a warning where no verdict is possible."""
+    runs = {cell.spec.id: cell.spec for cell in cells}
+    if experiment.question:
+        console.print(f"[bold]{escape(experiment.question)}[/]\n")
+    made = table("factor", "level", "value")
+    for factor, levels in experiment.factors.items():
+        for place, (name, level) in enumerate(levels.items()):
+            value = " + ".join(map(label, level)) or "no augmentation" if isinstance(level, tuple) else label(level)
+            mark = " (baseline)" if factor == "recipe" and name == experiment.baseline else ""
+            made.add_row(factor if place == 0 else "", escape(name + mark), escape(value))
+    made.add_row("seeds", ", ".join(map(str, experiment.seed_numbers)), "")
+    console.print(made)
+    spec = next(iter(runs.values()), None)
+    if spec is None:
+        console.print("[bold yellow]the grid is empty: `exclude` drops every cell[/]")
+        return
+    parts = spec.split.draw(data.labels, spec.seed)
+    shared = "" if len(cells) == len(runs) else f" ({len(cells)} cells, some with the same values)"
+    console.print(
+        f"{len(runs)} runs{shared}, {finished} finished; {sum(run.epochs for run in runs.values()):,} epochs in all"
+    )
+    console.print(
+        f"{len(data.labels):,} images of {len(data.classes)} classes: "
+        f"{len(parts.train):,} to train on, {len(parts.val):,} to validate, {len(parts.test):,} to test"
+    )
+    comparisons = len(
+        {(cell.factors["recipe"], cell.condition) for cell in cells if cell.factors["recipe"] != experiment.baseline}
+    )
+    conditions = len({cell.condition for cell in cells})
+    pooled = len(experiment.recipes) - 1 if conditions > 1 else 0
+    console.print(
+        f"judged by {label(experiment.declared_test)} on {experiment.metric} over {len(experiment.seed_numbers)} seeds, "
+        f"Holm-corrected over {comparisons + pooled} comparisons with {escape(experiment.baseline)!r}, "
+        f"alpha {experiment.alpha:g}, equivalent within {wording.amount(experiment.margin, experiment.metric)}"
+    )
+    if len(experiment.seed_numbers) < MIN_SEEDS:
+        console.print(f"[yellow]fewer than {MIN_SEEDS} seeds: there will be differences, and no verdict[/]")
+
+
+def show_grid(cells: Sequence[Cell], statuses: Mapping[str, str]) -> None:
+    """Every cell with its id and status."""
+    made = table("run", "recipe", *[factor for factor in cells[0].factors if factor != "recipe"], "seed", "status")
+    for cell in cells:
+        status = statuses[cell.spec.id]
+        levels = [escape(level) for level in cell.factors.values()]
+        made.add_row(cell.spec.id, *levels, str(cell.seed), f"[{STATUS_STYLE.get(status, 'dim')}]{status}[/]")
+    console.print(made)
+
+
+def show_status(results: Results, command: str) -> None:
+    """How many runs of each recipe stand how, and why runs failed."""
+    runs = results.table.drop_duplicates("id")
+    counts = results.table.groupby(["recipe", "status"], sort=False)["id"].nunique().unstack(fill_value=0)
+    statuses = [status for status in [*STATUS_STYLE, "planned"] if status in counts]
+    made = table("recipe", *statuses, right=statuses)
+    for recipe in results.experiment.recipes:
+        if recipe in counts.index:
+            made.add_row(
+                escape(recipe), *(f"[{STATUS_STYLE.get(s, 'dim')}]{counts.loc[recipe, s] or '·'}[/]" for s in statuses)
+            )
+    console.print(made)
+    names = names_of(results.cells)
+    for row in runs[runs["status"].isin(["failed", "diverged"])].to_dict("records"):
+        reason = row["reason"] if row["status"] == "failed" else f"diverged at step {row['diverged_step']:.0f}"
+        console.print(f"[red]{row['id']}[/]  {escape(names[row['id']])}: {escape(reason)}", soft_wrap=True)
+    done = int(runs["status"].isin(["finished", "diverged"]).sum())
+    console.print(f"{done} of {len(runs)} runs done, in {results.root}")
+    if done < len(runs) and not (runs["status"] == "running").any():
+        console.print(f"to train the rest: [bold]{command}[/]")
+
+
+def show_effects(experiment: Experiment, effects: Sequence[Effect]) -> None:
+    """The comparison, a block for each condition."""
+    if not effects:
+        console.print("no finished run to compare")
+        return
+    width = max(len(effect.recipe) for effect in effects)
+    for condition, group in itertools.groupby(effects, key=lambda effect: effect.condition):
+        where = wording.condition_text(condition, experiment)
+        made = table(*EFFECT_COLUMNS.values(), right=list(EFFECT_COLUMNS.values())[1:-1])
+        made.title = f"[bold]{'pooled over ' if not condition else ''}{escape(where)}[/]"
+        made.title_justify, made.columns[0].min_width = "left", width
+        for effect in group:
+            texts = {key: escape(text) for key, text in wording.row(effect).items()}
+            texts["verdict"] = f"[{VERDICT_STYLE[effect.verdict]}]{texts['verdict']}[/]"
+            made.add_row(*(texts[key] for key in EFFECT_COLUMNS))
+        console.print(made)
+    unit, metric = wording.UNIT[experiment.metric], wording.NAME[experiment.metric]
+    console.print(
+        f"[dim]mean, sd and difference to {escape(experiment.baseline)!r} in {metric}{f', {unit}' * bool(unit)}; "
+        f"{label(experiment.declared_test)} over seeds, Holm over all {sum(e.verdict != 'baseline' for e in effects)} comparisons[/]"
+    )
+    for note in dict.fromkeys(f"{effect.recipe}: {effect.note}" for effect in effects if effect.note):
+        console.print(f"[yellow]{escape(note)}[/]")
+
+
+def write_effects(effects: Sequence[Effect], path: Path, form: str) -> None:
+    """The effects as CSV or JSON, to a file or ('-') to standard output. What is not known is empty or null."""
+    rows: list[dict[str, Any]] = []
+    for effect in effects:
+        row = asdict(effect)
+        condition = row.pop("condition")
+        rows.append({"recipe": row.pop("recipe"), "condition": condition or "pooled", **row})
+    if form == "csv":
+        flat = [{**row, "condition": _condition(row["condition"])} for row in rows]
+        _write(path, pd.DataFrame(flat).to_csv(index=False))
+    else:
+        _write(path, json.dumps([_without_nan(row) for row in rows], indent=1, ensure_ascii=False) + "\n")
+
+
+def _condition(condition: Any) -> str:
+    return (
+        condition
+        if isinstance(condition, str)
+        else ", ".join(f"{factor}={level}" for factor, level in condition.items())
+    )
+
+
+def _without_nan(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: None if isinstance(item, float) and math.isnan(item) else item for name, item in row.items()}
+
+
+def _write(path: Path, text: str) -> None:
+    if str(path) == "-":
+        sys.stdout.write(text)
+        return
+    with atomic(path, "w") as file:
+        file.write(text)
+    console.print(f"wrote {path}")

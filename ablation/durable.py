@@ -1,0 +1,88 @@
+"""Files that survive a kill: written whole or not at all, and a journal that tolerates a torn tail.
+
+Knows nothing of experiments. A file is written under a temporary name in its own folder, flushed to disk, then
+renamed over the old one; a journal is only ever appended to, a checksummed line at a time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+
+@contextmanager
+def atomic(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
+    """Open `path` for writing so that readers see the old file or the whole new one, whatever happens between."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, mode, encoding=None if "b" in mode else "utf-8") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush the folder's own entries, so that a rename in it outlives a power cut (where the system lets us)."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write `content` as readable JSON, whole. NaN and infinity are refused: they are not JSON."""
+    with atomic(path, "w") as file:
+        json.dump(content, file, indent=1, allow_nan=False, ensure_ascii=False)
+
+
+class Journal:
+    """An append-only file of events, a line each: CRC-32 of the JSON, a space, the JSON.
+
+    A kill may tear the last line; readers pass it over and `open` cuts it off before anything is appended.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time):
+        self.path, self.clock = path, clock
+
+    def events(self) -> list[dict[str, Any]]:
+        """Every whole event, oldest first; [] where there is no journal."""
+        return self._read()[0]
+
+    def _read(self) -> tuple[list[dict[str, Any]], int]:
+        """The whole events, and how many bytes they take."""
+        if not self.path.exists():
+            return [], 0
+        events, size = [], 0
+        for line in self.path.read_bytes().splitlines(keepends=True):
+            checksum, _, text = line.rstrip(b"\n").partition(b" ")
+            if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
+                break
+            events.append(json.loads(text))
+            size += len(line)
+        return events, size
+
+    def append(self, event: str, **content: Any) -> dict[str, Any]:
+        """Write one event with the time of day, flushed to disk before this returns."""
+        entry = {"event": event, "time": round(self.clock(), 3), **content}
+        text = json.dumps(entry, ensure_ascii=False).encode()
+        size = self._read()[1]
+        with open(self.path, "r+b" if self.path.exists() else "wb") as file:
+            file.truncate(size)
+            file.seek(size)
+            file.write(b"%08x %s\n" % (zlib.crc32(text), text))
+            file.flush()
+            os.fsync(file.fileno())
+        return entry

@@ -1,0 +1,197 @@
+"""Experiment: the question, as its author writes it, and the grid of runs that answers it.
+
+A value without torch, MLflow or files: `cells(data)` multiplies it out, given the digest of the data.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from ablation.analysis.comparison import CorrectedResampled, Test, Welch
+from ablation.augment import Recipe
+from ablation.data.sources import Source, Subset
+from ablation.data.split import Fixed, PerSeed, Split
+from ablation.errors import did_you_mean
+from ablation.models.names import model_names
+from ablation.optim import Constant, Optimizer, Schedule
+from ablation.spec import RunSpec
+from ablation.values import BelowOne, Count, Positive, Range, Whole, fit, hints, label, value
+
+Metric = Literal["accuracy", "macro_f1", "balanced_accuracy", "log_loss", "brier", "ece"]
+LOWER_IS_BETTER = ("log_loss", "brier", "ece")
+
+VARIABLE = (
+    "model", "image_size", "cache_size", "dropout", "schedule", "epochs", "batch_size", "label_smoothing", "split",
+)  # fmt: skip
+"""What `vary` may name, besides the recipes, optimizers and seeds that have fields of their own."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One place in the grid: the level of each factor by its name in the file, the seed, and the resolved spec."""
+
+    factors: Mapping[str, str]
+    seed: int
+    spec: RunSpec
+
+    @property
+    def condition(self) -> tuple[str, ...]:
+        """Everything but recipe and seed: the arms of a comparison share it."""
+        return tuple(level for factor, level in self.factors.items() if factor != "recipe")
+
+
+@value
+class Experiment:
+    """Recipes x optimizers x whatever else varies x seeds, a baseline, a primary metric, and the test to be used.
+
+    recipes, optimizers, vary: name -> value; the names are for people and change no result. vary maps a field of this
+    class (see `VARIABLE`) to a tuple of values, or to a dict of name -> value. exclude: dicts of factor -> name; a
+    cell that matches all of one is dropped. seeds: how many (0, 1, ...), or which. margin: the difference in the
+    metric below which two recipes count as equivalent (0.01 is one point of accuracy), alpha: the family-wise error.
+    question: in words; by default the first line of the file's docstring.
+    test: by default Welch's t, or the corrected resampled t where the split is redrawn for each seed.
+    """
+
+    name: str
+    data: Source
+    recipes: Mapping[str, Recipe]
+    optimizers: Mapping[str, Optimizer]
+    baseline: str
+    model: str = "resnet50"
+    image_size: Count = 224
+    cache_size: Count | None = None
+    dropout: BelowOne = 0.0
+    schedule: Schedule = Constant()
+    epochs: Count = 30
+    batch_size: Annotated[int, Range(low=2)] = 64
+    label_smoothing: BelowOne = 0.0
+    split: Split = Fixed()
+    seeds: Count | tuple[Whole, ...] = 5
+    vary: Mapping[str, Any] = field(default_factory=dict)
+    exclude: tuple[Mapping[str, str], ...] = ()
+    metric: Metric = "accuracy"
+    test: Test | None = None
+    margin: Positive = 0.01
+    alpha: Annotated[float, Range(above=0, below=1)] = 0.05
+    question: str = ""
+
+    def check(self) -> Iterator[str]:
+        """Rules between fields; each broken one is a message."""
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", self.name):
+            yield f"name = {self.name!r}: use letters, digits, '-', '_' and '.', as it names a folder"
+        yield from self._check_levels("recipes", Recipe)
+        yield from self._check_levels("optimizers", Optimizer)
+        if self.baseline not in self.recipes:
+            yield (
+                f"baseline = {self.baseline!r} is not one of the recipes"
+                f"{did_you_mean(self.baseline, self.recipes)} ({', '.join(self.recipes)})"
+            )
+        if isinstance(self.seeds, tuple) and (not self.seeds or len(set(self.seeds)) < len(self.seeds)):
+            yield f"seeds = {self.seeds}: name at least one seed, and each once"
+        yield from self._check_vary()
+        yield from self._check_exclude()
+
+    def _check_levels(self, name: str, hint: Any) -> Iterator[str]:
+        levels = getattr(self, name)
+        if not levels:
+            yield f"{name} is empty; name at least one"
+        for key, level in levels.items():
+            _, wrong = fit(level, hint)
+            if wrong:
+                yield f"{name}[{key!r}]: {wrong if wrong.startswith('expected') else f'{level!r}: {wrong}'}"
+
+    def _check_vary(self) -> Iterator[str]:
+        for factor, levels in self.vary.items():
+            if factor not in VARIABLE:
+                yield f"vary: {factor!r} cannot vary{did_you_mean(factor, VARIABLE)} ({', '.join(VARIABLE)})"
+            elif not isinstance(levels, tuple | list | Mapping) or not levels:
+                yield f"vary[{factor!r}] = {levels!r}: expected a tuple of values, or a dict of name -> value"
+            elif isinstance(levels, Mapping) and (wrong := fit(dict(levels), dict)[1]):
+                yield f"vary[{factor!r}]: {wrong}"
+            else:
+                for level in levels.values() if isinstance(levels, Mapping) else levels:
+                    _, wrong = fit(level, hints(Experiment)[factor])
+                    if wrong:
+                        yield f"vary[{factor!r}]: {level!r}: {wrong}"
+        for model in self._levels("model").values():
+            if isinstance(model, str) and model not in model_names():
+                yield f"model = {model!r} is unknown{did_you_mean(model, model_names())} (any torchvision classifier, or shallow_cnn)"
+
+    def _check_exclude(self) -> Iterator[str]:
+        for rule in self.exclude:
+            for factor, level in rule.items():
+                if factor not in self.factors:
+                    yield f"exclude: {factor!r} is not a factor{did_you_mean(factor, self.factors)} ({', '.join(self.factors)})"
+                elif level not in self.factors[factor]:
+                    levels = self.factors[factor]
+                    yield f"exclude: {factor} has no level {level!r}{did_you_mean(str(level), levels)} ({', '.join(levels)})"
+            if not rule:
+                yield "exclude: an empty rule would drop every cell"
+
+    def _levels(self, factor: str) -> dict[str, Any]:
+        """The levels of a field by name: those in `vary`, or the one given."""
+        levels = self.vary.get(factor, (getattr(self, factor),))
+        if not isinstance(levels, Mapping | tuple | list):
+            return {}  # a mistake, which `check` tells
+        named = dict(levels) if isinstance(levels, Mapping) else {label(level): level for level in levels}
+        return {name: fit(level, hints(Experiment)[factor])[0] for name, level in named.items()}
+
+    @cached_property
+    def factors(self) -> dict[str, dict[str, Any]]:
+        """Every factor of the grid with its levels, name -> value, in the order of the file; seeds are not among them."""
+        recipes = {name: fit(recipe, Recipe)[0] for name, recipe in self.recipes.items()}
+        varied = {factor: self._levels(factor) for factor in self.vary if factor in VARIABLE}
+        return {"recipe": recipes, "optimizer": dict(self.optimizers), **varied}
+
+    @property
+    def seed_numbers(self) -> tuple[int, ...]:
+        return tuple(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
+
+    @property
+    def declared_test(self) -> Test:
+        """The test to be used: the one declared, or the default for the way the split is made."""
+        if self.test is not None:
+            return self.test
+        redrawn = any(isinstance(split, PerSeed) for split in self._levels("split").values())
+        return CorrectedResampled() if redrawn else Welch()
+
+    def cells(self, data: str) -> tuple[Cell, ...]:
+        """The grid in order, recipes outermost and seeds innermost, for the data with this digest.
+
+        Two names for the same values give two cells with one spec, hence one run.
+        """
+        fixed = {name: getattr(self, name) for name in VARIABLE if name not in self.vary}
+        cells = []
+        for combination in itertools.product(*(levels.items() for levels in self.factors.values())):
+            names = {factor: name for factor, (name, _) in zip(self.factors, combination, strict=True)}
+            if any(all(names[factor] == level for factor, level in rule.items()) for rule in self.exclude):
+                continue
+            levels = {factor: level for factor, (_, level) in zip(self.factors, combination, strict=True)}
+            resolved = fixed | levels
+            resolved["cache_size"] = resolved["cache_size"] or default_cache_size(resolved["image_size"])
+            cells += [Cell(names, seed, RunSpec(data=data, seed=seed, **resolved)) for seed in self.seed_numbers]
+        return tuple(cells)
+
+    def smoke(self) -> Experiment:
+        """The same experiment made small, under a name of its own: few images, small size, one epoch, two seeds."""
+        small: dict[str, Any] = {
+            "image_size": min(self.image_size, 64),
+            "cache_size": None,
+            "epochs": 1,
+            "batch_size": min(self.batch_size, 16),
+            "split": replace(self.split, train=0.5, val=0.2, test=0.3),
+        }
+        small["vary"] = {factor: levels for factor, levels in self.vary.items() if factor not in small}
+        small["exclude"] = tuple(rule for rule in self.exclude if not rule.keys() & small.keys())
+        data, seeds = Subset(self.data, per_class=10), self.seed_numbers[:2]
+        return replace(self, name=f"{self.name}-smoke", data=data, seeds=seeds, **small)
+
+
+def default_cache_size(image_size: int) -> int:
+    """The side of the cached squares for images of this size: 8/7 of it (256 for 224), in whole steps of 8."""
+    return -(-image_size * 8 // 7 // 8) * 8

@@ -1,0 +1,114 @@
+"""One look for every figure: how each recipe is drawn, and matplotlib's settings while drawing.
+
+Colours are those of Okabe and Ito (2008), safe for the colour-blind; the baseline is grey. From the seventh recipe on
+they come back with another marker and dash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK, SOFT, FAINT = "#1f2933", "#52606d", "#d5dae0"
+WIDTH = 10.0  # inches of a figure over the full width of the page, at 96 px an inch
+
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+MARKERS = ("o", "s", "D", "^", "v", "P", "X")
+DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
+CLASS_COLORS = (
+    *("#332288", "#88ccee", "#117733", "#ddcc77", "#cc6677", "#aa4499"),
+    *("#44aa99", "#999933", "#882255", "#777777", "#ee7733", "#0077bb"),
+)  # Tol (2021), "muted", and two of "vibrant"
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a recipe is drawn, in every figure."""
+
+    color: str
+    marker: str = "o"
+    dash: Any = "-"
+
+
+def styles(recipes: Iterable[str], baseline: str) -> dict[str, Style]:
+    """The style of each recipe, by its place in the experiment; the baseline's is grey."""
+    others = [recipe for recipe in recipes if recipe != baseline]
+    found = {baseline: Style("#6b7580", "o", DASHES[0])}
+    for place, recipe in enumerate(others):
+        turn, color = divmod(place, len(COLORS))
+        found[recipe] = Style(COLORS[color], MARKERS[turn % len(MARKERS)], DASHES[turn % len(DASHES)])
+    return found
+
+
+def class_style(place: int) -> Style:
+    """How the images of a class are drawn on a map: twelve colours, then the same with another marker."""
+    turn, color = divmod(place, len(CLASS_COLORS))
+    return Style(CLASS_COLORS[color], MARKERS[turn % len(MARKERS)])
+
+
+SETTINGS: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9,
+    "axes.labelcolor": SOFT,
+    "axes.edgecolor": FAINT,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.unicode_minus": True,
+    "text.color": INK,
+    "text.parse_math": False,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "xtick.major.size": 3,
+    "ytick.major.size": 0,
+    "grid.color": "#eceff2",
+    "grid.linewidth": 0.8,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "lines.linewidth": 1.6,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "svg.fonttype": "none",
+    "svg.hashsalt": "ablation",
+}
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Within the block matplotlib draws in this style, whatever the user's own settings; afterwards as before."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(SETTINGS)
+        yield
+
+
+def figure(height: float, width: float = WIDTH) -> Figure:
+    """An empty figure of this size in inches that keeps its parts from overlapping."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def quiet(axes: Axes) -> None:
+    """No frame and no ticks."""
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def shortened(text: str, most: int) -> str:
+    """At most `most` characters: an ellipsis stands for the middle, as names often differ at their ends."""
+    if len(text) <= most:
+        return text
+    head = most // 2
+    return f"{text[:head]}…{text[len(text) - (most - 1 - head) :]}"

@@ -1,0 +1,1 @@
+"""Networks: their names (no torch needed) in `names`, and how they are built in `networks`."""

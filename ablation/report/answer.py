@@ -1,0 +1,120 @@
+"""The answer in two sentences: what is better, and what became of the rest. From effects to text; no jinja2.
+
+The effects that answer are the pooled ones where there are several conditions, else those of the only one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ablation.effects import MIN_SEEDS, Effect
+from ablation.experiment import Experiment
+from ablation.report.wording import (
+    NAME,
+    UNIT,
+    condition_text,
+    counted,
+    evidence,
+    finding,
+    interval,
+    listing,
+    opening,
+    points,
+    pooled_over,
+)
+
+BOUNDS = "on this data, model and budget"
+
+
+def question_of(experiment: Experiment) -> str:
+    """The question that the grid asks, for an experiment without one in words."""
+    others = [recipe for recipe in experiment.recipes if recipe != experiment.baseline]
+    if not others:
+        return f"How good is {experiment.baseline}?"
+    asked = f"Does {listing(others, 'or')} help" if len(others) <= 6 else f"Which of {len(others)} recipes helps"
+    if len(experiment.optimizers) > 1:
+        asked += ", and does the answer survive a change of optimizer"
+    return f"{asked}?"
+
+
+def deciding(effects: Sequence[Effect]) -> list[Effect]:
+    """The effects that answer the question: the pooled ones where there are several conditions; not the baseline's."""
+    pooled = [effect for effect in effects if effect.pooled] or list(effects)
+    return [effect for effect in pooled if effect.verdict != "baseline"]
+
+
+def answer(experiment: Experiment, effects: Sequence[Effect]) -> tuple[str, ...]:
+    """Two sentences; one where there is nothing to compare."""
+    tested, arms = deciding(effects), [effect for effect in effects if effect.seeds]
+    if not arms:
+        planned = len(experiment.seed_numbers)
+        return (f"No answer yet: no recipe has a finished run ({counted(planned, 'seed')} planned).",)
+    if not tested:
+        return (f"There is nothing to compare: {experiment.baseline} is the only recipe.",)
+    if all(math.isnan(effect.estimate) for effect in tested):
+        return ("No answer yet: no recipe has two finished seeds beside two of the baseline.",)
+    if all(effect.note.startswith("no verdict under") for effect in tested):
+        return _without_verdict(experiment, effects, tested)
+    return _leading(experiment, effects, tested), _rest(experiment, tested)
+
+
+def _without_verdict(experiment: Experiment, effects: Sequence[Effect], tested: list[Effect]) -> tuple[str, ...]:
+    seen = [f"{effect.recipe} {points(effect.estimate, effect.metric, sign=True)}" for effect in tested]
+    unit = f"{UNIT[experiment.metric]} of {NAME[experiment.metric]}".removeprefix(" of ")
+    done = max(effect.seeds for effect in tested)
+    return (
+        f"No verdict: it takes {MIN_SEEDS} finished seeds, and there are {done}{_scope(experiment, effects)}.",
+        f"So far, as differences to {experiment.baseline} in {unit}: {listing(seen)}; an impression, not evidence.",
+    )
+
+
+def _leading(experiment: Experiment, effects: Sequence[Effect], tested: list[Effect]) -> str:
+    """What is better than the baseline, the largest gain first; or that nothing was shown to be."""
+    better = [effect for effect in tested if effect.verdict == "better"]
+    better.sort(key=lambda effect: -abs(effect.estimate))
+    if not better:
+        seeds = min(effect.seeds for effect in tested if not math.isnan(effect.estimate))
+        what = f"{NAME[experiment.metric]} ({counted(seeds, 'seed')})"
+        return f"No recipe is shown to be better than {experiment.baseline} in {what}{_scope(experiment, effects)}."
+    parts = [finding(better[0], experiment) + _partly(better[0], effects)]
+    for effect in better[1:]:
+        numbers = evidence(effect, experiment, math.copysign(1, effect.estimate))
+        size = points(abs(effect.estimate), effect.metric)
+        parts.append(f"{effect.recipe} by {size} ({numbers}){_partly(effect, effects)}")
+    return f"{opening(listing(parts))}{_scope(experiment, effects)}."
+
+
+def _rest(experiment: Experiment, tested: list[Effect]) -> str:
+    """Every recipe that is not better, by verdict, and the bounds of it all."""
+    told = [finding(effect, experiment) for effect in tested if effect.verdict == "worse"]
+    for verdict, words in (("equivalent", f"equivalent to {experiment.baseline}"), ("undecided", "undecided")):
+        alike = [effect for effect in tested if effect.verdict == verdict]
+        compared = [effect for effect in alike if not math.isnan(effect.estimate)]
+        if len(compared) == 1:
+            told.append(finding(compared[0], experiment))
+        elif compared:
+            names = listing(effect.recipe for effect in compared)
+            numbers = f" ({'; '.join(map(_brief, compared))})" if len(compared) <= 3 else ""
+            told.append(f"{names} are {words}{numbers}")
+        told += [finding(effect, experiment) for effect in alike if math.isnan(effect.estimate)]
+    if not told:
+        return f"No recipe is worse or undecided; all of this holds {BOUNDS}."
+    return f"{opening('; '.join(told))}; all of this holds {BOUNDS}."
+
+
+def _partly(effect: Effect, effects: Sequence[Effect]) -> str:
+    return f" {held}" if (held := pooled_over(effect, effects)) else ""
+
+
+def _brief(effect: Effect) -> str:
+    span = "" if math.isnan(effect.low) else f", {interval(effect.low, effect.high, effect.metric)}"
+    return f"{effect.recipe} {points(effect.estimate, effect.metric, sign=True)}{span}"
+
+
+def _scope(experiment: Experiment, effects: Sequence[Effect]) -> str:
+    """', pooled over adam and sgd', or ', under adam' where there is only one condition."""
+    told = list(dict.fromkeys(condition_text(effect.condition, experiment) for effect in effects if not effect.pooled))
+    if len(told) == 1:
+        return f", under {told[0]}"
+    return f", pooled over {listing(told) if len(told) <= 3 else counted(len(told), 'condition')}"

@@ -1,0 +1,34 @@
+"""write_report: from results and effects to one HTML file. Drawing libraries are imported only when a page is made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ablation.durable import atomic
+from ablation.effects import Effect
+from ablation.experiment import Experiment
+from ablation.report.freshness import input_digest, is_current
+from ablation.results import Results
+
+
+def write_report(
+    experiment: Experiment, results: Results, effects: Sequence[Effect], out: Path | None = None, question: str = ""
+) -> Path:
+    """Write the report as one self-contained HTML file to `out` (by default reports/NAME.html), and return its path.
+
+    question: what the experiment asks, in a sentence; by default made from its recipes. Nothing is done when the file
+    that is there was made from the same inputs (see `is_current`).
+    """
+    path = Path(out) if out is not None else Path("reports") / f"{experiment.name}.html"
+    digest = input_digest(experiment, results, effects, question)
+    if is_current(path, digest):
+        return path
+
+    from ablation.report.html import render
+    from ablation.report.model import tell
+
+    page = render(tell(experiment, results, effects, question), digest)
+    with atomic(path, "w") as file:
+        file.write(page)
+    return path

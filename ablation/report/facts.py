@@ -1,0 +1,167 @@
+"""How to reproduce it: the facts of the experiment, data, training and machine, and every run by its folder."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ablation.experiment import Experiment, default_cache_size
+from ablation.record import RunRecord
+from ablation.report.wording import NAME, NONE, UNIT, counted, listing, percent, points, recipe_text
+from ablation.results import Results
+from ablation.values import label
+
+TESTS = {
+    "Welch": "Welch's t on the scores per seed (Welch 1947)",
+    "CorrectedResampled": "corrected resampled t, paired by seed (Nadeau and Bengio 2003)",
+}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A heading, and under it terms with what they mean here."""
+
+    title: str
+    items: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class RunsTable:
+    """Every run of the grid: `columns`, and a tuple of texts a run. folder: where the runs lie."""
+
+    folder: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def facts_of(experiment: Experiment, results: Results, records: Mapping[str, RunRecord]) -> tuple[Facts, ...]:
+    """The definition table in five parts; what no record holds is left out."""
+    told = list(records.values())
+    parts = (
+        ("Question", _question(experiment)),
+        ("Data", _data(experiment, results, told)),
+        ("Training", _training(experiment, told)),
+        ("Machine", _machine(told)),
+        ("Cost", _cost(results, told)),
+    )
+    filled = ((title, tuple((term, text) for term, text in items if text)) for title, items in parts)
+    return tuple(Facts(title, items) for title, items in filled if items)
+
+
+def _question(experiment: Experiment) -> list[tuple[str, str]]:
+    metric = experiment.metric
+    test = type(experiment.declared_test).__name__
+    return [
+        *((f"recipe {name}", recipe_text(experiment, name)) for name in experiment.recipes),
+        ("baseline", experiment.baseline),
+        ("metric", f"{NAME[metric]} on the test part"),
+        ("test", f"{TESTS.get(test, label(experiment.declared_test))}, Holm's correction over all comparisons shown"),
+        ("family-wise error", percent(experiment.alpha)),
+        ("margin", f"{points(experiment.margin, metric)} {UNIT[metric]}".strip()),
+        ("seeds", listing(map(str, experiment.seed_numbers))),
+    ]
+
+
+def _data(experiment: Experiment, results: Results, records: list[RunRecord]) -> list[tuple[str, str]]:
+    names = ", ".join(results.classes) if len(results.classes) <= 20 else ""
+    parts = [
+        f"{part} {seen}"
+        for part in ("train", "val", "test")
+        if (seen := distinct(record.evidence.get(f"{part}_images") for record in records))
+    ]
+    return [
+        ("source", label(experiment.data)),
+        ("digest", results.cells[0].spec.data),
+        ("classes", f"{len(results.classes)}{f': {names}' if names else ''}"),
+        ("images", ", ".join(parts)),
+        ("split", _levels(experiment, "split")),
+        ("mean (RGB)", distinct(_moments(record.evidence.get("mean")) for record in records)),
+        ("sd (RGB)", distinct(_moments(record.evidence.get("std")) for record in records)),
+    ]
+
+
+def _moments(moment: Any) -> str | None:
+    return moment and ", ".join(f"{channel:.3f}" for channel in moment)
+
+
+def _training(experiment: Experiment, records: list[RunRecord]) -> list[tuple[str, str]]:
+    sizes = experiment.cache_size or default_cache_size(experiment.image_size)
+    numbers = (record.evidence.get("parameters") for record in records)
+    return [
+        ("model", _levels(experiment, "model")),
+        ("parameters", distinct(f"{number:,}".replace(",", " ") for number in numbers if number)),
+        ("optimizers", "; ".join(f"{name} = {label(level)}" for name, level in experiment.optimizers.items())),
+        ("schedule", _levels(experiment, "schedule")),
+        ("epochs", _levels(experiment, "epochs")),
+        ("batch size", _levels(experiment, "batch_size")),
+        ("image size", _levels(experiment, "image_size")),
+        ("cache size", "" if "image_size" in experiment.vary else _levels(experiment, "cache_size") or str(sizes)),
+        ("dropout", _levels(experiment, "dropout")),
+        ("label smoothing", _levels(experiment, "label_smoothing")),
+    ]
+
+
+def _machine(records: list[RunRecord]) -> list[tuple[str, str]]:
+    terms = {"device": "device", "precision": "precision", "host": "host", "platform": "platform", "python": "Python"}
+    terms |= {"torch": "torch", "numpy": "NumPy", "ablation": "ablation"}
+    return [(term, distinct(record.environment.get(key) for record in records)) for key, term in terms.items()]
+
+
+def _cost(results: Results, records: list[RunRecord]) -> list[tuple[str, str]]:
+    seconds = [record.cost["seconds"] for record in records if record.cost.get("seconds")]
+    speeds = sorted(record.cost["images_per_second"] for record in records if record.cost.get("images_per_second"))
+    return [
+        ("runs", f"{len(records)} with a record, of {results.table['id'].nunique()} planned"),
+        (
+            "training",
+            f"{duration(sum(seconds))} in all, {duration(sum(seconds) / len(seconds))} a run" if seconds else "",
+        ),
+        ("speed", f"{speeds[len(speeds) // 2]:,.0f} images a second (median run)".replace(",", " ") if speeds else ""),
+    ]
+
+
+def _levels(experiment: Experiment, field: str) -> str:
+    """A field's value, or the values that it takes in the grid."""
+    if field in experiment.vary:
+        return "varied: " + "; ".join(
+            name if name == label(level) else f"{name} = {label(level)}"
+            for name, level in experiment.factors[field].items()
+        )
+    held = getattr(experiment, field)
+    return "" if held is None else label(held)
+
+
+def distinct(found: Iterable[Any]) -> str:
+    """The different values in order of appearance, 'cpu' or 'cpu; cuda'; '' where there is none."""
+    return "; ".join(dict.fromkeys(str(item) for item in found if item is not None))
+
+
+def duration(seconds: float) -> str:
+    """'8.4 s', '12 min 5 s', '3 h 20 min'."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{counted(minutes, 'min').removesuffix('s')} {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def runs_table(results: Results) -> RunsTable:
+    """A row a cell of the grid, in order, with the folder that its numbers come from."""
+    metric, factors = results.experiment.metric, results.factors
+    rows = []
+    for told in results.table.to_dict("records"):
+        score = told.get(metric, math.nan) if told["status"] == "finished" else math.nan
+        status = f"{told['status']}: {told['reason']}" if told.get("reason") else told["status"]
+        seconds = told.get("seconds", math.nan)
+        time = NONE if seconds is None or math.isnan(seconds) else duration(seconds)
+        rows.append(
+            (told["id"], *(told[factor] for factor in factors), str(told["seed"]), status, points(score, metric), time)
+        )
+    unit = " (%)" if UNIT[metric] == "points" else ""
+    names = (factor.replace("_", " ") for factor in factors)
+    return RunsTable(
+        results.root.as_posix(), ("run", *names, "seed", "status", f"{NAME[metric]}{unit}", "training"), tuple(rows)
+    )

@@ -1,0 +1,127 @@
+"""The report model: everything that will be told, computed, before anything is drawn or formatted.
+
+Whatever draws it (HTML, later PDF) needs no other input than a `Report`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ablation.effects import Effect, alarms
+from ablation.experiment import Experiment
+from ablation.figures.samples import SamplesInfo
+from ablation.figures.style import Style, styles
+from ablation.record import RunRecord
+from ablation.report.answer import answer, question_of
+from ablation.report.facts import Facts, RunsTable, facts_of, runs_table
+from ablation.report.scenes import Scene, curves_scene, forest_scene, heat_scene
+from ablation.report.views import Choice, chosen_runs, maps_scene, samples_of
+from ablation.report.wording import condition_text, headers, points, pooled_over, row, verdict_text
+from ablation.results import Results
+
+
+@dataclass(frozen=True)
+class Group:
+    """The table's rows of one condition, or pooled over all."""
+
+    title: str
+    pooled: bool
+    rows: tuple[Mapping[str, str], ...]
+
+
+@dataclass(frozen=True)
+class VerdictGrid:
+    """recipe -> for each column (verdict, difference); recipes by conditions, the last column pooled."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is told, in the order in which it is told; None where there is nothing to show."""
+
+    name: str
+    question: str
+    answer: tuple[str, ...]
+    alarms: tuple[str, ...]
+    verdicts: VerdictGrid | None
+    headers: Mapping[str, str]
+    groups: tuple[Group, ...]
+    forest: Scene | None
+    curves: Scene | None
+    heat: Scene | None
+    maps: Scene | None
+    samples: SamplesInfo | None
+    choice: Choice | None
+    facts: tuple[Facts, ...]
+    runs: RunsTable
+    look: Mapping[str, Style]
+    experiment: Experiment
+
+
+def tell(experiment: Experiment, results: Results, effects: Sequence[Effect], question: str = "") -> Report:
+    """Compute the report. Reads the records of all runs, and the arrays of one run a recipe."""
+    records = read_records(results)
+    choice = chosen_runs(results)
+    return Report(
+        name=experiment.name,
+        question=question or question_of(experiment),
+        answer=answer(experiment, effects),
+        alarms=tuple(alarms(results)),
+        verdicts=verdict_grid(experiment, effects),
+        headers=headers(experiment),
+        groups=groups_of(experiment, effects),
+        forest=forest_scene(experiment, effects),
+        curves=curves_scene(results, records),
+        heat=heat_scene(experiment, effects),
+        maps=maps_scene(results, choice) if choice else None,
+        samples=samples_of(results, choice) if choice else None,
+        choice=choice,
+        facts=facts_of(experiment, results, records),
+        runs=runs_table(results),
+        look=styles(experiment.recipes, experiment.baseline),
+        experiment=experiment,
+    )
+
+
+def read_records(results: Results) -> dict[str, RunRecord]:
+    """Every record there is, by run id."""
+    found = {cell.spec.id: results.run(cell.spec.id).record() for cell in results.cells}
+    return {run_id: record for run_id, record in found.items() if record is not None}
+
+
+def groups_of(experiment: Experiment, effects: Sequence[Effect]) -> tuple[Group, ...]:
+    """The effects as tables, a group a condition in the order of the experiment, the pooled ones last."""
+    by_title: dict[tuple[str, bool], list[Any]] = {}
+    for effect in effects:
+        told = row(effect)
+        told["note"] = "; ".join(filter(None, (pooled_over(effect, effects), told["note"])))
+        by_title.setdefault((title_of(effect, effects, experiment), effect.pooled), []).append(told)
+    return tuple(Group(title, pooled, tuple(rows)) for (title, pooled), rows in by_title.items())
+
+
+def title_of(effect: Effect, effects: Sequence[Effect], experiment: Experiment) -> str:
+    """A condition as a heading: 'adam', or 'pooled over 3 conditions'."""
+    if not effect.pooled:
+        return condition_text(effect.condition, experiment)
+    return f"pooled over {len({tuple(other.condition.items()) for other in effects if not other.pooled})} conditions"
+
+
+def verdict_grid(experiment: Experiment, effects: Sequence[Effect]) -> VerdictGrid | None:
+    """Does a verdict hold under each condition? None under one condition, or without a difference."""
+    found: dict[str, dict[str, tuple[str, str]]] = {}
+    columns: dict[str, None] = {}
+    for effect in effects:
+        column = "pooled" if effect.pooled else condition_text(effect.condition, experiment)
+        columns[column] = None
+        if effect.verdict != "baseline":
+            told = (verdict_text(effect), points(effect.estimate, effect.metric, sign=True))
+            found.setdefault(effect.recipe, {})[column] = told
+    if len(columns) < 2 or all(math.isnan(effect.estimate) for effect in effects):
+        return None
+    rows = tuple((recipe, tuple(told.get(column, ("", "")) for column in columns)) for recipe, told in found.items())
+    return VerdictGrid(tuple(columns), rows)

@@ -1,0 +1,219 @@
+"""How an effect is put into words and numbers, once for the report and the terminal. No matplotlib, no jinja2.
+
+Scores in [0, 1] where higher is better are told in percent, and their differences in points (1 point = 0.01); losses
+keep their own unit. Numbers carry a true minus sign.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+from ablation.effects import Effect
+from ablation.experiment import LOWER_IS_BETTER, Experiment
+from ablation.values import label
+
+NAME = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "balanced_accuracy": "balanced accuracy",
+    "log_loss": "log loss",
+    "brier": "Brier score",
+    "ece": "calibration error",
+}
+"""Each metric in a sentence."""
+
+UNIT = {
+    "accuracy": "points",
+    "macro_f1": "points",
+    "balanced_accuracy": "points",
+    "log_loss": "nats",
+    "brier": "",
+    "ece": "",
+}
+"""What a difference in each metric is counted in; "" has no unit."""
+
+SYMBOL = {"better": "▲", "worse": "▼", "equivalent": "≈", "undecided": "?", "no verdict": "…", "baseline": "○"}
+"""A sign for each verdict, so that it never rests on colour alone."""
+
+NONE, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
+
+
+def points(x: float, metric: str, sign: bool = False) -> str:
+    """A score or a difference as shown: points with one decimal, other units with three; a dash for nan."""
+    if math.isnan(x):
+        return NONE
+    text = f"{abs(x) * 100:.1f}" if UNIT[metric] == "points" else f"{abs(x):.3f}"
+    if not float(text):
+        return text
+    return f"{MINUS if x < 0 else '+' if sign else ''}{text}"
+
+
+def amount(x: float, metric: str) -> str:
+    """A difference with what it counts: '4.1 points of accuracy', '0.120 nats of log loss'."""
+    return f"{points(x, metric)} {UNIT[metric]}".strip() + f" of {NAME[metric]}"
+
+
+def p_text(p: float) -> str:
+    """A p-value without its leading zero: ".004", "<.001"; a fourth digit just below .05; a dash for nan."""
+    if math.isnan(p):
+        return NONE
+    if p < 0.001:
+        return "<.001"
+    text = f"{p:.4f}" if 0.0495 <= p < 0.05 else f"{p:.3f}"
+    return text.removeprefix("0")
+
+
+def p_phrase(p: float) -> str:
+    """'p = .004', 'p < .001'."""
+    return f"p < {p_text(p)[1:]}" if p < 0.001 else f"p = {p_text(p)}"
+
+
+def percent(level: float) -> str:
+    """A share: '95 %'."""
+    return f"{round(100 * level, 6):g} %"
+
+
+def interval(low: float, high: float, metric: str, sign: bool = True) -> str:
+    """'+2.2 to +6.0'; a dash where there is none."""
+    if math.isnan(low) or math.isnan(high):
+        return NONE
+    return f"{points(low, metric, sign)} to {points(high, metric, sign)}"
+
+
+def listing(names: Iterable[str], last: str = "and") -> str:
+    """'a', 'a and b', 'a, b and c'."""
+    *others, final = names
+    return f"{', '.join(others)} {last} {final}" if others else final
+
+
+def opening(text: str) -> str:
+    """The text with a capital first letter, as a sentence begins."""
+    return text[:1].upper() + text[1:]
+
+
+def counted(number: int, thing: str) -> str:
+    """'1 seed', '5 seeds'."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def condition_text(condition: Mapping[str, str], experiment: Experiment) -> str:
+    """'adam', 'adam, dropout 0.3': the levels of what varies; 'all conditions' for a pooled effect."""
+    if not condition:
+        return "all conditions"
+    told = {factor: level for factor, level in condition.items() if len(experiment.factors[factor]) > 1}
+    return ", ".join(
+        level if factor in ("optimizer", "model") or "(" in level else f"{factor.replace('_', ' ')} {level}"
+        for factor, level in (told or {"optimizer": condition["optimizer"]}).items()
+    )
+
+
+def recipe_text(experiment: Experiment, recipe: str) -> str:
+    """A recipe's operations: 'Brightness(amount=0.4) + Contrast(amount=0.4)'; 'no augmentation' for none."""
+    return " + ".join(map(label, experiment.recipes[recipe])) or "no augmentation"
+
+
+def seeds_text(effect: Effect) -> str:
+    """'5 seeds', or '4 of 5 seeds' where some are missing."""
+    if effect.seeds == effect.planned:
+        return counted(effect.seeds, "seed")
+    return f"{effect.seeds} of {counted(effect.planned, 'seed')}"
+
+
+def verdict_text(effect: Effect) -> str:
+    """The verdict as shown: 'no verdict' where a note says why there is none, which is not the same as undecided."""
+    return "no verdict" if effect.verdict == "undecided" and effect.note else effect.verdict
+
+
+def pooled_over(effect: Effect, effects: Iterable[Effect]) -> str:
+    """'over 4 of 6 conditions' for a pooled effect whose recipe the grid leaves out of some; else ''."""
+    single = [other for other in effects if not other.pooled]
+    every = {tuple(other.condition.items()) for other in single}
+    held = {tuple(other.condition.items()) for other in single if other.recipe == effect.recipe}
+    partly = effect.pooled and 0 < len(held) < len(every)
+    return f"over {len(held)} of {counted(len(every), 'condition')}" if partly else ""
+
+
+def evidence(effect: Effect, experiment: Experiment, toward: float = 0) -> str:
+    """What stands behind an estimate: '95 % interval 2.2 to 6.0, Holm p = .002, 5 seeds'.
+
+    toward: 1 or -1 tells the interval as sizes in that direction, 0 with signs. An equivalence gives its own p.
+    """
+    low, high = sorted((effect.low * toward, effect.high * toward)) if toward else (effect.low, effect.high)
+    equivalent = effect.verdict == "equivalent"
+    p = effect.p_equivalent if equivalent else effect.p_holm
+    parts = []
+    if not math.isnan(low):
+        parts.append(f"{percent(1 - experiment.alpha)} interval {interval(low, high, effect.metric, sign=not toward)}")
+    if not math.isnan(p):
+        parts.append(f"{'equivalence' if equivalent else 'Holm'} {p_phrase(p)}")
+    return ", ".join([*parts, seeds_text(effect)])
+
+
+def finding(effect: Effect, experiment: Experiment) -> str:
+    """The verdict on one recipe with its numbers, without an end: 'crop is better than none by 4.1 points of ...'."""
+    baseline, metric = experiment.baseline, effect.metric
+    if math.isnan(effect.estimate):
+        why = f"{effect.note or 'no scores'}: {seeds_text(effect)}"
+        return f"{effect.recipe} cannot be compared with {baseline} ({why})"
+    if effect.verdict in ("better", "worse"):
+        numbers = evidence(effect, experiment, toward=math.copysign(1, effect.estimate))
+        size = amount(abs(effect.estimate), metric)
+        return f"{effect.recipe} is {effect.verdict} than {baseline} by {size} ({numbers})"
+    difference = f"{points(effect.estimate, metric, sign=True)} {UNIT[metric]}".strip()
+    numbers = evidence(effect, experiment)
+    if effect.verdict == "equivalent":
+        margin = f"{points(experiment.margin, metric)} {UNIT[metric]}".strip()
+        return f"{effect.recipe} is equivalent to {baseline} within {margin} (difference {difference}, {numbers})"
+    why = f"; {effect.note}" if effect.note else ""
+    verdict = "has no verdict" if verdict_text(effect) == "no verdict" else "is undecided"
+    return f"{effect.recipe} {verdict} (difference {difference} of {NAME[metric]}, {numbers}{why})"
+
+
+def sentence(effect: Effect, experiment: Experiment) -> str:
+    """One effect as a sentence of its own, with its condition and its bounds."""
+    if effect.verdict == "baseline":
+        score = f"{points(effect.mean, effect.metric)}{' %' if UNIT[effect.metric] == 'points' else ''}"
+        return f"{opening(effect.recipe)} is the baseline: {NAME[effect.metric]} {score} ({seeds_text(effect)})."
+    where = condition_text(effect.condition, experiment)
+    return f"{opening(finding(effect, experiment))}, {'pooled over' if effect.pooled else 'under'} {where}."
+
+
+def headers(experiment: Experiment) -> dict[str, str]:
+    """The columns to show of `row`, key -> heading, in order. Both p-values by Holm are over all comparisons shown."""
+    metric = experiment.metric
+    unit = "%" if UNIT[metric] == "points" else UNIT[metric]
+    lower = ", lower is better" if metric in LOWER_IS_BETTER else ""
+    heads = {
+        "recipe": "recipe",
+        "seeds": "seeds",
+        "mean": f"{NAME[metric]} ± sd{f' ({unit}{lower})' if unit or lower else ''}".replace("(, ", "("),
+        "difference": f"difference{f' ({UNIT[metric]})' if UNIT[metric] else ''}",
+        "interval": f"{percent(1 - experiment.alpha)} interval",
+        "p": "p",
+        "p_holm": "Holm p",
+        "p_equivalent": "equivalence p",
+        "macro_f1": "macro-F1 difference",
+        "verdict": "verdict",
+        "note": "note",
+    }
+    return {key: head for key, head in heads.items() if (key, metric) != ("macro_f1", "macro_f1")}
+
+
+def row(effect: Effect) -> dict[str, str]:
+    """One effect as the cells of a table, under the keys of `headers`."""
+    metric = effect.metric
+    sd = f" ± {points(effect.sd, metric)}" if not math.isnan(effect.sd) else ""
+    return {
+        "recipe": effect.recipe,
+        "seeds": f"{effect.seeds} of {effect.planned}",
+        "mean": points(effect.mean, metric) + sd,
+        "difference": points(effect.estimate, metric, sign=True),
+        "interval": interval(effect.low, effect.high, metric),
+        "p": p_text(effect.p),
+        "p_holm": p_text(effect.p_holm),
+        "p_equivalent": p_text(effect.p_equivalent),
+        "macro_f1": points(effect.macro_f1_difference, "macro_f1", sign=True),
+        "verdict": verdict_text(effect),
+        "note": effect.note,
+    }

@@ -1,0 +1,76 @@
+"""Results: one tidy table, a row a cell of the grid, beside the predictions. pandas; no torch.
+
+Between what happened (the records on disk) and what it means (`ablation.effects`). A cell whose run is missing, failed
+or diverged is a row too, with its status and without metrics.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ablation.data import listing
+from ablation.experiment import Cell, Experiment
+from ablation.record import Arrays, read_arrays
+from ablation.runs import Run, folder_of
+
+
+@dataclass(frozen=True)
+class Results:
+    """`table` has a column for each factor, then seed, id, status, the test metrics, and what the run cost."""
+
+    experiment: Experiment
+    cells: tuple[Cell, ...]
+    classes: tuple[str, ...]
+    root: Path
+    table: pd.DataFrame
+
+    @classmethod
+    def load(cls, experiment: Experiment, runs: Path | str = "runs", cache: Path | str = "cache") -> Results:
+        """Read the records of every cell of the experiment from the folders `runs` and `cache`."""
+        data = listing(experiment.data, Path(cache))
+        cells, root = experiment.cells(data.digest), folder_of(experiment, Path(runs))
+        rows = {run_id: _row(Run(root, spec)) for run_id, spec in {cell.spec.id: cell.spec for cell in cells}.items()}
+        table = pd.DataFrame(
+            [{**cell.factors, "seed": cell.seed, "id": cell.spec.id, **rows[cell.spec.id]} for cell in cells]
+        )
+        return cls(experiment, cells, data.classes, root, table)
+
+    @property
+    def factors(self) -> list[str]:
+        return list(self.experiment.factors)
+
+    @property
+    def finished(self) -> pd.DataFrame:
+        """The rows with test metrics."""
+        return self.table[self.table["status"] == "finished"]
+
+    def run(self, run_id: str) -> Run:
+        return Run(self.root, next(cell.spec for cell in self.cells if cell.spec.id == run_id))
+
+    def arrays(self, run_id: str) -> Arrays:
+        """The predictions, features and first pictures of a finished run."""
+        return read_arrays(self.root / run_id)
+
+    def history(self) -> pd.DataFrame:
+        """A row an epoch of each run that has a record, with the run's factors and seed beside the epoch's figures."""
+        rows: list[dict[str, Any]] = []
+        for cell in self.cells:
+            record = Run(self.root, cell.spec).record()
+            rows += [{**cell.factors, "seed": cell.seed, **epoch} for epoch in (record.history if record else ())]
+        return pd.DataFrame(rows)
+
+
+def _row(run: Run) -> dict[str, Any]:
+    """Status, metrics, evidence that arms are compared by, and cost of one run."""
+    status, record = run.status(), run.record()
+    if record is None:
+        return {"status": status, "reason": run.failure()}
+    names = ("first_test_batch", "train_images", "test_images", "diverged_step")
+    shared = {name: record.evidence.get(name) for name in names}
+    shared["split_digest"] = record.evidence.get("split")  # "split" may be a factor of the grid
+    where = {name: record.environment.get(name) for name in ("device", "precision", "torch")}
+    return {"status": status, "reason": "", **record.metrics, **shared, **where, **record.cost}

@@ -1,0 +1,66 @@
+"""RunSpec: one cell of the grid, as resolved values only, and the id that names its result.
+
+The id is a hash of what can change the result: the data's digest stands for the photographs, and no name given in the
+experiment file takes part. Renaming a recipe changes no id; changing a magnitude does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any, get_args
+
+from ablation.augment import Operation, Recipe
+from ablation.data.split import Split
+from ablation.optim import Optimizer, Schedule
+from ablation.values import plain, restore
+
+RESULTS_VERSION = 1
+"""Raised when a change of this program changes what the same spec measures; old runs then count as missing."""
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """Everything that one training depends on. `data` is the digest of the images and labels."""
+
+    data: str
+    split: Split
+    image_size: int
+    cache_size: int
+    recipe: Recipe
+    model: str
+    dropout: float
+    optimizer: Optimizer
+    schedule: Schedule
+    epochs: int
+    batch_size: int
+    label_smoothing: float
+    seed: int
+
+    @cached_property
+    def id(self) -> str:
+        """16 hexadecimal digits of a SHA-256 over the resolved values."""
+        text = json.dumps([RESULTS_VERSION, self.to_plain()], sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def to_plain(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {
+            field.name: [plain(operation) for operation in self.recipe]
+            if field.name == "recipe"
+            else plain(getattr(self, field.name))
+            for field in fields(self)
+        }
+
+    @classmethod
+    def from_plain(cls, form: Mapping[str, Any]) -> RunSpec:
+        return cls(**{name: restore(item, CLASSES) for name, item in form.items()})
+
+
+CLASSES: dict[str, type] = {
+    member.__name__: member for union in (Operation, Optimizer, Schedule, Split) for member in get_args(union)
+}
+"""Every class whose plain form may stand in a spec."""

@@ -1,0 +1,138 @@
+"""Training what is missing: each missing run to a free worker. The only home of joblib.
+
+joblib's threads each lead one worker process (`ablation.worker`) through its runs, so that a worker that dies takes
+nothing with it: its run is marked as failed, a new worker is started, and the sweep goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+from filelock import Timeout
+from joblib import Parallel, delayed
+
+from ablation.data import build, listing
+from ablation.errors import InputError
+from ablation.experiment import Experiment
+from ablation.runs import Run, folder_of, runs_of
+from ablation.worker import Worker, WorkerDied
+
+
+class Watch(Protocol):
+    """Who is told how the sweep goes; called from several threads."""
+
+    def caching(self, done: int, total: int) -> None: ...
+
+    def planned(self, missing: tuple[Run, ...], finished: int, workers: int) -> None: ...
+
+    def event(self, run: Run, event: dict[str, Any]) -> None: ...
+
+
+class Silent:
+    """Tells nobody."""
+
+    def caching(self, done: int, total: int) -> None: ...
+
+    def planned(self, missing: tuple[Run, ...], finished: int, workers: int) -> None: ...
+
+    def event(self, run: Run, event: dict[str, Any]) -> None: ...
+
+
+def sweep(
+    experiment: Experiment,
+    runs: Path | str = "runs",
+    cache: Path | str = "cache",
+    jobs: int | None = None,
+    device: str = "auto",
+    watch: Watch | None = None,
+    ended: Callable[[Run], None] = lambda run: None,
+) -> tuple[Run, ...]:
+    """Train the runs of the experiment that have no record yet; returns all of its runs.
+
+    jobs: workers; by default one per GPU, or one single-threaded worker per core. device: "auto", "cpu", "cuda" or
+    "cuda:N". `ended` is called in this thread after each run. On KeyboardInterrupt the workers are stopped; the same
+    call goes on where this one was. Raises DataError if the data cannot be read.
+    """
+    watch = watch or Silent()
+    data = listing(experiment.data, Path(cache))
+    root = folder_of(experiment, Path(runs))
+    every = runs_of(experiment.cells(data.digest), root)
+    missing = tuple(run for run in every if run.record() is None)
+    if not missing:
+        watch.planned((), len(every), 0)
+        return every
+    for run in missing:  # a split that the data cannot give is refused before anything is written
+        run.spec.split.draw(data.labels, run.spec.seed)
+    for size in sorted({run.spec.cache_size for run in missing}):
+        build(data, size, Path(cache), watch.caching)
+    for run in missing:
+        run.prepare()
+    devices = choose_devices(device, jobs, len(missing))
+    watch.planned(missing, len(every) - len(missing), len(devices))
+    for run in _train_all(missing, devices, Path(cache), root, watch):
+        ended(run)
+    return every
+
+
+def _train_all(missing: tuple[Run, ...], devices: list[str], cache: Path, root: Path, watch: Watch) -> Iterator[Run]:
+    """Yields each run as it ends, in whatever order that is."""
+    workers = [Worker(device, cache, root / f"worker-{place}.log") for place, device in enumerate(devices)]
+    free: queue.Queue[Worker] = queue.Queue()
+    for worker in workers:
+        free.put(worker)
+    stopped = False
+
+    def train(run: Run) -> Run:
+        worker = free.get()
+        try:
+            if not stopped:
+                for event in worker.train(run):
+                    watch.event(run, event)
+        except WorkerDied as death:
+            if not stopped:
+                watch.event(run, _mark_failed(run, str(death)))
+        finally:
+            free.put(worker)
+        return run
+
+    try:
+        pool = Parallel(n_jobs=len(workers), backend="threading", return_as="generator_unordered", pre_dispatch="all")
+        yield from pool(delayed(train)(run) for run in missing)
+    finally:
+        stopped = True
+        for worker in workers:
+            worker.stop()
+
+
+def _mark_failed(run: Run, reason: str) -> dict[str, Any]:
+    try:
+        with run.lock().acquire(blocking=False):
+            return run.journal.append("failed", reason=reason)
+    except Timeout:  # another process has already taken the run up again
+        return {"event": "busy"}
+
+
+def choose_devices(device: str, jobs: int | None, runs: int) -> list[str]:
+    """The device of each worker. Raises InputError for a device that this machine does not have."""
+    import torch
+
+    gpus = torch.cuda.device_count()
+    allowed = ["auto", "cpu", *(["cuda"] if gpus else []), *(f"cuda:{place}" for place in range(gpus))]
+    if device not in allowed:
+        raise InputError(f"device = {device!r}: this machine has {', '.join(allowed)}")
+    if device.startswith("cuda:"):
+        places = [device]
+    elif gpus and device != "cpu":
+        places = [f"cuda:{place}" for place in range(gpus)]
+    else:
+        places = (
+            ["cpu"] * len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else ["cpu"] * (os.cpu_count() or 1)
+        )
+    wanted = min(jobs or len(places), runs)
+    return [places[worker % len(places)] for worker in range(wanted)]

@@ -1,0 +1,182 @@
+"""Training one run, from its spec to its record: one loop that reads like a page.
+
+Knows nothing of grids, workers or MLflow. All randomness comes from the spec's seed by name, and the learning rate is a
+function of the step, so that a run which is killed and goes on from its checkpoint ends with the same bits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import platform
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+import ablation
+from ablation.analysis.metrics import classification_metrics
+from ablation.augment.chain import chain, draw
+from ablation.data import Dataset, Parts, mean_std
+from ablation.durable import atomic
+from ablation.evaluate import View, batch_digest, batches, loss_and_accuracy, pixels_of, predict
+from ablation.models.networks import build, count_parameters
+from ablation.optim import build_optimizer, lr_factor
+from ablation.record import Arrays, RunRecord
+from ablation.runs import Run, history_of
+from ablation.seeds import stream, torch_stream
+
+PICTURES = 8  # of the first training batch, kept in the record
+
+Tell = Callable[[dict[str, Any]], None]
+
+
+def train(run: Run, data: Dataset, device: torch.device, tell: Tell = lambda event: None) -> tuple[RunRecord, Arrays]:
+    """Train and test the run's spec on `data`. Each epoch goes to the journal, to the checkpoint and to `tell`."""
+    spec = run.spec
+    parts = spec.split.draw(data.labels, spec.seed)
+    mean, std = mean_std(data, parts.train)
+    labels = torch.from_numpy(data.labels).to(device)
+    clean = View(pixels_of(data, device), chain((), [], data.aspect), spec.image_size, mean, std)
+    precision = partial(torch.autocast, "cuda", torch.bfloat16) if device.type == "cuda" else nullcontext
+
+    model = build(spec.model, len(data.classes), spec.dropout, spec.seed).to(device)
+    if device.type == "cuda":
+        model = model.to(memory_format=torch.channels_last)
+    optimizer = build_optimizer(spec.optimizer, model)
+    steps_per_epoch = math.ceil(len(parts.train) / spec.batch_size)
+    history = _resume(run, model, optimizer)
+    diverged_step = None
+
+    for epoch in range(len(history), spec.epochs):
+        started = time.perf_counter()
+        view = clean.through(chain(spec.recipe, draw(spec.recipe, spec.seed, epoch, data.aspect), data.aspect))
+        order = stream(spec.seed, "order", epoch).permutation(parts.train)
+        losses, right = torch.zeros(steps_per_epoch, device=device), torch.zeros((), device=device)
+        model.train()
+        with torch_stream(spec.seed, "dropout", epoch, device=device):
+            for step, rows in enumerate(batches(order, spec.batch_size)):
+                factor = lr_factor(spec.schedule, epoch * steps_per_epoch + step, steps_per_epoch, spec.epochs)
+                for group in optimizer.param_groups:
+                    group["lr"] = spec.optimizer.lr * factor
+                truth = labels[torch.from_numpy(rows).to(device)]
+                with precision():
+                    logits = model(view.batch(rows))
+                    loss = functional.cross_entropy(logits.float(), truth, label_smoothing=spec.label_smoothing)
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                optimizer.step()
+                losses[step] = loss.detach() * len(rows)
+                right += (logits.argmax(dim=1) == truth).sum()
+
+        finite = losses.isfinite()  # asked once an epoch: at every step it would make the host wait for the device
+        if not finite.all():
+            diverged_step = epoch * steps_per_epoch + int((~finite).nonzero()[0]) + 1
+            break
+        val_logits, _ = predict(model, clean, parts.val, spec.batch_size, precision)
+        val_loss, val_accuracy = loss_and_accuracy(val_logits, data.labels[parts.val])
+        history.append(
+            {
+                "epoch": epoch + 1,
+                "lr": spec.optimizer.lr * factor,
+                "train_loss": float(losses.sum()) / len(order),
+                "train_accuracy": float(right) / len(order),
+                "val_loss": val_loss if math.isfinite(val_loss) else None,
+                "val_accuracy": val_accuracy,
+            }
+        )
+        seconds = time.perf_counter() - started
+        speed = {"seconds": round(seconds, 4), "images_per_second": round(len(order) / seconds, 1)}
+        tell(run.journal.append("epoch", **history[-1], **speed))
+        if epoch + 1 < spec.epochs:
+            _save(run, model, optimizer, history)
+
+    tested = parts.test if diverged_step is None else parts.test[:1]
+    test_logits, features = predict(model, clean, tested, spec.batch_size, precision)
+    if diverged_step is None and not np.isfinite(test_logits).all():
+        diverged_step = spec.epochs * steps_per_epoch
+    if diverged_step is not None:
+        tested, test_logits, features = tested[:0], test_logits[:0], features[:0]
+    test_labels = data.labels[tested]
+    record = RunRecord(
+        id=spec.id,
+        outcome="finished" if diverged_step is None else "diverged",
+        history=tuple(history),
+        metrics=classification_metrics(test_logits, test_labels) if diverged_step is None else {},
+        evidence={
+            "first_test_batch": batch_digest(clean.pictures(parts.test[: spec.batch_size])),
+            "split": _split_digest(parts),
+            "train_images": len(parts.train),
+            "val_images": len(parts.val),
+            "test_images": len(parts.test),
+            "mean": mean.tolist(),
+            "std": std.tolist(),
+            "parameters": count_parameters(model),
+            "diverged_step": diverged_step,
+        },
+        cost=_cost(run, device),
+        environment=_environment(device),
+    )
+    return record, Arrays(tested, test_labels, test_logits, features, _first_pictures(run, data, clean, parts))
+
+
+def _resume(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
+    """Put the newest checkpoint into model and optimizer; the epochs so far, [] where there is none."""
+    if not run.checkpoint.exists():
+        return []
+    device = next(model.parameters()).device
+    state = torch.load(run.checkpoint, map_location=device, weights_only=True)
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    return state["history"]
+
+
+def _save(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer, history: list[dict[str, Any]]) -> None:
+    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "history": history}
+    with atomic(run.checkpoint) as file:
+        torch.save(state, file)
+
+
+def _first_pictures(run: Run, data: Dataset, clean: View, parts: Parts) -> Any:
+    """The first pictures of the first epoch as the network saw them, (K, S, S, 3) uint8."""
+    spec = run.spec
+    rows = stream(spec.seed, "order", 0).permutation(parts.train)[:PICTURES]
+    view = clean.through(chain(spec.recipe, draw(spec.recipe, spec.seed, 0, data.aspect), data.aspect))
+    return (view.pictures(rows) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+
+
+def _split_digest(parts: Parts) -> str:
+    digest = hashlib.blake2b(digest_size=8)
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little") + part.astype("<i8").tobytes())
+    return digest.hexdigest()
+
+
+def _cost(run: Run, device: torch.device) -> dict[str, Any]:
+    """What training took, over all attempts: seconds in epochs, images per second, and peak memory on a GPU."""
+    epochs = history_of(run)
+    seconds = sum(epoch["seconds"] for epoch in epochs)
+    images = sum(epoch["seconds"] * epoch["images_per_second"] for epoch in epochs)
+    memory = round(torch.cuda.max_memory_allocated(device) / 2**20) if device.type == "cuda" else None
+    speed = round(images / seconds, 1) if seconds else None
+    return {"seconds": round(seconds, 2), "images_per_second": speed, "gpu_memory_mib": memory}
+
+
+def _environment(device: torch.device) -> dict[str, Any]:
+    cuda = device.type == "cuda"
+    return {
+        "device": torch.cuda.get_device_name(device) if cuda else "cpu",
+        "precision": "bfloat16" if cuda else "float32",
+        "host": platform.node(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "ablation": ablation.__version__,
+    }

@@ -1,0 +1,176 @@
+"""A worker: a child process that trains one run after another on one device, and may die without harm to others.
+
+Both ends of the pipe are here. The parent writes a line of JSON for each run and reads a line for each event; the child
+(`python -m ablation.worker`) imports torch once and keeps the data. It ends itself when the parent is gone, however
+that came about, so nothing is left running.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, Any
+
+from filelock import Timeout
+
+from ablation.record import RunRecord, write_record
+from ablation.runs import Run
+from ablation.spec import RunSpec
+
+ENDINGS = ("finished", "diverged", "failed", "busy")
+"""The last event of a run; "busy" when another process is training it."""
+
+
+class WorkerDied(Exception):
+    """The child process ended in the middle of a run."""
+
+
+class Worker:
+    """The parent's end: a child process on `device`, started at the first run. What it prints goes to `log`."""
+
+    def __init__(self, device: str, cache: Path, log: Path):
+        self.device, self.cache, self.log = device, cache, log
+        self.process: subprocess.Popen[str] | None = None
+
+    def train(self, run: Run) -> Iterator[dict[str, Any]]:
+        """Train one run; yields its events, the last one of `ENDINGS`. Raises WorkerDied."""
+        process = self._alive()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            process.stdin.write(json.dumps({"root": str(run.root), "id": run.spec.id}) + "\n")
+            process.stdin.flush()
+            for line in process.stdout:
+                event = json.loads(line)
+                yield event
+                if event["event"] in ENDINGS:
+                    return
+        except BrokenPipeError:
+            pass
+        raise WorkerDied(_cause(process.wait()))
+
+    def _alive(self) -> subprocess.Popen[str]:
+        if self.process is None or self.process.poll() is not None:
+            command = [sys.executable, "-m", "ablation.worker", "--device", self.device, "--cache", str(self.cache)]
+            self.log.parent.mkdir(parents=True, exist_ok=True)
+            with self.log.open("a") as log:  # its own session: Ctrl-C is for the parent, which then ends the child
+                self.process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    text=True,
+                    start_new_session=True,
+                    env=_environment(self.device),
+                )
+        return self.process
+
+    def stop(self) -> None:
+        """End the child at once. A run in training loses at most its current epoch."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+
+def _environment(device: str) -> dict[str, str]:
+    """One thread a worker on a CPU; on CUDA the workspace that deterministic cuBLAS asks for."""
+    settings = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8", "PYTHONUNBUFFERED": "1"}
+    if device == "cpu":
+        settings |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    return {**os.environ, **settings}
+
+
+def _cause(status: int) -> str:
+    return (
+        f"the worker was killed by {signal.Signals(-status).name}"
+        if status < 0
+        else f"the worker ended with status {status}"
+    )
+
+
+def main() -> None:
+    """The child's end: train what the parent asks for until it closes the pipe."""
+    parser = argparse.ArgumentParser(prog="ablation.worker")
+    parser.add_argument("--device", required=True)
+    parser.add_argument("--cache", required=True, type=Path)
+    options = parser.parse_args()
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # whatever libraries print goes to the log, not between the answers
+    requests = _requests(sys.stdin)
+    while True:
+        request = json.loads(requests.get())
+        run = Run(Path(request["root"]), _read_spec(Path(request["root"]) / request["id"]))
+        _train(run, options.device, options.cache, lambda event: _answer(answers, event))
+
+
+def _requests(pipe: IO[str]) -> queue.Queue[str]:
+    """Lines from the parent. When the pipe closes, the parent is gone or done: the process ends there and then."""
+    lines: queue.Queue[str] = queue.Queue()
+
+    def read() -> None:
+        for line in pipe:
+            lines.put(line)
+        os._exit(0)
+
+    threading.Thread(target=read, daemon=True).start()
+    return lines
+
+
+def _answer(answers: IO[str], event: dict[str, Any]) -> None:
+    answers.write(json.dumps(event) + "\n")
+
+
+def _read_spec(folder: Path) -> RunSpec:
+    return RunSpec.from_plain(json.loads((folder / "spec.json").read_text("utf-8")))
+
+
+def _train(run: Run, device_name: str, cache: Path, tell: Callable[[dict[str, Any]], None]) -> None:
+    """Train one run under its lock, and tell how it ended. A failure is an event in its journal, not the end of us."""
+    try:
+        with run.lock().acquire(blocking=False):
+            record = run.record() or _measure(run, device_name, cache, tell)
+            tell({"event": record.outcome, **record.metrics})
+    except Timeout:
+        tell({"event": "busy"})
+    except Exception as error:  # anything a run can raise: bad settings, out of memory, a bug; the sweep goes on
+        traceback.print_exc()
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        tell(run.journal.append("failed", reason=reason, traceback=traceback.format_exc()))
+
+
+def _measure(run: Run, device_name: str, cache: Path, tell: Callable[[dict[str, Any]], None]) -> RunRecord:
+    """Train the run and write its record."""
+    import torch
+
+    from ablation.models.networks import settle
+    from ablation.train import train
+
+    device = torch.device(device_name)
+    settle(device)
+    run.journal.append("started", device=device_name, process=os.getpid())
+    record, arrays = train(run, _data(cache, run.spec.data, run.spec.cache_size), device, tell)
+    write_record(run.folder, record, arrays)
+    run.journal.append(record.outcome)
+    run.checkpoint.unlink(missing_ok=True)
+    return record
+
+
+@lru_cache(maxsize=4)
+def _data(cache: Path, digest: str, size: int) -> Any:
+    from ablation.data import load
+
+    return load(cache, digest, size)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""What several tests need: a small experiment on real digits that trains in seconds."""
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ablation import SGD, Adam, Brightness, Contrast, Digits, Experiment, Fixed, RandomResizedCrop
+
+ROOT = Path(__file__).parent.parent
+CATS = ROOT.parent / "shared" / "data" / "cats12"
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Experiment:
+    """Two recipes x two optimizers x three seeds, two epochs on 100 digits."""
+    return Experiment(
+        name="tiny",
+        data=Digits(),
+        recipes={"none": (), "crop": (RandomResizedCrop(scale=(0.5, 1.0)), Brightness(0.3), Contrast(0.3))},
+        optimizers={"adam": Adam(), "sgd": SGD(lr=0.05, momentum=0.9)},
+        baseline="none",
+        model="shallow_cnn",
+        image_size=8,
+        cache_size=8,
+        epochs=2,
+        batch_size=32,
+        split=Fixed(train=100, val=100, test=200),
+        seeds=3,
+    )
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One image cache for all tests."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def small(tiny: Experiment) -> Experiment:
+    """One run: no augmentation, Adam, seed 0, three epochs."""
+    return replace(tiny, name="small", recipes={"none": ()}, optimizers={"adam": Adam()}, seeds=(0,), epochs=3)
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    """For `python -m ablation.cli` in a subprocess: the package found from any folder, plain output."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "PYTHON": sys.executable}

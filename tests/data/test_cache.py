@@ -1,0 +1,242 @@
+"""The cache: pixels as they were decoded, every bad file told, and nothing half made, whatever is killed."""
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from ablation.data import Digits, ImageFolder, ListFile, Subset, build, listing, load, mean_std
+from ablation.data.cache import Dataset
+from ablation.data.decode import to_square
+from ablation.errors import DataError
+
+ROOT = Path(__file__).parents[2]
+CATS = ROOT.parent / "shared" / "data" / "cats12"
+
+
+def noise(height: int, width: int, number: int = 0) -> np.ndarray:
+    """Smooth enough to survive JPEG."""
+    grid = np.random.Generator(np.random.Philox(number)).integers(0, 256, (3, 3, 3), dtype=np.uint8)
+    return np.asarray(Image.fromarray(grid).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def photos(root: Path, files: dict[str, bytes]) -> ImageFolder:
+    """A folder with these files in class a, and one good picture in class b."""
+    for name, content in {**{f"a/{name}": content for name, content in files.items()}, "b/good": GOOD}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+    return ImageFolder(str(root))
+
+
+GOOD = encoded(Image.fromarray(noise(20, 30)))
+JPEG = encoded(Image.fromarray(noise(90, 90)), "JPEG", quality=95)
+
+
+# --- from photographs to squares
+
+
+def test_a_photograph_taken_sideways_is_turned_upright(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera's right is up
+    sideways = Image.fromarray(np.rot90(noise(20, 30)))
+    data = build(listing(photos(tmp_path / "d", {"0": encoded(sideways, exif=exif)}), tmp_path), 12, tmp_path)
+    upright, _ = to_square(Image.fromarray(noise(20, 30)), 12)
+    assert np.array_equal(data.images[data.names.index("a/0")], upright)
+    assert data.aspect.tolist() == [1.5, 1.5]
+    assert data.aspect.dtype == np.float32
+
+
+def test_every_bad_file_is_told_at_once_and_leaves_nothing(tmp_path):
+    cut = {f"{number}.jpg": JPEG[: 100 * number] for number in range(14)}
+    source = photos(tmp_path / "d", {**cut, "whole.jpg": JPEG})
+    with pytest.raises(DataError) as error:
+        build(listing(source, tmp_path / "cache"), 8, tmp_path / "cache")
+    told = {problem.where: problem.message for problem in error.value.problems}
+    assert told.keys() == {str(tmp_path / "d" / "a" / name) for name in cut}
+    assert all(message.startswith("cannot be decoded: ") for message in told.values())
+    assert told[str(tmp_path / "d" / "a" / "0.jpg")] == "cannot be decoded: the file is empty"
+    assert not [path for path in (tmp_path / "cache").iterdir() if path.is_dir() and path.name != "digests"]
+
+
+def test_a_large_but_allowed_image_gives_no_warning(tmp_path):
+    source = photos(tmp_path / "d", {"large.png": encoded(Image.new("1", (9_500, 9_500)))})
+    assert build(listing(source, tmp_path), 4, tmp_path).images.shape == (2, 3, 4, 4)  # warnings are errors here
+
+
+# --- the folder
+
+
+def test_build_keeps_what_the_listing_told(tmp_path):
+    told = listing(Subset(Digits(), 5), tmp_path)
+    seen = []
+    data = build(told, 8, tmp_path, lambda done, total: seen.append((done, total)))
+    assert seen == [(done, 50) for done in range(1, 51)]
+    assert (data.digest, data.size, data.classes, data.names) == (told.digest, 8, told.classes, told.names)
+    assert np.array_equal(data.labels, told.labels)
+    assert np.array_equal(data.images, np.stack([origin().transpose(2, 0, 1) for origin in told.origins]))
+    assert isinstance(data.images, np.memmap)
+    assert not data.images.flags.writeable
+    assert sorted(path.name for path in (tmp_path / f"{told.digest}-8").iterdir()) == [
+        "aspect.npy",
+        "images.npy",
+        "labels.npy",
+        "meta.json",
+    ]
+
+
+def test_built_once_then_only_opened_also_without_the_photographs(tmp_path):
+    source = photos(tmp_path / "d", {"0": encoded(Image.fromarray(noise(9, 9, 1)))})
+    told = listing(source, tmp_path)
+    first = build(told, 6, tmp_path)
+    for path in (tmp_path / "d").rglob("*.*"):
+        path.unlink()
+    calls = []
+    again, opened = build(told, 6, tmp_path, lambda *done: calls.append(done)), load(tmp_path, told.digest, 6)
+    assert calls == []
+    assert np.array_equal(first.images, again.images)
+    assert np.array_equal(first.images, opened.images)
+    assert opened.names == first.names
+
+
+def test_a_renamed_photograph_is_called_by_its_new_name(tmp_path):
+    source = photos(tmp_path / "d", {"old": encoded(Image.fromarray(noise(9, 9, 1)))})
+    build(listing(source, tmp_path), 6, tmp_path)
+    (tmp_path / "d" / "a" / "old").rename(tmp_path / "d" / "a" / "new")
+    assert "a/new" in build(listing(source, tmp_path), 6, tmp_path).names
+
+
+def test_a_file_that_changes_or_goes_between_listing_and_building_is_told(tmp_path):
+    source = photos(tmp_path / "d", {"changes": JPEG, "goes": encoded(Image.fromarray(noise(9, 9, 1)))})
+    told = listing(source, tmp_path)
+    (tmp_path / "d" / "a" / "changes").write_bytes(GOOD)
+    (tmp_path / "d" / "a" / "goes").unlink()
+    with pytest.raises(DataError) as error:
+        build(told, 6, tmp_path)
+    assert "a/changes: has changed since it was listed" in str(error.value)
+    assert "a/goes: cannot be read: No such file" in str(error.value)
+
+
+def test_loading_what_is_absent_or_damaged(tmp_path):
+    with pytest.raises(DataError, match="no images of data 0123456789abcdef are cached at 8 x 8"):
+        load(tmp_path, "0123456789abcdef", 8)
+    told = listing(Subset(Digits(), 2), tmp_path)
+    build(told, 8, tmp_path)
+    images = tmp_path / f"{told.digest}-8" / "images.npy"
+    images.write_bytes(images.read_bytes()[:-100])
+    with pytest.raises(DataError, match=r"is damaged .*; delete that folder and build it again"):
+        load(tmp_path, told.digest, 8)
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from ablation.data import Digits, Subset, build, listing
+
+cache = Path(sys.argv[1])
+build(listing(Subset(Digits(), 5), cache), 8, cache, lambda done, total: os._exit(9) if done == {moment} else None)
+"""
+
+
+@pytest.mark.parametrize("moment", [1, 50])
+def test_a_kill_while_building_leaves_no_half_cache_and_no_litter(tmp_path, moment):
+    command = [sys.executable, "-c", KILLED.format(moment=moment), str(tmp_path)]
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == 9
+    told = listing(Subset(Digits(), 5), tmp_path)
+    assert list(tmp_path.glob(".*.unfinished"))  # the kill came in the middle
+    with pytest.raises(DataError, match="no images"):
+        load(tmp_path, told.digest, 8)
+    other = listing(Subset(Digits(), 2), tmp_path)
+    build(other, 8, tmp_path)
+    assert not list(tmp_path.glob(".*.unfinished"))  # any later build clears it away
+    assert np.array_equal(build(told, 8, tmp_path).labels, told.labels)
+
+
+BUILDER = """
+import sys, time
+from pathlib import Path
+from ablation.data import Digits, Subset, build, listing
+
+cache = Path(sys.argv[1])
+steps = []
+def slow(done, total):
+    steps.append(done)
+    time.sleep(0.02)
+build(listing(Subset(Digits(), 5), cache), 8, cache, slow)
+print(len(steps))
+"""
+
+
+def test_two_processes_do_not_build_at_once(tmp_path):
+    command = [sys.executable, "-c", BUILDER, str(tmp_path)]
+    both = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert sorted(process.communicate()[0].strip() for process in both) == ["0", "50"]
+    assert [process.returncode for process in both] == [0, 0]
+
+
+def test_a_build_that_fails_leaves_nothing(tmp_path):
+    def stop(*_: int) -> None:
+        raise KeyboardInterrupt
+
+    told = listing(Subset(Digits(), 2), tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        build(told, 8, tmp_path, stop)
+    assert not [path for path in tmp_path.iterdir() if path.is_dir()]
+
+
+# --- mean and std
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(1, 40), st.integers(1, 9), st.integers(0, 2**32), st.randoms(use_true_random=False))
+def test_mean_and_std_are_numpys_and_the_order_changes_no_bit(count, size, seed, shuffler):
+    images = np.random.Generator(np.random.Philox(seed)).integers(0, 256, (count + 3, 3, size, size), dtype=np.uint8)
+    data = Dataset("", size, (), (), np.zeros(0, np.int64), np.zeros(0, np.float32), images)  # type: ignore[arg-type]
+    rows = list(range(count))
+    mean, std = mean_std(data, np.array(rows))
+    pixels = images[:count].astype(np.float64) / 255
+    assert mean == pytest.approx(pixels.mean(axis=(0, 2, 3)), abs=1e-12)
+    assert std == pytest.approx(pixels.std(axis=(0, 2, 3)), abs=1e-9)
+    shuffler.shuffle(rows)
+    assert all(np.array_equal(a, b) for a, b in zip(mean_std(data, np.array(rows)), (mean, std), strict=True))
+
+
+def test_mean_and_std_of_nothing_is_refused(tmp_path):
+    data = build(listing(Subset(Digits(), 2), tmp_path), 8, tmp_path)
+    with pytest.raises(ValueError, match="at least one row"):
+        mean_std(data, np.array([], np.int64))
+
+
+# --- real photographs
+
+
+@pytest.mark.skipif(not CATS.is_dir(), reason=f"the cats are not at {CATS}")
+def test_all_cats_load_also_those_that_are_no_jpegs(tmp_path):
+    odd = [path for path in (CATS / "cat_12_train").iterdir() if path.read_bytes()[:2] != b"\xff\xd8"]
+    assert len(odd) == 9
+    told = listing(ListFile(str(CATS / "train_list.txt"), str(CATS / "classes.txt")), tmp_path)
+    wanted = {f"cat_12_train/{path.name}" for path in odd}
+    rows = [row for row, name in enumerate(told.names) if name in wanted or row % 40 == 0]
+    lines = [f"{told.origins[row].relative_to(CATS)}\t{told.labels[row]}\n" for row in rows]
+    (tmp_path / "list.txt").write_text("".join(lines))
+    (tmp_path / "cat_12_train").symlink_to(CATS / "cat_12_train")
+    data = build(listing(ListFile(str(tmp_path / "list.txt")), tmp_path), 32, tmp_path)
+    assert len(data.labels) == len(rows)
+    for path in odd:
+        row = data.names.index(f"cat_12_train/{path.name}")
+        with Image.open(path) as image:
+            assert data.aspect[row] == np.float32(image.width / image.height)
+        assert data.images[row].std() > 10
+    assert json.loads((tmp_path / f"{data.digest}-32" / "meta.json").read_text())["size"] == 32
