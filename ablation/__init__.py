@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from ablation.data import TorchvisionData as TorchvisionData
     from ablation.effects import Effect as Effect
     from ablation.effects import compare as compare
+    from ablation.errors import DataError as DataError
+    from ablation.errors import InputError as InputError
     from ablation.experiment import Experiment as Experiment
     from ablation.optim import SGD as SGD
     from ablation.optim import Adagrad as Adagrad
@@ -50,6 +52,7 @@ _HOMES = {
     "ablation.augment": ("Brightness", "Contrast", "RandomHorizontalFlip", "RandomResizedCrop"),
     "ablation.data": ("Digits", "Fixed", "ImageFolder", "ListFile", "PerSeed", "TorchvisionData"),
     "ablation.effects": ("Effect", "compare"),
+    "ablation.errors": ("DataError", "InputError"),
     "ablation.experiment": ("Experiment",),
     "ablation.optim": (
         *("SGD", "Adagrad", "Adam", "AdamW", "NAdam", "RMSprop"),

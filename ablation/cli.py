@@ -111,7 +111,7 @@ def list_() -> None:
             file = read(find(name))
             rows.append((name, str(len({cell.spec.id for cell in file.experiment.cells("")})), file.question))
         except AblationError as error:
-            rows.append((name, "–", f"cannot be read: {error.problems[0]}"))
+            rows.append((name, "", f"cannot be read: {error.problems[0]}"))
     if not rows:
         console.print(f"no experiment in {FOLDER}/; start in the project's folder")
         return

@@ -113,7 +113,7 @@ def show_plan(experiment: Experiment, data: Listing, cells: Sequence[Cell], fini
     conditions = len({cell.condition for cell in cells})
     pooled = len(experiment.recipes) - 1 if conditions > 1 else 0
     console.print(
-        f"judged by {label(experiment.declared_test)} on {experiment.metric} over {len(experiment.seed_numbers)} seeds, "
+        f"judged by {label(experiment.declared_test)} on {experiment.metric}, {len(experiment.seed_numbers)} seeds, "
         f"Holm-corrected over {comparisons + pooled} comparisons with {escape(experiment.baseline)!r}, "
         f"alpha {experiment.alpha:g}, equivalent within {wording.amount(experiment.margin, experiment.metric)}"
     )
@@ -134,14 +134,12 @@ def show_grid(cells: Sequence[Cell], statuses: Mapping[str, str]) -> None:
 def show_status(results: Results, command: str) -> None:
     """How many runs of each recipe stand how, and why runs failed."""
     runs = results.table.drop_duplicates("id")
-    counts = results.table.groupby(["recipe", "status"], sort=False)["id"].nunique().unstack(fill_value=0)
-    statuses = [status for status in [*STATUS_STYLE, "planned"] if status in counts]
+    counts = Counter(zip(results.table["recipe"], results.table["status"], strict=True))
+    statuses = [status for status in (*STATUS_STYLE, "planned") if any(status == counted for _, counted in counts)]
     made = table("recipe", *statuses, right=statuses)
     for recipe in results.experiment.recipes:
-        if recipe in counts.index:
-            made.add_row(
-                escape(recipe), *(f"[{STATUS_STYLE.get(s, 'dim')}]{counts.loc[recipe, s] or '·'}[/]" for s in statuses)
-            )
+        numbers = [f"[{STATUS_STYLE.get(status, 'dim')}]{counts[recipe, status] or '·'}[/]" for status in statuses]
+        made.add_row(escape(recipe), *numbers)
     console.print(made)
     names = names_of(results.cells)
     for row in runs[runs["status"].isin(["failed", "diverged"])].to_dict("records"):
@@ -158,24 +156,31 @@ def show_effects(experiment: Experiment, effects: Sequence[Effect]) -> None:
     if not effects:
         console.print("no finished run to compare")
         return
-    width = max(len(effect.recipe) for effect in effects)
-    for condition, group in itertools.groupby(effects, key=lambda effect: effect.condition):
-        where = wording.condition_text(condition, experiment)
+    rows = [{key: wording.row(effect)[key] for key in EFFECT_COLUMNS} for effect in effects]
+    widths = [max(len(row[key]) for row in [EFFECT_COLUMNS, *rows]) for key in EFFECT_COLUMNS]
+    for condition, group in itertools.groupby(zip(effects, rows, strict=True), key=lambda pair: pair[0].condition):
         made = table(*EFFECT_COLUMNS.values(), right=list(EFFECT_COLUMNS.values())[1:-1])
-        made.title = f"[bold]{'pooled over ' if not condition else ''}{escape(where)}[/]"
-        made.title_justify, made.columns[0].min_width = "left", width
-        for effect in group:
-            texts = {key: escape(text) for key, text in wording.row(effect).items()}
-            texts["verdict"] = f"[{VERDICT_STYLE[effect.verdict]}]{texts['verdict']}[/]"
-            made.add_row(*(texts[key] for key in EFFECT_COLUMNS))
+        where = escape(wording.condition_text(condition, experiment))
+        made.title, made.title_justify = f"[bold]{'' if condition else 'pooled over '}{where}[/]", "left"
+        for column, width in zip(made.columns, widths, strict=True):
+            column.min_width = width
+        for effect, row in group:
+            *texts, verdict = map(escape, row.values())
+            made.add_row(*texts, f"[{VERDICT_STYLE[effect.verdict]}]{verdict}[/]")
         console.print(made)
-    unit, metric = wording.UNIT[experiment.metric], wording.NAME[experiment.metric]
+    unit = wording.UNIT[experiment.metric]
+    measure = wording.NAME[experiment.metric] + (f" in {unit}" if unit else "")
+    compared = sum(effect.verdict != "baseline" for effect in effects)
     console.print(
-        f"[dim]mean, sd and difference to {escape(experiment.baseline)!r} in {metric}{f', {unit}' * bool(unit)}; "
-        f"{label(experiment.declared_test)} over seeds, Holm over all {sum(e.verdict != 'baseline' for e in effects)} comparisons[/]"
+        f"[dim]{measure}; difference to {escape(experiment.baseline)} by {label(experiment.declared_test)} over seeds, "
+        f"Holm over all {compared} comparisons[/]"
     )
-    for note in dict.fromkeys(f"{effect.recipe}: {effect.note}" for effect in effects if effect.note):
-        console.print(f"[yellow]{escape(note)}[/]")
+    notes: dict[str, dict[str, None]] = {}
+    for effect in effects:
+        notes.setdefault(effect.note, {})[effect.recipe] = None
+    for note, recipes in notes.items():
+        if note:
+            console.print(f"[yellow]{escape(', '.join(recipes))}: {note}[/]")
 
 
 def write_effects(effects: Sequence[Effect], path: Path, form: str) -> None:
@@ -210,4 +215,4 @@ def _write(path: Path, text: str) -> None:
         return
     with atomic(path, "w") as file:
         file.write(text)
-    console.print(f"wrote {path}")
+    print(f"wrote {path}", file=sys.stderr)

@@ -19,6 +19,15 @@ from ablation.results import Results
 
 MIN_SEEDS = 3  # fewer, and no verdict is given
 
+UNFINISHED = {
+    "failed": "failed",
+    "diverged": "diverged",
+    "interrupted": "interrupted",
+    "running": "still running",
+    "planned": "not started",
+}
+"""How a run can stand other than finished, in words."""
+
 Verdict = Literal["baseline", "better", "worse", "equivalent", "undecided"]
 
 
@@ -175,9 +184,9 @@ def alarms(results: Results) -> list[str]:
     """What makes these results less than the experiment planned, a sentence each; [] when all is well."""
     table, found = results.table, []
     missing = table.drop_duplicates("id")["status"].value_counts()
-    for status in ("failed", "diverged", "interrupted", "running", "planned"):
+    for status, told in UNFINISHED.items():
         if missing.get(status):
-            found.append(f"{missing[status]} of {table['id'].nunique()} runs {status}: they are in no mean or test")
+            found.append(f"{missing[status]} of {table['id'].nunique()} runs {told}: in no mean and no test")
     done = results.finished
     for column, what in (("device", "devices"), ("precision", "precisions"), ("torch", "versions of torch")):
         if column in done and done[column].nunique() > 1:

@@ -53,7 +53,7 @@ class View:
 
 
 def pixels_of(data: Dataset, device: torch.device) -> Callable[[Rows], Tensor]:
-    """rows -> their cached squares (B, 3, R, R) uint8 on the device; held there whole where half its memory is enough."""
+    """rows -> their cached squares (B, 3, R, R) uint8 on the device; kept there if half its memory is enough."""
     if device.type == "cuda" and data.images.nbytes < torch.cuda.mem_get_info(device)[0] / 2:
         resident = torch.from_numpy(np.ascontiguousarray(data.images)).to(device)
         return lambda rows: resident[torch.from_numpy(rows).to(device)]

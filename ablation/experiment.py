@@ -120,16 +120,19 @@ class Experiment:
                         yield f"vary[{factor!r}]: {level!r}: {wrong}"
         for model in self._levels("model").values():
             if isinstance(model, str) and model not in model_names():
-                yield f"model = {model!r} is unknown{did_you_mean(model, model_names())} (any torchvision classifier, or shallow_cnn)"
+                suggestion = did_you_mean(model, model_names())
+                yield f"model = {model!r} is unknown{suggestion} (any torchvision classifier, or shallow_cnn)"
 
     def _check_exclude(self) -> Iterator[str]:
         for rule in self.exclude:
             for factor, level in rule.items():
                 if factor not in self.factors:
-                    yield f"exclude: {factor!r} is not a factor{did_you_mean(factor, self.factors)} ({', '.join(self.factors)})"
+                    suggestion = did_you_mean(factor, self.factors)
+                    yield f"exclude: {factor!r} is not a factor{suggestion} ({', '.join(self.factors)})"
                 elif level not in self.factors[factor]:
                     levels = self.factors[factor]
-                    yield f"exclude: {factor} has no level {level!r}{did_you_mean(str(level), levels)} ({', '.join(levels)})"
+                    suggestion = did_you_mean(str(level), levels)
+                    yield f"exclude: {factor} has no level {level!r}{suggestion} ({', '.join(levels)})"
             if not rule:
                 yield "exclude: an empty rule would drop every cell"
 
@@ -143,7 +146,7 @@ class Experiment:
 
     @cached_property
     def factors(self) -> dict[str, dict[str, Any]]:
-        """Every factor of the grid with its levels, name -> value, in the order of the file; seeds are not among them."""
+        """Every factor of the grid with its levels, name -> value, in the order of the file; without the seeds."""
         recipes = {name: fit(recipe, Recipe)[0] for name, recipe in self.recipes.items()}
         varied = {factor: self._levels(factor) for factor in self.vary if factor in VARIABLE}
         return {"recipe": recipes, "optimizer": dict(self.optimizers), **varied}

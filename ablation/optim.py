@@ -1,7 +1,7 @@
 """Optimizers and learning-rate schedules: values that an experiment names, under torch's names and defaults.
 
 Weight decay is applied to weights only: parameters with fewer than two axes (biases, and the scales and shifts of
-normalisation layers) are left out of it. `decay_norm_and_bias=True` asks for torch's own behaviour, decay on everything.
+normalisation layers) are left out of it. `decay_norm_and_bias=True` asks for torch's own behaviour: decay on all.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class Cosine:
 
 @value
 class OneCycle:
-    """Rises from 1 / `div_factor` to 1 over the share `pct_start`, then falls to 1 / (`div_factor` x `final_div_factor`).
+    """Rises from 1 / `div_factor` to 1 over the share `pct_start`, then falls to 1 / (`div_factor` `final_div_factor`).
 
     Both by cosine, as torch's `OneCycleLR` (Smith and Topin 2018); the optimizer's `lr` is the peak. Momentum stays.
     """

@@ -23,7 +23,7 @@ def _key(seed: int, name: tuple[str | int, ...]) -> int:
 
 
 def stream(seed: int, *name: str | int) -> np.random.Generator:
-    """The generator called `name` under `seed`: Philox4x64-10 (Salmon et al. 2011), keyed by a hash of its arguments."""
+    """The generator called `name` under `seed`: Philox4x64-10 (Salmon et al. 2011) keyed by a hash of both."""
     return np.random.Generator(np.random.Philox(key=_key(seed, name)))
 
 

@@ -65,13 +65,13 @@ def sweep(
     if not missing:
         watch.planned((), len(every), 0)
         return every
+    devices = choose_devices(device, jobs, len(missing))
     for run in missing:  # a split that the data cannot give is refused before anything is written
         run.spec.split.draw(data.labels, run.spec.seed)
     for size in sorted({run.spec.cache_size for run in missing}):
         build(data, size, Path(cache), watch.caching)
     for run in missing:
         run.prepare()
-    devices = choose_devices(device, jobs, len(missing))
     watch.planned(missing, len(every) - len(missing), len(devices))
     for run in _train_all(missing, devices, Path(cache), root, watch):
         ended(run)

@@ -108,12 +108,15 @@ def hints(cls: Any) -> dict[str, Any]:
 
 def _fill(self: Any, args: tuple[Any, ...], given: dict[str, Any]) -> Iterator[str]:
     """Set every field of `self` from the arguments, coerced to its annotation; yield what is wrong."""
-    cls = type(self)
+    cls: Any = type(self)
     names = list(hints(cls))
     if len(args) > len(names):
         yield f"{cls.__name__} takes at most {len(names)} values ({', '.join(names) or 'none'}), got {len(args)}"
-    given = dict(zip(names, args, strict=False)) | given
-    for name in given.keys() - set(names):
+    placed = dict(zip(names, args, strict=False))
+    for name in placed.keys() & given.keys():
+        yield f"{cls.__name__} is given {name} twice, by its place and by its name"
+    given = placed | given
+    for name in [name for name in given if name not in names]:
         allowed = f"its fields are {', '.join(names)}" if names else "it has no fields"
         yield f"{cls.__name__} has no field {name!r}{did_you_mean(name, names)} ({allowed})"
     for field in fields(cls):

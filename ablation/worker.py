@@ -17,6 +17,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
@@ -57,7 +58,7 @@ class Worker:
                     return
         except BrokenPipeError:
             pass
-        raise WorkerDied(_cause(process.wait()))
+        raise WorkerDied(_cause(self._bury(process)))
 
     def _alive(self) -> subprocess.Popen[str]:
         if self.process is None or self.process.poll() is not None:
@@ -79,7 +80,17 @@ class Worker:
         """End the child at once. A run in training loses at most its current epoch."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait()
+            self._bury(self.process)
+
+    def _bury(self, process: subprocess.Popen[str]) -> int:
+        """Wait for the child's end and close our side of the pipes; its exit status."""
+        status = process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with suppress(BrokenPipeError):
+                    pipe.close()
+        self.process = None
+        return status
 
 
 def _environment(device: str) -> dict[str, str]:

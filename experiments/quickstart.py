@@ -2,8 +2,8 @@
 
     ablation run quickstart        # 50 runs; about two minutes on two CPU cores
 
-scikit-learn's digits (1,797 real images of 8 x 8 pixels, which come with the library), enlarged to 12 x 12. Only 200 are
-trained on: with so few, what an augmentation adds shows.
+scikit-learn's digits (1,797 real images of 8 x 8 pixels, which come with the library), enlarged to 12 x 12. Only about
+200 are trained on: with so few, what an augmentation adds shows.
 """
 
 from ablation import SGD, Adam, Brightness, Contrast, Cosine, Digits, Experiment, Fixed, RandomResizedCrop

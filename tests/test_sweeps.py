@@ -105,7 +105,9 @@ def test_a_killed_worker_costs_one_run_and_the_same_call_completes_it(undisturbe
 
 
 def test_a_run_that_raises_fails_alone_with_its_reason(tiny, cache, tmp_path):
-    impossible = replace(tiny, vary={"model": ("shallow_cnn", "inception_v3")}, seeds=(0,), optimizers={"a": tiny.optimizers["adam"]})
+    impossible = replace(
+        tiny, vary={"model": ("shallow_cnn", "inception_v3")}, seeds=(0,), optimizers={"a": tiny.optimizers["adam"]}
+    )
     runs = sweep(impossible, tmp_path, cache, jobs=1, device="cpu")
     assert {run.spec.model: run.status() for run in runs} == {"shallow_cnn": "finished", "inception_v3": "failed"}
     assert "RuntimeError: " in next(run.failure() for run in runs if run.spec.model == "inception_v3")

@@ -1,1 +1,1 @@
-"""What the runs mean: statistics and geometry of features. numpy, scipy and scikit-learn only; arrays in, frozen results out."""
+"""What the runs mean: statistics and geometry of features. Arrays in, frozen results out; no torch, no MLflow."""

@@ -6,6 +6,6 @@ from ablation.augment.color import Brightness, Contrast
 from ablation.augment.geometry import RandomHorizontalFlip, RandomResizedCrop
 
 Operation = RandomResizedCrop | RandomHorizontalFlip | Brightness | Contrast
-"""Every operation there is. A new one also needs its case in tests/augment/test_contract.py, which collects from here."""
+"""Every operation there is. A new one needs a case in tests/augment/test_contract.py, which collects from here."""
 
 Recipe = tuple[Operation, ...]

@@ -14,7 +14,7 @@ from torch import Tensor
 def resample(images: Tensor, boxes: Tensor, size: int) -> Tensor:
     """What each image shows in its box, at (size, size).
 
-    images: (B, C, H, W) float in [0, 1]. boxes: (B, 4) left, top, right, bottom as fractions of the image; left > right mirrors.
+    images: (B, C, H, W) float in [0, 1]. boxes: (B, 4) left, top, right, bottom, in fractions; left > right mirrors.
     Returns (B, C, size, size), clamped to [0, 1]: weights that sum to one but for rounding would lift white above 1.
     """
     batch, channels, height, width = images.shape

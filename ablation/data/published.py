@@ -163,6 +163,8 @@ class _Items:
         except (TypeError, ValueError):
             label = -1
         if label < 0 or not isinstance(image, Image.Image):
+            if isinstance(image, Image.Image):
+                image.close()  # it may still hold its file
             raise DataError(
                 f"torchvision's {self.name} is not for classification as it comes: sample {row} is {str(item)[:80]!r}, "
                 "where an image and a class number are needed"

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from matplotlib.figure import Figure
 
 from ablation.figures.curves import CurvesInfo, draw_curves
 from ablation.figures.embedding import MapsInfo, draw_maps
@@ -21,6 +20,9 @@ from ablation.report.freshness import META
 from ablation.report.model import Report
 from ablation.report.scenes import Scene
 from ablation.report.wording import SYMBOL
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 DRAW: dict[type, Callable[[Any, Mapping[str, Style]], Figure]] = {
     ForestInfo: draw_forest,

@@ -162,10 +162,10 @@ def test_stretching_to_a_square_costs_no_geometry(width, height):
 
 @pytest.mark.parametrize("place", [0, 1])
 def test_a_photograph_looks_as_torchvision_shows_it(place):
-    """Two resamplings in place of one blur a little: 4 levels on average; a shift by 2 pixels costs more than 8."""
+    """Two resamplings in place of one blur a little: 4 levels on average; a shift by 2 pixels costs more than 10."""
     photograph = load_sample_images().images[place]
     aspect = np.array([photograph.shape[1] / photograph.shape[0]], np.float32)
     got = apply(chain((), [], aspect), stored(photograph, 256)[None], np.array([0]), 128)[0]
     expected = resize_and_centre_crop(photograph, 128)
     assert (got - expected).abs().mean() * 255 < 4
-    assert (got.roll(2, dims=2) - expected).abs().mean() * 255 > 8
+    assert (got.roll(2, dims=2) - expected).abs().mean() * 255 > 10

@@ -143,46 +143,52 @@ def test_loading_what_is_absent_or_damaged(tmp_path):
 KILLED = """
 import os, sys
 from pathlib import Path
-from ablation.data import Digits, Subset, build, listing
+from ablation.data import ImageFolder, build, listing
 
 cache = Path(sys.argv[1])
-build(listing(Subset(Digits(), 5), cache), 8, cache, lambda done, total: os._exit(9) if done == {moment} else None)
+build(listing(ImageFolder(sys.argv[2]), cache), 8, cache, lambda done, total: os._exit(9) if done == {moment} else None)
 """
 
 
-@pytest.mark.parametrize("moment", [1, 50])
+def many_photos(root: Path) -> ImageFolder:
+    """30 small pictures in two classes."""
+    return photos(root, {str(number): encoded(Image.fromarray(noise(9, 9, number))) for number in range(29)})
+
+
+@pytest.mark.parametrize("moment", [1, 30])
 def test_a_kill_while_building_leaves_no_half_cache_and_no_litter(tmp_path, moment):
-    command = [sys.executable, "-c", KILLED.format(moment=moment), str(tmp_path)]
+    source, cache = many_photos(tmp_path / "d"), tmp_path / "cache"
+    command = [sys.executable, "-c", KILLED.format(moment=moment), str(cache), source.path]
     assert subprocess.run(command, cwd=ROOT, check=False).returncode == 9
-    told = listing(Subset(Digits(), 5), tmp_path)
-    assert list(tmp_path.glob(".*.unfinished"))  # the kill came in the middle
+    assert list(cache.glob(".*.unfinished"))  # the kill came in the middle
+    told = listing(source, cache)
     with pytest.raises(DataError, match="no images"):
-        load(tmp_path, told.digest, 8)
-    other = listing(Subset(Digits(), 2), tmp_path)
-    build(other, 8, tmp_path)
-    assert not list(tmp_path.glob(".*.unfinished"))  # any later build clears it away
-    assert np.array_equal(build(told, 8, tmp_path).labels, told.labels)
+        load(cache, told.digest, 8)
+    build(listing(Subset(source, 3), cache), 8, cache)
+    assert not list(cache.glob(".*.unfinished"))  # a build of any data clears it away
+    assert np.array_equal(build(told, 8, cache).labels, told.labels)
 
 
 BUILDER = """
 import sys, time
 from pathlib import Path
-from ablation.data import Digits, Subset, build, listing
+from ablation.data import ImageFolder, build, listing
 
 cache = Path(sys.argv[1])
 steps = []
 def slow(done, total):
     steps.append(done)
-    time.sleep(0.02)
-build(listing(Subset(Digits(), 5), cache), 8, cache, slow)
+    time.sleep(0.05)
+build(listing(ImageFolder(sys.argv[2]), cache), 8, cache, slow)
 print(len(steps))
 """
 
 
 def test_two_processes_do_not_build_at_once(tmp_path):
-    command = [sys.executable, "-c", BUILDER, str(tmp_path)]
+    source = many_photos(tmp_path / "d")
+    command = [sys.executable, "-c", BUILDER, str(tmp_path), source.path]
     both = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    assert sorted(process.communicate()[0].strip() for process in both) == ["0", "50"]
+    assert sorted(process.communicate()[0].strip() for process in both) == ["0", "30"]
     assert [process.returncode for process in both] == [0, 0]
 
 

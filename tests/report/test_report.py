@@ -86,9 +86,14 @@ def test_page_tells_question_answer_and_every_part(page):
     assert "Does crop, brightness, contrast or all help" in page.text
     assert "All is better than none by" in page.text.replace("\u00a0", " ")
     headings = [
-        "Results", "Differences to the baseline", "Learning curves", "Recipes by condition", "Are the classes better separated?",
-        "What the network saw", "How to reproduce it",
-    ]  # fmt: skip
+        "Results",
+        "Differences to the baseline",
+        "Learning curves",
+        "Recipes by condition",
+        "Are the classes better separated?",
+        "What the network saw",
+        "How to reproduce it",
+    ]
     places = [page.text.index(heading) for heading in headings]
     assert places == sorted(places)
     assert "ablation run fake" in page.text
@@ -173,7 +178,7 @@ def test_missing_failed_and_diverged_runs_are_in_the_alarms_and_the_table(build,
     )
     page = Page(write_report(experiment, results, compare(results), tmp_path / "x.html").read_text())
     box = page.text[page.text.index("Read with care") : page.text.index("Results")]
-    assert all(f"1 of 12 runs {status}" in box for status in ("failed", "diverged", "planned"))
+    assert all(f"1 of 12 runs {status}" in box for status in ("failed", "diverged", "not started"))
     assert "OutOfMemoryError: 3 GiB asked, 1 GiB free" in page.text
     assert "3 of 6" in page.text
     assert "Recipes by condition" not in page.text, "one condition makes no heat map"

@@ -1,0 +1,23 @@
+"""The names of the networks are torchvision's own, known without importing torch."""
+
+import subprocess
+import sys
+
+import torchvision
+
+from ablation.models.names import model_names
+
+
+def test_the_names_are_those_that_torchvision_lists():
+    listed = torchvision.models.list_models(module=torchvision.models)
+    with_a_linear_head = {name for name in listed if not name.startswith("squeezenet")}
+    assert set(model_names()) == with_a_linear_head | {"shallow_cnn"}
+    assert len(model_names()) == len(set(model_names()))
+
+
+def test_the_names_are_known_without_importing_torch(environment):
+    script = (
+        "import sys; from ablation.models.names import model_names; print(len(model_names()), 'torch' in sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert told.stdout.split() == [str(len(model_names())), "False"]

@@ -1,0 +1,139 @@
+"""Networks: torchvision's own but for the head, the same weights for the same seed, features before the last layer."""
+
+import re
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+from ablation.models.names import model_names
+from ablation.models.networks import SpatialMean, build, count_parameters, settle
+
+FAMILIES = ["shallow_cnn", "resnet18", "mobilenet_v3_small", "shufflenet_v2_x0_5", "convnext_tiny"]
+QUICK = ["shallow_cnn", "resnet18", "mobilenet_v3_small"]
+
+
+def images(count: int = 2, size: int = 64) -> torch.Tensor:
+    return torch.linspace(-2, 2, count * 3 * size * size).sin().view(count, 3, size, size)
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def network(request):
+    """The network in evaluation, for 5 classes, and the images that it takes."""
+    model = build(request.param, classes=5, dropout=0.5, seed=1).eval()
+    return model, images()
+
+
+def test_logits_are_the_head_of_the_features(network):
+    model, batch = network
+    with torch.no_grad():
+        logits, features = model.logits_and_features(batch)
+        assert logits.shape == (2, 5)
+        assert features.shape == (2, model.head.in_features)
+        assert torch.equal(model.head(features), logits)
+        assert torch.equal(model(batch), logits)  # in evaluation dropout is idle
+    assert not torch.equal(features[0], features[1])
+
+
+def test_the_last_linear_layer_is_ours_alone(network):
+    model, _ = network
+    linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    assert linear[-1] is model.head
+    assert all(module.out_features != 1000 for module in linear)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "shufflenet_v2_x0_5"])
+def test_the_backbone_is_torchvisions(name):
+    """Given torchvision's weights, the network gives torchvision's logits: nothing is lost or added but a mean."""
+    theirs = torchvision.models.get_model(name, weights=None).eval()
+    ours = build(name, classes=1000, dropout=0.0, seed=0).eval()
+    weights = iter(theirs.state_dict().values())
+    ours.load_state_dict({key: next(weights) for key in ours.state_dict()})
+    assert next(weights, None) is None
+    with torch.no_grad():
+        torch.testing.assert_close(ours(images()), theirs(images()), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [("resnet50", 25_557_032), ("resnet18", 11_689_512), ("alexnet", 61_100_840), ("mobilenet_v3_small", 2_542_856)],
+)
+def test_parameters_are_as_many_as_torchvision_publishes(name, parameters):
+    with torch.device("meta"):
+        assert count_parameters(build(name, classes=1000, dropout=0.0, seed=0)) == parameters
+
+
+def test_only_what_is_learned_is_counted():
+    model = build("shallow_cnn", classes=10, dropout=0.0, seed=0)
+    total = sum(parameter.numel() for parameter in model.parameters())
+    assert count_parameters(model) == total
+    model.head.requires_grad_(False)
+    assert count_parameters(model) == total - (128 * 10 + 10)
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_equal_seeds_give_equal_weights_and_others_others(name):
+    first, again, other = (build(name, 3, 0.0, seed).state_dict() for seed in (4, 4, 5))
+    assert all(torch.equal(first[key], again[key]) for key in first)
+    assert not torch.equal(first["head.weight"], other["head.weight"])
+    convolution = next(key for key, weight in first.items() if weight.ndim == 4)
+    assert not torch.equal(first[convolution], other[convolution])
+
+
+def test_dropout_and_the_global_generator_change_no_initial_weight():
+    first = build("shallow_cnn", 3, 0.0, 4).state_dict()
+    torch.rand(10)
+    assert all(torch.equal(weight, first[key]) for key, weight in build("shallow_cnn", 3, 0.5, 4).state_dict().items())
+
+
+def test_building_leaves_torchs_generator_as_it_was():
+    before = torch.get_rng_state()
+    build("resnet18", 3, 0.0, 0)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_dropout_acts_on_the_features_in_training():
+    model = build("shallow_cnn", 3, 0.5, 0)
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        first, second = model.train()(images()), model(images())
+        assert not torch.equal(first, second)
+        model.dropout.p = 0.0
+        assert torch.equal(model(images()), model(images()))
+
+
+def test_a_mean_over_space_is_adaptive_pooling_to_one():
+    maps = images(4, 9)
+    torch.testing.assert_close(SpatialMean()(maps), nn.AdaptiveAvgPool2d(1)(maps), rtol=1e-6, atol=1e-6)
+    assert SpatialMean()(maps).shape == (4, 3, 1, 1)
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_no_pooling_without_a_deterministic_backward_is_left(name):
+    for module in build(name, 3, 0.0, 0).modules():
+        assert not (isinstance(module, nn.AdaptiveAvgPool2d) and module.output_size in (1, (1, 1)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in model_names() if not re.match(r"regnet_.*[1-9]gf", name)])
+def test_every_network_can_be_built_and_asked(name):
+    """On the device "meta", where shapes cost nothing; RegNets need real numbers to be built: only the small ones."""
+    size = 299 if name == "inception_v3" else 224
+    with torch.device("cpu" if name.startswith("regnet") else "meta"):
+        model = build(name, classes=5, dropout=0.1, seed=0).eval()
+        logits, features = model.logits_and_features(torch.zeros(2, 3, size, size))
+    assert logits.shape == (2, 5)
+    assert features.shape == (2, model.head.in_features)
+
+
+def test_settling_makes_what_follows_deterministic():
+    threads = torch.get_num_threads()
+    try:
+        settle(torch.device("cpu"))
+        assert torch.are_deterministic_algorithms_enabled()
+        assert torch.get_num_threads() == 1
+        assert not torch.backends.cudnn.benchmark
+        assert not torch.backends.cuda.matmul.allow_tf32
+    finally:
+        torch.use_deterministic_algorithms(False)
+        torch.set_num_threads(threads)

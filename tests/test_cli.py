@@ -1,0 +1,211 @@
+"""The commands as a person runs them, in a subprocess and a folder of their own."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parent.parent
+
+EXPERIMENT = '''
+"""Does cropping help?"""
+from ablation import Adam, Digits, Experiment, Fixed, RandomResizedCrop, SGD
+experiment = Experiment(
+    name="small", data={data}, model="shallow_cnn", image_size=8, cache_size=8, epochs={epochs}, batch_size=32,
+    recipes={{"none": (), "crop": (RandomResizedCrop(scale=(0.5, 1.0)),)}},
+    optimizers={{"sgd": SGD(lr=0.05)}}, split=Fixed(train=0.2, val=0.2, test=0.4), seeds=3, baseline="none",
+)
+'''
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A project's folder with one small experiment."""
+    write_experiment(tmp_path)
+    return tmp_path
+
+
+def write_experiment(folder, data="Digits()", epochs=2):
+    (folder / "experiments").mkdir(exist_ok=True)
+    (folder / "experiments" / "small.py").write_text(EXPERIMENT.format(data=data, epochs=epochs))
+
+
+def start(folder, *arguments, **options):
+    return subprocess.Popen(
+        [sys.executable, "-m", "ablation.cli", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def ablation(folder, *arguments):
+    """Exit code, standard output, standard error."""
+    process = start(folder, *arguments)
+    out, err = process.communicate(timeout=300)
+    return process.returncode, out, err
+
+
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")  # of SQLAlchemy, by MLflow's own code
+def test_the_whole_path(folder):
+    """list, plan, run, status, compare, report; then again, which trains nothing."""
+    code, out, _ = ablation(folder, "list")
+    assert code == 0
+    assert re.search(r"small +6 +Does cropping help\?", out)
+
+    code, out, _ = ablation(folder, "plan", "small", "--all")
+    assert code == 0
+    assert "6 runs, 0 finished" in out
+    assert out.count("planned") == 6
+
+    code, out, err = ablation(folder, "run", "small", "-j", "2")
+    assert (code, err) == (0, "")
+    assert "[6/6]" in out
+    assert re.search(r"crop +3 of 3", out)
+    stored = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    where = [stored.get_experiment_by_name("small").experiment_id]
+    assert len(stored.search_runs(where, "params.recipe = 'crop' AND attributes.status = 'FINISHED'")) == 3
+    assert len(stored.search_runs(where, "tags.`ablation.kind` = 'run'")) == 6
+
+    code, out, _ = ablation(folder, "status", "small")
+    assert (code, "6 of 6 runs done" in out) == (0, True)
+
+    code, out, _ = ablation(folder, "compare", "small", "--csv", "effects.csv", "--json", "-")
+    assert code == 0
+    told = json.loads(out)
+    assert [effect["verdict"] == "baseline" for effect in told] == [True, False]
+    assert pd.read_csv(folder / "effects.csv")["estimate"][1] == pytest.approx(told[1]["estimate"])
+
+    code, out, _ = ablation(folder, "report", "small")
+    assert (code, out) == (0, "wrote reports/small.html\n")
+    assert "Does cropping help?" in (folder / "reports" / "small.html").read_text()
+    assert ablation(folder, "report", "small")[1] == "reports/small.html is up to date\n"
+
+    code, out, _ = ablation(folder, "run", "small")
+    assert code == 0
+    assert "all 6 runs are finished: nothing to train" in out
+
+
+def test_ctrl_c_ends_cleanly_and_the_same_command_goes_on(folder):
+    write_experiment(folder, epochs=60)
+    process = start(folder, "run", "small", "-j", "1", "--no-tracking", start_new_session=True)
+    journals = folder / "runs" / "small"
+    deadline = time.monotonic() + 60
+    while not any(b'"epoch"' in journal.read_bytes() for journal in journals.glob("*/journal.jsonl")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "stopped; the same command goes on: ablation run small" in out
+    assert "Traceback" not in out + err
+    first = next(iter(journals.glob("*/checkpoint.pt"))).parent
+    code, out, _ = ablation(folder, "run", "small", "--no-tracking")
+    assert code == 0
+    epochs = [line for line in (first / "journal.jsonl").read_text().splitlines() if '"event": "epoch"' in line]
+    assert 60 <= len(epochs) <= 61, "at most the current epoch is trained twice"
+
+
+def test_mistakes_in_a_command(folder):
+    code, out, err = ablation(folder, "run", "smal")
+    assert (code, out) == (2, "")
+    assert err == "error: there is no experiment 'smal'; did you mean 'small'? (experiments/ has small)\n"
+    code, _, err = ablation(folder, "rn", "small")
+    assert code == 2
+    assert "run" in err
+    code, _, err = ablation(folder, "run", "small", "--device", "tpu")
+    assert code == 2
+    assert "device = 'tpu': this machine has auto, cpu" in err
+    assert not (folder / "runs").exists()
+
+
+def test_mistakes_in_an_experiment_file_are_told_all_at_once(folder):
+    file = folder / "experiments" / "small.py"
+    text = file.read_text().replace("SGD(lr=0.05)", "SGD(lr=-1, momentun=0.9)").replace('"none",', '"nome",')
+    file.write_text(text.replace("scale=(0.5, 1.0)", "scale=(0.5, 2.0)"))
+    code, out, err = ablation(folder, "run", "small")
+    assert (code, out) == (2, "")
+    assert "experiments/small.py:7: SGD: lr = -1: must be above 0" in err
+    assert "experiments/small.py:7: SGD has no field 'momentun'; did you mean 'momentum'?" in err
+    assert "RandomResizedCrop: scale = (0.5, 2.0): must be above 0 and at most 1" in err
+    assert "baseline = 'nome' is not one of the recipes; did you mean 'none'? (none, crop)" in err
+    file.write_text(text.replace("SGD", "SDG"))
+    code, _, err = ablation(folder, "run", "small")
+    assert code == 2
+    assert "experiments/small.py:3: ablation has no 'SDG'; did you mean 'SGD'?" in err
+    assert not (folder / "runs").exists()
+
+
+@pytest.fixture
+def photographs(folder):
+    """Twelve images of two classes in a list; the experiment uses it."""
+    for row in range(12):
+        Image.new("RGB", (12, 10), (20 * row, 5, 100)).save(folder / f"{row}.png")
+    (folder / "list.txt").write_text("".join(f"{row}.png\t{row % 2}\n" for row in range(12)))
+    write_experiment(folder, data="__import__('ablation').ListFile('list.txt')")
+    return folder
+
+
+def nothing_written(folder):
+    return not list(folder.glob("runs/**/*.json")) and not list(folder.glob("cache/**/images.npy"))
+
+
+def test_a_missing_image_is_named_with_its_line(photographs):
+    (photographs / "7.png").unlink()
+    code, _, err = ablation(photographs, "run", "small")
+    assert code == 3
+    assert re.search(r"list\.txt:8: .*7\.png", err)
+    assert nothing_written(photographs)
+
+
+def test_an_image_that_cannot_be_decoded_is_named(photographs):
+    whole = (photographs / "3.png").read_bytes()
+    (photographs / "3.png").write_bytes(whole[: len(whole) // 2])
+    code, _, err = ablation(photographs, "run", "small")
+    assert code == 3
+    assert "3.png" in err
+    assert "cannot be decoded" in err
+    assert nothing_written(photographs)
+
+
+def test_a_class_with_one_image_is_named(photographs):
+    with (photographs / "list.txt").open("a") as file:
+        file.write("lonely.png\t2\n")
+    shutil.copy(photographs / "0.png", photographs / "lonely.png")
+    code, _, err = ablation(photographs, "run", "small")
+    assert code == 3
+    assert re.search(r"'?2'? has 1", err)
+    assert nothing_written(photographs)
+
+
+def test_an_empty_folder_is_named(folder):
+    (folder / "photos").mkdir()
+    write_experiment(folder, data="__import__('ablation').ImageFolder('photos')")
+    code, _, err = ablation(folder, "run", "small")
+    assert code == 3
+    assert "photos" in err
+    assert nothing_written(folder)
+
+
+def test_every_command_shows_an_example(folder):
+    commands = ("list", "plan", "run", "status", "compare", "report", "ui")
+    assert all(f"\n  {command} " in ablation(folder, "--help")[1] for command in commands)
+    for command in commands:
+        code, out, _ = ablation(folder, command, "--help")
+        assert code == 0
+        assert f"Example:\n    ablation {command}" in out

@@ -1,0 +1,320 @@
+"""What results mean: the declared test for each recipe, one family for Holm, and a verdict only where there is one."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from ablation.augment import Brightness, Contrast
+from ablation.data import Digits, Fixed, PerSeed, listing
+from ablation.effects import Effect, alarms, compare
+from ablation.experiment import Cell, Experiment
+from ablation.optim import SGD, Adam
+from ablation.record import Arrays, RunRecord, write_record
+from ablation.results import Results
+from ablation.runs import Run, folder_of
+from ablation.seeds import stream
+
+GAIN = {"none": 0.0, "bright": 0.05, "contrast": -0.05}
+
+
+@pytest.fixture
+def experiment() -> Experiment:
+    """3 recipes x 2 optimizers x 5 seeds."""
+    return Experiment(
+        name="made-up",
+        data=Digits(),
+        recipes={"none": (), "bright": (Brightness(0.4),), "contrast": (Contrast(0.4),)},
+        optimizers={"adam": Adam(), "sgd": SGD(lr=0.1)},
+        baseline="none",
+        seeds=5,
+    )
+
+
+def noise(cell: Cell, size: float = 0.004) -> float:
+    """The run's own luck, whatever the recipe is called."""
+    return float(stream(cell.seed, "luck", cell.spec.id).normal(0, size))
+
+
+def usual(cell: Cell) -> float:
+    return 0.8 + GAIN.get(cell.factors["recipe"], 0.0) + noise(cell)
+
+
+def results_of(experiment: Experiment, score: Callable[[Cell], float | str] = usual) -> Results:
+    """Results as if each cell's run had this score, or this status."""
+    cells, rows = experiment.cells("0" * 16), []
+    for cell in cells:
+        got = score(cell)
+        row = {**cell.factors, "seed": cell.seed, "id": cell.spec.id, "reason": ""}
+        if isinstance(got, str):
+            rows.append(row | {"status": got})
+        else:
+            told = {"first_test_batch": "t", "split_digest": "s", "train_images": 60, "test_images": 40}
+            where = {"device": "cpu", "precision": "float32", "torch": "2.11"}
+            metrics = {experiment.metric: got, "macro_f1": got - 0.1}
+            rows.append(row | {"status": "finished"} | metrics | told | where)
+    return Results(experiment, cells, ("a", "b"), Path("runs"), pd.DataFrame(rows))
+
+
+def scores(results: Results, recipe: str, optimizer: str | None = None) -> np.ndarray:
+    """The score of each seed, averaged over optimizers."""
+    rows = results.finished[results.finished["recipe"] == recipe]
+    rows = rows if optimizer is None else rows[rows["optimizer"] == optimizer]
+    return rows.groupby("seed")[results.experiment.metric].mean().to_numpy()
+
+
+def find(effects: tuple[Effect, ...], recipe: str, **condition: str) -> Effect:
+    (found,) = (effect for effect in effects if (effect.recipe, effect.condition) == (recipe, condition))
+    return found
+
+
+def test_every_recipe_has_an_effect_under_every_condition_and_pooled(experiment):
+    effects = compare(results_of(experiment))
+    recipes = ["none", "bright", "contrast"]
+    assert [effect.recipe for effect in effects] == recipes * 3
+    conditions = [{"optimizer": "adam"}, {"optimizer": "sgd"}, {}]
+    assert [effect.condition for effect in effects[::3]] == conditions
+    assert [effect.verdict for effect in effects] == ["baseline", "better", "worse"] * 3
+    assert {(effect.seeds, effect.planned) for effect in effects} == {(5, 5)}
+    assert [effect.pooled for effect in effects] == [False] * 6 + [True] * 3
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", None])
+def test_an_effect_is_scipys_welch_test_of_the_scores(experiment, optimizer):
+    """Pooled, the score of a seed is its mean over the conditions."""
+    results = results_of(experiment)
+    effect = find(compare(results), "bright", **({"optimizer": optimizer} if optimizer else {}))
+    treatment, baseline = scores(results, "bright", optimizer), scores(results, "none", optimizer)
+    scipys = stats.ttest_ind(treatment, baseline, equal_var=False)
+    assert effect.estimate == pytest.approx(treatment.mean() - baseline.mean())
+    assert effect.p == pytest.approx(scipys.pvalue)
+    assert (effect.low, effect.high) == pytest.approx(tuple(scipys.confidence_interval(0.95)))
+    assert (effect.mean, effect.sd) == pytest.approx((treatment.mean(), treatment.std(ddof=1)))
+    assert effect.macro_f1_difference == pytest.approx(effect.estimate)
+
+
+def test_a_redrawn_split_is_judged_by_the_corrected_resampled_test(experiment):
+    results = results_of(replace(experiment, split=PerSeed()))
+    paired = scores(results, "bright", "adam") - scores(results, "none", "adam")
+    statistic = paired.mean() / math.sqrt((1 / 5 + 40 / 60) * paired.var(ddof=1))  # n_test / n_train of the table
+    assert find(compare(results), "bright", optimizer="adam").p == pytest.approx(2 * stats.t.sf(statistic, 4))
+
+
+def test_holm_counts_every_comparison_that_is_shown_the_pooled_ones_too(experiment):
+    effects = [effect for effect in compare(results_of(experiment, noise)) if effect.verdict != "baseline"]
+    assert len(effects) == 6
+    highest = 0.0
+    for rank, effect in enumerate(sorted(effects, key=lambda effect: effect.p)):
+        highest = max(highest, min(1.0, (6 - rank) * effect.p))
+        assert effect.p_holm == pytest.approx(highest)
+
+
+def test_the_baseline_under_another_name_differs_by_exactly_nothing(experiment):
+    results = results_of(replace(experiment, recipes={**experiment.recipes, "nothing": ()}))
+    for condition in ({"optimizer": "adam"}, {"optimizer": "sgd"}, {}):
+        effect = find(compare(results), "nothing", **condition)
+        assert (effect.estimate, effect.p, effect.p_holm) == (0.0, 1.0, 1.0)
+        assert effect.note == "the baseline's own runs under another name"
+        assert effect.verdict in ("equivalent", "undecided")
+        assert effect.mean == find(compare(results), "none", **condition).mean
+
+
+VERDICTS = {  # gain, noise, verdict, where higher is better
+    "better": (0.05, 0.004, "better"),
+    "worse": (-0.05, 0.004, "worse"),
+    "equivalent": (0.0, 0.001, "equivalent"),
+    "undecided": (0.02, 0.05, "undecided"),
+    "real, though smaller than the margin": (0.008, 0.0003, "better"),
+}
+
+
+@pytest.mark.parametrize("lower_is_better", [False, True])
+@pytest.mark.parametrize(("gain", "size", "verdict"), VERDICTS.values(), ids=VERDICTS)
+def test_the_verdict(experiment, gain, size, verdict, lower_is_better):
+    sign = -1 if lower_is_better else 1
+    single = replace(
+        experiment,
+        recipes={"none": (), "bright": (Brightness(0.4),)},
+        optimizers={"adam": Adam()},
+        metric="log_loss" if lower_is_better else "accuracy",
+        seeds=8,
+    )
+    results = results_of(single, lambda cell: 0.5 + sign * (gain * bool(cell.spec.recipe) + noise(cell, size)))
+    baseline, effect = compare(results)
+    assert (baseline.verdict, effect.verdict) == ("baseline", verdict)
+    assert math.copysign(1, effect.estimate) == sign * math.copysign(1, gain) or verdict in ("equivalent", "undecided")
+    assert (effect.p_holm < 0.05) == (verdict in ("better", "worse"))
+    assert effect.p_equivalent < 0.05 or verdict != "equivalent"
+
+
+def test_the_margin_and_the_level_are_those_of_the_experiment(experiment):
+    near = replace(experiment, recipes={"none": (), "bright": (Brightness(0.4),)}, optimizers={"adam": Adam()}, seeds=8)
+    small = {"score": lambda cell: 0.5 + 0.0001 * bool(cell.spec.recipe) + noise(cell, 0.003)}
+    assert compare(results_of(near, **small))[1].verdict == "equivalent"
+    assert compare(results_of(replace(near, margin=0.001), **small))[1].verdict == "undecided"
+    assert compare(results_of(replace(near, alpha=1e-9), **small))[1].verdict == "undecided"
+
+
+@pytest.mark.parametrize("split", [Fixed(), PerSeed()])
+@pytest.mark.parametrize("recipe", [(Brightness(0.4),), ()], ids=["another", "the baseline's own"])
+def test_under_three_seeds_there_is_no_verdict(experiment, split, recipe):
+    two = replace(experiment, recipes={"none": (), "bright": recipe}, seeds=2, split=split, margin=1.0)
+    for effect in compare(results_of(two)):
+        assert effect.recipe == "none" or (effect.verdict, effect.note) == ("undecided", "no verdict under 3 seeds")
+        assert effect.recipe == "none" or not math.isnan(effect.estimate)
+
+
+def test_missing_runs_are_in_no_mean_and_are_visible(experiment):
+    def score(cell: Cell) -> float | str:
+        lost = (cell.factors["recipe"], cell.factors["optimizer"]) == ("bright", "adam") and cell.seed in (1, 3)
+        return ("failed" if cell.seed == 1 else "diverged") if lost else usual(cell)
+
+    results = results_of(experiment, score)
+    effects = compare(results)
+    effect = find(effects, "bright", optimizer="adam")
+    assert (effect.seeds, effect.planned) == (3, 5)
+    assert effect.mean == pytest.approx(scores(results, "bright", "adam").mean())
+    assert len(scores(results, "bright", "adam")) == 3
+    assert (find(effects, "bright", optimizer="sgd").seeds, find(effects, "none", optimizer="adam").seeds) == (5, 5)
+    pooled = find(effects, "bright")
+    assert (pooled.seeds, pooled.planned) == (3, 5), "a seed counts only where it finished under every condition"
+    whole = [seed in (0, 2, 4) for seed in range(5)]
+    assert pooled.mean == pytest.approx(scores(results, "bright")[whole].mean())
+
+
+def test_what_cannot_be_judged_says_why(experiment):
+    none_finished = results_of(experiment, lambda cell: "planned")
+    assert {(effect.verdict, effect.note) for effect in compare(none_finished) if effect.recipe != "none"} == {
+        ("undecided", "too few finished seeds")
+    }
+    assert all(math.isnan(effect.mean) and effect.seeds == 0 for effect in compare(none_finished))
+    constant = results_of(experiment, lambda cell: 0.7 if cell.spec.recipe else 0.1)
+    effect = find(compare(constant), "bright", optimizer="adam")
+    assert (effect.verdict, effect.note) == ("undecided", "no spread over seeds: the test cannot judge")
+    assert effect.estimate == pytest.approx(0.6)
+
+
+def test_a_paired_test_of_runs_that_share_no_seed_is_not_made(experiment):
+    """Baseline and recipe finished in two seeds each, but not in the same."""
+    half = replace(experiment, split=PerSeed(), seeds=4)
+    results = results_of(half, lambda cell: usual(cell) if bool(cell.spec.recipe) == (cell.seed < 2) else "failed")
+    assert {effect.note for effect in compare(results) if effect.recipe != "none"} == {"too few finished seeds"}
+
+
+def test_a_paired_test_takes_the_seeds_that_both_have(experiment):
+    lost = {"none": 0, "bright": 4}
+    results = results_of(
+        replace(experiment, split=PerSeed()),
+        lambda cell: "failed" if lost.get(cell.factors["recipe"]) == cell.seed else usual(cell),
+    )
+    effect = find(compare(results), "bright", optimizer="adam")
+    paired = scores(results, "bright", "adam")[1:] - scores(results, "none", "adam")[:-1]
+    assert effect.estimate == pytest.approx(effect.macro_f1_difference) == pytest.approx(paired.mean())
+
+
+def test_excluded_cells_are_in_no_comparison(experiment):
+    rules = ({"recipe": "bright", "optimizer": "sgd"},)
+    effects = compare(results_of(replace(experiment, exclude=rules)))
+    assert [(effect.recipe, effect.condition.get("optimizer")) for effect in effects] == [
+        *(("none", "adam"), ("bright", "adam"), ("contrast", "adam"), ("none", "sgd"), ("contrast", "sgd")),
+        *(("none", None), ("bright", None), ("contrast", None)),
+    ]
+    alone, pooled = find(effects, "bright", optimizer="adam"), find(effects, "bright")
+    assert (pooled.estimate, pooled.p, pooled.seeds) == (alone.estimate, alone.p, 5)
+
+
+def test_where_the_baseline_is_excluded_nothing_is_compared_with_it(experiment):
+    results = results_of(replace(experiment, exclude=({"recipe": "none", "optimizer": "sgd"},)))
+    effects = compare(results)
+    assert {effect.condition.get("optimizer") for effect in effects} == {"adam", None}
+    assert find(effects, "bright").estimate == pytest.approx(find(effects, "bright", optimizer="adam").estimate)
+
+
+def test_names_and_order_change_no_number(experiment):
+    before = compare(results_of(experiment, by_spec))
+    renamed = replace(
+        experiment,
+        recipes={"c": (Contrast(0.4),), "plain": (), "b": (Brightness(0.4),)},
+        optimizers={"second": SGD(lr=0.1), "first": Adam()},
+        baseline="plain",
+    )
+    after = compare(results_of(renamed, by_spec))
+    names = {"none": "plain", "bright": "b", "contrast": "c", "adam": "first", "sgd": "second"}
+    for effect in before:
+        same = find(after, names[effect.recipe], **{key: names[level] for key, level in effect.condition.items()})
+        assert (same.p_holm, same.p_equivalent) == pytest.approx((effect.p_holm, effect.p_equivalent), nan_ok=True)
+        assert same.verdict == effect.verdict
+
+
+def by_spec(cell: Cell) -> float:
+    return 0.8 + 0.01 * len(cell.spec.recipe) + noise(cell, 0.01)
+
+
+def test_one_condition_is_not_pooled(experiment):
+    effects = compare(results_of(replace(experiment, optimizers={"adam": Adam()})))
+    assert [effect.pooled for effect in effects] == [False] * 3
+
+
+def test_all_is_well_without_alarms(experiment):
+    assert alarms(results_of(experiment)) == []
+
+
+def test_missing_runs_raise_an_alarm_each_kind(experiment):
+    endings = {0: "failed", 1: "diverged", 2: "interrupted", 3: "planned"}
+    results = results_of(
+        replace(experiment, recipes={"none": (), "nothing": ()}, optimizers={"adam": Adam()}),
+        lambda cell: endings.get(cell.seed, 0.8),
+    )
+    assert alarms(results) == [
+        f"1 of 5 runs {status}: in no mean and no test"
+        for status in ("failed", "diverged", "interrupted", "not started")
+    ]
+
+
+def test_other_test_images_raise_an_alarm(experiment):
+    results = results_of(experiment)
+    results.table.loc[3, "first_test_batch"] = "other"
+    assert alarms(results) == [
+        "the test images are not the same in all runs of one split: the comparison does not hold"
+    ]
+
+
+@pytest.mark.parametrize(
+    "vary", [{"split": (Fixed(), PerSeed())}, {"image_size": (8, 16)}, {"batch_size": (8, 16)}], ids=str
+)
+def test_what_shows_other_test_images_by_design_raises_none(experiment, vary):
+    results = results_of(replace(experiment, vary=vary))
+    (factor,) = vary
+    results.table["first_test_batch"] = results.table[factor]
+    results.table["split_digest"] = results.table[factor] if factor == "split" else "s"
+    assert alarms(results) == []
+
+
+def test_other_machines_raise_an_alarm(experiment):
+    results = results_of(experiment)
+    results.table.loc[0, "device"] = "NVIDIA H200"
+    assert alarms(results) == ["runs on different devices are compared: NVIDIA H200, cpu"]
+
+
+def test_effects_are_read_off_the_records_on_disk(tiny, cache, tmp_path):
+    """A split that varies, a run that is missing, and records as training writes them."""
+    varied = replace(tiny, vary={"split": {"few": Fixed(train=100, val=100, test=200), "more": Fixed(200, 100, 200)}})
+    cells = varied.cells(listing(varied.data, cache).digest)
+    for cell in cells[1:]:
+        metrics = {"accuracy": 0.5 + 0.1 * bool(cell.spec.recipe) + noise(cell), "macro_f1": 0.4}
+        evidence = {"first_test_batch": "t", "split": cell.factors["split"], "train_images": 100, "test_images": 200}
+        labels, numbers = np.zeros(1, np.int64), np.zeros((1, 10), np.float32)
+        arrays = Arrays(labels, labels, numbers, numbers, np.zeros((1, 8, 8, 3), np.uint8))
+        record = RunRecord(cell.spec.id, "finished", (), metrics, evidence, {"seconds": 1.0}, {"device": "cpu"})
+        write_record(Run(folder_of(varied, tmp_path), cell.spec).folder, record, arrays)
+    results = Results.load(varied, tmp_path, cache)
+    effects = compare(results)
+    assert {effect.verdict for effect in effects if effect.recipe == "crop"} <= {"better", "undecided"}
+    assert find(effects, "crop", optimizer="sgd", split="more").estimate == pytest.approx(0.1, abs=0.02)
+    assert (find(effects, "none", optimizer="adam", split="few").seeds, find(effects, "none").seeds) == (2, 2)
+    assert alarms(results) == ["1 of 24 runs not started: in no mean and no test"]

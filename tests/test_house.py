@@ -1,0 +1,229 @@
+"""The house's own rules, read off the syntax of every file: who may import whom, and who may draw at random."""
+
+import ast
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import ablation
+
+HOUSE = Path(ablation.__file__).parent
+FILES = {
+    ".".join(("ablation", *path.relative_to(HOUSE).with_suffix("").parts)).removesuffix(".__init__"): path
+    for path in sorted(HOUSE.rglob("*.py"))
+}
+"""Every module by its dotted name."""
+
+HOMES = {
+    "joblib": ("ablation.sweeps",),
+    "mlflow": ("ablation.tracking", "ablation.mlflow_ui"),
+    "matplotlib": ("ablation.figures",),
+    "jinja2": ("ablation.report",),
+    "click": ("ablation.cli",),
+}
+WITHOUT_TORCH = ("ablation.analysis", "ablation.figures", "ablation.report")
+WORKSHOP = {"train", "evaluate", "sweeps", "worker", "tracking", "report", "figures", "console", "cli"}
+"""The rooms where things are trained and told; those that only describe them may not import these."""
+MATERIALS = ["seeds", "values", "errors", "durable", "optim", "spec", "experiment", "augment", "data", "models", "analysis"]
+
+
+@cache
+def tree_of(module: str) -> ast.Module:
+    return ast.parse(FILES[module].read_text("utf-8"))
+
+
+def run_nodes(node: ast.AST, lazily: bool) -> Iterator[ast.AST]:
+    """What runs when the module is imported; with `lazily` also what runs later. Never what only type checkers read."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(child, ast.FunctionDef | ast.Lambda) and not lazily:
+            continue
+        yield child
+        yield from run_nodes(child, lazily)
+
+
+def imported_by(tree: ast.Module, lazily: bool) -> set[str]:
+    """Dotted names of the modules imported, ours resolved to the very file, each with the packages around it."""
+    names: set[str] = set()
+    for node in run_nodes(tree, lazily):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute here"
+            names.add(node.module)
+            names |= {name for alias in node.names if (name := f"{node.module}.{alias.name}") in FILES}
+    parts = [name.split(".") for name in names]
+    return {".".join(part[:length]) for part in parts for length in range(1, len(part) + 1)}
+
+
+@cache
+def imports(module: str, lazily: bool) -> frozenset[str]:
+    return frozenset(imported_by(tree_of(module), lazily))
+
+
+def reached_from(module: str) -> set[str]:
+    """Everything that is imported when `module` is."""
+    seen, ahead = set(), [module]
+    while ahead:
+        here = ahead.pop()
+        if here not in seen:
+            seen.add(here)
+            ahead += imports(here, lazily=False) if here in FILES else ()
+    return seen
+
+
+def inside(module: str, *packages: str) -> bool:
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
+
+
+def room(module: str) -> str:
+    """The second part of the name: `ablation.data.cache` is in the room `data`."""
+    return module.split(".")[1] if "." in module else ""
+
+
+@pytest.mark.parametrize("module", [module for module in FILES if inside(module, *WITHOUT_TORCH)])
+def test_the_report_can_be_made_without_torch_and_mlflow(module):
+    banned = {"torch", "torchvision", "mlflow"}
+    assert not banned & reached_from(module)
+    assert not banned & imports(module, lazily=True)
+
+
+def test_the_report_is_imported_where_there_is_no_torch_and_no_mlflow(environment):
+    script = (
+        "import sys; sys.modules.update(torch=None, torchvision=None, mlflow=None)\n"
+        "import ablation.effects, ablation.report, ablation.analysis.separability"
+    )
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True)
+
+
+@pytest.mark.parametrize("library", HOMES)
+def test_a_library_has_one_home(library):
+    users = {module for module in FILES if library in imports(module, lazily=True)}
+    assert users, f"nobody imports {library}: take it off the list"
+    assert not {module for module in users if not inside(module, *HOMES[library])}
+
+
+def test_imports_point_one_way_between_rooms():
+    """Lazy ones too; graphlib raises CycleError and names the circle."""
+    graph: dict[str, set[str]] = {}
+    for module in FILES:
+        targets = {room(name) for name in imports(module, lazily=True) if name in FILES} - {"", room(module)}
+        graph.setdefault(room(module), set()).update(targets)
+    order = list(TopologicalSorter(graph).static_order())
+    assert order.index("cli") > order.index("sweeps") > order.index("spec") > order.index("seeds")
+
+
+@pytest.mark.parametrize("name", MATERIALS)
+def test_materials_know_nothing_of_the_workshop(name):
+    for module in FILES:
+        if room(module) == name:
+            assert not {room(target) for target in imports(module, lazily=True) if target in FILES} & WORKSHOP, module
+
+
+TORCH_DRAWS = {"rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like", "bernoulli"} | {
+    *("multinomial", "normal", "poisson", "random_", "normal_", "uniform_", "bernoulli_", "exponential_"),
+}
+SEEDERS = {"manual_seed", "manual_seed_all", "set_rng_state", "seed_all", "default_generator"}
+
+
+def global_randomness(tree: ast.AST) -> list[str]:
+    """Every use of a generator that is not a stream of `ablation.seeds`, as `line: code`."""
+    found = []
+    for node in ast.walk(tree):
+        text = ast.unparse(node) if isinstance(node, ast.expr) else ""
+        banned = False
+        if isinstance(node, ast.Import):
+            banned = any(alias.name in ("random", "secrets", "numpy.random") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            banned = node.module in ("random", "secrets", "numpy.random", "torch.random")
+        elif isinstance(node, ast.Attribute):
+            banned = text.startswith(("np.random.", "numpy.random.")) and text.count(".") == 2
+            banned = (banned and node.attr != "Generator") or node.attr in SEEDERS
+        elif isinstance(node, ast.Call):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            given = {keyword.arg for keyword in node.keywords}
+            of_torch = isinstance(node.func, ast.Attribute) and (called.endswith("_") or text.startswith("torch."))
+            banned = (called in TORCH_DRAWS and of_torch and "generator" not in given) or called == "default_rng"
+            banned = banned or any(ast.unparse(k) == "random_state=None" for k in node.keywords)
+        if banned:
+            found.append(f"{node.lineno}: {text or ast.unparse(node)}")
+    return found
+
+
+@pytest.mark.parametrize("module", [module for module in FILES if module != "ablation.seeds"])
+def test_no_random_state_but_that_of_streams(module):
+    assert global_randomness(tree_of(module)) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import random", "from random import choice", "np.random.rand(3)", "np.random.seed(0)", "np.random.default_rng(0)",
+        "default_rng()", "torch.manual_seed(0)", "torch.cuda.manual_seed_all(0)", "torch.randperm(4)", "torch.rand(3)",
+        "torch.randn(3, device=d)", "x.uniform_(0, 1)", "from numpy.random import default_rng", "TSNE(random_state=None)",
+    ],
+)  # fmt: skip
+def test_the_ban_sees(code):
+    assert global_randomness(ast.parse(code))
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["stream(0, 'order').random(3)", "torch.rand(3, generator=g)", "def f(g: np.random.Generator): ...", "x.normal"],
+)
+def test_the_ban_lets_pass(code):
+    assert not global_randomness(ast.parse(code))
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_no_file_is_longer_than_300_lines(module):
+    assert len(FILES[module].read_text("utf-8").splitlines()) <= 300
+
+
+def test_every_public_name_is_there_and_known_to_type_checkers():
+    (block,) = [node for node in tree_of("ablation").body if isinstance(node, ast.If)]
+    told = {alias.asname: node.module for node in block.body for alias in node.names}
+    assert set(ablation.__all__) == set(told)
+    for name, home in told.items():
+        assert getattr(ablation, name) is getattr(sys.modules[home], name)
+    with pytest.raises(AttributeError, match="has no attribute 'Adamm'"):
+        ablation.Adamm  # noqa: B018
+
+
+HEAVY = ("torch", "torchvision", "mlflow", "numpy", "pandas", "scipy", "sklearn", "matplotlib", "joblib")
+HELP = [sys.executable, "-m", "ablation.cli", "--help"]
+
+
+def test_import_and_help_load_nothing_heavy(environment):
+    script = "import sys; import ablation, ablation.cli; print([name for name in {} if name in sys.modules])"
+    command = [sys.executable, "-c", script.format(HEAVY)]
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
+    timed = subprocess.run(
+        [HELP[0], "-X", "importtime", *HELP[1:]], env=environment, capture_output=True, text=True, check=True
+    )
+    loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in timed.stderr.splitlines()}
+    assert "click" in loaded
+    assert not loaded & set(HEAVY)
+
+
+def test_help_answers_in_less_than_three_tenths_of_a_second(environment):
+    """The median of five, over what bare Python takes to start on this machine: a busy one slows both."""
+
+    def median(command: list[str]) -> float:
+        seconds = []
+        for _ in range(5):
+            started = time.perf_counter()
+            subprocess.run(command, env=environment, capture_output=True, check=True)
+            seconds.append(time.perf_counter() - started)
+        return statistics.median(seconds)
+
+    assert median(HELP) - median([sys.executable, "-c", "pass"]) < 0.3
