@@ -11,13 +11,11 @@ import pytest
 from scipy import stats
 
 from ablation.augment import Brightness, Contrast
-from ablation.data import Digits, Fixed, PerSeed, listing
+from ablation.data import Digits, Fixed, PerSeed
 from ablation.effects import Effect, alarms, compare
 from ablation.experiment import Cell, Experiment
 from ablation.optim import SGD, Adam
-from ablation.record import Arrays, RunRecord, write_record
 from ablation.results import Results
-from ablation.runs import Run, folder_of
 from ablation.seeds import stream
 
 GAIN = {"none": 0.0, "bright": 0.05, "contrast": -0.05}
@@ -299,22 +297,3 @@ def test_other_machines_raise_an_alarm(experiment):
     results = results_of(experiment)
     results.table.loc[0, "device"] = "NVIDIA H200"
     assert alarms(results) == ["runs on different devices are compared: NVIDIA H200, cpu"]
-
-
-def test_effects_are_read_off_the_records_on_disk(tiny, cache, tmp_path):
-    """A split that varies, a run that is missing, and records as training writes them."""
-    varied = replace(tiny, vary={"split": {"few": Fixed(train=100, val=100, test=200), "more": Fixed(200, 100, 200)}})
-    cells = varied.cells(listing(varied.data, cache).digest)
-    for cell in cells[1:]:
-        metrics = {"accuracy": 0.5 + 0.1 * bool(cell.spec.recipe) + noise(cell), "macro_f1": 0.4}
-        evidence = {"first_test_batch": "t", "split": cell.factors["split"], "train_images": 100, "test_images": 200}
-        labels, numbers = np.zeros(1, np.int64), np.zeros((1, 10), np.float32)
-        arrays = Arrays(labels, labels, numbers, numbers, np.zeros((1, 8, 8, 3), np.uint8))
-        record = RunRecord(cell.spec.id, "finished", (), metrics, evidence, {"seconds": 1.0}, {"device": "cpu"})
-        write_record(Run(folder_of(varied, tmp_path), cell.spec).folder, record, arrays)
-    results = Results.load(varied, tmp_path, cache)
-    effects = compare(results)
-    assert {effect.verdict for effect in effects if effect.recipe == "crop"} <= {"better", "undecided"}
-    assert find(effects, "crop", optimizer="sgd", split="more").estimate == pytest.approx(0.1, abs=0.02)
-    assert (find(effects, "none", optimizer="adam", split="few").seeds, find(effects, "none").seeds) == (2, 2)
-    assert alarms(results) == ["1 of 24 runs not started: in no mean and no test"]

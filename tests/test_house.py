@@ -31,7 +31,19 @@ HOMES = {
 WITHOUT_TORCH = ("ablation.analysis", "ablation.figures", "ablation.report")
 WORKSHOP = {"train", "evaluate", "sweeps", "worker", "tracking", "report", "figures", "console", "cli"}
 """The rooms where things are trained and told; those that only describe them may not import these."""
-MATERIALS = ["seeds", "values", "errors", "durable", "optim", "spec", "experiment", "augment", "data", "models", "analysis"]
+MATERIALS = [
+    "seeds",
+    "values",
+    "errors",
+    "durable",
+    "optim",
+    "spec",
+    "experiment",
+    "augment",
+    "data",
+    "models",
+    "analysis",
+]
 
 
 @cache
@@ -166,9 +178,9 @@ def test_no_random_state_but_that_of_streams(module):
 @pytest.mark.parametrize(
     "code",
     [
-        "import random", "from random import choice", "np.random.rand(3)", "np.random.seed(0)", "np.random.default_rng(0)",
-        "default_rng()", "torch.manual_seed(0)", "torch.cuda.manual_seed_all(0)", "torch.randperm(4)", "torch.rand(3)",
-        "torch.randn(3, device=d)", "x.uniform_(0, 1)", "from numpy.random import default_rng", "TSNE(random_state=None)",
+        "import random", "from random import choice", "np.random.rand(3)", "np.random.default_rng(0)", "default_rng()",
+        "np.random.seed(0)", "torch.manual_seed(0)", "torch.cuda.manual_seed_all(0)", "torch.randperm(4)", "torch.rand(3)",
+        "torch.randn(3, device=d)", "x.uniform_(0, 1)", "from numpy.random import rand", "TSNE(random_state=None)",
     ],
 )  # fmt: skip
 def test_the_ban_sees(code):

@@ -53,7 +53,7 @@ def test_a_run_learns_and_its_record_is_whole(small, trained):
     assert arrays.logits.shape == (202, 10)
     assert arrays.features.shape == (202, 128)
     assert arrays.pictures.shape == (PICTURES, 8, 8, 3)
-    assert (record.evidence["train_images"], record.evidence["test_images"]) == (99, 202)
+    assert (record.evidence["train_images"], record.evidence["test_images"]) == (100, 202)
     assert record.evidence["parameters"] == 94_762
     assert len(run.journal.events()) == 12
 
