@@ -10,21 +10,23 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ablation.data import Listing
+from ablation.analysis.comparison import MIN_SEEDS
 from ablation.durable import atomic
-from ablation.effects import MIN_SEEDS, Effect
 from ablation.experiment import Cell, Experiment
 from ablation.report import wording
-from ablation.results import Results
 from ablation.values import label
+
+if TYPE_CHECKING:
+    from ablation.data import Listing
+    from ablation.effects import Effect
+    from ablation.results import Results
 
 console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
 
@@ -98,7 +100,7 @@ def show_plan(experiment: Experiment, data: Listing, cells: Sequence[Cell], fini
     if spec is None:
         console.print("[bold yellow]the grid is empty: `exclude` drops every cell[/]")
         return
-    parts = spec.split.draw(data.labels, spec.seed)
+    parts = spec.split.draw(data.labels, spec.seed, data.classes)
     shared = "" if len(cells) == len(runs) else f" ({len(cells)} cells, some with the same values)"
     console.print(
         f"{len(runs)} runs{shared}, {finished} finished; {sum(run.epochs for run in runs.values()):,} epochs in all"
@@ -191,6 +193,8 @@ def write_effects(effects: Sequence[Effect], path: Path, form: str) -> None:
         condition = row.pop("condition")
         rows.append({"recipe": row.pop("recipe"), "condition": condition or "pooled", **row})
     if form == "csv":
+        import pandas as pd
+
         flat = [{**row, "condition": _condition(row["condition"])} for row in rows]
         _write(path, pd.DataFrame(flat).to_csv(index=False))
     else:

@@ -32,6 +32,12 @@ def atomic(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
     sync_folder(path.parent)
 
 
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a kill in the middle of `atomic` left in a folder that nobody else is writing to."""
+    for leftover in folder.glob(".*.tmp"):
+        leftover.unlink(missing_ok=True)
+
+
 def sync_folder(folder: Path) -> None:
     """Flush the folder's own entries, so that a rename in it outlives a power cut (where the system lets us)."""
     if os.name == "posix":

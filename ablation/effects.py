@@ -13,11 +13,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from ablation.analysis.comparison import Difference, holm
+from ablation.analysis.comparison import MIN_SEEDS, Difference, holm
 from ablation.experiment import LOWER_IS_BETTER
 from ablation.results import Results
-
-MIN_SEEDS = 3  # fewer, and no verdict is given
 
 UNFINISHED = {
     "failed": "failed",

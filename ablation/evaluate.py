@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -52,8 +53,12 @@ class View:
         return images.contiguous(memory_format=torch.channels_last) if images.is_cuda else images
 
 
+@lru_cache(maxsize=1)
 def pixels_of(data: Dataset, device: torch.device) -> Callable[[Rows], Tensor]:
-    """rows -> their cached squares (B, 3, R, R) uint8 on the device; kept there if half its memory is enough."""
+    """rows -> their cached squares (B, 3, R, R) uint8 on the device; kept there if half its memory is enough.
+
+    The next run on the same data finds them there.
+    """
     if device.type == "cuda" and data.images.nbytes < torch.cuda.mem_get_info(device)[0] / 2:
         resident = torch.from_numpy(np.ascontiguousarray(data.images)).to(device)
         return lambda rows: resident[torch.from_numpy(rows).to(device)]

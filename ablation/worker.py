@@ -24,6 +24,7 @@ from typing import IO, Any
 
 from filelock import Timeout
 
+from ablation.durable import remove_unfinished
 from ablation.record import RunRecord, write_record
 from ablation.runs import Run
 from ablation.spec import RunSpec
@@ -58,7 +59,7 @@ class Worker:
                     return
         except BrokenPipeError:
             pass
-        raise WorkerDied(_cause(self._bury(process)))
+        raise WorkerDied(f"{_cause(self._bury(process))}; see {self.log}")
 
     def _alive(self) -> subprocess.Popen[str]:
         if self.process is None or self.process.poll() is not None:
@@ -102,11 +103,9 @@ def _environment(device: str) -> dict[str, str]:
 
 
 def _cause(status: int) -> str:
-    return (
-        f"the worker was killed by {signal.Signals(-status).name}"
-        if status < 0
-        else f"the worker ended with status {status}"
-    )
+    if status < 0:
+        return f"the worker was killed by {signal.Signals(-status).name}"
+    return f"the worker ended with status {status}"
 
 
 def main() -> None:
@@ -168,6 +167,7 @@ def _measure(run: Run, device_name: str, cache: Path, tell: Callable[[dict[str, 
 
     device = torch.device(device_name)
     settle(device)
+    remove_unfinished(run.folder)
     run.journal.append("started", device=device_name, process=os.getpid())
     record, arrays = train(run, _data(cache, run.spec.data, run.spec.cache_size), device, tell)
     write_record(run.folder, record, arrays)

@@ -151,7 +151,8 @@ def test_other_data_are_other_runs(experiment):
 PINNED_SPEC = RunSpec(
     data=DATA, split=Fixed(train=200, val=0.2, test=0.3), image_size=196, cache_size=224,
     recipe=(CROP, RandomHorizontalFlip(), Brightness(0.4), Contrast((0.5, 1.5))), model="resnet50", dropout=0.0,
-    optimizer=SGD(lr=0.1, momentum=0.9), schedule=Cosine(warmup=5), epochs=60, batch_size=64, label_smoothing=0.0, seed=3,
+    optimizer=SGD(lr=0.1, momentum=0.9), schedule=Cosine(warmup=5), epochs=60, batch_size=64, label_smoothing=0.0,
+    seed=3,
 )  # fmt: skip
 PINNED_ID = "809f444ab202412f"
 

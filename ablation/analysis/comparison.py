@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike
 
 from ablation.values import value
 
+MIN_SEEDS = 3  # fewer, and no verdict is given
+
 _ROUNDING = 1e-12  # 0.1 three times averages to 0.10000000000000002
 
 

@@ -38,8 +38,6 @@ def _check_shares(split: Any) -> Iterator[str]:
 class Fixed:
     """One split for all runs. A part is a share (0.6) or a number of images (200, over all classes together).
 
-    Each class gives its share of that, rounded to whole images, so that a part may be a few images off the number.
-
     What the three parts leave over is not used. Each class gives its share of a number rounded to whole images, so 200
     of 12 equal classes are 204 (17 of each).
     """

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ablation.effects import MIN_SEEDS, Effect
+from ablation.analysis.comparison import MIN_SEEDS
+from ablation.effects import Effect
 from ablation.experiment import Experiment
 from ablation.report.wording import (
     NAME,

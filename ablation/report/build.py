@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ablation.durable import atomic
-from ablation.effects import Effect
 from ablation.experiment import Experiment
 from ablation.report.freshness import input_digest, is_current
-from ablation.results import Results
+
+if TYPE_CHECKING:
+    from ablation.effects import Effect
+    from ablation.results import Results
 
 
 def write_report(

@@ -7,12 +7,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import ablation
-from ablation.effects import Effect
 from ablation.experiment import Experiment
 from ablation.record import RECORD_FILE
-from ablation.results import Results
+
+if TYPE_CHECKING:
+    from ablation.effects import Effect
+    from ablation.results import Results
 
 META = "ablation-inputs"
 HEAD = 4096  # bytes at the start of a page, within which the tag stands

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from ablation.effects import Effect
 from ablation.experiment import LOWER_IS_BETTER, Experiment
 from ablation.values import label
+
+if TYPE_CHECKING:
+    from ablation.effects import Effect
 
 NAME = {
     "accuracy": "accuracy",
