@@ -11,6 +11,7 @@ Exit codes: 0 done, 1 some runs failed, 2 a mistake in the command or the experi
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -55,8 +56,9 @@ class Place:
 
     def command(self, verb: str) -> str:
         """The command line that does `verb` to the same experiment."""
+        smoke = ["--smoke"] if self.smoke else []
         data = ["--data", self.data] if self.data is not None else []
-        return " ".join(["ablation", verb, self.name, *["--smoke"][: self.smoke], *data])
+        return shlex.join(["ablation", verb, self.name, *smoke, *data])
 
 
 def on_experiment(command: Callable[..., None]) -> Callable[..., None]:
@@ -257,8 +259,8 @@ def report(place: Place, out: Path | None, force: bool, tracking_uri: str | None
     path = out or Path("reports") / f"{experiment.name}.html"
     if force:
         path.unlink(missing_ok=True)
-    current = is_current(path, input_digest(experiment, results, effects, experiment.question))
-    write_report(experiment, results, effects, path, experiment.question)
+    current = is_current(path, input_digest(experiment, results, effects, place.command("run")))
+    write_report(experiment, results, effects, path, place.command("run"))
     console.print(f"{path} is up to date" if current else f"wrote {path}")
     if not no_tracking:
         Tracker(experiment, results.cells, place.runs, tracking_uri, warn).publish_report(path)

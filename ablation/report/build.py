@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 
 
 def write_report(
-    experiment: Experiment, results: Results, effects: Sequence[Effect], out: Path | None = None, question: str = ""
+    experiment: Experiment, results: Results, effects: Sequence[Effect], out: Path | None = None, command: str = ""
 ) -> Path:
     """Write the report as one self-contained HTML file to `out` (by default reports/NAME.html), and return its path.
 
-    question: what the experiment asks, in a sentence; by default made from its recipes. Nothing is done when the file
-    that is there was made from the same inputs (see `is_current`).
+    command: what trains the runs again, if not `ablation run NAME`. Nothing is done when the file that is there was made
+    from the same inputs (see `is_current`).
     """
     path = Path(out) if out is not None else Path("reports") / f"{experiment.name}.html"
-    digest = input_digest(experiment, results, effects, question)
+    digest = input_digest(experiment, results, effects, command)
     if is_current(path, digest):
         return path
 
     from ablation.report.html import render
     from ablation.report.model import tell
 
-    page = render(tell(experiment, results, effects, question), digest)
+    page = render(tell(experiment, results, effects, command), digest)
     with atomic(path, "w") as file:
         file.write(page)
     return path

@@ -21,9 +21,9 @@ META = "ablation-inputs"
 HEAD = 4096  # bytes at the start of a page, within which the tag stands
 
 
-def input_digest(experiment: Experiment, results: Results, effects: Sequence[Effect], question: str = "") -> str:
-    """SHA-256, in hexadecimal, over the question, every run's status and record, the effects, and this program."""
-    digest = hashlib.sha256(json.dumps([ablation.__version__, question, repr(experiment), results.classes]).encode())
+def input_digest(experiment: Experiment, results: Results, effects: Sequence[Effect], command: str = "") -> str:
+    """SHA-256, in hexadecimal, over every run's status and record, the effects, and this program."""
+    digest = hashlib.sha256(json.dumps([ablation.__version__, command, repr(experiment), results.classes]).encode())
     for run_id, status, reason in results.table[["id", "status", "reason"]].itertuples(index=False):
         digest.update(f"{run_id} {status} {reason}\n".encode())
     for run_id in sorted(set(results.table["id"])):

@@ -46,6 +46,7 @@ class Report:
 
     name: str
     question: str
+    command: str
     answer: tuple[str, ...]
     alarms: tuple[str, ...]
     verdicts: VerdictGrid | None
@@ -63,13 +64,14 @@ class Report:
     experiment: Experiment
 
 
-def tell(experiment: Experiment, results: Results, effects: Sequence[Effect], question: str = "") -> Report:
+def tell(experiment: Experiment, results: Results, effects: Sequence[Effect], command: str = "") -> Report:
     """Compute the report. Reads the records of all runs, and the arrays of one run a recipe."""
     records = read_records(results)
     choice = chosen_runs(results)
     return Report(
         name=experiment.name,
-        question=question or question_of(experiment),
+        question=experiment.question or question_of(experiment),
+        command=command or f"ablation run {experiment.name}",
         answer=answer(experiment, effects),
         alarms=tuple(alarms(results)),
         verdicts=verdict_grid(experiment, effects),
