@@ -20,8 +20,8 @@ def write_report(
 ) -> Path:
     """Write the report as one self-contained HTML file to `out` (by default reports/NAME.html), and return its path.
 
-    command: what trains the runs again, if not `ablation run NAME`. Nothing is done when the file that is there was made
-    from the same inputs (see `is_current`).
+    command: what trains the runs again, if not `ablation run NAME`. Nothing is done when the file that is there was
+    made from the same inputs (see `is_current`).
     """
     path = Path(out) if out is not None else Path("reports") / f"{experiment.name}.html"
     digest = input_digest(experiment, results, effects, command)
