@@ -13,72 +13,12 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from ablation.errors import AblationError
-
-if TYPE_CHECKING:
-    from ablation.experiment import Experiment
-    from ablation.results import Results
-
-
-@dataclass(frozen=True)
-class Place:
-    """What all commands on an experiment share: which one, changed how, and the folders it lives in."""
-
-    name: str
-    data: str | None
-    smoke: bool
-    runs: Path
-    cache: Path
-
-    def experiment(self) -> Experiment:
-        """The experiment, with the question that its file asks in `question`."""
-        from ablation.experiment_files import find, read
-
-        file = read(find(self.name))
-        experiment = file.experiment
-        if not experiment.question:
-            experiment = replace(experiment, question=file.question)
-        if self.data is not None:
-            experiment = replace(experiment, data=experiment.data.moved_to(self.data))
-        return experiment.smoke() if self.smoke else experiment
-
-    def results(self) -> Results:
-        from ablation.results import Results
-
-        return Results.load(self.experiment(), self.runs, self.cache)
-
-    def command(self, verb: str) -> str:
-        """The command line that does `verb` to the same experiment."""
-        smoke = ["--smoke"] if self.smoke else []
-        data = ["--data", self.data] if self.data is not None else []
-        return shlex.join(["ablation", verb, self.name, *smoke, *data])
-
-
-def on_experiment(command: Callable[..., None]) -> Callable[..., None]:
-    """The argument and options by which a command finds its experiment; it gets a `Place`."""
-
-    def with_place(name: str, data: str | None, smoke: bool, runs: Path, cache: Path, **options: Any) -> None:
-        command(Place(name, data, smoke, runs, cache), **options)
-
-    with_place.__doc__ = command.__doc__
-    with_place.__name__ = command.__name__
-    folder = click.Path(file_okay=False, path_type=Path)
-    for decorate in (
-        click.option("--cache", type=folder, default="cache", show_default=True, help="Folder of the image cache."),
-        click.option("--runs", type=folder, default="runs", show_default=True, help="Folder of the runs."),
-        click.option("--smoke", is_flag=True, help="The experiment made small: few images, one epoch, two seeds."),
-        click.option("--data", metavar="PATH", help="Where the images lie, if not where the experiment says."),
-        click.argument("name", metavar="EXPERIMENT"),
-    ):
-        with_place = decorate(with_place)
-    return with_place
+from ablation.place import Place, on_experiment
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -174,7 +114,7 @@ def run(place: Place, jobs: int | None, device: str, tracking_uri: str | None, n
             ended = tracker.publish if tracker else lambda run: None
             runs = sweep(experiment, place.runs, place.cache, jobs, device, progress, ended)
     except KeyboardInterrupt:
-        console.print(f"\nstopped; the same command goes on: [bold]{place.command('run')}[/]", highlight=False)
+        console.print(f"\nstopped; the same command goes on: {shlex.join(['ablation', *sys.argv[1:]])}", markup=False)
         sys.exit(130)
     if tracker:
         tracker.publish_all()
@@ -203,9 +143,17 @@ def status(place: Place) -> None:
 
 @cli.command()
 @click.option(
-    "--csv", metavar="FILE", type=click.Path(path_type=Path), help="Also write the table as CSV ('-': print it)."
+    "--csv",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write the table as CSV ('-': print it).",
 )
-@click.option("--json", metavar="FILE", type=click.Path(path_type=Path), help="Also write it as JSON ('-': print it).")
+@click.option(
+    "--json",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write it as JSON ('-': print it).",
+)
 @on_experiment
 def compare(place: Place, csv: Path | None, json: Path | None) -> None:
     """Compare each recipe with the baseline: difference, interval, p, verdict.
@@ -225,8 +173,7 @@ def _compare(place: Place, csv: Path | None, json: Path | None) -> None:
 
     results = place.results()
     effects = compare_results(results)
-    to_stdout = Path("-") in (csv, json)
-    if not to_stdout:
+    if Path("-") not in (csv, json):
         show_effects(results.experiment, effects)
     for path, form in ((csv, "csv"), (json, "json")):
         if path is not None:
@@ -236,7 +183,9 @@ def _compare(place: Place, csv: Path | None, json: Path | None) -> None:
 
 
 @cli.command()
-@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="By default reports/EXPERIMENT.html.")
+@click.option(
+    "--out", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="By default reports/EXPERIMENT.html."
+)
 @click.option("--force", is_flag=True, help="Write it again even if nothing has changed.")
 @click.option("--tracking-uri", metavar="URI", envvar="MLFLOW_TRACKING_URI", help="MLflow's; by default ./mlflow.db.")
 @click.option("--no-tracking", is_flag=True, help="Do not attach it to MLflow.")
@@ -295,6 +244,9 @@ def main() -> None:
         for problem in error.problems:
             click.secho(f"error: {problem}", fg="red", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:  # a full disk, a folder that may not be written: the system's own words, and where
+        click.secho(f"error: {error.filename or 'writing'}: {error.strerror or error}", fg="red", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -109,6 +109,9 @@ def show_plan(experiment: Experiment, data: Listing, cells: Sequence[Cell], fini
         f"{len(data.labels):,} images of {len(data.classes)} classes: "
         f"{len(parts.train):,} to train on, {len(parts.val):,} to validate, {len(parts.test):,} to test"
     )
+    copies = len(data.contents) - len(set(data.contents))
+    if copies:
+        console.print(f"[yellow]{copies} images are exact copies of others; a split may part them[/]")
     comparisons = len(
         {(cell.factors["recipe"], cell.condition) for cell in cells if cell.factors["recipe"] != experiment.baseline}
     )
@@ -172,7 +175,7 @@ def show_effects(experiment: Experiment, effects: Sequence[Effect]) -> None:
         console.print(made)
     unit = wording.UNIT[experiment.metric]
     measure = wording.NAME[experiment.metric] + (f" in {unit}" if unit else "")
-    compared = sum(effect.verdict != "baseline" for effect in effects)
+    compared = sum(effect.tested for effect in effects)
     console.print(
         f"[dim]{measure}; difference to {escape(experiment.baseline)} by {label(experiment.declared_test)} over seeds, "
         f"Holm over all {compared} comparisons[/]"

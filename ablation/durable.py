@@ -32,9 +32,9 @@ def atomic(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
     sync_folder(path.parent)
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Remove what a kill in the middle of `atomic` left in a folder that nobody else is writing to."""
-    for leftover in folder.glob(".*.tmp"):
+def remove_unfinished(path: Path) -> None:
+    """Remove what a kill in the middle of `atomic(path)` left, for a file that nobody else is writing."""
+    for leftover in path.parent.glob(f".{path.name}.*.tmp"):
         leftover.unlink(missing_ok=True)
 
 
@@ -57,34 +57,27 @@ def write_json(path: Path, content: Any) -> None:
 class Journal:
     """An append-only file of events, a line each: CRC-32 of the JSON, a space, the JSON.
 
-    A kill may tear the last line; readers pass it over and `open` cuts it off before anything is appended.
+    A kill may tear the last line; readers pass it over, and it is cut off before anything is appended.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time):
         self.path, self.clock = path, clock
 
     def events(self) -> list[dict[str, Any]]:
-        """Every whole event, oldest first; [] where there is no journal."""
-        return self._read()[0]
+        """Every whole event, oldest first; [] where there is no journal. A damaged line costs only itself."""
+        parts = [line.partition(b" ") for line in self._lines().split(b"\n")]
+        return [json.loads(text) for checksum, _, text in parts if checksum == b"%08x" % zlib.crc32(text)]
 
-    def _read(self) -> tuple[list[dict[str, Any]], int]:
-        """The whole events, and how many bytes they take."""
-        if not self.path.exists():
-            return [], 0
-        events, size = [], 0
-        for line in self.path.read_bytes().splitlines(keepends=True):
-            checksum, _, text = line.rstrip(b"\n").partition(b" ")
-            if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
-                break
-            events.append(json.loads(text))
-            size += len(line)
-        return events, size
+    def _lines(self) -> bytes:
+        """What was written up to the last line's end."""
+        content = self.path.read_bytes() if self.path.exists() else b""
+        return content[: content.rfind(b"\n") + 1]
 
     def append(self, event: str, **content: Any) -> dict[str, Any]:
         """Write one event with the time of day, flushed to disk before this returns."""
         entry = {"event": event, "time": round(self.clock(), 3), **content}
         text = json.dumps(entry, ensure_ascii=False).encode()
-        size = self._read()[1]
+        size = len(self._lines())
         with open(self.path, "r+b" if self.path.exists() else "wb") as file:
             file.truncate(size)
             file.seek(size)

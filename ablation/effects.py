@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ablation.analysis.comparison import MIN_SEEDS, Difference, holm
+from ablation.data.split import PerSeed
 from ablation.experiment import LOWER_IS_BETTER
 from ablation.results import Results
 
@@ -25,6 +26,17 @@ UNFINISHED = {
     "planned": "not started",
 }
 """How a run can stand other than finished, in words."""
+
+ENVIRONMENT = {
+    "device": "devices",
+    "precision": "precisions",
+    "torch": "versions of torch",
+    "torchvision": "versions of torchvision",
+    "numpy": "versions of NumPy",
+}
+"""What can change bits although the spec is the same."""
+
+OWN_RUNS = "the baseline's own runs under another name"
 
 Verdict = Literal["baseline", "better", "worse", "equivalent", "undecided"]
 
@@ -59,30 +71,28 @@ class Effect:
     def pooled(self) -> bool:
         return not self.condition
 
+    @property
+    def tested(self) -> bool:
+        """Is it a comparison, one of the family? Not the baseline's row, nor one where the grid has no baseline."""
+        return self.verdict != "baseline" and self.planned > 0
+
 
 def compare(results: Results) -> tuple[Effect, ...]:
-    """Every recipe under every condition, then pooled, in the order of the experiment; the baseline has a row too."""
+    """Every recipe under every condition, then pooled, in the order of the experiment; the baseline has a row too.
+
+    Holm's correction is made twice over the same comparisons: for differences, and for equivalence. Each holds its own
+    family-wise error to alpha; a wrong verdict of either kind then has at most twice that.
+    """
     experiment = results.experiment
     conditions = list(dict.fromkeys(cell.condition for cell in results.cells))
     effects = [effect for condition in conditions for effect in _under(results, [condition])]
     if len(conditions) > 1:
         effects += _under(results, conditions)
-    tested = [effect for effect in effects if effect.verdict != "baseline"]
-    corrected = dict(
-        zip(
-            map(id, tested),
-            zip(holm([e.p for e in tested]), holm([e.p_equivalent for e in tested]), strict=True),
-            strict=True,
-        )
+    tested = [effect for effect in effects if effect.tested]
+    corrected = iter(
+        zip(holm([effect.p for effect in tested]), holm([effect.p_equivalent for effect in tested]), strict=True)
     )
-    return tuple(
-        _judge(
-            replace(effect, p_holm=corrected[id(effect)][0], p_equivalent=corrected[id(effect)][1]), experiment.alpha
-        )
-        if id(effect) in corrected
-        else effect
-        for effect in effects
-    )
+    return tuple(_judge(effect, *next(corrected), experiment.alpha) if effect.tested else effect for effect in effects)
 
 
 def _under(results: Results, conditions: list[tuple[str, ...]]) -> list[Effect]:
@@ -91,8 +101,6 @@ def _under(results: Results, conditions: list[tuple[str, ...]]) -> list[Effect]:
     others = [factor for factor in results.factors if factor != "recipe"]
     table = results.table
     recipes = [recipe for recipe in experiment.recipes if recipe in set(_rows(table, others, conditions)["recipe"])]
-    if experiment.baseline not in recipes:
-        return []
     shared = _shared_conditions(table, others, conditions, recipes, experiment.baseline)
     named = dict(zip(others, conditions[0], strict=True)) if len(conditions) == 1 else {}
     return [_effect(results, recipe, shared[recipe], others, named) for recipe in recipes]
@@ -161,21 +169,25 @@ def _note(rows: pd.DataFrame, recipe: str, baseline: str, seeds: int, difference
     arms = rows.groupby("recipe")["id"].apply(set)
     if seeds < MIN_SEEDS:
         return f"no verdict under {MIN_SEEDS} seeds"
+    diverged = rows[rows["recipe"].isin([recipe, baseline]) & (rows["status"] == "diverged")]["id"].nunique()
+    if diverged:
+        return f"{diverged} diverged here: no verdict on those that are left"
     if arms[recipe] == arms[baseline]:
-        return "the baseline's own runs under another name"
+        return OWN_RUNS
     if difference.error == 0:
         return "no spread over seeds: the test cannot judge"
     return ""
 
 
-def _judge(effect: Effect, alpha: float) -> Effect:
+def _judge(effect: Effect, p_holm: float, p_equivalent: float, alpha: float) -> Effect:
     """The verdict from the corrected p-values; a difference that is real counts before one that is small."""
-    if effect.note and not effect.note.startswith("the baseline's own"):
+    effect = replace(effect, p_holm=p_holm, p_equivalent=p_equivalent)
+    if effect.note and effect.note != OWN_RUNS:
         return effect
-    if effect.p_holm < alpha:
+    if p_holm < alpha:
         gain = -effect.estimate if effect.metric in LOWER_IS_BETTER else effect.estimate
         return replace(effect, verdict="better" if gain > 0 else "worse")
-    return replace(effect, verdict="equivalent") if effect.p_equivalent < alpha else effect
+    return replace(effect, verdict="equivalent") if p_equivalent < alpha else effect
 
 
 def alarms(results: Results) -> list[str]:
@@ -186,10 +198,14 @@ def alarms(results: Results) -> list[str]:
         if missing.get(status):
             found.append(f"{missing[status]} of {table['id'].nunique()} runs {told}: in no mean and no test")
     done = results.finished
-    for column, what in (("device", "devices"), ("precision", "precisions"), ("torch", "versions of torch")):
+    for column, what in ENVIRONMENT.items():
         if column in done and done[column].nunique() > 1:
             found.append(f"runs on different {what} are compared: {', '.join(sorted(map(str, done[column].unique())))}")
     if len(done):
+        redrawn = {cell.spec.id: cell.seed * isinstance(cell.spec.split, PerSeed) for cell in results.cells}
+        split = [done["split"]] if "split" in results.factors else []
+        if (done.groupby([*split, done["id"].map(redrawn)])["split_digest"].nunique() > 1).any():
+            found.append("runs that should share a split do not: the comparison does not hold")
         sizes = [factor for factor in ("image_size", "cache_size", "batch_size") if factor in results.factors]
         if (done.groupby(["split_digest", *sizes])["first_test_batch"].nunique() > 1).any():
             found.append("the test images are not the same in all runs of one split: the comparison does not hold")

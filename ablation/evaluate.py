@@ -60,14 +60,21 @@ def pixels_of(data: Dataset, device: torch.device) -> Callable[[Rows], Tensor]:
     The next run on the same data finds them there.
     """
     if device.type == "cuda" and data.images.nbytes < torch.cuda.mem_get_info(device)[0] / 2:
-        resident = torch.from_numpy(np.ascontiguousarray(data.images)).to(device)
+        resident = torch.from_numpy(np.array(data.images)).to(device)
         return lambda rows: resident[torch.from_numpy(rows).to(device)]
     return lambda rows: torch.from_numpy(data.images[rows]).to(device, non_blocking=True)
 
 
 def batches(rows: Rows, batch_size: int) -> Iterator[Rows]:
-    """`rows` in their order, in the fewest batches of at most `batch_size`, equal in size to within one."""
-    yield from np.array_split(rows, -(-len(rows) // batch_size))
+    """`rows` in their order, `batch_size` at a time; the last batch has what is left.
+
+    One image left over joins the batch before it: batch normalisation cannot train on one image alone.
+    """
+    starts = list(range(0, len(rows), batch_size))
+    if len(starts) > 1 and len(rows) % batch_size == 1:
+        starts.pop()
+    for start, stop in zip(starts, [*starts[1:], len(rows)], strict=True):
+        yield rows[start:stop]
 
 
 @torch.no_grad()
@@ -78,8 +85,9 @@ def predict(
     model.eval()
     logits, features = [], []
     for batch in batches(rows, batch_size):
+        images = view.batch(batch)  # outside `precision`: pixels are float32 everywhere
         with precision():
-            outputs = model.logits_and_features(view.batch(batch))
+            outputs = model.logits_and_features(images)
         logits.append(outputs[0].float())
         features.append(outputs[1].float())
     return torch.cat(logits).cpu().numpy(), torch.cat(features).cpu().numpy()

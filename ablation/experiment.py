@@ -82,8 +82,8 @@ class Experiment:
 
     def check(self) -> Iterator[str]:
         """Rules between fields; each broken one is a message."""
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", self.name):
-            yield f"name = {self.name!r}: use letters, digits, '-', '_' and '.', as it names a folder"
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}", self.name):
+            yield f"name = {self.name!r}: use at most 200 letters, digits, '-', '_' and '.', as it names a folder"
         yield from self._check_levels("recipes", Recipe)
         yield from self._check_levels("optimizers", Optimizer)
         if self.baseline not in self.recipes:
@@ -102,7 +102,12 @@ class Experiment:
             yield f"{name} is empty; name at least one"
         for key, level in levels.items():
             _, wrong = fit(level, hint)
-            if wrong:
+            comma = "; a recipe of one operation needs a comma: (operation,)" if name == "recipes" else ""
+            if not key.strip():
+                yield f"{name}: the name {key!r} says nothing"
+            if wrong.startswith("expected a tuple"):
+                yield f"{name}[{key!r}]: {wrong}{comma}"
+            elif wrong:
                 yield f"{name}[{key!r}]: {wrong if wrong.startswith('expected') else f'{level!r}: {wrong}'}"
 
     def _check_vary(self) -> Iterator[str]:
@@ -118,6 +123,8 @@ class Experiment:
                     _, wrong = fit(level, hints(Experiment)[factor])
                     if wrong:
                         yield f"vary[{factor!r}]: {level!r}: {wrong}"
+                if len(set(map(repr, self._levels(factor).values()))) < len(levels):
+                    yield f"vary[{factor!r}] = {levels!r}: a value is given twice"
         for model in self._levels("model").values():
             if isinstance(model, str) and model not in model_names():
                 suggestion = did_you_mean(model, model_names())
@@ -135,6 +142,9 @@ class Experiment:
                     yield f"exclude: {factor} has no level {level!r}{suggestion} ({', '.join(levels)})"
             if not rule:
                 yield "exclude: an empty rule would drop every cell"
+        dropped = not any(names["recipe"] == self.baseline for names in self._grid()) if self.exclude else False
+        if dropped and self.baseline in self.recipes:
+            yield f"exclude drops every cell of the baseline {self.baseline!r}: nothing would be compared"
 
     def _levels(self, factor: str) -> dict[str, Any]:
         """The levels of a field by name: those in `vary`, or the one given."""
@@ -170,15 +180,18 @@ class Experiment:
         """
         fixed = {name: getattr(self, name) for name in VARIABLE if name not in self.vary}
         cells = []
-        for combination in itertools.product(*(levels.items() for levels in self.factors.values())):
-            names = {factor: name for factor, (name, _) in zip(self.factors, combination, strict=True)}
-            if any(all(names[factor] == level for factor, level in rule.items()) for rule in self.exclude):
-                continue
-            levels = {factor: level for factor, (_, level) in zip(self.factors, combination, strict=True)}
-            resolved = fixed | levels
+        for names in self._grid():
+            resolved = fixed | {factor: self.factors[factor][name] for factor, name in names.items()}
             resolved["cache_size"] = resolved["cache_size"] or default_cache_size(resolved["image_size"])
             cells += [Cell(names, seed, RunSpec(data=data, seed=seed, **resolved)) for seed in self.seed_numbers]
         return tuple(cells)
+
+    def _grid(self) -> Iterator[dict[str, str]]:
+        """The names of the levels, factor -> name, of every place in the grid that `exclude` leaves; seeds aside."""
+        for combination in itertools.product(*self.factors.values()):
+            names = dict(zip(self.factors, combination, strict=True))
+            if not any(all(names.get(factor) == level for factor, level in rule.items()) for rule in self.exclude):
+                yield names
 
     def smoke(self) -> Experiment:
         """The same experiment made small, under a name of its own: few images, small size, one epoch, two seeds."""

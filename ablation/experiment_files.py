@@ -52,12 +52,12 @@ def find(name: str, folder: Path = FOLDER) -> Path:
 def read(path: Path) -> ExperimentFile:
     """Run the file and take its `experiment`. Raises InputError with every mistake found, each with its line."""
     try:
-        tree = ast.parse(path.read_text("utf-8"), str(path))
+        tree = ast.parse(path.read_text("utf-8-sig"), str(path))
     except UnicodeDecodeError as error:
         raise InputError(Problem(f"byte {error.start} is not UTF-8 text", str(path))) from None
     except SyntaxError as error:
         raise InputError(Problem(error.msg, f"{path}:{error.lineno}")) from None
-    problems = list(_unknown_imports(tree, path))
+    problems = [*_unknown_imports(tree, path), *_repeated_names(tree, path)]
     if problems:
         raise InputError(problems)
     module = ModuleType(path.stem)
@@ -65,7 +65,7 @@ def read(path: Path) -> ExperimentFile:
     with collecting(str(path)) as problems:
         try:
             exec(compile(tree, str(path), "exec"), module.__dict__)
-        except Exception as error:  # whatever the user's own code raises, told with its line
+        except (Exception, SystemExit) as error:  # whatever the user's own code raises, told with its line
             problems.append(_raised(error, path))
     experiment = getattr(module, "experiment", None)
     if not problems and not isinstance(experiment, Experiment):
@@ -85,7 +85,19 @@ def _unknown_imports(tree: ast.Module, path: Path) -> Iterator[Problem]:
                 yield Problem(f"ablation has no {name!r}{suggestion}", f"{path}:{node.lineno}")
 
 
-def _raised(error: Exception, path: Path) -> Problem:
+def _repeated_names(tree: ast.Module, path: Path) -> Iterator[Problem]:
+    """Every name that a dict gives twice; Python would keep the last and say nothing."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Dict):
+            first: dict[object, int] = {}
+            for key in (key for key in node.keys if isinstance(key, ast.Constant)):
+                if key.value in first:
+                    message = f"the name {key.value!r} is given again, after line {first[key.value]}"
+                    yield Problem(message, f"{path}:{key.lineno}")
+                first.setdefault(key.value, key.lineno)
+
+
+def _raised(error: BaseException, path: Path) -> Problem:
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     message = f"{type(error).__name__}: {error}"
     if isinstance(error, NameError) and error.name:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablation.durable import atomic, write_json
+from ablation.errors import DataError
 
 RECORD_FILE, ARRAYS_FILE = "record.json", "arrays.npz"
 
@@ -49,7 +50,7 @@ class RunRecord:
     evidence: dict[str, Any]
     """What the run proves of itself: first_test_batch, split, mean, std, parameters, diverged_step."""
     cost: dict[str, Any] = field(default_factory=dict)
-    """seconds, images_per_second, peak_memory_mib."""
+    """seconds, images_per_second (validation included in both), gpu_memory_mib at its peak."""
     environment: dict[str, Any] = field(default_factory=dict)
     """device, precision, host, and the versions of Python, torch and this program."""
 
@@ -85,10 +86,15 @@ def read_digest(folder: Path) -> str | None:
 
 
 def _read_json(folder: Path) -> dict[str, Any] | None:
+    file = folder / RECORD_FILE
     try:
-        return json.loads((folder / RECORD_FILE).read_text("utf-8"))
+        return json.loads(file.read_text("utf-8"))
     except FileNotFoundError:
         return None
+    except ValueError as error:
+        raise DataError(
+            f"the record {file} is damaged ({error}); remove it, and `ablation run` trains that run again"
+        ) from None
 
 
 def read_arrays(folder: Path) -> Arrays:

@@ -72,5 +72,5 @@ def _row(run: Run) -> dict[str, Any]:
     names = ("first_test_batch", "train_images", "test_images", "diverged_step")
     shared = {name: record.evidence.get(name) for name in names}
     shared["split_digest"] = record.evidence.get("split")  # "split" may be a factor of the grid
-    where = {name: record.environment.get(name) for name in ("device", "precision", "torch")}
+    where = {name: record.environment.get(name) for name in ("device", "precision", "torch", "torchvision", "numpy")}
     return {"status": status, "reason": "", **record.metrics, **shared, **where, **record.cost}

@@ -20,6 +20,8 @@ from ablation.experiment import Cell, Experiment
 from ablation.record import RECORD_FILE, RunRecord, read_record
 from ablation.spec import RunSpec
 
+SPEC_FILE = "spec.json"
+
 Status = Literal["finished", "diverged", "running", "failed", "interrupted", "planned"]
 
 
@@ -76,8 +78,9 @@ class Run:
         return events[-1]["reason"] if events and events[-1]["event"] == "failed" else ""
 
     def prepare(self) -> None:
-        """Make the folder and write the spec into it."""
-        write_json(self.folder / "spec.json", self.spec.to_plain())
+        """Make the folder and write the spec into it, unless that was done before."""
+        if not (self.folder / SPEC_FILE).exists():
+            write_json(self.folder / SPEC_FILE, self.spec.to_plain())
 
 
 def folder_of(experiment: Experiment, runs: Path) -> Path:
@@ -91,9 +94,14 @@ def runs_of(cells: tuple[Cell, ...], root: Path) -> tuple[Run, ...]:
 
 
 def history_of(run: Run) -> list[dict[str, Any]]:
-    """The epochs as the journal tells them, an event each; an epoch repeated after a kill is told once."""
+    """The epochs as the journal tells them, an event each; an epoch repeated after a kill is told once.
+
+    Those before a restart are of a training that was given up.
+    """
     epochs: dict[int, dict[str, Any]] = {}
     for event in run.journal.events():
-        if event["event"] == "epoch":
+        if event["event"] == "restarted":
+            epochs.clear()
+        elif event["event"] == "epoch":
             epochs.setdefault(event["epoch"], event)
     return [epochs[epoch] for epoch in sorted(epochs)]

@@ -6,20 +6,19 @@ nothing with it: its run is marked as failed, a new worker is started, and the s
 
 from __future__ import annotations
 
-import os
 import queue
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 from filelock import Timeout
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 
 from ablation.data import build, listing
 from ablation.errors import InputError
 from ablation.experiment import Experiment
 from ablation.runs import Run, folder_of, runs_of
-from ablation.worker import Worker, WorkerDied
+from ablation.worker import LOOKED_AT, Worker, WorkerDied
 
 
 class Watch(Protocol):
@@ -109,11 +108,14 @@ def _train_all(missing: tuple[Run, ...], devices: list[str], cache: Path, root: 
 
 
 def _mark_failed(run: Run, reason: str) -> dict[str, Any]:
+    """Write the failure into the run's journal; the event, which is told even where the journal cannot be written."""
     try:
-        with run.lock().acquire(blocking=False):
+        with run.lock().acquire(timeout=LOOKED_AT):
             return run.journal.append("failed", reason=reason)
     except Timeout:  # another process has already taken the run up again
         return {"event": "busy"}
+    except OSError as error:
+        return {"event": "failed", "reason": f"{reason} (and its journal cannot be written: {error})"}
 
 
 def choose_devices(device: str, jobs: int | None, runs: int) -> list[str]:
@@ -129,10 +131,6 @@ def choose_devices(device: str, jobs: int | None, runs: int) -> list[str]:
     elif gpus and device != "cpu":
         places = [f"cuda:{place}" for place in range(gpus)]
     else:
-        places = (
-            ["cpu"] * len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else ["cpu"] * (os.cpu_count() or 1)
-        )
+        places = ["cpu"] * cpu_count()  # what this process may use, where a container or the affinity limits it
     wanted = min(jobs or len(places), runs)
     return [places[worker % len(places)] for worker in range(wanted)]

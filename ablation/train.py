@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import math
+import pickle
 import platform
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -34,14 +36,20 @@ from ablation.seeds import stream, torch_stream
 
 PICTURES = 8  # of the first training batch, kept in the record
 
+REPEATS = ("device", "precision", "torch", "numpy", "ablation")
+"""What of the environment must be the same for a result to repeat bit for bit."""
+
 Tell = Callable[[dict[str, Any]], None]
 
 
 def train(run: Run, data: Dataset, device: torch.device, tell: Tell = lambda event: None) -> tuple[RunRecord, Arrays]:
     """Train and test the run's spec on `data`. Each epoch goes to the journal, to the checkpoint and to `tell`."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
     spec = run.spec
-    parts = spec.split.draw(data.labels, spec.seed)
+    parts = spec.split.draw(data.labels, spec.seed, data.classes)
     mean, std = mean_std(data, parts.train)
+    std = np.maximum(std, 1 / 255)  # a channel that never changes has nothing to divide by
     labels = torch.from_numpy(data.labels).to(device)
     clean = View(pixels_of(data, device), chain((), [], data.aspect), spec.image_size, mean, std)
     precision = partial(torch.autocast, "cuda", torch.bfloat16) if device.type == "cuda" else nullcontext
@@ -50,8 +58,9 @@ def train(run: Run, data: Dataset, device: torch.device, tell: Tell = lambda eve
     if device.type == "cuda":
         model = model.to(memory_format=torch.channels_last)
     optimizer = build_optimizer(spec.optimizer, model)
-    steps_per_epoch = math.ceil(len(parts.train) / spec.batch_size)
-    history = _resume(run, model, optimizer)
+    steps_per_epoch = sum(1 for _ in batches(parts.train, spec.batch_size))
+    environment = _environment(device)
+    history = _resume(run, model, optimizer, environment)
     diverged_step = None
 
     for epoch in range(len(history), spec.epochs):
@@ -66,8 +75,9 @@ def train(run: Run, data: Dataset, device: torch.device, tell: Tell = lambda eve
                 for group in optimizer.param_groups:
                     group["lr"] = spec.optimizer.lr * factor
                 truth = labels[torch.from_numpy(rows).to(device)]
+                images = view.batch(rows)  # outside `precision`: pixels are float32 everywhere
                 with precision():
-                    logits = model(view.batch(rows))
+                    logits = model(images)
                     loss = functional.cross_entropy(logits.float(), truth, label_smoothing=spec.label_smoothing)
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
@@ -95,7 +105,7 @@ def train(run: Run, data: Dataset, device: torch.device, tell: Tell = lambda eve
         speed = {"seconds": round(seconds, 4), "images_per_second": round(len(order) / seconds, 1)}
         tell(run.journal.append("epoch", **history[-1], **speed))
         if epoch + 1 < spec.epochs:
-            _save(run, model, optimizer, history)
+            _save(run, model, optimizer, history, environment)
 
     tested = parts.test if diverged_step is None else parts.test[:1]
     test_logits, features = predict(model, clean, tested, spec.batch_size, precision)
@@ -121,24 +131,46 @@ def train(run: Run, data: Dataset, device: torch.device, tell: Tell = lambda eve
             "diverged_step": diverged_step,
         },
         cost=_cost(run, device),
-        environment=_environment(device),
+        environment=environment,
     )
     return record, Arrays(tested, test_labels, test_logits, features, _first_pictures(run, data, clean, parts))
 
 
-def _resume(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
-    """Put the newest checkpoint into model and optimizer; the epochs so far, [] where there is none."""
+def _resume(
+    run: Run, model: nn.Module, optimizer: torch.optim.Optimizer, environment: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Put the newest checkpoint into model and optimizer; the epochs so far, [] where there is none to go on from.
+
+    A checkpoint that is damaged, or was made by another device or version, is left aside and the run starts over: half
+    a run here and half there would be no run of either.
+    """
     if not run.checkpoint.exists():
         return []
-    device = next(model.parameters()).device
-    state = torch.load(run.checkpoint, map_location=device, weights_only=True)
+    try:
+        state = torch.load(run.checkpoint, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        run.journal.append("restarted", reason=f"the checkpoint cannot be read: {type(error).__name__}")
+        return []
+    here = {name: environment[name] for name in REPEATS}
+    if state["environment"] != here:
+        run.journal.append(
+            "restarted", reason="the checkpoint is of another device or version", was=state["environment"]
+        )
+        return []
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     return state["history"]
 
 
-def _save(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer, history: list[dict[str, Any]]) -> None:
-    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "history": history}
+def _save(
+    run: Run,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    history: list[dict[str, Any]],
+    environment: dict[str, Any],
+) -> None:
+    here = {name: environment[name] for name in REPEATS}
+    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "history": history, "environment": here}
     with atomic(run.checkpoint) as file:
         torch.save(state, file)
 
@@ -176,7 +208,8 @@ def _environment(device: torch.device) -> dict[str, Any]:
         "host": platform.node(),
         "platform": platform.platform(),
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),  # a class of its own, which a checkpoint may not hold
+        "torchvision": version("torchvision"),
         "numpy": np.__version__,
         "ablation": ablation.__version__,
     }

@@ -25,9 +25,12 @@ from typing import IO, Any
 from filelock import Timeout
 
 from ablation.durable import remove_unfinished
-from ablation.record import RunRecord, write_record
-from ablation.runs import Run
+from ablation.record import ARRAYS_FILE, RECORD_FILE, RunRecord, write_record
+from ablation.runs import SPEC_FILE, Run
 from ablation.spec import RunSpec
+
+LOOKED_AT = 2.0
+"""Seconds to wait for a run's lock: whoever asks how a run stands holds it for an instant."""
 
 ENDINGS = ("finished", "diverged", "failed", "busy")
 """The last event of a run; "busy" when another process is training it."""
@@ -63,7 +66,16 @@ class Worker:
 
     def _alive(self) -> subprocess.Popen[str]:
         if self.process is None or self.process.poll() is not None:
-            command = [sys.executable, "-m", "ablation.worker", "--device", self.device, "--cache", str(self.cache)]
+            command = [
+                sys.executable,
+                "-P",
+                "-m",
+                "ablation.worker",
+                "--device",
+                self.device,
+                "--cache",
+                str(self.cache),
+            ]
             self.log.parent.mkdir(parents=True, exist_ok=True)
             with self.log.open("a") as log:  # its own session: Ctrl-C is for the parent, which then ends the child
                 self.process = subprocess.Popen(
@@ -141,13 +153,13 @@ def _answer(answers: IO[str], event: dict[str, Any]) -> None:
 
 
 def _read_spec(folder: Path) -> RunSpec:
-    return RunSpec.from_plain(json.loads((folder / "spec.json").read_text("utf-8")))
+    return RunSpec.from_plain(json.loads((folder / SPEC_FILE).read_text("utf-8")))
 
 
 def _train(run: Run, device_name: str, cache: Path, tell: Callable[[dict[str, Any]], None]) -> None:
     """Train one run under its lock, and tell how it ended. A failure is an event in its journal, not the end of us."""
     try:
-        with run.lock().acquire(blocking=False):
+        with run.lock().acquire(timeout=LOOKED_AT):
             record = run.record() or _measure(run, device_name, cache, tell)
             tell({"event": record.outcome, **record.metrics})
     except Timeout:
@@ -155,7 +167,9 @@ def _train(run: Run, device_name: str, cache: Path, tell: Callable[[dict[str, An
     except Exception as error:  # anything a run can raise: bad settings, out of memory, a bug; the sweep goes on
         traceback.print_exc()
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        tell(run.journal.append("failed", reason=reason, traceback=traceback.format_exc()))
+        with suppress(OSError):  # a full disk, say: then the parent alone is told
+            run.journal.append("failed", reason=reason, traceback=traceback.format_exc())
+        tell({"event": "failed", "reason": reason})
 
 
 def _measure(run: Run, device_name: str, cache: Path, tell: Callable[[dict[str, Any]], None]) -> RunRecord:
@@ -167,7 +181,8 @@ def _measure(run: Run, device_name: str, cache: Path, tell: Callable[[dict[str, 
 
     device = torch.device(device_name)
     settle(device)
-    remove_unfinished(run.folder)
+    for file in (run.checkpoint, run.folder / ARRAYS_FILE, run.folder / RECORD_FILE):
+        remove_unfinished(file)
     run.journal.append("started", device=device_name, process=os.getpid())
     record, arrays = train(run, _data(cache, run.spec.data, run.spec.cache_size), device, tell)
     write_record(run.folder, record, arrays)

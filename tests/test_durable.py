@@ -89,6 +89,7 @@ def test_a_tail_torn_at_any_byte_costs_only_its_line_and_is_cut_at_the_next_appe
     journal.append("epoch", epoch=4)
     assert [event["epoch"] for event in journal.events()] == [1, 2, 4]
     assert journal.path.read_bytes().startswith(whole[:start])
+    assert journal.path.read_bytes().endswith(b"\n"), "something of the torn line was left behind the new one"
 
 
 def test_a_flipped_bit_anywhere_in_a_line_is_noticed(journal):

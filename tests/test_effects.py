@@ -229,7 +229,9 @@ def test_excluded_cells_are_in_no_comparison(experiment):
 def test_where_the_baseline_is_excluded_nothing_is_compared_with_it(experiment):
     results = results_of(replace(experiment, exclude=({"recipe": "none", "optimizer": "sgd"},)))
     effects = compare(results)
-    assert {effect.condition.get("optimizer") for effect in effects} == {"adam", None}
+    lonely = [effect for effect in effects if effect.condition.get("optimizer") == "sgd"]
+    assert [effect.note for effect in lonely] == ["nowhere beside the baseline"] * 2
+    effects = [effect for effect in effects if effect not in lonely]
     assert find(effects, "bright").estimate == pytest.approx(find(effects, "bright", optimizer="adam").estimate)
 
 
@@ -272,6 +274,24 @@ def test_missing_runs_raise_an_alarm_each_kind(experiment):
         f"1 of 5 runs {status}: in no mean and no test"
         for status in ("failed", "diverged", "interrupted", "not started")
     ]
+
+
+def test_another_split_raises_an_alarm(experiment):
+    results = results_of(experiment)
+    results.table.loc[3, "split_digest"] = "another"
+    assert alarms(results) == ["runs that should share a split do not: the comparison does not hold"]
+    redrawn = results_of(replace(experiment, split=PerSeed()))
+    redrawn.table["split_digest"] = redrawn.table["seed"].astype(str)
+    assert alarms(redrawn) == []
+
+
+def test_diverged_seeds_leave_no_verdict_on_the_survivors(experiment):
+    def fates(cell):
+        return "diverged" if cell.factors["recipe"] == "bright" and cell.seed == 0 else 0.8 + 0.01 * cell.seed
+
+    effect = find(compare(results_of(experiment, fates)), "bright", optimizer="adam")
+    assert (effect.seeds, effect.verdict) == (4, "undecided")
+    assert effect.note == "1 diverged here: no verdict on those that are left"
 
 
 def test_other_test_images_raise_an_alarm(experiment):

@@ -26,7 +26,7 @@ HOMES = {
     "mlflow": ("ablation.tracking", "ablation.mlflow_ui"),
     "matplotlib": ("ablation.figures",),
     "jinja2": ("ablation.report",),
-    "click": ("ablation.cli",),
+    "click": ("ablation.cli", "ablation.place"),
 }
 WITHOUT_TORCH = ("ablation.analysis", "ablation.figures", "ablation.report")
 WORKSHOP = {"train", "evaluate", "sweeps", "worker", "tracking", "report", "figures", "console", "cli"}
@@ -179,7 +179,7 @@ def test_no_random_state_but_that_of_streams(module):
     "code",
     [
         "import random", "from random import choice", "np.random.rand(3)", "np.random.default_rng(0)", "default_rng()",
-        "np.random.seed(0)", "torch.manual_seed(0)", "torch.cuda.manual_seed_all(0)", "torch.randperm(4)",
+        "np.random.seed(0)", "torch.manual_seed(0)", "torch.cuda.manual_seed(0)", "torch.randperm(4)",
         "torch.rand(3)",
         "torch.randn(3, device=d)", "x.uniform_(0, 1)", "from numpy.random import rand", "TSNE(random_state=None)",
     ],

@@ -52,7 +52,7 @@ def test_one_worker_and_two_give_the_same_bits(undisturbed, tiny, cache, tmp_pat
 
 def test_a_run_alone_and_after_others_in_one_worker_gives_the_same_bits(undisturbed, tiny, cache, tmp_path):
     _, runs = undisturbed
-    alone = replace(tiny, recipes={"none": (), "crop": tiny.recipes["crop"]}, seeds=(2,), exclude=({"recipe": "none"},))
+    alone = replace(tiny, recipes={"crop": tiny.recipes["crop"]}, baseline="crop", seeds=(2,))
     for run in sweep(alone, tmp_path, cache, jobs=1, device="cpu"):
         assert read_digest(run.folder) == digests(runs)[run.spec.id]
 

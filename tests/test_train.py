@@ -6,12 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from ablation import SGD, Brightness, Contrast, RandomHorizontalFlip, RandomResizedCrop
+from ablation import SGD, Brightness, Contrast, Fixed, ImageFolder, RandomHorizontalFlip, RandomResizedCrop, sweep
 from ablation.analysis.metrics import classification_metrics
 from ablation.data import build, listing
+from ablation.evaluate import batches
 from ablation.models.networks import settle
-from ablation.record import write_record
+from ablation.record import read_digest, write_record
 from ablation.runs import Run, runs_of
 from ablation.train import PICTURES, train
 
@@ -44,9 +46,9 @@ def trained(tmp_path, cache):
 
 
 def test_a_run_learns_and_its_record_is_whole(small, trained):
-    run, record, arrays = trained(replace(small, epochs=12, optimizers={"sgd": SGD(lr=0.1, momentum=0.9)}))
+    run, record, arrays = trained(replace(small, epochs=20, optimizers={"sgd": SGD(lr=0.1, momentum=0.9)}))
     assert record.outcome == "finished"
-    assert [epoch["epoch"] for epoch in record.history] == list(range(1, 13))
+    assert [epoch["epoch"] for epoch in record.history] == list(range(1, 21))
     assert record.history[-1]["train_loss"] < record.history[0]["train_loss"] / 2
     assert record.metrics["accuracy"] > 0.6  # chance is 0.1
     assert record.metrics == classification_metrics(arrays.logits, arrays.label)
@@ -55,7 +57,7 @@ def test_a_run_learns_and_its_record_is_whole(small, trained):
     assert arrays.pictures.shape == (PICTURES, 8, 8, 3)
     assert (record.evidence["train_images"], record.evidence["test_images"]) == (100, 202)
     assert record.evidence["parameters"] == 94_762
-    assert len(run.journal.events()) == 12
+    assert len(run.journal.events()) == 20
 
 
 def test_the_same_spec_gives_the_same_bits(tiny, trained):
@@ -125,14 +127,51 @@ def test_a_non_finite_loss_ends_the_run_as_diverged_with_its_step(small, trained
     assert Run(run.root, run.spec).status() == "diverged"
 
 
+def test_a_damaged_checkpoint_costs_time_and_nothing_else(small, trained, tmp_path):
+    _, record, arrays = trained(small)
+    run, _, _ = trained(small, tmp_path / "damaged")
+    run.checkpoint.write_bytes(b"\x80\x02 no checkpoint")
+    told = []
+    run, again, arrays_again = trained(small, tmp_path / "damaged", tell=told.append)
+    assert [event["epoch"] for event in told] == [1, 2, 3]
+    assert again.digest(arrays_again) == record.digest(arrays)
+    assert run.journal.events()[3]["event"] == "restarted"
+
+
+def test_a_checkpoint_of_another_version_is_not_gone_on_from(small, trained, tmp_path):
+    run, record, arrays = trained(small, tmp_path / "moved")
+    state = torch.load(run.checkpoint, weights_only=True)
+    torch.save(state | {"environment": state["environment"] | {"torch": "2.0.0"}}, run.checkpoint)
+    told = []
+    _, again, arrays_again = trained(small, tmp_path / "moved", tell=told.append)
+    assert [event["epoch"] for event in told] == [1, 2, 3]
+    assert again.digest(arrays_again) == record.digest(arrays)
+
+
+def test_a_constant_channel_does_not_diverge(small, trained, tmp_path):
+    noise = np.random.Generator(np.random.Philox(1)).integers(0, 255, (40, 8, 8, 3), np.uint8)
+    noise[..., 0] = 7
+    for row, pixels in enumerate(noise):
+        (tmp_path / "photos" / str(row % 2)).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(tmp_path / "photos" / str(row % 2) / f"{row}.png")
+    experiment = replace(small, data=ImageFolder(str(tmp_path / "photos")), split=Fixed())
+    assert trained(experiment)[1].outcome == "finished"
+
+
+def test_batches_have_the_size_that_was_asked():
+    rows = np.arange(65)
+    assert [len(batch) for batch in batches(rows, 32)] == [32, 33], "no image is left alone"
+    assert [len(batch) for batch in batches(rows, 20)] == [20, 20, 20, 5]
+    assert np.array_equal(np.concatenate(list(batches(rows, 20))), rows)
+    assert [len(batch) for batch in batches(rows[:1], 20)] == [1]
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_a_run_on_cuda_repeats_its_bits(small, cache, tmp_path):
-    data = listing(small.data, cache)
-    digests = []
-    for folder in ("one", "two"):
-        run = runs_of(small.cells(data.digest), tmp_path / folder)[0]
-        run.prepare()
-        record, arrays = train(run, build(data, run.spec.cache_size, cache), torch.device("cuda"))
-        digests.append(record.digest(arrays))
-    assert digests[0] == digests[1]
+@pytest.mark.parametrize("model", ["shallow_cnn", "resnet18", "vgg11"])
+def test_runs_on_cuda_repeat_their_bits(model, small, cache, tmp_path):
+    experiment = replace(small, model=model, image_size=32, cache_size=32)
+    runs = [sweep(experiment, tmp_path / name, cache, device="cuda") for name in ("one", "two")]
+    assert [run.status() for (run,) in runs] == ["finished", "finished"], [run.failure() for (run,) in runs]
+    assert read_digest(runs[0][0].folder) == read_digest(runs[1][0].folder)
+    assert runs[0][0].record().environment["precision"] == "bfloat16"

@@ -78,10 +78,11 @@ def apply(steps: list[Resample | Adjust], images: Tensor, samples: Array, size: 
         return torch.from_numpy(parameters[samples]).to(images.device, non_blocking=True)
 
     pixels = images.to(torch.float32) / 255
-    for step in steps:
-        if isinstance(step, Resample):
-            pixels = resample(pixels, on_device(step.boxes), size)
-        else:
-            drawn = {name: on_device(parameter) for name, parameter in step.parameters.items()}
-            pixels = step.operation.apply(pixels, drawn)
+    with torch.autocast(images.device.type, enabled=False):  # the same maths on every device, whoever calls
+        for step in steps:
+            if isinstance(step, Resample):
+                pixels = resample(pixels, on_device(step.boxes), size)
+            else:
+                drawn = {name: on_device(parameter) for name, parameter in step.parameters.items()}
+                pixels = step.operation.apply(pixels, drawn)
     return pixels

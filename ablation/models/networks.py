@@ -19,14 +19,32 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-class SpatialMean(nn.Module):
-    """Global average pooling, (B, C, H, W) to (B, C, 1, 1), as a mean over two axes.
+class AdaptiveMean(nn.Module):
+    """`nn.AdaptiveAvgPool2d` as two products with averaging matrices, (B, C, H, W) to (B, C, h, w).
 
-    `nn.AdaptiveAvgPool2d(1)` computes the same, but its backward pass on CUDA does not repeat to the last bit.
+    torch's own has a backward pass on CUDA that does not repeat to the last bit, and refuses where that is asked.
     """
 
+    def __init__(self, output_size: Any):
+        super().__init__()
+        self.output_size = (output_size, output_size) if isinstance(output_size, int) else output_size
+
     def forward(self, maps: Tensor) -> Tensor:
-        return maps.mean(dim=(2, 3), keepdim=True)
+        if self.output_size == (1, 1):
+            return maps.mean(dim=(2, 3), keepdim=True)
+        down, across = (
+            averaging(source, size or source).to(maps)
+            for source, size in zip(maps.shape[2:], self.output_size, strict=True)
+        )
+        return down @ maps @ across.T
+
+
+def averaging(source: int, size: int) -> Tensor:
+    """The matrix (size, source) whose row i averages from floor(i source / size) to ceil((i + 1) source / size)."""
+    place = torch.arange(size).unsqueeze(1)
+    pixel = torch.arange(source)
+    inside = (pixel >= place * source // size) & (pixel < -(-(place + 1) * source // size))
+    return inside / inside.sum(dim=1, keepdim=True)
 
 
 class Classifier(nn.Module):
@@ -64,17 +82,22 @@ def _shallow_cnn(widths: tuple[int, ...] = (32, 64, 128)) -> tuple[nn.Module, in
             nn.ReLU(),
             nn.MaxPool2d(2),
         ]
-    return nn.Sequential(*layers[:-1], SpatialMean(), nn.Flatten()), widths[-1]
+    return nn.Sequential(*layers[:-1], AdaptiveMean(1), nn.Flatten()), widths[-1]
 
 
 def _from_torchvision(name: str) -> tuple[nn.Module, int]:
-    """torchvision's network without its last linear layer, and that layer's number of inputs."""
+    """torchvision's network without its last linear layer, and that layer's number of inputs.
+
+    Its own dropout layers are switched off: an experiment's `dropout` is all the dropout there is.
+    """
     from torchvision.models import get_model
 
     network = get_model(name, weights=None, **_OPTIONS.get(name, {}))
     for path, module in list(network.named_modules()):
-        if isinstance(module, nn.AdaptiveAvgPool2d) and module.output_size in (1, (1, 1)):
-            network.set_submodule(path, SpatialMean())
+        if isinstance(module, nn.AdaptiveAvgPool2d):
+            network.set_submodule(path, AdaptiveMean(module.output_size))
+        elif isinstance(module, nn.Dropout):
+            module.p = 0.0
     path, head = [(path, module) for path, module in network.named_modules() if isinstance(module, nn.Linear)][-1]
     network.set_submodule(path, nn.Identity())
     return network, head.in_features
@@ -96,3 +119,5 @@ def settle(device: torch.device) -> None:
     torch.backends.cuda.matmul.allow_tf32 = False
     if device.type == "cpu":
         torch.set_num_threads(1)
+    else:
+        torch.cuda.set_device(device)  # or whatever asks for "the current device" opens another GPU

@@ -169,3 +169,15 @@ def test_a_photograph_looks_as_torchvision_shows_it(place):
     expected = resize_and_centre_crop(photograph, 128)
     assert (got - expected).abs().mean() * 255 < 4
     assert (got.roll(2, dims=2) - expected).abs().mean() * 255 > 10
+
+
+def test_pixels_stay_float32_under_autocast():
+    aspect = np.ones(3)
+    recipe = (RandomResizedCrop(), Contrast(0.4))
+    steps = chain(recipe, draw(recipe, 0, 0, aspect), aspect)
+    images = torch.randint(0, 256, (3, 3, 12, 12), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    plain = apply(steps, images, np.arange(3), 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        cast = apply(steps, images, np.arange(3), 8)
+    assert cast.dtype == torch.float32
+    assert torch.equal(cast, plain)
