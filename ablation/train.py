@@ -206,7 +206,7 @@ def _environment(device: torch.device) -> dict[str, Any]:
         "device": torch.cuda.get_device_name(device) if cuda else "cpu",
         "precision": "bfloat16" if cuda else "float32",
         "host": platform.node(),
-        "platform": platform.platform(),
+        "platform": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "torch": str(torch.__version__),  # a class of its own, which a checkpoint may not hold
         "torchvision": version("torchvision"),

@@ -104,7 +104,7 @@ def _training(experiment: Experiment, records: list[RunRecord]) -> list[tuple[st
 
 
 def _machine(records: list[RunRecord]) -> list[tuple[str, str]]:
-    terms = {"device": "device", "precision": "precision", "host": "host", "platform": "platform", "python": "Python"}
+    terms = {"device": "device", "precision": "precision", "platform": "platform", "python": "Python"}
     terms |= {"torch": "torch", "numpy": "NumPy", "ablation": "ablation"}
     return [(term, distinct(record.environment.get(key) for record in records)) for key, term in terms.items()]
 
