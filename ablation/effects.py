@@ -182,8 +182,8 @@ def _note(rows: pd.DataFrame, recipe: str, baseline: str, seeds: int, difference
 def _judge(effect: Effect, p_holm: float, p_equivalent: float, alpha: float) -> Effect:
     """The verdict from the corrected p-values; a difference that is real counts before one that is small."""
     effect = replace(effect, p_holm=p_holm, p_equivalent=p_equivalent)
-    if effect.note and effect.note != OWN_RUNS:
-        return effect
+    if effect.note:
+        return replace(effect, verdict="equivalent") if effect.note == OWN_RUNS else effect
     if p_holm < alpha:
         gain = -effect.estimate if effect.metric in LOWER_IS_BETTER else effect.estimate
         return replace(effect, verdict="better" if gain > 0 else "worse")

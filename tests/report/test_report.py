@@ -210,7 +210,9 @@ def test_report_is_made_again_only_when_something_changed(build, fake, tmp_path)
     run = results.run(results.table["id"][0])
     record = run.record()
     write_record(
-        run.folder, replace(record, environment={**record.environment, "host": "elsewhere"}), results.arrays(record.id)
+        run.folder,
+        replace(record, environment={**record.environment, "platform": "elsewhere"}),
+        results.arrays(record.id),
     )
     assert not is_current(out, input_digest(experiment, results, effects))
     assert "elsewhere" in write_report(experiment, results, effects, out).read_text()
