@@ -60,22 +60,14 @@ class Worker:
                 yield event
                 if event["event"] in ENDINGS:
                     return
-        except BrokenPipeError:
-            pass
+        except (BrokenPipeError, ValueError):
+            pass  # the pipe broke, or `stop` closed it under us, or what came was no event
         raise WorkerDied(f"{_cause(self._bury(process))}; see {self.log}")
 
     def _alive(self) -> subprocess.Popen[str]:
         if self.process is None or self.process.poll() is not None:
-            command = [
-                sys.executable,
-                "-P",
-                "-m",
-                "ablation.worker",
-                "--device",
-                self.device,
-                "--cache",
-                str(self.cache),
-            ]
+            module = ["-P", "-m", "ablation.worker"]  # -P: a queue.py in the working folder is not the library's
+            command = [sys.executable, *module, "--device", self.device, "--cache", str(self.cache)]
             self.log.parent.mkdir(parents=True, exist_ok=True)
             with self.log.open("a") as log:  # its own session: Ctrl-C is for the parent, which then ends the child
                 self.process = subprocess.Popen(
