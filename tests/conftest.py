@@ -6,8 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from bench import Bench, question
 
 from ablation import SGD, Adam, Brightness, Contrast, Digits, Experiment, Fixed, RandomResizedCrop
+from ablation.publication import safe_key
 
 ROOT = Path(__file__).parent.parent
 CATS = ROOT.parent / "shared" / "data" / "cats12"
@@ -48,3 +50,16 @@ def small(tiny: Experiment) -> Experiment:
 def environment() -> dict[str, str]:
     """For `python -m ablation.cli` in a subprocess: the package found from any folder, plain output."""
     return {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "PYTHON": sys.executable}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project's folder, with a space in its name."""
+    return tmp_path_factory.mktemp("my project")
+
+
+@pytest.fixture
+def bench(home: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """One experiment, named after the test, beside the store that the tests of a file share."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return Bench(home, question(safe_key(request.node.name).replace(" ", "_")))

@@ -1,118 +1,20 @@
-"""Publishing to MLflow, on a real SQLite store and against a real server; runs are made up, their folders are real."""
+"""Publishing to MLflow, on a real SQLite store; runs are made up, their folders are real."""
 
 import json
-import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
+from bench import BORN, CROP, DATA, Bench, question, train
 
-from ablation import Adam, Brightness, Cosine, Digits, Experiment, RandomResizedCrop
-from ablation.mlflow_ui import free_port, page, serve
+from ablation import Brightness, Cosine
 from ablation.publication import safe_key
-from ablation.record import Arrays, RunRecord, write_record
-from ablation.runs import Run, folder_of, runs_of
 from ablation.tracking import Store, Tracker, connect
-
-DATA = "0123456789abcdef"
-CROP = RandomResizedCrop(scale=(0.35, 1.0))
-BORN = 1_790_000_000.25
-
-
-def question(name: str, **changes: Any) -> Experiment:
-    """Two recipes x one optimizer x two seeds, two epochs."""
-    fields = {
-        "recipes": {"none": (), "crop": (CROP, Brightness(0.4))},
-        "optimizers": {"adam": Adam(lr=0.002)},
-        "seeds": 2,
-        "epochs": 2,
-        "baseline": "none",
-        "schedule": Cosine(warmup=1),
-    }
-    return Experiment(name=name, data=Digits(), **(fields | changes))
-
-
-def train(run: Run, outcome: str = "finished", born: float = BORN) -> None:
-    """What a worker leaves behind. A second epoch after a failure goes on with the same journal."""
-    run.prepare()
-    journal = run.journal
-    ticks = iter(range(1000))
-    begun = len(journal.events())
-    journal.clock = lambda: born + begun + next(ticks)
-    journal.append("started", device="cpu")
-    epochs = [
-        {"epoch": epoch, "lr": 0.002 / epoch, "train_loss": 2.0 / epoch, "val_loss": None, "val_accuracy": 0.3 * epoch}
-        for epoch in range(1, run.spec.epochs + 1)
-    ]
-    if begun:
-        epochs = epochs[1:]
-    for epoch in epochs if outcome == "finished" else epochs[:1]:
-        journal.append("epoch", **epoch, seconds=1.5, images_per_second=float("inf"))
-    if outcome == "failed":
-        journal.append("failed", reason="RuntimeError: out of memory")
-        return
-    metrics = {"accuracy": 0.75 + run.spec.seed / 100, "macro_f1": 0.5} if outcome == "finished" else {}
-    evidence = {"parameters": 1234, "diverged_step": None if metrics else 7}
-    record = RunRecord(run.spec.id, outcome, tuple(epochs), metrics, evidence, {"seconds": 3.0}, {"device": "cpu"})
-    whole, single = np.zeros(2, np.int64), np.zeros((2, 3), np.float32)
-    write_record(run.folder, record, Arrays(whole, whole, single, single, np.zeros((1, 2, 2, 3), np.uint8)))
-    journal.append(outcome)
-
-
-class Bench:
-    """One experiment beside a store that all tests share, as making MLflow's tables takes seconds."""
-
-    def __init__(self, home: Path, experiment: Experiment, uri: str | None = None):
-        self.home, self.experiment, self.uri = home, experiment, uri
-        self.store = Store.beside(home, uri)
-        self.cells = experiment.cells(DATA)
-        self.runs = runs_of(self.cells, folder_of(experiment, home / "runs"))
-        self.warnings: list[str] = []
-
-    def tracker(self) -> Tracker:
-        return Tracker(self.experiment, self.cells, self.home / "runs", self.uri, self.warnings.append)
-
-    def publish(self) -> None:
-        self.tracker().publish_all()
-        assert self.warnings == []
-
-    def search(self, filter_string: str = "tags.`ablation.kind` = 'run'") -> list[Any]:
-        return list(connect(self.store).search_runs([self.find_experiment()], filter_string))
-
-    def find_experiment(self) -> str:
-        return connect(self.store).get_experiment_by_name(self.experiment.name).experiment_id
-
-    def find(self, run: Run) -> Any:
-        [found] = self.search(f"tags.`ablation.run_id` = '{run.spec.id}'")
-        return found
-
-    def report(self) -> Any:
-        [found] = self.search("tags.`ablation.kind` = 'report'")
-        return found
-
-    def points(self, run: Run, metric: str) -> list[tuple[int, int, float]]:
-        history = connect(self.store).get_metric_history(self.find(run).info.run_id, metric)
-        return [(point.step, point.timestamp, point.value) for point in history]
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project's folder, with a space in its name."""
-    return tmp_path_factory.mktemp("my project")
-
-
-@pytest.fixture
-def bench(home: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return Bench(home, question(safe_key(request.node.name).replace(" ", "_")))
 
 
 def test_every_run_is_there_once_flat_with_its_factors_and_its_outcome(bench: Bench):
@@ -352,7 +254,7 @@ from pathlib import Path
 from ablation.tracking import Tracker
 assert "mlflow" not in sys.modules
 sys.path.insert(0, {tests!r})
-from test_tracking import Bench, question, train
+from bench import Bench, question, train
 bench = Bench(Path({home!r}), question("clean"))
 for run in bench.runs:
     if not run.folder.exists():
@@ -376,64 +278,6 @@ def test_the_terminal_stays_clean_and_mlflow_is_imported_only_to_write(tmp_path:
     assert {path.name for path in tmp_path.iterdir()} == {"runs", "mlflow.db", "mlartifacts"}
     (tmp_path / "mlflow.db").rename(tmp_path / "old.db")
     assert Tracker(question("clean"), question("clean").cells(DATA), tmp_path / "runs")._published == {}
-
-
-def test_a_server_takes_runs_and_shows_them(bench: Bench, tmp_path: Path):
-    port = free_port(0)
-    with serve(bench.store, port) as process:
-        address = f"http://127.0.0.1:{port}"
-        remote = Bench(tmp_path, bench.experiment, address)
-        for run in remote.runs:
-            train(run)
-        (tmp_path / "report.html").write_text("report")
-        remote.publish()
-        remote.tracker().publish_report(tmp_path / "report.html")
-        first = {run.info.run_id for run in remote.search()}
-        remote.publish()
-        assert {run.info.run_id for run in remote.search()} == first
-        assert [run.info.status for run in remote.search()] == ["FINISHED"] * 4
-        assert remote.report().info.status == "FINISHED"
-        artifacts = connect(remote.store).list_artifacts(remote.report().info.run_id)
-        assert [artifact.path for artifact in artifacts] == ["report.html"]
-        found = page(address, remote.experiment.name)
-        assert found
-        assert "viewStateShareKey=ablation" in found
-        assert page(address, "unheard of") is None
-        assert free_port(port) != port
-    assert not (tmp_path / "mlflow.db").exists()
-    with pytest.raises(ProcessLookupError):
-        os.killpg(process.pid, 0)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
-def test_the_pages_end_with_the_command(bench: Bench, environment: dict[str, str], number: signal.Signals):
-    bench.publish()
-    call = (
-        "import signal, sys; from pathlib import Path; from ablation.mlflow_ui import serve_ui;"
-        "signal.signal(signal.SIGINT, signal.default_int_handler);"
-        "serve_ui(Path(sys.argv[1]), None, int(sys.argv[2]), lambda line: print(line, flush=True))"
-    )
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        wanted = taken.getsockname()[1]
-        command = [sys.executable, "-c", call, str(bench.home / "runs"), str(wanted)]
-        process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        assert process.stdout
-        lines = []
-        for line in process.stdout:
-            lines.append(line.strip())
-            if "Ctrl-C" in line:
-                break
-        process.send_signal(number)
-        rest, _ = process.communicate(timeout=30)
-    assert (process.returncode, rest) == (0, "")
-    assert lines[0].startswith(f"port {wanted} is taken; using ")
-    used = int(lines[0].rsplit(" ", 1)[1])
-    with socket.socket() as probe:
-        assert probe.connect_ex(("127.0.0.1", used)) != 0
 
 
 def test_the_store_is_the_one_named_or_lies_beside_the_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
