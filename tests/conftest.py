@@ -1,6 +1,7 @@
 """What several tests need: a small experiment on real digits that trains in seconds."""
 
 import os
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,12 @@ from ablation.publication import safe_key
 
 ROOT = Path(__file__).parent.parent
 CATS = ROOT.parent / "shared" / "data" / "cats12"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """Ctrl-C reaches the tests and what they start, even where a shell runs them in the background and ignores it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
