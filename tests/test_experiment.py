@@ -225,9 +225,9 @@ def test_ten_thousand_cells_are_planned_within_two_seconds(experiment):
         vary={"dropout": tuple(place / 20 for place in range(10))},
         seeds=50,
     )
-    started = time.perf_counter()
+    started = time.process_time()  # of this process: a busy machine does not count
     assert len({cell.spec.id for cell in large.cells(DATA)}) == 10_000
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_the_smoke_version_is_small_and_its_own(experiment):
