@@ -1,62 +1,24 @@
 """What results mean: the declared test for each recipe, one family for Holm, and a verdict only where there is one."""
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
+from made_up import noise, question, results_of, usual
 from scipy import stats
 
 from ablation.augment import Brightness, Contrast
-from ablation.data import Digits, Fixed, PerSeed
-from ablation.effects import Effect, alarms, compare
+from ablation.data import Fixed, PerSeed
+from ablation.effects import Effect, compare
 from ablation.experiment import Cell, Experiment
 from ablation.optim import SGD, Adam
 from ablation.results import Results
-from ablation.seeds import stream
-
-GAIN = {"none": 0.0, "bright": 0.05, "contrast": -0.05}
 
 
 @pytest.fixture
 def experiment() -> Experiment:
-    """3 recipes x 2 optimizers x 5 seeds."""
-    return Experiment(
-        name="made-up",
-        data=Digits(),
-        recipes={"none": (), "bright": (Brightness(0.4),), "contrast": (Contrast(0.4),)},
-        optimizers={"adam": Adam(), "sgd": SGD(lr=0.1)},
-        baseline="none",
-        seeds=5,
-    )
-
-
-def noise(cell: Cell, size: float = 0.004) -> float:
-    """The run's own luck, whatever the recipe is called."""
-    return float(stream(cell.seed, "luck", cell.spec.id).normal(0, size))
-
-
-def usual(cell: Cell) -> float:
-    return 0.8 + GAIN.get(cell.factors["recipe"], 0.0) + noise(cell)
-
-
-def results_of(experiment: Experiment, score: Callable[[Cell], float | str] = usual) -> Results:
-    """Results as if each cell's run had this score, or this status."""
-    cells, rows = experiment.cells("0" * 16), []
-    for cell in cells:
-        got = score(cell)
-        row = {**cell.factors, "seed": cell.seed, "id": cell.spec.id, "reason": ""}
-        if isinstance(got, str):
-            rows.append(row | {"status": got})
-        else:
-            told = {"first_test_batch": "t", "split_digest": "s", "train_images": 60, "test_images": 40}
-            where = {"device": "cpu", "precision": "float32", "torch": "2.11"}
-            metrics = {experiment.metric: got, "macro_f1": got - 0.1}
-            rows.append(row | {"status": "finished"} | metrics | told | where)
-    return Results(experiment, cells, ("a", "b"), Path("runs"), pd.DataFrame(rows))
+    return question()
 
 
 def scores(results: Results, recipe: str, optimizer: str | None = None) -> np.ndarray:
@@ -260,31 +222,6 @@ def test_one_condition_is_not_pooled(experiment):
     assert [effect.pooled for effect in effects] == [False] * 3
 
 
-def test_all_is_well_without_alarms(experiment):
-    assert alarms(results_of(experiment)) == []
-
-
-def test_missing_runs_raise_an_alarm_each_kind(experiment):
-    endings = {0: "failed", 1: "diverged", 2: "interrupted", 3: "planned"}
-    results = results_of(
-        replace(experiment, recipes={"none": (), "nothing": ()}, optimizers={"adam": Adam()}),
-        lambda cell: endings.get(cell.seed, 0.8),
-    )
-    assert alarms(results) == [
-        f"1 of 5 runs {status}: in no mean and no test"
-        for status in ("failed", "diverged", "interrupted", "not started")
-    ]
-
-
-def test_another_split_raises_an_alarm(experiment):
-    results = results_of(experiment)
-    results.table.loc[3, "split_digest"] = "another"
-    assert alarms(results) == ["runs that should share a split do not: the comparison does not hold"]
-    redrawn = results_of(replace(experiment, split=PerSeed()))
-    redrawn.table["split_digest"] = redrawn.table["seed"].astype(str)
-    assert alarms(redrawn) == []
-
-
 def test_diverged_seeds_leave_no_verdict_on_the_survivors(experiment):
     def fates(cell):
         return "diverged" if cell.factors["recipe"] == "bright" and cell.seed == 0 else 0.8 + 0.01 * cell.seed
@@ -292,28 +229,3 @@ def test_diverged_seeds_leave_no_verdict_on_the_survivors(experiment):
     effect = find(compare(results_of(experiment, fates)), "bright", optimizer="adam")
     assert (effect.seeds, effect.verdict) == (4, "undecided")
     assert effect.note == "1 diverged here: no verdict on those that are left"
-
-
-def test_other_test_images_raise_an_alarm(experiment):
-    results = results_of(experiment)
-    results.table.loc[3, "first_test_batch"] = "other"
-    assert alarms(results) == [
-        "the test images are not the same in all runs of one split: the comparison does not hold"
-    ]
-
-
-@pytest.mark.parametrize(
-    "vary", [{"split": (Fixed(), PerSeed())}, {"image_size": (8, 16)}, {"batch_size": (8, 16)}], ids=str
-)
-def test_what_shows_other_test_images_by_design_raises_none(experiment, vary):
-    results = results_of(replace(experiment, vary=vary))
-    (factor,) = vary
-    results.table["first_test_batch"] = results.table[factor]
-    results.table["split_digest"] = results.table[factor] if factor == "split" else "s"
-    assert alarms(results) == []
-
-
-def test_other_machines_raise_an_alarm(experiment):
-    results = results_of(experiment)
-    results.table.loc[0, "device"] = "NVIDIA H200"
-    assert alarms(results) == ["runs on different devices are compared: NVIDIA H200, cpu"]
