@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help quickstart test check torture clean
+.PHONY: help quickstart test check torture bench clean
 
 help:
 	@sed -n 's/^# //p' $(MAKEFILE_LIST)
@@ -23,6 +23,11 @@ check: .venv/installed # style, types
 # make torture      kills at every moment, and other tests that take minutes
 torture: .venv/installed
 	$(BIN)/python -m pytest -m slow
+
+# make bench        augmentation beside Pillow, torchvision and kornia: a table
+bench: .venv/installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
+	$(BIN)/python benchmarks/augment.py
 
 # make clean        remove what the commands made (runs, cache, reports, MLflow's store)
 clean:

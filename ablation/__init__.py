@@ -14,10 +14,44 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ablation.analysis.comparison import CorrectedResampled as CorrectedResampled
     from ablation.analysis.comparison import Welch as Welch
+    from ablation.augment import AugMix as AugMix
+    from ablation.augment import AutoAugment as AutoAugment
     from ablation.augment import Brightness as Brightness
+    from ablation.augment import CenterCrop as CenterCrop
+    from ablation.augment import ColorJitter as ColorJitter
     from ablation.augment import Contrast as Contrast
+    from ablation.augment import CutMix as CutMix
+    from ablation.augment import Cutout as Cutout
+    from ablation.augment import GaussianBlur as GaussianBlur
+    from ablation.augment import GaussianNoise as GaussianNoise
+    from ablation.augment import Hue as Hue
+    from ablation.augment import ImageFunction as ImageFunction
+    from ablation.augment import MixUp as MixUp
+    from ablation.augment import OneOf as OneOf
+    from ablation.augment import RandAugment as RandAugment
+    from ablation.augment import RandomAdjustSharpness as RandomAdjustSharpness
+    from ablation.augment import RandomAffine as RandomAffine
+    from ablation.augment import RandomAutocontrast as RandomAutocontrast
+    from ablation.augment import RandomChannelPermutation as RandomChannelPermutation
+    from ablation.augment import RandomCrop as RandomCrop
+    from ablation.augment import RandomEqualize as RandomEqualize
+    from ablation.augment import RandomErasing as RandomErasing
+    from ablation.augment import RandomGrayscale as RandomGrayscale
     from ablation.augment import RandomHorizontalFlip as RandomHorizontalFlip
+    from ablation.augment import RandomInvert as RandomInvert
+    from ablation.augment import RandomPerspective as RandomPerspective
+    from ablation.augment import RandomPosterize as RandomPosterize
     from ablation.augment import RandomResizedCrop as RandomResizedCrop
+    from ablation.augment import RandomRotation as RandomRotation
+    from ablation.augment import RandomSolarize as RandomSolarize
+    from ablation.augment import RandomVerticalFlip as RandomVerticalFlip
+    from ablation.augment import RandomZoomOut as RandomZoomOut
+    from ablation.augment import Resize as Resize
+    from ablation.augment import Saturation as Saturation
+    from ablation.augment import Sometimes as Sometimes
+    from ablation.augment import Strength as Strength
+    from ablation.augment import TorchvisionTransform as TorchvisionTransform
+    from ablation.augment import TrivialAugmentWide as TrivialAugmentWide
     from ablation.data import Digits as Digits
     from ablation.data import Fixed as Fixed
     from ablation.data import ImageFolder as ImageFolder
@@ -39,6 +73,10 @@ if TYPE_CHECKING:
     from ablation.optim import OneCycle as OneCycle
     from ablation.optim import RMSprop as RMSprop
     from ablation.optim import Step as Step
+    from ablation.recipes import add_one_in as add_one_in
+    from ablation.recipes import dose as dose
+    from ablation.recipes import leave_one_out as leave_one_out
+    from ablation.recipes import powerset as powerset
     from ablation.record import RunRecord as RunRecord
     from ablation.report import write_report as write_report
     from ablation.results import Results as Results
@@ -49,7 +87,16 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "ablation.analysis.comparison": ("CorrectedResampled", "Welch"),
-    "ablation.augment": ("Brightness", "Contrast", "RandomHorizontalFlip", "RandomResizedCrop"),
+    "ablation.augment": (
+        *("RandomResizedCrop", "RandomCrop", "CenterCrop", "Resize", "RandomHorizontalFlip", "RandomVerticalFlip"),
+        *("RandomRotation", "RandomAffine", "RandomPerspective", "RandomZoomOut"),
+        *("Brightness", "Contrast", "Saturation", "Hue", "ColorJitter", "RandomGrayscale", "RandomChannelPermutation"),
+        *("RandomInvert", "RandomPosterize", "RandomSolarize", "RandomEqualize", "RandomAutocontrast"),
+        *("RandomAdjustSharpness", "GaussianBlur", "GaussianNoise", "RandomErasing", "Cutout", "MixUp", "CutMix"),
+        *("RandAugment", "TrivialAugmentWide", "AutoAugment", "AugMix"),
+        *("Sometimes", "OneOf", "Strength", "TorchvisionTransform", "ImageFunction"),
+    ),
+    "ablation.recipes": ("add_one_in", "dose", "leave_one_out", "powerset"),
     "ablation.data": ("Digits", "Fixed", "ImageFolder", "ListFile", "PerSeed", "TorchvisionData"),
     "ablation.effects": ("Effect", "compare"),
     "ablation.errors": ("DataError", "InputError"),

@@ -85,6 +85,45 @@ def plan(place: Place, every: bool) -> None:
 
 
 @cli.command()
+@click.option("--recipe", "recipes", metavar="R", multiple=True, help="Only this recipe; may be repeated.")
+@click.option(
+    "--image",
+    metavar="PATH",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A photograph, in place of the first that is trained on.",
+)
+@click.option(
+    "--out",
+    metavar="F.png",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="By default reports/EXPERIMENT-preview.png.",
+)
+@on_experiment
+def preview(place: Place, recipes: tuple[str, ...], image: Path | None, out: Path | None) -> None:
+    """Draw what each recipe makes of a photograph: several draws, and what was changed.
+
+    \b
+    Example:
+      ablation preview quickstart
+      ablation preview cats12 --recipe crop --recipe all --image ~/cat.jpg
+    """
+    from ablation.console import console
+    from ablation.durable import atomic
+    from ablation.figures.preview import draw_preview
+    from ablation.figures.style import styles
+    from ablation.preview import previews
+    from ablation.report.views import preview_info
+
+    experiment = place.experiment()
+    shown = previews(experiment, place.cache, recipes, image)
+    path = out or Path("reports") / f"{experiment.name}-preview.png"
+    info = preview_info(experiment, shown.previews, f"The image {shown.name}", f"seed {shown.seed}")
+    with atomic(path) as file:
+        file.write(draw_preview(info, styles(experiment.recipes, experiment.baseline)))
+    console.print(f"wrote {path}", markup=False)
+
+
+@cli.command()
 @click.option("-j", "--jobs", type=click.IntRange(min=1), help="Workers; by default one per GPU, or one per CPU core.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--tracking-uri", metavar="URI", envvar="MLFLOW_TRACKING_URI", help="MLflow's; by default ./mlflow.db.")
@@ -167,8 +206,8 @@ def compare(place: Place, csv: Path | None, json: Path | None) -> None:
 
 
 def _compare(place: Place, csv: Path | None, json: Path | None) -> None:
+    from ablation.alarms import alarms
     from ablation.console import show_effects, write_effects
-    from ablation.effects import alarms
     from ablation.effects import compare as compare_results
 
     results = place.results()

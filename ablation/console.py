@@ -18,6 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ablation.analysis.comparison import MIN_SEEDS
+from ablation.augment.choice import every_operation
 from ablation.durable import atomic
 from ablation.experiment import Cell, Experiment
 from ablation.report import wording
@@ -112,6 +113,15 @@ def show_plan(experiment: Experiment, data: Listing, cells: Sequence[Cell], fini
     copies = len(data.contents) - len(set(data.contents))
     if copies:
         console.print(f"[yellow]{copies} images are exact copies of others; a split may part them[/]")
+    slow = [
+        recipe
+        for recipe, operations in experiment.factors["recipe"].items()
+        if any(getattr(operation, "per_image", False) for operation in every_operation(operations))
+    ]
+    if slow:
+        console.print(
+            f"[yellow]{escape(', '.join(slow))}: works on one image at a time, which is slower than on a batch[/]"
+        )
     comparisons = len(
         {(cell.factors["recipe"], cell.condition) for cell in cells if cell.factors["recipe"] != experiment.baseline}
     )
@@ -146,6 +156,7 @@ def show_status(results: Results, command: str) -> None:
         numbers = [f"[{STATUS_STYLE.get(status, 'dim')}]{counts[recipe, status] or '·'}[/]" for status in statuses]
         made.add_row(escape(recipe), *numbers)
     console.print(made)
+    _show_changes(results)
     names = names_of(results.cells)
     for row in runs[runs["status"].isin(["failed", "diverged"])].to_dict("records"):
         reason = row["reason"] if row["status"] == "failed" else f"diverged at step {row['diverged_step']:.0f}"
@@ -154,6 +165,23 @@ def show_status(results: Results, command: str) -> None:
     console.print(f"{done} of {len(runs)} runs done, in {results.root}")
     if done < len(runs) and not (runs["status"] == "running").any():
         console.print(f"to train the rest: [bold]{command}[/]")
+
+
+def _show_changes(results: Results) -> None:
+    """What each operation did to the pictures of the first epoch, over the runs that have ended; flagged where
+    nothing."""
+    changes = results.changes()
+    if changes.empty:
+        return
+    made = table("recipe", "operation", "images changed", "mean change", right=("images changed", "mean change"))
+    last = ""
+    for row in changes.to_dict("records"):
+        idle = "  [bold red]changed nothing[/]" if row["idle"] else ""
+        share, change = wording.changed(row["share_changed"], row["mean_change"])
+        made.add_row(escape(row["recipe"] if row["recipe"] != last else ""), f"{row['operation']}{idle}", share, change)
+        last = row["recipe"]
+    console.print("first epoch, mean over runs and pixels")
+    console.print(made)
 
 
 def show_effects(experiment: Experiment, effects: Sequence[Effect]) -> None:
@@ -182,7 +210,8 @@ def show_effects(experiment: Experiment, effects: Sequence[Effect]) -> None:
     )
     notes: dict[str, dict[str, None]] = {}
     for effect in effects:
-        notes.setdefault(effect.note, {})[effect.recipe] = None
+        for note in (effect.flag, effect.note):
+            notes.setdefault(note, {})[effect.recipe] = None
     for note, recipes in notes.items():
         if note:
             console.print(f"[yellow]{escape(', '.join(recipes))}: {note}[/]")

@@ -7,6 +7,7 @@ are shown, pooled ones too, are one family for Holm's correction.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -14,27 +15,8 @@ import numpy as np
 import pandas as pd
 
 from ablation.analysis.comparison import MIN_SEEDS, Difference, holm
-from ablation.data.split import PerSeed
 from ablation.experiment import LOWER_IS_BETTER
 from ablation.results import Results
-
-UNFINISHED = {
-    "failed": "failed",
-    "diverged": "diverged",
-    "interrupted": "interrupted",
-    "running": "still running",
-    "planned": "not started",
-}
-"""How a run can stand other than finished, in words."""
-
-ENVIRONMENT = {
-    "device": "devices",
-    "precision": "precisions",
-    "torch": "versions of torch",
-    "torchvision": "versions of torchvision",
-    "numpy": "versions of NumPy",
-}
-"""What can change bits although the spec is the same."""
 
 OWN_RUNS = "the baseline's own runs under another name"
 
@@ -47,7 +29,8 @@ class Effect:
 
     condition: factor -> level, {} where pooled. low, high: the interval over seeds. p, p_holm: two-sided, before and
     after Holm's correction. p_equivalent: of the two one-sided tests, after Holm's correction. What cannot be computed
-    is nan. `note` says why a verdict is missing, or that the runs are the baseline's own.
+    is nan. `note` says why a verdict is missing, or that the runs are the baseline's own; `flag` what makes the recipe
+    suspect, whatever its verdict: an operation that changed nothing.
     """
 
     recipe: str
@@ -66,6 +49,7 @@ class Effect:
     macro_f1_difference: float = math.nan
     verdict: Verdict = "undecided"
     note: str = ""
+    flag: str = ""
 
     @property
     def pooled(self) -> bool:
@@ -123,8 +107,9 @@ def _effect(
     rows = _rows(results.table, others, conditions)
     arms = (recipe, experiment.baseline)
     scores, reference = (_per_seed(rows, arm, metric, len(conditions)) for arm in arms)
+    own = rows[rows["recipe"] == recipe]
     effect = Effect(
-        recipe, named, metric, len(scores), rows[rows["recipe"] == recipe]["seed"].nunique(), _mean(scores), _sd(scores)
+        recipe, named, metric, len(scores), own["seed"].nunique(), _mean(scores), _sd(scores), flag=_flag(own)
     )
     if recipe == experiment.baseline:
         return replace(effect, verdict="baseline")
@@ -179,6 +164,16 @@ def _note(rows: pd.DataFrame, recipe: str, baseline: str, seeds: int, difference
     return ""
 
 
+def _flag(runs: pd.DataFrame) -> str:
+    """Which operations changed no picture, and in how many runs; '' where all did something."""
+    idle = runs.loc[runs["status"] == "finished", "idle"] if "idle" in runs else pd.Series(dtype=str)
+    counts = Counter(name for names in idle for name in names.split(", ") if name)
+    return "; ".join(
+        f"{name} changed no picture" + ("" if count == len(idle) else f" in {count} of {len(idle)} runs")
+        for name, count in counts.items()
+    )
+
+
 def _judge(effect: Effect, p_holm: float, p_equivalent: float, alpha: float) -> Effect:
     """The verdict from the corrected p-values; a difference that is real counts before one that is small."""
     effect = replace(effect, p_holm=p_holm, p_equivalent=p_equivalent)
@@ -188,28 +183,6 @@ def _judge(effect: Effect, p_holm: float, p_equivalent: float, alpha: float) -> 
         gain = -effect.estimate if effect.metric in LOWER_IS_BETTER else effect.estimate
         return replace(effect, verdict="better" if gain > 0 else "worse")
     return replace(effect, verdict="equivalent") if p_equivalent < alpha else effect
-
-
-def alarms(results: Results) -> list[str]:
-    """What makes these results less than the experiment planned, a sentence each; [] when all is well."""
-    table, found = results.table, []
-    missing = table.drop_duplicates("id")["status"].value_counts()
-    for status, told in UNFINISHED.items():
-        if missing.get(status):
-            found.append(f"{missing[status]} of {table['id'].nunique()} runs {told}: in no mean and no test")
-    done = results.finished
-    for column, what in ENVIRONMENT.items():
-        if column in done and done[column].nunique() > 1:
-            found.append(f"runs on different {what} are compared: {', '.join(sorted(map(str, done[column].unique())))}")
-    if len(done):
-        redrawn = {cell.spec.id: cell.seed * isinstance(cell.spec.split, PerSeed) for cell in results.cells}
-        split = [done["split"]] if "split" in results.factors else []
-        if (done.groupby([*split, done["id"].map(redrawn)])["split_digest"].nunique() > 1).any():
-            found.append("runs that should share a split do not: the comparison does not hold")
-        sizes = [factor for factor in ("image_size", "cache_size", "batch_size") if factor in results.factors]
-        if (done.groupby(["split_digest", *sizes])["first_test_batch"].nunique() > 1).any():
-            found.append("the test images are not the same in all runs of one split: the comparison does not hold")
-    return found
 
 
 def _mean(scores: pd.Series) -> float:

@@ -14,9 +14,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from ablation.augment.chain import Adjust, Resample, apply
+from ablation.augment import Recipe
+from ablation.augment.apply import apply
+from ablation.augment.chain import Step, chain
+from ablation.augment.draws import DrawnRecipe, draw
+from ablation.augment.mix import Mixing
 from ablation.data import Dataset
 from ablation.models.networks import Classifier
+from ablation.spec import RunSpec
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -24,33 +29,52 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class View:
-    """How pictures reach a network: from the cache to the device, through the chain's steps, normalised.
+    """How pictures reach a network: from the cache to the device, through the chain's steps, mixed, normalised.
 
     mean, std: (3,) of the training part, in [0, 1].
     """
 
     pixels: Callable[[Rows], Tensor]
-    steps: list[Resample | Adjust]
+    steps: tuple[Step, ...]
     size: int
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
+    mixing: Mixing | None = None
 
-    def through(self, steps: list[Resample | Adjust]) -> View:
-        """The same with other steps."""
-        return replace(self, steps=steps)
+    @classmethod
+    def clean(cls, data: Dataset, device: torch.device, size: int, mean: Array, std: Array) -> View:
+        """What test images see: the centre crop, resized."""
+        return cls(pixels_of(data, device), chain(draw((), 0, 0, data.aspect, size)), size, mean, std)
+
+    def augmented(self, recipe: Recipe, seed: int, epoch: int, aspect: NDArray[np.float32], trained: Rows) -> View:
+        """The same through a recipe as it is drawn in one epoch; partners for mixing come from the rows `trained`."""
+        return self.through(draw(recipe, seed, epoch, aspect, self.size), trained)
+
+    def through(self, drawn: DrawnRecipe, trained: Rows) -> View:
+        """The same through a recipe as drawn."""
+        return replace(self, steps=chain(drawn), mixing=Mixing.of(drawn, trained))
 
     def pictures(self, rows: Rows) -> Tensor:
         """(B, 3, size, size) float32 in [0, 1]."""
-        return apply(self.steps, self.pixels(rows), rows, self.size)
+        shown = apply(self.steps, self.pixels(rows), rows, self.size)
+        if self.mixing is None:
+            return shown
+        partners = self.mixing.partner[rows]
+        return self.mixing.pictures(shown, apply(self.steps, self.pixels(partners), partners, self.size), rows)
 
-    def batch(self, rows: Rows) -> Tensor:
-        """(B, 3, size, size) float32, normalised, in the device's preferred memory layout."""
-        images = self.pictures(rows)
+    def normalized(self, pictures: Tensor) -> Tensor:
+        """(B, 3, size, size) float32 as the network takes them, in the device's preferred memory layout."""
         mean, std = (
-            torch.tensor(moment, dtype=torch.float32, device=images.device) for moment in (self.mean, self.std)
+            torch.tensor(moment, dtype=torch.float32, device=pictures.device) for moment in (self.mean, self.std)
         )
-        images = (images - mean.view(3, 1, 1)) / std.view(3, 1, 1)
+        images = (pictures - mean.view(3, 1, 1)) / std.view(3, 1, 1)
         return images.contiguous(memory_format=torch.channels_last) if images.is_cuda else images
+
+    def targets(self, labels: Tensor, rows: Rows, classes: int) -> Tensor:
+        """The labels (B,) of these rows; where pictures are mixed, probabilities (B, classes). labels: (N,)."""
+        if self.mixing is None:
+            return labels[torch.from_numpy(rows).to(labels.device)]
+        return self.mixing.targets(labels, rows, classes)
 
 
 @lru_cache(maxsize=1)
@@ -79,13 +103,17 @@ def batches(rows: Rows, batch_size: int) -> Iterator[Rows]:
 
 @torch.no_grad()
 def predict(
-    model: Classifier, view: View, rows: Rows, batch_size: int, precision: Callable[[], AbstractContextManager]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Logits (T, C) and features (T, F) of these rows."""
+    model: Classifier, view: View, rows: Rows, batch_size: int, precision: Callable[[], AbstractContextManager],
+    seen: list[str] | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:  # fmt: skip
+    """Logits (T, C) and features (T, F) of these rows; a digest of each batch of pictures goes to `seen`."""
     model.eval()
     logits, features = [], []
     for batch in batches(rows, batch_size):
-        images = view.batch(batch)  # outside `precision`: pixels are float32 everywhere
+        pictures = view.pictures(batch)  # outside `precision`: pixels are float32 everywhere
+        if seen is not None:
+            seen.append(batch_digest(pictures))
+        images = view.normalized(pictures)
         with precision():
             outputs = model.logits_and_features(images)
         logits.append(outputs[0].float())
@@ -103,3 +131,9 @@ def batch_digest(pictures: Tensor) -> str:
     """A digest of pictures as 8-bit images, by which runs show that they tested on the same."""
     bytes_ = (pictures * 255).round().to(torch.uint8).cpu().numpy().tobytes()
     return hashlib.blake2b(bytes_, digest_size=8).hexdigest()
+
+
+def untouched(data: Dataset, device: torch.device, spec: RunSpec, rows: Rows) -> list[str]:
+    """The digests of the batches of these rows as no augmentation may change them, made from the cache anew."""
+    clean = View.clean(data, device, spec.image_size, np.zeros(3), np.ones(3))
+    return [batch_digest(clean.pictures(batch)) for batch in batches(rows, spec.batch_size)]

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from ablation.analysis.comparison import CorrectedResampled, Test, Welch
 from ablation.augment import Recipe
+from ablation.augment.mix import misplaced
 from ablation.data.sources import Source, Subset
 from ablation.data.split import Fixed, PerSeed, Split
 from ablation.errors import did_you_mean
@@ -102,6 +103,7 @@ class Experiment:
             yield f"{name} is empty; name at least one"
         for key, level in levels.items():
             _, wrong = fit(level, hint)
+            wrong = wrong or (misplaced(level) if name == "recipes" else "")
             comma = "; a recipe of one operation needs a comma: (operation,)" if name == "recipes" else ""
             if not key.strip():
                 yield f"{name}: the name {key!r} says nothing"

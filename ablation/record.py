@@ -1,7 +1,7 @@
 """RunRecord: what happened in one run, written and read whole.
 
-Two files in the run's folder: `arrays.npz` (test predictions, features, and the first training pictures as the network
-saw them), then `record.json`, whose presence makes the run finished. What must repeat to the last bit (outcome,
+Two files in the run's folder: `arrays.npz` (test predictions, features, and the first training image as the recipe
+draws it), then `record.json`, whose presence makes the run finished. What must repeat to the last bit (outcome,
 history, metrics, evidence and the arrays) is covered by `digest`; cost and environment are kept apart, as they may not.
 """
 
@@ -23,7 +23,7 @@ RECORD_FILE, ARRAYS_FILE = "record.json", "arrays.npz"
 
 
 class Arrays(NamedTuple):
-    """The arrays of a record: T test images, C classes, F features, K pictures of side S."""
+    """The arrays of a record: T test images, C classes, F features, D draws of a picture of side S."""
 
     sample: NDArray[np.int64]
     """(T,) row of each test image in the data set."""
@@ -33,8 +33,10 @@ class Arrays(NamedTuple):
     """(T, C)."""
     features: NDArray[np.float32]
     """(T, F), what goes into the network's last linear layer."""
-    pictures: NDArray[np.uint8]
-    """(K, S, S, 3), the first training batch of the first epoch, before normalisation."""
+    original: NDArray[np.uint8]
+    """(S, S, 3), the first training image without augmentation, before normalisation."""
+    draws: NDArray[np.uint8]
+    """(D, S, S, 3), the same through the recipe, as drawn for the first epochs; `evidence["captions"]` says what."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ class RunRecord:
     metrics: dict[str, float]
     """On the test part: accuracy, macro_f1, balanced_accuracy, log_loss, brier, ece."""
     evidence: dict[str, Any]
-    """What the run proves of itself: first_test_batch, split, mean, std, parameters, diverged_step."""
+    """What the run proves of itself: first_test_batch, split, mean, std, parameters, diverged_step, changes, and the
+    captions of the draws."""
     cost: dict[str, Any] = field(default_factory=dict)
     """seconds, images_per_second (validation included in both), gpu_memory_mib at its peak."""
     environment: dict[str, Any] = field(default_factory=dict)
@@ -61,6 +64,15 @@ class RunRecord:
         for array in arrays:
             digest.update(f"{array.dtype}{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
+
+
+def idle_operations(record: RunRecord) -> list[str]:
+    """The operations of the run's recipe that changed no picture in the first epoch.
+
+    Resize alone is none of them: it shows the same picture to what comes after it.
+    """
+    changes = record.evidence.get("changes", ())
+    return [told["operation"] for told in changes if not told["share_changed"] and told["operation"] != "Resize"]
 
 
 def write_record(folder: Path, record: RunRecord, arrays: Arrays) -> None:

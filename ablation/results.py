@@ -14,7 +14,7 @@ import pandas as pd
 
 from ablation.data import listing
 from ablation.experiment import Cell, Experiment
-from ablation.record import Arrays, read_arrays
+from ablation.record import Arrays, idle_operations, read_arrays
 from ablation.runs import Run, folder_of
 
 
@@ -55,6 +55,25 @@ class Results:
         """The predictions, features and first pictures of a finished run."""
         return read_arrays(self.root / run_id)
 
+    def changes(self) -> pd.DataFrame:
+        """What each operation did to the pictures of the first epoch: a row an operation of each recipe, in order.
+
+        Columns: recipe, operation, share_changed (of the images) and mean_change (of a pixel, in [0, 1]), both as means
+        over the runs that have a record, and idle: whether in some run no picture was changed.
+        """
+        rows: list[dict[str, Any]] = []
+        for cell in self.cells:
+            record = Run(self.root, cell.spec).record()
+            if record is None:
+                continue
+            idle = idle_operations(record)
+            for place, told in enumerate(record.evidence.get("changes", ())):
+                nothing = told["operation"] in idle and not told["share_changed"]
+                rows.append({"recipe": cell.factors["recipe"], "place": place, **told, "idle": nothing})
+        columns = ["recipe", "place", "operation", "share_changed", "mean_change", "idle"]
+        grouped = pd.DataFrame(rows, columns=columns).groupby(columns[:3], sort=False)
+        return grouped.agg({"share_changed": "mean", "mean_change": "mean", "idle": "max"}).reset_index()
+
     def history(self) -> pd.DataFrame:
         """A row an epoch of each run that has a record, with the run's factors and seed beside the epoch's figures."""
         rows: list[dict[str, Any]] = []
@@ -73,4 +92,5 @@ def _row(run: Run) -> dict[str, Any]:
     shared = {name: record.evidence.get(name) for name in names}
     shared["split_digest"] = record.evidence.get("split")  # "split" may be a factor of the grid
     where = {name: record.environment.get(name) for name in ("device", "precision", "torch", "torchvision", "numpy")}
-    return {"status": status, "reason": "", **record.metrics, **shared, **where, **record.cost}
+    idle = ", ".join(idle_operations(record))
+    return {"status": status, "reason": "", **record.metrics, **shared, "idle": idle, **where, **record.cost}

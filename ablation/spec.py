@@ -18,7 +18,7 @@ from ablation.data.split import Split
 from ablation.optim import Optimizer, Schedule
 from ablation.values import plain, restore
 
-RESULTS_VERSION = 1
+RESULTS_VERSION = 2
 """Raised when a change of this program changes what the same spec measures; old runs then count as missing."""
 
 

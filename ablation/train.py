@@ -24,17 +24,17 @@ from torch.nn import functional
 
 import ablation
 from ablation.analysis.metrics import classification_metrics
-from ablation.augment.chain import chain, draw
 from ablation.data import Dataset, Parts, mean_std
 from ablation.durable import atomic
-from ablation.evaluate import View, batch_digest, batches, loss_and_accuracy, pixels_of, predict
+from ablation.errors import AblationError
+from ablation.evaluate import View, batches, loss_and_accuracy, predict, untouched
 from ablation.models.networks import build, count_parameters
 from ablation.optim import build_optimizer, lr_factor
+from ablation.preview import Preview, preview
 from ablation.record import Arrays, RunRecord
 from ablation.runs import Run, history_of
 from ablation.seeds import stream, torch_stream
-
-PICTURES = 8  # of the first training batch, kept in the record
+from ablation.sentinel import Sentinel
 
 REPEATS = ("device", "precision", "torch", "numpy", "ablation")
 """What of the environment must be the same for a result to repeat bit for bit."""
@@ -51,7 +51,7 @@ def train(run: Run, data: Dataset, device: torch.device, tell: Tell = lambda eve
     mean, std = mean_std(data, parts.train)
     std = np.maximum(std, 1 / 255)  # a channel that never changes has nothing to divide by
     labels = torch.from_numpy(data.labels).to(device)
-    clean = View(pixels_of(data, device), chain((), [], data.aspect), spec.image_size, mean, std)
+    clean = View.clean(data, device, spec.image_size, mean, std)
     precision = partial(torch.autocast, "cuda", torch.bfloat16) if device.type == "cuda" else nullcontext
 
     model = build(spec.model, len(data.classes), spec.dropout, spec.seed).to(device)
@@ -60,12 +60,13 @@ def train(run: Run, data: Dataset, device: torch.device, tell: Tell = lambda eve
     optimizer = build_optimizer(spec.optimizer, model)
     steps_per_epoch = sum(1 for _ in batches(parts.train, spec.batch_size))
     environment = _environment(device)
-    history = _resume(run, model, optimizer, environment)
+    history, changes = _resume(run, model, optimizer, environment)
     diverged_step = None
 
     for epoch in range(len(history), spec.epochs):
         started = time.perf_counter()
-        view = clean.through(chain(spec.recipe, draw(spec.recipe, spec.seed, epoch, data.aspect), data.aspect))
+        view = clean.augmented(spec.recipe, spec.seed, epoch, data.aspect, parts.train)
+        sentinel = Sentinel(clean, spec, data.aspect, parts.train) if epoch == 0 else None
         order = stream(spec.seed, "order", epoch).permutation(parts.train)
         losses, right = torch.zeros(steps_per_epoch, device=device), torch.zeros((), device=device)
         model.train()
@@ -74,17 +75,21 @@ def train(run: Run, data: Dataset, device: torch.device, tell: Tell = lambda eve
                 factor = lr_factor(spec.schedule, epoch * steps_per_epoch + step, steps_per_epoch, spec.epochs)
                 for group in optimizer.param_groups:
                     group["lr"] = spec.optimizer.lr * factor
-                truth = labels[torch.from_numpy(rows).to(device)]
-                images = view.batch(rows)  # outside `precision`: pixels are float32 everywhere
+                truth = view.targets(labels, rows, len(data.classes))
+                pictures = view.pictures(rows)  # outside `precision`: pixels are float32 everywhere
+                if sentinel:
+                    sentinel.see(rows, pictures)
                 with precision():
-                    logits = model(images)
+                    logits = model(view.normalized(pictures))
                     loss = functional.cross_entropy(logits.float(), truth, label_smoothing=spec.label_smoothing)
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 optimizer.step()
                 losses[step] = loss.detach() * len(rows)
-                right += (logits.argmax(dim=1) == truth).sum()
+                hard = truth if truth.ndim == 1 else truth.argmax(dim=1)  # of a mixed picture, what it shows most of
+                right += (logits.argmax(dim=1) == hard).sum()
 
+        changes = sentinel.told() if sentinel else changes
         finite = losses.isfinite()  # asked once an epoch: at every step it would make the host wait for the device
         if not finite.all():
             diverged_step = epoch * steps_per_epoch + int((~finite).nonzero()[0]) + 1
@@ -105,22 +110,26 @@ def train(run: Run, data: Dataset, device: torch.device, tell: Tell = lambda eve
         speed = {"seconds": round(seconds, 4), "images_per_second": round(len(order) / seconds, 1)}
         tell(run.journal.append("epoch", **history[-1], **speed))
         if epoch + 1 < spec.epochs:
-            _save(run, model, optimizer, history, environment)
+            _save(run, model, optimizer, history, changes, environment)
 
     tested = parts.test if diverged_step is None else parts.test[:1]
-    test_logits, features = predict(model, clean, tested, spec.batch_size, precision)
+    seen: list[str] = []
+    test_logits, features = predict(model, clean, tested, spec.batch_size, precision, seen)
+    if seen != untouched(data, device, spec, tested):
+        raise AblationError("the test images were changed on their way to the network; the run does not count")
     if diverged_step is None and not np.isfinite(test_logits).all():
         diverged_step = spec.epochs * steps_per_epoch
     if diverged_step is not None:
         tested, test_logits, features = tested[:0], test_logits[:0], features[:0]
     test_labels = data.labels[tested]
+    original, draws, captions = _first_pictures(run, data, clean, parts)
     record = RunRecord(
         id=spec.id,
         outcome="finished" if diverged_step is None else "diverged",
         history=tuple(history),
         metrics=classification_metrics(test_logits, test_labels) if diverged_step is None else {},
         evidence={
-            "first_test_batch": batch_digest(clean.pictures(parts.test[: spec.batch_size])),
+            "first_test_batch": seen[0],
             "split": _split_digest(parts),
             "train_images": len(parts.train),
             "val_images": len(parts.val),
@@ -129,37 +138,40 @@ def train(run: Run, data: Dataset, device: torch.device, tell: Tell = lambda eve
             "std": std.tolist(),
             "parameters": count_parameters(model),
             "diverged_step": diverged_step,
+            "changes": changes,
+            "captions": list(captions),
         },
         cost=_cost(run, device),
         environment=environment,
     )
-    return record, Arrays(tested, test_labels, test_logits, features, _first_pictures(run, data, clean, parts))
+    return record, Arrays(tested, test_labels, test_logits, features, original, draws)
 
 
 def _resume(
     run: Run, model: nn.Module, optimizer: torch.optim.Optimizer, environment: dict[str, Any]
-) -> list[dict[str, Any]]:
-    """Put the newest checkpoint into model and optimizer; the epochs so far, [] where there is none to go on from.
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Put the newest checkpoint into model and optimizer; the epochs so far, and what the sentinel told after the
+    first; [] and [] where there is none to go on from.
 
     A checkpoint that is damaged, or was made by another device or version, is left aside and the run starts over: half
     a run here and half there would be no run of either.
     """
     if not run.checkpoint.exists():
-        return []
+        return [], []
     try:
         state = torch.load(run.checkpoint, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
         run.journal.append("restarted", reason=f"the checkpoint cannot be read: {type(error).__name__}")
-        return []
+        return [], []
     here = {name: environment[name] for name in REPEATS}
     if state["environment"] != here:
         run.journal.append(
             "restarted", reason="the checkpoint is of another device or version", was=state["environment"]
         )
-        return []
+        return [], []
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
-    return state["history"]
+    return state["history"], state["changes"]
 
 
 def _save(
@@ -167,20 +179,24 @@ def _save(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     history: list[dict[str, Any]],
+    changes: list[dict[str, Any]],
     environment: dict[str, Any],
 ) -> None:
     here = {name: environment[name] for name in REPEATS}
-    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "history": history, "environment": here}
+    state = {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "history": history,
+        "changes": changes,
+        "environment": here,
+    }
     with atomic(run.checkpoint) as file:
         torch.save(state, file)
 
 
-def _first_pictures(run: Run, data: Dataset, clean: View, parts: Parts) -> Any:
-    """The first pictures of the first epoch as the network saw them, (K, S, S, 3) uint8."""
-    spec = run.spec
-    rows = stream(spec.seed, "order", 0).permutation(parts.train)[:PICTURES]
-    view = clean.through(chain(spec.recipe, draw(spec.recipe, spec.seed, 0, data.aspect), data.aspect))
-    return (view.pictures(rows) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+def _first_pictures(run: Run, data: Dataset, clean: View, parts: Parts) -> Preview:
+    """The first training image, the same for all recipes, without augmentation and as the first epochs draw it."""
+    return preview(clean, run.spec.recipe, run.spec.seed, int(parts.train[0]), data.aspect, parts.train)
 
 
 def _split_digest(parts: Parts) -> str:

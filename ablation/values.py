@@ -173,7 +173,7 @@ def _fit_union(given: Any, members: tuple[Any, ...]) -> tuple[Any, str]:
     near = [wrong for _, wrong in attempts if not wrong.startswith("expected")]
     if near:
         return given, near[0]
-    allowed = " or ".join(describe(member) for member in members)
+    allowed = _any_of([describe(member) for member in members])
     return given, f"expected {allowed}{_suggest_class(given, members)}"
 
 
@@ -201,9 +201,14 @@ def describe(hint: Any) -> str:
     if origin is tuple:
         return f"({', '.join(describe(argument) for argument in arguments)})"
     if origin in (typing.Union, types.UnionType):
-        return " or ".join(describe(argument) for argument in arguments)
+        return _any_of([describe(argument) for argument in arguments])
     plain_names = {float: "a number", int: "a whole number", str: "a text", bool: "True or False", type(None): "None"}
     return plain_names.get(hint, getattr(hint, "__name__", str(hint)))
+
+
+def _any_of(names: list[str]) -> str:
+    """'SGD or Adam'; of many, a few: 'RandomResizedCrop, RandomCrop, CenterCrop or any of 35 others'."""
+    return f"{', '.join(names[:3])} or any of {len(names) - 3} others" if len(names) > 10 else " or ".join(names)
 
 
 def _suggest_class(given: Any, members: tuple[Any, ...]) -> str:
@@ -216,9 +221,16 @@ def _suggest_class(given: Any, members: tuple[Any, ...]) -> str:
     return did_you_mean(given, names) if isinstance(given, str) else ""
 
 
-@lru_cache(maxsize=None, typed=True)  # typed: 1, 1.0 and True are equal, and have different plain forms
 def plain(given: Any) -> Any:
     """A value as JSON holds it: a dict with its class under "type"; tuples as lists; numbers and text as they are."""
+    try:
+        return _plain(given)
+    except TypeError:  # what holds a dict has no hash, by which to remember it
+        return _plain.__wrapped__(given)
+
+
+@lru_cache(maxsize=None, typed=True)  # typed: 1, 1.0 and True are equal, and have different plain forms
+def _plain(given: Any) -> Any:
     if hasattr(given, "__dataclass_fields__"):
         return {"type": type(given).__name__} | {
             field.name: _plain_item(getattr(given, field.name)) for field in fields(given)
@@ -249,5 +261,16 @@ def label(given: Any) -> str:
     """A value in a table or a chart: `SGD(lr=0.1, momentum=0.9)`, with fields at their default left out."""
     if not hasattr(given, "__dataclass_fields__"):
         return given if isinstance(given, str) else repr(given)
-    changed = [field for field in fields(given) if getattr(given, field.name) != field.default]
-    return f"{type(given).__name__}({', '.join(f'{field.name}={getattr(given, field.name)!r}' for field in changed)})"
+    changed = {
+        field.name: getattr(given, field.name)
+        for field in fields(given)
+        if getattr(given, field.name) != field.default and getattr(given, field.name) != {}
+    }
+    return f"{type(given).__name__}({', '.join(f'{name}={_labels(item)}' for name, item in changed.items())})"
+
+
+def _labels(item: Any) -> str:
+    """A field's value: values within it by their own labels."""
+    if isinstance(item, tuple) and any(hasattr(member, "__dataclass_fields__") for member in item):
+        return f"({', '.join(map(label, item))})"
+    return label(item) if hasattr(item, "__dataclass_fields__") else repr(item)

@@ -51,7 +51,8 @@ def train(run: Run, outcome: str = "finished", born: float = BORN) -> None:
     evidence = {"parameters": 1234, "diverged_step": None if metrics else 7}
     record = RunRecord(run.spec.id, outcome, tuple(epochs), metrics, evidence, {"seconds": 3.0}, {"device": "cpu"})
     whole, single = np.zeros(2, np.int64), np.zeros((2, 3), np.float32)
-    write_record(run.folder, record, Arrays(whole, whole, single, single, np.zeros((1, 2, 2, 3), np.uint8)))
+    picture = np.zeros((2, 2, 3), np.uint8)
+    write_record(run.folder, record, Arrays(whole, whole, single, single, picture, picture[None]))
     journal.append(outcome)
 
 

@@ -235,9 +235,27 @@ def test_an_empty_folder_is_named(folder):
 
 
 def test_every_command_shows_an_example(folder):
-    commands = ("list", "plan", "run", "status", "compare", "report", "ui")
+    commands = ("list", "plan", "preview", "run", "status", "compare", "report", "ui")
     assert all(f"\n  {command} " in ablation(folder, "--help")[1] for command in commands)
     for command in commands:
         code, out, _ = ablation(folder, command, "--help")
         assert code == 0
         assert f"Example:\n    ablation {command}" in out
+
+
+def test_a_preview_is_a_picture_and_mistakes_are_told(folder):
+    code, out, err = ablation(folder, "preview", "small")
+    assert (code, out, err) == (0, "wrote reports/small-preview.png\n", "")
+    with Image.open(folder / "reports" / "small-preview.png") as picture:
+        width, height = picture.size
+    Image.new("RGB", (30, 20), "red").save(folder / "red.jpg")
+    options = ("--recipe", "crop", "--image", "red.jpg", "--out", "deep/one.png")
+    assert ablation(folder, "preview", "small", *options)[:2] == (0, "wrote deep/one.png\n")
+    with Image.open(folder / "deep" / "one.png") as picture:
+        assert picture.width == width
+        assert picture.height < height
+    code, _, err = ablation(folder, "preview", "small", "--recipe", "corp")
+    assert (code, err) == (2, "error: small has no recipe 'corp'; did you mean 'crop'? (none, crop)\n")
+    code, _, err = ablation(folder, "preview", "small", "--image", "absent.jpg")
+    assert (code, err) == (3, "error: absent.jpg: cannot be read: No such file or directory\n")
+    assert not (folder / "runs").exists()

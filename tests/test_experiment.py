@@ -163,7 +163,7 @@ def test_all_mistakes_are_told_at_once():
     told = str(raised.value)
     for part in (
         "name = '../up': use at most 200 letters",
-        "recipes['crop']: expected a tuple of RandomResizedCrop or",
+        "recipes['crop']: expected a tuple of RandomResizedCrop, RandomCrop, CenterCrop or any of",
         "recipes['light']:",
         f"optimizers['adam']: expected {OPTIMIZERS}; did you mean 'Adam'?",
         f"optimizers['sgd']: expected {OPTIMIZERS}; write SGD(...), with its fields",

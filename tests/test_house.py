@@ -29,7 +29,7 @@ HOMES = {
     "click": ("ablation.cli", "ablation.place"),
 }
 WITHOUT_TORCH = ("ablation.analysis", "ablation.figures", "ablation.report")
-WORKSHOP = {"train", "evaluate", "sweeps", "worker", "tracking", "report", "figures", "console", "cli"}
+WORKSHOP = {"train", "evaluate", "preview", "sweeps", "worker", "tracking", "report", "figures", "console", "cli"}
 """The rooms where things are trained and told; those that only describe them may not import these."""
 MATERIALS = [
     "seeds",

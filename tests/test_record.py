@@ -37,7 +37,8 @@ def arrays() -> Arrays:
         label=rng.integers(0, 3, 7),
         logits=rng.normal(size=(7, 3)).astype(np.float32),
         features=rng.normal(size=(7, 5)).astype(np.float32),
-        pictures=rng.integers(0, 256, (2, 4, 4, 3), dtype=np.uint8),
+        original=rng.integers(0, 256, (4, 4, 3), dtype=np.uint8),
+        draws=rng.integers(0, 256, (2, 4, 4, 3), dtype=np.uint8),
     )
 
 

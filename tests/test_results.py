@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ablation.alarms import alarms
 from ablation.data import Fixed, listing
-from ablation.effects import alarms, compare
+from ablation.effects import compare
 from ablation.experiment import Cell, Experiment
 from ablation.record import Arrays, RunRecord, write_record
 from ablation.results import Results
@@ -46,7 +47,7 @@ def write(run: Run, cell: Cell, outcome: str) -> None:
         "test_images": 200,
     }
     labels, logits = np.zeros(1, np.int64), np.full((1, 10), cell.seed, np.float32)
-    arrays = Arrays(labels, labels, logits, logits, np.zeros((1, 8, 8, 3), np.uint8))
+    arrays = Arrays(labels, labels, logits, logits, np.zeros((8, 8, 3), np.uint8), np.zeros((1, 8, 8, 3), np.uint8))
     history = ({"epoch": 1, "val_accuracy": 0.3}, {"epoch": 2, "val_accuracy": 0.4})
     record = RunRecord(cell.spec.id, outcome, history, metrics, evidence, {"seconds": 1.5}, {"device": "cpu"})
     write_record(run.folder, record, arrays)

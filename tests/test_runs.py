@@ -27,7 +27,7 @@ def write(run: Run, outcome: str) -> None:
     write_record(
         run.folder,
         RunRecord(run.spec.id, outcome, (), {}, {}),
-        Arrays(labels, labels, none, none, np.zeros((0, 8, 8, 3), np.uint8)),
+        Arrays(labels, labels, none, none, np.zeros((8, 8, 3), np.uint8), np.zeros((1, 8, 8, 3), np.uint8)),
     )
 
 

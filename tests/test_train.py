@@ -1,6 +1,7 @@
 """One run from spec to record: repeatable to the last bit, resumable, and honest about divergence."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -8,14 +9,32 @@ import pytest
 import torch
 from PIL import Image
 
-from ablation import SGD, Brightness, Contrast, Fixed, ImageFolder, RandomHorizontalFlip, RandomResizedCrop, sweep
+from ablation import (
+    SGD,
+    AugMix,
+    Brightness,
+    Contrast,
+    CutMix,
+    Fixed,
+    GaussianNoise,
+    ImageFolder,
+    MixUp,
+    OneOf,
+    RandAugment,
+    RandomHorizontalFlip,
+    RandomResizedCrop,
+    Sometimes,
+    sweep,
+)  # fmt: skip
 from ablation.analysis.metrics import classification_metrics
 from ablation.data import build, listing
-from ablation.evaluate import batches
+from ablation.errors import AblationError
+from ablation.evaluate import batches, predict
 from ablation.models.networks import settle
+from ablation.preview import DRAWS
 from ablation.record import read_digest, write_record
 from ablation.runs import Run, runs_of
-from ablation.train import PICTURES, train
+from ablation.train import train
 
 CPU = torch.device("cpu")
 
@@ -54,7 +73,9 @@ def test_a_run_learns_and_its_record_is_whole(small, trained):
     assert record.metrics == classification_metrics(arrays.logits, arrays.label)
     assert arrays.logits.shape == (202, 10)
     assert arrays.features.shape == (202, 128)
-    assert arrays.pictures.shape == (PICTURES, 8, 8, 3)
+    assert arrays.original.shape == (8, 8, 3)
+    assert arrays.draws.shape == (DRAWS, 8, 8, 3)
+    assert record.evidence["captions"] == ["unchanged"] * DRAWS
     assert (record.evidence["train_images"], record.evidence["test_images"]) == (100, 202)
     assert record.evidence["parameters"] == 94_762
     assert len(run.journal.events()) == 20
@@ -84,20 +105,42 @@ NOTHING = {
 def test_a_recipe_of_strength_zero_is_the_baseline_to_the_last_bit(recipe, small, trained):
     (_, record, arrays), (_, other, others) = trained(small), trained(replace(small, recipes={"none": recipe}))
     assert record.id != other.id
-    assert replace(other, id=record.id).digest(others) == record.digest(arrays)
+    told = other.evidence["changes"]
+    assert [operation["mean_change"] for operation in told] == [0.0] * len(recipe)
+    bare = replace(other, id=record.id, evidence=other.evidence | {"changes": record.evidence["changes"]})
+    assert bare.digest(others) == record.digest(arrays)
 
 
 def test_augmentation_changes_training_pictures_and_never_test_pictures(small, trained):
     (_, record, arrays), (_, other, others) = (
         trained(replace(small, recipes={"none": recipe})) for recipe in ((), (RandomResizedCrop(), Brightness(0.5)))
     )
-    assert not np.array_equal(arrays.pictures, others.pictures)
+    assert np.array_equal(arrays.original, others.original)
+    assert not np.array_equal(arrays.draws, others.draws)
+    assert (arrays.draws == arrays.original).all()
+    assert re.fullmatch(r"crop \d+ % · brightness × \d\.\d\d", other.evidence["captions"][0])
     assert record.evidence["first_test_batch"] == other.evidence["first_test_batch"]
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.3])
-def test_an_interrupted_run_goes_on_with_the_same_bits(dropout, small, trained, tmp_path):
-    experiment = replace(small, epochs=4, dropout=dropout)
+def test_test_images_that_were_changed_are_an_error(small, trained, monkeypatch):
+    def careless(model, view, rows, batch_size, precision, seen=None):
+        """As a loop that tests through the training view would."""
+        flipped = view.augmented((RandomHorizontalFlip(p=1.0),), 0, 0, np.ones(1797, np.float32), rows)
+        return predict(model, flipped if seen is not None else view, rows, batch_size, precision, seen)
+
+    monkeypatch.setattr("ablation.train.predict", careless)
+    with pytest.raises(AblationError, match="the test images were changed"):
+        trained(small)
+
+
+EVERYTHING = (RandomResizedCrop(), RandAugment(), Sometimes(GaussianNoise()), AugMix(), OneOf((MixUp(), CutMix())))
+
+
+@pytest.mark.parametrize(
+    ("dropout", "recipe"), [(0.0, ()), (0.3, ()), (0.0, EVERYTHING)], ids=["", "dropout", "recipe"]
+)
+def test_an_interrupted_run_goes_on_with_the_same_bits(dropout, recipe, small, trained, tmp_path):
+    experiment = replace(small, epochs=4, dropout=dropout, recipes={"none": recipe})
     _, record, arrays = trained(experiment)
 
     def stop_after_two(event):

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import FrozenInstanceError, replace
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import pytest
 
@@ -163,7 +163,8 @@ SAMPLES = {
     Fixed: Fixed(train=200, val=0.1, test=0.3, seed=4),
     PerSeed: PerSeed(train=0.5),
 }
-assert set(SAMPLES) == set(CLASSES.values()), "every class of a spec needs its sample here"
+OPERATIONS = set(get_args(Operation))  # theirs are the cases of tests/augment/catalogue.py
+assert set(SAMPLES) | OPERATIONS == set(CLASSES.values()), "every class of a spec needs its sample here"
 
 
 @pytest.mark.parametrize("sample", SAMPLES.values(), ids=lambda sample: type(sample).__name__)

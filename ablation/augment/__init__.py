@@ -1,11 +1,48 @@
-"""Augmentation operations and how a recipe of them is drawn and applied. See `operation` for the protocol."""
+"""Augmentation operations, and how a recipe of them is drawn and applied. See `operation` for what one is."""
 
 from __future__ import annotations
 
-from ablation.augment.color import Brightness, Contrast
-from ablation.augment.geometry import RandomHorizontalFlip, RandomResizedCrop
+from ablation.augment.choice import OneOf, Sometimes, Strength
+from ablation.augment.color import (
+    Brightness,
+    ColorJitter,
+    Contrast,
+    Hue,
+    RandomChannelPermutation,
+    RandomGrayscale,
+    Saturation,
+)  # fmt: skip
+from ablation.augment.detail import GaussianBlur, GaussianNoise, RandomAdjustSharpness
+from ablation.augment.geometry import (
+    CenterCrop,
+    RandomCrop,
+    RandomHorizontalFlip,
+    RandomResizedCrop,
+    RandomVerticalFlip,
+    Resize,
+)  # fmt: skip
+from ablation.augment.mix import CutMix, MixUp
+from ablation.augment.occlusion import Cutout, RandomErasing
+from ablation.augment.per_image import ImageFunction, TorchvisionTransform
+from ablation.augment.policy import AugMix, AutoAugment, RandAugment, TrivialAugmentWide
+from ablation.augment.tone import RandomAutocontrast, RandomEqualize, RandomInvert, RandomPosterize, RandomSolarize
+from ablation.augment.warp import RandomAffine, RandomPerspective, RandomRotation, RandomZoomOut
 
-Operation = RandomResizedCrop | RandomHorizontalFlip | Brightness | Contrast
+Geometry = (
+    RandomResizedCrop | RandomCrop | CenterCrop | Resize | RandomHorizontalFlip | RandomVerticalFlip
+    | RandomRotation | RandomAffine | RandomPerspective | RandomZoomOut
+)  # fmt: skip
+Pixels = (
+    Brightness | Contrast | Saturation | Hue | ColorJitter | RandomGrayscale | RandomChannelPermutation
+    | RandomInvert | RandomPosterize | RandomSolarize | RandomEqualize | RandomAutocontrast
+    | RandomAdjustSharpness | GaussianBlur | GaussianNoise | RandomErasing | Cutout
+    | TorchvisionTransform | ImageFunction
+)  # fmt: skip
+Mixing = MixUp | CutMix
+Policies = RandAugment | TrivialAugmentWide | AutoAugment | AugMix
+Choices = Sometimes | OneOf | Strength
+
+Operation = Geometry | Pixels | Mixing | Policies | Choices
 """Every operation there is. A new one needs a case in tests/augment/test_contract.py, which collects from here."""
 
 Recipe = tuple[Operation, ...]

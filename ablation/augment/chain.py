@@ -1,88 +1,142 @@
-"""A recipe as it is applied: one epoch's draws on the host, then a few batched steps on the device.
+"""A drawn recipe as a few steps for all samples: neighbouring geometric operations are one. numpy; no torch.
 
-Draws are keyed by (seed, epoch, operation) and indexed by sample, so that two recipes that share an operation share
-its draws, and a sample's draws depend on nothing else: not on batch, order, worker, device or the other operations.
+`ablation.augment.apply` takes a batch through the steps.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
-from ablation.augment.geometry import center_box, compose
-from ablation.augment.operation import Array, Draws, PixelOperation
-from ablation.seeds import stream
+import numpy as np
 
-if TYPE_CHECKING:
-    from torch import Tensor
+from ablation.augment.draws import Drawn, DrawnRecipe
+from ablation.augment.geometry import boxes_of, identities
+from ablation.augment.operation import Array, Border, Draws, Kind
 
-    from ablation.augment import Operation
+
+@dataclass(frozen=True)
+class Hopping:
+    """One map (N, 3, 3) of a chain of them, of points from -1 to 1, with what lies outside the picture it leads to,
+    whose frame is (N, 2)."""
+
+    maps: Array
+    frame: Array
+    border: Border | None
+    fill: tuple[float, float, float]
+    kind: Kind
 
 
 @dataclass(frozen=True)
 class Resample:
-    """Resize what `boxes` (N, 4) shows: all neighbouring geometric operations in one step."""
+    """Show the picture through all neighbouring geometric operations at once.
 
+    hops: from what is shown to what was there, the last operation first. boxes: (N, 4) what is shown of the picture
+    where that is a box of it; straight: (N,) whether it is. extent: (N, 2) how much of the picture, across and down,
+    the shown picture's side covers.
+    """
+
+    hops: tuple[Hopping, ...]
     boxes: Array
+    straight: Array
+    extent: Array
 
 
 @dataclass(frozen=True)
 class Adjust:
-    """Apply a pixel operation with the parameters of each sample, (N, ...) each."""
+    """Apply a pixel operation with the parameters (N, ...) of each sample, to those that it applies to (N,)."""
 
-    operation: PixelOperation
+    operation: Any
     parameters: Draws
+    applies: Array
 
 
-def draw(recipe: tuple[Operation, ...], seed: int, epoch: int, aspect: Array) -> list[Draws]:
-    """The parameters of each operation for each of the N samples of the data set, one epoch.
+@dataclass(frozen=True)
+class Blend:
+    """The picture and what several chains of steps make of it, added up with `weights` (N, 1 + chains)."""
 
-    The second occurrence of an operation in a recipe has a stream of its own. Magnitudes are no part of the key, so
-    that two strengths of one operation see the same uniforms.
-    """
-    seen: Counter[str] = Counter()
-    drawn = []
-    for operation in recipe:
-        name = type(operation).__name__
-        uniforms = stream(seed, "augment", epoch, name, seen[name]).random((len(aspect), operation.uniforms))
-        seen[name] += 1
-        drawn.append(operation.draw(uniforms, aspect))
-    return drawn
+    chains: tuple[tuple[Step, ...], ...]
+    weights: Array
+    applies: Array
 
 
-def chain(recipe: tuple[Operation, ...], drawn: list[Draws], aspect: Array) -> list[Resample | Adjust]:
-    """The steps that apply these draws: neighbouring boxes composed; a centre crop first unless the recipe frames."""
-    framed = any(getattr(operation, "frames", False) for operation in recipe)
-    steps: list[Resample | Adjust] = [] if framed else [Resample(center_box(aspect))]
-    for operation, parameters in zip(recipe, drawn, strict=True):
-        if hasattr(operation, "apply"):
-            steps.append(Adjust(operation, parameters))
-        elif steps and isinstance(steps[-1], Resample):
-            steps[-1] = Resample(compose(steps[-1].boxes, parameters["box"]))
+Step = Resample | Adjust | Blend
+
+
+def chain(recipe: DrawnRecipe) -> tuple[Step, ...]:
+    """The steps that apply a recipe as drawn, mixing left out (see `ablation.augment.mix`)."""
+    parts = [part for parts in recipe.operations for part in parts if not hasattr(part.operation, "mix")]
+    return _steps([recipe.center, *parts] if recipe.center else parts, len(recipe.aspect), shown=True)
+
+
+def _steps(parts: Sequence[Drawn], count: int, shown: bool = False) -> tuple[Step, ...]:
+    """Neighbouring geometric operations composed. `shown`: ends at the image size whatever the parts are."""
+    steps: list[Step] = []
+    waiting: list[Drawn] = []
+    for part in parts:
+        if not part.applies.any():
+            continue
+        if part.stage is not None:
+            waiting.append(part)
+            continue
+        if waiting:
+            steps.append(_resample(waiting, count))
+            waiting = []
+        if hasattr(part.operation, "chains"):
+            chains = tuple(_steps(inner, count) for inner in part.operation.chains)
+            steps.append(Blend(chains, part.parameters["weights"], part.applies))
         else:
-            steps.append(Resample(parameters["box"]))
-    return steps
+            steps.append(Adjust(part.operation, part.parameters, part.applies))
+    if waiting or (shown and not any(isinstance(step, Resample) for step in steps)):
+        steps.append(_resample(waiting, count))
+    return tuple(steps)
 
 
-def apply(steps: list[Resample | Adjust], images: Tensor, samples: Array, size: int) -> Tensor:
-    """The augmented batch (B, 3, size, size), float32 in [0, 1].
+def _resample(parts: Sequence[Drawn], count: int) -> Resample:
+    """One step for these geometric operations: maps composed wherever nothing can be seen outside between them."""
+    hops: list[Hopping] = []
+    straight, waiting, total = np.ones(count, bool), identities(count), identities(count)
+    for part in reversed(parts):
+        stage = part.stage
+        assert stage is not None
+        maps = np.where(part.applies[:, None, None], stage.maps, np.eye(3))
+        waiting, total = maps @ waiting, maps @ total
+        straight &= _shows_a_box(maps, stage.border is not None)
+        if stage.border is not None:
+            hops.append(Hopping(_from_center(waiting), part.frame, stage.border, stage.fill, _kind(waiting)))
+            waiting = identities(count)
+    if not hops or (waiting != np.eye(3)).any():
+        hops.append(Hopping(_from_center(waiting), np.ones((count, 2)), None, (0.0, 0.0, 0.0), _kind(waiting)))
+    return Resample(tuple(hops), boxes_of(total).astype(np.float32), straight, _shrinking(total))
 
-    images: (B, 3, R, R) uint8, the cached squares. samples: (B,) their rows in the draws.
+
+def _from_center(maps: Array) -> Array:
+    """Maps of fractions as maps of points from -1 to 1."""
+    out = np.array([[2, 0, -1], [0, 2, -1], [0, 0, 1]])
+    return out @ maps @ np.linalg.inv(out)
+
+
+def _kind(maps: Array) -> Kind:
+    """What these maps do at most."""
+    if (maps[:, 2] != [0, 0, 1]).any():
+        return "projective"
+    return "affine" if maps[:, [0, 1], [1, 0]].any() else "box"
+
+
+def _shows_a_box(maps: Array, bordered: bool) -> Array:
+    """Whether each map shows a box of the picture, and nothing outside where there is something to be seen."""
+    boxed = (maps[:, [0, 1], [1, 0]] == 0).all(axis=1) & (maps[:, 2] == [0, 0, 1]).all(axis=1)
+    inside = (np.abs(boxes_of(maps) - 0.5) <= 0.5 + 1e-6).all(axis=1)
+    return boxed & (inside | (not bordered))
+
+
+def _shrinking(maps: Array) -> Array:
+    """How much of the picture before, across and down (N, 2), a step of the shown picture's side covers at its centre.
+
+    By the lengths of the rows of the map's Jacobian.
     """
-    import torch
-
-    from ablation.augment.resample import resample
-
-    def on_device(parameters: Array) -> Tensor:
-        return torch.from_numpy(parameters[samples]).to(images.device, non_blocking=True)
-
-    pixels = images.to(torch.float32) / 255
-    with torch.autocast(images.device.type, enabled=False):  # the same maths on every device, whoever calls
-        for step in steps:
-            if isinstance(step, Resample):
-                pixels = resample(pixels, on_device(step.boxes), size)
-            else:
-                drawn = {name: on_device(parameter) for name, parameter in step.parameters.items()}
-                pixels = step.operation.apply(pixels, drawn)
-    return pixels
+    center = maps @ np.array([0.5, 0.5, 1])
+    place, scale = center[:, :2] / center[:, 2:], center[:, 2, None, None]
+    jacobian = (maps[:, :2, :2] - place[:, :, None] * maps[:, 2:, :2]) / scale
+    return np.sqrt((jacobian**2).sum(axis=2))

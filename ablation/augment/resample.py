@@ -1,43 +1,185 @@
-"""Crop, resize and mirror as one resampling: separable, antialiased, with a box of its own for each sample.
+"""Showing a picture through a map, once for all neighbouring geometric operations. torch; the same on CPU and GPU.
 
-The result is torchvision's `resized_crop(..., antialias=True)` on float images: triangle (bilinear) weights, widened
-when shrinking, renormalised at the crop's edge, with the box rounded to whole source pixels as torchvision's is.
-Separable weights are two batched matrix products, `Wy @ image @ Wx^T`, the same on CPU and GPU.
+What only crops, resizes and mirrors is separable: a few source pixels for each row, then for each column, weighted as
+torchvision's `resized_crop(..., antialias=True)` weights them on float images (triangles, widened when shrinking,
+renormalised at the crop's edge, boxes rounded to whole source pixels). What turns or bends is sampled bilinearly, once;
+what it would shrink is smoothed beforehand, so that it comes out as sharp as through a crop of the same scale.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
+from torch.nn import functional
+
+from ablation.augment.operation import Border, Kind
+
+LEVEL = 1 / 255
+"""What a level of 8 bits is worth."""
 
 
-def resample(images: Tensor, boxes: Tensor, size: int) -> Tensor:
-    """What each image shows in its box, at (size, size).
+class Taps(NamedTuple):
+    """The source pixels (B, S, T) behind each of S pixels along an axis, and their weights; those sum to one."""
 
-    images: (B, C, H, W) float in [0, 1]. boxes: (B, 4) left, top, right, bottom, in fractions; left > right mirrors.
-    Returns (B, C, size, size), clamped to [0, 1]: weights that sum to one but for rounding would lift white above 1.
-    """
-    batch, channels, height, width = images.shape
-    across = weights(boxes[:, 0], boxes[:, 2], width, size)
-    down = weights(boxes[:, 1], boxes[:, 3], height, size)
-    rows = images.reshape(batch, channels * height, width) @ across.transpose(1, 2)
-    return (down.unsqueeze(1) @ rows.view(batch, channels, height, size)).clamp_(0, 1)
+    places: Tensor
+    weights: Tensor
 
 
-def weights(start: Tensor, stop: Tensor, source: int, size: int) -> Tensor:
-    """The weight (B, size, source) of each source pixel in each of `size` samples between `start` and `stop`.
+def taps(start: Tensor, stop: Tensor, source: int, size: int) -> Taps:
+    """How `size` pixels between `start` and `stop` are made of `source` pixels, antialiased.
 
-    start, stop: (B,) fractions of the axis, start > stop for a mirrored axis. Rows sum to one.
+    start, stop: (B,) fractions of the axis, start > stop for a mirrored axis.
     """
     low = (torch.minimum(start, stop) * source).round().clamp(0, source - 1).unsqueeze(1)
     high = (torch.maximum(start, stop) * source).round().clamp(max=source).unsqueeze(1)
     extent = torch.maximum(high - low, torch.ones_like(low))
     scale = extent / size
-    sample = torch.arange(size, device=start.device, dtype=start.dtype) + 0.5
-    sample = torch.where((start > stop).unsqueeze(1), size - sample, sample)
-    pixel = torch.arange(source, device=start.device, dtype=start.dtype) + 0.5 - low
-    distance = (pixel.unsqueeze(1) - (scale * sample).unsqueeze(2)).abs()
-    triangle = (1 - distance / scale.clamp(min=1).unsqueeze(2)).clamp(min=0)
-    inside = ((pixel > 0) & (pixel < extent)).unsqueeze(1)
-    triangle = triangle * inside
-    return triangle / triangle.sum(dim=2, keepdim=True)
+    pixel = torch.arange(size, device=start.device, dtype=start.dtype) + 0.5
+    center = (scale * torch.where((start > stop).unsqueeze(1), size - pixel, pixel)).unsqueeze(2)
+    width = scale.clamp(min=1).unsqueeze(2)  # half of the triangle's foot
+    count = -int(-2 * max(1.0, source / size) // 1)  # the most pixels that can lie within an open interval that long
+    place = (center - width - 0.5).ceil() + torch.arange(count, device=start.device, dtype=start.dtype)
+    weight = (1 - (place + 0.5 - center).abs() / width).clamp(min=0)
+    weight = weight * ((place >= 0) & (place < extent.unsqueeze(2)))
+    place = torch.minimum(place.clamp(min=0), extent.unsqueeze(2) - 1)  # what lies beyond has no weight
+    return Taps((place + low.unsqueeze(2)).long(), weight / weight.sum(dim=2, keepdim=True))
+
+
+def separable(images: Tensor, across: Taps, down: Taps) -> Tensor:
+    """Pictures (B, C, H, W) weighted along both axes: (B, C, S, S'), clamped to [0, 1], as weights sum to one but for
+    rounding. `across` is (B, S', T'), `down` (B, S, T). uint8 pictures are taken as 255ths. The result is stored column
+    by column, as it comes.
+    """
+    if images.dtype == torch.uint8:
+        across = Taps(across.places, across.weights * LEVEL)
+    rows = _weighted(_padded(images), down)[..., : images.shape[3]]
+    return _weighted(rows.transpose(2, 3).contiguous(), across).clamp_(0, 1).transpose(2, 3)
+
+
+def as_pixels(images: Tensor) -> Tensor:
+    """uint8 pictures as float32 in [0, 1], to the bit as `separable` takes them."""
+    return images * LEVEL if images.dtype == torch.uint8 else images
+
+
+def _padded(rows: Tensor) -> Tensor:
+    """A float copy in lines a few pixels longer than needed: they are transposed later, and what lies a power of two
+    apart shares one line of the processor's cache.
+    """
+    longer = rows.new_empty((*rows.shape[:-1], rows.shape[-1] + 4), dtype=torch.float32)
+    longer[..., :-4] = rows
+    return longer
+
+
+def _weighted(lines: Tensor, taps: Taps) -> Tensor:
+    """(B, C, L, K) -> (B, C, S, K): each line a weighted sum of a few lines, as an embedding bag computes it."""
+    batch, channels, length, width = lines.shape
+    size, count = taps.places.shape[1:]
+    planes = torch.arange(batch * channels, device=lines.device).view(batch, channels, 1, 1) * length
+    places = (taps.places.unsqueeze(1) + planes).view(-1, count)
+    weights = taps.weights.unsqueeze(1).expand(batch, channels, size, count).reshape(-1, count)
+    table = lines.view(batch * channels * length, width)
+    summed = functional.embedding_bag(places, table, per_sample_weights=weights, mode="sum")
+    return summed.view(batch, channels, size, width)
+
+
+class Hop(NamedTuple):
+    """One step from a point that is shown towards the source: maps (B, 3, 3), then what lies outside.
+
+    Points are counted from the centre, with the edges of the picture at -1 and 1. frame: (B, 2) of the picture that the
+    map leads to. border: None where nothing outside is ever seen. kind: how much the maps do.
+    """
+
+    maps: Tensor
+    frame: Tensor
+    border: Border | None
+    fill: tuple[float, float, float]
+    kind: Kind
+
+
+def warp(images: Tensor, hops: list[Hop], size: int) -> Tensor:
+    """What is seen of images (B, C, H, W) through the hops, the last operation's first: (B, C, size, size).
+
+    A point outside by less than a pixel is blended with the fill, as bilinear interpolation with zeros outside does.
+    """
+    pixel = (2 * torch.arange(size, device=images.device, dtype=torch.float32) + 1) / size - 1
+    x, y = pixel.view(1, 1, size), pixel.view(1, size, 1)
+    seen = []
+    for hop in hops:
+        x, y = _project(hop, x, y)
+        width, height = (side.view(-1, 1, 1) for side in hop.frame.unbind(1))
+        if hop.border == "constant":
+            seen.append((_inside(x, width).mul(_inside(y, height)), hop.fill))
+        elif hop.border is not None:
+            x, y = _folded(x, width, hop.border), _folded(y, height, hop.border)
+    shape = (len(images), size, size)
+    grid = torch.stack([x.expand(shape), y.expand(shape)]).permute(1, 2, 3, 0)
+    shown = functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
+    for inside, fill in reversed(seen):
+        shown *= inside.unsqueeze(1)
+        if any(fill):
+            shown += (1 - inside).unsqueeze(1) * shown.new_tensor(fill).view(1, 3, 1, 1)
+    return shown.clamp_(0, 1)
+
+
+def _project(hop: Hop, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Points through the maps; x, y: (B, S, S), or of length 1 along what they do not depend on."""
+    (a, b, c), (d, e, f), (g, h, i) = (row.unbind(1) for row in hop.maps.view(-1, 3, 3, 1, 1).unbind(1))
+    if hop.kind == "box":
+        return a * x + c, e * y + f
+    if hop.kind == "affine":
+        return a * x + (b * y + c), d * x + (e * y + f)
+    scale = 1 / (g * x + (h * y + i))
+    return (a * x + (b * y + c)).mul_(scale), (d * x + (e * y + f)).mul_(scale)
+
+
+def _inside(place: Tensor, side: Tensor) -> Tensor:
+    """The share of a bilinear sample that lies in the picture, at `place`: a ramp of one pixel's width at its edge."""
+    return place.abs().mul(-0.5 * side).add_(0.5 * side + 0.5).clamp_(0, 1)
+
+
+def _folded(place: Tensor, side: Tensor, border: Border) -> Tensor:
+    """Places moved into the picture, as `border` says; at least half a pixel from its edge."""
+    last = 1 - 1 / side  # the centre of the last pixel
+    if border == "reflect":
+        place = _mirrored(place, last)
+    elif border == "symmetric":
+        place = _mirrored(place, torch.ones_like(last))
+    return torch.minimum(torch.maximum(place, -last), last)
+
+
+def _mirrored(place: Tensor, edge: Tensor) -> Tensor:
+    """Places beyond mirrors at -edge and edge, as often as it takes."""
+    place = place + edge
+    return (place - 4 * edge * (place / (4 * edge)).round()).abs_() - edge
+
+
+def soften_(images: Tensor, across: Tensor, down: Tensor, times: int) -> Tensor:
+    """Smooth images (B, C, H, W), in place, before they are shrunk: `times` times each pixel with its neighbours.
+
+    across, down: (B,) the weight of either neighbour, at most 1/4; 0 changes nothing, to the last bit.
+    """
+    for _ in range(times):
+        for axis, weight in ((3, across), (2, down)):
+            last = images.shape[axis] - 1
+            left, right = images.narrow(axis, 0, last), images.narrow(axis, 1, last)
+            moved = (right - left).mul_(weight.view(-1, 1, 1, 1))  # from each pixel to the one before it
+            left += moved
+            right -= moved
+    return images
+
+
+def gaussian(sigma: Tensor, kernel_size: int, source: int) -> Taps:
+    """Each of `source` pixels among its neighbours, by a Gaussian of sigma (B,) pixels, mirrored at the edges.
+
+    As torchvision's `gaussian_blur`, with its scaling of the kernel's places.
+    """
+    reach = kernel_size // 2
+    offset = torch.arange(-reach, reach + 1, device=sigma.device)
+    place = offset * ((kernel_size - 1) / (2 * 2**0.5) / max(1, reach))
+    weight = (-((place / sigma.unsqueeze(1)) ** 2)).softmax(dim=1).unsqueeze(1)
+    turn = max(1, 2 * (source - 1))
+    index = (torch.arange(source, device=sigma.device).unsqueeze(1) + offset).remainder(turn)
+    index = torch.minimum(index, turn - index).clamp(max=source - 1)
+    return Taps(index.expand(len(sigma), -1, -1), weight.expand(-1, source, -1))

@@ -14,7 +14,7 @@ from ablation.figures.embedding import MapsInfo, draw_maps
 from ablation.figures.forest import ForestInfo, draw_forest
 from ablation.figures.heat import HeatInfo, draw_heat
 from ablation.figures.inline import data_uri, svg
-from ablation.figures.samples import Strip, encode
+from ablation.figures.preview import EXPLAINED, PreviewRow, encode_strip
 from ablation.figures.style import Style
 from ablation.report.freshness import META
 from ablation.report.model import Report
@@ -39,9 +39,11 @@ def render(report: Report, digest: str) -> str:
         for name in ("forest", "curves", "heat", "maps")
         if (scene := getattr(report, name)) is not None
     }
-    strips = [(strip, strip_uri(strip)) for strip in (report.samples.strips if report.samples else ())]
+    strips = [(row, strip_uri(row)) for row in (report.preview.rows if report.preview else ())]
     template = environment().get_template("report.html")
-    return template.render(report=report, digest=digest, meta=META, pictures=pictures, strips=strips, symbol=SYMBOL)
+    return template.render(
+        report=report, digest=digest, meta=META, pictures=pictures, strips=strips, explained=EXPLAINED, symbol=SYMBOL
+    )
 
 
 def draw(scene: Scene, look: Mapping[str, Style]) -> Figure:
@@ -49,9 +51,9 @@ def draw(scene: Scene, look: Mapping[str, Style]) -> Figure:
     return DRAW[type(scene.info)](scene.info, look)
 
 
-def strip_uri(strip: Strip) -> str:
-    """A strip of pictures as an address that carries it."""
-    return data_uri(*encode(strip))
+def strip_uri(row: PreviewRow) -> str:
+    """A row of pictures as an address that carries it."""
+    return data_uri(*encode_strip(row))
 
 
 @cache

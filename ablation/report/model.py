@@ -10,15 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ablation.effects import Effect, alarms
+from ablation.alarms import alarms
+from ablation.effects import Effect
 from ablation.experiment import Experiment
-from ablation.figures.samples import SamplesInfo
+from ablation.figures.preview import PreviewInfo
 from ablation.figures.style import Style, styles
 from ablation.record import RunRecord
 from ablation.report.answer import answer, question_of
 from ablation.report.facts import Facts, RunsTable, facts_of, runs_table
 from ablation.report.scenes import Scene, curves_scene, forest_scene, heat_scene
-from ablation.report.views import Choice, chosen_runs, maps_scene, samples_of
+from ablation.report.views import Choice, changes_of, chosen_runs, maps_scene, preview_of
 from ablation.report.wording import condition_text, headers, points, pooled_over, row, verdict_text
 from ablation.results import Results
 
@@ -56,7 +57,8 @@ class Report:
     curves: Scene | None
     heat: Scene | None
     maps: Scene | None
-    samples: SamplesInfo | None
+    preview: PreviewInfo | None
+    changes: tuple[Mapping[str, str], ...]
     choice: Choice | None
     facts: tuple[Facts, ...]
     runs: RunsTable
@@ -81,7 +83,8 @@ def tell(experiment: Experiment, results: Results, effects: Sequence[Effect], co
         curves=curves_scene(results, records),
         heat=heat_scene(experiment, effects),
         maps=maps_scene(results, choice) if choice else None,
-        samples=samples_of(results, choice) if choice else None,
+        preview=preview_of(results, choice) if choice else None,
+        changes=changes_of(results),
         choice=choice,
         facts=facts_of(experiment, results, records),
         runs=runs_table(results),

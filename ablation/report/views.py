@@ -6,17 +6,19 @@ One condition and one seed stand for all: the first in the order of the experime
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ablation.analysis.separability import embed, initial_layout, separability, stratified_subset
-from ablation.experiment import Cell
+from ablation.experiment import Cell, Experiment
 from ablation.figures.embedding import Map, MapsInfo
-from ablation.figures.samples import SamplesInfo, Strip
+from ablation.figures.preview import PreviewInfo, PreviewRow
 from ablation.record import Arrays
 from ablation.report.scenes import Scene
-from ablation.report.wording import MINUS, NONE, condition_text, listing, recipe_text
+from ablation.report.wording import MINUS, NONE, changed, condition_text, listing, recipe_text
 from ablation.results import Results
 
 MOST_IMAGES = 600
@@ -97,11 +99,40 @@ def _caption(info: MapsInfo, choice: Choice, images: int) -> str:
     )
 
 
-def samples_of(results: Results, choice: Choice) -> SamplesInfo | None:
-    """The first training pictures of each recipe's run; None where no run kept any."""
-    strips = []
+def preview_of(results: Results, choice: Choice) -> PreviewInfo:
+    """The first training image as each recipe's run drew it."""
+    seen = {}
     for recipe, run_id in choice.runs.items():
-        pictures = results.arrays(run_id).pictures
-        if len(pictures):
-            strips.append(Strip(recipe, recipe_text(results.experiment, recipe), pictures))
-    return SamplesInfo(tuple(strips), choice.seed) if strips else None
+        arrays, record = results.arrays(run_id), results.run(run_id).record()
+        seen[recipe] = (arrays.original, arrays.draws, record.evidence["captions"] if record else ())
+    return preview_info(results.experiment, seen, "The first training image", str(choice))
+
+
+def preview_info(
+    experiment: Experiment,
+    seen: Mapping[str, tuple[NDArray[np.uint8], NDArray[np.uint8], Sequence[str]]],
+    image: str,
+    place: str,
+) -> PreviewInfo:
+    """The recipes in one picture. seen: recipe -> (original, draws, captions) of one image. place: of the draws."""
+    rows = tuple(
+        PreviewRow(recipe, recipe_text(experiment, recipe), original, draws, tuple(captions))
+        for recipe, (original, draws, captions) in seen.items()
+    )
+    side, count = rows[0].original.shape[0], len(rows[0].draws)
+    note = (
+        f"{image}, {side} × {side} pixels as the network sees it: without augmentation, and as each recipe "
+        f"draws it for the first {count} epochs ({place})."
+    )
+    return PreviewInfo(f"{experiment.name}: what each recipe does", note, rows)
+
+
+def changes_of(results: Results) -> tuple[dict[str, str], ...]:
+    """What each operation did in the first epoch, as cells of a table: recipe, operation, images, pixels, flag."""
+    rows = []
+    for told in results.changes().to_dict("records"):
+        images, pixels = changed(told["share_changed"], told["mean_change"])
+        flag = "changed nothing" if told["idle"] else ""
+        rows.append({"recipe": told["recipe"], "operation": told["operation"], "images": images, "pixels": pixels})
+        rows[-1]["flag"] = flag
+    return tuple(rows)

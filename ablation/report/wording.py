@@ -182,6 +182,11 @@ def sentence(effect: Effect, experiment: Experiment) -> str:
     return f"{opening(finding(effect, experiment))}, {'pooled over' if effect.pooled else 'under'} {where}."
 
 
+def changed(share: float, change: float) -> tuple[str, str]:
+    """What an operation did: '98 %' of the images, '12.3 of 255' levels of a pixel."""
+    return f"{100 * share:.0f} %", f"{255 * change:.1f} of 255"
+
+
 def headers(experiment: Experiment) -> dict[str, str]:
     """The columns to show of `row`, key -> heading, in order. Both p-values by Holm are over all comparisons shown."""
     metric = experiment.metric
@@ -218,5 +223,5 @@ def row(effect: Effect) -> dict[str, str]:
         "p_equivalent": p_text(effect.p_equivalent),
         "macro_f1": points(effect.macro_f1_difference, "macro_f1", sign=True),
         "verdict": verdict_text(effect),
-        "note": effect.note,
+        "note": "; ".join(filter(None, (effect.flag, effect.note))),
     }

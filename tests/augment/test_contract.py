@@ -1,209 +1,173 @@
-"""The contract of every operation: pure draws per sample, and torchvision's result for the same parameters.
+"""The contract of every operation: a value that draws purely, one row a sample, and applies what was drawn, purely."""
 
-`CASES` and `TORCHVISION` must name every operation; one without them fails here at collection.
-"""
-
-from functools import cache
+import json
 from typing import get_args
 
 import numpy as np
 import pytest
 import torch
-from scipy.stats import ks_2samp, kstest
-from sklearn.datasets import load_sample_images
-from torchvision import transforms
-from torchvision.transforms import v2
-from torchvision.transforms.v2 import functional
+from catalogue import (
+    CASES, EVERY, GEOMETRY, MIXES, PIXELS, alone, augmented, forced_into, frames, frames_of, pictures,
+    spread_of_aspects, stored, uniforms_for,
+)  # fmt: skip
 
-from ablation.augment import Brightness, Contrast, Operation, RandomHorizontalFlip, RandomResizedCrop
-from ablation.augment.resample import resample
+from ablation.augment import Operation
+from ablation.augment.chain import chain
+from ablation.augment.draws import draw
+from ablation.augment.strength import SCALED
+from ablation.errors import InputError
 from ablation.seeds import stream
+from ablation.spec import CLASSES
+from ablation.values import fit, label, plain, restore
 
-CASES = {
-    RandomResizedCrop: [
-        RandomResizedCrop(),
-        RandomResizedCrop(scale=(0.35, 1.0)),
-        RandomResizedCrop(scale=(0.01, 0.02), ratio=(1, 3)),
-    ],
-    RandomHorizontalFlip: [RandomHorizontalFlip(), RandomHorizontalFlip(0.9)],
-    Brightness: [Brightness(0.4), Brightness(1.7), Brightness((0.5, 3))],
-    Contrast: [Contrast(0.4), Contrast(1.7), Contrast((0.5, 3))],
-}
+forced_into(SCALED, "strength")
 
-
-def _resized_crop(image, drawn, size):
-    """Its box in whole pixels, as torchvision draws it."""
-    left, top, right, bottom = (int(np.round(edge * np.float32(image.shape[-1]))) for edge in drawn["box"])
-    return functional.resized_crop(
-        image, top, left, max(1, bottom - top), max(1, right - left), [size, size], antialias=True
-    )
+COUNT = 300
+DRAWING = [case for case in EVERY if hasattr(case, "draw")]
+LOOSE = [case for case in EVERY if hasattr(case, "parts")]
+MADE_OF_OTHERS = [case for case in EVERY if hasattr(case, "choose")]
+SIDE = 32
 
 
-def _flip(image, drawn, size):
-    return functional.horizontal_flip(image) if drawn["box"][0] > drawn["box"][2] else image
+def test_the_tables_name_operations_only():
+    assert set(CASES) == set(SCALED) == set(get_args(Operation))
 
 
-TORCHVISION = {
-    RandomResizedCrop: _resized_crop,
-    RandomHorizontalFlip: _flip,
-    Brightness: lambda image, drawn, size: functional.adjust_brightness(image, float(drawn["factor"])),
-    Contrast: lambda image, drawn, size: functional.adjust_contrast(image, float(drawn["factor"])),
-}
-TOLERANCE = {  # in levels of 256
-    RandomResizedCrop: 0.002,  # matrix products sum in another order than torchvision's loop
-    RandomHorizontalFlip: 0.0,  # at its own size a picture only changes places
-    Brightness: 0.01,  # one product in float32: far below what 8 bits can show
-    Contrast: 0.01,  # the mean is taken per channel first, torchvision takes that of the grey picture
-}
-
-OPERATIONS = set(get_args(Operation))
-for table in (CASES, TORCHVISION, TOLERANCE):
-    lacking = ", ".join(operation.__name__ for operation in OPERATIONS - set(table))
-    if lacking:
-        raise LookupError(f"no contract for {lacking}: give each operation its cases and its oracle in this file")
-
-EVERY = pytest.mark.parametrize("operation", [case for cases in CASES.values() for case in cases], ids=str)
-ASPECT = np.geomspace(0.4, 2.5, 500).astype(np.float32)
+def test_every_operation_is_of_one_kind():
+    for case in EVERY:
+        assert (case in GEOMETRY) + (case in PIXELS) + (case in MIXES) + (case in LOOSE) + (case in MADE_OF_OTHERS) == 1
 
 
-def uniforms_for(operation, rows: int = len(ASPECT)) -> np.ndarray:
-    return stream(0, "contract", str(operation)).random((rows, operation.uniforms))
+def rows_of(operation, uniforms: np.ndarray, frame: np.ndarray) -> dict[str, np.ndarray]:
+    """All that an operation draws, one row a sample, whatever its kind."""
+    if hasattr(operation, "draw"):
+        return operation.draw(uniforms, frame)
+    found = operation.choose(uniforms) if hasattr(operation, "choose") else operation.parts(uniforms, frame)
+    rows = {}
+    for place, (_, *told) in enumerate(found):
+        rows[f"{place} applies"] = told[-1]
+        rows |= {f"{place} {name}": values for name, values in (told[0].items() if len(told) == 2 else ())}
+    return rows
 
 
-@cache
-def pictures(size: int) -> torch.Tensor:
-    """(50, 3, size, size) in [0, 1]: 20 of noise, one white, one black, 28 parts of scikit-learn's photographs."""
-    rng = stream(0, "pictures", size)
-    made = [torch.from_numpy(rng.random((3, size, size), dtype=np.float32)) for _ in range(20)]
-    made += [torch.ones(3, size, size), torch.zeros(3, size, size)]
-    for photograph in load_sample_images().images * 14:
-        side = int(rng.integers(60, 427))
-        top, left = int(rng.integers(0, 428 - side)), int(rng.integers(0, 641 - side))
-        part = torch.from_numpy(photograph[top : top + side, left : left + side].copy()).permute(2, 0, 1)
-        made.append(functional.resize(part, [size, size], antialias=True).float() / 255)
-    return torch.stack(made)
-
-
-def through(operation, images: torch.Tensor, drawn: dict[str, np.ndarray], size: int) -> torch.Tensor:
-    parameters = {name: torch.from_numpy(values) for name, values in drawn.items()}
-    if "box" in parameters:
-        return resample(images, parameters["box"], size)
-    return operation.apply(images, parameters)
-
-
-@EVERY
-def test_draws_are_pure_float32_and_one_per_sample(operation):
-    uniforms = uniforms_for(operation)
-    kept, aspect = uniforms.copy(), ASPECT.copy()
-    first, again = operation.draw(uniforms, aspect), operation.draw(uniforms, aspect)
-    assert (uniforms == kept).all()
-    assert (aspect == ASPECT).all()
+@pytest.mark.parametrize("operation", EVERY, ids=label)
+def test_draws_are_pure_of_a_plain_type_and_one_per_sample(operation):
+    uniforms, frame = uniforms_for(operation, COUNT), frames(COUNT)
+    kept = uniforms.copy(), frame.copy()
+    first, again = rows_of(operation, uniforms, frame), rows_of(operation, uniforms, frame)
+    assert (uniforms == kept[0]).all()
+    assert (frame == kept[1]).all()
     for name, values in first.items():
-        assert values.dtype == np.float32
-        assert len(values) == len(ASPECT)
+        assert values.dtype in (np.float32, np.int64, bool)
+        assert len(values) == COUNT
         assert values.tobytes() == again[name].tobytes()
-        assert len(np.unique(values, axis=0)) > 1, "all samples were given the same draw"
 
 
-@EVERY
+@pytest.mark.parametrize("operation", [cases[0] for cases in CASES.values() if cases[0].uniforms], ids=label)
+def test_samples_are_not_drawn_alike(operation):
+    rows = rows_of(operation, uniforms_for(operation, COUNT), np.full((COUNT, 2), 40.0))
+    assert any(len(np.unique(values, axis=0)) > 1 for values in rows.values())
+
+
+@pytest.mark.parametrize("operation", EVERY, ids=label)
 def test_a_samples_draw_does_not_depend_on_the_samples_beside_it(operation):
-    uniforms = uniforms_for(operation)
-    whole = operation.draw(uniforms, ASPECT)
-    rows = stream(1, "rows").permutation(len(ASPECT))[:137]
-    for name, values in operation.draw(uniforms[rows], ASPECT[rows]).items():
-        assert values.tobytes() == whole[name][rows].tobytes()
-    for name, values in operation.draw(uniforms[3:4], ASPECT[3:4]).items():
-        assert values.tobytes() == whole[name][3:4].tobytes()
+    uniforms, frame = uniforms_for(operation, COUNT), frames(COUNT)
+    whole = rows_of(operation, uniforms, frame)
+    for rows in (stream(1, "rows").permutation(COUNT)[:137], np.array([3])):
+        for name, values in rows_of(operation, uniforms[rows], frame[rows]).items():
+            assert values.tobytes() == whole[name][rows].tobytes()
 
 
-@EVERY
-@pytest.mark.parametrize(("source", "size"), [(24, 24), (48, 32), (97, 64), (128, 50)])  # 4 x 50 pictures
-def test_the_result_is_torchvisions_for_the_same_parameters(operation, source, size):
-    images = pictures(source)
-    drawn = operation.draw(uniforms_for(operation, len(images)), ASPECT[::10])
-    size = source if type(operation) is RandomHorizontalFlip else size
+@pytest.mark.parametrize("operation", GEOMETRY + PIXELS, ids=label)
+def test_pictures_stay_float32_between_0_and_1_of_their_shape_and_are_not_written_to(operation):
+    images = pictures(SIDE, SIDE, 20)
     kept = images.clone()
-    got = through(operation, images, drawn, size)
-    assert torch.equal(images, kept), "the input was written to"
-    for place, image in enumerate(images):
-        one = {name: values[place] for name, values in drawn.items()}
-        expected = TORCHVISION[type(operation)](image, one, size)
-        assert (got[place] - expected).abs().max() <= TOLERANCE[type(operation)] / 255, f"picture {place}: {one}"
-
-
-@EVERY
-def test_the_result_is_float32_between_0_and_1_of_the_same_shape(operation):
-    images = pictures(48)
-    got = through(operation, images, operation.draw(uniforms_for(operation, len(images)), ASPECT[::10]), 48)
+    drawn = operation.draw(uniforms_for(operation, len(images)), frames_of(images))
+    if operation in PIXELS:
+        got = operation.apply(images, {name: torch.from_numpy(values) for name, values in drawn.items()})
+    else:
+        got = alone(operation, images, drawn, SIDE)
+    assert torch.equal(images, kept)
     assert got.dtype == torch.float32
     assert got.shape == images.shape
     assert got.min() >= 0
     assert got.max() <= 1
 
 
-@pytest.mark.parametrize("operation", [Brightness(0.4), Contrast(0.4), Brightness(1.7), Contrast((0.5, 3))], ids=str)
-def test_factors_are_uniform_between_torchvisions_bounds(operation):
-    """`ColorJitter` itself says what the bounds of a magnitude are."""
-    (name,) = (field for field in ("brightness", "contrast") if hasattr(operation, field))
-    low, high = getattr(v2.ColorJitter(**{name: getattr(operation, name)}), name)
-    factor = operation.draw(uniforms_for(operation, 4000), np.ones(4000))["factor"]
-    assert kstest(factor, "uniform", args=(low, high - low)).pvalue > 1e-3
+@pytest.mark.parametrize("operation", [case for case in EVERY if case not in MIXES], ids=label)
+def test_a_recipe_of_one_operation_shows_pictures_of_any_proportions(operation):
+    images = stored(SIDE, 20)
+    kept = images.clone()
+    for size in (24, SIDE):
+        got = augmented((operation,), images, size, aspect=spread_of_aspects(20))
+        assert got.dtype == torch.float32
+        assert got.shape == (20, 3, size, size)
+        assert got.min() >= 0
+        assert got.max() <= 1
+    assert torch.equal(images, kept)
 
 
-def test_flips_are_as_frequent_as_asked():
-    for p in (0.0, 0.2, 0.5, 1.0):
-        box = RandomHorizontalFlip(p).draw(uniforms_for(RandomHorizontalFlip(), 4000), np.ones(4000))["box"]
-        assert abs((box[:, 0] > box[:, 2]).mean() - p) <= 4 * np.sqrt(p * (1 - p) / 4000)
+@pytest.mark.parametrize("operation", [case for case in EVERY if case not in MIXES], ids=label)
+def test_a_recipe_does_something_to_some_pictures(operation):
+    """But for Resize, which matters for what comes after it, and what keeps all of a picture of this size."""
+    images = pictures(SIDE, SIDE, 20)
+    recipe = (operation, *(CASES[type(operation)][:1] if label(operation).startswith("Sometimes") else ()))
+    changed = not torch.equal(augmented(recipe, stored(SIDE, 20), SIDE), images)
+    assert changed or label(operation).startswith(("Resize", "CenterCrop(size=32"))
 
 
-def test_two_flips_are_none():
-    images = pictures(48)
-    mirrored = torch.tensor([[1.0, 0.0, 0.0, 1.0]]).expand(len(images), 4)
-    assert torch.equal(resample(resample(images, mirrored, 48), mirrored, 48), images)
-    assert not torch.equal(resample(images, mirrored, 48), images)
+@pytest.mark.parametrize("operation", EVERY, ids=label)
+def test_the_plain_form_is_json_and_comes_back_as_the_same_value(operation):
+    restored = restore(json.loads(json.dumps(plain(operation))), CLASSES)
+    assert restored == operation
+    assert json.dumps(plain(restored)) == json.dumps(plain(operation))
+    assert fit(restored, Operation) == (restored, "")
 
 
-CROPS = [RandomResizedCrop(), RandomResizedCrop((0.35, 1.0)), RandomResizedCrop((0.8, 1.0), (0.9, 2.0))]
+def test_a_chain_of_all_operations_runs():
+    recipe = tuple(case for case in EVERY if case not in MIXES)
+    assert augmented(recipe, stored(SIDE, 4), 24).isfinite().all()
+    assert len(chain(draw(recipe, 0, 0, np.ones(4), 24))) > 40
 
 
-@pytest.mark.parametrize("aspect", [0.5, 1.0, 1.5, 3.0])
-@pytest.mark.parametrize("crop", CROPS, ids=str)
-def test_crops_are_distributed_as_torchvisions(crop, aspect):
-    """Area, ratio and position of 3,000 boxes against torchvision's `get_params`; 4,000 pixels make its rounding small.
-
-    At the extremes of proportion most boxes do not fit, and both end in the central box.
-    """
-    count, width, height = 3000, round(4000 * np.sqrt(aspect)), round(4000 / np.sqrt(aspect))
-    box = crop.draw(uniforms_for(crop, count), np.full(count, width / height))["box"].astype(float)
-    ours = np.stack([box[:, 0], box[:, 1], box[:, 2] - box[:, 0], box[:, 3] - box[:, 1]])
-    theirs = torchvisions_boxes(crop, count, width, height)
-    for name, measure in MEASURES.items():
-        one, other = measure(ours, width / height), measure(theirs, width / height)
-        one, other = (np.round(values, 3) for values in (one, other))  # torchvision's whole pixels would break ties
-        assert ks_2samp(one, other).pvalue > 1e-3, name
-
-
-MEASURES = {
-    "area": lambda box, aspect: box[2] * box[3],
-    "log ratio": lambda box, aspect: np.log(box[2] / box[3] * aspect),
-    "left": lambda box, aspect: box[0],
-    "top": lambda box, aspect: box[1],
+MISTAKES = {
+    "RandomResizedCrop(scale=(1, 0.5))": "scale = (1, 0.5): the lower bound comes first",
+    "RandomRotation((20, 10))": "degrees = (20, 10): the lower bound comes first",
+    "RandomRotation(-5)": "must be at least 0",
+    "RandomAffine(0, translate=(0, 2))": "translate = (0, 2): must be at least 0 and at most 1",
+    "RandomAffine(0, shear=(0, 1, 5, 2))": "the lower bound comes first",
+    "RandomAffine(0, scale=(0, 1))": "must be above 0",
+    "RandomZoomOut(side_range=(0.5, 2))": "must be at least 1",
+    "RandomCrop(padding=(1, 2, 3))": "padding = (1, 2, 3): expected",
+    "RandomCrop(padding_mode='reflekt')": "did you mean 'reflect'?",
+    "Hue(0.6)": "must be at least 0 and at most 0.5",
+    "Brightness((1.2, 0.8))": "brightness = (1.2, 0.8): the lower bound comes first",
+    "ColorJitter(contrast=-1)": "must be at least 0",
+    "RandomPosterize(9)": "must be at least 0 and at most 8",
+    "RandomSolarize(128)": "threshold = 128: must be at least 0 and at most 1",
+    "GaussianBlur(4)": "kernel_size = 4: a kernel has an odd number of pixels",
+    "GaussianBlur(3, (2, 1))": "sigma = (2, 1): the lower bound comes first",
+    "GaussianNoise(clip=False)": "clip = False: pictures stay in [0, 1] here",
+    "RandomErasing(value='noise')": "value = 'noise': expected",
+    "Cutout(0)": "must be at least 1",
+    "CutMix(0)": "must be above 0",
+    "RandAugment(magnitude=31)": "magnitude = 31: the last of 31 bins is 30",
+    "AutoAugment('cifar')": "did you mean 'cifar10'?",
+    "AugMix(11)": "must be at least 1 and at most 10",
+    "Sometimes(0.4)": "operation: 0.4: expected",
+    "OneOf(())": "operations is empty; name at least one",
+    "OneOf((Brightness(0.4), 3))": "operations: 3: expected",
+    "Strength(3, 0.5)": "recipe",
+    "Strength((RandomCrop(24),), 0.5)": "cannot have 0.5 times its strength: it has no padding to scale",
+    "Strength((Hue(0.4),), 2)": "cannot have 2 times its strength",
 }
 
 
-def torchvisions_boxes(crop: RandomResizedCrop, count: int, width: int, height: int) -> np.ndarray:
-    """(4, count) left, top, width, height of torchvision's own draws, as fractions of the picture."""
-    picture = torch.empty(1, 1, 1).expand(1, height, width)  # its shape is all that is looked at
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(11)
-        params = [transforms.RandomResizedCrop.get_params(picture, [*crop.scale], [*crop.ratio]) for _ in range(count)]
-    return np.array([[left / width, top / height, w / width, h / height] for top, left, h, w in params]).T
-
-
-def test_a_box_that_never_fits_is_torchvisions_central_one():
-    for aspect, crop in ((8.0, RandomResizedCrop((0.9, 1))), (0.1, RandomResizedCrop((0.9, 1)))):
-        width, height = (800, 100) if aspect > 1 else (100, 1000)
-        got = crop.draw(uniforms_for(crop, 5), np.full(5, aspect))["box"]
-        left, top, wide, high = torchvisions_boxes(crop, 5, width, height)
-        assert got == pytest.approx(np.stack([left, top, left + wide, top + high], axis=1), abs=0.006)  # half a pixel
-        assert len(np.unique(got, axis=0)) == 1
+@pytest.mark.parametrize(("written", "told"), MISTAKES.items(), ids=MISTAKES)
+def test_a_mistake_is_told_once_and_clearly(written, told):
+    with pytest.raises(InputError) as raised:
+        eval(written, {kind.__name__: kind for kind in CASES})
+    (problem,) = raised.value.problems
+    assert told in str(problem)
+    assert str(problem).startswith(written.partition("(")[0])
+    assert len(str(problem)) < 500 or "expected" in told

@@ -1,20 +1,17 @@
 """Figures: info values that say what will be seen, drawings that hold it, and no trace in matplotlib's settings."""
 
-import io
 import math
 import xml.etree.ElementTree as ElementTree
 
 import matplotlib
 import numpy as np
 import pytest
-from PIL import Image
 
 from ablation.figures.curves import CurvesInfo, Panel, draw_curves, mean_and_sd
 from ablation.figures.embedding import Map, MapsInfo, draw_maps, shape
 from ablation.figures.forest import ForestGroup, ForestInfo, ForestRow, draw_forest
 from ablation.figures.heat import HeatCell, HeatInfo, draw_heat
-from ablation.figures.inline import data_uri, png, svg
-from ablation.figures.samples import SIDE, Strip, encode, join, scaled
+from ablation.figures.inline import png, svg
 from ablation.figures.style import class_style, shortened, styles
 from ablation.seeds import stream
 
@@ -135,23 +132,3 @@ def test_long_names_keep_both_ends():
     assert len(cut) == 12
     assert cut.startswith("bright")
     assert cut.endswith("t 0.4")
-
-
-def test_tiny_pictures_are_enlarged_pixel_for_pixel():
-    pictures = stream(0, "tiny").integers(0, 256, size=(3, 8, 8, 3)).astype(np.uint8)
-    content, kind = encode(Strip("none", "", pictures))
-    strip = np.asarray(Image.open(io.BytesIO(content)))
-    assert kind == "png"
-    factor = scaled(pictures).shape[1] // 8
-    np.testing.assert_array_equal(strip[factor // 2 :: factor, factor // 2 : 8 * factor : factor], pictures[0])
-    assert data_uri(content, kind).startswith("data:image/png;base64,iVBOR")
-
-
-def test_photographs_are_reduced_to_the_size_of_the_strip():
-    pictures = np.full((2, 300, 300, 3), 120, dtype=np.uint8)
-    assert scaled(pictures).shape == (2, SIDE, SIDE, 3)
-    content, kind = encode(Strip("none", "", pictures))
-    assert kind == "jpeg"
-    assert Image.open(io.BytesIO(content)).size[1] == SIDE
-    assert join(pictures, gap=10).shape == (300, 610, 3)
-    assert (join(pictures, gap=10)[:, 300:310] == 255).all()

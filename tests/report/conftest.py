@@ -83,6 +83,7 @@ def _record(cell: Cell, ending: str, gain: float, classes: int, images: int, spr
         "first_test_batch": "a1b2c3d4e5f60718", "split": "0123456789abcdef", "mean": [0.31, 0.32, 0.33],
         "std": [0.2, 0.21, 0.22], "parameters": 1_234_567, "train_images": 3 * images, "val_images": images,
         "test_images": images, "diverged_step": None if finished else 7,
+        "captions": ["unchanged", "crop 62 %", "brightness × 1.31"],
     }  # fmt: skip
     record = RunRecord(
         id=cell.spec.id,
@@ -111,17 +112,16 @@ def _epoch(epoch: int, epochs: int, accuracy: float, random: np.random.Generator
 
 
 def _arrays(cell: Cell, gain: float, classes: int, images: int) -> Arrays:
-    """Clusters, the further apart the larger the gain; the pictures are the same but for the recipe's shade."""
+    """Clusters, the further apart the larger the gain; the picture is the same but for the shade that a draw has."""
     labels = np.arange(images) % classes
     centres = stream(0, "centres", classes).normal(size=(classes, 32))
     noise = stream(cell.seed, "features", cell.spec.id).normal(size=(images, 32))
     features = (centres[labels] * (1.0 + 10 * gain) + noise).astype(np.float32)
     side = cell.spec.image_size
-    pictures = (
-        stream(cell.seed, "pictures").integers(60, 200, size=(8, 4, 4, 3)).repeat(side // 4, 1).repeat(side // 4, 2)
-    )
-    shaded = np.clip(pictures + 1000 * gain, 0, 255).astype(np.uint8)
-    return Arrays(np.arange(images), labels, features[:, :classes].copy(), features, shaded)
+    coarse = stream(cell.seed, "picture").integers(60, 200, size=(4, 4, 3))
+    original = coarse.repeat(side // 4, 0).repeat(side // 4, 1).astype(np.uint8)
+    draws = np.stack([np.clip(original + 1000 * gain * draw, 0, 255).astype(np.uint8) for draw in range(3)])
+    return Arrays(np.arange(images), labels, features[:, :classes].copy(), features, original, draws)
 
 
 @pytest.fixture(scope="session")

@@ -127,7 +127,7 @@ def test_model_is_made_of_the_records(complete, report):
     assert report.heat.info.cells[1][0].mean == pytest.approx(100 * np.mean([run.metrics["accuracy"] for run in runs]))
 
 
-def test_maps_show_the_same_images_and_pictures_the_same_photographs(complete, report):
+def test_maps_show_the_same_images_and_previews_the_same_photograph(complete, report, page):
     assert [shown.recipe for shown in report.maps.info.maps] == list(complete.experiment.recipes)
     assert {len(shown.points) for shown in report.maps.info.maps} == {len(report.maps.info.labels)}
     assert "adam, seed 0" in report.maps.caption
@@ -135,10 +135,17 @@ def test_maps_show_the_same_images_and_pictures_the_same_photographs(complete, r
     assert all(
         "trustworthiness" in shown.notes[0] and "silhouette" in shown.notes[1] for shown in report.maps.info.maps
     )
-    assert [strip.operations for strip in report.samples.strips][:2] == [
+    assert [row.operations for row in report.preview.rows][:2] == [
         "no augmentation",
         "RandomResizedCrop(scale=(0.35, 1.0))",
     ]
+    assert len({row.original.tobytes() for row in report.preview.rows}) == 1
+    run_id = report.choice.runs["crop"]
+    crop = report.preview.rows[1]
+    assert np.array_equal(crop.draws, complete.arrays(run_id).draws)
+    assert list(crop.captions) == complete.run(run_id).record().evidence["captions"]
+    assert "brightness × 1.31" in page.text.replace("\u00a0", " ")
+    assert "adam, seed 0" in report.preview.note
 
 
 def test_same_inputs_give_the_same_bytes(build, fake, tmp_path):

@@ -1,0 +1,258 @@
+"""A batch through the steps of a chain, on its device, each sample with its own parameters.
+
+A batch goes through all steps a few pictures at a time, so that they stay in the processor's cache; what a sample gets
+does not depend on where the batch is cut. What the host decides (which samples a step touches) is decided before the
+device starts: `run` is nothing but tensor operations, and compiles without graph breaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ablation.augment.chain import Adjust, Blend, Resample, Step
+from ablation.augment.operation import Array
+from ablation.augment.resample import Hop, Taps, as_pixels, separable, soften_, taps, warp
+
+_AT_ONCE = {"cpu": 2**19}
+"""Numbers that go through the steps together: what a core's cache holds; otherwise what keeps a GPU busy, 2**24."""
+
+_OUTWARDS = np.array([1, 1, -1, -1])
+
+
+def apply(steps: Sequence[Step], images: Tensor, samples: Array, size: int) -> Tensor:
+    """The augmented batch (B, 3, size, size), float32 in [0, 1].
+
+    images: (B, 3, R, R) uint8, the cached squares. samples: (B,) their rows in the draws.
+    """
+    shown = torch.empty((len(images), 3, size, size), device=images.device)
+    count = max(1, _AT_ONCE.get(images.device.type, 2**24) // max(1, images[0].numel()))
+    order = _alike_together(steps, samples)
+    places = None if order is None else on(images.device, order)
+    with torch.autocast(images.device.type, enabled=False):  # the same maths on every device, whoever calls
+        ready = prepare(steps, samples if order is None else samples[order], images.shape[-1], size, images.device)
+        for start in range(0, len(images), count):
+            stop = min(start + count, len(images))
+            parts = cuts(ready, start, stop)
+            if places is None:
+                shown[start:stop] = run(parts, images[start:stop])
+            else:
+                few = places[start:stop]
+                shown.index_copy_(0, few, run(parts, images.index_select(0, few)).contiguous())
+    return shown
+
+
+def _alike_together(steps: Sequence[Step], samples: Array) -> Array | None:
+    """An order (B,) of the batch in which samples that go through the same steps are neighbours, so that a few pictures
+    need few steps; None where all go through the same.
+    """
+    touched = [~step.straight if isinstance(step, Resample) else step.applies for step in steps]
+    partly = [own for own in (which[samples] for which in touched) if own.any() and not own.all()]
+    return np.lexsort(partly) if partly else None
+
+
+def cuts(ready: Sequence[Any], start: int, stop: int) -> list[Any]:
+    """Prepared steps for the pictures from `start` to `stop`, without those that touch none of them."""
+    return [part for step in ready if (part := step.cut(start, stop)) is not None]
+
+
+def run(steps: Sequence[Any], images: Tensor) -> Tensor:
+    """Images (B, 3, R, R), uint8 or float in [0, 1], through prepared steps."""
+    for step in steps:
+        images = step(images)
+    return images
+
+
+def prepare(steps: Sequence[Step], samples: Array, source: int, size: int, device: torch.device) -> list[Any]:
+    """The steps with the parameters of these samples on the device; each has `cut(start, stop)`.
+
+    source: the side of the pictures as they come in; they leave the first resampling with `size`.
+    """
+    ready: list[Any] = []
+    for step in steps:
+        if isinstance(step, Resample):
+            if not (source == size and _shows_all(step, samples)):
+                ready.append(_prepare_resample(step, samples, source, size, device))
+            source = size
+        else:
+            where = np.flatnonzero(step.applies[samples])
+            if len(where):
+                ready.append(_prepare_pixels(step, samples, where, source, device))
+    if not any(isinstance(step, Resampling) for step in ready):
+        ready.insert(0, Start())
+    return ready
+
+
+def _shows_all(step: Resample, samples: Array) -> bool:
+    return bool(step.straight[samples].all() and (step.boxes[samples] == [0, 0, 1, 1]).all())
+
+
+def on(device: torch.device, values: Array, dtype: torch.dtype | None = None) -> Tensor:
+    """An array as a tensor on the device."""
+    return torch.from_numpy(np.ascontiguousarray(values)).to(device, dtype, non_blocking=True)
+
+
+@dataclass
+class Start:
+    """Pixels as they are, as numbers in [0, 1]."""
+
+    def cut(self, start: int, stop: int) -> Start:
+        return self
+
+    def __call__(self, images: Tensor) -> Tensor:
+        return as_pixels(images)
+
+
+@dataclass
+class Resampling:
+    """Boxes by weights, for all; the samples at `warped` (host) through their maps, smoothed by `soft` beforehand.
+
+    reach: (B, 4) on the host, the source pixels that the weights may touch (see `_reach`); only those of the window
+    around the pictures of a cut are read. None on a GPU, where a cut has many pictures.
+    """
+
+    size: int
+    across: Taps
+    down: Taps
+    reach: Array | None
+    warped: Array
+    hops: list[Hop]
+    soft: tuple[Tensor, Tensor, int] | None
+    window: tuple[slice, slice] = (slice(None), slice(None))
+    at: Tensor | None = None
+    """Places of the warped samples in the cut; None when they are all of it."""
+
+    def cut(self, start: int, stop: int) -> Resampling:
+        first, last = self.warped.searchsorted((start, stop)).tolist()
+        where = self.warped[first:last] - start
+        soft = self.soft and (self.soft[0][first:last], self.soft[1][first:last], self.soft[2])
+        hops = [hop._replace(maps=hop.maps[first:last], frame=hop.frame[first:last]) for hop in self.hops]
+        across, down, window = _part(self.across, start, stop), _part(self.down, start, stop), self.window
+        if self.reach is not None:
+            left, top, right, bottom = (self.reach[start:stop].min(axis=0) * _OUTWARDS).tolist()
+            window = slice(top, bottom), slice(left, right)
+            across, down = Taps(across.places - left, across.weights), Taps(down.places - top, down.weights)
+        at = None if len(where) == stop - start else on(down.places.device, where)
+        return Resampling(self.size, across, down, None, where, hops, soft, window, at)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        if self.at is None and len(self.warped):
+            return self._warp(images.clone() if images.is_floating_point() else as_pixels(images))
+        shown = separable(images[:, :, self.window[0], self.window[1]], self.across, self.down)
+        if len(self.warped):
+            shown[self.at] = self._warp(as_pixels(images[self.at]))
+        return shown
+
+    def _warp(self, images: Tensor) -> Tensor:
+        return warp(soften_(images, *self.soft) if self.soft else images, self.hops, self.size)
+
+
+def _part(weights: Taps, start: int, stop: int) -> Taps:
+    return Taps(weights.places[start:stop], weights.weights[start:stop])
+
+
+def _prepare_resample(step: Resample, samples: Array, source: int, size: int, device: torch.device) -> Resampling:
+    boxes = step.boxes[samples].clip(0, 1)
+    left, top, right, bottom = on(device, boxes).unbind(1)
+    warped = np.flatnonzero(~step.straight[samples])
+    rows = samples[warped]
+
+    def numbers(values: Array) -> Tensor:
+        return on(device, values[rows], torch.float32)
+
+    hops = [Hop(numbers(hop.maps), numbers(hop.frame), hop.border, hop.fill, hop.kind) for hop in step.hops]
+    soft = _softening(step, rows, source / size, device) if len(rows) else None
+    across, down = taps(left, right, source, size), taps(top, bottom, source, size)
+    reach = _reach(boxes, source) if device.type == "cpu" else None
+    return Resampling(size, across, down, reach, warped, hops, soft)
+
+
+def _softening(step: Resample, rows: Array, scale: float, device: torch.device) -> tuple[Tensor, Tensor, int] | None:
+    """The arguments of `soften_` for these warped samples; None where none shrinks. scale: source by image size.
+
+    A triangle of half-width w, by which a crop of that scale is antialiased, has a variance of w^2 / 6; bilinear
+    interpolation brings 1 / 6 of it, and neighbours of weight k in n turns 2 k n.
+    """
+    wanted = (np.maximum(1, step.extent * scale) ** 2 - 1) / 6
+    times = int(np.ceil(2 * wanted[~step.straight].max()))
+    if times == 0 or not wanted[rows].any():
+        return None
+    across, down = on(device, wanted[rows] / (2 * times), torch.float32).unbind(1)
+    return across, down, times
+
+
+def _reach(boxes: Array, source: int) -> Array:
+    """The source pixels (B, 4) that boxes (B, 4) can touch, one pixel more on each side than they cover; right and
+    bottom are negative, so that the least of several is what all of them can touch.
+    """
+    low = np.floor(np.minimum(boxes[:, :2], boxes[:, 2:]) * source) - 1
+    high = np.ceil(np.maximum(boxes[:, :2], boxes[:, 2:]) * source) + 1
+    return np.concatenate([low.clip(0, source - 1), -high.clip(1, source)], axis=1).astype(np.int64)
+
+
+@dataclass
+class Adjusting:
+    """An operation on the samples at `where` (host), whose parameters these are."""
+
+    operation: Any
+    parameters: dict[str, Tensor]
+    where: Array
+    device: torch.device
+    at: Tensor | None = None
+
+    def cut(self, start: int, stop: int) -> Adjusting | None:
+        first, last = self.where.searchsorted((start, stop)).tolist()
+        if first == last:
+            return None
+        where = self.where[first:last] - start
+        own = {name: values[first:last] for name, values in self.parameters.items()}
+        at = None if len(where) == stop - start else on(self.device, where)
+        return Adjusting(self.operation, own, where, self.device, at)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        images = as_pixels(images)
+        if self.at is None:
+            return self.operation.apply(images, self.parameters)
+        images[self.at] = self.operation.apply(images[self.at], self.parameters)
+        return images
+
+
+@dataclass
+class Blending:
+    """The samples at `where` (host) blended with what the chains make of them."""
+
+    chains: list[list[Any]]
+    weights: Tensor
+    where: Array
+    at: Tensor | None = None
+
+    def cut(self, start: int, stop: int) -> Blending | None:
+        first, last = self.where.searchsorted((start, stop)).tolist()
+        if first == last:
+            return None
+        where = self.where[first:last] - start
+        chains = [cuts(chain, first, last) for chain in self.chains]
+        return Blending(chains, self.weights[first:last], where, on(self.weights.device, where))
+
+    def __call__(self, images: Tensor) -> Tensor:
+        images = as_pixels(images)
+        own = images[self.at]
+        blended = own * self.weights[:, 0].view(-1, 1, 1, 1)
+        for place, chain in enumerate(self.chains, start=1):
+            blended += run(chain, own.clone()) * self.weights[:, place].view(-1, 1, 1, 1)
+        images[self.at] = blended.clamp_(0, 1)
+        return images
+
+
+def _prepare_pixels(step: Adjust | Blend, samples: Array, where: Array, source: int, device: torch.device) -> Any:
+    rows = samples[where]
+    if isinstance(step, Blend):
+        chains = [prepare(chain, rows, source, source, device) for chain in step.chains]
+        return Blending(chains, on(device, step.weights[rows]), where)
+    drawn = {name: on(device, values[rows]) for name, values in step.parameters.items()}
+    return Adjusting(step.operation, drawn, where, device)

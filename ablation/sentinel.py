@@ -1,0 +1,63 @@
+"""The sentinel: what each operation of a recipe did to the pictures of the first epoch, as the network saw them.
+
+An operation that is silently off is a known way to publish nothing. Each record says, per operation, by how much it
+changed the pixels and how many images; a run whose operation changed nothing is flagged wherever runs are told.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ablation.evaluate import Rows, View
+from ablation.spec import RunSpec
+
+VISIBLE = 0.5 / 255
+"""The least change of a pixel that counts: half a level of 8 bits. Less is the rounding of what does nothing, as of
+making a grey picture grey."""
+
+
+class Sentinel:
+    """Compares the pictures after each operation with those before it, over an epoch.
+
+    What an operation changed is the difference between the recipe up to it and the recipe up to the one before it; the
+    last of these are the very pictures that were trained on.
+    """
+
+    def __init__(self, clean: View, spec: RunSpec, aspect: NDArray[np.float32], trained: Rows) -> None:
+        self.operations = [type(operation).__name__ for operation in spec.recipe]
+        shorter = [spec.recipe[:length] for length in range(1, len(spec.recipe))]
+        self.before = [clean, *(clean.augmented(recipe, spec.seed, 0, aspect, trained) for recipe in shorter)]
+        self.sums: Tensor | None = None
+        self.images = 0
+
+    def see(self, rows: Rows, pictures: Tensor) -> None:
+        """A batch: its rows, and its pictures (B, 3, S, S) before normalisation."""
+        if not self.operations:
+            return
+        stages = [*(view.pictures(rows) for view in self.before), pictures]
+        changes = [(after - before).abs().flatten(1) for before, after in itertools.pairwise(stages)]
+        seen = [
+            torch.stack([one.mean(dim=1).double().sum(), (one.amax(dim=1) >= VISIBLE).double().sum()])
+            for one in changes
+        ]
+        self.sums = torch.stack(seen) + (0 if self.sums is None else self.sums)
+        self.images += len(rows)
+
+    def told(self) -> list[dict[str, Any]]:
+        """For each operation its mean absolute change of a pixel (1 is from black to white) and the share of images
+        that it changed visibly."""
+        sums = [] if self.sums is None else (self.sums / self.images).tolist()
+        return [
+            {"operation": name, "mean_change": change, "share_changed": share}
+            for name, (change, share) in zip(self.operations, sums, strict=True)
+        ]
+
+
+def _total(values: Tensor) -> Tensor:
+    return values.double().sum()

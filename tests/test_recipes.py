@@ -1,0 +1,75 @@
+"""Sets of recipes: which there are, in which order, and that they are what an experiment takes."""
+
+import pytest
+
+from ablation import (
+    SGD,
+    Brightness,
+    Contrast,
+    Digits,
+    Experiment,
+    GaussianBlur,
+    InputError,
+    RandomResizedCrop,
+    add_one_in,
+    dose,
+    leave_one_out,
+    powerset,
+)  # fmt: skip
+
+CROP, BRIGHTNESS, CONTRAST = RandomResizedCrop(), Brightness(0.4), Contrast(0.2)
+PARTS = {"crop": CROP, "color": (BRIGHTNESS, CONTRAST)}
+
+
+def test_leave_one_out():
+    assert leave_one_out(PARTS) == {
+        "none": (),
+        "all": (CROP, BRIGHTNESS, CONTRAST),
+        "without crop": (BRIGHTNESS, CONTRAST),
+        "without color": (CROP,),
+    }
+
+
+def test_add_one_in():
+    assert add_one_in(PARTS) == {"none": (), "crop": (CROP,), "color": (BRIGHTNESS, CONTRAST)}
+    assert add_one_in({"crop": CROP}, base=(BRIGHTNESS,)) == {
+        "none": (),
+        "base": (BRIGHTNESS,),
+        "crop": (BRIGHTNESS, CROP),
+    }
+
+
+def test_powerset_has_every_combination_once_in_the_parts_order():
+    three = PARTS | {"blur": GaussianBlur(3)}
+    made = powerset(three)
+    assert list(made) == [
+        *("none", "crop", "color", "blur"),
+        *("crop + color", "crop + blur", "color + blur", "crop + color + blur"),
+    ]
+    assert made["crop + color + blur"] == (CROP, BRIGHTNESS, CONTRAST, GaussianBlur(3))
+    assert len(set(made.values())) == 8
+
+
+def test_a_power_set_too_large_is_refused():
+    with pytest.raises(InputError, match=r"a power set of 13 parts is 8,192 recipes; at most 12 parts"):
+        powerset({str(number): CROP for number in range(13)})
+
+
+def test_dose_scales_the_whole_recipe():
+    made = dose((CROP, BRIGHTNESS), (0, 0.5, 1))
+    assert made == {
+        "none": (),
+        "x0.5": (RandomResizedCrop((0.54, 1.0), (0.75**0.5, (4 / 3) ** 0.5)), Brightness(0.2)),
+        "x1": (CROP, BRIGHTNESS),
+    }
+
+
+def test_a_dose_beyond_an_operations_range_says_so():
+    with pytest.raises(InputError, match=r"RandomResizedCrop\(.*\) cannot have 1.5 times its strength: .*scale"):
+        dose(CROP, (1, 1.5))
+
+
+@pytest.mark.parametrize("recipes", [leave_one_out(PARTS), add_one_in(PARTS), powerset(PARTS), dose(CROP)])
+def test_an_experiment_takes_each_set(recipes):
+    made = Experiment("sets", Digits(), recipes, {"sgd": SGD(0.1)}, baseline="none", seeds=1)
+    assert len(made.cells("")) == len(recipes)
