@@ -22,6 +22,9 @@ from ablation.augment.resample import Hop, Taps, as_pixels, separable, soften_, 
 _AT_ONCE = {"cpu": 2**19}
 """Numbers that go through the steps together: what a core's cache holds; otherwise what keeps a GPU busy, 2**24."""
 
+_SHRUNK = 16
+"""What shrinks a picture more than this is smoothed as for this: near the horizon of a perspective it has no bound."""
+
 _OUTWARDS = np.array([1, 1, -1, -1])
 
 
@@ -178,7 +181,7 @@ def _softening(step: Resample, rows: Array, scale: float, device: torch.device) 
     A triangle of half-width w, by which a crop of that scale is antialiased, has a variance of w^2 / 6; bilinear
     interpolation brings 1 / 6 of it, and neighbours of weight k in n turns 2 k n.
     """
-    wanted = (np.maximum(1, step.extent * scale) ** 2 - 1) / 6
+    wanted = ((step.extent * scale).clip(1, _SHRUNK) ** 2 - 1) / 6
     times = int(np.ceil(2 * wanted[~step.straight].max()))
     if times == 0 or not wanted[rows].any():
         return None

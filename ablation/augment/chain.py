@@ -137,6 +137,6 @@ def _shrinking(maps: Array) -> Array:
     By the lengths of the rows of the map's Jacobian.
     """
     center = maps @ np.array([0.5, 0.5, 1])
-    place, scale = center[:, :2] / center[:, 2:], center[:, 2, None, None]
-    jacobian = (maps[:, :2, :2] - place[:, :, None] * maps[:, 2:, :2]) / scale
+    scale = np.where(np.abs(center[:, 2]) < 1e-9, 1e-9, center[:, 2])[:, None, None]  # at the horizon
+    jacobian = (maps[:, :2, :2] - center[:, :2, None] / scale * maps[:, 2:, :2]) / scale
     return np.sqrt((jacobian**2).sum(axis=2))

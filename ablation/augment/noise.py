@@ -22,9 +22,10 @@ def _hashed(numbers: Tensor) -> Tensor:
 
 
 def uniform(keys: Tensor, count: int) -> Tensor:
-    """(B, count) float32 in [0, 1], from keys (B,) int64."""
+    """(B, count) float32 in [0, 1], from keys (B,) int64 of 31 bits."""
     places = _hashed(torch.arange(count, device=keys.device))
-    return (_hashed((places + _hashed(keys).unsqueeze(1)) & _MASK) + 0.5) * 2**-32
+    keyed = _hashed(keys + 2**31)  # apart from every place: place and key may not be exchanged
+    return (_hashed((places + keyed.unsqueeze(1)) & _MASK) + 0.5) * 2**-32
 
 
 def normal(keys: Tensor, count: int) -> Tensor:

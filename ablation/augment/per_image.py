@@ -63,6 +63,8 @@ class TorchvisionTransform:
 
         def seen(image: Tensor, key: int) -> Tensor:
             with torch_stream(key, self.name, device=image.device):
+                if self.name == "JPEG":  # the one that takes levels of 8 bits only
+                    return transform((image * 255).round().byte()) / 255
                 return transform(image)
 
         return _each(seen, self.name, images, drawn["key"])
@@ -85,11 +87,16 @@ class ImageFunction:
 
     def check(self):
         try:
-            found = _digest(_load(self.function))
+            function = _load(self.function)
+            found = _digest(function)
         except (ImportError, OSError, AttributeError, SyntaxError, ValueError, TypeError) as error:
             form = "write 'file.py:name' or 'package.module:name'"
             yield f"function = {self.function!r} cannot be loaded ({error}); {form}"
             return
+        try:
+            inspect.signature(function).bind(None, None, **self.arguments)
+        except TypeError as error:
+            yield f"{self.function}(picture, generator, {_listed(self.arguments)}): {error}"
         if self.source not in ("", found):
             yield f"{self.function} has changed since this was written: its code is {found}, not {self.source}"
         object.__setattr__(self, "source", found)

@@ -130,7 +130,8 @@ def _project(hop: Hop, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         return a * x + c, e * y + f
     if hop.kind == "affine":
         return a * x + (b * y + c), d * x + (e * y + f)
-    scale = 1 / (g * x + (h * y + i))
+    depth = g * x + (h * y + i)
+    scale = 1 / depth.where(depth.abs() > 1e-7, 1e-7)  # at the horizon
     return (a * x + (b * y + c)).mul_(scale), (d * x + (e * y + f)).mul_(scale)
 
 

@@ -188,10 +188,21 @@ def _corners(size: Array) -> Array:
 
 
 def _homography(start: Array, stop: Array) -> Array:
-    """The projective maps (N, 3, 3) that take four points (N, 4, 2) to four points."""
-    x, y, one, zero = start[..., 0], start[..., 1], np.ones(start.shape[:2]), np.zeros(start.shape[:2])
-    across = np.stack([x, y, one, zero, zero, zero, -x * stop[..., 0], -y * stop[..., 0]], axis=2)
-    down = np.stack([zero, zero, zero, x, y, one, -x * stop[..., 1], -y * stop[..., 1]], axis=2)
-    right = np.concatenate([stop[..., 0], stop[..., 1]], axis=1)
-    solved = np.linalg.solve(np.concatenate([across, down], axis=1), right[..., None])[..., 0]
-    return np.concatenate([solved, np.ones((len(solved), 1))], axis=1).reshape(-1, 3, 3)
+    """The projective maps (N, 3, 3), of any scale, that take four points (N, 4, 2) to four points; where three of them
+    lie on a line, which no such map allows, the identity.
+
+    Each is made of two maps that take the unit vectors and their sum to four points (Hartley and Zisserman 2004, 2.3),
+    as to solve for eight numbers, the ninth being 1, fails where a point at the origin goes to infinity.
+    """
+    (first, flat), (second, also_flat) = _basis(start), _basis(stop)
+    maps = second @ np.linalg.inv(np.where(flat[:, None, None], np.eye(3), first))
+    maps = maps / np.maximum(np.abs(maps).max(axis=(1, 2), keepdims=True), 1e-300)
+    return np.where((flat | also_flat)[:, None, None], np.eye(3), maps)
+
+
+def _basis(points: Array) -> tuple[Array, Array]:
+    """The maps (N, 3, 3) of the unit vectors and their sum to four points; (N,) where three lie on a line."""
+    columns = np.concatenate([points, np.ones((*points.shape[:2], 1))], axis=2)
+    areas = np.stack([np.linalg.det(np.delete(columns, one, axis=1)) for one in range(4)], axis=1)
+    weights = areas[:, :3] * [1, -1, 1]  # the fourth point by Cramer's rule
+    return columns[:, :3].transpose(0, 2, 1) * weights[:, None, :], (np.abs(areas) < 1e-6).any(axis=1)

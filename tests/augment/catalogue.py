@@ -13,13 +13,46 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional
 
 from ablation.augment import (
-    AugMix, AutoAugment, Brightness, CenterCrop, ColorJitter, Contrast, Cutout, CutMix, GaussianBlur, GaussianNoise,
-    Hue, ImageFunction, MixUp, OneOf, Operation, RandAugment, RandomAdjustSharpness, RandomAffine, RandomAutocontrast,
-    RandomChannelPermutation, RandomCrop, RandomEqualize, RandomErasing, RandomGrayscale, RandomHorizontalFlip,
-    RandomInvert, RandomPerspective, RandomPosterize, RandomResizedCrop, RandomRotation, RandomSolarize,
-    RandomVerticalFlip, RandomZoomOut, Resize, Saturation, Sometimes, Strength, TorchvisionTransform,
+    AugMix,
+    AutoAugment,
+    Brightness,
+    CenterCrop,
+    ColorJitter,
+    Contrast,
+    CutMix,
+    Cutout,
+    GaussianBlur,
+    GaussianNoise,
+    Hue,
+    ImageFunction,
+    MixUp,
+    OneOf,
+    Operation,
+    RandAugment,
+    RandomAdjustSharpness,
+    RandomAffine,
+    RandomAutocontrast,
+    RandomChannelPermutation,
+    RandomCrop,
+    RandomEqualize,
+    RandomErasing,
+    RandomGrayscale,
+    RandomHorizontalFlip,
+    RandomInvert,
+    RandomPerspective,
+    RandomPosterize,
+    RandomResizedCrop,
+    RandomRotation,
+    RandomSolarize,
+    RandomVerticalFlip,
+    RandomZoomOut,
+    Resize,
+    Saturation,
+    Sometimes,
+    Strength,
+    TorchvisionTransform,
     TrivialAugmentWide,
-)  # fmt: skip
+)
 from ablation.augment import apply as applying
 from ablation.augment.chain import chain
 from ablation.augment.draws import DrawnRecipe, draw, with_stage
@@ -55,7 +88,7 @@ CASES: dict[type, tuple[Any, ...]] = {
         RandomAffine((-10, 50), (0.1, 0.2), (0.7, 1.6), 15),
         RandomAffine(15, None, (1.0, 1.4), (-5, 5, -20, 10), center=(3, 20)),
     ),
-    RandomPerspective: (RandomPerspective(), RandomPerspective(0.9, fill=RED)),
+    RandomPerspective: (RandomPerspective(), RandomPerspective(0.7, fill=RED)),
     RandomZoomOut: (RandomZoomOut(), RandomZoomOut(RED, (1.2, 1.7))),
     Brightness: (Brightness(0.4), Brightness(1.7), Brightness((0.5, 3))),
     Contrast: (Contrast(0.4), Contrast(1.7), Contrast((0.5, 3))),
@@ -179,7 +212,13 @@ def alone(operation: Any, images: Tensor, drawn: dict[str, np.ndarray], size: in
 
 
 def augmented(
-    recipe: tuple[Any, ...], images: Tensor, size: int, rows: Any = None, aspect: Any = None, seed: int = 0, epoch: int = 0
+    recipe: tuple[Any, ...],
+    images: Tensor,
+    size: int,
+    rows: Any = None,
+    aspect: Any = None,
+    seed: int = 0,
+    epoch: int = 0,
 ) -> Tensor:
     """A recipe as the training loop has it: uint8 squares of the whole data set, and the rows of a batch."""
     aspect = np.ones(len(images), np.float32) if aspect is None else aspect

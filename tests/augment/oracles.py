@@ -3,7 +3,7 @@
 `TOLERANCE` is in levels of 256: the mean over the picture's numbers, and their maximum.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,13 +13,45 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
 from ablation.augment import (
-    AugMix, AutoAugment, Brightness, CenterCrop, ColorJitter, Contrast, Cutout, CutMix, GaussianBlur, GaussianNoise,
-    Hue, ImageFunction, MixUp, OneOf, RandAugment, RandomAdjustSharpness, RandomAffine, RandomAutocontrast,
-    RandomChannelPermutation, RandomCrop, RandomEqualize, RandomErasing, RandomGrayscale, RandomHorizontalFlip,
-    RandomInvert, RandomPerspective, RandomPosterize, RandomResizedCrop, RandomRotation, RandomSolarize,
-    RandomVerticalFlip, RandomZoomOut, Resize, Saturation, Sometimes, Strength, TorchvisionTransform,
+    AugMix,
+    AutoAugment,
+    Brightness,
+    CenterCrop,
+    ColorJitter,
+    Contrast,
+    CutMix,
+    Cutout,
+    GaussianBlur,
+    GaussianNoise,
+    Hue,
+    ImageFunction,
+    MixUp,
+    OneOf,
+    RandAugment,
+    RandomAdjustSharpness,
+    RandomAffine,
+    RandomAutocontrast,
+    RandomChannelPermutation,
+    RandomCrop,
+    RandomEqualize,
+    RandomErasing,
+    RandomGrayscale,
+    RandomHorizontalFlip,
+    RandomInvert,
+    RandomPerspective,
+    RandomPosterize,
+    RandomResizedCrop,
+    RandomRotation,
+    RandomSolarize,
+    RandomVerticalFlip,
+    RandomZoomOut,
+    Resize,
+    Saturation,
+    Sometimes,
+    Strength,
+    TorchvisionTransform,
     TrivialAugmentWide,
-)  # fmt: skip
+)
 from ablation.augment.operation import rgb
 
 BILINEAR = v2.InterpolationMode.BILINEAR
@@ -51,8 +83,8 @@ def _center_crop(image: Tensor, size: int, crop: CenterCrop) -> Tensor:
 
 
 def _filled(image: Tensor, fill: Any, moved: Any) -> Tensor:
-    """`moved` is torchvision's function of an image, with black outside. The fill is blended in here: torchvision, given
-    one, weights the picture's edge twice (its `_apply_grid_transform`), which darkens it by up to a quarter.
+    """`moved` is torchvision's function of an image, with black outside. The fill is blended in here: torchvision,
+    given one, weights the picture's edge twice (its `_apply_grid_transform`), and is off by up to a quarter there.
     """
     share = moved(torch.ones_like(image))
     return moved(image) + (1 - share) * torch.tensor(rgb(fill)).view(3, 1, 1)

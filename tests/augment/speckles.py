@@ -27,3 +27,14 @@ def whole_levels(image: Tensor, rng: np.random.Generator) -> Tensor:
 def too_bright(image: Tensor, rng: np.random.Generator) -> Tensor:
     """Out of range, in place."""
     return image.mul_(3).sub_(1)
+
+
+def forgetful(image: Tensor, rng: np.random.Generator) -> None:
+    """A mistake: nothing is returned."""
+
+
+def stumbling(image: Tensor, rng: np.random.Generator) -> Tensor:
+    raise RuntimeError("one foot over the other")
+
+
+DARK = 0.5

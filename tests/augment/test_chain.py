@@ -1,136 +1,138 @@
-"""A recipe as it is drawn and applied: shared draws, one resampling for neighbours, and nothing for nothing."""
+"""A recipe as it is drawn and applied: few steps, one resampling for neighbours, and pictures in their proportions."""
 
 import numpy as np
 import pytest
 import torch
+from catalogue import GEOMETRY, augmented, shown_by, spread_of_aspects, stored
 from PIL import Image
 from sklearn.datasets import load_sample_images
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
-from ablation.augment import Brightness, Contrast, RandomHorizontalFlip, RandomResizedCrop
-from ablation.augment.chain import Adjust, Resample, apply, chain, draw
-from ablation.seeds import stream
+from ablation.augment import (
+    AugMix,
+    Brightness,
+    CenterCrop,
+    Contrast,
+    MixUp,
+    OneOf,
+    RandomCrop,
+    RandomHorizontalFlip,
+    RandomResizedCrop,
+    RandomRotation,
+    Resize,
+    Sometimes,
+    Strength,
+    TrivialAugmentWide,
+)
+from ablation.augment import apply as applying
+from ablation.augment.chain import Adjust, Blend, Resample, chain
+from ablation.augment.draws import draw
 
 CROP, FLIP = RandomResizedCrop(scale=(0.35, 1.0)), RandomHorizontalFlip()
 COUNT = 60
-ASPECT = np.geomspace(0.5, 2, COUNT).astype(np.float32)
-ROWS = np.arange(COUNT)
+ASPECT = spread_of_aspects(COUNT)
 
 
-@pytest.fixture(scope="module")
-def images() -> torch.Tensor:
-    """(60, 3, 40, 40) uint8; the first 20 are white, where a rounding above 1 would be clamped by what comes next."""
-    made = stream(0, "images").integers(0, 256, (COUNT, 3, 40, 40), dtype=np.uint8)
-    made[:20] = 255
-    return torch.from_numpy(made)
+def steps_of(recipe, aspect=ASPECT, size: int = 32):
+    return chain(draw(recipe, 0, 0, aspect, size))
 
 
-def augmented(recipe, images, rows=ROWS, size=32, seed=0, epoch=0, aspect=ASPECT) -> torch.Tensor:
-    return apply(chain(recipe, draw(recipe, seed, epoch, aspect), aspect), images[rows], rows, size)
-
-
-def kinds(recipe) -> list[type]:
-    return [type(step) for step in chain(recipe, draw(recipe, 0, 0, ASPECT), ASPECT)]
+def kinds(*recipe) -> list[type]:
+    return [type(step) for step in steps_of(recipe)]
 
 
 def test_neighbouring_geometry_is_one_resampling():
-    assert kinds(()) == [Resample]
-    assert kinds((CROP,)) == kinds((FLIP,)) == kinds((CROP, FLIP)) == kinds((FLIP, CROP, FLIP, CROP)) == [Resample]
-    assert kinds((CROP, Brightness(0.1), FLIP, CROP)) == [Resample, Adjust, Resample]
-    assert kinds((Brightness(0.1), Contrast(0.1))) == [Resample, Adjust, Adjust]
-    assert kinds((Brightness(0.1), CROP)) == [Adjust, Resample]
+    assert kinds() == kinds(CROP) == kinds(FLIP) == kinds(CROP, FLIP) == kinds(FLIP, CROP, FLIP, CROP) == [Resample]
+    assert kinds(*GEOMETRY) == kinds(OneOf((CROP, RandomRotation(30))), Sometimes(FLIP)) == [Resample]
+    assert kinds(Strength((CROP, RandomRotation(30)), 0.5), FLIP) == [Resample]
+    assert kinds(CROP, Brightness(0.1), FLIP, CROP) == [Resample, Adjust, Resample]
+    assert kinds(Brightness(0.1), Contrast(0.1)) == [Resample, Adjust, Adjust]
+    assert kinds(CROP, AugMix()) == [Resample, Blend]
+
+
+def test_a_recipe_that_does_not_begin_with_geometry_is_resampled_where_it_does():
+    square = np.ones(COUNT)
+    begin = [[type(step) for step in steps_of((Brightness(0.1), *rest), square)] for rest in ((CROP,), (FLIP,))]
+    assert begin == [[Adjust, Resample], [Resample, Adjust, Resample]]
+
+
+def test_what_applies_to_no_one_is_no_step():
+    assert kinds(Sometimes(Brightness(0.4), 0), RandomHorizontalFlip(0)) == [Resample]
+    assert kinds(Brightness(0.1), MixUp()) == [Resample, Adjust], "mixing is done after it"
+
+
+def test_a_policy_has_a_step_for_each_operation_and_one_for_what_moves():
+    found = kinds(TrivialAugmentWide())
+    assert found[:1] == [Resample]
+    assert set(found[1:]) == {Adjust}
+    assert len(found) == 1 + 8
 
 
 def test_a_centre_crop_comes_first_unless_the_recipe_frames():
-    (centred,) = chain((), [], np.array([2.0, 1.0, 0.5]))
+    aspect = np.array([2.0, 1.0, 0.5])
     expected = [[0.25, 0, 0.75, 1], [0, 0, 1, 1], [0, 0.25, 1, 0.75]]
-    assert centred.boxes.tolist() == expected
-    (flipped,) = chain((FLIP,), [{"box": np.array([[1, 0, 0, 1]] * 3, np.float32)}], np.array([2.0, 1.0, 0.5]))
-    assert flipped.boxes.tolist() == [[right, top, left, bottom] for left, top, right, bottom in expected]
-    drawn = draw((CROP,), 0, 0, ASPECT)
-    (framed,) = chain((CROP,), drawn, ASPECT)
-    assert framed.boxes.tobytes() == drawn[0]["box"].tobytes()
+    mirrored = [[right, top, left, bottom] for left, top, right, bottom in expected]
+    for recipe, boxes in (((), expected), ((Resize(40),), expected), ((RandomHorizontalFlip(1),), mirrored)):
+        (step,) = steps_of(recipe, aspect)
+        assert step.boxes.tolist() == boxes
+        assert step.straight.all()
+    drawn = draw((CROP,), 0, 0, ASPECT, 32)
+    assert drawn.center is None
+    (framed,) = chain(drawn)
+    assert framed.boxes == pytest.approx(drawn.operations[0][0].parameters["box"], abs=1e-7)
 
 
-@pytest.mark.parametrize(
-    "recipe", [(CROP, Brightness(0.4)), (Brightness(0.4), CROP), (FLIP, Contrast(0.1), CROP)], ids=str
-)
-def test_recipes_that_share_an_operation_share_its_draws_bit_for_bit(recipe):
-    for seed, epoch in ((0, 0), (3, 7)):
-        (alone,) = draw((CROP,), seed, epoch, ASPECT)
-        assert draw(recipe, seed, epoch, ASPECT)[recipe.index(CROP)]["box"].tobytes() == alone["box"].tobytes()
+def test_those_whom_no_operation_frames_are_cropped_at_their_centre():
+    drawn = draw((Sometimes(CROP, 0.5),), 0, 0, ASPECT, 32)
+    framed = drawn.operations[0][0].applies
+    assert (drawn.center.applies == ~framed).all()
+    (step,), (central,) = chain(drawn), steps_of(())
+    assert step.boxes[~framed] == pytest.approx(central.boxes[~framed], abs=1e-7)
+    assert (step.boxes[framed] != central.boxes[framed]).any(axis=1).all()
 
 
-def test_draws_change_with_seed_and_epoch():
-    drawn = [draw((CROP,), seed, epoch, ASPECT)[0]["box"] for seed, epoch in ((0, 0), (0, 1), (1, 0))]
-    for one, other in ((0, 1), (0, 2), (1, 2)):
-        assert not np.isin(drawn[one][:, 0], drawn[other][:, 0]).any()
+def test_frames_are_what_torchvision_calls_the_size_of_the_picture():
+    (frames,) = [
+        [tuple(part.frame[0]) for parts in draw(recipe, 0, 0, np.array([1.5]), 32).operations for part in parts]
+        for recipe in ((Resize(64), RandomCrop(56), RandomHorizontalFlip(), CenterCrop(48), Brightness(0)),)
+    ]
+    assert frames == [(48, 32), (96, 64), (56, 56), (56, 56), (48, 48)]
+    squeezed = draw((Resize((20, 30)), FLIP), 0, 0, np.array([1.5]), 32)
+    assert squeezed.operations[1][0].frame.tolist() == [[30, 20]]
 
 
-def test_two_strengths_see_the_same_uniforms():
-    weak, strong = (draw((Brightness(strength),), 0, 0, ASPECT)[0]["factor"] for strength in (0.2, 0.4))
-    assert strong - 1 == pytest.approx(2 * (weak - 1), abs=1e-6)
-
-
-def test_the_second_occurrence_has_draws_of_its_own():
-    first, other, second = draw((Brightness(0.4), Contrast(0.4), Brightness(0.4)), 0, 0, ASPECT)
-    assert first["factor"].tobytes() == draw((Brightness(0.4),), 0, 0, ASPECT)[0]["factor"].tobytes()
-    assert not np.isin(first["factor"], second["factor"]).any()
-    assert not np.isin(first["factor"], other["factor"]).any()
-
-
-@pytest.mark.parametrize("recipe", [(), (CROP,), (CROP, FLIP, Brightness(0.4), Contrast(0.4))], ids=len)
-def test_a_sample_looks_the_same_in_every_batch(recipe, images):
-    """Its parameters are the same bits; a matrix product over another batch may round its last bit otherwise."""
-    whole = augmented(recipe, images)
-    shuffled = stream(0, "order").permutation(COUNT)
-    assert (augmented(recipe, images, shuffled) - whole[shuffled]).abs().max() < 1e-6
-    for rows in (np.array([31]), np.array([7, 31]), ROWS[20:]):
-        assert (augmented(recipe, images, rows) - whole[rows]).abs().max() < 1e-6
-
-
-NOTHING = {
-    "brightness 0": (Brightness(0),),
-    "contrast 0": (Contrast(0),),
-    "factors of one": (Brightness((1, 1)), Contrast((1, 1))),
-    "flip never": (RandomHorizontalFlip(0),),
-    "all of them": (RandomHorizontalFlip(0), Contrast(0), Brightness(0)),
-}
-
-
-@pytest.mark.parametrize("recipe", NOTHING.values(), ids=NOTHING)
-def test_strength_0_is_no_operation_to_the_last_bit(recipe, images):
-    assert torch.equal(augmented(recipe, images), augmented((), images))
-    assert torch.equal(augmented(recipe, images, size=40), augmented((), images, size=40))
-
-
-def test_a_crop_of_everything_is_no_operation_on_square_pictures(images):
-    square, everything = np.ones(COUNT, np.float32), (RandomResizedCrop((1, 1), (1, 1)),)
-    assert torch.equal(augmented(everything, images, aspect=square), augmented((), images, aspect=square))
-
-
-def test_a_recipe_is_torchvisions_operations_one_after_another(images):
+def test_a_recipe_is_torchvisions_operations_one_after_another():
     recipe = (CROP, FLIP, Contrast(0.4), Brightness(0.4))
-    drawn = draw(recipe, 0, 0, ASPECT)
-    got = augmented(recipe, images)
+    images = stored(40, COUNT)
+    (crop,), (flip,), (contrast,), (brightness,) = draw(recipe, 0, 0, ASPECT, 32).operations
+    got = augmented(recipe, images, 32, aspect=ASPECT)
     for row in range(COUNT):
-        left, top, right, bottom = (int(edge) for edge in np.round(drawn[0]["box"][row] * np.float32(40)))
+        left, top, right, bottom = (int(edge) for edge in np.round(crop.parameters["box"][row] * np.float32(40)))
         one = images[row].float() / 255
         one = functional.resized_crop(one, top, left, bottom - top, right - left, [32, 32], antialias=True)
-        one = functional.horizontal_flip(one) if drawn[1]["box"][row, 0] else one
-        one = functional.adjust_contrast(one, float(drawn[2]["factor"][row]))
-        one = functional.adjust_brightness(one, float(drawn[3]["factor"][row]))
+        one = functional.horizontal_flip(one) if flip.applies[row] else one
+        one = functional.adjust_contrast(one, float(contrast.parameters["factor"][row]))
+        one = functional.adjust_brightness(one, float(brightness.parameters["factor"][row]))
         assert (got[row] - one).abs().max() <= 0.02 / 255
 
 
-def test_the_cached_images_are_not_written_to(images):
-    before = images.clone()
-    augmented((Brightness(0.4), CROP), images)
-    assert torch.equal(images, before)
+def test_apply_is_the_prepared_steps_run():
+    recipe, images = (CROP, RandomRotation(30), Contrast(0.4)), stored(40, COUNT)
+    shown = shown_by(steps_of(recipe), applying.as_pixels(images), 32)
+    assert (augmented(recipe, images, 32, aspect=ASPECT) - shown).abs().max() <= 0.002 / 255
 
 
-def stored(picture: np.ndarray, side: int) -> torch.Tensor:
+def test_pixels_stay_float32_under_autocast():
+    recipe, images = (RandomResizedCrop(), RandomRotation(30), Contrast(0.4)), stored(12, 3)
+    plain = augmented(recipe, images, 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        cast = augmented(recipe, images, 8)
+    assert cast.dtype == torch.float32
+    assert torch.equal(cast, plain)
+
+
+def squared(picture: np.ndarray, side: int) -> torch.Tensor:
     """A picture (H, W, 3) stretched to a square, as the cache keeps it."""
     square = Image.fromarray(picture).resize((side, side), Image.Resampling.BILINEAR)
     return torch.from_numpy(np.asarray(square).copy()).permute(2, 0, 1)
@@ -156,7 +158,7 @@ def test_stretching_to_a_square_costs_no_geometry(width, height):
     edge may be off by half of one along the longer side, 240 / 256 / 2 levels; 8 bits round twice: another 1.5.
     """
     picture, aspect = slope(width, height), np.array([width / height], np.float32)
-    got = apply(chain((), [], aspect), stored(picture, 256)[None], np.array([0]), 128)[0]
+    got = augmented((), squared(picture, 256)[None], 128, aspect=aspect)[0]
     assert (got - resize_and_centre_crop(picture, 128)).abs().max() * 255 <= 240 / 256 / 2 + 1.5
 
 
@@ -165,19 +167,7 @@ def test_a_photograph_looks_as_torchvision_shows_it(place):
     """Two resamplings in place of one blur a little: 4 levels on average; a shift by 2 pixels costs more than 10."""
     photograph = load_sample_images().images[place]
     aspect = np.array([photograph.shape[1] / photograph.shape[0]], np.float32)
-    got = apply(chain((), [], aspect), stored(photograph, 256)[None], np.array([0]), 128)[0]
+    got = augmented((), squared(photograph, 256)[None], 128, aspect=aspect)[0]
     expected = resize_and_centre_crop(photograph, 128)
     assert (got - expected).abs().mean() * 255 < 4
     assert (got.roll(2, dims=2) - expected).abs().mean() * 255 > 10
-
-
-def test_pixels_stay_float32_under_autocast():
-    aspect = np.ones(3)
-    recipe = (RandomResizedCrop(), Contrast(0.4))
-    steps = chain(recipe, draw(recipe, 0, 0, aspect), aspect)
-    images = torch.randint(0, 256, (3, 3, 12, 12), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    plain = apply(steps, images, np.arange(3), 8)
-    with torch.autocast("cpu", torch.bfloat16):
-        cast = apply(steps, images, np.arange(3), 8)
-    assert cast.dtype == torch.float32
-    assert torch.equal(cast, plain)

@@ -7,9 +7,21 @@ import numpy as np
 import pytest
 import torch
 from catalogue import (
-    CASES, EVERY, GEOMETRY, MIXES, PIXELS, alone, augmented, forced_into, frames, frames_of, pictures,
-    spread_of_aspects, stored, uniforms_for,
-)  # fmt: skip
+    CASES,
+    EVERY,
+    GEOMETRY,
+    MIXES,
+    PIXELS,
+    alone,
+    augmented,
+    forced_into,
+    frames,
+    frames_of,
+    pictures,
+    spread_of_aspects,
+    stored,
+    uniforms_for,
+)
 
 from ablation.augment import Operation
 from ablation.augment.chain import chain

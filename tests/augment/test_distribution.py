@@ -12,9 +12,24 @@ from scipy.stats import chisquare, ks_2samp, kstest
 from torchvision.transforms import v2
 
 from ablation.augment import (
-    AugMix, Brightness, ColorJitter, CutMix, Contrast, GaussianBlur, Hue, MixUp, RandomAffine, RandomChannelPermutation,
-    RandomCrop, RandomErasing, RandomPerspective, RandomResizedCrop, RandomRotation, RandomZoomOut, Saturation,
-)  # fmt: skip
+    AugMix,
+    Brightness,
+    ColorJitter,
+    Contrast,
+    CutMix,
+    GaussianBlur,
+    Hue,
+    MixUp,
+    RandomAffine,
+    RandomChannelPermutation,
+    RandomCrop,
+    RandomErasing,
+    RandomPerspective,
+    RandomResizedCrop,
+    RandomRotation,
+    RandomZoomOut,
+    Saturation,
+)
 
 COUNT, THEIRS = 10_000, 2_000
 WIDE, HIGH = 3000, 2000
@@ -70,9 +85,15 @@ def test_a_box_that_never_fits_is_torchvisions_central_one():
 
 @pytest.mark.parametrize(
     "crop",
-    [RandomCrop(24), RandomCrop(32, 4), RandomCrop(32, (3, 7)), RandomCrop(28, (1, 2, 5, 8)), RandomCrop(50, pad_if_needed=True)],
+    [
+        RandomCrop(24),
+        RandomCrop(32, 4),
+        RandomCrop(32, (3, 7)),
+        RandomCrop(28, (1, 2, 5, 8)),
+        RandomCrop(50, pad_if_needed=True),
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_whole_pixels_of_a_random_crop_are_each_as_frequent_as_torchvisions(crop):
     """On a picture of 40 x 32 pixels; torchvision's are counted from the padded corner."""
     box = np.round(ours(crop, 40, 32)["box"] * [40, 32, 40, 32])
@@ -96,9 +117,15 @@ def test_angles(degrees):
 
 @pytest.mark.parametrize(
     "fields",
-    [(20,), (0, (0.3, 0.1)), ((-10, 50), (0.1, 0.2), (0.7, 1.6), 15), (5, None, (1, 1.4), (-5, 9)), (5, None, None, (-5, 5, -20, 10))],
+    [
+        (20,),
+        (0, (0.3, 0.1)),
+        ((-10, 50), (0.1, 0.2), (0.7, 1.6), 15),
+        (5, None, (1, 1.4), (-5, 9)),
+        (5, None, None, (-5, 5, -20, 10)),
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_affine_maps(fields):
     drawn, params = ours(RandomAffine(*fields)), theirs(v2.RandomAffine(*fields))
     angle, scale = column(params, "angle", "scale")
@@ -188,7 +215,9 @@ def test_erased_rectangles(fields):
 
 
 def test_widths_of_a_blur():
-    assert alike(ours(GaussianBlur(5, (0.3, 4)))["sigma"], [row["sigma"][0] for row in theirs(v2.GaussianBlur(5, (0.3, 4)))])
+    assert alike(
+        ours(GaussianBlur(5, (0.3, 4)))["sigma"], [row["sigma"][0] for row in theirs(v2.GaussianBlur(5, (0.3, 4)))]
+    )
     assert (ours(GaussianBlur(5, 2))["sigma"] == 2).all()
 
 

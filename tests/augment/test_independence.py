@@ -6,16 +6,32 @@ import torch
 from catalogue import CASES, EVERY, MIXES, PER_IMAGE, augmented, spread_of_aspects, stored
 
 from ablation.augment import (
-    Brightness, Contrast, GaussianNoise, OneOf, RandAugment, RandomAffine, RandomErasing, RandomHorizontalFlip,
-    RandomGrayscale, RandomInvert, RandomPerspective, RandomResizedCrop, RandomRotation, RandomSolarize, Sometimes,
-    Strength, TrivialAugmentWide,
-)  # fmt: skip
+    AugMix,
+    Brightness,
+    ColorJitter,
+    Contrast,
+    GaussianNoise,
+    OneOf,
+    RandAugment,
+    RandomAffine,
+    RandomErasing,
+    RandomGrayscale,
+    RandomHorizontalFlip,
+    RandomInvert,
+    RandomPerspective,
+    RandomResizedCrop,
+    RandomRotation,
+    RandomSolarize,
+    Sometimes,
+    Strength,
+    TrivialAugmentWide,
+)
 from ablation.augment import apply as applying
 from ablation.augment.draws import Drawn, draw
 from ablation.seeds import stream
 from ablation.values import label
 
-COUNT, SIDE = 60, 40
+COUNT, SIDE = 40, 32
 ASPECT = spread_of_aspects(COUNT)
 CROP = RandomResizedCrop(scale=(0.35, 1.0))
 SHRINKING = OneOf((RandomRotation(30), RandomAffine(0, scale=(0.4, 1)), RandomPerspective(), CROP))
@@ -24,7 +40,14 @@ RECIPES = [
     *((case,) for case in EVERY if case not in MIXES),
     (CROP, RandomHorizontalFlip(), Brightness(0.4), Contrast(0.4)),
     (SHRINKING, Contrast(0.4), SHRINKING),
-    (Brightness(0.4), CROP, RandomRotation(30), Sometimes(GaussianNoise()), RandomErasing(value="random"), RandAugment()),
+    (
+        Brightness(0.4),
+        CROP,
+        RandomRotation(30),
+        Sometimes(GaussianNoise()),
+        RandomErasing(value="random"),
+        RandAugment(),
+    ),
 ]
 
 
@@ -48,15 +71,15 @@ def test_a_sample_looks_the_same_in_every_batch(recipe, monkeypatch):
     for size in (24, SIDE):
         whole = augmented(recipe, images, size, aspect=ASPECT)
         shuffled = stream(0, "order").permutation(COUNT)
-        for rows in (shuffled, np.array([31]), np.array([7, 31, 8]), np.arange(20, COUNT), np.array([5, 5])):
+        for rows in (shuffled, np.array([31]), np.array([7, 31, 8]), np.array([5, 5])):
             assert torch.equal(augmented(recipe, images, size, rows, ASPECT), whole[rows])
-        for at_once in (1, 7 * images[0].numel(), 10**9):
+        for at_once in (1, 7 * images[0].numel()):
             monkeypatch.setitem(applying._AT_ONCE, "cpu", at_once)
             assert torch.equal(augmented(recipe, images, size, aspect=ASPECT), whole)
         monkeypatch.undo()
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=named)
+@pytest.mark.parametrize("recipe", [*RECIPES[-3:], (AugMix(),), (ColorJitter(0.4, 0.4, 0.4, 0.1),)], ids=named)
 def test_two_threads_change_no_more_than_the_last_bits(recipe):
     """Those of a sum: what is computed from a sum of a picture's pixels (contrast) may be rounded otherwise."""
     images = stored(SIDE, COUNT)
@@ -86,7 +109,11 @@ def columns(recipe, *key: int) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("operation", [Brightness(0.4), CROP, RandomAffine(20, (0.3, 0.3)), GaussianNoise()], ids=label)
 def test_samples_seeds_and_epochs_are_drawn_apart(operation):
-    (first, *_), (epoch, *_), (seed, *_) = columns((operation,)), columns((operation,), 0, 1), columns((operation,), 1, 0)
+    (first, *_), (epoch, *_), (seed, *_) = (
+        columns((operation,)),
+        columns((operation,), 0, 1),
+        columns((operation,), 1, 0),
+    )
     first, epoch, seed = (values.reshape(COUNT, -1)[:, 0] for values in (first, epoch, seed))
     assert len(np.unique(first)) == COUNT
     for one, other in ((first, epoch), (first, seed), (epoch, seed)):

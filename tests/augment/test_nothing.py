@@ -6,11 +6,38 @@ import torch
 from catalogue import CASES, EVERY, MIXES, augmented, spread_of_aspects, stored
 
 from ablation.augment import (
-    Brightness, CenterCrop, ColorJitter, Contrast, GaussianBlur, GaussianNoise, Hue, ImageFunction, OneOf, RandAugment,
-    RandomAdjustSharpness, RandomAffine, RandomAutocontrast, RandomCrop, RandomEqualize, RandomErasing, RandomGrayscale,
-    RandomHorizontalFlip, RandomInvert, RandomPerspective, RandomPosterize, RandomResizedCrop, RandomRotation,
-    RandomSolarize, RandomVerticalFlip, RandomZoomOut, Resize, Saturation, Sometimes, Strength, TorchvisionTransform,
-)  # fmt: skip
+    Brightness,
+    CenterCrop,
+    ColorJitter,
+    Contrast,
+    GaussianBlur,
+    GaussianNoise,
+    Hue,
+    ImageFunction,
+    OneOf,
+    RandAugment,
+    RandomAdjustSharpness,
+    RandomAffine,
+    RandomAutocontrast,
+    RandomCrop,
+    RandomEqualize,
+    RandomErasing,
+    RandomGrayscale,
+    RandomHorizontalFlip,
+    RandomInvert,
+    RandomPerspective,
+    RandomPosterize,
+    RandomResizedCrop,
+    RandomRotation,
+    RandomSolarize,
+    RandomVerticalFlip,
+    RandomZoomOut,
+    Resize,
+    Saturation,
+    Sometimes,
+    Strength,
+    TorchvisionTransform,
+)
 from ablation.augment.draws import draw
 from ablation.values import label
 
@@ -26,7 +53,8 @@ NOTHING = [
     RandomRotation((0, 0), fill=0.5), RandomRotation(0, expand=True), RandomAffine(0),
     RandomAffine(0, (0, 0), (1, 1), 0, 0.5), RandomAffine(0, center=(3, 5)), RandomPerspective(0, 1),
     RandomPerspective(0.5, 0), RandomZoomOut(0.5, (1, 1), 1), RandomZoomOut(p=0), Resize(13), Resize(500),
-    RandAugment(num_ops=0), RandAugment(num_ops=0, fill=0.3), Sometimes(RandomRotation(30), 0), Sometimes(OneOf((Hue(0.5),)), 0),
+    RandAugment(num_ops=0), RandAugment(num_ops=0, fill=0.3), Sometimes(RandomRotation(30), 0),
+    Sometimes(OneOf((Hue(0.5),)), 0),
     OneOf((Brightness(0), RandomRotation(0))), Strength((), 3), TorchvisionTransform("Identity"),
     ImageFunction("speckles:unchanged"), ImageFunction("speckles:speckled", {"share": 0}),
 ]  # fmt: skip
@@ -71,7 +99,9 @@ def test_samples_that_the_coin_spares_are_the_baseline_and_the_others_not(operat
         assert 0 < touched.sum() < COUNT
         assert torch.equal(got[~touched], plain[~touched])
         changed = (got != plain).flatten(1).any(dim=1)[touched]
-        assert changed.float().mean() > 0.5 or label(operation).startswith(("RandomPosterize(bits=8", "RandomSolarize(thres"))
+        assert changed.float().mean() > 0.5 or label(operation).startswith(
+            ("RandomPosterize(bits=8", "RandomSolarize(thres")
+        )
 
 
 @pytest.mark.parametrize("operation", [cases[0] for cases in CASES.values() if cases[0] not in MIXES], ids=label)

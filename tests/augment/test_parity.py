@@ -14,9 +14,15 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional
 
 from ablation.augment import (
-    CenterCrop, RandomAffine, RandomCrop, RandomErasing, RandomPerspective, RandomResizedCrop, RandomRotation,
+    CenterCrop,
+    RandomAffine,
+    RandomCrop,
+    RandomErasing,
+    RandomPerspective,
+    RandomResizedCrop,
+    RandomRotation,
     RandomZoomOut,
-)  # fmt: skip
+)
 
 COMPARED = [case for case in EVERY if type(case) in TOLERANCE and getattr(case, "value", None) != "random"]
 BOXES = [case for case in COMPARED if case in GEOMETRY and not isinstance(
@@ -115,11 +121,10 @@ def test_a_map_that_shrinks_is_near_torchvisions_and_a_resize_after_it(operation
 
 
 def test_erasing_with_noise_erases_torchvisions_box_and_nothing_else():
-    operation, images = RandomErasing(value="random"), pictures(64, 64)
-    ours, theirs = both(RandomErasing(value=0.5), images, 64)
-    drawn = RandomErasing(value=0.5).draw(uniforms_for(RandomErasing(value=0.5), 50, *images.shape), frames_of(images))
-    noisy = alone(operation, images, drawn, 64)
-    erased = (theirs == 0.5) & (images != 0.5)
+    grey, noise, images = RandomErasing(value=0.5), RandomErasing(value="random"), pictures(64, 64)
+    drawn = grey.draw(uniforms_for(grey, 50, *images.shape), frames_of(images))
+    noisy = alone(noise, images, drawn, 64)
+    erased = (both(grey, images, 64)[1] == 0.5) & (images != 0.5)
     assert torch.equal(noisy[~erased], images[~erased])
     assert (noisy != images)[erased].float().mean() > 0.98
 

@@ -121,10 +121,10 @@ def rebuilt(operation, uniforms: np.ndarray) -> list[list[tuple[str, float]]]:
     else:
         theirs, bins = SPACES["auto"][1], 10
         pairs = v2.AutoAugment()._get_policies(v2.AutoAugmentPolicy(operation.policy))
-        draws = [
-            [(name, level or 0, sign) for (name, p, level), (coin, sign) in zip(pairs[int(row[0] * 25)], row[1:].reshape(2, 2), strict=True) if coin < p]
-            for row in uniforms
-        ]  # fmt: skip
+        draws = []
+        for row in uniforms:
+            tosses = zip(pairs[int(row[0] * 25)], row[1:].reshape(2, 2), strict=True)
+            draws.append([(name, level or 0, sign) for (name, p, level), (coin, sign) in tosses if coin < p])
     return [[(name, magnitude_of(theirs, name, bins, level, sign < 0.5)) for name, level, sign in row] for row in draws]
 
 
@@ -148,7 +148,9 @@ def test_a_policy_is_torchvisions_operations_one_after_another(operation):
     assert not close(got, images, share=0.3)
 
 
-@pytest.mark.parametrize("operation", [ColorJitter(0.4, 0.4, 0.4, 0.1), ColorJitter(contrast=(0.5, 2), hue=0.5)], ids=str)
+@pytest.mark.parametrize(
+    "operation", [ColorJitter(0.4, 0.4, 0.4, 0.1), ColorJitter(contrast=(0.5, 2), hue=0.5)], ids=str
+)
 def test_a_colour_jitter_is_torchvisions_in_the_order_drawn(operation):
     images = pictures(SIDE, SIDE, 200)
     uniforms = uniforms_for(operation, len(images))
