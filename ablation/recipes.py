@@ -21,18 +21,21 @@ MOST = 12
 
 def leave_one_out(parts: Parts) -> dict[str, Recipe]:
     """All parts together, and all but each: "none", "all", "without crop", ... What does each add to the others?"""
+    _check_names(parts, "none", "all")
     without = {f"without {name}": _joined(parts, [other for other in parts if other != name]) for name in parts}
     return {"none": (), "all": _joined(parts, parts), **without}
 
 
 def add_one_in(parts: Parts, base: Recipe = ()) -> dict[str, Recipe]:
     """Each part alone, after the recipe `base`: "none", "crop", ..., and "base" where it is not empty."""
+    _check_names(parts, "none", "base")
     alone = {name: (*base, *_recipe(parts[name])) for name in parts}
     return {"none": ()} | ({"base": base} if base else {}) | alone
 
 
 def powerset(parts: Parts) -> dict[str, Recipe]:
     """Every combination of the parts, 2^k recipes: "none", "crop", ..., "crop + color". For a complete attribution."""
+    _check_names(parts, "none")
     if len(parts) > MOST:
         message = f"a power set of {len(parts)} parts is {2 ** len(parts):,} recipes; at most {MOST} parts are taken"
         raise InputError([Problem(message)])
@@ -43,6 +46,14 @@ def powerset(parts: Parts) -> dict[str, Recipe]:
 def dose(recipe: Operation | Sequence[Operation], factors: Iterable[float] = (0.25, 0.5, 0.75, 1)) -> dict[str, Recipe]:
     """The recipe at several strengths, as `ablation.augment.strength` understands them: "none", "x0.25", "x0.5", ..."""
     return {"none": ()} | {f"x{factor:g}": scaled(_recipe(recipe), factor) for factor in factors if factor}
+
+
+def _check_names(parts: Parts, *taken: str) -> None:
+    """Raise InputError where a part has a name that the set gives to a recipe of its own."""
+    for name in parts:
+        if name in taken or " + " in name:
+            message = f"a part may not be called {name!r}: the set has a recipe of that name, or could have"
+            raise InputError([Problem(message)])
 
 
 def _recipe(part: Operation | Sequence[Operation]) -> Recipe:

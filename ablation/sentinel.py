@@ -57,7 +57,3 @@ class Sentinel:
             {"operation": name, "mean_change": change, "share_changed": share}
             for name, (change, share) in zip(self.operations, sums, strict=True)
         ]
-
-
-def _total(values: Tensor) -> Tensor:
-    return values.double().sum()

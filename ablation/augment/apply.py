@@ -76,23 +76,16 @@ def prepare(steps: Sequence[Step], samples: Array, source: int, size: int, devic
 
     source: the side of the pictures as they come in; they leave the first resampling with `size`.
     """
-    ready: list[Any] = []
+    ready: list[Any] = [Start()] if source == size else []
     for step in steps:
         if isinstance(step, Resample):
-            if not (source == size and _shows_all(step, samples)):
-                ready.append(_prepare_resample(step, samples, source, size, device))
+            ready.append(_prepare_resample(step, samples, source, size, device))
             source = size
         else:
             where = np.flatnonzero(step.applies[samples])
             if len(where):
                 ready.append(_prepare_pixels(step, samples, where, source, device))
-    if not any(isinstance(step, Resampling) for step in ready):
-        ready.insert(0, Start())
     return ready
-
-
-def _shows_all(step: Resample, samples: Array) -> bool:
-    return bool(step.straight[samples].all() and (step.boxes[samples] == [0, 0, 1, 1]).all())
 
 
 def on(device: torch.device, values: Array, dtype: torch.dtype | None = None) -> Tensor:
@@ -116,7 +109,8 @@ class Resampling:
     """Boxes by weights, for all; the samples at `warped` (host) through their maps, smoothed by `soft` beforehand.
 
     reach: (B, 4) on the host, the source pixels that the weights may touch (see `_reach`); only those of the window
-    around the pictures of a cut are read. None on a GPU, where a cut has many pictures.
+    around the pictures of a cut are read. None on a GPU, where a cut has many pictures. idle: (B,) on the host, which
+    pictures stay as they are; None where all change their size.
     """
 
     size: int
@@ -125,15 +119,18 @@ class Resampling:
     reach: Array | None
     warped: Array
     hops: list[Hop]
-    soft: tuple[Tensor, Tensor, int] | None
+    soft: Softening | None
+    idle: Array | None
     window: tuple[slice, slice] = (slice(None), slice(None))
     at: Tensor | None = None
     """Places of the warped samples in the cut; None when they are all of it."""
 
-    def cut(self, start: int, stop: int) -> Resampling:
+    def cut(self, start: int, stop: int) -> Resampling | None:
+        if self.idle is not None and self.idle[start:stop].all():
+            return None
         first, last = self.warped.searchsorted((start, stop)).tolist()
         where = self.warped[first:last] - start
-        soft = self.soft and (self.soft[0][first:last], self.soft[1][first:last], self.soft[2])
+        soft = self.soft and self.soft.cut(first, last)
         hops = [hop._replace(maps=hop.maps[first:last], frame=hop.frame[first:last]) for hop in self.hops]
         across, down, window = _part(self.across, start, stop), _part(self.down, start, stop), self.window
         if self.reach is not None:
@@ -141,7 +138,7 @@ class Resampling:
             window = slice(top, bottom), slice(left, right)
             across, down = Taps(across.places - left, across.weights), Taps(down.places - top, down.weights)
         at = None if len(where) == stop - start else on(down.places.device, where)
-        return Resampling(self.size, across, down, None, where, hops, soft, window, at)
+        return Resampling(self.size, across, down, None, where, hops, soft, None, window, at)
 
     def __call__(self, images: Tensor) -> Tensor:
         if self.at is None and len(self.warped):
@@ -152,7 +149,7 @@ class Resampling:
         return shown
 
     def _warp(self, images: Tensor) -> Tensor:
-        return warp(soften_(images, *self.soft) if self.soft else images, self.hops, self.size)
+        return warp(self.soft(images) if self.soft else images, self.hops, self.size)
 
 
 def _part(weights: Taps, start: int, stop: int) -> Taps:
@@ -169,24 +166,42 @@ def _prepare_resample(step: Resample, samples: Array, source: int, size: int, de
         return on(device, values[rows], torch.float32)
 
     hops = [Hop(numbers(hop.maps), numbers(hop.frame), hop.border, hop.fill, hop.kind) for hop in step.hops]
-    soft = _softening(step, rows, source / size, device) if len(rows) else None
+    soft = _softening(step.extent[rows], source / size, device)
     across, down = taps(left, right, source, size), taps(top, bottom, source, size)
     reach = _reach(boxes, source) if device.type == "cpu" else None
-    return Resampling(size, across, down, reach, warped, hops, soft)
+    idle = step.straight[samples] & (step.boxes[samples] == [0, 0, 1, 1]).all(axis=1) if source == size else None
+    return Resampling(size, across, down, reach, warped, hops, soft, idle)
 
 
-def _softening(step: Resample, rows: Array, scale: float, device: torch.device) -> tuple[Tensor, Tensor, int] | None:
-    """The arguments of `soften_` for these warped samples; None where none shrinks. scale: source by image size.
+@dataclass
+class Softening:
+    """How much the warped samples are smoothed beforehand. needed: (B,) turns on the host; see `soften_`."""
+
+    across: Tensor
+    down: Tensor
+    turns: Tensor
+    needed: Array
+
+    def cut(self, first: int, last: int) -> Softening | None:
+        part = slice(first, last)
+        if not self.needed[part].any():
+            return None
+        return Softening(self.across[part], self.down[part], self.turns[part], self.needed[part])
+
+    def __call__(self, images: Tensor) -> Tensor:
+        return soften_(images, self.across, self.down, self.turns, int(self.needed.max()))
+
+
+def _softening(extent: Array, scale: float, device: torch.device) -> Softening:
+    """The softening of warped samples. extent: (B, 2) of `Resample`; scale: source by image size.
 
     A triangle of half-width w, by which a crop of that scale is antialiased, has a variance of w^2 / 6; bilinear
-    interpolation brings 1 / 6 of it, and neighbours of weight k in n turns 2 k n.
+    interpolation brings 1 / 6 of it, and neighbours of weight k in n turns 2 k n. Each sample has turns of its own.
     """
-    wanted = ((step.extent * scale).clip(1, _SHRUNK) ** 2 - 1) / 6
-    times = int(np.ceil(2 * wanted[~step.straight].max()))
-    if times == 0 or not wanted[rows].any():
-        return None
-    across, down = on(device, wanted[rows] / (2 * times), torch.float32).unbind(1)
-    return across, down, times
+    wanted = ((extent * scale).clip(1, _SHRUNK) ** 2 - 1) / 6
+    needed = np.ceil(2 * wanted.max(axis=1, initial=0))
+    across, down = on(device, wanted / (2 * np.maximum(needed, 1))[:, None], torch.float32).unbind(1)
+    return Softening(across, down, on(device, needed, torch.float32), needed)
 
 
 def _reach(boxes: Array, source: int) -> Array:

@@ -75,8 +75,6 @@ def _steps(parts: Sequence[Drawn], count: int, shown: bool = False) -> tuple[Ste
     steps: list[Step] = []
     waiting: list[Drawn] = []
     for part in parts:
-        if not part.applies.any():
-            continue
         if part.stage is not None:
             waiting.append(part)
             continue

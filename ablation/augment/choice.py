@@ -73,10 +73,15 @@ class Strength:
             wrong += [problem.message for problem in error.problems]
         yield from wrong
 
-    def choose(self, uniforms: Array) -> list[tuple[Any, Array]]:
+    @property
+    def scaled(self) -> tuple[Any, ...]:
+        """The operations that it comes to."""
         from ablation.augment.strength import scaled
 
-        return [(operation, np.ones(len(uniforms), bool)) for operation in scaled(self.recipe, self.factor)]
+        return scaled(self.recipe, self.factor)
+
+    def choose(self, uniforms: Array) -> list[tuple[Any, Array]]:
+        return [(operation, np.ones(len(uniforms), bool)) for operation in self.scaled]
 
 
 def not_operations(name: str, members: Operations) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ablation.augment.choice import Sometimes, Strength
 from ablation.augment.geometry import center_stage, start_frame
 from ablation.augment.operation import Array, Draws, Stage
 from ablation.seeds import stream
@@ -39,7 +40,7 @@ class Drawn:
 class DrawnRecipe:
     """A recipe as drawn: for each of its operations the simple ones that it came to, in the order of application.
 
-    center: the centre crop of the samples that no operation frames, None where all are framed. aspect: (N,).
+    center: the centre crop of the samples that no operation frames, None where one frames them all. aspect: (N,).
     """
 
     operations: tuple[tuple[Drawn, ...], ...]
@@ -60,7 +61,7 @@ def draw(recipe: tuple[Any, ...], seed: int, epoch: int, aspect: Array, size: in
         seen[name] += 1
         return found
 
-    everyone = np.ones(len(aspect), bool)
+    everyone, image = np.ones(len(aspect), bool), np.full((len(aspect), 2), float(size))
     chosen = [list(_chosen(operation, everyone, uniforms)) for operation in recipe]
     framed = ~everyone
     for operation, _, applies in (leaf for leaves in chosen for leaf in leaves):
@@ -72,16 +73,30 @@ def draw(recipe: tuple[Any, ...], seed: int, epoch: int, aspect: Array, size: in
     for leaves in chosen:
         parts: list[Drawn] = []
         for operation, own, applies in leaves:
-            for part in _drawn(operation, own, applies, frame):
+            for part in _drawn(operation, own, applies, image if hasattr(operation, "mix") else frame):
                 parts.append(part)
                 frame = part.frame_after()
         operations.append(tuple(parts))
-    return DrawnRecipe(tuple(operations), None if framed.all() else central, aspect)
+    return DrawnRecipe(tuple(operations), None if any(map(_frames, recipe)) else central, aspect)
+
+
+def _frames(operation: Any) -> bool:
+    """Whether an operation frames every picture, whatever is drawn: the steps of a sample must not depend on others."""
+    if isinstance(operation, Strength):
+        return any(map(_frames, operation.scaled))
+    return bool(getattr(operation, "frames", False)) and not hasattr(operation, "p")
+
+
+def stream_name(operation: Any) -> str:
+    """Under which name an operation draws: its class; what holds others is told apart by what it holds."""
+    held = [operation.operation] if isinstance(operation, Sometimes) else getattr(operation, "operations", ())
+    inner = "+".join(map(stream_name, held)) or getattr(operation, "called", "")
+    return f"{type(operation).__name__}/{inner}" if inner else type(operation).__name__
 
 
 def _chosen(operation: Any, applies: Array, uniforms: Any) -> Iterator[tuple[Any, Array, Array]]:
     """The operations without their choices and coins: each with its uniforms and the samples it applies to."""
-    name = type(operation).__name__
+    name = stream_name(operation)
     if hasattr(operation, "choose"):
         for inner, where in operation.choose(uniforms(name, operation.uniforms)):
             yield from _chosen(inner, applies & where, uniforms)

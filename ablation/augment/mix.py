@@ -117,12 +117,20 @@ class Mixing:
 def misplaced(recipe: tuple[Any, ...]) -> str:
     """What is wrong with the place of a mixing operation in a recipe; '' where nothing is."""
     *before, last = recipe or (None,)
-    if any(_mixes(operation) for operation in before):
+    if any(map(_mixes, before)):
         return "mixing (MixUp, CutMix) comes last in a recipe, and once"
-    held = getattr(last, "operations", ())
+    return _misplaced_within(last)
+
+
+def _misplaced_within(operation: Any) -> str:
+    """The same, of what the last operation of a recipe holds."""
+    if hasattr(operation, "recipe"):
+        return misplaced(operation.recipe)
+    held = getattr(operation, "operations", None) or filter(None, [getattr(operation, "operation", None)])
+    held = tuple(held)
     if any(map(_mixes, held)) and not all(map(_mixes, held)):
         return "OneOf holds either mixing operations (MixUp, CutMix) or others, not both"
-    return misplaced(last.recipe) if hasattr(last, "recipe") else ""
+    return next(filter(None, map(_misplaced_within, held)), "")
 
 
 def _mixes(operation: Any) -> bool:

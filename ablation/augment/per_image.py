@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import field
@@ -37,7 +38,13 @@ class TorchvisionTransform:
     uniforms: ClassVar[int] = 1
     per_image: ClassVar[bool] = True
 
+    @property
+    def called(self) -> str:
+        """What tells it from others of its class, in the names of streams."""
+        return self.name
+
     def check(self):
+        yield from _unkept(self.arguments)
         from torchvision.transforms import v2
 
         names = [name for name, kind in vars(v2).items() if inspect.isclass(kind) and issubclass(kind, v2.Transform)]
@@ -85,13 +92,19 @@ class ImageFunction:
     uniforms: ClassVar[int] = 1
     per_image: ClassVar[bool] = True
 
+    @property
+    def called(self) -> str:
+        """What tells it from others of its class, in the names of streams: wherever its file lies."""
+        return self.function.rpartition(":")[2]
+
     def check(self):
+        yield from _unkept(self.arguments)
         try:
             function = _load(self.function)
             found = _digest(function)
-        except (ImportError, OSError, AttributeError, SyntaxError, ValueError, TypeError) as error:
+        except (Exception, SystemExit) as error:  # the file is run, and may raise anything
             form = "write 'file.py:name' or 'package.module:name'"
-            yield f"function = {self.function!r} cannot be loaded ({error}); {form}"
+            yield f"function = {self.function!r} cannot be loaded ({type(error).__name__}: {error}); {form}"
             return
         try:
             inspect.signature(function).bind(None, None, **self.arguments)
@@ -109,9 +122,33 @@ class ImageFunction:
         function = _load(self.function)
 
         def seen(image: Tensor, key: int) -> Tensor:
-            return function(image, stream(key, self.function), **self.arguments)
+            with torch_stream(key, self.called, device=image.device):  # should it draw from torch after all
+                return function(image, stream(key, self.called), **self.arguments)
 
         return _each(seen, self.function, images, drawn["key"])
+
+
+def _unkept(arguments: Mapping[str, Any]) -> list[str]:
+    """A mistake where arguments would not come back from the spec of a run as they went in."""
+    try:
+        kept = json.loads(json.dumps(arguments, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        return [f"arguments = {arguments!r}: {error}; use numbers, text, lists and dicts"]
+    if "type" in _keys(arguments):
+        return ["arguments: none may be called 'type', which is how values are told in a spec"]
+    return [] if _as_lists(arguments) == kept else [f"arguments = {arguments!r}: the keys of a dict are texts"]
+
+
+def _keys(item: Any) -> set[str]:
+    if isinstance(item, Mapping):
+        return set(item).union(*map(_keys, item.values()))
+    return set().union(*map(_keys, item)) if isinstance(item, list | tuple) else set()
+
+
+def _as_lists(item: Any) -> Any:
+    if isinstance(item, Mapping):
+        return {key: _as_lists(inner) for key, inner in item.items()}
+    return [_as_lists(inner) for inner in item] if isinstance(item, list | tuple) else item
 
 
 def _each(function: Callable[[Tensor, int], Tensor], name: str, images: Tensor, keys: Tensor) -> Tensor:
@@ -129,6 +166,8 @@ def _each(function: Callable[[Tensor, int], Tensor], name: str, images: Tensor, 
                 f"{result.dtype} {tuple(result.shape)}" if isinstance(result, torch.Tensor) else type(result).__name__
             )
             raise AblationError(f"{name} returned {told} for a float32 picture {tuple(image.shape)}; return the same")
+        if not result.isfinite().all():
+            raise AblationError(f"{name} returned numbers that are not finite; levels are from 0 to 1")
         seen.append(result)
     return torch.stack(seen).to(images).clamp_(0, 1) if seen else images
 

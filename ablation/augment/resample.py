@@ -52,8 +52,6 @@ def separable(images: Tensor, across: Taps, down: Taps) -> Tensor:
     rounding. `across` is (B, S', T'), `down` (B, S, T). uint8 pictures are taken as 255ths. The result is stored column
     by column, as it comes.
     """
-    if images.dtype == torch.uint8:
-        across = Taps(across.places, across.weights * LEVEL)
     rows = _weighted(_padded(images), down)[..., : images.shape[3]]
     return _weighted(rows.transpose(2, 3).contiguous(), across).clamp_(0, 1).transpose(2, 3)
 
@@ -69,6 +67,8 @@ def _padded(rows: Tensor) -> Tensor:
     """
     longer = rows.new_empty((*rows.shape[:-1], rows.shape[-1] + 4), dtype=torch.float32)
     longer[..., :-4] = rows
+    if rows.dtype == torch.uint8:
+        longer *= LEVEL
     return longer
 
 
@@ -156,16 +156,17 @@ def _mirrored(place: Tensor, edge: Tensor) -> Tensor:
     return (place - 4 * edge * (place / (4 * edge)).round()).abs_() - edge
 
 
-def soften_(images: Tensor, across: Tensor, down: Tensor, times: int) -> Tensor:
-    """Smooth images (B, C, H, W), in place, before they are shrunk: `times` times each pixel with its neighbours.
+def soften_(images: Tensor, across: Tensor, down: Tensor, turns: Tensor, most: int) -> Tensor:
+    """Smooth images (B, C, H, W), in place, before they are shrunk: in each turn each pixel with its neighbours.
 
-    across, down: (B,) the weight of either neighbour, at most 1/4; 0 changes nothing, to the last bit.
+    across, down: (B,) the weight of either neighbour, at most 1/4; 0 changes nothing, to the last bit. turns: (B,) of
+    each image, at most `most`.
     """
-    for _ in range(times):
+    for turn in range(most):
         for axis, weight in ((3, across), (2, down)):
             last = images.shape[axis] - 1
             left, right = images.narrow(axis, 0, last), images.narrow(axis, 1, last)
-            moved = (right - left).mul_(weight.view(-1, 1, 1, 1))  # from each pixel to the one before it
+            moved = (right - left).mul_((weight * (turns > turn)).view(-1, 1, 1, 1))  # to each pixel from the next
             left += moved
             right -= moved
     return images

@@ -43,6 +43,10 @@ class RandomPosterize:
         """`{"bits": (N,)}`, the same for all."""
         return {"bits": np.full(len(frame), self.bits, np.float32)}
 
+    def idle(self, drawn: Draws) -> Array:
+        """Where all 8 bits are kept."""
+        return drawn["bits"] >= 8
+
     def apply(self, images: Tensor, drawn: dict[str, Tensor]) -> Tensor:
         levels = per_sample(drawn["bits"]).exp2()
         return (images * levels).floor_().minimum(levels - 1).div_(levels)
