@@ -175,21 +175,23 @@ def _prepare_resample(step: Resample, samples: Array, source: int, size: int, de
 
 @dataclass
 class Softening:
-    """How much the warped samples are smoothed beforehand. needed: (B,) turns on the host; see `soften_`."""
+    """How much the warped samples are smoothed beforehand; see `soften_`. needed: (B,) turns, on the host."""
 
     across: Tensor
     down: Tensor
     turns: Tensor
     needed: Array
+    most: int = 0
 
     def cut(self, first: int, last: int) -> Softening | None:
         part = slice(first, last)
         if not self.needed[part].any():
             return None
-        return Softening(self.across[part], self.down[part], self.turns[part], self.needed[part])
+        needed = self.needed[part]
+        return Softening(self.across[part], self.down[part], self.turns[part], needed, int(needed.max()))
 
     def __call__(self, images: Tensor) -> Tensor:
-        return soften_(images, self.across, self.down, self.turns, int(self.needed.max()))
+        return soften_(images, self.across, self.down, self.turns, self.most)
 
 
 def _softening(extent: Array, scale: float, device: torch.device) -> Softening:

@@ -104,7 +104,7 @@ class ImageFunction:
             found = _digest(function)
         except (Exception, SystemExit) as error:  # the file is run, and may raise anything
             form = "write 'file.py:name' or 'package.module:name'"
-            yield f"function = {self.function!r} cannot be loaded ({type(error).__name__}: {error}); {form}"
+            yield f"function = {self.function!r} cannot be loaded ({error}); {form}"
             return
         try:
             inspect.signature(function).bind(None, None, **self.arguments)

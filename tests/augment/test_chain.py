@@ -57,8 +57,9 @@ def test_a_recipe_that_does_not_begin_with_geometry_is_resampled_where_it_does()
     assert begin == [[Adjust, Resample], [Resample, Adjust, Resample]]
 
 
-def test_what_applies_to_no_one_is_no_step():
-    assert kinds(Sometimes(Brightness(0.4), 0), RandomHorizontalFlip(0)) == [Resample]
+def test_the_steps_are_those_of_the_recipe_whoever_they_apply_to():
+    """Were a step left out that applies to no one, a sample's interpolation would depend on the others' coins."""
+    assert kinds(Sometimes(Brightness(0.4), 0), RandomHorizontalFlip(0)) == [Resample, Adjust, Resample]
     assert kinds(Brightness(0.1), MixUp()) == [Resample, Adjust], "mixing is done after it"
 
 

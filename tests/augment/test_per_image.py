@@ -45,7 +45,7 @@ def test_a_transform_is_torchvisions_own_with_draws_of_this_sample(operation):
 def test_a_function_gets_a_picture_a_generator_and_its_arguments():
     images = pictures(SIDE, SIDE, COUNT)
     few, many = (applied(operation, images) for operation in FUNCTIONS)
-    rng = stream(int(KEYS[3]), "speckles:speckled")
+    rng = stream(int(KEYS[3]), "speckled")
     expected = torch.where(torch.from_numpy(rng.random((SIDE, SIDE))) < 0.4, 1.0, images[3])
     assert torch.equal(many[3], expected)
     assert (many != images).sum() > 2 * (few != images).sum() > 0
