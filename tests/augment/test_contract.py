@@ -26,6 +26,7 @@ from catalogue import (
 from ablation.augment import Operation
 from ablation.augment.chain import chain
 from ablation.augment.draws import draw
+from ablation.augment.geometry import start_frame
 from ablation.augment.strength import SCALED
 from ablation.errors import InputError
 from ablation.seeds import stream
@@ -56,9 +57,12 @@ def rows_of(operation, uniforms: np.ndarray, frame: np.ndarray) -> dict[str, np.
         return operation.draw(uniforms, frame)
     found = operation.choose(uniforms) if hasattr(operation, "choose") else operation.parts(uniforms, frame)
     rows = {}
-    for place, (_, *told) in enumerate(found):
+    for place, (simple, *told) in enumerate(found):
         rows[f"{place} applies"] = told[-1]
         rows |= {f"{place} {name}": values for name, values in (told[0].items() if len(told) == 2 else ())}
+        for number, part in enumerate(part for parts in getattr(simple, "chains", ()) for part in parts):
+            rows[f"{place} {number} applies"] = part.applies
+            rows |= {f"{place} {number} {name}": values for name, values in part.parameters.items()}
     return rows
 
 
@@ -183,3 +187,26 @@ def test_a_mistake_is_told_once_and_clearly(written, told):
     assert told in str(problem)
     assert str(problem).startswith(written.partition("(")[0])
     assert len(str(problem)) < 500 or "expected" in told
+
+
+def unused(operation) -> set[int]:
+    """The columns of uniforms that change nothing, for pictures of which many let no box fit at first."""
+    uniforms, frame = uniforms_for(operation, COUNT), start_frame(np.geomspace(0.15, 6, COUNT), 32)
+    drawn = rows_of(operation, uniforms, frame)
+    found = set()
+    for column in range(operation.uniforms):
+        other = uniforms.copy()
+        other[:, column] = 1 - other[:, column]
+        again = rows_of(operation, other, frame)
+        if all(values.tobytes() == drawn[name].tobytes() for name, values in again.items()):
+            found.add(column)
+    return found
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind, cases in CASES.items() if cases[0].uniforms], ids=lambda kind: kind.__name__
+)
+def test_every_uniform_is_drawn_for_something(kind):
+    """Two parameters that share a uniform would be told by neither's distribution."""
+    alike = [case for case in CASES[kind] if case.uniforms == CASES[kind][0].uniforms]
+    assert set.intersection(*map(unused, alike)) == set()

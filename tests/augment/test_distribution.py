@@ -17,6 +17,7 @@ from ablation.augment import (
     ColorJitter,
     Contrast,
     CutMix,
+    Cutout,
     GaussianBlur,
     Hue,
     MixUp,
@@ -249,3 +250,19 @@ def test_weights_of_an_augmix(alpha):
     for place, expected in enumerate((own[:, 0], *chains.T)):
         assert ks_2samp(drawn["weights"][:, place], expected.numpy()).pvalue > 1e-3
     assert ks_2samp(drawn["weights"][:, 1:].max(axis=1), chains.max(dim=1).values.numpy()).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("length", [9, 16])
+def test_squares_cut_out_are_the_papers(length):
+    """Its own code: about a pixel of the picture, each as often, half a length to each side, cut off at the edge."""
+    side = 32
+    drawn = ours(Cutout(length), side, side)["box"].T * side
+    y, x = np.indices((side, side)).reshape(2, -1)
+    low = np.maximum(x - length // 2, 0), np.maximum(y - length // 2, 0)
+    high = np.minimum(x - length // 2 + length, side), np.minimum(y - length // 2 + length, side)
+    for edge, expected in zip(drawn, (*low, *high), strict=True):
+        levels, counts = np.unique(expected, return_counts=True)
+        found = (edge[:, None] == levels).sum(axis=0)
+        assert found.sum() == COUNT
+        assert chisquare(found, counts * COUNT / side**2).pvalue > 1e-3
+    assert abs(np.corrcoef(drawn[0], drawn[1])[0, 1]) < 0.05

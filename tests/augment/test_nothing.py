@@ -47,7 +47,8 @@ ASPECT = spread_of_aspects(COUNT)
 NOTHING = [
     Brightness(0), Brightness((1, 1)), Contrast(0), Contrast((1, 1)), Saturation(0), Saturation((1, 1)), Hue(0),
     Hue((0, 0)), ColorJitter(), ColorJitter((1, 1), 0, (1, 1), 0), RandomGrayscale(0), RandomInvert(0),
-    RandomPosterize(1, 0), RandomSolarize(0, 0), RandomAutocontrast(0), RandomEqualize(0), RandomAdjustSharpness(1, 1),
+    RandomPosterize(1, 0),
+    RandomPosterize(8, 1), RandomSolarize(0, 0), RandomAutocontrast(0), RandomEqualize(0), RandomAdjustSharpness(1, 1),
     RandomAdjustSharpness(7, 0), GaussianBlur(1), GaussianNoise(0, 0), RandomErasing(0), RandomErasing(1, (0, 0)),
     RandomErasing(0, value="random"), RandomHorizontalFlip(0), RandomVerticalFlip(0), RandomRotation(0),
     RandomRotation((0, 0), fill=0.5), RandomRotation(0, expand=True), RandomAffine(0),
@@ -89,7 +90,9 @@ def test_many_nothings_are_nothing():
     assert nothing_at(24, tuple(NOTHING))
 
 
-@pytest.mark.parametrize("operation", [case for case in EVERY if hasattr(case, "p")], ids=label)
+@pytest.mark.parametrize(
+    "operation", [case for case in EVERY if hasattr(case, "p") and case != RandomPosterize(8)], ids=label
+)
 def test_samples_that_the_coin_spares_are_the_baseline_and_the_others_not(operation):
     images = stored(SIDE, COUNT)
     for size in (SIDE, 24):
@@ -99,9 +102,7 @@ def test_samples_that_the_coin_spares_are_the_baseline_and_the_others_not(operat
         assert 0 < touched.sum() < COUNT
         assert torch.equal(got[~touched], plain[~touched])
         changed = (got != plain).flatten(1).any(dim=1)[touched]
-        assert changed.float().mean() > 0.5 or label(operation).startswith(
-            ("RandomPosterize(bits=8", "RandomSolarize(thres")
-        )
+        assert changed.float().mean() > 0.5 or label(operation).startswith("RandomSolarize(thres")
 
 
 @pytest.mark.parametrize("operation", [cases[0] for cases in CASES.values() if cases[0] not in MIXES], ids=label)

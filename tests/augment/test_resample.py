@@ -136,22 +136,22 @@ def test_a_kernel_may_be_wider_than_the_picture(kernel, sigma):
 
 
 def test_softening_keeps_the_mean_and_widens_by_the_variance_that_is_asked():
-    """Of a point, in numbers of pixels: 2 k n for neighbours of weight k, n times; along each axis its own."""
+    """Of a point, in numbers of pixels: 2 k n for neighbours of weight k in n turns; along each axis its own."""
     point = torch.zeros(3, 1, 41, 41)
     point[:, :, 20, 20] = 1
-    across, down = torch.tensor([0.0, 0.1, 0.25]), torch.tensor([0.25, 0.0, 0.05])
-    soft = soften_(point, across, down, 4)
+    across, down, turns = torch.tensor([0.0, 0.1, 0.25]), torch.tensor([0.25, 0.0, 0.05]), torch.tensor([4, 2, 3])
+    soft = soften_(point, across, down, turns, 4)
     place = torch.arange(41.0) - 20
     assert soft.sum(dim=(1, 2, 3)) == pytest.approx(1, abs=1e-6)
-    assert (soft.sum(dim=2)[:, 0] * place**2).sum(dim=1) == pytest.approx(2 * across * 4, abs=1e-5)
-    assert (soft.sum(dim=3)[:, 0] * place**2).sum(dim=1) == pytest.approx(2 * down * 4, abs=1e-5)
+    assert (soft.sum(dim=2)[:, 0] * place**2).sum(dim=1) == pytest.approx(2 * across * turns, abs=1e-5)
+    assert (soft.sum(dim=3)[:, 0] * place**2).sum(dim=1) == pytest.approx(2 * down * turns, abs=1e-5)
 
 
 def test_softening_by_nothing_changes_nothing_to_the_last_bit_and_white_stays_white():
-    images, none = noise(3, 20, 20), torch.zeros(3)
-    assert torch.equal(soften_(images.clone(), none, none, 7), images)
+    images, none, turns = noise(3, 20, 20), torch.zeros(3), torch.tensor([7, 7, 0])
+    assert torch.equal(soften_(images.clone(), none, none, turns, 7), images)
     most = torch.full((3,), 0.25)
-    assert (soften_(torch.ones(3, 3, 20, 20), most, most, 7) - 1).abs().max() < 1e-6
+    assert (soften_(torch.ones(3, 3, 20, 20), most, most, turns, 7) - 1).abs().max() < 1e-6
 
 
 def test_boxes_compose_as_pictures_do():
