@@ -36,7 +36,7 @@ class Meal:
 
 
 SCHEDULES = "Constant or Step or Cosine or OneCycle"
-OPERATIONS = "RandomResizedCrop or RandomHorizontalFlip or Brightness or Contrast"
+OPERATIONS = "RandomResizedCrop, RandomCrop, CenterCrop or any of 35 others"
 MISTAKES = {
     "unknown field": (
         lambda: SGD(lr=0.1, momentun=0.9),
