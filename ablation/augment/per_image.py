@@ -45,7 +45,10 @@ class TorchvisionTransform:
 
     def check(self):
         yield from _unkept(self.arguments)
-        from torchvision.transforms import v2
+        try:
+            from torchvision.transforms import v2
+        except ImportError:  # where runs are only looked at
+            return
 
         names = [name for name, kind in vars(v2).items() if inspect.isclass(kind) and issubclass(kind, v2.Transform)]
         if self.name not in names:

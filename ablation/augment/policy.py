@@ -154,6 +154,10 @@ class AugMix:
     all_ops: bool = True
     fill: Fill = 0.0
 
+    def check(self):
+        if self.chain_depth != -1 and not 1 <= self.chain_depth <= 10:
+            yield f"chain_depth = {self.chain_depth}: from 1 to 10, or -1 for one to three"
+
     @property
     def _deepest(self) -> int:
         return self.chain_depth if self.chain_depth > 0 else 3
