@@ -52,12 +52,17 @@ if TYPE_CHECKING:
     from ablation.augment import Strength as Strength
     from ablation.augment import TorchvisionTransform as TorchvisionTransform
     from ablation.augment import TrivialAugmentWide as TrivialAugmentWide
+    from ablation.data import CsvFile as CsvFile
     from ablation.data import Digits as Digits
     from ablation.data import Fixed as Fixed
+    from ablation.data import Given as Given
     from ablation.data import ImageFolder as ImageFolder
+    from ablation.data import KFold as KFold
     from ablation.data import ListFile as ListFile
     from ablation.data import PerSeed as PerSeed
+    from ablation.data import SkipBad as SkipBad
     from ablation.data import TorchvisionData as TorchvisionData
+    from ablation.data import TrainSize as TrainSize
     from ablation.effects import Effect as Effect
     from ablation.effects import compare as compare
     from ablation.errors import DataError as DataError
@@ -97,7 +102,10 @@ _HOMES = {
         *("Sometimes", "OneOf", "Strength", "TorchvisionTransform", "ImageFunction"),
     ),
     "ablation.recipes": ("add_one_in", "dose", "leave_one_out", "powerset"),
-    "ablation.data": ("Digits", "Fixed", "ImageFolder", "ListFile", "PerSeed", "TorchvisionData"),
+    "ablation.data": (
+        *("ImageFolder", "ListFile", "CsvFile", "Digits", "TorchvisionData", "SkipBad"),
+        *("Fixed", "PerSeed", "KFold", "Given", "TrainSize"),
+    ),
     "ablation.effects": ("Effect", "compare"),
     "ablation.errors": ("DataError", "InputError"),
     "ablation.experiment": ("Experiment",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ablation.data.split import PerSeed
+from ablation.data.contents import left_out_words
 from ablation.results import Results
 
 UNFINISHED = {
@@ -31,13 +31,15 @@ def alarms(results: Results) -> list[str]:
     for status, told in UNFINISHED.items():
         if missing.get(status):
             found.append(f"{missing[status]} of {table['id'].nunique()} runs {told}: in no mean and no test")
+    if results.left_out:
+        found.append(left_out_words(results.left_out))
     done = results.finished
     for column, what in ENVIRONMENT.items():
         if column in done and done[column].nunique() > 1:
             found.append(f"runs on different {what} are compared: {', '.join(sorted(map(str, done[column].unique())))}")
     if len(done):
-        redrawn = {cell.spec.id: cell.seed * isinstance(cell.spec.split, PerSeed) for cell in results.cells}
-        split = [done["split"]] if "split" in results.factors else []
+        redrawn = {cell.spec.id: cell.spec.split.drawn_from(cell.seed) for cell in results.cells}
+        split = [done[factor] for factor in ("split", "train_size") if factor in results.factors]
         if (done.groupby([*split, done["id"].map(redrawn)])["split_digest"].nunique() > 1).any():
             found.append("runs that should share a split do not: the comparison does not hold")
         sizes = [factor for factor in ("image_size", "cache_size", "batch_size") if factor in results.factors]

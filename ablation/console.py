@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from rich import box
 from rich.console import Console
 from rich.markup import escape
@@ -19,6 +20,8 @@ from rich.table import Table
 
 from ablation.analysis.comparison import MIN_SEEDS
 from ablation.augment.choice import every_operation
+from ablation.data.contents import left_out_words
+from ablation.data.split import Given, groups_of
 from ablation.durable import atomic
 from ablation.experiment import Cell, Experiment
 from ablation.report import wording
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from ablation.data import Listing
     from ablation.effects import Effect
     from ablation.results import Results
+    from ablation.spec import RunSpec
 
 console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
 
@@ -101,18 +105,11 @@ def show_plan(experiment: Experiment, data: Listing, cells: Sequence[Cell], fini
     if spec is None:
         console.print("[bold yellow]the grid is empty: `exclude` drops every cell[/]")
         return
-    parts = spec.split.draw(data.labels, spec.seed, data.classes)
-    shared = "" if len(cells) == len(runs) else f" ({len(cells)} cells, some with the same values)"
     console.print(
-        f"{len(runs)} runs{shared}, {finished} finished; {sum(run.epochs for run in runs.values()):,} epochs in all"
+        f"{len(runs)} runs{'' if len(cells) == len(runs) else f' ({len(cells)} cells, some with the same values)'}, "
+        f"{finished} finished; {sum(run.epochs for run in runs.values()):,} epochs in all"
     )
-    console.print(
-        f"{len(data.labels):,} images of {len(data.classes)} classes: "
-        f"{len(parts.train):,} to train on, {len(parts.val):,} to validate, {len(parts.test):,} to test"
-    )
-    copies = len(data.contents) - len(set(data.contents))
-    if copies:
-        console.print(f"[yellow]{copies} images are exact copies of others; a split may part them[/]")
+    _show_parts(data, list(runs.values()))
     slow = [
         recipe
         for recipe, operations in experiment.factors["recipe"].items()
@@ -134,6 +131,35 @@ def show_plan(experiment: Experiment, data: Listing, cells: Sequence[Cell], fini
     )
     if len(experiment.seed_numbers) < MIN_SEEDS:
         console.print(f"[yellow]fewer than {MIN_SEEDS} seeds: there will be differences, and no verdict[/]")
+
+
+def _show_parts(data: Listing, specs: Sequence[RunSpec]) -> None:
+    """How many photographs each part has, and what is kept on one side of the split, or left out."""
+    first = {(spec.split, spec.train_size): spec for spec in reversed(specs)}  # of each kind of split the first
+    sizes = np.array([[len(rows) for rows in spec.parts(data)] for spec in first.values()])
+    train, val, test = (
+        f"{low:,}" if low == high else f"{low:,} to {high:,}"
+        for low, high in zip(sizes.min(axis=0), sizes.max(axis=0), strict=True)
+    )
+    console.print(
+        f"{len(data.labels):,} images of {len(data.classes)} classes: "
+        f"{train} to train on, {val} to validate, {test} to test"
+    )
+    for together in dict.fromkeys(spec.split.together for spec in specs if not isinstance(spec.split, Given)):
+        several = [count for count in np.bincount(groups_of(data, together)) if count > 1]
+        if several:
+            groups = wording.counted(len(several), "group")
+            what = "near-duplicates" if together == "near" else "exact copies"
+            console.print(f"{groups} of {what} ({sum(several):,} images), each kept on one side of the split")
+    if (data.parts >= 0).any() and not any(isinstance(spec.split, Given) for spec in specs):
+        console.print("[yellow]the data has parts of its own, which are dealt anew; split=Given() keeps them[/]")
+    show_left_out(len(data.left_out))
+
+
+def show_left_out(count: int) -> None:
+    """Said below every table: files that `SkipBad` left out."""
+    if count:
+        console.print(f"[yellow]{left_out_words(count)}[/]")
 
 
 def show_grid(cells: Sequence[Cell], statuses: Mapping[str, str]) -> None:
@@ -161,6 +187,7 @@ def show_status(results: Results, command: str) -> None:
     for row in runs[runs["status"].isin(["failed", "diverged"])].to_dict("records"):
         reason = row["reason"] if row["status"] == "failed" else f"diverged at step {row['diverged_step']:.0f}"
         console.print(f"[red]{row['id']}[/]  {escape(names[row['id']])}: {escape(reason)}", soft_wrap=True)
+    show_left_out(results.left_out)
     done = int(runs["status"].isin(["finished", "diverged"]).sum())
     console.print(f"{done} of {len(runs)} runs done, in {results.root}")
     if done < len(runs) and not (runs["status"] == "running").any():

@@ -16,7 +16,7 @@ from ablation.analysis.comparison import CorrectedResampled, Test, Welch
 from ablation.augment import Recipe
 from ablation.augment.mix import misplaced
 from ablation.data.sources import Source, Subset
-from ablation.data.split import Fixed, PerSeed, Split
+from ablation.data.split import Fixed, Split, TrainSize
 from ablation.errors import did_you_mean
 from ablation.models.names import model_names
 from ablation.optim import Constant, Optimizer, Schedule
@@ -28,6 +28,7 @@ LOWER_IS_BETTER = ("log_loss", "brier", "ece")
 
 VARIABLE = (
     "model", "image_size", "cache_size", "dropout", "schedule", "epochs", "batch_size", "label_smoothing", "split",
+    "train_size",
 )  # fmt: skip
 """What `vary` may name, besides the recipes, optimizers and seeds that have fields of their own."""
 
@@ -72,6 +73,7 @@ class Experiment:
     batch_size: Annotated[int, Range(low=2)] = 64
     label_smoothing: BelowOne = 0.0
     split: Split = Fixed()
+    train_size: TrainSize | None = None
     seeds: Count | tuple[Whole, ...] = 5
     vary: Mapping[str, Any] = field(default_factory=dict)
     exclude: tuple[Mapping[str, str], ...] = ()
@@ -172,7 +174,7 @@ class Experiment:
         """The test to be used: the one declared, or the default for the way the split is made."""
         if self.test is not None:
             return self.test
-        redrawn = any(isinstance(split, PerSeed) for split in self._levels("split").values())
+        redrawn = any(split.redrawn for split in self._levels("split").values())
         return CorrectedResampled() if redrawn else Welch()
 
     def cells(self, data: str) -> tuple[Cell, ...]:
@@ -202,7 +204,8 @@ class Experiment:
             "cache_size": None,
             "epochs": 1,
             "batch_size": min(self.batch_size, 16),
-            "split": replace(self.split, train=0.5, val=0.2, test=0.3),
+            "split": self.split.smoke(),
+            "train_size": None,
         }
         small["vary"] = {factor: levels for factor, levels in self.vary.items() if factor not in small}
         small["exclude"] = tuple(rule for rule in self.exclude if not rule.keys() & small.keys())

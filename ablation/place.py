@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from ablation.data import Listing
     from ablation.experiment import Experiment
     from ablation.results import Results
 
@@ -38,9 +39,21 @@ class Place:
         return experiment.smoke() if self.smoke else experiment
 
     def results(self) -> Results:
+        from ablation.console import console
+        from ablation.progress import counting
         from ablation.results import Results
 
-        return Results.load(self.experiment(), self.runs, self.cache)
+        with counting("reading", console) as progress:
+            return Results.load(self.experiment(), self.runs, self.cache, progress)
+
+    def listing(self, experiment: Experiment) -> Listing:
+        """What the experiment's data holds, with a bar while files are read for the first time."""
+        from ablation.console import console
+        from ablation.data import listing
+        from ablation.progress import counting
+
+        with counting("reading", console) as progress:
+            return listing(experiment.data, self.cache, progress)
 
     def command(self, verb: str) -> str:
         """The command line that does `verb` to the same experiment."""

@@ -92,7 +92,7 @@ def previews(
     spec = experiment.cells("")[0].spec
     square = None if image is None else _read(image, spec.cache_size)
     data = build(listing(experiment.data, cache), spec.cache_size, cache, progress)
-    trained = spec.split.draw(data.labels, spec.seed, data.classes).train
+    trained = spec.parts(data).train
     row, name = int(trained[0]), data.names[trained[0]]
     if square is not None and image is not None:
         name, data = image.name, replace(data, aspect=data.aspect.copy())

@@ -4,17 +4,40 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from ablation.runs import Run
 from ablation.worker import ENDINGS
+
+
+@contextmanager
+def counting(doing: str, console: Console) -> Iterator[Callable[[int, int], None]]:
+    """Gives a function to be called with (done, all): in a terminal a bar, from the first call to the end."""
+    columns = (TextColumn("[dim]{task.description}[/]"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bar = Bar(*columns, console=console, transient=True, disable=not console.is_terminal)
+    tasks: list[TaskID] = []
+
+    def count(done: int, total: int) -> None:
+        if not tasks:
+            tasks.append(bar.add_task(doing, total=total))
+            bar.start()
+        bar.update(tasks[0], completed=done, total=total)
+
+    try:
+        yield count
+    finally:
+        bar.stop()
 
 
 class Progress:
@@ -26,6 +49,8 @@ class Progress:
     def __init__(self, title: str, names: dict[str, str], console: Console):
         self.title, self.names, self.console = title, names, console
         self.live: Live | None = None
+        self.bars = ExitStack()
+        self.count: Callable[[int, int], None] | None = None
         self._lock = threading.Lock()
         self.counts = dict.fromkeys(ENDINGS, 0)
         self.running: dict[str, dict[str, Any]] = {}
@@ -39,13 +64,19 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.bars.close()
         if self.live is not None:
             self.live.update(self._panel(), refresh=True)
             self.live.stop()
 
     def caching(self, done: int, total: int) -> None:
         """The image cache is being built."""
+        if self.count is None:
+            self.count = self.bars.enter_context(counting("reading images into the cache", self.console))
+        self.count(done, total)
         if done == total:
+            self.bars.close()
+            self.count = None
             self.console.print(f"[dim]read {total:,} images into the cache[/]", highlight=False)
 
     def planned(self, missing: tuple[Run, ...], finished: int, workers: int) -> None:

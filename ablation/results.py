@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from ablation.data import listing
+from ablation.data.survey import Progress
 from ablation.experiment import Cell, Experiment
 from ablation.record import Arrays, idle_operations, read_arrays
 from ablation.runs import Run, folder_of
@@ -27,17 +28,28 @@ class Results:
     classes: tuple[str, ...]
     root: Path
     table: pd.DataFrame
+    left_out: int = 0
+    """Files of the data that cannot be used, and were left out by `SkipBad`."""
 
     @classmethod
-    def load(cls, experiment: Experiment, runs: Path | str = "runs", cache: Path | str = "cache") -> Results:
-        """Read the records of every cell of the experiment from the folders `runs` and `cache`."""
-        data = listing(experiment.data, Path(cache))
+    def load(
+        cls,
+        experiment: Experiment,
+        runs: Path | str = "runs",
+        cache: Path | str = "cache",
+        progress: Progress | None = None,
+    ) -> Results:
+        """Read the records of every cell of the experiment from the folders `runs` and `cache`.
+
+        progress: told of files that have to be read first, see `ablation.data.listing`.
+        """
+        data = listing(experiment.data, Path(cache), progress)
         cells, root = experiment.cells(data.digest), folder_of(experiment, Path(runs))
         rows = {run_id: _row(Run(root, spec)) for run_id, spec in {cell.spec.id: cell.spec for cell in cells}.items()}
         table = pd.DataFrame(
             [{**cell.factors, "seed": cell.seed, "id": cell.spec.id, **rows[cell.spec.id]} for cell in cells]
         )
-        return cls(experiment, cells, data.classes, root, table)
+        return cls(experiment, cells, data.classes, root, table, len(data.left_out))
 
     @property
     def factors(self) -> list[str]:

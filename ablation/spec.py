@@ -14,20 +14,21 @@ from functools import cached_property
 from typing import Any, get_args
 
 from ablation.augment import Operation, Recipe
-from ablation.data.split import Split
+from ablation.data.split import Parts, Split, Splittable, TrainSize
 from ablation.optim import Optimizer, Schedule
 from ablation.values import plain, restore
 
-RESULTS_VERSION = 2
+RESULTS_VERSION = 3
 """Raised when a change of this program changes what the same spec measures; old runs then count as missing."""
 
 
 @dataclass(frozen=True)
 class RunSpec:
-    """Everything that one training depends on. `data` is the digest of the images and labels."""
+    """Everything that one training depends on. `data` is the digest of the images, their labels and groups."""
 
     data: str
     split: Split
+    train_size: TrainSize | None
     image_size: int
     cache_size: int
     recipe: Recipe
@@ -46,6 +47,13 @@ class RunSpec:
         text = json.dumps([RESULTS_VERSION, self.to_plain()], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    def parts(self, data: Splittable) -> Parts:
+        """What is trained on, looked at and tested on. Raises DataError where the data cannot give that."""
+        parts = self.split.draw(data, self.seed)
+        if self.train_size is None:
+            return parts
+        return parts._replace(train=self.train_size.kept(data, parts.train, self.split.drawn_from(self.seed)))
+
     def to_plain(self) -> dict[str, Any]:
         """As JSON holds it."""
         return {
@@ -61,6 +69,8 @@ class RunSpec:
 
 
 CLASSES: dict[str, type] = {
-    member.__name__: member for union in (Operation, Optimizer, Schedule, Split) for member in get_args(union)
+    member.__name__: member
+    for union in (Operation, Optimizer, Schedule, Split)
+    for member in (*get_args(union), TrainSize)
 }
 """Every class whose plain form may stand in a spec."""

@@ -66,7 +66,7 @@ def sweep(
         return every
     devices = choose_devices(device, jobs, len(missing))
     for run in missing:  # a split that the data cannot give is refused before anything is written
-        run.spec.split.draw(data.labels, run.spec.seed, data.classes)
+        run.spec.parts(data)
     for size in sorted({run.spec.cache_size for run in missing}):
         build(data, size, Path(cache), watch.caching)
     for run in missing:

@@ -47,7 +47,7 @@ def train(run: Run, data: Dataset, device: torch.device, tell: Tell = lambda eve
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     spec = run.spec
-    parts = spec.split.draw(data.labels, spec.seed, data.classes)
+    parts = spec.parts(data)
     mean, std = mean_std(data, parts.train)
     std = np.maximum(std, 1 / 255)  # a channel that never changes has nothing to divide by
     labels = torch.from_numpy(data.labels).to(device)

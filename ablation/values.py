@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import MISSING, dataclass, fields
-from functools import cache, lru_cache
+from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
 
 from ablation.errors import InputError, Problem, did_you_mean
@@ -223,19 +223,30 @@ def _suggest_class(given: Any, members: tuple[Any, ...]) -> str:
 
 def plain(given: Any) -> Any:
     """A value as JSON holds it: a dict with its class under "type"; tuples as lists; numbers and text as they are."""
-    try:
-        return _plain(given)
-    except TypeError:  # what holds a dict has no hash, by which to remember it
-        return _plain.__wrapped__(given)
-
-
-@lru_cache(maxsize=None, typed=True)  # typed: 1, 1.0 and True are equal, and have different plain forms
-def _plain(given: Any) -> Any:
-    if hasattr(given, "__dataclass_fields__"):
-        return {"type": type(given).__name__} | {
+    if not hasattr(given, "__dataclass_fields__"):
+        return _plain_item(given)
+    known = _known.get(id(given))
+    if known is None:
+        form = {"type": type(given).__name__} | {
             field.name: _plain_item(getattr(given, field.name)) for field in fields(given)
         }
-    return _plain_item(given)
+        if not _is_hashable(given):  # what holds a dict can change under its old identity
+            return form
+        known = _known[id(given)] = (given, form)
+    return known[1]
+
+
+_known: dict[int, tuple[Any, Any]] = {}
+"""The plain forms so far, by identity: values that are equal (1, 1.0 and True in a field) may have different ones. Each
+value is held beside its form, so that no other can come to have its identity."""
+
+
+def _is_hashable(given: Any) -> bool:
+    try:
+        hash(given)
+    except TypeError:
+        return False
+    return True
 
 
 def _plain_item(item: Any) -> Any:

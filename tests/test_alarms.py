@@ -6,7 +6,7 @@ import pytest
 from made_up import question, results_of
 
 from ablation.alarms import alarms
-from ablation.data import Fixed, PerSeed
+from ablation.data import Fixed, PerSeed, TrainSize
 from ablation.experiment import Experiment
 from ablation.optim import Adam
 
@@ -47,6 +47,23 @@ def test_other_test_images_raise_an_alarm(experiment):
     assert alarms(results) == [
         "the test images are not the same in all runs of one split: the comparison does not hold"
     ]
+
+
+def test_runs_that_train_on_fewer_images_need_not_share_a_split(experiment):
+    results = results_of(replace(experiment, vary={"train_size": {"few": TrainSize(5), "all": None}}))
+    results.table["split_digest"] = results.table["train_size"]
+    assert alarms(results) == []
+    results.table.loc[3, "split_digest"] = "another"
+    assert alarms(results) == ["runs that should share a split do not: the comparison does not hold"]
+
+
+@pytest.mark.parametrize(
+    ("count", "files"), [(1, "1 file of the data cannot be used and is"), (3, "3 files of the data")]
+)
+def test_files_that_are_left_out_raise_an_alarm(experiment, count, files):
+    (alarm,) = alarms(replace(results_of(experiment), left_out=count))
+    assert alarm.startswith(files)
+    assert alarm.endswith("left out")
 
 
 @pytest.mark.parametrize(

@@ -201,8 +201,8 @@ def test_fields_of_the_wrong_kind_are_told_with_what_belongs_there():
         Experiment(name="x", data="digits", recipes=[()], optimizers={}, baseline="none", metric="acuracy", seed=3)
     assert [str(problem) for problem in raised.value.problems] == [
         next(str(p) for p in raised.value.problems if "has no field 'seed'; did you mean 'seeds'?" in str(p)),
-        "Experiment: data = 'digits': expected ImageFolder or ListFile or Digits or TorchvisionData or Subset; "
-        "did you mean 'Digits'?",
+        "Experiment: data = 'digits': expected ImageFolder or ListFile or CsvFile or Digits or TorchvisionData or "
+        "SkipBad or Subset; did you mean 'Digits'?",
         "Experiment: recipes = [()]: expected a dict of name -> value",
         "Experiment: metric = 'acuracy': expected one of 'accuracy', 'macro_f1', 'balanced_accuracy', 'log_loss', "
         "'brier', 'ece'; did you mean 'accuracy'?",

@@ -34,7 +34,7 @@ def first(experiment, cache):
     """The data, and the first row that the first run trains on."""
     data = build(listing(experiment.data, cache), 16, cache)
     spec = experiment.cells("")[0].spec
-    trained = spec.split.draw(data.labels, spec.seed, data.classes).train
+    trained = spec.parts(data).train
     return data, trained, int(trained[0])
 
 

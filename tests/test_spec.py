@@ -10,18 +10,18 @@ from typing import get_args
 import pytest
 
 from ablation.augment import Brightness, Contrast, Operation, RandomHorizontalFlip, RandomResizedCrop
-from ablation.data.split import Fixed, PerSeed, Split
+from ablation.data.split import Fixed, PerSeed, Split, TrainSize
 from ablation.optim import SGD, AdamW, Constant, Cosine, NAdam, OneCycle, Optimizer, Schedule, Step
 from ablation.spec import CLASSES, RunSpec
 
 SPEC = RunSpec(
-    data="0123456789abcdef", split=Fixed(train=200, val=0.2, test=0.3), image_size=196, cache_size=224,
+    data="0123456789abcdef", split=Fixed(train=200, val=0.2, test=0.3), train_size=None, image_size=196, cache_size=224,
     recipe=(RandomResizedCrop((0.35, 1.0)), RandomHorizontalFlip(), Brightness(0.4), Contrast((0.5, 1.5))),
     model="resnet50", dropout=0.0,
     optimizer=SGD(lr=0.1, momentum=0.9), schedule=Cosine(warmup=5), epochs=60, batch_size=64, label_smoothing=0.0,
     seed=3,
 )  # fmt: skip
-ID = "e8769c941a209f83"
+ID = "7f3988885baa27ab"
 
 
 def test_an_id_is_pinned():
@@ -66,7 +66,8 @@ def test_an_id_is_16_hexadecimal_digits_and_other_for_other_specs():
 
 
 OTHER = {
-    "data": "fedcba9876543210", "split": PerSeed(200, 0.2, 0.3), "image_size": 197, "cache_size": 232,
+    "data": "fedcba9876543210", "split": PerSeed(200, 0.2, 0.3), "train_size": TrainSize(10), "image_size": 197,
+    "cache_size": 232,
     "recipe": SPEC.recipe[:3], "model": "resnet18", "dropout": 0.1, "optimizer": SGD(lr=0.1),
     "schedule": Cosine(warmup=4), "epochs": 61, "batch_size": 65, "label_smoothing": 0.1, "seed": 4,
 }  # fmt: skip
@@ -81,5 +82,5 @@ def test_every_field_is_part_of_the_id(name):
 
 def test_every_class_of_a_spec_can_be_restored():
     members = {member for union in (Operation, Optimizer, Schedule, Split) for member in get_args(union)}
-    assert set(CLASSES.values()) == members
+    assert set(CLASSES.values()) == {*members, TrainSize}
     assert all(name == member.__name__ for name, member in CLASSES.items())

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, get_args
 import pytest
 
 from ablation.augment import Brightness, Contrast, Operation, RandomHorizontalFlip, RandomResizedCrop, Recipe
-from ablation.data.split import Fixed, PerSeed
+from ablation.data.split import Fixed, Given, KFold, PerSeed, TrainSize
 from ablation.errors import InputError
 from ablation.optim import SGD, Adagrad, Adam, AdamW, Constant, Cosine, NAdam, OneCycle, RMSprop, Schedule, Step
 from ablation.spec import CLASSES
@@ -162,6 +162,9 @@ SAMPLES = {
     OneCycle: OneCycle(pct_start=0.4),
     Fixed: Fixed(train=200, val=0.1, test=0.3, seed=4),
     PerSeed: PerSeed(train=0.5),
+    KFold: KFold(3, together="exact"),
+    Given: Given(duplicates="drop"),
+    TrainSize: TrainSize(0.5),
 }
 OPERATIONS = set(get_args(Operation))  # theirs are the cases of tests/augment/catalogue.py
 assert set(SAMPLES) | OPERATIONS == set(CLASSES.values()), "every class of a spec needs its sample here"

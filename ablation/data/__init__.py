@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from ablation.data.cache import Dataset, build, load, mean_std
 from ablation.data.contents import Listing, listing
-from ablation.data.sources import Digits, ImageFolder, ListFile, Source, Subset, TorchvisionData
-from ablation.data.split import Fixed, Parts, PerSeed, Split, stratified
+from ablation.data.sources import CsvFile, Digits, ImageFolder, ListFile, SkipBad, Source, Subset, TorchvisionData
+from ablation.data.split import Fixed, Given, KFold, Parts, PerSeed, Split, TrainSize
 
 __all__ = [
+    "CsvFile",
     "Dataset",
     "Digits",
     "Fixed",
+    "Given",
     "ImageFolder",
+    "KFold",
     "ListFile",
     "Listing",
     "Parts",
     "PerSeed",
+    "SkipBad",
     "Source",
     "Split",
     "Subset",
     "TorchvisionData",
+    "TrainSize",
     "build",
     "listing",
     "load",
     "mean_std",
-    "stratified",
 ]

@@ -1,8 +1,7 @@
-"""The cache: every photograph decoded once, as a square of uint8 pixels in one memory-mapped file. No torch.
+"""The cache: every photograph as a square of uint8 pixels in one memory-mapped file. No torch.
 
     cache/DIGEST-SIZE/images.npy   (N, 3, SIZE, SIZE) uint8, in the order of the listing
-                      labels.npy   (N,) int64
-                      aspect.npy   (N,) float32, width / height of the upright original
+                      samples.npz  labels, aspect, parts, near, exact: (N,) each, see `Dataset`
                       meta.json    classes, names, and what made it
 
 The folder appears whole or not at all: it is made beside its place under another name, flushed, and renamed. A kernel
@@ -30,7 +29,7 @@ from PIL import Image
 
 from ablation.data.contents import Listing
 from ablation.data.decode import Pixels, Undecodable, open_upright, to_square
-from ablation.data.files import Origin
+from ablation.data.files import Origin, printable
 from ablation.data.published import digest_of
 from ablation.durable import atomic, sync_folder, write_json
 from ablation.errors import DataError, Problem
@@ -53,6 +52,12 @@ class Dataset:
     """(N,)"""
     aspect: NDArray[np.float32]
     """(N,) width / height of the upright original."""
+    parts: NDArray[np.int8]
+    """(N,) 0, 1, 2 for train, val, test where the data itself says so, else -1."""
+    near: NDArray[np.int64]
+    """(N,) group of near-duplicates."""
+    exact: NDArray[np.int64]
+    """(N,) group of exact copies."""
     images: np.memmap
     """(N, 3, R, R) uint8, read-only."""
 
@@ -66,7 +71,7 @@ def build(listing: Listing, size: int, cache_root: Path, progress: Progress | No
     if not folder.exists():
         cache_root.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(cache_root)
-        with _lock(folder):
+        with lock_of(folder):
             if not folder.exists():  # another process may have made it while this one waited
                 _make(listing, size, folder, progress)
     return replace(load(cache_root, listing.digest, size), classes=listing.classes, names=listing.names)
@@ -78,14 +83,17 @@ def load(cache_root: Path, digest: str, size: int) -> Dataset:
     try:
         meta = json.loads((folder / "meta.json").read_text("utf-8"))
         images = np.load(folder / "images.npy", mmap_mode="r")
-        labels, aspect = np.load(folder / "labels.npy"), np.load(folder / "aspect.npy")
+        with open(folder / "samples.npz", "rb") as opened, np.load(opened) as file:
+            samples = {name: file[name] for name in ("labels", "aspect", "parts", "near", "exact")}
+        if images.shape != (len(meta["names"]), 3, size, size) or images.dtype != np.uint8:
+            raise ValueError(f"images.npy has the shape {images.shape} of {images.dtype}")
+        return Dataset(digest, size, tuple(meta["classes"]), tuple(meta["names"]), images=images, **samples)
     except FileNotFoundError:
         place = folder.absolute()
         raise DataError(f"no images of data {digest} are cached at {size} x {size} ({place}); build them") from None
-    except (ValueError, EOFError, OSError) as error:
+    except Exception as error:  # numpy and zipfile raise anything: BadZipFile, NotImplementedError, TokenError, ...
         place = folder.absolute()
         raise DataError(f"the cache {place} is damaged ({error}); delete that folder and build it again") from error
-    return Dataset(digest, size, tuple(meta["classes"]), tuple(meta["names"]), labels, aspect, images)
 
 
 def mean_std(dataset: Dataset, rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -110,11 +118,11 @@ def _folder(cache_root: Path, digest: str, size: int) -> Path:
     return cache_root / f"{digest}-{size}"
 
 
-def _lock(folder: Path) -> FileLock:
+def lock_of(folder: Path) -> FileLock:
     return FileLock(folder.with_name(f".{folder.name}.lock"))
 
 
-def _unfinished(folder: Path) -> Path:
+def unfinished_of(folder: Path) -> Path:
     """Where the folder is made; a builder that holds the lock is the only one to use it."""
     return folder.with_name(f".{folder.name}.unfinished")
 
@@ -123,7 +131,7 @@ def _remove_leftovers(cache_root: Path) -> None:
     """Remove what killed builds left: unfinished folders whose lock nobody holds."""
     for leftover in cache_root.glob(".*.unfinished"):
         try:
-            with _lock(cache_root / leftover.name[1:].removesuffix(".unfinished")).acquire(blocking=False):
+            with lock_of(cache_root / leftover.name[1:].removesuffix(".unfinished")).acquire(blocking=False):
                 shutil.rmtree(leftover, ignore_errors=True)
         except Timeout:
             continue
@@ -131,16 +139,16 @@ def _remove_leftovers(cache_root: Path) -> None:
 
 def _make(listing: Listing, size: int, folder: Path, progress: Progress | None) -> None:
     """Write the folder under its unfinished name, then rename it into place."""
-    unfinished = _unfinished(folder)
+    unfinished = unfinished_of(folder)
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()
     try:
         with atomic(unfinished / "images.npy") as file:
             aspect = _write_images(file, listing, size, progress)
-        for name, array in (("labels.npy", listing.labels), ("aspect.npy", aspect)):
-            with atomic(unfinished / name) as file:
-                np.save(file, array)
-        meta = {"digest": listing.digest, "size": size, "pillow": PIL.__version__}
+        with atomic(unfinished / "samples.npz") as file:
+            parts, near, exact = listing.parts, listing.near, listing.exact
+            np.savez(file, labels=listing.labels, aspect=aspect, parts=parts, near=near, exact=exact)
+        meta = {"digest": listing.digest, "size": size, "source": listing.source, "pillow": PIL.__version__}
         write_json(unfinished / "meta.json", meta | {"classes": listing.classes, "names": listing.names})
         os.rename(unfinished, folder)
     finally:
@@ -174,17 +182,18 @@ def _squares(listing: Listing, size: int) -> Iterator[tuple[Pixels, float] | Pro
         for start in range(0, len(listing.names), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
             names, origins, contents = listing.names[part], listing.origins[part], listing.contents[part]
-            yield from pool.map(partial(_square, size), names, origins, contents)
+            yield from pool.map(partial(_square, size, listing.first_frame), names, origins, contents)
 
 
-def _square(size: int, name: str, origin: Origin, content: str) -> tuple[Pixels, float] | Problem:
+def _square(size: int, first_frame: bool, name: str, origin: Origin, content: str) -> tuple[Pixels, float] | Problem:
     """One sample; its content is held against the digest it was listed with."""
-    where = str(origin) if isinstance(origin, Path) else name
+    where = printable(str(origin)) if isinstance(origin, Path) else name
     try:
         read = origin.read_bytes() if isinstance(origin, Path) else origin()
         if digest_of(read) != content:
             return Problem("has changed since it was listed; start again", where)
-        return to_square(open_upright(read) if isinstance(read, bytes) else Image.fromarray(read), size)
+        image = open_upright(read, first_frame) if isinstance(read, bytes) else Image.fromarray(read)
+        return to_square(image, size)
     except Undecodable as error:
         return Problem(f"cannot be decoded: {error}", where)
     except OSError as error:

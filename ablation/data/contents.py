@@ -1,7 +1,8 @@
-"""Listing: what a source holds, told by content. Quick: files are hashed, not decoded, and their digests remembered.
+"""Listing: what a source holds, told by content: its samples in an order of their own, what they are, what is together.
 
-Samples stand in the order of (digest of their content, label). So neither file names, nor the order of a list, nor
-where the data lies change the data's digest, a split, or a run's id.
+Every file is decoded once to see that it can be, and measured; what was found is remembered (`ablation.data.survey`),
+so that the next listing reads no file. Samples stand in the order of (digest of their content, label). So neither file
+names, nor the order of a list, nor where the data lies change the data's digest, a split, or a run's id.
 """
 
 from __future__ import annotations
@@ -10,27 +11,36 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ablation.data.files import Origin, Sample, capped
+from ablation.data.files import PARTS, Origin, Sample, capped, printable
+from ablation.data.groups import NEAR, exact_pairs, given_pairs, joined, near_pairs
 from ablation.data.published import digest_of
-from ablation.data.sources import Source, Subset
-from ablation.durable import write_json
-from ablation.errors import DataError, Problem
+from ablation.data.sources import SkipBad, Source, Subset
+from ablation.data.survey import Progress, survey
+from ablation.data.traits import TRAITS
+from ablation.durable import atomic
+from ablation.errors import DataError, InputError, Problem
 from ablation.values import label as describe
+
+_REMEMBERED_FROM = 10_000  # samples from which on finding near-duplicates takes longer than reading them back
 
 
 @dataclass(frozen=True, eq=False)
 class Listing:
-    """N samples in canonical order. `digest` stands for their content and labels; names are for people."""
+    """N samples in canonical order. `digest` stands for what they hold and how they belong together; names do not
+    matter."""
 
     digest: str
-    """16 hexadecimal digits over the (content digest, label) pairs and the number of classes."""
+    """16 hexadecimal digits over content, label, part and groups of all samples, and over what was left out."""
+    source: str
+    """The source, as its author wrote it."""
     classes: tuple[str, ...]
     labels: NDArray[np.int64]
     """(N,)"""
@@ -40,103 +50,205 @@ class Listing:
     """The digest of each sample's content."""
     origins: tuple[Origin, ...]
     """Where each sample's pixels come from."""
+    traits: NDArray[np.void]
+    """(N,) of `ablation.data.traits.TRAITS`."""
+    parts: NDArray[np.int8]
+    """(N,) 0, 1, 2 for train, val, test where the data itself says so, else -1."""
+    near: NDArray[np.int64]
+    """(N,) number of each sample's group: near-duplicates, and what the data says belongs together."""
+    exact: NDArray[np.int64]
+    """(N,) the same for exact copies (the same pixels) alone."""
+    left_out: tuple[Problem, ...] = ()
+    """Files that `SkipBad` left out, with the reason."""
+    first_frame: bool = False
 
 
-def listing(source: Source, cache_root: Path) -> Listing:
-    """What the source holds. Digests of files are kept under `cache_root`, by path, size and times.
+class Found(NamedTuple):
+    """What a source names, measured, in any order: samples that can be used, and those that cannot."""
 
-    Raises DataError if the source is missing or empty, a class has no sample, or there is only one class.
+    source: Source
+    classes: tuple[str, ...]
+    good: list[tuple[Sample, np.void]]
+    bad: list[tuple[Sample, str]]
+
+    def problems(self) -> list[Problem]:
+        """A problem for each file that cannot be used."""
+        return [Problem(told, _where(sample)) for sample, told in self.bad]
+
+
+def listing(source: Source, cache_root: Path, progress: Progress | None = None) -> Listing:
+    """What the source holds. What is known of files is kept under `cache_root`, by path, size and times.
+
+    progress is called with (done, all) of the files that have to be read. Raises DataError if the source is missing
+    or empty, a file cannot be used, a class has no sample, or there is only one class.
     """
     if isinstance(source, Subset):
-        return _first(listing(source.source, cache_root), source.per_class)
+        return _first(listing(source.source, cache_root, progress), source)
+    found = find(source, cache_root, progress)
+    if found.bad and not isinstance(source, SkipBad):
+        advice = "mend or remove them, or leave them out by SkipBad(...); `ablation check` shows them all"
+        raise DataError([*capped(found.problems()), Problem(f"{len(found.bad)} of the files cannot be used: {advice}")])
+    return listed(found, cache_root)
+
+
+def left_out_words(count: int) -> str:
+    """Told wherever results are: '3 files of the data cannot be used and are left out'."""
+    return f"{count} file{'s' * (count != 1)} of the data cannot be used and {'is' if count == 1 else 'are'} left out"
+
+
+def find(source: Source, cache_root: Path, progress: Progress | None = None, full: bool = False) -> Found:
+    """Read off everything that the source names. full: also what is known already."""
+    if isinstance(source, SkipBad) and isinstance(source.source, Subset):
+        raise InputError("SkipBad(Subset(...)) is the wrong way round; write Subset(SkipBad(...), per_class=...)")
+    if isinstance(source, SkipBad):
+        return find(source.source, cache_root, progress, full)._replace(source=source)
+    if isinstance(source, Subset):
+        raise TypeError("a Subset is made of a listing; find its source")
     classes, samples = source.samples()
-    _refuse_small(source, classes, samples)
-    paths = [sample.origin for sample in samples if isinstance(sample.origin, Path)]
-    index = cache_root / "digests" / f"{digest_of(describe(source).encode() + os.getcwd().encode())}.json"
-    of_path = _digests(paths, index) if paths else {}
-    digests = [of_path[sample.origin] if isinstance(sample.origin, Path) else sample.digest for sample in samples]
-    return _ordered(classes, [sample._replace(digest=found) for sample, found in zip(samples, digests, strict=True)])
+    if not samples:
+        raise DataError(f"{describe(source)} holds no sample")
+    index = cache_root / "traits" / f"{digest_of(describe(source).encode() + os.getcwd().encode())}.npz"
+    measured = survey(samples, source.first_frame, index, progress, full)
+    good = [(sample, traits) for sample, traits in zip(samples, measured, strict=True) if not isinstance(traits, str)]
+    bad = [(sample, told) for sample, told in zip(samples, measured, strict=True) if isinstance(told, str)]
+    return Found(source, classes, good, bad)
 
 
-def _ordered(classes: tuple[str, ...], samples: Sequence[Sample]) -> Listing:
-    ordered = sorted(samples, key=lambda sample: (sample.digest, sample.label, sample.name))
-    pairs = [(sample.digest, sample.label) for sample in ordered]
-    return Listing(
-        digest=hashlib.blake2b(json.dumps([len(classes), pairs]).encode(), digest_size=8).hexdigest(),
-        classes=classes,
-        labels=np.array([sample.label for sample in ordered], np.int64),
-        names=tuple(sample.name for sample in ordered),
-        contents=tuple(sample.digest for sample in ordered),
-        origins=tuple(sample.origin for sample in ordered),
+def listed(found: Found, cache_root: Path) -> Listing:
+    """The samples that can be used as a listing. Raises DataError if a class has none, or if there is only one."""
+    _refuse_small(found)
+    ordered = sorted(found.good, key=_place)
+    samples = [sample for sample, _ in ordered]
+    traits: NDArray[np.void] = np.array([measured for _, measured in ordered], TRAITS)
+    groups = given_pairs([sample.group for sample in samples])
+    exact = exact_pairs(traits)
+    near = near_pairs(traits) if len(traits) < _REMEMBERED_FROM else _remembered_pairs(traits, cache_root)
+    return _listing(
+        source=describe(found.source),
+        classes=found.classes,
+        samples=samples,
+        traits=traits,
+        near=joined(len(samples), groups, exact, near),
+        exact=joined(len(samples), groups, exact),
+        left_out=tuple(found.problems()),
+        left_out_digests=tuple(sorted(_digest_of_bad(sample) for sample, _ in found.bad)),
+        first_frame=found.source.first_frame,
     )
 
 
-def _first(whole: Listing, per_class: int) -> Listing:
-    """The first samples of each class; a smaller class gives all it has."""
-    kept = [row for label in range(len(whole.classes)) for row in np.flatnonzero(whole.labels == label)[:per_class]]
-    rows = zip(whole.names, whole.labels.tolist(), whole.origins, whole.contents, strict=True)
-    samples = [Sample(*row) for row in rows]
-    return _ordered(whole.classes, [samples[row] for row in kept])
+def _place(item: tuple[Sample, np.void]) -> tuple[bytes, int, str, str]:
+    """What the order of samples goes by; names decide only between those that are alike in everything else."""
+    sample, traits = item
+    return bytes(traits["content"]), sample.label, sample.part, sample.name
 
 
-def _refuse_small(source: Source, classes: tuple[str, ...], samples: Sequence[Sample]) -> None:
-    if not samples:
-        raise DataError(f"{describe(source)} holds no sample")
+def _listing(
+    source: str,
+    classes: tuple[str, ...],
+    samples: Sequence[Sample],
+    traits: NDArray[np.void],
+    near: NDArray[np.int64],
+    exact: NDArray[np.int64],
+    left_out: tuple[Problem, ...],
+    left_out_digests: tuple[str, ...],
+    first_frame: bool,
+) -> Listing:
+    """The listing of samples that are in order already."""
+    labels = np.array([sample.label for sample in samples], np.int64)
+    contents = tuple(digest.decode() for digest in traits["content"].tolist())
+    parts = np.array([PARTS.index(sample.part) if sample.part else -1 for sample in samples], np.int8)
+    told = [len(classes), contents, labels.tolist(), parts.tolist(), near.tolist(), exact.tolist(), left_out_digests]
+    return Listing(
+        digest=hashlib.blake2b(json.dumps(told).encode(), digest_size=8).hexdigest(),
+        source=source,
+        classes=classes,
+        labels=labels,
+        names=tuple(sample.name for sample in samples),
+        contents=contents,
+        origins=tuple(sample.origin for sample in samples),
+        traits=traits,
+        parts=parts,
+        near=near,
+        exact=exact,
+        left_out=left_out,
+        first_frame=first_frame,
+    )
+
+
+def _first(whole: Listing, source: Subset) -> Listing:
+    """The first samples of each class in each part; where there are fewer, all of them."""
+    rows = np.arange(len(whole.labels))
+    alike = [rows[(whole.labels == label) & (whole.parts == part)] for label, part in _strata(whole)]
+    kept = np.sort(np.concatenate([members[: source.per_class] for members in alike]))
+    samples = [
+        Sample(whole.names[row], int(whole.labels[row]), whole.origins[row], part=_part_name(int(whole.parts[row])))
+        for row in kept
+    ]
+    near, exact = (
+        np.unique(groups[kept], return_inverse=True)[1].astype(np.int64) for groups in (whole.near, whole.exact)
+    )
+    return _listing(
+        source=describe(source),
+        classes=whole.classes,
+        samples=samples,
+        traits=whole.traits[kept],
+        near=near,
+        exact=exact,
+        left_out=whole.left_out,
+        left_out_digests=(),
+        first_frame=whole.first_frame,
+    )
+
+
+def _strata(whole: Listing) -> list[tuple[int, int]]:
+    return sorted(set(zip(whole.labels.tolist(), whole.parts.tolist(), strict=True)))
+
+
+def _part_name(place: int) -> str:
+    return PARTS[place] if place >= 0 else ""
+
+
+def _refuse_small(found: Found) -> None:
+    where, classes = describe(found.source), found.classes
     if len(classes) < 2:
-        raise DataError(f"{describe(source)} has one class, {classes[0]!r}; there must be two or more to tell apart")
-    empty = sorted(set(range(len(classes))) - {sample.label for sample in samples})
+        raise DataError(f"{where} has one class, {classes[0]!r}; there must be two or more to tell apart")
+    empty = sorted(set(range(len(classes))) - {sample.label for sample, _ in found.good})
     if empty:
-        where = describe(source)
-        raise DataError(capped([Problem(f"class {label} ({classes[label]}) has no image", where) for label in empty]))
+        usable = " that can be used" if found.bad else ""
+        raise DataError(
+            capped([Problem(f"class {label} ({classes[label]}) has no image{usable}", where) for label in empty])
+        )
 
 
-def _digests(paths: Sequence[Path], index: Path) -> dict[Path, str]:
-    """The digest of each file. What is known of a file counts while its size and times (to the nanosecond) stand.
+def _remembered_pairs(traits: NDArray[np.void], cache_root: Path) -> NDArray[np.int64]:
+    """`near_pairs`, kept in a file that is named after the hashes."""
+    name = digest_of(traits["hash"].tobytes() + traits["hashed"].tobytes())
+    path = cache_root / "traits" / f"{name}-{NEAR}.npz"  # an archive, for its checksum
+    try:
+        with open(path, "rb") as opened, np.load(opened) as file:
+            return np.asarray(file["pairs"])
+    except Exception:  # not there, or damaged, of which numpy and zipfile raise anything: it can be found anew
+        pairs = near_pairs(traits)
+        with atomic(path) as file:
+            np.savez(file, pairs=pairs)
+        return pairs
 
-    The time of change is held against it too, since a copy may bring an old time of modification with it.
+
+def _digest_of_bad(sample: Sample) -> str:
+    """What a file that cannot be used is known by: its content, or its name where that cannot be read either.
+
+    It may be larger than memory; a pipe or a device would never end.
     """
-    before = _read_index(index)
-    now: dict[str, str] = {}
-    found: dict[Path, str] = {}
-    unknown: list[tuple[Path, str]] = []
-    problems: list[Problem] = []
-    for path in paths:
-        try:
-            state = path.stat()
-        except OSError as error:  # a link to nowhere, or a file that went away
-            problems.append(_unreadable(path, error))
-            continue
-        key = f"{os.path.realpath(path)} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}"
-        if key in before:
-            found[path] = now[key] = before[key]
-        else:
-            unknown.append((path, key))
-    with ThreadPoolExecutor() as pool:
-        fresh = list(pool.map(_read_digest, [path for path, _ in unknown]))
-    problems += [digest for digest in fresh if isinstance(digest, Problem)]
-    if problems:
-        raise DataError(capped(problems))
-    for (path, key), digest in zip(unknown, fresh, strict=True):
-        found[path] = now[key] = str(digest)
-    if now != before:
-        write_json(index, now)
-    return found
-
-
-def _read_digest(path: Path) -> str | Problem:
+    if not isinstance(sample.origin, Path):
+        return sample.digest
     try:
-        return digest_of(path.read_bytes())
-    except OSError as error:
-        return _unreadable(path, error)
+        if sample.origin.is_file():
+            with sample.origin.open("rb") as file:
+                return hashlib.file_digest(file, partial(hashlib.blake2b, digest_size=16)).hexdigest()
+    except OSError:
+        pass
+    return digest_of(sample.name.encode())
 
 
-def _unreadable(path: Path, error: OSError) -> Problem:
-    return Problem(f"cannot be read: {error.strerror}", str(path))
-
-
-def _read_index(index: Path) -> dict[str, str]:
-    """What was remembered; nothing if that is damaged, as it can be found anew."""
-    try:
-        return json.loads(index.read_text("utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
+def _where(sample: Sample) -> str:
+    return printable(str(sample.origin)) if isinstance(sample.origin, Path) else sample.name

@@ -1,13 +1,14 @@
-"""Photographs that lie in files: a folder for each class, or a list. Names and labels only; no file is opened here.
+"""Photographs that lie in folders: a folder for each class, or the same in each of the folders train, val and test.
 
-Knows nothing of pixels. Every mistake in a list or a folder is found before any is told.
+Names and labels only; no file is opened here. Knows nothing of pixels. Every mistake in a folder is found before any
+is told. Lists and tables are read by `ablation.data.lists`.
 """
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Iterator
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,17 +20,30 @@ from ablation.errors import DataError, Problem, did_you_mean
 Origin = Path | Callable[[], NDArray[np.uint8]]
 """Where pixels come from: an absolute path, or a call that gives an (H, W, 3) array (and may take a while)."""
 
+PARTS = ("train", "val", "test")
+PART_OF = {
+    **{"train": "train", "training": "train"},
+    **{"val": "val", "valid": "val", "validation": "val"},
+    **{"test": "test", "testing": "test"},
+}
+"""What people call the parts, in small letters."""
+
 _SHOWN = 10
 _IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff")
 
 
 class Sample(NamedTuple):
-    """One photograph: what people call it (a path with '/'), its class, and its content, with the digest if known."""
+    """One photograph. Its content is told by its origin, and by a digest where one is known."""
 
     name: str
+    """What people call it: a path with '/', of printable characters (see `printable`)."""
     label: int
     origin: Origin
     digest: str = ""
+    part: str = ""
+    """'train', 'val' or 'test' where the data says so, else ''."""
+    group: str = ""
+    """What belongs together (one animal, one patient) has the same; '' for none."""
 
 
 class Samples(NamedTuple):
@@ -37,6 +51,19 @@ class Samples(NamedTuple):
 
     classes: tuple[str, ...]
     samples: list[Sample]
+
+
+def printable(name: str) -> str:
+    r"""A file's name as text that can be shown and stored: `\xff` for a byte that is no UTF-8, `\n` for a new line."""
+    return name if name.isprintable() else "".join(map(_shown, name))
+
+
+def _shown(character: str) -> str:
+    """One character, with a backslash where it is half a character, moves the cursor, or breaks the line."""
+    if "\udc80" <= character <= "\udcff":  # how Python holds a byte of a file's name that is no UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    hidden = unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+    return character.encode("unicode_escape").decode() if hidden else character
 
 
 def capped(problems: list[Problem]) -> list[Problem]:
@@ -47,48 +74,147 @@ def capped(problems: list[Problem]) -> list[Problem]:
 
 def existing(given: str, kind: str) -> Path:
     """The absolute path of a 'file' or 'folder' as a person gave it. Raises DataError, with a suggestion."""
-    path = Path(given).expanduser().absolute()
-    if path.is_dir() if kind == "folder" else path.is_file():
+    path = Path(os.path.expanduser(given)).absolute()
+    if os.path.isdir(path) if kind == "folder" else os.path.isfile(path):
         return path
-    if path.exists():
-        raise DataError(f"{given!r} is not a {kind} ({path})")
-    siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-    raise DataError(f"there is no {kind} {given!r} ({path}){did_you_mean(path.name, siblings)}")
+    if os.path.exists(path):
+        raise DataError(f"{given!r} is not a {kind} ({printable(str(path))})")
+    told = f"there is no {kind} {given!r} ({printable(str(path))})"
+    raise DataError(told + did_you_mean(path.name, siblings_of(path)))
+
+
+def siblings_of(path: Path) -> list[str]:
+    """The names in the folder around `path`; none where that cannot be read."""
+    try:
+        return os.listdir(path.parent)
+    except OSError:
+        return []
+
+
+def visible_folders(folder: Path) -> list[Path]:
+    """The folders in this one in the order of their names, hidden ones excepted. Raises DataError if unreadable."""
+    return [entry for entry in _entries(folder) if entry.is_dir()]
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return [folder / name for name in sorted(os.listdir(folder)) if not name.startswith(".")]
+    except OSError as error:
+        raise DataError(_unreadable(folder, error)) from None
+
+
+def _unreadable(folder: Path | str, error: OSError) -> Problem:
+    return Problem(f"the folder cannot be read: {error.strerror}", printable(str(folder)))
+
+
+# --- parts
+
+
+def part_folders(root: Path) -> dict[str, Path]:
+    """The folders of the parts, by 'train', 'val' and 'test'; none if the folders here are classes.
+
+    They are parts if there is one for training and another one. Raises DataError where the folders are partly parts,
+    rather than take 'train' and 'test' for things that are seen in photographs.
+    """
+    folders = visible_folders(root)
+    named = [folder for folder in folders if folder.name.lower() in PART_OF]
+    others = [folder for folder in folders if folder.name.lower() not in PART_OF]
+    found: dict[str, Path] = {}
+    for folder in named:
+        found.setdefault(PART_OF[folder.name.lower()], folder)
+    flat = [folder for folder in named if not visible_folders(folder)]
+    if "train" not in found or len(found) < 2 or (others and len(flat) == len(named)):
+        return {}
+    parts = _and([part for part in PARTS if part in found])
+    twice = [folder for folder in named if folder not in found.values()]
+    wrong = {folder: f"there is another folder for {PART_OF[folder.name.lower()]}; make them one" for folder in twice}
+    wrong |= dict.fromkeys(flat, f"it has no class folders; {parts} must have the same classes")
+    wrong |= dict.fromkeys(others, f"a folder that is no part, beside {parts}; put it elsewhere")
+    if wrong:
+        raise DataError(capped([Problem(told, printable(str(folder))) for folder, told in sorted(wrong.items())]))
+    return {part: found[part] for part in PARTS if part in found}
+
+
+def uneven_classes(where: Mapping[str, Mapping[str, str]]) -> list[Problem]:
+    """A problem for each class that not every part has. where: of each class, its place in each part that has it."""
+    parts = [part for part in PARTS if any(part in places for places in where.values())]
+    return [
+        Problem(
+            f"class {name!r} is in {_and([part for part in parts if part in places])} only; "
+            f"{_and(parts)} must have the same classes",
+            next(iter(places.values())),
+        )
+        for name, places in where.items()
+        if len(places) < len(parts)
+    ]
+
+
+def _and(names: Sequence[str]) -> str:
+    """'train', 'train and val', 'train, val and test'."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 # --- a folder for each class
 
 
 def read_folder(given: str) -> Samples:
-    """Classes are the sorted names of the folders in this one; every file below one is a sample, hidden ones excepted.
+    """Classes are the sorted names of the folders in this one, or in each of its parts; every file below is a sample.
 
-    Raises DataError for a class without a file, and for images that lie outside the class folders.
+    Hidden files are passed over. Raises DataError for a class without a file, for images that lie outside the class
+    folders, and for a class that not every part has.
     """
     root = existing(given, "folder")
-    entries = [root / name for name in sorted(os.listdir(root)) if not name.startswith(".")]
-    folders = [entry for entry in entries if entry.is_dir()]
-    stray = [Problem("an image outside the class folders", str(entry)) for entry in entries if _is_image(entry)]
+    parts = part_folders(root) or {"": root}
+    folders = [(part, folder) for part, around in parts.items() for folder in visible_folders(around)]
     if not folders:
-        raise DataError(f"{given!r} has no class folders ({root}); it needs a folder of images for each class")
-    samples, problems = [], stray
-    for label, folder in enumerate(folders):
-        paths = sorted(_walk(folder))
-        if not paths:
-            problems.append(Problem("the class folder is empty; add images or remove it", str(folder)))
-        samples += [Sample(path.relative_to(root).as_posix(), label, path) for path in paths]
+        told = f"{given!r} has no class folders ({printable(str(root))})"
+        raise DataError(f"{told}; it needs a folder of images for each class")
+    problems = _outside({root, *parts.values()})
+    places: dict[str, dict[str, str]] = {
+        folder.name: {} for _, folder in sorted(folders, key=lambda item: item[1].name)
+    }
+    for part, folder in folders:
+        places[folder.name][part] = printable(str(folder))
+    problems += uneven_classes(places) if len(parts) > 1 else []
+    labels = {name: label for label, name in enumerate(places)}
+    samples = []
+    for part, folder in folders:
+        paths, wrong = _files_below(folder)
+        problems += wrong
+        samples += [_sample(root, path, labels[folder.name], part) for path in paths]
     if problems:
         raise DataError(capped(problems))
-    return Samples(tuple(folder.name for folder in folders), samples)
+    return Samples(tuple(map(printable, labels)), samples)
+
+
+def _sample(root: Path, path: Path, label: int, part: str) -> Sample:
+    return Sample(printable(path.relative_to(root).as_posix()), label, path, part=part)
+
+
+def _outside(folders: Iterable[Path]) -> list[Problem]:
+    """A problem for each image that lies where class folders are expected."""
+    stray = [entry for folder in sorted(folders) for entry in _entries(folder) if _is_image(entry)]
+    return [Problem("an image outside the class folders", printable(str(entry))) for entry in stray]
 
 
 def _is_image(entry: Path) -> bool:
     return entry.is_file() and entry.suffix.lower() in _IMAGE_SUFFIXES
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _files_below(folder: Path) -> tuple[list[Path], list[Problem]]:
+    """Every file below a class folder, sorted, and what is wrong with that folder."""
+    wrong: list[Problem] = []
+    paths = sorted(_walk(folder, lambda error: wrong.append(_unreadable(error.filename, error))))
+    if not paths and not wrong:
+        wrong.append(Problem("the class folder is empty; add images or remove it", printable(str(folder))))
+    return paths, wrong
+
+
+def _walk(folder: Path, unread: Callable[[OSError], None]) -> Iterator[Path]:
     """Every file below, through links too; a folder reached a second time (a link that loops) is not entered again."""
     entered: set[str] = set()
-    for parent, folders, files in os.walk(folder, followlinks=True):
+    for parent, folders, files in os.walk(folder, onerror=unread, followlinks=True):
         real = os.path.realpath(parent)
         if real in entered:
             folders.clear()
@@ -96,104 +222,3 @@ def _walk(folder: Path) -> Iterator[Path]:
         entered.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (Path(parent, name) for name in files if not name.startswith("."))
-
-
-# --- a list
-
-
-def read_list(given: str, classes: str | None) -> Samples:
-    """Lines `path<TAB>label`, paths relative to the list's folder; see `ablation.data.sources.ListFile`."""
-    path = existing(given, "file")
-    names = read_classes(classes) if classes is not None else None
-    reading = _ListReading(path.parent, classes, names)
-    for number, line in enumerate(_lines(path, given), 1):
-        where = f"{given}:{number}"
-        reading.problems += [Problem(message, where) for message in reading.take(number, line)]
-    if reading.problems:
-        raise DataError(capped(reading.problems))
-    if not reading.samples:
-        raise DataError(f"the list {given!r} names no image ({path})")
-    return Samples(names or _numbered(given, reading.samples), reading.samples)
-
-
-def _lines(path: Path, given: str) -> list[str]:
-    """The lines of a text file; a byte order mark is passed over."""
-    try:
-        return path.read_text("utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise DataError(Problem(f"not UTF-8 text (byte {error.start})", given)) from None
-    except OSError as error:
-        raise DataError(Problem(f"cannot be read: {error.strerror}", given)) from None
-
-
-def read_classes(given: str) -> tuple[str, ...]:
-    """The class names of a file with one a line: its first line names label 0."""
-    text = "\n".join(_lines(existing(given, "file"), given)).rstrip()
-    names = [line.strip() for line in text.split("\n")] if text else []
-    first: dict[str, int] = {}
-    problems = [] if names else [Problem("names no class", given)]
-    for number, name in enumerate(names, 1):
-        if not name:
-            problems.append(Problem("an empty line where the name of a class belongs", f"{given}:{number}"))
-        elif name in first:
-            problems.append(Problem(f"the class {name!r} is named on line {first[name]} too", f"{given}:{number}"))
-        first.setdefault(name, number)
-    if problems:
-        raise DataError(capped(problems))
-    return tuple(names)
-
-
-def _numbered(given: str, samples: list[Sample]) -> tuple[str, ...]:
-    """Class names '0', '1', ... where no file names them; then no label may be missing below the highest."""
-    used = {sample.label for sample in samples}
-    if max(used) + 1 > len(used):
-        gap = next(label for label in range(len(used) + 1) if label not in used)
-        raise DataError(Problem(f"labels go up to {max(used)}, but no image has label {gap}; use 0, 1, 2, ...", given))
-    return tuple(str(label) for label in sorted(used))
-
-
-class _ListReading:
-    """The samples and the problems found so far in one list."""
-
-    def __init__(self, folder: Path, classes: str | None, names: tuple[str, ...] | None):
-        self.folder, self.classes, self.names = folder, classes, names
-        self.samples: list[Sample] = []
-        self.problems: list[Problem] = []
-        self.lines: dict[str, tuple[int, int]] = {}  # of each path: its first line, and the label there
-
-    def take(self, number: int, line: str) -> Iterator[str]:
-        """Read one line; yield what is wrong with it."""
-        name, _, written = line.rpartition("\t") if "\t" in line else _split_last(line)
-        name, written = name.strip(), written.strip()
-        if not name and not written:
-            return
-        if not name:
-            yield f"expected 'path<TAB>label', got {line.strip()!r}"
-        elif re.fullmatch("[0-9]{1,9}", written) is None:
-            yield f"the label {written!r} is not a whole number from 0 on"
-        else:
-            yield from self._check_label(int(written))
-            yield from self._add(number, os.path.normpath(name).replace(os.sep, "/"), int(written))
-
-    def _check_label(self, label: int) -> Iterator[str]:
-        if self.names is not None and label >= len(self.names):
-            yield f"label {label} has no name: {self.classes} names the labels 0 to {len(self.names) - 1}"
-
-    def _add(self, number: int, name: str, label: int) -> Iterator[str]:
-        if Path(name).is_absolute() or name.split("/")[0] == "..":
-            yield f"{name!r} points outside the list's folder; paths are relative to it"
-        elif name in self.lines:
-            before, other = self.lines[name]
-            labels = "" if label == other else f", with label {label} here and label {other} there"
-            yield f"{name!r} is listed on line {before} already{labels}"
-        elif not (self.folder / name).is_file():
-            yield f"there is no image {name!r} in {self.folder}"
-        else:
-            self.lines[name] = (number, label)
-            self.samples.append(Sample(name, label, self.folder / name))
-
-
-def _split_last(line: str) -> tuple[str, str, str]:
-    """A line without a tab, parted at its last whitespace; no path where there is none."""
-    parts = line.rsplit(None, 1)
-    return (parts[0], " ", parts[1]) if len(parts) == 2 else ("", "", line)

@@ -9,6 +9,7 @@ import ast
 import hashlib
 import inspect
 import operator
+import re
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ablation.data.files import Sample, Samples
-from ablation.errors import DataError
+from ablation.data.files import PART_OF, PARTS, Sample, Samples, capped, uneven_classes
+from ablation.errors import DataError, Problem
 
 _NOT_DATA = ("ImageFolder", "DatasetFolder", "VisionDataset", "wrap_dataset_for_transforms_v2")
 
@@ -71,33 +72,62 @@ def torchvision_names() -> tuple[str, ...]:
 def read_torchvision(name: str, root: str, split: str | None, download: bool) -> Samples:
     """Every sample of a torchvision data set, read once for its label and digest; pixels are read again when needed.
 
-    Labels are renumbered 0, 1, ... over the classes that occur (EMNIST's letters begin at 1). Raises DataError if the
-    data is not there, or is not for classification.
+    split: the part that is read, by default that for training; "all" for every part, with `Sample.part` told. Labels
+    are renumbered 0, 1, ... over the classes that occur (EMNIST's letters begin at 1). Raises DataError if the data is
+    not there, is not for classification, or if its parts do not have the same classes.
     """
-    items = _Items(_open_torchvision(name, root, split, download), name)
-    labels: list[int] = []
-    digests: list[str] = []
+    asked = every_part(name, root) if split == "all" else {"": _one_part(name, split)}
+    items = {part: _Items(_open(name, root, options, download), name) for part, options in asked.items()}
+    found = {part: _read_all(of_part) for part, of_part in items.items()}
+    classes = _classes(name, items, found)
+    number = {label: position for position, label in enumerate(classes)}
+    samples = [
+        Sample("/".join(filter(None, (name, part, f"{row:06d}"))), number[label], items[part].origin(row), digest, part)
+        for part, of_part in found.items()
+        for row, (label, digest) in enumerate(of_part)
+    ]
+    return Samples(tuple(classes.values()), samples)
+
+
+def _read_all(items: _Items) -> list[tuple[int, str]]:
+    """The label and the digest of every row."""
+    found = []
     for row in range(len(items)):
         image, label = items[row]
-        labels.append(label)
-        digests.append(digest_of(image))
-    used = sorted(set(labels))
-    number = {label: position for position, label in enumerate(used)}
-    samples = [
-        Sample(f"{name}/{row:06d}", number[label], items.origin(row), digest)
-        for row, (label, digest) in enumerate(zip(labels, digests, strict=True))
-    ]
-    return Samples(tuple(items.class_name(label) for label in used), samples)
+        found.append((label, digest_of(image)))
+    return found
 
 
-def _open_torchvision(name: str, root: str, split: str | None, download: bool) -> Any:
+def _classes(name: str, items: dict[str, _Items], found: dict[str, list[tuple[int, str]]]) -> dict[int, str]:
+    """The name of each label that occurs, ascending. Raises DataError unless all parts have the same, named alike."""
+    called: dict[int, dict[str, str]] = {}
+    for part, of_part in found.items():
+        for label in {label for label, _ in of_part}:
+            called.setdefault(label, {})[part] = items[part].class_name(label)
+    called = dict(sorted(called.items()))
+    problems = []
+    for label, names in called.items():
+        if len(set(names.values())) > 1:
+            told = ", ".join(f"{called_here!r} in {part}" for part, called_here in names.items())
+            problems.append(Problem(f"label {label} is {told}; the parts must have the same classes", name))
+    classes = {label: next(iter(names.values())) for label, names in called.items()}
+    where = {
+        f"{label} ({classes[label]})": {part: f"{name}/{part}" for part in names} for label, names in called.items()
+    }
+    problems = problems or uneven_classes(where)
+    if problems:
+        raise DataError(capped(problems))
+    return classes
+
+
+def _open(name: str, root: str, part: dict[str, Any], download: bool) -> Any:
+    """The data set made by torchvision; part: the argument that asks for the part."""
     from torchvision import datasets
 
     made = getattr(datasets, name)
     takes = _parameters(made)
-    options: dict[str, Any] = {"root": root, "download": download}
-    options |= _part(name, takes, split)
-    options = {option: setting for option, setting in options.items() if option in takes}
+    given: dict[str, Any] = {"root": root, "download": download} | part
+    options = {option: setting for option, setting in given.items() if option in takes}
     required = [option for option, default in takes.items() if default is inspect.Parameter.empty]
     needed = [option for option in required if option not in options]
     if needed:
@@ -123,21 +153,71 @@ def _parameters(made: type) -> dict[str, Any]:
     return found
 
 
-def _part(name: str, takes: dict[str, Any], split: str | None) -> dict[str, Any]:
+def _one_part(name: str, split: str | None) -> dict[str, Any]:
     """The argument that asks for the part called `split`, by default the training part."""
-    for option in ("split", "image_set"):
-        if option in takes:
-            default = takes[option]
-            if split is not None or default is inspect.Parameter.empty:
-                return {} if split is None else {option: split}
-            return {option: default if "train" in str(default) else "train"}
+    from torchvision import datasets
+
+    takes = _parameters(getattr(datasets, name))
+    option = _option(takes)
+    if option:
+        default = takes[option]
+        if split is not None or default is inspect.Parameter.empty:
+            return {} if split is None else {option: split}
+        return {option: default if "train" in str(default) else "train"}
     if "train" in takes:
         if split not in (None, "train", "test"):
             raise DataError(f"torchvision's {name} has the parts 'train' and 'test', got split = {split!r}")
         return {"train": split != "test"}
     if split is not None:
-        raise DataError(f"torchvision's {name} is not divided into parts: leave out split = {split!r}")
+        raise DataError(_undivided(name, split))
     return {}
+
+
+def _option(takes: dict[str, Any]) -> str:
+    """The argument that takes the name of a part; '' if there is none."""
+    return next((option for option in ("split", "image_set") if option in takes), "")
+
+
+def _undivided(name: str, split: str) -> str:
+    return f"torchvision's {name} is not divided into parts: leave out split = {split!r}"
+
+
+def has_parts(name: str, root: str) -> bool:
+    """Whether `read_torchvision` can read all parts of this data set. Imports torchvision, which takes seconds."""
+    try:
+        return bool(every_part(name, root))
+    except DataError:
+        return False
+
+
+def every_part(name: str, root: str) -> dict[str, dict[str, Any]]:
+    """For train, test and maybe val: the argument that asks for it. Raises DataError where these are not known."""
+    from torchvision import datasets
+
+    takes = _parameters(getattr(datasets, name))
+    option = _option(takes)
+    if "train" in takes:
+        return {"train": {"train": True}, "test": {"train": False}}
+    if not option:
+        raise DataError(_undivided(name, "all"))
+    allowed = _allowed(getattr(datasets, name), root, option)
+    of_part = {PART_OF[value]: value for value in allowed if value in PART_OF}
+    if "trainval" in allowed:
+        of_part.setdefault("train", "trainval")
+    if "train" not in of_part or len(of_part) < 2:
+        told = f"its parts are {', '.join(map(repr, allowed))}" if allowed else "it does not tell its parts"
+        raise DataError(f"torchvision's {name} cannot be read with split = 'all': {told}; name one of them as split")
+    return {part: {option: of_part[part]} for part in PARTS if part in of_part}
+
+
+def _allowed(made: Any, root: str, option: str) -> list[str]:
+    """The names of parts that a data set takes. It tells them when it is asked for one that there cannot be."""
+    try:
+        made(root=root, **{option: "?"})
+    except Exception as error:  # whatever else it fails at, then it has not told them
+        told = re.search(r"Valid values are \{(.*)\}", str(error))
+        return re.findall("'([^']*)'", told[1]) if told else []
+    return []
 
 
 class _Items:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
-from ablation.data.files import Samples, read_folder, read_list
+from ablation.data.files import Samples, read_folder
+from ablation.data.lists import read_list, read_table
 from ablation.data.published import read_digits, read_torchvision, torchvision_names
 from ablation.errors import InputError, did_you_mean
 from ablation.values import Count, value
@@ -20,17 +22,21 @@ from ablation.values import Count, value
 class ImageFolder:
     """A folder for each class. Classes are numbered in the order of their names; files in nested folders count.
 
-    Hidden files are passed over. Any other file must be an image.
+    Or the same in parts: where the folders are called train (or training) and val (valid, validation) or test
+    (testing), in any case, each of them holds the class folders, and `Given()` splits the data so. Hidden files are
+    passed over. Any other file must be an image. first_frame: of a file with several frames (an animation) the first
+    is taken; otherwise such a file is refused.
     """
 
     path: str
+    first_frame: bool = False
 
     def moved_to(self, path: str) -> ImageFolder:
         """The same classes in the folder `path`."""
-        return ImageFolder(path)
+        return replace(self, path=path)
 
     def samples(self) -> Samples:
-        """Every file. Raises DataError for a missing or empty folder."""
+        """Every file. Raises DataError for a missing or empty folder, and for parts whose classes differ."""
         return read_folder(self.path)
 
 
@@ -39,28 +45,62 @@ class ListFile:
     """A list with a line `path<TAB>label` for each image, relative to the list's folder; labels are 0, 1, 2, ...
 
     Without a tab the line is parted at its last whitespace. Blank lines are skipped. `classes` is a file with one
-    name a line, that of label 0 first; without it classes are called by their number.
+    name a line, that of label 0 first; without it classes are called by their number. outside: whether a path may be
+    absolute, or leave the list's folder by '..'. first_frame: as in `ImageFolder`.
     """
 
     path: str
     classes: str | None = None
+    outside: bool = False
+    first_frame: bool = False
 
     def moved_to(self, path: str) -> ListFile:
         """The list `path`; or, if it is a folder, the list of the same name in it. The class file lies beside it."""
-        moved = Path(path)
-        is_list = moved.is_file() or (moved.suffix != "" and not moved.is_dir())
-        folder = moved.parent if is_list else moved
-        classes = None if self.classes is None else str(folder / Path(self.classes).name)
-        return ListFile(str(moved if is_list else folder / Path(self.path).name), classes)
+        moved = _moved(self.path, path)
+        classes = None if self.classes is None else str(moved.parent / Path(self.classes).name)
+        return replace(self, path=str(moved), classes=classes)
 
     def samples(self) -> Samples:
         """Every line. Raises DataError with every line that is wrong, the first ten in full."""
-        return read_list(self.path, self.classes)
+        return read_list(self.path, self.classes, self.outside)
+
+
+@value
+class CsvFile:
+    """A table with the columns `path` and `label`, and maybe `split` and `group`, in any order beside any others.
+
+    Paths are relative to the table's folder. Labels are the names of classes: numbered in the order of their names, or
+    by their value where all are whole numbers. split: train, val or test (or as in `ImageFolder`), for every image or
+    for none; then every part has the same classes, and `Given()` splits the data so. group: images with the same text
+    (one animal, one patient) belong together. Values are parted by commas, or by semicolons or tabs where the header's
+    are. outside, first_frame: as in `ListFile`.
+    """
+
+    path: str
+    outside: bool = False
+    first_frame: bool = False
+
+    def moved_to(self, path: str) -> CsvFile:
+        """The table `path`; or, if it is a folder, the table of the same name in it."""
+        return replace(self, path=str(_moved(self.path, path)))
+
+    def samples(self) -> Samples:
+        """Every row. Raises DataError with every row that is wrong, the first ten in full."""
+        return read_table(self.path, self.outside)
+
+
+def _moved(before: str, path: str) -> Path:
+    """The file `path`; or, if it is a folder, the file in it that is called as the one before."""
+    moved = Path(path)
+    is_file = moved.is_file() or (moved.suffix != "" and not moved.is_dir())
+    return moved if is_file else moved / Path(before).name
 
 
 @value
 class Digits:
     """The 1,797 handwritten digits (8 x 8 pixels, 10 classes) that come with scikit-learn, so always at hand."""
+
+    first_frame: ClassVar[bool] = False
 
     def moved_to(self, path: str) -> Digits:
         """Raises InputError: it has no place of its own."""
@@ -75,13 +115,14 @@ class TorchvisionData:
     """A classification data set of torchvision.datasets by its class name, for example `TorchvisionData("CIFAR10")`.
 
     root: the folder that torchvision keeps it in. split: the part, by default the one for training; it is that part
-    which the experiment divides into train, val and test.
+    which the experiment divides into train, val and test. split="all": every part, for `Given()` to split it so.
     """
 
     name: str
     root: str = "data"
     split: str | None = None
     download: bool = False
+    first_frame: ClassVar[bool] = False
 
     def check(self) -> Iterator[str]:
         names = torchvision_names()
@@ -98,15 +139,34 @@ class TorchvisionData:
 
 
 @value
+class SkipBad:
+    """The photographs of `source` that can be used; files that cannot be decoded are left out, and told."""
+
+    source: Source
+
+    @property
+    def first_frame(self) -> bool:
+        return self.source.first_frame
+
+    def moved_to(self, path: str) -> SkipBad:
+        """The same of the moved source."""
+        return replace(self, source=self.source.moved_to(path))
+
+
+@value
 class Subset:
-    """The first `per_class` samples of each class, in the order of their content: the same wherever it is asked."""
+    """The first `per_class` samples of each class in each part, in the order of their content: always the same."""
 
     source: Source
     per_class: Count
+
+    @property
+    def first_frame(self) -> bool:
+        return self.source.first_frame
 
     def moved_to(self, path: str) -> Subset:
         """The same samples of the moved source."""
         return replace(self, source=self.source.moved_to(path))
 
 
-Source = ImageFolder | ListFile | Digits | TorchvisionData | Subset
+Source = ImageFolder | ListFile | CsvFile | Digits | TorchvisionData | SkipBad | Subset

@@ -1,31 +1,60 @@
 """Splits: which photographs are trained on, looked at during training, and tested on.
 
-Stratified: each class gives each part its share, to within one image. The order of the samples is that of their
-content (see `ablation.data.sources`), so a split depends on neither file names nor the order of a list.
+Stratified: each class gives each part its share, to within one image. Whole: photographs that belong together (copies,
+near-duplicates, or what the data says does) go to one part. The order of the samples is that of their content (see
+`ablation.data.contents`), so a split depends on neither file names nor the order of a list. How samples are dealt is
+told in `ablation.data.deal`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ablation.data.deal import deal
 from ablation.errors import DataError, Problem
 from ablation.seeds import stream
 from ablation.values import Count, Range, Whole, value
 
 Share = Annotated[float, Range(above=0, below=1)]
 Size = Count | Share
+Rows = NDArray[np.int64]
+
+Together = Literal["near", "exact", "nothing"]
+"""What is kept on one side: near-duplicates (exact copies among them), exact copies alone, or nothing."""
 
 
 class Parts(NamedTuple):
     """Sample indices of each part, ascending."""
 
-    train: NDArray[np.int64]
-    val: NDArray[np.int64]
-    test: NDArray[np.int64]
+    train: Rows
+    val: Rows
+    test: Rows
+
+
+class Splittable(Protocol):
+    """What a split looks at: N samples, as `Listing` and `Dataset` hold them."""
+
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    @property
+    def labels(self) -> Rows: ...
+    @property
+    def parts(self) -> NDArray[np.int8]:
+        """(N,) place in `Parts` that the data itself gives, or -1."""
+
+    @property
+    def near(self) -> Rows:
+        """(N,) the number of each sample's group of near-duplicates."""
+
+    @property
+    def exact(self) -> Rows:
+        """(N,) the number of each sample's group of exact copies."""
 
 
 def _check_shares(split: Any) -> Iterator[str]:
@@ -38,85 +67,217 @@ def _check_shares(split: Any) -> Iterator[str]:
 class Fixed:
     """One split for all runs. A part is a share (0.6) or a number of images (200, over all classes together).
 
-    What the three parts leave over is not used. Each class gives its share of a number rounded to whole images, so 200
-    of 12 equal classes are 204 (17 of each).
+    What the three parts leave over is not used. Each class gives its share of a number rounded to whole images, so a
+    part has a few more or fewer: 200 of 12 equal classes are 204 or 192.
+
+    together: what stays on one side (see `Together`).
     """
 
     train: Size = 0.6
     val: Size = 0.2
     test: Size = 0.2
     seed: Whole = 0
+    together: Together = "near"
+    redrawn: ClassVar[bool] = False
 
-    def check(self):
+    def check(self) -> Iterator[str]:
         yield from _check_shares(self)
 
-    def draw(self, labels: NDArray[np.int64], seed: int, classes: Sequence[str] = ()) -> Parts:
-        """The parts; the run's `seed` does not matter. `classes`: their names, for the message of an error."""
-        return stratified(labels, (self.train, self.val, self.test), self.seed, classes)
+    def drawn_from(self, seed: int) -> int:
+        """The number that the split is drawn from, for a run with this seed."""
+        return self.seed
+
+    def draw(self, data: Splittable, seed: int) -> Parts:
+        """The parts; the run's `seed` does not matter. Raises DataError if a part would lack a class."""
+        return stratified(data, (self.train, self.val, self.test), self.seed, self.together)
+
+    def smoke(self) -> Fixed:
+        """The same for ten images of each class."""
+        return Fixed(0.5, 0.2, 0.3, self.seed, self.together)
 
 
 @value
 class PerSeed:
-    """A split redrawn for each seed of the grid; all arms of a seed share it. Parts as in `Fixed`."""
+    """A split redrawn for each seed of the grid; all arms of a seed share it. Fields as in `Fixed`."""
 
     train: Size = 0.6
     val: Size = 0.2
     test: Size = 0.2
+    together: Together = "near"
+    redrawn: ClassVar[bool] = True
 
-    def check(self):
+    def check(self) -> Iterator[str]:
         yield from _check_shares(self)
 
-    def draw(self, labels: NDArray[np.int64], seed: int, classes: Sequence[str] = ()) -> Parts:
-        """The parts for this run's `seed`. `classes`: their names, for the message of an error."""
-        return stratified(labels, (self.train, self.val, self.test), seed, classes)
+    def drawn_from(self, seed: int) -> int:
+        return seed
+
+    def draw(self, data: Splittable, seed: int) -> Parts:
+        """The parts for this run's `seed`. Raises DataError if a part would lack a class."""
+        return stratified(data, (self.train, self.val, self.test), seed, self.together)
+
+    def smoke(self) -> PerSeed:
+        return PerSeed(0.5, 0.2, 0.3, self.together)
 
 
-Split = Fixed | PerSeed
+@value
+class KFold:
+    """k-fold cross-validation: seed s tests on fold s % k, and every k seeds the folds are dealt anew.
+
+    So `seeds=k` tests every image once, `seeds=2 * k` twice. val: the share of all images that is taken from the other
+    folds to look at during training.
+    """
+
+    k: Annotated[int, Range(low=2)] = 5
+    val: Share = 0.1
+    together: Together = "near"
+    redrawn: ClassVar[bool] = True
+
+    def check(self) -> Iterator[str]:
+        if self.val >= 1 - 1 / self.k:
+            yield f"val = {self.val:g} leaves nothing to train on beside a test fold of 1/{self.k}"
+
+    def drawn_from(self, seed: int) -> int:
+        return seed
+
+    def draw(self, data: Splittable, seed: int) -> Parts:
+        """The parts for this run's `seed`. Raises DataError if a part would lack a class."""
+        turn, fold = divmod(seed, self.k)
+        groups = groups_of(data, self.together)
+        *folds, _ = deal(data.labels, groups, [1 / self.k] * self.k, turn, "fold")
+        rest = np.sort(np.concatenate([rows for place, rows in enumerate(folds) if place != fold]))
+        share = self.val * len(data.labels) / len(rest)
+        val, train = deal(data.labels[rest], groups[rest], [share], turn, "val", fold)
+        return _refuse_empty(data, Parts(rest[train], rest[val], folds[fold]))
+
+    def smoke(self) -> KFold:
+        return KFold(min(self.k, 3), 0.2, self.together)
+
+
+@value
+class Given:
+    """The data's own parts (train, val and test folders, or the `split` column of a table); nothing is dealt.
+
+    val: the share of the training part that is looked at during training, where the data has no part for that; it is
+    drawn from `seed`. duplicates: what to do about photographs that have a near-duplicate in another part. "refuse":
+    tell them and stop; "drop": leave them out of training (and, of val and test, out of val); "keep": nothing.
+    """
+
+    val: Share = 0.1
+    seed: Whole = 0
+    duplicates: Literal["refuse", "drop", "keep"] = "refuse"
+    redrawn: ClassVar[bool] = False
+
+    def drawn_from(self, seed: int) -> int:
+        return self.seed
+
+    def draw(self, data: Splittable, seed: int) -> Parts:
+        """The parts; the run's `seed` does not matter. Raises DataError where the data has none, or they leak."""
+        parts = Parts(*(np.flatnonzero(data.parts == place) for place in range(3)))
+        for name, rows in (("train", parts.train), ("test", parts.test)):
+            if len(rows) == 0:
+                raise DataError(
+                    f"Given() takes the data's own parts, and this data has no {name} part; have the folders train and "
+                    "test, or a table with a `split` column, or use Fixed(...)"
+                )
+        if len(parts.val) == 0:
+            val, train = deal(data.labels[parts.train], data.near[parts.train], [self.val], self.seed, "val")
+            parts = parts._replace(train=parts.train[train], val=parts.train[val])
+        return _refuse_empty(data, self._without_leaks(data, parts))
+
+    def _without_leaks(self, data: Splittable, parts: Parts) -> Parts:
+        if self.duplicates == "keep":
+            return parts
+        val = parts.val[~np.isin(data.near[parts.val], data.near[parts.test])]
+        kept_apart = np.concatenate([data.near[parts.val], data.near[parts.test]])
+        train = parts.train[~np.isin(data.near[parts.train], kept_apart)]
+        leaking = np.setdiff1d(np.concatenate([parts.train, parts.val]), np.concatenate([train, val]))
+        if len(leaking) and self.duplicates == "refuse":
+            shown = ", ".join(repr(data.names[row]) for row in leaking[:3])
+            raise DataError(
+                f"{len(leaking)} photographs of train or val have a near-duplicate in another part ({shown}"
+                f"{', ...' if len(leaking) > 3 else ''}); `ablation check` shows them. "
+                'Given(duplicates="drop") leaves them out of training, "keep" accepts them'
+            )
+        return Parts(train, val, parts.test)
+
+    def smoke(self) -> Given:
+        return Given(0.2, self.seed, self.duplicates)
+
+
+Split = Fixed | PerSeed | KFold | Given
+
+
+@value
+class TrainSize:
+    """Train on fewer photographs: a number of images of each class, or a share of each class's training images.
+
+    Smaller sizes are contained in larger ones, and val and test stay as they are. Which images are kept is drawn with
+    the split: one choice for all runs where the split is fixed, another for each seed where it is redrawn.
+    """
+
+    per_class: Count | Annotated[float, Range(above=0, high=1)]
+
+    def kept(self, data: Splittable, train: Rows, seed: int) -> Rows:
+        """Those of the rows `train` that stay, ascending. Raises DataError naming classes that have too few."""
+        kept, problems = [], []
+        for label, name in enumerate(data.classes):
+            members = train[data.labels[train] == label]
+            share = isinstance(self.per_class, float)
+            wanted = int(self.per_class * len(members) + 0.5) if share else int(self.per_class)
+            if not 0 < wanted <= len(members):
+                problems.append(
+                    Problem(
+                        f"train_size = {self.per_class} takes {wanted} images of each class, and class {label} "
+                        f"({name}) has {len(members)} to train on"
+                    )
+                )
+            kept.append(stream(seed, "train size", label).permutation(members)[:wanted])
+        if problems:
+            raise DataError(problems)
+        return np.sort(np.concatenate(kept))
+
+
+def groups_of(data: Splittable, together: Together) -> Rows:
+    """(N,) group numbers: samples with the same number may not be parted."""
+    if together == "nothing":
+        return np.arange(len(data.labels))
+    return data.near if together == "near" else data.exact
 
 
 def stratified(
-    labels: NDArray[np.int64],
-    sizes: tuple[int | float, int | float, int | float],
-    seed: int,
-    classes: Sequence[str] = (),
+    data: Splittable, sizes: tuple[int | float, int | float, int | float], seed: int, together: Together = "near"
 ) -> Parts:
-    """Deal each class, shuffled, to train, val and test.
+    """Deal each class, shuffled, to train, val and test; groups stay whole.
 
-    labels: (N,) class of each sample. sizes: a share of the images, or a number of images, for each part. classes: the
-    names of the classes, if errors are to tell them. Raises DataError if a part would be without an image of a class.
+    sizes: a share of the images, or a number of images, for each part. Raises DataError if a part would be without an
+    image of a class.
     """
-    shares = [size if isinstance(size, float) else size / len(labels) for size in sizes]
+    total = len(data.labels)
+    shares = [size if isinstance(size, float) else size / total for size in sizes]
     if sum(shares) > 1 + 1e-9:
-        raise DataError(f"the split asks for {sum(shares) * len(labels):.0f} images, the data has {len(labels)}")
-    dealt: tuple[list, list, list] = ([], [], [])
-    for label, members in enumerate(_by_class(labels)):
-        shuffled = stream(seed, "split", label).permutation(members)
-        ends = np.floor(np.cumsum(shares) * len(members) + 0.5 + 1e-9).astype(int)
-        for part, start, end in zip(dealt, [0, *ends], ends, strict=False):
-            part.append(shuffled[start:end])
-    _refuse_empty(labels, dealt, classes)
-    return Parts(*(np.sort(np.concatenate(part)) for part in dealt))
+        raise DataError(f"the split asks for {sum(shares) * total:.0f} images, the data has {total}")
+    train, val, test, _ = deal(data.labels, groups_of(data, together), shares, seed)
+    return _refuse_empty(data, Parts(train, val, test))
 
 
-def _by_class(labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    return [np.flatnonzero(labels == label) for label in range(int(labels.max()) + 1)]
-
-
-def _refuse_empty(labels: NDArray[np.int64], dealt: tuple[list, list, list], classes: Sequence[str]) -> None:
-    """Raise with a problem for each part that lacks a class, naming five of its classes."""
+def _refuse_empty(data: Splittable, parts: Parts) -> Parts:
+    """The parts, or a problem for each one that lacks a class, naming five of its classes."""
     problems = []
-    for part, dealt_to in zip(Parts._fields, dealt, strict=True):
-        short = [label for label, members in enumerate(dealt_to) if len(members) == 0]
-        if short:
-            named = [f"class {label}{f' ({classes[label]})' if classes else ''}" for label in short[:5]]
-            have = [f"{name} has {int((labels == label).sum())}" for name, label in zip(named, short, strict=False)]
-            more = f", and {len(short) - 5} more" if len(short) > 5 else ""
-            problems.append(
-                Problem(
-                    f"the split leaves the {part} part without an image of {len(short)} "
-                    f"class{'es' if len(short) > 1 else ''} ({', '.join(have)}{more}); "
-                    "give each class more images, or the part a larger share"
-                )
-            )
+    have = np.bincount(data.labels, minlength=len(data.classes))
+    for part, rows in zip(Parts._fields, parts, strict=True):
+        short = np.flatnonzero(np.bincount(data.labels[rows], minlength=len(data.classes)) == 0)
+        if len(short):
+            told = [f"class {label} ({data.classes[label]}) has {have[label]}" for label in short[:5]]
+            problems.append(Problem(_lacking(part, len(short), told)))
     if problems:
         raise DataError(problems)
+    return parts
+
+
+def _lacking(part: str, classes: int, told: Sequence[str]) -> str:
+    more = f", and {classes - len(told)} more" if classes > len(told) else ""
+    return (
+        f"the split leaves the {part} part without an image of {classes} class{'es' if classes > 1 else ''} "
+        f"({', '.join(told)}{more}); give each class more images, or the part a larger share"
+    )

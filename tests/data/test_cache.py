@@ -1,9 +1,11 @@
-"""The cache: pixels as they were decoded, every bad file told, and nothing half made, whatever is killed."""
+"""The cache: pixels as they were decoded, beside what the listing told, and nothing half made, whatever is killed."""
 
 import io
 import json
+import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ablation.data import Digits, ImageFolder, ListFile, Subset, build, listing, load, mean_std
+from ablation.data import CsvFile, Digits, ImageFolder, ListFile, SkipBad, Subset, build, listing, load, mean_std
 from ablation.data.cache import Dataset
 from ablation.data.decode import to_square
 from ablation.errors import DataError
@@ -59,16 +61,43 @@ def test_a_photograph_taken_sideways_is_turned_upright(tmp_path):
     assert data.aspect.dtype == np.float32
 
 
-def test_every_bad_file_is_told_at_once_and_leaves_nothing(tmp_path):
-    cut = {f"{number}.jpg": JPEG[: 100 * number] for number in range(14)}
-    source = photos(tmp_path / "d", {**cut, "whole.jpg": JPEG})
+def test_bad_files_are_told_before_anything_is_built_or_left_out_of_it(tmp_path):
+    cut = {f"{number}.jpg": JPEG[: 100 * number] for number in range(4)}
+    source, cache = photos(tmp_path / "d", {**cut, "whole.jpg": JPEG}), tmp_path / "cache"
     with pytest.raises(DataError) as error:
-        build(listing(source, tmp_path / "cache"), 8, tmp_path / "cache")
-    told = {problem.where: problem.message for problem in error.value.problems}
-    assert told.keys() == {str(tmp_path / "d" / "a" / name) for name in cut}
-    assert all(message.startswith("cannot be decoded: ") for message in told.values())
-    assert told[str(tmp_path / "d" / "a" / "0.jpg")] == "cannot be decoded: the file is empty"
-    assert not [path for path in (tmp_path / "cache").iterdir() if path.is_dir() and path.name != "digests"]
+        listing(source, cache)
+    assert [problem.where for problem in error.value.problems[:-1]] == [f"{tmp_path}/d/a/{name}" for name in cut]
+    assert [path.name for path in cache.iterdir()] == ["traits"]
+    data = build(listing(SkipBad(source), cache), 8, cache)
+    assert sorted(data.names) == ["a/whole.jpg", "b/good"]
+
+
+def test_of_an_animation_the_first_frame_is_kept_when_asked(tmp_path):
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    photos(tmp_path / "d", {"moving.gif": encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])})
+    data = build(listing(ImageFolder(str(tmp_path / "d"), first_frame=True), tmp_path), 4, tmp_path)
+    red = data.images[data.names.index("a/moving.gif")]
+    assert red.transpose(1, 2, 0).reshape(-1, 3).tolist() == 16 * [[255, 0, 0]]
+
+
+def test_names_of_any_bytes_go_through_listing_and_cache(tmp_path):
+    root, classes = tmp_path / "猫 photos", ("虎斑", os.fsdecode(b"ta\xe9bby"))
+    odd = ["猫 🐈.png", "a\nb.png", os.fsdecode(b"\xff\xfe.png"), " ", "it's.png", "-x.png"]
+    for number, name in enumerate(classes):
+        (root / name).mkdir(parents=True)
+        (root / name / "loop").symlink_to(root / name)
+        for place, file in enumerate(odd):
+            (root / name / file).write_bytes(encoded(Image.fromarray(noise(9, 9, 10 * number + place))))
+    found = listing(ImageFolder(str(root)), tmp_path / "cache")
+    shown = ["猫 🐈.png", r"a\nb.png", r"\xff\xfe.png", " ", "it's.png", "-x.png"]
+    assert found.classes == (r"ta\xe9bby", "虎斑")
+    assert sorted(found.names) == sorted(f"{name}/{file}" for name in found.classes for file in shown)
+    data = build(found, 16, tmp_path / "cache")
+    assert data.names == load(tmp_path / "cache", found.digest, 16).names == found.names
+    (root / "虎斑" / os.fsdecode(b"\xfe.jpg")).write_text("no picture")
+    with pytest.raises(DataError) as error:
+        listing(ImageFolder(str(root)), tmp_path / "cache")
+    assert str(error.value.problems[0]) == rf"{root}/虎斑/\xfe.jpg: cannot be decoded: a text, not an image"
 
 
 def test_a_large_but_allowed_image_gives_no_warning(tmp_path):
@@ -90,11 +119,24 @@ def test_build_keeps_what_the_listing_told(tmp_path):
     assert isinstance(data.images, np.memmap)
     assert not data.images.flags.writeable
     assert sorted(path.name for path in (tmp_path / f"{told.digest}-8").iterdir()) == [
-        "aspect.npy",
         "images.npy",
-        "labels.npy",
         "meta.json",
+        "samples.npz",
     ]
+
+
+def test_parts_and_groups_are_kept(tmp_path):
+    for number in range(8):
+        (tmp_path / f"{number}.png").write_bytes(encoded(Image.fromarray(noise(40, 40, number // 2))))
+    rows = [f"{number}.png,{number // 2 % 2},{('train', 'test')[number // 4]}\n" for number in range(8)]
+    (tmp_path / "table.csv").write_text("path,label,split\n" + "".join(rows))
+    told = listing(CsvFile(str(tmp_path / "table.csv")), tmp_path)
+    for data in (build(told, 8, tmp_path), load(tmp_path, told.digest, 8)):
+        for name in ("labels", "parts", "near", "exact"):
+            assert np.array_equal(getattr(data, name), getattr(told, name))
+            assert getattr(data, name).dtype == getattr(told, name).dtype
+    assert sorted(data.parts.tolist()) == [0, 0, 0, 0, 2, 2, 2, 2]
+    assert np.bincount(data.exact).tolist() == [2, 2, 2, 2]
 
 
 def test_built_once_then_only_opened_also_without_the_photographs(tmp_path):
@@ -134,10 +176,20 @@ def test_loading_what_is_absent_or_damaged(tmp_path):
         load(tmp_path, "0123456789abcdef", 8)
     told = listing(Subset(Digits(), 2), tmp_path)
     build(told, 8, tmp_path)
-    images = tmp_path / f"{told.digest}-8" / "images.npy"
-    images.write_bytes(images.read_bytes()[:-100])
-    with pytest.raises(DataError, match=r"is damaged .*; delete that folder and build it again"):
-        load(tmp_path, told.digest, 8)
+    whole = (tmp_path / f"{told.digest}-8" / "images.npy").read_bytes()
+    lies = [whole.replace(b"(20, 3", b"(19, 3"), whole.replace(b"|u1", b"|i1")]
+    for path in sorted((tmp_path / f"{told.digest}-8").iterdir()):
+        good = path.read_bytes()
+        for place in range(10, 128, 9) if path.name == "images.npy" else range(0, len(good) - 60, 40):
+            path.write_bytes(good[:place] + bytes([good[place] ^ 0x48]) + good[place + 1 :])
+            with suppress(DataError):  # or it is a place that says nothing
+                assert load(tmp_path, told.digest, 8).images.shape == (20, 3, 8, 8)
+        for content in (b"", b"{}", good[:-100], *(lies if path.name == "images.npy" else [])):
+            path.write_bytes(content)
+            with pytest.raises(DataError, match=r"is damaged .*; delete that folder and build it again"):
+                load(tmp_path, told.digest, 8)
+        path.write_bytes(good)
+    assert load(tmp_path, told.digest, 8).names == told.names
 
 
 KILLED = """
@@ -199,7 +251,7 @@ def test_a_build_that_fails_leaves_nothing(tmp_path):
     told = listing(Subset(Digits(), 2), tmp_path)
     with pytest.raises(KeyboardInterrupt):
         build(told, 8, tmp_path, stop)
-    assert not [path for path in tmp_path.iterdir() if path.is_dir()]
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["traits"]
 
 
 # --- mean and std
@@ -209,7 +261,8 @@ def test_a_build_that_fails_leaves_nothing(tmp_path):
 @given(st.integers(1, 40), st.integers(1, 9), st.integers(0, 2**32), st.randoms(use_true_random=False))
 def test_mean_and_std_are_numpys_and_the_order_changes_no_bit(count, size, seed, shuffler):
     images = np.random.Generator(np.random.Philox(seed)).integers(0, 256, (count + 3, 3, size, size), dtype=np.uint8)
-    data = Dataset("", size, (), (), np.zeros(0, np.int64), np.zeros(0, np.float32), images)  # type: ignore[arg-type]
+    none = np.zeros(0, np.int64)
+    data = Dataset("", size, (), (), none, np.zeros(0, np.float32), none.astype(np.int8), none, none, images)  # type: ignore[arg-type]
     rows = list(range(count))
     mean, std = mean_std(data, np.array(rows))
     pixels = images[:count].astype(np.float64) / 255
@@ -232,14 +285,13 @@ def test_mean_and_std_of_nothing_is_refused(tmp_path):
 def test_all_cats_load_also_those_that_are_no_jpegs(tmp_path):
     odd = [path for path in (CATS / "cat_12_train").iterdir() if path.read_bytes()[:2] != b"\xff\xd8"]
     assert len(odd) == 9
-    told = listing(ListFile(str(CATS / "train_list.txt"), str(CATS / "classes.txt")), tmp_path)
     wanted = {f"cat_12_train/{path.name}" for path in odd}
-    rows = [row for row, name in enumerate(told.names) if name in wanted or row % 40 == 0]
-    lines = [f"{told.origins[row].relative_to(CATS)}\t{told.labels[row]}\n" for row in rows]
+    listed = (CATS / "train_list.txt").read_text().splitlines(keepends=True)
+    lines = [line for row, line in enumerate(listed) if line.split("\t")[0] in wanted or row % 40 == 0]
     (tmp_path / "list.txt").write_text("".join(lines))
     (tmp_path / "cat_12_train").symlink_to(CATS / "cat_12_train")
     data = build(listing(ListFile(str(tmp_path / "list.txt")), tmp_path), 32, tmp_path)
-    assert len(data.labels) == len(rows)
+    assert len(data.labels) == len(lines)
     for path in odd:
         row = data.names.index(f"cat_12_train/{path.name}")
         with Image.open(path) as image:

@@ -1,10 +1,8 @@
-"""Sources and listings: what is read, in an order that depends on content alone, and what a person is told is wrong."""
+"""Sources: what folders and values name, and what a person is told is wrong with them."""
 
 import os
-import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ablation.data import Digits, ImageFolder, ListFile, Subset, listing
+from ablation.data import Digits, ImageFolder, ListFile, Subset, TorchvisionData, listing
+from ablation.data.files import PART_OF, PARTS, printable
+from ablation.data.sources import CsvFile, SkipBad
 from ablation.errors import DataError, InputError
 from ablation.values import plain, restore
 
 ROOT = Path(__file__).parents[2]
-CATS = ROOT.parent / "shared" / "data" / "cats12"
 
 
 def draw(path: Path, number: int) -> None:
@@ -35,13 +34,6 @@ def folder(tmp_path: Path) -> Path:
         name = "deep/er/3.png" if number % 4 == 3 else f"{number % 4}.png"
         draw(tmp_path / "photos" / ("tabby", "calico", "black")[number // 4] / name, number)
     return tmp_path / "photos"
-
-
-def write_list(folder: Path, *lines: str, classes: str | None = "tabby\ncalico\nblack\n") -> ListFile:
-    (folder / "list.txt").write_text("".join(f"{line}\n" for line in lines))
-    if classes is not None:
-        (folder / "classes.txt").write_text(classes)
-    return ListFile(str(folder / "list.txt"), None if classes is None else str(folder / "classes.txt"))
 
 
 def problems(source, tmp_path: Path) -> str:
@@ -103,157 +95,149 @@ def test_a_link_to_nowhere_is_told(folder, tmp_path):
     assert "gone.png: cannot be read: No such file" in problems(ImageFolder(str(folder)), tmp_path)
 
 
-# --- a list
+# --- a folder for each part
 
 
-def test_a_list_may_use_tabs_or_spaces_blank_lines_and_a_byte_order_mark(tmp_path):
-    for number, name in enumerate(("a.png", "my cat.png", "tab cat.png", "d/e.png")):
-        draw(tmp_path / name, number)
-    source = write_list(tmp_path, "\ufeffa.png\t0", "my cat.png   1", "", "  ", "tab cat.png\t2 ", "./d/e.png 0\r")
-    found = listing(source, tmp_path / "cache")
-    labels = dict(zip(found.names, found.labels.tolist(), strict=True))
-    assert labels == {"a.png": 0, "my cat.png": 1, "tab cat.png": 2, "d/e.png": 0}
-    assert found.classes == ("tabby", "calico", "black")
+@pytest.fixture
+def parted(tmp_path: Path) -> Path:
+    """Two classes in three parts, each part called as people do."""
+    for number in range(12):
+        part, label = ("Training", "valid", "TEST")[number % 3], ("calico", "tabby")[number % 2]
+        draw(tmp_path / "parted" / part / label / f"{number}.png", number)
+    return tmp_path / "parted"
 
 
-def test_without_class_names_classes_are_numbers_without_a_gap(tmp_path):
-    for number in range(3):
-        draw(tmp_path / f"{number}.png", number)
-    assert listing(write_list(tmp_path, "0.png 0", "1.png 1", classes=None), tmp_path).classes == ("0", "1")
-    told = problems(write_list(tmp_path, "0.png 0", "1.png 2", "2.png 99999999", classes=None), tmp_path)
-    assert told == f"{tmp_path / 'list.txt'}: labels go up to 99999999, but no image has label 1; use 0, 1, 2, ..."
+def test_folders_of_parts_tell_the_part_of_every_sample(parted):
+    (parted / ".cache").mkdir()
+    (parted / "README.md").write_text("cats")
+    classes, samples = ImageFolder(str(parted)).samples()
+    assert classes == ("calico", "tabby")
+    assert {sample.name: (sample.part, sample.label) for sample in samples} == {
+        f"{('Training', 'valid', 'TEST')[number % 3]}/{classes[number % 2]}/{number}.png": (
+            PARTS[number % 3],
+            number % 2,
+        )
+        for number in range(12)
+    }
+    assert all(sample.origin == parted / sample.name for sample in samples)
 
 
-def test_every_mistake_in_a_list_is_told_at_once_with_its_line(tmp_path):
-    for number in range(3):
-        draw(tmp_path / "l" / f"{number}.png", number)
-    draw(tmp_path / "outside.png", 9)
-    source = write_list(
-        tmp_path / "l",
-        "0.png\t0",
-        "1.png\tone",
-        "nolabel.png",
-        "gone.png\t7",
-        "2.png\t-1",
-        "../outside.png\t1",
-        f"{tmp_path}/outside.png\t1",
-        "./0.png\t0",
-        "0.png\t2",
-    )
-    path, told = source.path, problems(source, tmp_path)
-    assert told.splitlines() == [
-        f"{path}:2: the label 'one' is not a whole number from 0 on",
-        f"{path}:3: expected 'path<TAB>label', got 'nolabel.png'",
-        f"{path}:4: label 7 has no name: {source.classes} names the labels 0 to 2",
-        f"{path}:4: there is no image 'gone.png' in {tmp_path / 'l'}",
-        f"{path}:5: the label '-1' is not a whole number from 0 on",
-        f"{path}:6: '../outside.png' points outside the list's folder; paths are relative to it",
-        f"{path}:7: '{tmp_path}/outside.png' points outside the list's folder; paths are relative to it",
-        f"{path}:8: '0.png' is listed on line 1 already",
-        f"{path}:9: '0.png' is listed on line 1 already, with label 2 here and label 0 there",
+@pytest.mark.parametrize("other", ["val", "valid", "validation", "test", "testing", "Test", "VAL"])
+def test_training_and_one_other_part_will_do(tmp_path, other):
+    for part in ("train", other):
+        for label in ("a", "b"):
+            draw(tmp_path / part / label / "0.png", 0)
+    classes, samples = ImageFolder(str(tmp_path)).samples()
+    assert classes == ("a", "b")
+    assert sorted(sample.part for sample in samples) == sorted(2 * ["train", PART_OF[other.lower()]])
+
+
+@pytest.mark.parametrize(
+    "names", [("train", "bus"), ("train", "training"), ("val", "test"), ("train",), ("train", "test", "bus")]
+)
+def test_folders_that_are_not_all_parts_are_classes(tmp_path, names):
+    for number, name in enumerate(names):
+        draw(tmp_path / name / f"{number}.png", number)
+    classes, samples = ImageFolder(str(tmp_path)).samples()
+    assert classes == tuple(sorted(names))
+    assert {sample.part for sample in samples} == {""}
+
+
+def test_a_class_that_not_every_part_has_is_told_with_all_others(parted, tmp_path):
+    draw(parted / "valid" / "siamese" / "0.png", 20)
+    draw(parted / "TEST" / "persian" / "0.png", 21)
+    draw(parted / "Training" / "persian" / "0.png", 22)
+    (parted / "Training" / "bombay").mkdir()
+    draw(parted / "Training" / "stray.png", 23)
+    draw(parted / "stray.png", 24)
+    same = "train, val and test must have the same classes"
+    assert problems(ImageFolder(str(parted)), tmp_path).splitlines() == [
+        f"{parted / 'stray.png'}: an image outside the class folders",
+        f"{parted / 'Training' / 'stray.png'}: an image outside the class folders",
+        f"{parted / 'Training' / 'bombay'}: class 'bombay' is in train only; {same}",
+        f"{parted / 'Training' / 'persian'}: class 'persian' is in train and test only; {same}",
+        f"{parted / 'valid' / 'siamese'}: class 'siamese' is in val only; {same}",
+        f"{parted / 'Training' / 'bombay'}: the class folder is empty; add images or remove it",
     ]
 
 
-def test_many_mistakes_are_capped_at_ten(tmp_path):
-    told = problems(write_list(tmp_path, *(f"{number}.png\t0" for number in range(37))), tmp_path)
-    assert len(told.splitlines()) == 11
-    assert told.endswith("... and 27 more")
-
-
-def test_missing_and_broken_list_and_class_files(tmp_path):
-    draw(tmp_path / "0.png", 0)
-    draw(tmp_path / "1.png", 1)
-    source = write_list(tmp_path, "0.png 0", "1.png 1")
-    assert "did you mean 'list.txt'?" in problems(ListFile(str(tmp_path / "lists.txt")), tmp_path)
-    assert "there is no file" in problems(ListFile(source.path, str(tmp_path / "names.txt")), tmp_path)
-    assert "class 2 (black) has no image" in problems(source, tmp_path)
-    assert "names no image" in problems(write_list(tmp_path, "", ""), tmp_path)
-    told = problems(write_list(tmp_path, "0.png 0", "1.png 1", classes="a\n\na\n"), tmp_path)
-    assert told.splitlines() == [
-        f"{tmp_path / 'classes.txt'}:2: an empty line where the name of a class belongs",
-        f"{tmp_path / 'classes.txt'}:3: the class 'a' is named on line 1 too",
+def test_folders_that_are_partly_parts_are_refused_not_taken_for_classes(parted, tmp_path):
+    (parted / "train" / "tabby").mkdir(parents=True)
+    (parted / "testing").mkdir()
+    draw(parted / "testing" / "0.png", 30)
+    assert problems(ImageFolder(str(parted)), tmp_path).splitlines() == [
+        f"{parted / 'testing'}: it has no class folders; train, val and test must have the same classes",
+        f"{parted / 'train'}: there is another folder for train; make them one",
     ]
-    assert "names no class" in problems(write_list(tmp_path, "0.png 0", classes="\n"), tmp_path)
-    write_list(tmp_path)
-    (tmp_path / "list.txt").write_bytes(b"0.png\t0\n\xff\xfe")
-    assert "list.txt: not UTF-8 text (byte 8)" in problems(source, tmp_path)
+    (parted / "train" / "tabby").rmdir()
+    (parted / "train").rmdir()
+    (parted / "testing" / "0.png").unlink()
+    (parted / "testing").rename(parted / "annotations")
+    told = problems(ImageFolder(str(parted)), tmp_path)
+    assert told == f"{parted / 'annotations'}: a folder that is no part, beside train, val and test; put it elsewhere"
+    (parted / "valid").rename(parted / "val2")
+    (parted / "val").mkdir()
+    assert problems(ImageFolder(str(parted)), tmp_path).splitlines() == [
+        f"{parted / 'annotations'}: a folder that is no part, beside train, val and test; put it elsewhere",
+        f"{parted / 'val'}: it has no class folders; train, val and test must have the same classes",
+        f"{parted / 'val2'}: a folder that is no part, beside train, val and test; put it elsewhere",
+    ]
+    for number, part in enumerate(("train", "test")):
+        draw(tmp_path / "flat" / part / "0.png", number)
+    assert problems(ImageFolder(str(tmp_path / "flat")), tmp_path).splitlines() == [
+        f"{tmp_path / 'flat' / part}: it has no class folders; train and test must have the same classes"
+        for part in ("test", "train")
+    ]
 
 
-# --- the order and the digest depend on content and labels alone
+# --- names
 
 
-@settings(deadline=None, max_examples=8)
-@given(st.permutations(range(9)), st.permutations(range(9)))
-def test_names_order_and_place_change_neither_digest_nor_order(tmp_path_factory, order, names):
-    root, found = tmp_path_factory.mktemp("data"), []
-    for place, order_here, names_here in (("one", range(9), range(9)), ("other", order, names)):
-        for number in range(9):
-            draw(root / place / f"{names_here[number]}.png", number)
-        lines = [f"{names_here[number]}.png\t{number % 3}" for number in order_here]
-        found.append(listing(write_list(root / place, *lines), root / "cache"))
-    assert found[0].digest == found[1].digest
-    assert np.array_equal(found[0].labels, found[1].labels)
-    assert found[0].contents == found[1].contents
-    assert (found[0].names == found[1].names) == (list(names) == list(range(9)))
+@settings(max_examples=200)
+@given(st.binary(max_size=12) | st.text(max_size=12).map(lambda text: text.encode("utf-8", "surrogatepass")))
+def test_any_name_becomes_text_that_can_be_written_on_one_line(content):
+    name = content.decode("utf-8", "surrogateescape")
+    shown = printable(name)
+    assert len(shown.encode("utf-8").splitlines()) <= 1
+    assert len(shown.splitlines()) <= 1
+    assert "\x1b" not in shown
+    assert printable(shown) == shown
 
 
-def test_a_folder_and_a_list_of_the_same_pictures_are_the_same_data(folder, tmp_path):
-    from_folder = listing(ImageFolder(str(folder)), tmp_path / "cache")
-    lines = [f"{name}\t{label}" for name, label in zip(from_folder.names, from_folder.labels, strict=True)]
-    from_list = listing(write_list(folder, *reversed(lines), classes="x\ny\nz"), tmp_path / "cache")
-    assert from_list.digest == from_folder.digest
-    assert from_list.classes == ("x", "y", "z")
+def test_names_are_shown_as_they_are_where_that_can_be():
+    for name in ("猫 🐈\u200d⬛/é ü.jpg", "a  b", "\u3000", r"back\slash"):
+        assert printable(name) == name
+    assert printable("a\n\x1b[31m\udcff\ud800\u2028.png") == r"a\n\x1b[31m\xff\ud800\u2028.png"
 
 
-def test_content_label_and_number_of_images_change_the_digest(folder, tmp_path):
-    source = ImageFolder(str(folder))
-    first = listing(source, tmp_path / "cache").digest
-    shutil.move(folder / "tabby" / "0.png", folder / "black" / "moved.png")
-    relabelled = listing(source, tmp_path / "cache").digest
-    draw(folder / "black" / "moved.png", 77)
-    redrawn = listing(source, tmp_path / "cache").digest
-    (folder / "black" / "moved.png").unlink()
-    assert len({first, relabelled, redrawn, listing(source, tmp_path / "cache").digest}) == 4
+def test_names_of_any_bytes_are_listed(tmp_path):
+    label = os.fsdecode(b"ta\xe9bby")
+    odd = {"猫 🐈.png": "猫 🐈.png", "a\nb.png": r"a\nb.png", os.fsdecode(b"\xff\xfe.png"): r"\xff\xfe.png"}
+    for name in odd:
+        draw(tmp_path / "d" / label / name, 0)
+        draw(tmp_path / "d" / "虎斑" / name, 1)
+    classes, samples = ImageFolder(str(tmp_path / "d")).samples()
+    assert classes == (r"ta\xe9bby", "虎斑")
+    assert {sample.name for sample in samples} == {f"{name}/{shown}" for name in classes for shown in odd.values()}
+    assert all(isinstance(sample.origin, Path) and sample.origin.is_file() for sample in samples)
+    told = problems(ImageFolder(str(tmp_path / label)), tmp_path)
+    assert told.encode() == f"there is no folder {str(tmp_path / label)!r} ({tmp_path}/ta\\xe9bby)".encode()
 
 
-def test_a_file_changed_under_its_old_size_and_time_is_noticed(tmp_path):
-    for name, content in (("a/0", b"one"), ("b/1", b"two")):
-        (tmp_path / "d" / name).parent.mkdir(parents=True)
-        (tmp_path / "d" / name).write_bytes(content)
-    source, changed = ImageFolder(str(tmp_path / "d")), tmp_path / "d" / "a" / "0"
-    before, times = listing(source, tmp_path / "cache").digest, changed.stat()
-    time.sleep(0.02)
-    changed.write_bytes(b"ONE")
-    os.utime(changed, ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert listing(source, tmp_path / "cache").digest != before
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
+def test_a_folder_that_may_not_be_read_is_told(folder, tmp_path):
+    (folder / "tabby" / "deep").chmod(0)
+    (folder / "calico").chmod(0)
+    told = problems(ImageFolder(str(folder)), tmp_path)
+    (folder / "tabby" / "deep").chmod(0o755)
+    (folder / "calico").chmod(0o755)
+    assert told.splitlines() == [
+        f"{folder / 'calico'}: the folder cannot be read: Permission denied",
+        f"{folder / 'tabby' / 'deep'}: the folder cannot be read: Permission denied",
+    ]
 
 
-def test_digests_are_remembered_and_a_damaged_memory_is_no_harm(folder, tmp_path):
-    source, cache = ImageFolder(str(folder)), tmp_path / "cache"
-    first = listing(source, cache)
-    (index,) = (cache / "digests").iterdir()
-    written = index.stat().st_mtime_ns
-    assert listing(source, cache).contents == first.contents
-    assert index.stat().st_mtime_ns == written
-    remembered = index.read_text().replace(first.contents[0], "0" * 32)
-    index.write_text(remembered)
-    assert "0" * 32 in listing(source, cache).contents  # so it was the memory that was asked, not the file
-    index.write_text('{"half a')
-    assert listing(source, cache).contents == first.contents
-
-
-# --- parts, moves, values
-
-
-def test_a_subset_is_the_first_of_each_class_by_content(folder, tmp_path):
-    whole = listing(ImageFolder(str(folder)), tmp_path / "cache")
-    part = listing(Subset(ImageFolder(str(folder)), per_class=3), tmp_path / "cache")
-    for label in range(3):
-        mine = [name for name, other in zip(part.names, part.labels, strict=True) if other == label]
-        assert mine == [name for name, other in zip(whole.names, whole.labels, strict=True) if other == label][:3]
-    assert part.digest != whole.digest
-    assert list(part.contents) == sorted(part.contents)
-    assert listing(Subset(ImageFolder(str(folder)), per_class=9), tmp_path / "cache").digest == whole.digest
+# --- moves, values
 
 
 def test_moved_to(tmp_path):
@@ -264,32 +248,41 @@ def test_moved_to(tmp_path):
     assert source.moved_to(f"{there}/other.txt") == ListFile(f"{there}/other.txt", f"{there}/classes.txt")
     (tmp_path / "list").write_text("")
     assert ListFile("train.txt").moved_to(f"{there}/list") == ListFile(f"{there}/list")
-    assert Subset(source, 3).moved_to(there) == Subset(source.moved_to(there), 3)
+    assert CsvFile("data/train.csv").moved_to(there) == CsvFile(f"{there}/train.csv")
+    assert CsvFile("data/train.csv").moved_to(f"{there}/other.csv") == CsvFile(f"{there}/other.csv")
+    assert Subset(SkipBad(source), 3).moved_to(there) == Subset(SkipBad(source.moved_to(there)), 3)
     with pytest.raises(InputError, match=r"Digits\(\) comes with scikit-learn"):
         Subset(Digits(), 3).moved_to(there)
 
 
+@pytest.mark.parametrize(
+    "source", [ImageFolder("a", True), ListFile("a", None, True, True), CsvFile("a", True, True)], ids=str
+)
+def test_what_moves_keeps_its_settings(source):
+    moved = source.moved_to("b/a")
+    assert (moved.first_frame, getattr(moved, "outside", True)) == (True, True)
+    assert Subset(SkipBad(source), 2).first_frame is True
+
+
+def test_only_files_can_have_several_frames():
+    assert not any(source.first_frame for source in (Digits(), TorchvisionData("MNIST"), SkipBad(Digits())))
+    assert not any(source.first_frame for source in (ImageFolder("a"), ListFile("a"), CsvFile("a")))
+    with pytest.raises(InputError, match=r"first_frame = 1: expected True or False"):
+        ImageFolder("a", first_frame=1)
+
+
 def test_sources_are_values():
-    source = Subset(ListFile("a.txt", "b.txt"), per_class=2)
-    assert hash(source) == hash(Subset(ListFile("a.txt", "b.txt"), per_class=2))
-    assert restore(plain(source), {"Subset": Subset, "ListFile": ListFile}) == source
+    source = Subset(SkipBad(ListFile("a.txt", "b.txt")), per_class=2)
+    assert hash(source) == hash(Subset(SkipBad(ListFile("a.txt", "b.txt")), per_class=2))
+    assert restore(plain(source), {"Subset": Subset, "ListFile": ListFile, "SkipBad": SkipBad}) == source
+    assert restore(plain(CsvFile("a")), {"CsvFile": CsvFile}) == CsvFile("a")
     with pytest.raises(InputError, match="per_class = 0"):
         Subset(Digits(), 0)
+    with pytest.raises(InputError, match="SkipBad: source = 'a'"):
+        SkipBad("a")
 
 
 def test_importing_needs_neither_torch_nor_scikit_learn():
     told = "import sys, ablation.data; print(sorted({'torch', 'torchvision', 'sklearn'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", told], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-@pytest.mark.skipif(not CATS.is_dir(), reason=f"the cats are not at {CATS}")
-def test_cats_are_listed_quickly_the_second_time(tmp_path):
-    source = ListFile(str(CATS / "train_list.txt"), classes=str(CATS / "classes.txt"))
-    first = listing(source, tmp_path)
-    started = time.perf_counter()
-    again = listing(source, tmp_path)
-    assert time.perf_counter() - started < 1
-    assert again.digest == first.digest
-    assert np.bincount(again.labels).tolist() == [180] * 12
-    assert again.classes[0] == "Abyssinian"

@@ -1,0 +1,112 @@
+"""The source that somebody means who names data on the command line: a folder, a list, a table, or a known data set.
+
+Looks at names, and at the first lines of lists that lie in a folder. Knows nothing of experiments.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from ablation.data.files import part_folders, printable, siblings_of, visible_folders
+from ablation.data.lists import table_delimiter
+from ablation.data.published import has_parts, torchvision_names
+from ablation.data.sources import CsvFile, Digits, ImageFolder, ListFile, Source, TorchvisionData
+from ablation.errors import DataError, InputError, did_you_mean
+
+_TABLES = (".csv", ".tsv")
+_LISTS = (".txt", ".lst", ".list")
+_REFUSED = {
+    **dict.fromkeys((".py",), "an experiment file or a program, not data"),
+    **dict.fromkeys(
+        (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"), "an archive; give the unpacked folder"
+    ),
+    **dict.fromkeys((".xls", ".xlsx", ".ods"), "a spreadsheet; save it as CSV"),
+    **dict.fromkeys(
+        (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"), "one image; give the folder of the classes"
+    ),
+}
+_LOOKED_AT = 1 << 16  # bytes of a file that may be a list
+_WHAT = (
+    "a folder with a folder of images for each class, a list (.txt) or a table (.csv, .tsv) of images, 'digits', or a "
+    "data set of torchvision such as 'CIFAR10'"
+)
+
+
+def source_at(given: str, classes: str | None = None, root: str = "data") -> Source:
+    """What `given` names: an existing folder or file, "digits", or a data set of torchvision, in this order.
+
+    classes: the file with the names of a list's classes, by default the classes.txt beside it. root: the folder that
+    torchvision keeps its data in. Raises InputError if nothing fits, or if a file in a folder is meant.
+    """
+    path = Path(os.path.expanduser(given))
+    if os.path.isfile(path) and path.suffix.lower() not in _TABLES:
+        return _list(given, path, classes)
+    source = _without_classes(given, path, root)
+    if classes is not None:
+        raise InputError(f"{classes!r} names the classes of a list, and {given!r} is no list")
+    return source
+
+
+def _without_classes(given: str, path: Path, root: str) -> Source:
+    if given and os.path.isdir(path):
+        return _folder(given, path)
+    if os.path.isfile(path):
+        return CsvFile(given)
+    if given == "digits":
+        return Digits()
+    if given in torchvision_names():
+        return TorchvisionData(given, root, "all" if has_parts(given, root) else None)
+    near = did_you_mean(path.name, [*siblings_of(path.absolute()), *torchvision_names(), "digits"])
+    where = printable(str(path.absolute()))
+    raise InputError(f"{given!r} is no folder or file ({where}), and no data set that is known; give {_WHAT}{near}")
+
+
+def _list(given: str, path: Path, classes: str | None) -> ListFile:
+    if path.suffix.lower() in _REFUSED:
+        raise InputError(f"{given!r} is {_REFUSED[path.suffix.lower()]}")
+    beside = os.path.join(os.path.dirname(given), "classes.txt")
+    if classes is None and path.name != "classes.txt" and Path(os.path.expanduser(beside)).is_file():
+        classes = beside
+    return ListFile(given, classes)
+
+
+# --- folders
+
+
+def _folder(given: str, path: Path) -> ImageFolder:
+    """The folder as a source. Raises InputError where a list in it, or the one folder in it, is meant."""
+    inner = visible_folders(path)
+    if not _holds_classes(path):
+        lists = [repr(os.path.join(given, name)) for name in sorted(os.listdir(path)) if _names_images(path / name)]
+        if lists:
+            one = "the list in it" if len(lists) == 1 else "one of the lists in it"
+            raise InputError(f"{given!r} has no folder for each class; give {one}: {', '.join(lists)}")
+        if len(inner) == 1 and _holds_classes(inner[0]):
+            raise InputError(f"{given!r} has no folder for each class; give {os.path.join(given, inner[0].name)!r}")
+    return ImageFolder(given)
+
+
+def _holds_classes(path: Path) -> bool:
+    """Whether there are two class folders or more, in the folder or in its parts."""
+    try:
+        parts = part_folders(path)
+        return len(visible_folders(parts.get("train", path))) > 1
+    except DataError:
+        return False
+
+
+def _names_images(entry: Path) -> bool:
+    """Whether a file is a table with the columns path and label, or a list whose first line names an existing file."""
+    if entry.suffix.lower() not in (*_TABLES, *_LISTS):
+        return False
+    try:
+        with entry.open("rb") as file:
+            text = file.read(_LOOKED_AT).decode("utf-8-sig", "replace")
+    except OSError:
+        return False
+    if entry.suffix.lower() in _TABLES:
+        return table_delimiter(text) is not None
+    first = re.match(r"\s*(\S.*?)\s+[0-9]+\s*$", text, re.MULTILINE)
+    return first is not None and os.path.isfile(entry.parent / first[1])

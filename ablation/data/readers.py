@@ -1,0 +1,235 @@
+"""Readers: child processes that decode files and measure their traits. A file cannot take the program down with it.
+
+A decoder fed a broken file may crash, hang, or ask for all memory there is. Each child reads one file at a time; the
+parent waits for at most `TIME_LIMIT`, ends a child that does not answer, and goes on with a new one; memory is limited
+by the system where it can be. Both ends of the pipe are here.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from selectors import EVENT_READ, DefaultSelector
+from typing import IO, Any
+
+import numpy as np
+
+from ablation.data.decode import Undecodable
+from ablation.data.traits import TRAITS, traits_of
+
+TIME_LIMIT = 30.0
+"""Seconds for one file. 100 million pixels take a few."""
+
+MEMORY_LIMIT = 4 << 30
+"""Bytes of address space of one child, on Linux: some ten times what the largest photograph takes."""
+
+_FEW = 48  # files that are not worth another child, which takes a third of a second to start
+
+Progress = Callable[[int, int], None]
+
+
+def read_all(
+    paths: Sequence[Path], first_frame: bool, progress: Progress | None = None, limit: float = TIME_LIMIT
+) -> Generator[np.void | str, None, None]:
+    """The traits of each file in order, or why it cannot be used. progress is called with (done, all) after each.
+
+    Close the iterator to end the children early. Raises RuntimeError where no child can be started.
+    """
+    if not paths:
+        return
+    readers: queue.SimpleQueue[_Reader] = queue.SimpleQueue()
+    every = [_Reader(first_frame, limit) for _ in range(min(_cores(), -(-len(paths) // _FEW)))]
+    for reader in every:
+        readers.put(reader)
+
+    def read(path: Path) -> np.void | str:
+        reader = readers.get()
+        try:
+            return reader.read(path)
+        finally:
+            readers.put(reader)
+
+    pool = ThreadPoolExecutor(len(every))
+    try:
+        for done, found in enumerate(pool.map(read, paths), 1):
+            if progress:
+                progress(done, len(paths))
+            yield found
+    finally:
+        for reader in every:
+            reader.stop()
+        pool.shutdown(cancel_futures=True)
+        for reader in every:
+            reader.end()
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class _Reader:
+    """The parent's end of one child, which is started when it is needed."""
+
+    def __init__(self, first_frame: bool, limit: float):
+        self.first_frame, self.limit = first_frame, limit
+        self.process: subprocess.Popen[bytes] | None = None
+        self.stopped = False
+        self.lock = threading.Lock()
+
+    def read(self, path: Path) -> np.void | str:
+        """Ask the child for one file; it answers a length, then as many bytes, or it is ended."""
+        try:
+            process = self._alive()
+            assert process.stdin is not None
+            process.stdin.write(os.fsencode(path) + b"\0")
+            process.stdin.flush()
+            return _parse(self._receive(process))
+        except TimeoutError:
+            self.end()
+            return f"it takes more than {self.limit:g} seconds to decode"
+        except (EOFError, BrokenPipeError):
+            return f"the decoder crashed on it ({_cause(self.end())})"
+
+    def _alive(self) -> subprocess.Popen[bytes]:
+        if self.process is not None and self.process.poll() is not None:
+            self.end()  # it was killed between two files, which is the fault of neither
+        if self.process is not None:
+            return self.process
+        module = ["-P", "-W", "ignore", "-m", "ablation.data.readers"]  # whatever PYTHONWARNINGS makes of Pillow's
+        with self.lock:
+            if self.stopped:
+                raise EOFError
+            self.process = process = subprocess.Popen(
+                [sys.executable, *module, str(self.limit), *["--first-frame"] * self.first_frame],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, **_ONE_THREAD},
+                start_new_session=True,  # Ctrl-C is for the parent, which then ends the child
+            )
+        self._await_start(process)
+        return process
+
+    def _await_start(self, process: subprocess.Popen[bytes]) -> None:
+        """Raises RuntimeError if the child cannot start: no file is to blame for that."""
+        try:
+            self._receive(process, _STARTS)
+        except (EOFError, TimeoutError):
+            if self.stopped:
+                raise
+            told = f"`{sys.executable} -P -m ablation.data.readers 1` does not start ({_cause(self.end())})"
+            raise RuntimeError(f"{told}, and it is needed to read photographs; run it by hand to see why") from None
+
+    def _receive(self, process: subprocess.Popen[bytes], limit: float | None = None) -> bytes:
+        """One answer. Raises TimeoutError, or EOFError when the child has ended."""
+        size = int.from_bytes(self._exactly(process, 4, limit or self.limit), "little")
+        return self._exactly(process, size, limit or self.limit)
+
+    def _exactly(self, process: subprocess.Popen[bytes], size: int, limit: float) -> bytes:
+        assert process.stdout is not None
+        content = b""
+        with DefaultSelector() as selector:
+            selector.register(process.stdout, EVENT_READ)
+            while len(content) < size:
+                if not selector.select(limit):
+                    raise TimeoutError
+                more = os.read(process.stdout.fileno(), size - len(content))
+                if not more:
+                    raise EOFError
+                content += more
+        return content
+
+    def end(self) -> int:
+        """End the child; its exit status."""
+        process, self.process = self.process, None
+        if process is None:
+            return 0
+        process.kill()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with suppress(BrokenPipeError):
+                    pipe.close()
+        return process.wait()
+
+    def stop(self) -> None:
+        """Kill the child for good; the thread that waits for it sees its end, and closes the pipes itself."""
+        with self.lock:
+            self.stopped, process = True, self.process
+        if process is not None:
+            process.kill()
+
+
+_STARTS = 120.0  # seconds that Python may take to start, on however slow a disk
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+_GRACE = 5  # seconds beyond the limit after which a child ends itself
+_READY = b"ready"
+_TRAITS, _REASON = b"+", b"-"
+
+
+def _parse(answer: bytes) -> np.void | str:
+    kind, content = answer[:1], answer[1:]
+    return np.frombuffer(content, TRAITS)[0] if kind == _TRAITS else content.decode("utf-8", "replace")
+
+
+def _cause(status: int) -> str:
+    """Why a child that we did not end has ended. (SIGKILL is also ours, when its end came first.)"""
+    return signal.Signals(-status).name if status < 0 else f"exit status {status}"
+
+
+def main() -> None:
+    """The child's end: a path and a zero byte in, the traits or a reason out, until the pipe closes."""
+    _limit_memory()
+    answers: Any = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a decoder prints does not come between the answers
+    patience, first_frame = math.ceil(float(sys.argv[1])) + _GRACE, "--first-frame" in sys.argv[2:]
+    _answer(answers, _READY)
+    for path in _paths(sys.stdin.buffer):
+        signal.alarm(patience)  # ends this process: the parent would have, so it was killed
+        _answer(answers, _read(path, first_frame))
+        signal.alarm(0)
+
+
+def _limit_memory() -> None:
+    if sys.platform == "linux":
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT if hard < 0 else min(MEMORY_LIMIT, hard), hard))
+
+
+def _paths(pipe: IO[bytes]) -> Iterator[bytes]:
+    rest = b""
+    while more := os.read(pipe.fileno(), 1 << 16):
+        *whole, rest = (rest + more).split(b"\0")
+        yield from whole
+
+
+def _answer(pipe: IO[bytes], content: bytes) -> None:
+    pipe.write(len(content).to_bytes(4, "little") + content)
+    pipe.flush()
+
+
+def _read(path: bytes, first_frame: bool) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return _TRAITS + traits_of(file.read(), first_frame).tobytes()
+    except Undecodable as error:
+        return _REASON + f"cannot be decoded: {error}".encode("utf-8", "replace")
+    except MemoryError:
+        return _REASON + b"needs more memory than a photograph may take"
+    except OSError as error:
+        return _REASON + f"cannot be read: {error.strerror or error}".encode("utf-8", "replace")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""Traits: what one photograph is, as numbers, measured when it is first read. Pillow and numpy; no torch.
+
+The perceptual hash is made of the signs of the lowest 16 x 16 frequencies of the brightness (a DCT-II of 32 x 32
+means), as in pHash (Zauner 2010), with zero in place of the median as threshold: mirroring a picture turns the sign of
+every odd horizontal frequency and nothing else, so the hash of the mirrored picture is the hash, XOR `MIRROR`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ablation.data.decode import Photograph, decode
+from ablation.data.published import digest_of
+
+_SIDE, _LOW = 32, 16
+
+TRAITS = np.dtype(
+    [
+        ("content", "S32"),  # digest of the file's bytes, or of an array
+        ("pixels", "S32"),  # digest of the upright RGB pixels
+        ("width", "<i4"),
+        ("height", "<i4"),
+        ("format", "S8"),  # by content; "" where the pixels came from memory
+        ("mode", "S8"),  # Pillow's, before the conversion to RGB
+        ("orientation", "<u1"),  # EXIF's, 1 is upright
+        ("frames", "<i4"),
+        ("transparent", "?"),
+        ("grey", "?"),  # no colour, whatever the mode says
+        ("mean", "<f8", 3),  # of each channel, in [0, 1]
+        ("square", "<f8", 3),  # mean of the squares of each channel, in [0, 1]
+        ("brightness", "<f8"),  # mean of the luma (ITU-R 601), in [0, 1]
+        ("contrast", "<f8"),  # standard deviation of the luma, in [0, 1]
+        ("hashed", "?"),  # whether the hash says anything
+        ("hash", "<u8", 4),
+    ]
+)
+"""One record a photograph."""
+
+HASHED_FROM = 32
+"""Pixels of the shorter side from which on a hash is made: below, distinct pictures (digits, icons) look alike."""
+
+FLAT = 4.0
+"""Levels of 256: where the 32 x 32 means vary less (standard deviation), the signs of a hash are noise."""
+
+_COLOURLESS = 8
+"""The most levels of 256 between two channels of a grey picture, in 32 x 32 means: JPEG colours grey by that much."""
+
+
+def _mirror() -> NDArray[np.uint64]:
+    odd = np.zeros((_LOW, _LOW), bool)
+    odd[:, 1::2] = True
+    return np.packbits(odd).view("<u8")
+
+
+MIRROR = _mirror()
+"""(4,) uint64: the bits that turn when a picture is mirrored."""
+
+_PLACES = np.arange(_SIDE)
+_DCT = np.cos(np.pi / _SIDE * (_PLACES[None, :] + 0.5) * np.arange(_LOW)[:, None])  # (16, 32), DCT-II unnormalised
+
+
+def traits_of(content: bytes, first_frame: bool = False) -> np.void:
+    """The traits of a file's content. Raises Undecodable."""
+    return _measure(decode(content, first_frame), digest_of(content))
+
+
+def traits_of_array(pixels: NDArray[np.uint8]) -> np.void:
+    """The traits of an (H, W, 3) array."""
+    return _measure(Photograph(Image.fromarray(pixels), "", "RGB", 1, 1, False), digest_of(pixels))
+
+
+def _measure(photograph: Photograph, content: str) -> np.void:
+    image = photograph.image
+    found: np.void = np.zeros(1, TRAITS)[0]
+    found["content"], found["pixels"] = content.encode(), digest_of(np.asarray(image)).encode()
+    found["width"], found["height"] = image.size
+    found["format"], found["mode"] = photograph.format.encode(), photograph.mode.encode()
+    found["orientation"], found["frames"] = photograph.orientation, photograph.frames
+    found["transparent"] = photograph.transparent
+    counts = np.array(image.histogram(), np.float64).reshape(3, 256) / (image.width * image.height)
+    levels = np.arange(256) / 255
+    found["mean"], found["square"] = counts @ levels, counts @ levels**2
+    luma = image.convert("L")
+    shares = np.array(luma.histogram(), np.float64) / (image.width * image.height)
+    found["brightness"] = shares @ levels
+    found["contrast"] = math.sqrt(max(float(shares @ levels**2 - (shares @ levels) ** 2), 0))
+    small = np.asarray(image.resize((_SIDE, _SIDE), Image.Resampling.BOX), np.int16)
+    found["grey"] = int(np.ptp(small, axis=2).max()) <= _COLOURLESS
+    means = np.asarray(luma.resize((_SIDE, _SIDE), Image.Resampling.BOX), np.float64)
+    found["hashed"] = min(image.size) >= HASHED_FROM and float(means.std()) >= FLAT
+    found["hash"] = perceptual_hash(means) if found["hashed"] else 0
+    return found
+
+
+def perceptual_hash(means: NDArray[np.float64]) -> NDArray[np.uint64]:
+    """(32, 32) mean brightness of the fields of a picture -> (4,) the 256 bits of its hash; see the module."""
+    signs = (_DCT @ (means - means.mean()) @ _DCT.T) > 0
+    signs[0, 0] = False  # the mean brightness says nothing of what is seen
+    return np.packbits(signs).view("<u8")

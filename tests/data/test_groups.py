@@ -1,0 +1,217 @@
+"""Groups: copies and near-duplicates are found, whichever way round, and what belongs together becomes one group."""
+
+import io
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageEnhance, ImageOps
+
+from ablation.data import ListFile, Listing, listing
+from ablation.data.groups import NEAR, exact_pairs, given_pairs, joined, near_pairs
+from ablation.data.traits import MIRROR, TRAITS, perceptual_hash, traits_of
+
+ROOT = Path(__file__).parents[2]
+CATS = ROOT.parent / "shared" / "data" / "cats12"
+ODD_COLUMNS = sum(1 << bit for bit in range(256) if bit % 2 == 0)
+"""The bits of odd horizontal frequencies: rows of 16 are packed from the highest bit of a byte down."""
+
+
+def generator(seed: int) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(seed))
+
+
+def traits_with(hashes: list[int], hashed: list[bool] | None = None) -> np.ndarray:
+    """Traits of pictures with these hashes of 256 bits."""
+    traits = np.zeros(len(hashes), TRAITS)
+    traits["hashed"] = True if hashed is None else hashed
+    for row, number in enumerate(hashes):
+        traits["hash"][row] = np.frombuffer(number.to_bytes(32, "little"), "<u8")
+    return traits
+
+
+def hashes_of(traits: np.ndarray) -> list[int]:
+    return [int.from_bytes(words.tobytes(), "little") for words in traits["hash"]]
+
+
+def pairs_one_by_one(traits: np.ndarray, most: int) -> dict[tuple[int, int], int]:
+    """What `near_pairs` should find."""
+    hashes, found = hashes_of(traits), {}
+    for a, b in combinations(np.flatnonzero(traits["hashed"]).tolist(), 2):
+        apart = hashes[a] ^ hashes[b]
+        bits = min(apart.bit_count(), (apart ^ ODD_COLUMNS).bit_count())
+        if bits <= most:
+            found[a, b] = bits
+    return found
+
+
+def assert_found_one_by_one(traits: np.ndarray, most: int = NEAR) -> None:
+    pairs = near_pairs(traits, most)
+    found = {(a, b): bits for a, b, bits in pairs.tolist()}
+    assert len(found) == len(pairs)
+    assert found == pairs_one_by_one(traits, most)
+
+
+def alike(count: int, kinds: int, seed: int) -> np.ndarray:
+    """Pictures of a few kinds: those of a kind differ in up to 50 bits, half are mirrored, some have no hash."""
+    draws = generator(seed)
+    first = [int.from_bytes(draws.bytes(32), "little") for _ in range(kinds)]
+    hashes = []
+    for kind, mirrored in zip(draws.integers(0, kinds, count), draws.integers(0, 2, count), strict=True):
+        flipped = draws.choice(256, draws.integers(0, 26), replace=False).tolist()
+        hashes.append(first[kind] ^ sum(1 << bit for bit in flipped) ^ (ODD_COLUMNS if mirrored else 0))
+    return traits_with(hashes, (draws.random(count) < 0.9).tolist())
+
+
+# --- near-duplicates
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 40), st.integers(1, 6), st.sampled_from((0, 7, NEAR, 60)), st.integers(0, 2**31))
+def test_pairs_are_those_found_one_by_one(count, kinds, most, seed):
+    assert_found_one_by_one(alike(count, kinds, seed), most)
+
+
+@pytest.mark.parametrize("count", [256, 257, 600])
+def test_pairs_are_found_across_blocks_of_rows(count):
+    traits = alike(count, count // 3, seed=count)
+    traits["hashed"][[0, -1]], traits["hash"][-1] = True, traits["hash"][0]
+    assert_found_one_by_one(traits)
+    assert [0, count - 1, 0] in near_pairs(traits).tolist()
+
+
+def test_a_pair_may_differ_in_32_bits_and_not_in_33():
+    flips = generator(1).choice(256, 33, replace=False).tolist()
+    fewer, more = (sum(1 << bit for bit in flips[:count]) for count in (32, 33))
+    for turned in (0, ODD_COLUMNS):
+        assert near_pairs(traits_with([0, fewer ^ turned])).tolist() == [[0, 1, 32]]
+        assert near_pairs(traits_with([0, more ^ turned])).tolist() == []
+    assert near_pairs(traits_with([0, 2**256 - 1])).tolist() == []
+
+
+def test_what_has_no_hash_has_no_near_duplicate():
+    traits = traits_with([0, 5, 0, 5, 0], [False, True, False, True, False])
+    assert near_pairs(traits).tolist() == [[1, 3, 0]]
+    assert near_pairs(traits[[0, 2]]).shape == (0, 3)
+    assert near_pairs(traits[:0]).shape == (0, 3)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 2**31))
+def test_mirroring_turns_the_bits_of_odd_horizontal_frequencies_and_no_others(seed):
+    means = generator(seed).random((32, 32)) * 255
+    turned = perceptual_hash(means[:, ::-1]) ^ perceptual_hash(means)
+    assert np.array_equal(turned, MIRROR)
+    assert int.from_bytes(MIRROR.tobytes(), "little") == ODD_COLUMNS
+    assert not np.array_equal(perceptual_hash(means[::-1]) ^ perceptual_hash(means), MIRROR)
+
+
+def photograph(seed: int) -> Image.Image:
+    """A picture of soft blots, 160 x 120."""
+    blots = generator(seed).integers(0, 256, (12, 16, 3), dtype=np.uint8)
+    return Image.fromarray(blots).resize((160, 120), Image.Resampling.BICUBIC)
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: int) -> np.void:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return traits_of(file.getvalue())
+
+
+def test_a_picture_is_found_again_changed_a_little_or_mirrored_and_others_are_not():
+    changes = {
+        "as it is": encoded(photograph(0)),
+        "in another format": encoded(photograph(0), "BMP"),
+        "compressed": encoded(photograph(0), "JPEG", quality=40),
+        "smaller": encoded(photograph(0).resize((80, 60)), "JPEG"),
+        "brighter": encoded(ImageEnhance.Brightness(photograph(0)).enhance(1.2)),
+        "mirrored": encoded(ImageOps.mirror(photograph(0))),
+        "mirrored and compressed": encoded(ImageOps.mirror(photograph(0)), "JPEG", quality=40),
+    }
+    others = [encoded(photograph(number)) for number in range(1, 20)]
+    upside_down = encoded(ImageOps.flip(photograph(0)))
+    traits = np.array([*changes.values(), *others, upside_down], TRAITS)
+    found = joined(len(traits), near_pairs(traits))
+    assert found.tolist() == [0] * len(changes) + list(range(1, 21))
+    assert exact_pairs(traits).tolist() == [[0, 1]]
+
+
+@pytest.fixture(scope="module")
+def cats(cache: Path) -> Listing:
+    if not CATS.is_dir():
+        pytest.skip(f"the cats are not at {CATS}")
+    return listing(ListFile(str(CATS / "train_list.txt"), classes=str(CATS / "classes.txt")), cache)
+
+
+def test_near_duplicates_among_the_cats_are_those_of_a_table_of_all_pairs(cats):
+    bits = np.unpackbits(cats.traits["hash"].copy().view(np.uint8), axis=1).astype(np.float32)
+    mirrored = np.unpackbits((cats.traits["hash"] ^ MIRROR).view(np.uint8), axis=1).astype(np.float32)
+    apart = np.minimum(*(some @ (1 - bits).T + (1 - some) @ bits.T for some in (bits, mirrored)))
+    apart[~np.outer(cats.traits["hashed"], cats.traits["hashed"])] = 256
+    pairs = near_pairs(cats.traits)
+    assert np.argwhere(np.triu(apart <= NEAR, 1)).tolist() == sorted(pairs[:, :2].tolist())
+    assert (apart[pairs[:, 0], pairs[:, 1]] == pairs[:, 2]).all()
+    assert len(pairs) >= 30
+    assert (cats.near[pairs[:, 0]] == cats.near[pairs[:, 1]]).all()
+
+
+# --- copies, and what the data says
+
+
+@given(st.lists(st.integers(0, 9), max_size=30))
+def test_each_copy_stands_beside_the_first_of_its_kind(kinds):
+    traits = np.zeros(len(kinds), TRAITS)
+    traits["pixels"] = [b"%032d" % kind for kind in kinds]
+    traits["content"] = [b"%d" % row for row in range(len(kinds))]
+    expected = [[kinds.index(kind), row] for row, kind in enumerate(kinds) if kinds.index(kind) < row]
+    assert exact_pairs(traits).tolist() == expected
+    assert exact_pairs(traits).shape == (len(expected), 2)
+
+
+@given(st.lists(st.sampled_from(("", "Tom", "Kitty", "tom", "猫")), max_size=30))
+def test_rows_of_the_same_name_belong_together_and_rows_of_none_do_not(names):
+    pairs = given_pairs(names)
+    expected = [[names.index(name), row] for row, name in enumerate(names) if name and names.index(name) < row]
+    assert pairs.tolist() == expected
+    assert pairs.shape == (len(expected), 2)
+    assert pairs.dtype == np.int64
+
+
+# --- groups
+
+
+def united(count: int, pairs: list[tuple[int, int]]) -> list[int]:
+    """The groups by union and find, numbered in the order of their first rows."""
+    parent = list(range(count))
+
+    def top(row: int) -> int:
+        while parent[row] != row:
+            row = parent[row]
+        return row
+
+    for a, b in pairs:
+        parent[max(top(a), top(b))] = min(top(a), top(b))
+    tops = sorted({top(row) for row in range(count)})
+    return [tops.index(top(row)) for row in range(count)]
+
+
+links = st.integers(1, 25).flatmap(
+    lambda count: st.tuples(
+        st.just(count), st.lists(st.tuples(*[st.integers(0, count - 1)] * 2), max_size=30), st.integers(0, 30)
+    )
+)
+
+
+@given(links, st.randoms(use_true_random=False))
+def test_rows_that_any_chain_of_pairs_links_are_one_group(case, random):
+    count, pairs, cut = case
+    two, three = (np.array(some, np.int64).reshape(-1, 2) for some in (pairs[:cut], pairs[cut:]))
+    three = np.column_stack([three, np.full(len(three), 31)])  # near-duplicates bring how far they are apart
+    groups = joined(count, two, three)
+    assert groups.tolist() == united(count, pairs)
+    assert groups.dtype == np.int64
+    shuffled = random.sample([pair[::-1] for pair in pairs], len(pairs))
+    assert np.array_equal(joined(count, np.array(shuffled, np.int64).reshape(-1, 2)), groups)
