@@ -17,6 +17,7 @@ from pathlib import Path
 
 import click
 
+from ablation.data_commands import cache, check
 from ablation.errors import AblationError
 from ablation.place import Place, on_experiment
 
@@ -34,6 +35,10 @@ def cli() -> None:
       ablation run quickstart       train what is missing, then the verdicts
       ablation report quickstart    reports/quickstart.html
     """
+
+
+cli.add_command(check)
+cli.add_command(cache)
 
 
 @cli.command("list")
@@ -72,11 +77,10 @@ def plan(place: Place, every: bool) -> None:
       ablation plan cats12 --data ~/cats12 --all
     """
     from ablation.console import show_grid, show_plan
-    from ablation.data import listing
     from ablation.runs import folder_of, runs_of
 
     experiment = place.experiment()
-    data = listing(experiment.data, place.cache)
+    data = place.listing(experiment)
     cells = experiment.cells(data.digest)
     runs = runs_of(cells, folder_of(experiment, place.runs))
     show_plan(experiment, data, cells, sum(run.status() in ("finished", "diverged") for run in runs))
@@ -112,10 +116,13 @@ def preview(place: Place, recipes: tuple[str, ...], image: Path | None, out: Pat
     from ablation.figures.preview import draw_preview
     from ablation.figures.style import styles
     from ablation.preview import previews
+    from ablation.progress import counting
     from ablation.report.views import preview_info
 
     experiment = place.experiment()
-    shown = previews(experiment, place.cache, recipes, image)
+    place.listing(experiment)
+    with counting("reading images into the cache", console) as progress:
+        shown = previews(experiment, place.cache, recipes, image, progress)
     path = out or Path("reports") / f"{experiment.name}-preview.png"
     info = preview_info(experiment, shown.previews, f"The image {shown.name}", f"seed {shown.seed}")
     with atomic(path) as file:
@@ -140,13 +147,12 @@ def run(place: Place, jobs: int | None, device: str, tracking_uri: str | None, n
       ablation run cats12 --smoke --data ~/cats12
     """
     from ablation.console import console, names_of
-    from ablation.data import listing
     from ablation.progress import Progress
     from ablation.sweeps import sweep
     from ablation.tracking import Tracker
 
     experiment = place.experiment()
-    cells = experiment.cells(listing(experiment.data, place.cache).digest)
+    cells = experiment.cells(place.listing(experiment).digest)
     tracker = Tracker(experiment, cells, place.runs, tracking_uri, warn) if not no_tracking else None
     try:
         with Progress(experiment.name, names_of(cells), console) as progress:

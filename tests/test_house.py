@@ -26,7 +26,7 @@ HOMES = {
     "mlflow": ("ablation.tracking", "ablation.mlflow_ui"),
     "matplotlib": ("ablation.figures",),
     "jinja2": ("ablation.report",),
-    "click": ("ablation.cli", "ablation.place"),
+    "click": ("ablation.cli", "ablation.data_commands", "ablation.place"),
 }
 WITHOUT_TORCH = ("ablation.analysis", "ablation.figures", "ablation.report")
 WORKSHOP = {"train", "evaluate", "preview", "sweeps", "worker", "tracking", "report", "figures", "console", "cli"}

@@ -76,7 +76,9 @@ def _data(experiment: Experiment, results: Results, records: list[RunRecord]) ->
         ("digest", results.cells[0].spec.data),
         ("classes", f"{len(results.classes)}{f': {names}' if names else ''}"),
         ("images", ", ".join(parts)),
+        ("left out", f"{counted(results.left_out, 'file')} that cannot be used" if results.left_out else ""),
         ("split", _levels(experiment, "split")),
+        ("training part", _levels(experiment, "train_size")),
         ("mean (RGB)", distinct(_moments(record.evidence.get("mean")) for record in records)),
         ("sd (RGB)", distinct(_moments(record.evidence.get("std")) for record in records)),
     ]

@@ -1,13 +1,13 @@
-"""Is a report up to date? A digest of everything that it depends on, kept in the page itself. No drawing libraries."""
+"""Is a page up to date? A digest of everything that it depends on, kept in the page itself. No drawing libraries."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ablation
 from ablation.experiment import Experiment
@@ -23,7 +23,9 @@ HEAD = 4096  # bytes at the start of a page, within which the tag stands
 
 def input_digest(experiment: Experiment, results: Results, effects: Sequence[Effect], command: str = "") -> str:
     """SHA-256, in hexadecimal, over every run's status and record, the effects, and this program."""
-    digest = hashlib.sha256(json.dumps([ablation.__version__, command, repr(experiment), results.classes]).encode())
+    digest = hashlib.sha256(
+        json.dumps([ablation.__version__, command, repr(experiment), results.classes, results.left_out]).encode()
+    )
     for run_id, status, reason in results.table[["id", "status", "reason"]].itertuples(index=False):
         digest.update(f"{run_id} {status} {reason}\n".encode())
     for run_id in sorted(set(results.table["id"])):
@@ -34,8 +36,16 @@ def input_digest(experiment: Experiment, results: Results, effects: Sequence[Eff
     return digest.hexdigest()
 
 
+def check_digest(told: Mapping[str, Any]) -> str:
+    """The same for the page of a check; told: what was found, as JSON holds it."""
+    digest = hashlib.sha256(json.dumps([ablation.__version__, told]).encode())
+    for file in _own_files():
+        digest.update(_content(file))
+    return digest.hexdigest()
+
+
 def is_current(path: Path, digest: str) -> bool:
-    """Does the report at `path` exist and carry this digest?"""
+    """Does the page at `path` exist and carry this digest?"""
     if not path.exists():
         return False
     with path.open("rb") as file:

@@ -57,7 +57,7 @@ def fake_results(
     spread: the sd over seeds.
     """
     names = tuple(f"class {place}" for place in range(classes))
-    listing = SimpleNamespace(digest="8f14e45fceea167a5a36dedd4bea2543f6d2c9e1a1b0c3d4", classes=names)
+    listing = SimpleNamespace(digest="8f14e45fceea167a5a36dedd4bea2543f6d2c9e1a1b0c3d4", classes=names, left_out=())
     for cell in experiment.cells(listing.digest):
         run, ending = Run(folder_of(experiment, root), cell.spec), fate(cell)
         if ending in ("finished", "diverged") and run.record() is None:

@@ -1,0 +1,263 @@
+"""Check: what should be known of a data set before anything is trained on it. Computes; the telling is elsewhere.
+
+From the traits of every file (`ablation.data.survey`): what stops a run, what misleads, what to mind. numpy; no torch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ablation.data.contents import Listing, find, listed
+from ablation.data.files import PARTS
+from ablation.data.groups import exact_pairs, joined, near_pairs
+from ablation.data.sources import SkipBad, Source
+from ablation.data.survey import Progress
+from ablation.errors import DataError, Problem
+
+Rows = NDArray[np.int64]
+
+SMALL_SIDE = 64
+"""Pixels of the shorter side below which a photograph is called very small."""
+
+EXTREME_RATIO = 3.0
+"""Of the longer to the shorter side, from which on a photograph is called extreme."""
+
+UNBALANCED = 1.5
+"""Images of the largest class for one of the smallest, above which accuracy is no fair judge."""
+
+OUTLYING = 3.5
+"""Median absolute deviations (scaled to a normal's sd) from the median: the bound of Iglewicz and Hoaglin (1993)."""
+
+_ENDINGS = {
+    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"), "JPEG"),
+    **dict.fromkeys((".tif", ".tiff"), "TIFF"),
+    **dict.fromkeys((".pgm", ".ppm", ".pbm", ".pnm"), "PPM"),
+    **{".png": "PNG", ".gif": "GIF", ".bmp": "BMP", ".webp": "WEBP"},
+}
+
+Across = Literal["parts", "classes", "nothing"]
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Photographs that show the same picture. rows: of the listing, ascending."""
+
+    rows: tuple[int, ...]
+    exact: bool
+    """All have the same pixels; else some are near-duplicates."""
+    across: Across
+    """Whether they stand in different parts (train, val, test) of the data, else in different classes."""
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Of each channel (red, green, blue), in [0, 1], each photograph counting alike."""
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Variation:
+    """How a quantity of the photographs varies between them: mean, standard deviation, and rows far from the median."""
+
+    mean: float
+    sd: float
+    usual: tuple[float, float]
+    """What lies between is not far from the median."""
+    low: tuple[int, ...]
+    """Rows below, the farthest first."""
+    high: tuple[int, ...]
+
+    @property
+    def relative(self) -> float:
+        """Standard deviation over mean: what a factor drawn for each photograph is to be compared with."""
+        return self.sd / self.mean if self.mean else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Check:
+    """What was found. `listing` is None where what can be used makes no data set; `stopped` says why."""
+
+    source: Source
+    named: int
+    """Files that the source names, those that cannot be used included."""
+    bad: tuple[Problem, ...]
+    """Every file that cannot be used."""
+    stopped: tuple[Problem, ...]
+    listing: Listing | None
+    copies: tuple[Copies, ...] = ()
+    """Across parts first, then across classes, then within a class; larger ones first."""
+    torn: tuple[tuple[int, ...], ...] = ()
+    """Rows that the data says belong together, though they stand in different parts and show different pictures."""
+    moments: Moments | None = None
+    brightness: Variation | None = None
+    contrast: Variation | None = None
+    misnamed: tuple[int, ...] = ()
+    rotated: tuple[int, ...] = ()
+    grey: tuple[int, ...] = ()
+    small: tuple[int, ...] = ()
+    extreme: tuple[int, ...] = ()
+    flat: tuple[int, ...] = ()
+    """Rows with next to nothing in them: one colour, or nearly."""
+
+    @property
+    def counts(self) -> Rows:
+        """(classes,) images of each class."""
+        assert self.listing is not None
+        return np.bincount(self.listing.labels, minlength=len(self.listing.classes))
+
+    @property
+    def part_counts(self) -> dict[str, Rows]:
+        """The same for each part that the data itself has."""
+        data = self.listing
+        assert data is not None
+        classes = len(data.classes)
+        return {
+            part: np.bincount(data.labels[data.parts == place], minlength=classes)
+            for place, part in enumerate(PARTS)
+            if (data.parts == place).any()
+        }
+
+    @property
+    def imbalance(self) -> float:
+        """Images of the largest class over those of the smallest."""
+        return float(self.counts.max() / self.counts.min())
+
+    @property
+    def formats(self) -> dict[str, int]:
+        """How many files have each format, by content; none where pixels come from memory."""
+        assert self.listing is not None
+        return _tally(self.listing.traits["format"])
+
+    @property
+    def modes(self) -> dict[str, int]:
+        """How many files have each of Pillow's modes: RGB, L, P, ..."""
+        assert self.listing is not None
+        return _tally(self.listing.traits["mode"])
+
+
+def check(source: Source, cache_root: Path, progress: Progress | None = None, full: bool = False) -> Check:
+    """Look at everything that the source names. What is known already (by size and time) is not read again, but full.
+
+    Raises DataError where names and labels alone are wrong (see the source); bad files are told in the result.
+    """
+    found = find(source, cache_root, progress, full)
+    named, bad = len(found.good) + len(found.bad), tuple(found.problems())
+    if not found.good:
+        return Check(source, named, bad, (Problem("no file can be used"),), None)
+    try:
+        data = listed(found, cache_root)
+    except DataError as error:
+        return Check(source, named, bad, error.problems, None)
+    traits = data.traits
+    width, height = traits["width"], traits["height"]
+    shorter, longer = np.minimum(width, height), np.maximum(width, height)
+    copies = copies_of(data)
+    return Check(
+        source=source,
+        named=named,
+        bad=bad,
+        stopped=(),
+        listing=data,
+        copies=copies,
+        torn=torn_of(data, copies),
+        moments=moments_of(traits),
+        brightness=variation_of(traits["brightness"]),
+        contrast=variation_of(traits["contrast"]),
+        misnamed=_rows(
+            [wrong_ending(name, kind.decode()) for name, kind in zip(data.names, traits["format"], strict=True)]
+        ),
+        rotated=_rows(traits["orientation"] > 1),
+        grey=_rows(traits["grey"]),
+        small=_rows((shorter < SMALL_SIDE) & (traits["format"] != b"")),
+        extreme=_rows(longer / shorter >= EXTREME_RATIO),
+        flat=_rows(traits["contrast"] < 4 / 255),
+    )
+
+
+def stops_a_run(found: Check) -> bool:
+    """Whether an experiment on this source would be refused for its files."""
+    return bool(found.stopped or (found.bad and not isinstance(found.source, SkipBad)))
+
+
+def copies_of(data: Listing) -> tuple[Copies, ...]:
+    """The groups of photographs that show the same picture; what only the data says belongs together is none."""
+    rank: dict[Across, int] = {"parts": 0, "classes": 1, "nothing": 2}
+    found = [_copies(data, alike) for rows in _groups(data.near) for alike in _alike(data, rows)]
+    return tuple(sorted(found, key=lambda told: (rank[told.across], -len(told.rows), told.rows)))
+
+
+def torn_of(data: Listing, copies: tuple[Copies, ...]) -> tuple[tuple[int, ...], ...]:
+    """What belongs together and stands in different parts, unless `copies` tells it; larger groups first."""
+    told = {data.near[group.rows[0]] for group in copies if group.across == "parts"}
+    apart = [rows for rows in _groups(data.near) if len(set(data.parts[rows].tolist())) > 1]
+    found = [tuple(rows.tolist()) for rows in apart if data.near[rows[0]] not in told]
+    return tuple(sorted(found, key=lambda rows: (-len(rows), rows)))
+
+
+def _groups(numbers: Rows) -> list[Rows]:
+    """The rows of each number that occurs more than once, ascending."""
+    order = np.argsort(numbers, kind="stable")
+    return [rows for rows in np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1) if len(rows) > 1]
+
+
+def _alike(data: Listing, rows: Rows) -> list[Rows]:
+    """Of photographs that belong together, those that look alike: the data may join several pictures to a group."""
+    traits = data.traits[rows]
+    return [rows[alike] for alike in _groups(joined(len(rows), exact_pairs(traits), near_pairs(traits)))]
+
+
+def _copies(data: Listing, alike: Rows) -> Copies:
+    across: Across = "nothing"
+    if len(set(data.labels[alike].tolist())) > 1:
+        across = "classes"
+    if len(set(data.parts[alike].tolist())) > 1:
+        across = "parts"
+    exact = len(set(data.traits["pixels"][alike].tolist())) == 1
+    return Copies(tuple(alike.tolist()), exact, across)
+
+
+def moments_of(traits: NDArray[np.void]) -> Moments:
+    """Mean and standard deviation of each channel over all pixels, each photograph weighing the same."""
+    mean = traits["mean"].mean(axis=0)
+    std = np.sqrt(np.maximum(traits["square"].mean(axis=0) - mean**2, 0))  # of one colour: a rounding below 0
+    return Moments(tuple(mean.tolist()), tuple(std.tolist()))
+
+
+def variation_of(values: NDArray[np.float64]) -> Variation:
+    """Mean, sd (of the sample), and the rows whose modified z-score passes `OUTLYING`, the farthest first.
+
+    Source: Iglewicz and Hoaglin (1993), 0.6745 (x - median) / MAD. Where half of the values are equal nothing is far.
+    """
+    middle = float(np.median(values))
+    spread = float(np.median(np.abs(values - middle)))
+    reach = OUTLYING * spread / 0.6745 if spread else math.inf
+    order = np.argsort(values, kind="stable")
+    low = [row for row in order if values[row] < middle - reach]
+    high = [row for row in order[::-1] if values[row] > middle + reach]
+    sd = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+    usual = (middle - reach, middle + reach)
+    return Variation(float(values.mean()), sd, usual, tuple(map(int, low)), tuple(map(int, high)))
+
+
+def wrong_ending(name: str, kind: str) -> bool:
+    """Whether a file's ending claims a format that its content has not; no ending claims none. kind: Pillow's name."""
+    claimed = _ENDINGS.get(Path(name).suffix.lower())
+    return bool(kind) and claimed is not None and claimed != {"MPO": "JPEG"}.get(kind, kind)
+
+
+def _rows(mask: object) -> tuple[int, ...]:
+    return tuple(np.flatnonzero(np.asarray(mask)).tolist())
+
+
+def _tally(names: NDArray[np.bytes_]) -> dict[str, int]:
+    counted = Counter(name.decode() for name in names.tolist() if name)
+    return dict(counted.most_common())

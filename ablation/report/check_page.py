@@ -1,0 +1,67 @@
+"""The page of `ablation check`: one HTML file that shows what was found in a data set, with its photographs.
+
+The words are those of `ablation.report.data_wording`, the contents those of `ablation.report.check_view`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ablation.data.check import Check
+from ablation.data.sources import Digits, SkipBad, Source, Subset, TorchvisionData
+from ablation.report.check_view import Table, view
+from ablation.report.findings import findings, verdict
+from ablation.report.freshness import META
+from ablation.report.html import environment
+from ablation.report.wording import opening
+from ablation.values import label
+
+_GENERIC = ("train", "list", "labels", "train_list", "data", "images")
+
+
+def render_check(found: Check, digest: str = "") -> str:
+    """The page. digest: of what it is made from, kept in a meta tag (see `ablation.report.freshness`)."""
+    told = findings(found)
+    return (
+        environment()
+        .get_template("check.html")
+        .render(
+            name=name_of(found.source),
+            source=label(found.source),
+            verdict=verdict(found),
+            level=told[0].level if told else "note",
+            opening=opening,
+            findings=[finding for finding in told if finding.about != "study"],
+            study=[finding for finding in told if finding.about == "study"],
+            bad=_bad(found),
+            listing=found.listing,
+            shown=None if found.listing is None else view(found, found.listing),
+            meta=META,
+            digest=digest,
+        )
+    )
+
+
+def name_of(source: Source) -> str:
+    """What people call the data: the folder that it lies in, or the name of its list."""
+    if isinstance(source, SkipBad | Subset):
+        return name_of(source.source)
+    if isinstance(source, Digits):
+        return "digits"
+    if isinstance(source, TorchvisionData):
+        return source.name
+    path = Path(source.path).absolute()
+    is_list = path.suffix != "" and not path.is_dir()
+    if is_list and path.stem.lower() in _GENERIC:
+        return path.parent.name or "data"
+    return (path.stem if is_list else path.name) or "data"
+
+
+def _bad(found: Check) -> Table:
+    """Every file that cannot be used, told from the folder on that they share."""
+    wheres = [problem.where for problem in found.bad]
+    shared = os.path.commonpath([os.path.dirname(where) for where in wheres]) if wheres else "/"
+    start = len(shared) + 1 if shared not in ("", os.sep) else 0
+    rows = [(problem.where[start:], problem.message.removeprefix("cannot be decoded: ")) for problem in found.bad]
+    return Table(("file", "why it cannot be used"), rows, f"All in {shared}." if start else "")

@@ -1,0 +1,313 @@
+"""The page of a check as a file: it tells every finding, shows the photographs, fetches nothing, escapes everything."""
+
+import base64
+import io
+import re
+import time
+from html import unescape
+from pathlib import Path
+
+import numpy as np
+import pytest
+from photos import folder, pictures, save, whole
+from PIL import Image, ImageOps
+from test_report import Page
+
+from ablation.data import CsvFile, Digits, ImageFolder, ListFile, SkipBad, Subset, TorchvisionData
+from ablation.data.check import Check, check
+from ablation.report.album import MOST_COPIES, ODD, OF_GROUP
+from ablation.report.check_page import name_of, render_check
+from ablation.report.check_view import OPEN_ROWS
+from ablation.report.findings import findings, moments_line, verdict
+from ablation.report.freshness import is_current
+
+CATS = Path(__file__).parents[3] / "shared" / "data" / "cats12"
+HOSTILE, CHINESE = '<script>alert("1")<', "花猫 'x' 🌸"
+
+
+def looked_at(root: Path, **options: bool) -> Check:
+    return check(ImageFolder(str(root), **options), root.parent / "cache")
+
+
+def nasty(root: Path) -> Path:
+    """Parts, names that no page should trust, and every defect."""
+    folder(root, {f"{part}/{name}": 4 for part in ("train", "test") for name in (HOSTILE, CHINESE, "dog & cat")})
+    train, test = root / "train", root / "test"
+    save(pictures()[30], train / HOSTILE / "leak <b>.png")
+    save(ImageOps.mirror(pictures()[30]).resize((90, 75)), test / CHINESE / "leak.jpg")
+    save(pictures()[31], train / HOSTILE / "both.png")
+    save(pictures()[31], train / CHINESE / "both.png")
+    for number in range(9):
+        save(pictures()[32], test / "dog & cat" / f"again {number}.png")
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    save(whole()[1].crop((200, 100, 320, 180)), train / "dog & cat" / "turned.jpg", exif=turned)
+    clear = pictures()[33].convert("RGBA")
+    clear.putalpha(Image.linear_gradient("L").resize(clear.size))
+    save(clear, train / "dog & cat" / "glass.png")
+    save(pictures()[34], train / "dog & cat" / "really a png.jpg", format="PNG")
+    save(pictures()[35].resize((40, 30)), train / "dog & cat" / "tiny.png")
+    save(whole()[0].crop((0, 200, 640, 300)), train / "dog & cat" / "panorama.jpg")
+    save(Image.new("RGB", (90, 80), "navy"), train / "dog & cat" / "navy.png")
+    save(pictures()[36].convert("L"), train / "dog & cat" / "grey.png")
+    for number in range(OPEN_ROWS + 3):
+        (test / CHINESE / f"zeros {number} <i>.jpg").write_bytes(b"\0" * 50)
+    (train / HOSTILE / "page.jpg").write_bytes(b"<!DOCTYPE html>")
+    return root
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Check:
+    return looked_at(nasty(tmp_path_factory.mktemp("nasty") / "my <photos>"))
+
+
+@pytest.fixture(scope="module")
+def html(found) -> str:
+    return render_check(found)
+
+
+@pytest.fixture(scope="module")
+def page(html) -> Page:
+    return Page(html)
+
+
+def said(page: Page) -> str:
+    return page.text.replace("\u00a0", " ")
+
+
+def tiles(html: str) -> int:
+    return html.count('<figure class="tile">')
+
+
+def photographs(html: str) -> list[np.ndarray]:
+    found = re.findall(r"data:image/(?:jpeg|png);base64,([^\"]+)", html)
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(one)))) for one in found]
+
+
+def test_page_is_well_formed_and_fetches_nothing(html, page):
+    assert page.open == []
+    for tag, attributes in page.tags:
+        assert tag not in ("script", "link", "iframe", "object", "base")
+        assert not any(name.startswith("on") for name in attributes)
+        for name in ("src", "href", "srcset"):
+            assert re.match("data:|#", attributes.get(name) or "#")
+    drawings = [base64.b64decode(one).decode() for one in re.findall(r"data:image/svg\+xml;base64,([^\"]+)", html)]
+    assert len(drawings) == 3
+    for text in (html, *drawings):
+        assert not re.search(r"@import|url\((?!#)|(?:src|href)=\"(?:https?:)?//", text)
+    assert all(attributes["alt"] for tag, attributes in page.tags if tag == "img")
+
+
+def test_hostile_names_are_escaped_and_shown(html, page):
+    assert "<script" not in html
+    assert "<b>." not in html
+    for name in (HOSTILE, CHINESE, "dog & cat", "leak <b>.png", "zeros 0 <i>.jpg", "my <photos>"):
+        assert name in page.text, name
+
+
+def test_page_opens_with_the_verdict_and_the_facts(found, page):
+    assert said(page).index(f"my <photos>: {verdict(found)}") < said(page).index("photographs of 3 classes")
+    assert "Unbalanced" in page.text
+    assert re.search(r"In 2 parts: train \(\d+\) and test \(\d+\)", page.text)
+    assert "the smallest 40 × 30, the largest 640 × 100" in said(page)
+
+
+def test_every_finding_is_told_with_its_advice_and_leads_somewhere(found, html, page):
+    ids = {attributes.get("id") for _, attributes in page.tags}
+    told = findings(found)
+    assert {finding.about for finding in told} == {
+        "bad",
+        "classes",
+        "copies",
+        "files",
+        "sizes",
+        "light",
+        "colour",
+        "study",
+    }
+    for finding in told:
+        for words in filter(None, (finding.text, finding.advice)):
+            assert words[0].upper() + words[1:] in said(page)
+        assert finding.about in ids
+        assert finding.about == "study" or f'href="#{finding.about}"' in html
+    for level in ("error", "warning", "note"):
+        assert html.count(f'<li class="{level}">') == sum(finding.level == level for finding in told)
+
+
+def test_sections_stand_in_order(page):
+    headings = [
+        "Files that cannot be used", "Classes", "Mean and standard deviation", "Pictures that occur several times",
+        "Files", "Sizes", "Light", "Colour", "What an augmentation study should mind",
+    ]  # fmt: skip
+    ids = [attributes["id"] for tag, attributes in page.tags if tag == "section"]
+    assert ids == ["bad", "classes", "moments", "copies", "files", "sizes", "light", "colour", "study"]
+    places = [page.words.index(heading) for heading in headings]
+    assert places == sorted(places)
+
+
+def test_all_bad_files_are_told_those_past_twenty_folded(found, html, page):
+    assert len(found.bad) == OPEN_ROWS + 4
+    assert f"All in {found.source.path}." in page.text
+    assert f"train/{HOSTILE}/page.jpg an HTML page" in page.text
+    for number in range(OPEN_ROWS + 3):
+        assert f"test/{CHINESE}/zeros {number} <i>.jpg" in page.text
+    assert page.text.count("the file is all zeros") == OPEN_ROWS + 3
+    section = html[html.index('id="bad"') : html.index('id="classes"')]
+    assert section.index("<details>") > section.rindex("</tbody>", 0, section.index("<summary>"))
+    assert "4 more" in section
+
+
+def test_the_line_to_copy_stands_in_a_box(found, html):
+    assert f"<pre><code>{moments_line(found)}</code></pre>" in html
+
+
+def test_copies_stand_side_by_side_by_the_harm_they_do(html):
+    section = html[html.index('id="copies"') : html.index('id="files"')]
+    kinds = re.findall(r"<h3>(The same picture [^<]+)</h3>", section)
+    assert kinds == [
+        f"The same picture {where}" for where in ("in different parts", "in different classes", "within a class")
+    ]
+    parts, classes, within = (section[section.index(kind) :].split('<div class="kind')[0] for kind in kinds)
+    assert (tiles(parts), tiles(classes), tiles(within)) == (2, 2, OF_GROUP)
+    assert parts.count('class="part differs"') == 2
+    assert parts.count('<b class="differs">') == classes.count('<b class="differs">') == 2
+    assert "differs" not in within
+    assert ("near-duplicates" in parts, "exact copies" in classes, "exact copies" in within) == (True, True, True)
+    assert "and 3 more like them" in within
+    one, other = photographs(parts)
+    assert np.abs(one.astype(float) - np.asarray(Image.fromarray(other[:, ::-1]).resize(one.shape[1::-1]))).mean() < 25
+    assert "120 × 100" in parts.replace("\u00a0", " ")
+    assert "90 × 75" in parts.replace("\u00a0", " ")
+
+
+def test_odd_photographs_are_shown_upright_and_with_their_sizes(found, html):
+    files, sizes, light, colour = (
+        html[html.index(f'id="{one}"') : html.index(f'id="{other}"')]
+        for one, other in (("files", "sizes"), ("sizes", "light"), ("light", "colour"), ("colour", "study"))
+    )
+    turned, glass = photographs(files)
+    assert turned.shape[0] > turned.shape[1]
+    assert glass[-1].mean() < glass[0].mean()  # what is transparent, above, lies over white
+    assert "really a png.jpg</th><td>.jpg</td><td>PNG</td>" in files
+    tiny, long = photographs(sizes)
+    assert tiny.shape == (30, 40, 3)
+    assert "40 × 30" in sizes.replace("\u00a0", " ")
+    assert long.shape[1] / long.shape[0] == pytest.approx(6.4, rel=0.05)
+    assert "Of one colour, or nearly" in light
+    assert len(photographs(colour)) == len(found.grey) == tiles(colour)
+
+
+def test_the_darkest_and_brightest_and_flattest_are_shown(found, html):
+    light = html[html.index('id="light"') : html.index('id="colour"')]
+    titles = ("Darkest", "Brightest", "Flattest", "Strongest contrast")
+    galleries = {
+        title: re.findall(r'class="file" title="([^"]+)"', part)
+        for title, part in zip(titles, light.split('<div class="gallery">')[1:5], strict=True)
+    }
+    data = found.listing
+    for title, trait, sign in zip(titles, ("brightness",) * 2 + ("contrast",) * 2, (1, -1, 1, -1), strict=True):
+        shown = [data.traits[trait][data.names.index(unescape(name))] for name in galleries[title]]
+        assert len(shown) >= 3
+        assert shown == sorted(data.traits[trait], key=lambda value, sign=sign: sign * value)[: len(shown)]
+
+
+def test_a_photograph_that_went_away_leaves_an_empty_frame(tmp_path):
+    found = looked_at(nasty(tmp_path / "d"))
+    before = render_check(found)
+    (tmp_path / "d" / "train" / HOSTILE / "both.png").unlink()
+    (tmp_path / "d" / "train" / "dog & cat" / "tiny.png").write_bytes(b"not a picture any more")
+    page = render_check(found)
+    assert "cannot be read any more" not in before
+    assert page.count("cannot be read any more") >= 2
+    assert tiles(page) == tiles(before)
+
+
+def test_the_page_repeats_and_carries_its_digest(found, html, tmp_path):
+    assert render_check(found) == html
+    (tmp_path / "check.html").write_text(render_check(found, "0123"), "utf-8")
+    assert is_current(tmp_path / "check.html", "0123")
+    assert not is_current(tmp_path / "check.html", "4567")
+
+
+# --- other data
+
+
+def test_without_a_listing_the_errors_and_bad_files_are_told(tmp_path):
+    for name in ("cat", "dog"):
+        (tmp_path / "d" / name).mkdir(parents=True)
+        (tmp_path / "d" / name / "0.jpg").write_bytes(b"<html>")
+    page = Page(render_check(looked_at(tmp_path / "d")))
+    assert "d: not to be used as it is (2 errors)" in page.text
+    assert "No file can be used" in page.text
+    assert "cat/0.jpg an HTML page" in page.text
+    assert [attributes["id"] for tag, attributes in page.tags if tag == "section"] == ["bad"]
+
+
+def test_a_clean_data_set_has_a_short_page(tmp_path):
+    html = render_check(looked_at(folder(tmp_path / "d", {"cat": 8, "dog": 8})))
+    page = Page(html)
+    assert "d: ready to be used" in page.text
+    assert "None was found." in page.text
+    ids = [attributes["id"] for tag, attributes in page.tags if tag == "section"]
+    assert ids == ["classes", "moments", "copies", "files", "sizes", "light", "study"]
+    assert "Every one has 120 × 100 pixels." in said(page)
+    assert html.count("image/svg") == 2  # one size needs no map
+
+
+def test_pixels_from_memory_are_shown_too(cache):
+    html = render_check(check(Digits(), cache))
+    page = Page(html)
+    assert "digits: ready to be used" in page.text
+    assert "the pixels come from a library" in page.text
+    assert "No photograph has colour" in page.text
+    assert {picture.shape for picture in photographs(html)} == {(8, 8, 3)}
+    assert len(html) < 400_000
+
+
+def test_many_classes_and_copies_keep_the_page_bounded(tmp_path):
+    root = tmp_path / "d"
+    for number in range(120):
+        save(pictures()[number % 48].resize((60, 50)), root / f"class {number // 2:02d}" / f"{number}.png")
+    save(Image.new("RGB", (60, 50)), root / "class 00" / "black.png")
+    found = looked_at(root)
+    html = render_check(found)
+    assert len(found.copies) == 48
+    assert tiles(html) <= 250
+    assert tiles(html[html.index('id="copies"') : html.index('id="files"')]) <= MOST_COPIES
+    assert re.search(r"… and \d+ more groups?, all in check.json", html)
+    assert f"and {len(found.small) - ODD} more, all in check.json" in html
+    assert "30 classes between the ends have no bar" in html
+    assert "of the largest and the smallest classes" in html
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        (ImageFolder("/data/cats"), "cats"),
+        (ImageFolder("."), Path.cwd().name),
+        (ListFile("/data/cats12/train_list.txt"), "cats12"),
+        (ListFile("/data/cats12/fold 1.txt"), "fold 1"),
+        (CsvFile("/data/birds/labels.csv"), "birds"),
+        (Digits(), "digits"),
+        (TorchvisionData("CIFAR10"), "CIFAR10"),
+        (SkipBad(ImageFolder("/data/cats/")), "cats"),
+        (Subset(Digits(), 3), "digits"),
+    ],
+)
+def test_data_is_called_as_people_call_it(source, name):
+    assert name_of(source) == name
+
+
+@pytest.mark.skipif(not CATS.is_dir(), reason=f"the cats are not at {CATS}")
+def test_the_page_of_the_cats_is_small_and_soon_made(cache):
+    found = check(ListFile(str(CATS / "train_list.txt"), classes=str(CATS / "classes.txt")), cache)
+    started = time.perf_counter()
+    html = render_check(found)
+    assert time.perf_counter() - started < 4
+    assert len(html) < 3_000_000
+    page = Page(html)
+    assert "cats12: ready to be used" in page.text
+    assert "2,160 photographs of 12 classes, 180 of each. Perfectly balanced" in said(page)
+    assert "Normalize(mean=[0.4848, 0.4435, 0.4024], std=[0.2751, 0.2696, 0.2760])" in page.text
+    assert tiles(html[html.index('id="copies"') : html.index('id="files"')]) == 66
+    assert "23 more groups" in page.text
