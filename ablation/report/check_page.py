@@ -61,7 +61,7 @@ def name_of(source: Source) -> str:
 def _bad(found: Check) -> Table:
     """Every file that cannot be used, told from the folder on that they share."""
     wheres = [problem.where for problem in found.bad]
-    shared = os.path.commonpath([os.path.dirname(where) for where in wheres]) if wheres else "/"
+    shared = os.path.commonpath([os.path.dirname(where) for where in wheres]) if wheres else ""
     start = len(shared) + 1 if shared not in ("", os.sep) else 0
     rows = [(problem.where[start:], problem.message.removeprefix("cannot be decoded: ")) for problem in found.bad]
     return Table(("file", "why it cannot be used"), rows, f"All in {shared}." if start else "")

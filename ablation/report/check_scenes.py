@@ -103,7 +103,8 @@ def classes_picture(found: Check, data: Listing) -> Picture:
     counts: dict[str, Rows] = found.part_counts or {"": found.counts}
     info = ClassesInfo(data.classes, counts)
     parts = f", in the parts {listing(counts)}" if len(counts) > 1 else ""
-    caption = f"Images of each class{parts}, the largest class first."
+    order = "the largest class first" if found.imbalance > 1 else "all have as many"
+    caption = f"Images of each class{parts}; {order}."
     if info.between:
         caption += f" {info.between:,} classes between the ends have no bar; check.json has the number of every one."
     return Picture(_drawn(draw_classes(info)), f"Images of each class: {photographs(int(info.totals.sum()))}", caption)

@@ -238,14 +238,15 @@ def _to_mind(found: Check) -> Iterator[Finding]:
         if varies and varies.mean:
             same = magnitude(varies)
             much = f"as much as {operation}({same:.2f}) would make one vary"
+            advice = (
+                f"a much weaker {operation} adds little to that, a much stronger one makes photographs unlike those "
+                "that are tested"
+            )
             if same > 1:
                 much = f"more than {operation}(1) would make one vary ({share(1 / math.sqrt(3))})"
+                advice = f"expect little of {operation}: the photographs show more of it already"
             yield Finding(
-                "note",
-                "study",
-                f"{name} varies by {share(varies.relative)} between photographs, {much}",
-                f"a much weaker {operation} adds little to that, a much stronger one makes photographs unlike those "
-                "that are tested",
+                "note", "study", f"{name} varies by {share(varies.relative)} between photographs, {much}", advice
             )
     shorter = np.minimum(data.traits["width"], data.traits["height"])
     side = int(np.percentile(shorter, 10, method="lower"))

@@ -94,7 +94,7 @@ def test_moments_are_those_of_all_pixels_each_photograph_weighing_the_same():
 def test_the_std_of_one_colour_is_zero_and_no_warning():
     for level in range(256):
         traits = traits_of_array(np.full((7, 3, 3), level, np.uint8))
-        assert moments_of(np.array([traits], TRAITS)).std == pytest.approx((0, 0, 0), abs=1e-7)
+        assert moments_of(np.array([traits] * 3, TRAITS)).std == pytest.approx((0, 0, 0), abs=1e-7)
 
 
 def test_outliers_are_those_of_the_modified_z_score():

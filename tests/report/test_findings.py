@@ -297,9 +297,11 @@ def test_variation_is_compared_with_an_operation_of_the_same(plain):
 
 def test_more_variation_than_an_operation_can_make_is_told_so(plain):
     wild = replace(plain, brightness=replace(plain.brightness, sd=plain.brightness.mean * 0.7))
-    assert saying(wild, "^brightness varies").text == (
-        "brightness varies by 70 % between photographs, more than Brightness(1) would make one vary (58 %)"
+    told = saying(wild, "^brightness varies")
+    assert (
+        told.text == "brightness varies by 70 % between photographs, more than Brightness(1) would make one vary (58 %)"
     )
+    assert told.advice.startswith("expect little of Brightness")
 
 
 # --- what an accuracy is worth
