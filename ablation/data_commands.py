@@ -54,14 +54,14 @@ def check(
     from ablation.data.check import check as look
     from ablation.durable import atomic, write_json
     from ablation.progress import counting
-    from ablation.report.findings import as_json, stops
+    from ablation.report.findings import as_json, name_of, stops
     from ablation.report.freshness import check_digest, is_current
 
     source = _with_settings(_source(data, classes, root), {"outside": outside, "first_frame": first_frame})
     source = SkipBad(source) if skip_bad and not isinstance(source, SkipBad) else source
     with counting("reading", console) as progress:
         found = look(source, cache, progress, full)
-    folder = out or Path("reports") / _name(data)
+    folder = out or Path("reports") / name_of(source)
     told = as_json(found)
     digest = check_digest(told)
     if not is_current(folder / "check.html", digest):
@@ -96,14 +96,6 @@ def _with_settings(source: Source, wanted: dict[str, bool]) -> Source:
             raise click.UsageError(f"--{name.replace('_', '-')} means nothing for {type(source).__name__}")
     settings: dict[str, Any] = {name: True for name, on in wanted.items() if on}
     return replace(source, **settings)
-
-
-def _name(data: str) -> str:
-    """What the folder of the check is called: as the data's folder, or its list."""
-    path = Path(data)
-    named = path.absolute() if path.is_dir() else path.absolute().parent / path.stem
-    lists = path.is_file() and named.stem.lower() in ("train", "list", "labels", "train_list", "data", "images")
-    return (named.parent if lists else named).name or "data"
 
 
 @click.group()

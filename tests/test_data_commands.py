@@ -131,7 +131,7 @@ def test_the_data_of_an_experiment_is_checked_by_its_name(tmp_path, environment)
     told = ablation("check", "quickstart", cwd=tmp_path, environment=environment)
     assert (told.returncode, told.stderr) == (0, "")
     assert "quickstart: ready to be used" in told.stdout
-    assert (tmp_path / "reports" / "quickstart" / "check.html").exists()
+    assert (tmp_path / "reports" / "digits" / "check.html").exists()
 
 
 def test_caches_are_listed_and_removed(photos, tmp_path, environment):

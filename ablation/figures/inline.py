@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+import warnings
 
 from matplotlib.figure import Figure
 
@@ -16,7 +17,8 @@ FONTS = "-apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'Liberation
 def svg(figure: Figure) -> bytes:
     """The figure as an SVG document. Text stays text, set in the reader's own font, as the page around it is."""
     buffer = io.BytesIO()
-    with drawing():
+    with drawing(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font")  # names in Chinese: the reader's font has them
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return re.sub(rb"(?<=font-family: )'DejaVu Sans'(?=[;\"])", FONTS.encode(), buffer.getvalue())
 

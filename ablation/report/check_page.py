@@ -6,18 +6,14 @@ The words are those of `ablation.report.data_wording`, the contents those of `ab
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from ablation.data.check import Check
-from ablation.data.sources import Digits, SkipBad, Source, Subset, TorchvisionData
 from ablation.report.check_view import Table, view
-from ablation.report.findings import findings, verdict
+from ablation.report.findings import findings, name_of, verdict
 from ablation.report.freshness import META
 from ablation.report.html import environment
 from ablation.report.wording import opening
 from ablation.values import label
-
-_GENERIC = ("train", "list", "labels", "train_list", "data", "images")
 
 
 def render_check(found: Check, digest: str = "") -> str:
@@ -41,21 +37,6 @@ def render_check(found: Check, digest: str = "") -> str:
             digest=digest,
         )
     )
-
-
-def name_of(source: Source) -> str:
-    """What people call the data: the folder that it lies in, or the name of its list."""
-    if isinstance(source, SkipBad | Subset):
-        return name_of(source.source)
-    if isinstance(source, Digits):
-        return "digits"
-    if isinstance(source, TorchvisionData):
-        return source.name
-    path = Path(source.path).absolute()
-    is_list = path.suffix != "" and not path.is_dir()
-    if is_list and path.stem.lower() in _GENERIC:
-        return path.parent.name or "data"
-    return (path.stem if is_list else path.name) or "data"
 
 
 def _bad(found: Check) -> Table:

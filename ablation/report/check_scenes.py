@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -111,7 +110,4 @@ def classes_picture(found: Check, data: Listing) -> Picture:
 
 
 def _drawn(figure: Figure) -> str:
-    with warnings.catch_warnings():
-        # matplotlib has no glyph for names in Chinese, and need not: text stays text, set in the reader's font
-        warnings.filterwarnings("ignore", r"Glyph .* missing from font")
-        return data_uri(svg(figure), "svg+xml")
+    return data_uri(svg(figure), "svg+xml")

@@ -7,15 +7,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ablation.data.check import Check, Variation, stops_a_run
 from ablation.data.files import PARTS
+from ablation.data.sources import Digits, SkipBad, Source, Subset, TorchvisionData
 from ablation.report.data_wording import Finding, told
 from ablation.report.wording import counted
 from ablation.values import label
+
+_GENERIC = ("train", "list", "labels", "train_list", "data", "images")
+"""What people call a list that says nothing of the data: the folder around it does."""
+
+
+def name_of(source: Source) -> str:
+    """What people call the data: the folder that it lies in, or the name of its list."""
+    if isinstance(source, SkipBad | Subset):
+        return name_of(source.source)
+    if isinstance(source, Digits):
+        return "digits"
+    if isinstance(source, TorchvisionData):
+        return source.name
+    path = Path(source.path).absolute()
+    is_list = path.suffix != "" and not path.is_dir()
+    if is_list and path.stem.lower() in _GENERIC:
+        return path.parent.name or "data"
+    return (path.stem if is_list else path.name) or "data"
 
 
 def verdict(found: Check) -> str:

@@ -16,9 +16,9 @@ from test_report import Page
 from ablation.data import CsvFile, Digits, ImageFolder, ListFile, SkipBad, Subset, TorchvisionData
 from ablation.data.check import Check, check
 from ablation.report.album import MOST_COPIES, ODD, OF_GROUP
-from ablation.report.check_page import name_of, render_check
+from ablation.report.check_page import render_check
 from ablation.report.check_view import OPEN_ROWS
-from ablation.report.findings import findings, moments_line, verdict
+from ablation.report.findings import findings, moments_line, name_of, verdict
 from ablation.report.freshness import is_current
 
 CATS = Path(__file__).parents[3] / "shared" / "data" / "cats12"
