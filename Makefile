@@ -24,10 +24,11 @@ check: .venv/installed # style, types
 torture: .venv/installed
 	$(BIN)/python -m pytest -m slow
 
-# make bench        augmentation beside Pillow, torchvision and kornia: a table
+# make bench        augmentation beside Pillow, torchvision and kornia: a table; PHOTOS=... adds the cache beside ImageFolder
 bench: .venv/installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
 	$(BIN)/python benchmarks/augment.py
+	if [ -n "$(PHOTOS)" ]; then $(BIN)/python benchmarks/cache.py "$(PHOTOS)"; fi
 
 # make clean        remove what the commands made (runs, cache, reports, MLflow's store)
 clean:
