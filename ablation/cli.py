@@ -11,7 +11,6 @@ Exit codes: 0 done, 1 some runs failed, 2 a mistake in the command or the experi
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 
@@ -19,10 +18,10 @@ import click
 
 from ablation.data_commands import cache, check
 from ablation.errors import AblationError
-from ablation.place import Place, on_experiment
+from ablation.place import Commands, Place, on_experiment
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="ablation", message="ablation %(version)s")
 def cli() -> None:
     """Find out, with evidence, which image augmentation really helps.
@@ -154,13 +153,9 @@ def run(place: Place, jobs: int | None, device: str, tracking_uri: str | None, n
     experiment = place.experiment()
     cells = experiment.cells(place.listing(experiment).digest)
     tracker = Tracker(experiment, cells, place.runs, tracking_uri, warn) if not no_tracking else None
-    try:
-        with Progress(experiment.name, names_of(cells), console) as progress:
-            ended = tracker.publish if tracker else lambda run: None
-            runs = sweep(experiment, place.runs, place.cache, jobs, device, progress, ended)
-    except KeyboardInterrupt:
-        console.print(f"\nstopped; the same command goes on: {shlex.join(['ablation', *sys.argv[1:]])}", markup=False)
-        sys.exit(130)
+    with Progress(experiment.name, names_of(cells), console) as progress:
+        ended = tracker.publish if tracker else lambda run: None
+        runs = sweep(experiment, place.runs, place.cache, jobs, device, progress, ended)
     if tracker:
         tracker.publish_all()
     _compare(place, None, None)
@@ -222,7 +217,7 @@ def _compare(place: Place, csv: Path | None, json: Path | None) -> None:
         show_effects(results.experiment, effects)
     for path, form in ((csv, "csv"), (json, "json")):
         if path is not None:
-            write_effects(effects, path, form)
+            write_effects(effects, path, form, results.left_out)
     for alarm in alarms(results):
         warn(alarm)
 

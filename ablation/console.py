@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ablation.results import Results
     from ablation.spec import RunSpec
 
-console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+console = Console(width=None if sys.stdout.isatty() else 120, highlight=False, emoji=False)
 
 EFFECT_COLUMNS = {
     "recipe": "recipe",
@@ -135,7 +135,7 @@ def show_plan(experiment: Experiment, data: Listing, cells: Sequence[Cell], fini
 
 def _show_parts(data: Listing, specs: Sequence[RunSpec]) -> None:
     """How many photographs each part has, and what is kept on one side of the split, or left out."""
-    first = {(spec.split, spec.train_size): spec for spec in reversed(specs)}  # of each kind of split the first
+    first = {repr((spec.split, spec.train_size)): spec for spec in reversed(specs)}  # the first of each kind
     sizes = np.array([[len(rows) for rows in spec.parts(data)] for spec in first.values()])
     train, val, test = (
         f"{low:,}" if low == high else f"{low:,} to {high:,}"
@@ -149,8 +149,8 @@ def _show_parts(data: Listing, specs: Sequence[RunSpec]) -> None:
         several = [count for count in np.bincount(groups_of(data, together)) if count > 1]
         if several:
             groups = wording.counted(len(several), "group")
-            what = "near-duplicates" if together == "near" else "exact copies"
-            console.print(f"{groups} of {what} ({sum(several):,} images), each kept on one side of the split")
+            what = f"photographs that belong together ({sum(several):,} images)"
+            console.print(f"{groups} of {what}, each kept on one side of the split")
     if (data.parts >= 0).any() and not any(isinstance(spec.split, Given) for spec in specs):
         console.print("[yellow]the data has parts of its own, which are dealt anew; split=Given() keeps them[/]")
     show_left_out(len(data.left_out))
@@ -244,13 +244,16 @@ def show_effects(experiment: Experiment, effects: Sequence[Effect]) -> None:
             console.print(f"[yellow]{escape(', '.join(recipes))}: {note}[/]")
 
 
-def write_effects(effects: Sequence[Effect], path: Path, form: str) -> None:
-    """The effects as CSV or JSON, to a file or ('-') to standard output. What is not known is empty or null."""
+def write_effects(effects: Sequence[Effect], path: Path, form: str, left_out: int = 0) -> None:
+    """The effects as CSV or JSON, to a file or ('-') to standard output. What is not known is empty or null.
+
+    left_out: files of the data that are in no run, told in every row.
+    """
     rows: list[dict[str, Any]] = []
     for effect in effects:
         row = asdict(effect)
         condition = row.pop("condition")
-        rows.append({"recipe": row.pop("recipe"), "condition": condition or "pooled", **row})
+        rows.append({"recipe": row.pop("recipe"), "condition": condition or "pooled", **row, "left_out": left_out})
     if form == "csv":
         import pandas as pd
 

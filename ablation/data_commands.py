@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from ablation.data import Source
+    from ablation.data import Source, Split
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -22,6 +22,7 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--root", default="data", show_default=True, help="Where torchvision keeps its data sets.")
 @click.option("--outside", is_flag=True, help="A list or table may name files outside its folder.")
 @click.option("--first-frame", is_flag=True, help="Take the first frame of an animation instead of refusing it.")
+@click.option("--download", is_flag=True, help="Let torchvision fetch a data set that is not there.")
 @click.option("--skip-bad", is_flag=True, help="Leave out the files that cannot be used.")
 @click.option("--full", is_flag=True, help="Read every file again, also those whose size and time have not changed.")
 @click.option("--out", metavar="FOLDER", type=_FOLDER, help="By default reports/DATA/.")
@@ -32,6 +33,7 @@ def check(
     root: str,
     outside: bool,
     first_frame: bool,
+    download: bool,
     skip_bad: bool,
     full: bool,
     out: Path | None,
@@ -52,16 +54,24 @@ def check(
     from ablation.console_data import show_check
     from ablation.data import SkipBad
     from ablation.data.check import check as look
+    from ablation.data.files import printable
     from ablation.durable import atomic, write_json
+    from ablation.errors import DataError
     from ablation.progress import counting
     from ablation.report.findings import as_json, name_of, stops
     from ablation.report.freshness import check_digest, is_current
 
-    source = _with_settings(_source(data, classes, root), {"outside": outside, "first_frame": first_frame})
+    source, split = _source(data, classes, root)
+    source = _with_settings(source, {"outside": outside, "first_frame": first_frame, "download": download})
     source = SkipBad(source) if skip_bad and not isinstance(source, SkipBad) else source
-    with counting("reading", console) as progress:
-        found = look(source, cache, progress, full)
     folder = out or Path("reports") / name_of(source)
+    try:
+        with counting("reading", console) as progress:
+            found = look(source, cache, progress, full, split)
+    except DataError:  # what an earlier check said of this data holds no more
+        for name in ("check.html", "check.json"):
+            (folder / name).unlink(missing_ok=True)
+        raise
     told = as_json(found)
     digest = check_digest(told)
     if not is_current(folder / "check.html", digest):
@@ -70,23 +80,23 @@ def check(
         with atomic(folder / "check.html", "w") as file:
             file.write(render_check(found, digest))
     write_json(folder / "check.json", told)
-    show_check(data, found)
-    console.print(f"wrote {folder / 'check.html'} and check.json", markup=False)
+    show_check(printable(data), found)
+    console.print(f"wrote {printable(str(folder / 'check.html'))} and check.json", markup=False)
     if stops(found):
         sys.exit(3)
 
 
-def _source(data: str, classes: str | None, root: str) -> Source:
-    """What is named: data that is there, else the data of an experiment of that name."""
+def _source(data: str, classes: str | None, root: str) -> tuple[Source, Split | None]:
+    """What is named: data that is there, else the data of an experiment of that name, with its split."""
     from ablation.data import Subset
     from ablation.data.guess import source_at
     from ablation.experiment_files import experiment_names, find, read
 
     is_experiment = data.endswith(".py") or (not os.path.exists(data) and data in experiment_names())
     if not is_experiment:
-        return source_at(data, classes, root)
-    source = read(find(data)).experiment.data
-    return source.source if isinstance(source, Subset) else source
+        return source_at(data, classes, root, experiment_names()), None
+    experiment = read(find(data)).experiment
+    return experiment.data.source if isinstance(experiment.data, Subset) else experiment.data, experiment.split
 
 
 def _with_settings(source: Source, wanted: dict[str, bool]) -> Source:

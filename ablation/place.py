@@ -1,8 +1,9 @@
-"""How a command finds its experiment: one argument and the options that all commands share."""
+"""What commands share: how Ctrl-C ends them, and how they find their experiment by one argument and a few options."""
 
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,17 @@ if TYPE_CHECKING:
     from ablation.data import Listing
     from ablation.experiment import Experiment
     from ablation.results import Results
+
+
+class Commands(click.Group):
+    """Ctrl-C ends every command alike: what was done is kept, and the status is 130."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo(f"\nstopped; the same command goes on: {shlex.join(['ablation', *sys.argv[1:]])}")
+            sys.exit(130)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -97,8 +99,8 @@ def test_every_table_says_how_many_files_were_left_out(photos, tmp_path, environ
 
 
 def test_a_leak_between_parts_is_an_error(tmp_path, environment):
-    for number in range(8):
-        part, label = ("train", "test")[number // 4], "ab"[number % 2]
+    for number in range(24):
+        part, label = ("train", "test")[number // 20], "ab"[number % 2]
         draw(tmp_path / "d" / part / label / f"{number}.png", number)
     draw(tmp_path / "d" / "test" / "a" / "leak.jpg", 0, quality=70)
     told = ablation("check", "d", cwd=tmp_path, environment=environment)
@@ -153,7 +155,58 @@ def test_caches_are_listed_and_removed(photos, tmp_path, environment):
     assert (root / f"{small.digest}-8").exists()
     told = ablation("cache", "rm", "--all", cwd=tmp_path, environment=environment)
     assert f"removed {small.digest}-8" in told.stdout
-    assert not [path for path in root.iterdir() if path.is_dir()]
+    assert not [path for path in root.rglob("*") if path.is_file() and path.suffix != ".lock"]
+
+
+def test_removing_caches_removes_nothing_else(tmp_path, environment):
+    keep = [tmp_path / "w" / "my-notes" / "thesis.txt", tmp_path / "w" / "traits" / "phenotypes.csv"]
+    for path in keep:
+        path.parent.mkdir(parents=True)
+        path.write_text("years of work")
+    (tmp_path / "w" / "my-notes" / "meta.json").write_text(json.dumps({"names": [], "size": 3}))
+    listing(Subset(Digits(), 2), tmp_path / "w")
+    told = ablation("cache", "rm", "--all", "--cache", "w", cwd=tmp_path, environment=environment)
+    assert told.returncode == 0
+    assert "removed traits" in told.stdout
+    assert all(path.read_text() == "years of work" for path in keep)
+    assert not list((tmp_path / "w" / "traits").glob("*.npz"))
+
+
+def test_odd_places_are_checked_like_others(photos, tmp_path, environment):
+    odd = tmp_path / os.fsdecode(b"pho\xfftos")
+    photos.rename(odd)
+    told = ablation("check", str(odd), "--out", "o", cwd=tmp_path, environment=environment)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert r"pho\xfftos: ready to be used" in told.stdout
+    names = sorted(odd.rglob("*.png"))
+    (tmp_path / "l").mkdir()
+    shutil.copytree(odd, tmp_path / "l" / "in")
+    lines = [f"in/{path.relative_to(odd)}\t{place % 2}" for place, path in enumerate(names)]
+    draw(tmp_path / "far.png", 77)
+    (tmp_path / "l" / "list.txt").write_text("\n".join([*lines, f"{tmp_path}/far.png\t0"]))
+    told = ablation("check", "l/list.txt", "--outside", cwd=tmp_path, environment=environment)
+    assert (told.returncode, told.stderr) == (0, "")
+
+
+def test_a_check_that_fails_leaves_no_page_that_says_all_is_well(photos, tmp_path, environment):
+    assert ablation("check", "photos", cwd=tmp_path, environment=environment).returncode == 0
+    for path in (photos / "tabby").iterdir():
+        path.unlink()
+    assert ablation("check", "photos", cwd=tmp_path, environment=environment).returncode == 3
+    assert not (tmp_path / "reports" / "photos" / "check.html").exists()
+    assert not (tmp_path / "reports" / "photos" / "check.json").exists()
+
+
+def test_ctrl_c_while_reading_ends_with_130_and_keeps_what_was_read(photos, tmp_path, environment):
+    os.mkfifo(photos / "tabby" / "waits.png")
+    command = [sys.executable, "-m", "ablation.cli", "check", "photos"]
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
+    time.sleep(4)
+    process.send_signal(signal.SIGINT)
+    told, _ = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "stopped; the same command goes on: ablation check photos" in told
+    assert list((tmp_path / "cache" / "traits").glob("*.npz"))
 
 
 @pytest.mark.skipif(not CATS.is_dir(), reason=f"the cats are not at {CATS}")

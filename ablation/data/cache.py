@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,12 +31,11 @@ from ablation.data.contents import Listing
 from ablation.data.decode import Pixels, Undecodable, open_upright, to_square
 from ablation.data.files import Origin, printable
 from ablation.data.published import digest_of
+from ablation.data.readers import Progress, cores
 from ablation.durable import atomic, sync_folder, write_json
 from ablation.errors import DataError, Problem
 
 _AT_ONCE = 512  # images in flight: bounds memory, whatever the size of the data
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +69,7 @@ def build(listing: Listing, size: int, cache_root: Path, progress: Progress | No
     folder = _folder(cache_root, listing.digest, size)
     if not folder.exists():
         cache_root.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(cache_root)
+        remove_leftovers(cache_root)
         with lock_of(folder):
             if not folder.exists():  # another process may have made it while this one waited
                 _make(listing, size, folder, progress)
@@ -127,7 +126,7 @@ def unfinished_of(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.unfinished")
 
 
-def _remove_leftovers(cache_root: Path) -> None:
+def remove_leftovers(cache_root: Path) -> None:
     """Remove what killed builds left: unfinished folders whose lock nobody holds."""
     for leftover in cache_root.glob(".*.unfinished"):
         try:
@@ -177,7 +176,7 @@ def _write_images(file: IO[bytes], listing: Listing, size: int, progress: Progre
 
 def _squares(listing: Listing, size: int) -> Iterator[tuple[Pixels, float] | Problem]:
     """Each sample's square and aspect, or what is wrong with it, in order; by threads, which Pillow lets run."""
-    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(cores()) as pool:
         warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd tags and large images; ours are errors
         for start in range(0, len(listing.names), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
@@ -191,7 +190,7 @@ def _square(size: int, first_frame: bool, name: str, origin: Origin, content: st
     try:
         read = origin.read_bytes() if isinstance(origin, Path) else origin()
         if digest_of(read) != content:
-            return Problem("has changed since it was listed; start again", where)
+            return Problem("has changed since it was listed; start again, or use `ablation check --full`", where)
         image = open_upright(read, first_frame) if isinstance(read, bytes) else Image.fromarray(read)
         return to_square(image, size)
     except Undecodable as error:

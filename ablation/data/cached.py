@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Sequence
@@ -15,10 +16,13 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from ablation.data.cache import lock_of, unfinished_of
+from ablation.data.cache import lock_of, remove_leftovers, unfinished_of
 from ablation.errors import InputError, Problem, did_you_mean
 
 _REMEMBERED = "traits"
+_CACHE = re.compile(r"[0-9a-f]{16}-[0-9]+")
+_MEMORY = re.compile(r"[0-9a-f]{32}(-[0-9]+)?\.npz")
+"""What our own folders, and the files in `traits`, are called: nothing else is ever removed."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,8 @@ class Cached:
 
 def cached(root: Path) -> tuple[Cached, ...]:
     """Every cache under `root`, the newest first."""
-    folders = sorted(root.glob("*-*/meta.json"), key=lambda path: (-path.stat().st_mtime, path.parent.name))
+    found = [path for path in root.glob("*-*/meta.json") if _CACHE.fullmatch(path.parent.name)]
+    folders = sorted(found, key=lambda path: (-path.stat().st_mtime, path.parent.name))
     return tuple(told for path in folders for told in [_read(path)] if told is not None)
 
 
@@ -63,9 +68,13 @@ def remove(root: Path, names: Sequence[str], every: bool = False) -> tuple[str, 
     busy = [Problem(f"{name} is being built; it was left") for name in chosen if not _remove(root / name)]
     if busy:
         raise InputError(busy)
-    if every and (root / _REMEMBERED).is_dir():
-        shutil.rmtree(root / _REMEMBERED)
-        chosen.append(f"{_REMEMBERED} (what was remembered of files)")
+    if every and root.is_dir():
+        remove_leftovers(root)
+        memories = [path for path in (root / _REMEMBERED).glob("*.npz") if _MEMORY.fullmatch(path.name)]
+        for path in memories:
+            path.unlink()
+        if memories:
+            chosen.append(f"{_REMEMBERED} (what was remembered of files)")
     return tuple(chosen)
 
 

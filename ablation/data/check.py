@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from ablation.data.contents import Listing, find, listed
 from ablation.data.files import PARTS
-from ablation.data.groups import exact_pairs, joined, near_pairs
+from ablation.data.groups import exact_pairs, joined, near_links
+from ablation.data.readers import Progress
 from ablation.data.sources import SkipBad, Source
-from ablation.data.survey import Progress
+from ablation.data.split import Fixed, Given, Split
 from ablation.errors import DataError, Problem
 
 Rows = NDArray[np.int64]
@@ -93,6 +94,10 @@ class Check:
     """Every file that cannot be used."""
     stopped: tuple[Problem, ...]
     listing: Listing | None
+    split: Split = field(default_factory=Fixed)
+    """What the data is checked for: the experiment's, else `Given()` where the data has parts, else `Fixed()`."""
+    unsplit: tuple[Problem, ...] = ()
+    """Why that split is refused, look-alikes in several parts apart."""
     copies: tuple[Copies, ...] = ()
     """Across parts first, then across classes, then within a class; larger ones first."""
     torn: tuple[tuple[int, ...], ...] = ()
@@ -144,8 +149,16 @@ class Check:
         return _tally(self.listing.traits["mode"])
 
 
-def check(source: Source, cache_root: Path, progress: Progress | None = None, full: bool = False) -> Check:
+def check(
+    source: Source,
+    cache_root: Path,
+    progress: Progress | None = None,
+    full: bool = False,
+    split: Split | None = None,
+) -> Check:
     """Look at everything that the source names. What is known already (by size and time) is not read again, but full.
+
+    split: the one that an experiment declares, see `Check.split`.
 
     Raises DataError where names and labels alone are wrong (see the source); bad files are told in the result.
     """
@@ -161,12 +174,15 @@ def check(source: Source, cache_root: Path, progress: Progress | None = None, fu
     width, height = traits["width"], traits["height"]
     shorter, longer = np.minimum(width, height), np.maximum(width, height)
     copies = copies_of(data)
+    split = split or (Given() if {0, 2} <= set(data.parts.tolist()) else Fixed())
     return Check(
         source=source,
         named=named,
         bad=bad,
         stopped=(),
         listing=data,
+        split=split,
+        unsplit=_refused(data, split),
         copies=copies,
         torn=torn_of(data, copies),
         moments=moments_of(traits),
@@ -181,6 +197,15 @@ def check(source: Source, cache_root: Path, progress: Progress | None = None, fu
         extreme=_rows(longer / shorter >= EXTREME_RATIO),
         flat=_rows(traits["contrast"] < 4 / 255),
     )
+
+
+def _refused(data: Listing, split: Split) -> tuple[Problem, ...]:
+    """Why the split cannot be made of this data, however look-alikes in several parts are dealt with."""
+    try:
+        (replace(split, duplicates="drop") if isinstance(split, Given) else split).draw(data, 0)
+    except DataError as error:
+        return error.problems
+    return ()
 
 
 def stops_a_run(found: Check) -> bool:
@@ -212,7 +237,7 @@ def _groups(numbers: Rows) -> list[Rows]:
 def _alike(data: Listing, rows: Rows) -> list[Rows]:
     """Of photographs that belong together, those that look alike: the data may join several pictures to a group."""
     traits = data.traits[rows]
-    return [rows[alike] for alike in _groups(joined(len(rows), exact_pairs(traits), near_pairs(traits)))]
+    return [rows[alike] for alike in _groups(joined(len(rows), exact_pairs(traits), near_links(traits)))]
 
 
 def _copies(data: Listing, alike: Rows) -> Copies:

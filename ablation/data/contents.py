@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablation.data.files import PARTS, Origin, Sample, capped, printable
-from ablation.data.groups import NEAR, exact_pairs, given_pairs, joined, near_pairs
+from ablation.data.groups import NEAR, exact_pairs, given_pairs, joined, near_links
 from ablation.data.published import digest_of
+from ablation.data.readers import SIZE_LIMIT
 from ablation.data.sources import SkipBad, Source, Subset
 from ablation.data.survey import Progress, survey
 from ablation.data.traits import TRAITS
@@ -57,7 +58,7 @@ class Listing:
     near: NDArray[np.int64]
     """(N,) number of each sample's group: near-duplicates, and what the data says belongs together."""
     exact: NDArray[np.int64]
-    """(N,) the same for exact copies (the same pixels) alone."""
+    """(N,) the same for exact copies (the same pixels), and what the data says belongs together."""
     left_out: tuple[Problem, ...] = ()
     """Files that `SkipBad` left out, with the reason."""
     first_frame: bool = False
@@ -107,11 +108,19 @@ def find(source: Source, cache_root: Path, progress: Progress | None = None, ful
     classes, samples = source.samples()
     if not samples:
         raise DataError(f"{describe(source)} holds no sample")
-    index = cache_root / "traits" / f"{digest_of(describe(source).encode() + os.getcwd().encode())}.npz"
+    index = cache_root / "traits" / f"{digest_of(_kept_by(source, samples))}.npz"
     measured = survey(samples, source.first_frame, index, progress, full)
     good = [(sample, traits) for sample, traits in zip(samples, measured, strict=True) if not isinstance(traits, str)]
     bad = [(sample, told) for sample, told in zip(samples, measured, strict=True) if isinstance(told, str)]
     return Found(source, classes, good, bad)
+
+
+def _kept_by(source: Source, samples: Sequence[Sample]) -> bytes:
+    """What is known of files is kept by the folder that holds them, however that is spelled; else by the source."""
+    folders = {sample.origin.parent for sample in samples if isinstance(sample.origin, Path)}
+    if not folders:
+        return describe(source).encode()
+    return os.fsencode(os.path.commonpath([os.path.realpath(folder) for folder in folders]))
 
 
 def listed(found: Found, cache_root: Path) -> Listing:
@@ -122,7 +131,7 @@ def listed(found: Found, cache_root: Path) -> Listing:
     traits: NDArray[np.void] = np.array([measured for _, measured in ordered], TRAITS)
     groups = given_pairs([sample.group for sample in samples])
     exact = exact_pairs(traits)
-    near = near_pairs(traits) if len(traits) < _REMEMBERED_FROM else _remembered_pairs(traits, cache_root)
+    near = near_links(traits) if len(traits) < _REMEMBERED_FROM else _remembered_links(traits, cache_root)
     return _listing(
         source=describe(found.source),
         classes=found.classes,
@@ -220,30 +229,33 @@ def _refuse_small(found: Found) -> None:
         )
 
 
-def _remembered_pairs(traits: NDArray[np.void], cache_root: Path) -> NDArray[np.int64]:
-    """`near_pairs`, kept in a file that is named after the hashes."""
+def _remembered_links(traits: NDArray[np.void], cache_root: Path) -> NDArray[np.int64]:
+    """`near_links`, kept in a file that is named after the hashes."""
     name = digest_of(traits["hash"].tobytes() + traits["hashed"].tobytes())
     path = cache_root / "traits" / f"{name}-{NEAR}.npz"  # an archive, for its checksum
     try:
         with open(path, "rb") as opened, np.load(opened) as file:
-            return np.asarray(file["pairs"])
+            return np.asarray(file["links"])
     except Exception:  # not there, or damaged, of which numpy and zipfile raise anything: it can be found anew
-        pairs = near_pairs(traits)
+        links = near_links(traits)
         with atomic(path) as file:
-            np.savez(file, pairs=pairs)
-        return pairs
+            np.savez(file, links=links)
+        return links
 
 
 def _digest_of_bad(sample: Sample) -> str:
     """What a file that cannot be used is known by: its content, or its name where that cannot be read either.
 
-    It may be larger than memory; a pipe or a device would never end.
+    It may be larger than memory: of such a file its size and its first part. A pipe or a device would never end.
     """
     if not isinstance(sample.origin, Path):
         return sample.digest
     try:
         if sample.origin.is_file():
             with sample.origin.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                if size > SIZE_LIMIT:
+                    return digest_of(b"%d " % size + file.read(1 << 20))
                 return hashlib.file_digest(file, partial(hashlib.blake2b, digest_size=16)).hexdigest()
     except OSError:
         pass

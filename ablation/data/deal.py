@@ -21,15 +21,16 @@ def deal(labels: Rows, groups: Rows, shares: Sequence[float], seed: int, *name: 
     Each class gives each part its share, rounded up or down to whole images, however the groups fall, as long as one of
     the parts has room for each group when its turn comes (those that span classes first, then the largest). A class
     with (parts + 1) x (largest group - 1) images of no group always allows that, if none of its groups spans classes,
-    or if a single part has room for all groups that do. A group without room goes to the part where most is left, and
-    the others get less.
+    or if a single part has room for all groups that do. A group without room goes to a part that has nothing of its
+    class yet, else where most is left, and the others get less.
     """
     classes = [np.flatnonzero(labels == label) for label in range(int(labels.max()) + 1)]
     shuffled = [stream(seed, *(name or ("split",)), label).permutation(rows) for label, rows in enumerate(classes)]
-    room = np.array([_quotas(len(rows), shares) for rows in classes])
+    quotas = np.array([_quotas(len(rows), shares) for rows in classes])
+    room = quotas.copy()
     part = np.full(len(labels), -1)
     for rows in _groups(groups, labels):
-        chosen = _part_for(rows, labels, shuffled, room, shares)
+        chosen = _part_for(rows, labels, shuffled, quotas, room)
         part[rows] = chosen
         np.subtract.at(room[:, chosen], labels[rows], 1)
     for label, rows in enumerate(shuffled):
@@ -52,16 +53,19 @@ def _groups(groups: Rows, labels: Rows) -> list[Rows]:
     return sorted(several, key=lambda rows: (np.ptp(labels[rows]) == 0, -len(rows), rows[0]))
 
 
-def _part_for(rows: Rows, labels: Rows, shuffled: Sequence[Rows], room: Rows, shares: Sequence[float]) -> int:
+def _part_for(rows: Rows, labels: Rows, shuffled: Sequence[Rows], quotas: Rows, room: Rows) -> int:
     """Where a group goes: where its first sample would be dealt if that has room for all, else where most is left."""
+    label = labels[rows[0]]
     needed = np.bincount(labels[rows], minlength=len(room))
     spare = (room - needed[:, None])[needed > 0].min(axis=0)
-    own = shuffled[labels[rows[0]]]
-    place = int(np.flatnonzero(own == rows[0])[0])
-    natural = int(np.searchsorted(np.cumsum(_quotas(len(own), shares)), place, side="right"))
+    place = int(np.flatnonzero(shuffled[label] == rows[0])[0])
+    natural = int(np.searchsorted(np.cumsum(quotas[label]), place, side="right"))
     if spare[natural] >= 0:
         return natural
-    return int((spare if spare.max() >= 0 else spare[:-1]).argmax())
+    if spare.max() >= 0:
+        return int(spare.argmax())
+    has_none = quotas[label] == room[label]
+    return max(range(len(spare) - 1), key=lambda part: (has_none[part], spare[part]))
 
 
 def _fitting(room: Rows, count: int) -> Rows:

@@ -21,11 +21,8 @@ Origin = Path | Callable[[], NDArray[np.uint8]]
 """Where pixels come from: an absolute path, or a call that gives an (H, W, 3) array (and may take a while)."""
 
 PARTS = ("train", "val", "test")
-PART_OF = {
-    **{"train": "train", "training": "train"},
-    **{"val": "val", "valid": "val", "validation": "val"},
-    **{"test": "test", "testing": "test"},
-}
+_CALLED = {"train": ("train", "training"), "val": ("val", "valid", "validation", "dev"), "test": ("test", "testing")}
+PART_OF = {f"{name}{end}": part for part, names in _CALLED.items() for name in names for end in ("", "_set", "-set")}
 """What people call the parts, in small letters."""
 
 _SHOWN = 10
@@ -53,6 +50,10 @@ class Samples(NamedTuple):
     samples: list[Sample]
 
 
+_TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+"""Characters that turn the direction of what follows, by which a name can be made to look like another."""
+
+
 def printable(name: str) -> str:
     r"""A file's name as text that can be shown and stored: `\xff` for a byte that is no UTF-8, `\n` for a new line."""
     return name if name.isprintable() else "".join(map(_shown, name))
@@ -62,7 +63,7 @@ def _shown(character: str) -> str:
     """One character, with a backslash where it is half a character, moves the cursor, or breaks the line."""
     if "\udc80" <= character <= "\udcff":  # how Python holds a byte of a file's name that is no UTF-8
         return f"\\x{ord(character) - 0xDC00:02x}"
-    hidden = unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+    hidden = unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in _TURNING
     return character.encode("unicode_escape").decode() if hidden else character
 
 
@@ -125,7 +126,7 @@ def part_folders(root: Path) -> dict[str, Path]:
     flat = [folder for folder in named if not visible_folders(folder)]
     if "train" not in found or len(found) < 2 or (others and len(flat) == len(named)):
         return {}
-    parts = _and([part for part in PARTS if part in found])
+    parts = listed_names([part for part in PARTS if part in found])
     twice = [folder for folder in named if folder not in found.values()]
     wrong = {folder: f"there is another folder for {PART_OF[folder.name.lower()]}; make them one" for folder in twice}
     wrong |= dict.fromkeys(flat, f"it has no class folders; {parts} must have the same classes")
@@ -140,8 +141,8 @@ def uneven_classes(where: Mapping[str, Mapping[str, str]]) -> list[Problem]:
     parts = [part for part in PARTS if any(part in places for places in where.values())]
     return [
         Problem(
-            f"class {name!r} is in {_and([part for part in parts if part in places])} only; "
-            f"{_and(parts)} must have the same classes",
+            f"class {name!r} is in {listed_names([part for part in parts if part in places])} only; "
+            f"{listed_names(parts)} must have the same classes",
             next(iter(places.values())),
         )
         for name, places in where.items()
@@ -149,7 +150,7 @@ def uneven_classes(where: Mapping[str, Mapping[str, str]]) -> list[Problem]:
     ]
 
 
-def _and(names: Sequence[str]) -> str:
+def listed_names(names: Sequence[str]) -> str:
     """'train', 'train and val', 'train, val and test'."""
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
@@ -166,6 +167,7 @@ def read_folder(given: str) -> Samples:
     """
     root = existing(given, "folder")
     parts = part_folders(root) or {"": root}
+    _refuse_unknown_parts(parts.get("", None))
     folders = [(part, folder) for part, around in parts.items() for folder in visible_folders(around)]
     if not folders:
         told = f"{given!r} has no class folders ({printable(str(root))})"
@@ -180,12 +182,27 @@ def read_folder(given: str) -> Samples:
     labels = {name: label for label, name in enumerate(places)}
     samples = []
     for part, folder in folders:
-        paths, wrong = _files_below(folder)
+        paths, wrong = _files_below(folder, [root, *parts.values(), *(other for _, other in folders)])
         problems += wrong
         samples += [_sample(root, path, labels[folder.name], part) for path in paths]
     if problems:
         raise DataError(capped(problems))
     return Samples(tuple(map(printable, labels)), samples)
+
+
+def _refuse_unknown_parts(root: Path | None) -> None:
+    """Refuse folders that all hold folders of the same names, and nothing else: parts, by names of their own."""
+    inner = {folder: _entries(folder) for folder in visible_folders(root)} if root else {}
+    names = {tuple(entry.name for entry in entries) for entries in inner.values()}
+    alike = len(inner) > 1 and len(names) == 1 and len(next(iter(names))) > 1
+    if alike and all(entry.is_dir() for entries in inner.values() for entry in entries):
+        told = listed_names([folder.name for folder in inner])
+        raise DataError(
+            Problem(
+                f"the folders {told} hold the same folders, so they seem to be parts; call them train, val and test",
+                printable(str(root)),
+            )
+        )
 
 
 def _sample(root: Path, path: Path, label: int, part: str) -> Sample:
@@ -202,18 +219,21 @@ def _is_image(entry: Path) -> bool:
     return entry.is_file() and entry.suffix.lower() in _IMAGE_SUFFIXES
 
 
-def _files_below(folder: Path) -> tuple[list[Path], list[Problem]]:
-    """Every file below a class folder, sorted, and what is wrong with that folder."""
+def _files_below(folder: Path, others: Iterable[Path]) -> tuple[list[Path], list[Problem]]:
+    """Every file below a class folder, sorted, and what is wrong with it. others: folders not to be entered from it."""
     wrong: list[Problem] = []
-    paths = sorted(_walk(folder, lambda error: wrong.append(_unreadable(error.filename, error))))
+    elsewhere = {os.path.realpath(other) for other in others} - {os.path.realpath(folder)}
+    paths = sorted(_walk(folder, elsewhere, lambda error: wrong.append(_unreadable(error.filename, error))))
     if not paths and not wrong:
         wrong.append(Problem("the class folder is empty; add images or remove it", printable(str(folder))))
     return paths, wrong
 
 
-def _walk(folder: Path, unread: Callable[[OSError], None]) -> Iterator[Path]:
-    """Every file below, through links too; a folder reached a second time (a link that loops) is not entered again."""
-    entered: set[str] = set()
+def _walk(folder: Path, elsewhere: set[str], unread: Callable[[OSError], None]) -> Iterator[Path]:
+    """Every file below, through links too; not through those to a folder around, to one of `elsewhere`, or entered
+    before."""
+    around = {str(parent) for parent in Path(os.path.realpath(folder)).parents}
+    entered = around | elsewhere
     for parent, folders, files in os.walk(folder, onerror=unread, followlinks=True):
         real = os.path.realpath(parent)
         if real in entered:

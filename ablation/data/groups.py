@@ -6,7 +6,7 @@ one of them mirrored (see `ablation.data.traits`): re-encodings, other sizes, sm
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from ablation.data.traits import MIRROR
 NEAR = 32
 """The most bits of 256 in which the hashes of two near-duplicates differ."""
 
-_ROWS_AT_ONCE = 256  # rows held against all others: bounds memory, whatever the number of samples
+_PAIRS_AT_ONCE = 1 << 19  # bounds memory (100 bytes a pair), also where all pictures are alike
 
 Rows = NDArray[np.int64]
 
@@ -31,22 +31,41 @@ def exact_pairs(traits: NDArray[np.void]) -> Rows:
     return np.stack([first[inverse[copies]], copies], axis=1)
 
 
-def near_pairs(traits: NDArray[np.void], most: int = NEAR) -> Rows:
-    """(P, 3): two rows, the smaller first, and in how many bits their hashes differ, at most `most`.
+def near_links(traits: NDArray[np.void]) -> Rows:
+    """(L, 2) pairs of rows that join all near-duplicates, directly or through others; no more than there are rows.
 
-    Takes time quadratic in the number of pictures. What has no meaningful hash has no near-duplicate.
+    Takes time quadratic in the number of pictures, and memory that is not, also where all pictures are alike. What has
+    no meaningful hash has no near-duplicate.
     """
     rows = np.flatnonzero(traits["hashed"])
-    hashes = traits["hash"][rows]
-    found = [np.zeros((0, 3), np.int64)]
-    for start in range(0, len(rows), _ROWS_AT_ONCE):
-        some, others = hashes[start : start + _ROWS_AT_ONCE], hashes[start:]
+    _, first, inverse = np.unique(traits["hash"][rows], axis=0, return_index=True, return_inverse=True)
+    same = np.stack([first[inverse], np.arange(len(rows))], axis=1)
+    links = same[same[:, 0] != same[:, 1]]
+    different = np.sort(first)
+    for found in near_blocks(traits["hash"][rows][different], NEAR):
+        if len(found):
+            links = _spanning(len(rows), np.concatenate([links, different[found[:, :2]]]))
+    return rows[links].reshape(-1, 2)
+
+
+def _spanning(count: int, links: Rows) -> Rows:
+    """As few links as join the same: each row to the first of its group."""
+    group = joined(count, links)
+    _, first = np.unique(group, return_index=True)
+    rows = np.arange(count)
+    return np.stack([first[group], rows], axis=1)[first[group] != rows]
+
+
+def near_blocks(hashes: NDArray[np.uint64], most: int) -> Iterator[Rows]:
+    """The pairs of rows of `hashes` (N, 4) that differ in at most `most` bits, and in how many; a few rows at once."""
+    rows = min(256, -(-_PAIRS_AT_ONCE // max(1, len(hashes))))
+    for start in range(0, len(hashes), rows):
+        some, others = hashes[start : start + rows], hashes[start:]
         apart = np.minimum(_differing(some, others), _differing(some ^ MIRROR, others))
         a, b = np.nonzero(apart <= most)
         later = b > a
         a, b = a[later], b[later]
-        found.append(np.stack([rows[start + a], rows[start + b], apart[a, b]], axis=1))
-    return np.concatenate(found)
+        yield np.stack([start + a, start + b, apart[a, b]], axis=1).astype(np.int64)
 
 
 def _differing(some: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.uint16]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from ablation.data.files import part_folders, printable, siblings_of, visible_folders
@@ -34,22 +35,23 @@ _WHAT = (
 )
 
 
-def source_at(given: str, classes: str | None = None, root: str = "data") -> Source:
+def source_at(given: str, classes: str | None = None, root: str = "data", also: Sequence[str] = ()) -> Source:
     """What `given` names: an existing folder or file, "digits", or a data set of torchvision, in this order.
 
     classes: the file with the names of a list's classes, by default the classes.txt beside it. root: the folder that
-    torchvision keeps its data in. Raises InputError if nothing fits, or if a file in a folder is meant.
+    torchvision keeps its data in. also: other names that may have been meant. Raises InputError if nothing fits, or if
+    a file in a folder is meant.
     """
     path = Path(os.path.expanduser(given))
     if os.path.isfile(path) and path.suffix.lower() not in _TABLES:
         return _list(given, path, classes)
-    source = _without_classes(given, path, root)
+    source = _without_classes(given, path, root, also)
     if classes is not None:
         raise InputError(f"{classes!r} names the classes of a list, and {given!r} is no list")
     return source
 
 
-def _without_classes(given: str, path: Path, root: str) -> Source:
+def _without_classes(given: str, path: Path, root: str, also: Sequence[str]) -> Source:
     if given and os.path.isdir(path):
         return _folder(given, path)
     if os.path.isfile(path):
@@ -58,7 +60,7 @@ def _without_classes(given: str, path: Path, root: str) -> Source:
         return Digits()
     if given in torchvision_names():
         return TorchvisionData(given, root, "all" if has_parts(given, root) else None)
-    near = did_you_mean(path.name, [*siblings_of(path.absolute()), *torchvision_names(), "digits"])
+    near = did_you_mean(path.name, [*siblings_of(path.absolute()), *torchvision_names(), "digits", *also])
     where = printable(str(path.absolute()))
     raise InputError(f"{given!r} is no folder or file ({where}), and no data set that is known; give {_WHAT}{near}")
 

@@ -90,11 +90,18 @@ def read_torchvision(name: str, root: str, split: str | None, download: bool) ->
 
 
 def _read_all(items: _Items) -> list[tuple[int, str]]:
-    """The label and the digest of every row."""
-    found = []
+    """The label and the digest of every row. Raises DataError with every row that cannot be decoded."""
+    found, problems = [], []
     for row in range(len(items)):
-        image, label = items[row]
-        found.append((label, digest_of(image)))
+        try:
+            image, label = items[row]
+            found.append((label, digest_of(image)))
+        except DataError:
+            raise
+        except Exception as error:  # Pillow's readers raise anything on a broken file; its name is torchvision's secret
+            problems.append(Problem(f"cannot be decoded: {error}; mend the file", f"{items.name}, sample {row}"))
+    if problems:
+        raise DataError(capped(problems))
     return found
 
 

@@ -11,6 +11,7 @@ import math
 import os
 import queue
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -32,6 +33,9 @@ TIME_LIMIT = 30.0
 MEMORY_LIMIT = 4 << 30
 """Bytes of address space of one child, on Linux: some ten times what the largest photograph takes."""
 
+SIZE_LIMIT = 1 << 30
+"""Bytes of one file: more than 100 million pixels take in any format, not compressed, with 16 bits a channel."""
+
 _FEW = 48  # files that are not worth another child, which takes a third of a second to start
 
 Progress = Callable[[int, int], None]
@@ -47,7 +51,7 @@ def read_all(
     if not paths:
         return
     readers: queue.SimpleQueue[_Reader] = queue.SimpleQueue()
-    every = [_Reader(first_frame, limit) for _ in range(min(_cores(), -(-len(paths) // _FEW)))]
+    every = [_Reader(first_frame, limit) for _ in range(min(cores(), -(-len(paths) // _FEW)))]
     for reader in every:
         readers.put(reader)
 
@@ -72,7 +76,7 @@ def read_all(
             reader.end()
 
 
-def _cores() -> int:
+def cores() -> int:
     """Those that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -222,6 +226,11 @@ def _answer(pipe: IO[bytes], content: bytes) -> None:
 def _read(path: bytes, first_frame: bool) -> bytes:
     try:
         with open(path, "rb") as file:
+            state = os.fstat(file.fileno())
+            if stat.S_ISCHR(state.st_mode) or stat.S_ISBLK(state.st_mode):
+                return _REASON + b"a device, not a file"
+            if state.st_size > SIZE_LIMIT:
+                return _REASON + f"has {state.st_size / 1e9:.1f} GB, more than a photograph may have".encode()
             return _TRAITS + traits_of(file.read(), first_frame).tobytes()
     except Undecodable as error:
         return _REASON + f"cannot be decoded: {error}".encode("utf-8", "replace")

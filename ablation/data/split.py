@@ -24,7 +24,8 @@ Size = Count | Share
 Rows = NDArray[np.int64]
 
 Together = Literal["near", "exact", "nothing"]
-"""What is kept on one side: near-duplicates (exact copies among them), exact copies alone, or nothing."""
+"""What is kept on one side: near-duplicates (exact copies among them), exact copies, or nothing. What the data says
+belongs together is kept with either of the first two."""
 
 
 class Parts(NamedTuple):
@@ -148,7 +149,7 @@ class KFold:
         rest = np.sort(np.concatenate([rows for place, rows in enumerate(folds) if place != fold]))
         share = self.val * len(data.labels) / len(rest)
         val, train = deal(data.labels[rest], groups[rest], [share], turn, "val", fold)
-        return _refuse_empty(data, Parts(rest[train], rest[val], folds[fold]))
+        return _refuse_empty(data, Parts(rest[train], rest[val], folds[fold]), groups)
 
     def smoke(self) -> KFold:
         return KFold(min(self.k, 3), 0.2, self.together)
@@ -159,8 +160,9 @@ class Given:
     """The data's own parts (train, val and test folders, or the `split` column of a table); nothing is dealt.
 
     val: the share of the training part that is looked at during training, where the data has no part for that; it is
-    drawn from `seed`. duplicates: what to do about photographs that have a near-duplicate in another part. "refuse":
-    tell them and stop; "drop": leave them out of training (and, of val and test, out of val); "keep": nothing.
+    drawn from `seed`. duplicates: what to do about photographs that belong together with one in another part, as near-
+    duplicates or as the data says. "refuse": tell them and stop; "drop": leave them out of training (and, of val and
+    test, out of val); "keep": nothing.
     """
 
     val: Share = 0.1
@@ -195,8 +197,9 @@ class Given:
         if len(leaking) and self.duplicates == "refuse":
             shown = ", ".join(repr(data.names[row]) for row in leaking[:3])
             raise DataError(
-                f"{len(leaking)} photographs of train or val have a near-duplicate in another part ({shown}"
-                f"{', ...' if len(leaking) > 3 else ''}); `ablation check` shows them. "
+                f"{len(leaking)} photograph{'s' * (len(leaking) > 1)} of train or val belong together with one in "
+                f"another part ({shown}{', ...' if len(leaking) > 3 else ''}), as near-duplicates or as the data says; "
+                "`ablation check` shows them. "
                 'Given(duplicates="drop") leaves them out of training, "keep" accepts them'
             )
         return Parts(train, val, parts.test)
@@ -257,18 +260,25 @@ def stratified(
     shares = [size if isinstance(size, float) else size / total for size in sizes]
     if sum(shares) > 1 + 1e-9:
         raise DataError(f"the split asks for {sum(shares) * total:.0f} images, the data has {total}")
-    train, val, test, _ = deal(data.labels, groups_of(data, together), shares, seed)
-    return _refuse_empty(data, Parts(train, val, test))
+    groups = groups_of(data, together)
+    train, val, test, _ = deal(data.labels, groups, shares, seed)
+    return _refuse_empty(data, Parts(train, val, test), groups)
 
 
-def _refuse_empty(data: Splittable, parts: Parts) -> Parts:
-    """The parts, or a problem for each one that lacks a class, naming five of its classes."""
+def _refuse_empty(data: Splittable, parts: Parts, groups: Rows | None = None) -> Parts:
+    """The parts, or a problem for each one that lacks a class, naming five of its classes. groups: kept whole."""
     problems = []
-    have = np.bincount(data.labels, minlength=len(data.classes))
+
+    def have(label: int) -> str:
+        rows = np.flatnonzero(data.labels == label)
+        whole = len(rows) if groups is None else len(np.unique(groups[rows]))
+        belong = f" in {whole} group{'s' * (whole > 1)} that stay{'s' * (whole == 1)} whole"
+        return f"class {label} ({data.classes[label]}) has {len(rows)}{belong if whole < min(3, len(rows)) else ''}"
+
     for part, rows in zip(Parts._fields, parts, strict=True):
         short = np.flatnonzero(np.bincount(data.labels[rows], minlength=len(data.classes)) == 0)
         if len(short):
-            told = [f"class {label} ({data.classes[label]}) has {have[label]}" for label in short[:5]]
+            told = [have(label) for label in short[:5]]
             problems.append(Problem(_lacking(part, len(short), told)))
     if problems:
         raise DataError(problems)

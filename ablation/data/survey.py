@@ -7,7 +7,8 @@ newer Pillow may read it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from hashlib import blake2b
 from pathlib import Path
@@ -16,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablation.data.files import Origin, Sample
-from ablation.data.readers import read_all
+from ablation.data.readers import Progress, read_all
 from ablation.data.traits import TRAITS, traits_of_array
 from ablation.durable import atomic
 
+_WRITTEN_EVERY = 30.0  # seconds: what was read is not lost to a kill
+
 VERSION = 1
 """Raised when the same file would give other traits."""
-
-Progress = Callable[[int, int], None]
 
 
 def survey(
@@ -35,26 +36,34 @@ def survey(
     """
     states = [_state(sample, first_frame) for sample in samples]
     known = {} if full else _read(index)
-    found: list[np.void | str | None] = [known.get(state) for state in states]
-    missing = [place for place, traits in enumerate(found) if traits is None]
-    if missing:
-        measured = _measured([samples[place].origin for place in missing], first_frame, progress)
-        for place, traits in zip(missing, measured, strict=True):
-            found[place] = traits
-        _write(index, {s: t for s, t in zip(states, found, strict=True) if not isinstance(t, str | None)})
-    return [traits for traits in found if traits is not None]
+    missing = [place for place, state in enumerate(states) if state not in known]
+    found: dict[int, np.void | str] = {}
+    written = time.monotonic()
+    try:
+        with closing(_measured([samples[place].origin for place in missing], first_frame, progress)) as measured:
+            for place, traits in zip(missing, measured, strict=True):
+                found[place] = traits
+                if states[place] and not isinstance(traits, str):
+                    known[states[place]] = traits
+                if time.monotonic() - written > _WRITTEN_EVERY:
+                    _write(index, known)
+                    written = time.monotonic()
+    finally:
+        if not all(isinstance(traits, str) for traits in found.values()):
+            _write(index, known)
+    return [found[place] if place in found else known[state] for place, state in enumerate(states)]
 
 
-def _measured(origins: Sequence[Origin], first_frame: bool, progress: Progress | None) -> list[np.void | str]:
+def _measured(
+    origins: Sequence[Origin], first_frame: bool, progress: Progress | None
+) -> Generator[np.void | str, None, None]:
     """Files by all cores; what is in memory here and now."""
     paths = [origin for origin in origins if isinstance(origin, Path)]
-    told = []
     with closing(read_all(paths, first_frame, progress)) as of_file:
         for place, origin in enumerate(origins):
-            told.append(next(of_file) if isinstance(origin, Path) else traits_of_array(origin()))
+            yield next(of_file) if isinstance(origin, Path) else traits_of_array(origin())
             if progress and not paths:
                 progress(place + 1, len(origins))
-    return told
 
 
 def _state(sample: Sample, first_frame: bool) -> bytes:

@@ -89,7 +89,10 @@ class Album:
     @cached_property
     def _shared(self) -> int:
         """How many letters of each name are the folder that all share."""
-        folder = os.path.commonpath([os.path.dirname(name) for name in self.data.names])
+        folders = {os.path.dirname(name) for name in self.data.names}
+        if len({os.path.isabs(folder) for folder in folders}) > 1:
+            return 0
+        folder = os.path.commonpath(folders)
         return len(folder) + 1 if folder not in ("", "/") else 0
 
     def tile(self, row: int, note: str = "") -> Tile:

@@ -14,7 +14,9 @@ import numpy as np
 
 from ablation.data.check import EXTREME_RATIO, OUTLYING, SMALL_SIDE, UNBALANCED, Across, Check, Variation
 from ablation.data.sources import SkipBad
+from ablation.data.split import Given
 from ablation.report.wording import listing, percent
+from ablation.values import label as label_of
 
 Level = Literal["error", "warning", "note"]
 Topic = Literal["bad", "classes", "copies", "files", "sizes", "light", "colour", "study"]
@@ -81,6 +83,7 @@ def _copies(found: Check) -> Iterator[Finding]:
     """Pictures that occur several times, by how much harm they do."""
     data = found.listing
     assert data is not None
+    refuses = isinstance(found.split, Given) and found.split.duplicates == "refuse"
     for where, (level, place, advice) in _ACROSS.items():
         groups = [copies for copies in found.copies if copies.across == where]
         if groups:
@@ -94,11 +97,11 @@ def _copies(found: Check) -> Iterator[Finding]:
             mixed = sum(len({data.labels[row] for row in copies.rows}) > 1 for copies in groups)
             if where == "parts" and mixed:
                 told += f"; {f'{mixed:,} of them ' * (len(groups) > 1)}with different classes too"
-            yield Finding(level, "copies", told, advice)
+            yield Finding(level if where != "parts" or refuses else "warning", "copies", told, advice)
     if found.torn:
         rows = sum(map(len, found.torn))
         yield Finding(
-            "error",
+            "error" if refuses else "warning",
             "copies",
             f"{several(len(found.torn), 'group')} of photographs that belong together, as the data says, in different "
             f"parts: {photographs(rows)}",
@@ -127,15 +130,8 @@ def _classes(found: Check) -> Iterator[Finding]:
     data, counts = found.listing, found.counts
     assert data is not None
     smallest, largest = int(counts.argmin()), int(counts.argmax())
-    few = [data.classes[label] for label in counts.argsort(kind="stable").tolist() if counts[label] < 3]
-    if few and not found.part_counts:
-        yield Finding(
-            "error",
-            "classes",
-            f"{len(few):,} class{'es' * (len(few) > 1)} with fewer than 3 photographs, too few for three parts: "
-            f"{_named(few)}",
-            "add images, or remove the class",
-        )
+    for problem in found.unsplit:
+        yield Finding("error", "classes", f"{label_of(found.split)} is refused: {problem.message}")
     guess = f"always guessing {data.classes[largest]!r} is right for {share(counts[largest] / counts.sum())}"
     sizes = (
         f"{counts[largest]:,} images of {data.classes[largest]!r}, {counts[smallest]:,} of {data.classes[smallest]!r}"

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ablation.data.check import Check, Variation, stops_a_run
-from ablation.data.files import PARTS
+from ablation.data.files import PARTS, printable
 from ablation.data.sources import Digits, SkipBad, Source, Subset, TorchvisionData
 from ablation.report.data_wording import Finding, told
 from ablation.report.wording import counted
@@ -31,7 +31,7 @@ def name_of(source: Source) -> str:
         return "digits"
     if isinstance(source, TorchvisionData):
         return source.name
-    path = Path(source.path).absolute()
+    path = Path(printable(source.path)).absolute()
     is_list = path.suffix != "" and not path.is_dir()
     if is_list and path.stem.lower() in _GENERIC:
         return path.parent.name or "data"

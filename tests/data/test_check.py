@@ -247,7 +247,7 @@ def test_what_the_data_joins_across_its_parts_is_told_as_given_refuses_it(tmp_pa
     torn = check(grouped(tmp_path / "torn", rows), tmp_path / "cache")
     assert [names(torn, group) for group in torn.torn] == [{"0.png", "4.png", "16.png"}]
     assert torn.copies == ()
-    with pytest.raises(DataError, match="near-duplicate in another part"):
+    with pytest.raises(DataError, match="belong together with one in another part"):
         Given(val=0.3).draw(torn.listing, 0)
 
 

@@ -5,6 +5,7 @@ from fractions import Fraction
 from math import floor
 
 import numpy as np
+import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
@@ -194,3 +195,12 @@ def test_a_group_that_only_fits_among_the_unused_is_not_used():
         dealt = deal(labels, groups, (0.2, 0.1), seed)
         assert [len(part) for part in dealt] == [2, 1, 7]
         assert np.bincount(groups[dealt[2]]).max() == 6
+
+
+@pytest.mark.parametrize("sizes", [(30, 30, 30), (25, 28, 31)])
+def test_of_three_large_groups_each_part_gets_one(sizes):
+    groups = np.repeat(np.arange(3), sizes)
+    for seed in range(20):
+        *parts, unused = deal(np.zeros(len(groups), np.int64), groups, (0.6, 0.2, 0.2), seed)
+        assert all(len(rows) for rows in parts)
+        assert len(unused) == 0

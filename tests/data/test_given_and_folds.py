@@ -59,12 +59,13 @@ LEAKING = pile(
 def test_photographs_that_are_in_two_parts_are_refused_and_named():
     told_of = told(Given(), LEAKING)
     assert told_of == (
-        "3 photographs of train or val have a near-duplicate in another part ('0.png', '1.png', '7.png'); "
+        "3 photographs of train or val belong together with one in another part ('0.png', '1.png', '7.png'), as "
+        "near-duplicates or as the data says; "
         '`ablation check` shows them. Given(duplicates="drop") leaves them out of training, "keep" accepts them'
     )
     more = LEAKING._replace(near=np.where(np.arange(18) == 3, 15, LEAKING.near))
     assert "4 photographs of train or val" in told(Given(), more)
-    assert "('0.png', '1.png', '3.png', ...); `ablation check`" in told(Given(), more)
+    assert "('0.png', '1.png', '3.png', ...), as near-duplicates" in told(Given(), more)
 
 
 def test_photographs_that_are_in_two_parts_are_dropped_or_kept_on_demand():
@@ -114,8 +115,8 @@ def draw_photographs(folder: Path, order: Sequence[int]) -> ImageFolder:
 def test_folders_of_parts_are_split_so_whatever_files_are_called(tmp_path):
     first = listing(draw_photographs(tmp_path / "one", range(50)), tmp_path / "cache")
     other = listing(draw_photographs(tmp_path / "two", range(49, -1, -1)), tmp_path / "cache")
-    assert "in another part ('train/calico/00.png'); " in told(Given(), first)
-    assert "in another part ('train/calico/49.png'); " in told(Given(), other)
+    assert "in another part ('train/calico/00.png'), as near-duplicates" in told(Given(), first)
+    assert "in another part ('train/calico/49.png'), as near-duplicates" in told(Given(), other)
     parts = [Given(0.2, duplicates="drop").draw(found, 0) for found in (first, other)]
     assert [list(map(len, some)) for some in parts] == [[31, 8, 10]] * 2
     for one, two in zip(*parts, strict=True):

@@ -1,6 +1,7 @@
 """Groups: copies and near-duplicates are found, whichever way round, and what belongs together becomes one group."""
 
 import io
+import tracemalloc
 from itertools import combinations
 from pathlib import Path
 
@@ -11,13 +12,20 @@ from hypothesis import strategies as st
 from PIL import Image, ImageEnhance, ImageOps
 
 from ablation.data import ListFile, Listing, listing
-from ablation.data.groups import NEAR, exact_pairs, given_pairs, joined, near_pairs
+from ablation.data.groups import NEAR, exact_pairs, given_pairs, joined, near_blocks, near_links
 from ablation.data.traits import MIRROR, TRAITS, perceptual_hash, traits_of
 
 ROOT = Path(__file__).parents[2]
 CATS = ROOT.parent / "shared" / "data" / "cats12"
 ODD_COLUMNS = sum(1 << bit for bit in range(256) if bit % 2 == 0)
 """The bits of odd horizontal frequencies: rows of 16 are packed from the highest bit of a byte down."""
+
+
+def near_pairs(traits: np.ndarray, most: int = NEAR) -> np.ndarray:
+    """(P, 3): two rows, the smaller first, and in how many bits their hashes differ, at most `most`."""
+    rows = np.flatnonzero(traits["hashed"])
+    found = np.concatenate([np.zeros((0, 3), np.int64), *near_blocks(traits["hash"][rows], most)])
+    return np.column_stack([rows[found[:, :2]], found[:, 2]])
 
 
 def generator(seed: int) -> np.random.Generator:
@@ -215,3 +223,27 @@ def test_rows_that_any_chain_of_pairs_links_are_one_group(case, random):
     assert groups.dtype == np.int64
     shuffled = random.sample([pair[::-1] for pair in pairs], len(pairs))
     assert np.array_equal(joined(count, np.array(shuffled, np.int64).reshape(-1, 2)), groups)
+
+
+# --- links, in place of pairs
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(1, 300), st.integers(1, 20), st.integers(0, 99))
+def test_links_join_what_pairs_join_and_are_few(count, kinds, seed):
+    traits = alike(count, kinds, seed)
+    links, pairs = near_links(traits), near_pairs(traits)
+    assert len(links) < count
+    assert np.array_equal(joined(count, links), joined(count, pairs))
+
+
+def test_many_look_alikes_take_no_memory_that_grows_with_their_pairs():
+    hashes = [sum(1 << int(bit) for bit in generator(seed).permutation(256)[:5]) for seed in range(5000)]
+    traits = traits_with(hashes)
+    tracemalloc.start()
+    links = near_links(traits)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(near_pairs(traits)) == 5000 * 4999 / 2
+    assert len(links) == 4999
+    assert peak < 100e6  # the pairs alone take 300 MB

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ablation.data.readers import MEMORY_LIMIT, _cores, _Reader, read_all
+from ablation.data.readers import MEMORY_LIMIT, _Reader, cores, read_all
 from ablation.data.traits import TRAITS, traits_of
 from ablation.seeds import stream
 
@@ -139,7 +139,7 @@ def test_a_file_that_takes_too_long_is_told_and_the_others_are_read(good, pipe):
     assert [is_traits(found) for found in told] == [True, False, True, False, True]
 
 
-@pytest.mark.skipif(_cores() < 2, reason="one core has one reader")
+@pytest.mark.skipif(cores() < 2, reason="one core has one reader")
 def test_of_two_readers_one_that_waits_does_not_hold_up_the_other(tmp_path, pipe):
     paths = [pipe]
     for number in range(60):

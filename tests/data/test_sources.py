@@ -68,6 +68,14 @@ def test_links_that_loop_end(folder, tmp_path):
     assert listing(ImageFolder(str(folder)), tmp_path / "cache").names == before.names
 
 
+def test_a_link_to_a_folder_around_brings_no_other_class_in(folder, tmp_path):
+    before = listing(ImageFolder(str(folder)), tmp_path / "cache")
+    (folder / "tabby" / "up").symlink_to(folder)
+    (folder / "calico" / "further").symlink_to(tmp_path)
+    (folder / "black" / "other").symlink_to(folder / "tabby")
+    assert listing(ImageFolder(str(folder)), tmp_path / "cache").names == before.names
+
+
 @pytest.mark.usefixtures("folder")
 def test_a_missing_folder_is_named_as_given_and_in_full_with_a_suggestion(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -159,6 +167,17 @@ def test_a_class_that_not_every_part_has_is_told_with_all_others(parted, tmp_pat
         f"{parted / 'valid' / 'siamese'}: class 'siamese' is in val only; {same}",
         f"{parted / 'Training' / 'bombay'}: the class folder is empty; add images or remove it",
     ]
+
+
+def test_parts_by_other_names_are_not_taken_for_classes(tmp_path):
+    for number in range(8):
+        draw(tmp_path / "k" / ("training_set", "Test-Set")[number % 2] / "ab"[number // 4] / f"{number}.png", number)
+        draw(tmp_path / "u" / ("here", "there")[number % 2] / "ab"[number // 4] / f"{number}.png", number)
+    assert {sample.part for sample in ImageFolder(str(tmp_path / "k")).samples().samples} == {"train", "test"}
+    told = problems(ImageFolder(str(tmp_path / "u")), tmp_path)
+    assert told.endswith(
+        "here and there hold the same folders, so they seem to be parts; call them train, val and test"
+    )
 
 
 def test_folders_that_are_partly_parts_are_refused_not_taken_for_classes(parted, tmp_path):

@@ -173,7 +173,8 @@ def test_a_class_too_small_for_a_part_is_named_for_every_part_at_once():
 def test_a_class_whose_images_are_all_in_one_group_is_named():
     told_of = told(Fixed(), pile([0] * 20 + [1] * 8, [*range(20), *[20] * 8])).splitlines()
     assert [line.split(";")[0] for line in told_of] == [
-        f"the split leaves the {part} part without an image of 1 class (class 1 (c1) has 8)" for part in ("val", "test")
+        f"the split leaves the {part} part without an image of 1 class (class 1 (c1) has 8 in 1 group that stays whole)"
+        for part in ("val", "test")
     ]
 
 

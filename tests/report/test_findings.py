@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +15,10 @@ from photos import folder, pictures, save, whole
 from PIL import Image, ImageEnhance, ImageOps
 
 from ablation import Brightness, Contrast
-from ablation.data import CsvFile, Digits, ImageFolder, SkipBad
+from ablation.data import CsvFile, Digits, Fixed, Given, ImageFolder, SkipBad
 from ablation.data.check import Check, check, variation_of
 from ablation.data.traits import TRAITS, traits_of_array
+from ablation.errors import DataError
 from ablation.report.data_wording import Finding, known_to, magnitude, share, size_of_test
 from ablation.report.findings import as_json, findings, moments_line, stops, verdict
 from ablation.seeds import stream
@@ -206,7 +208,7 @@ def test_what_belongs_together_in_different_parts_is_an_error(tmp_path):
         lines.append(f"{number}.png,{'ab'[number % 2]},{part},{animal}")
     (tmp_path / "table.csv").write_text("\n".join(lines))
     found = check(CsvFile(str(tmp_path / "table.csv")), tmp_path / "cache")
-    assert texts(found) == [
+    assert [text for text in texts(found) if "refused" not in text] == [
         "error: 1 group of photographs that belong together, as the data says, in different parts: 3 photographs"
     ]
     assert as_json(found)["torn"] == [sorted(["0.png", "5.png", "6.png"], key=found.listing.names.index)]
@@ -235,16 +237,30 @@ def test_balance_is_told_with_what_it_means(tmp_path, counts, level, said):
     assert ("balanced_accuracy" in told.advice) == (level == "warning")
 
 
-def test_classes_that_are_too_small_for_a_split_are_an_error_unless_the_data_has_parts(tmp_path):
-    found = looked_at(folder(tmp_path / "few", {"cat": 4, "dog": 3, "eel": 2, "fox": 1}))
-    told = saying(found, "fewer than 3")
+def test_a_split_that_would_be_refused_is_an_error_as_the_run_would_tell_it(tmp_path):
+    few = looked_at(folder(tmp_path / "few", {"cat": 4, "dog": 3}))
+    told = saying(few, "is refused")
     assert told.level == "error"
-    assert told.text == "2 classes with fewer than 3 photographs, too few for three parts: 'fox' and 'eel'"
-    assert not [said for said in texts(looked_at(folder(tmp_path / "three", {"cat": 4, "dog": 3}))) if "fewer" in said]
-    parts = looked_at(folder(tmp_path / "parts", {"train/cat": 1, "train/dog": 1, "test/cat": 1, "test/dog": 1}))
-    assert texts(parts) == []
-    many = looked_at(folder(tmp_path / "many", {f"class {number}": 1 for number in range(9)}))
-    assert saying(many, "fewer than 3").text.endswith("'class 2', 'class 3', 'class 4' and 4 more")
+    assert told.text.startswith("Fixed() is refused: the split leaves the val part without an image of 1 class")
+    assert "class 1 (dog) has 3" in told.text
+    with pytest.raises(DataError, match=re.escape(told.text.removeprefix("Fixed() is refused: "))):
+        Fixed().draw(few.listing, 0)
+    assert texts(looked_at(folder(tmp_path / "enough", {"cat": 4, "dog": 4}))) == []
+    ownparts = {"train/cat": 1, "train/dog": 1, "test/cat": 1, "test/dog": 1}
+    parts = looked_at(folder(tmp_path / "parts", ownparts))
+    assert "Given() is refused: " in saying(parts, "is refused").text
+    whole = looked_at(folder(tmp_path / "whole", ownparts | {"val/cat": 1, "val/dog": 1}))
+    assert texts(whole) == []
+
+
+def test_the_split_of_an_experiment_decides_what_is_refused(tmp_path):
+    root = folder(tmp_path / "d", {f"{part}/{name}": 6 for part in ("train", "val", "test") for name in ("cat", "dog")})
+    shutil.copy(root / "train" / "cat" / "0.png", root / "test" / "cat" / "leak.png")
+    source = ImageFolder(str(root))
+    for split, level in ((None, "error"), (Given(duplicates="drop"), "warning"), (Fixed(), "warning")):
+        found = check(source, tmp_path / "cache", split=split)
+        assert saying(found, "in different parts").level == level
+        assert stops(found) == (level == "error")
 
 
 # --- light
