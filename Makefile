@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help quickstart test check torture bench clean
+.PHONY: help quickstart test check torture honesty bench clean
 
 help:
 	@sed -n 's/^# //p' $(MAKEFILE_LIST)
@@ -22,7 +22,11 @@ check: .venv/installed # style, types
 
 # make torture      kills at every moment, and other tests that take minutes
 torture: .venv/installed
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow --ignore tests/honesty
+
+# make honesty      simulated grids without any effect, and with known ones: error rates, coverage and power of the verdicts
+honesty: .venv/installed
+	$(BIN)/python -m pytest -m slow tests/honesty
 
 # make bench        augmentation beside Pillow, torchvision and kornia: a table; PHOTOS=... adds the cache beside ImageFolder
 bench: .venv/installed

@@ -75,14 +75,17 @@ def plan(place: Place, every: bool) -> None:
       ablation plan quickstart
       ablation plan cats12 --data ~/cats12 --all
     """
-    from ablation.console import show_grid, show_plan
+    from ablation.console import show_grid
+    from ablation.console_plan import show_plan
+    from ablation.outlook import ASSUMED_SD, seed_sd
     from ablation.runs import folder_of, runs_of
 
     experiment = place.experiment()
     data = place.listing(experiment)
     cells = experiment.cells(data.digest)
     runs = runs_of(cells, folder_of(experiment, place.runs))
-    show_plan(experiment, data, cells, sum(run.status() in ("finished", "diverged") for run in runs))
+    finished = sum(run.status() in ("finished", "diverged") for run in runs)
+    show_plan(experiment, data, cells, finished, *(seed_sd(place.results()) if finished else (ASSUMED_SD, 0)))
     if every:
         show_grid(cells, {run.spec.id: run.status() for run in runs})
 

@@ -29,7 +29,9 @@ HOMES = {
     "click": ("ablation.cli", "ablation.data_commands", "ablation.place"),
 }
 WITHOUT_TORCH = ("ablation.analysis", "ablation.figures", "ablation.report")
-WORKSHOP = {"train", "evaluate", "preview", "sweeps", "worker", "tracking", "report", "figures", "console", "cli"}
+WORKSHOP = {"train", "evaluate", "preview", "sweeps", "worker", "tracking", "report", "figures", "console", "cli"} | {
+    *("console_data", "console_plan", "data_commands", "outlook"),
+}
 """The rooms where things are trained and told; those that only describe them may not import these."""
 MATERIALS = [
     "seeds",

@@ -1,23 +1,23 @@
 """The tests that an experiment may declare: two groups of per-seed scores in, one difference out.
 
-Each works in the metric's own unit (fractions for accuracy). Two-sided p-values; intervals at level 1 - alpha.
+Each works in the metric's own unit (fractions for accuracy). Two-sided p-values; intervals at level 1 - alpha. A test
+with `paired` is given the scores of shared seeds in one order; one with `simultaneous` judges all recipes of a
+condition at once (`family`) and corrects for their number itself, so that Holm's correction is not for it.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from ablation.analysis import student
+from ablation.analysis.dunnett import critical, largest_beyond, loadings
 from ablation.values import value
 
 MIN_SEEDS = 3  # fewer, and no verdict is given
-
-_ROUNDING = 1e-12  # 0.1 three times averages to 0.10000000000000002
 
 
 @dataclass(frozen=True)
@@ -28,26 +28,26 @@ class Difference:
     error: float
     df: float
 
+    @classmethod
+    def of(cls, estimate: student.Estimate) -> Difference:
+        """Of an estimate without repetitions."""
+        return cls(float(estimate.value), float(estimate.error), float(estimate.df))
+
     def p_value(self) -> float:
         """Two-sided p of no difference. 1 where the scores do not differ at all; nan if they cannot be judged."""
-        return self._tail(abs(self.estimate), 2) if self.estimate else 1.0
+        return float(student.two_sided(self._array()))
 
     def p_equivalent(self, margin: float) -> float:
         """p of the two one-sided tests that |difference| < margin (Schuirmann 1987): the larger of the two."""
-        return max(self._tail(margin + self.estimate, 1), self._tail(margin - self.estimate, 1))
+        return float(student.equivalent(self._array(), margin))
 
     def interval(self, alpha: float) -> tuple[float, float]:
-        """The interval at level 1 - alpha."""
-        from scipy.stats import t
-
-        reach = float(t.ppf(1 - alpha / 2, self.df)) * self.error if self.error > 0 else math.nan
+        """The interval at level 1 - alpha; nan if the scores cannot be judged."""
+        reach = float(student.reach(self._array(), alpha))
         return self.estimate - reach, self.estimate + reach
 
-    def _tail(self, distance: float, sides: int) -> float:
-        """P(T > distance / error), times `sides`; nan with a zero standard error, which no test can use."""
-        from scipy.stats import t
-
-        return sides * float(t.sf(distance / self.error, self.df)) if self.error > 0 else math.nan
+    def _array(self) -> student.Estimate:
+        return student.Estimate(np.asarray(self.estimate), np.asarray(self.error), np.asarray(self.df))
 
 
 @value
@@ -55,13 +55,26 @@ class Welch:
     """Welch's t-test (Welch 1947): seeds are independent in both groups, variances may differ."""
 
     paired: ClassVar[bool] = False
+    simultaneous: ClassVar[bool] = False
 
     def difference(self, treatment: Sequence[float], baseline: Sequence[float], test_share: float) -> Difference:
         """treatment (n,), baseline (m,) scores, n, m >= 2; degrees of freedom by Welch and Satterthwaite."""
-        parts = [_variance(scores) / len(scores) for scores in (treatment, baseline)]
-        spread = sum(part**2 / (len(scores) - 1) for part, scores in zip(parts, (treatment, baseline), strict=True))
-        df = sum(parts) ** 2 / spread if spread > 0 else math.nan
-        return Difference(float(np.mean(treatment) - np.mean(baseline)), math.sqrt(sum(parts)), float(df))
+        return Difference.of(student.contrast((treatment, baseline), (1, -1)))
+
+
+@value
+class Paired:
+    """The paired t-test (Student 1908) over the seeds that both have, where runs of one seed have something in common.
+
+    For a fixed split: a split that is redrawn for each seed needs `CorrectedResampled`.
+    """
+
+    paired: ClassVar[bool] = True
+    simultaneous: ClassVar[bool] = False
+
+    def difference(self, treatment: Sequence[float], baseline: Sequence[float], test_share: float) -> Difference:
+        """treatment, baseline (n,) scores of the same seeds, n >= 2; test_share does not matter."""
+        return Difference.of(student.paired_contrast((treatment, baseline), (1, -1)))
 
 
 @value
@@ -73,27 +86,73 @@ class CorrectedResampled:
     """
 
     paired: ClassVar[bool] = True
+    simultaneous: ClassVar[bool] = False
 
     def difference(self, treatment: Sequence[float], baseline: Sequence[float], test_share: float) -> Difference:
         """treatment, baseline (n,) scores of the same seeds, n >= 2; test_share = n_test / n_train."""
-        paired = np.subtract(treatment, baseline)
-        error = math.sqrt((1 / len(paired) + test_share) * _variance(paired))
-        return Difference(float(paired.mean()), error, len(paired) - 1)
+        return Difference.of(student.paired_contrast((treatment, baseline), (1, -1), test_share))
 
 
-Test = Welch | CorrectedResampled
+@dataclass(frozen=True)
+class Family:
+    """All recipes of one condition against its baseline, with one pooled variance (Dunnett 1955).
+
+    differences: as of Student's pooled t, before correction. `families`: how many conditions are judged beside each
+    other; each then has alpha / families (Bonferroni), so that all of them together keep alpha.
+    """
+
+    differences: tuple[Difference, ...]
+    loadings: tuple[float, ...]
+
+    def p_adjusted(self, families: int = 1) -> tuple[float, ...]:
+        """Of each recipe: the chance that the largest |t| of the family is as large. nan without spread."""
+        return tuple(float(np.minimum(1.0, families * self._p(difference))) for difference in self.differences)
+
+    def intervals(self, alpha: float, families: int = 1) -> tuple[tuple[float, float], ...]:
+        """Simultaneous at level 1 - alpha: with that confidence all of them hold."""
+        found = []
+        for difference in self.differences:
+            steps = critical(alpha / families, self.loadings, difference.df) if difference.error > 0 else np.nan
+            reach = steps * difference.error
+            found.append((difference.estimate - reach, difference.estimate + reach))
+        return tuple(found)
+
+    def _p(self, difference: Difference) -> float:
+        if not difference.estimate:
+            return 1.0
+        if not difference.error:
+            return float("nan")
+        return largest_beyond(abs(difference.estimate) / difference.error, self.loadings, difference.df)
 
 
-def _variance(scores: ArrayLike) -> float:
-    """Of a sample; 0 where its scores differ by rounding only, which would pass for a tiny error and certain proof."""
-    return float(np.var(np.asarray(scores, float), ddof=1)) if np.ptp(scores) > _ROUNDING else 0.0
+@value
+class Dunnett:
+    """Dunnett's many-to-one test (Dunnett 1955): all recipes share one variance, which is pooled over them.
+
+    More power than Welch's with few seeds, at a price: one recipe that varies more than the others, or a baseline that
+    does, and its error rate is not alpha (docs/honesty.md). So it is used only where it is declared.
+    """
+
+    paired: ClassVar[bool] = False
+    simultaneous: ClassVar[bool] = True
+
+    def difference(self, treatment: Sequence[float], baseline: Sequence[float], test_share: float) -> Difference:
+        """A family of one: Student's pooled t. treatment (n,), baseline (m,) scores, n, m >= 2."""
+        return self.family([treatment], baseline).differences[0]
+
+    def family(self, treatments: Sequence[Sequence[float]], baseline: Sequence[float]) -> Family:
+        """treatments: for each recipe its (n_i,) scores, baseline (n_0,), all n >= 2; in the order given."""
+        found = student.pooled_contrasts([baseline, *treatments])
+        return Family(
+            tuple(map(Difference, found.value.tolist(), found.error.tolist(), found.df.tolist())),
+            loadings([len(scores) for scores in treatments], len(baseline)),
+        )
+
+
+Test = Welch | CorrectedResampled | Paired
+"""What an experiment may declare. Dunnett's judges all recipes of a condition at once, which `effects` cannot yet."""
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's step-down adjusted p-values (Holm 1979), in the order given; nan stays nan but counts in the family."""
-    adjusted, highest = [math.nan] * len(p_values), 0.0
-    ranked = sorted((p, place) for place, p in enumerate(p_values) if not math.isnan(p))
-    for rank, (p, place) in enumerate(ranked):
-        highest = max(highest, min(1.0, p * (len(p_values) - rank)))
-        adjusted[place] = highest
-    return adjusted
+    return student.holm(p_values).tolist()

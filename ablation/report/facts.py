@@ -15,6 +15,7 @@ from ablation.values import label
 
 TESTS = {
     "Welch": "Welch's t on the scores per seed (Welch 1947)",
+    "Paired": "paired t on the scores of shared seeds (Student 1908)",
     "CorrectedResampled": "corrected resampled t, paired by seed (Nadeau and Bengio 2003)",
 }
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from ablation.analysis.comparison import CorrectedResampled, Difference, Welch, holm
+from ablation.analysis.comparison import CorrectedResampled, Difference, Dunnett, Paired, Welch, holm
 
 RNG = np.random.default_rng(20240)
 GROUPS = [
@@ -78,10 +78,10 @@ def test_corrected_resampled_widens_the_error_by_the_papers_factor():
 
 
 def test_which_tests_pair_seeds():
-    assert (Welch().paired, CorrectedResampled().paired) == (False, True)
+    assert [test().paired for test in (Welch, Dunnett, Paired, CorrectedResampled)] == [False, False, True, True]
 
 
-@pytest.mark.parametrize("test", [Welch(), CorrectedResampled()])
+@pytest.mark.parametrize("test", [Welch(), Paired(), CorrectedResampled(), Dunnett()])
 @pytest.mark.parametrize(("high", "low"), [(0.9, 0.8), (0.7, 0.1)])
 def test_scores_without_spread_cannot_be_judged(test, high, low):
     """0.7 and 0.1 do not average to themselves in binary: what is left must not pass for spread."""
@@ -97,7 +97,7 @@ def test_differences_that_are_equal_but_for_rounding_have_no_spread():
     assert math.isnan(difference.p_value())
 
 
-@pytest.mark.parametrize("test", [Welch(), CorrectedResampled()])
+@pytest.mark.parametrize("test", [Welch(), Paired(), CorrectedResampled(), Dunnett()])
 def test_equal_scores_have_p_one(test):
     difference = test.difference([0.7, 0.8, 0.9], [0.7, 0.8, 0.9], 0.3)
     assert (difference.estimate, difference.p_value()) == (0.0, 1.0)
@@ -139,3 +139,30 @@ def test_holm_is_monotone_bounded_and_knows_no_order(p_values, shuffle):
     assert holm([p_values[place] for place in order]) == [adjusted[place] for place in order]
     rejected = [p for p, q in zip(p_values, adjusted, strict=True) if q < 0.05]
     assert len(rejected) >= sum(p < 0.05 / len(p_values) for p in p_values)  # never below Bonferroni's power
+
+
+@pytest.mark.parametrize("seeds", [2, 5, 30])
+def test_paired_is_scipys_related_t(seeds):
+    treatment, baseline = RNG.normal(0.8, 0.02, seeds), RNG.normal(0.78, 0.02, seeds)
+    ours, scipys = Paired().difference(treatment, baseline, test_share=0.5), stats.ttest_rel(treatment, baseline)
+    assert ours.p_value() == pytest.approx(scipys.pvalue, rel=1e-9)
+    assert ours.interval(0.05) == pytest.approx(tuple(scipys.confidence_interval(0.95)), rel=1e-9)
+
+
+def test_pairing_finds_what_seeds_in_common_hide():
+    luck = np.array([0.70, 0.75, 0.80, 0.85])  # an easy or a hard split
+    treatment, baseline = luck + np.array([0.012, 0.009, 0.011, 0.010]), luck
+    assert Paired().difference(treatment, baseline, 0).p_value() < 0.001
+    assert Welch().difference(treatment, baseline, 0).p_value() > 0.5
+
+
+def test_a_recipe_that_scores_more_has_a_positive_difference():
+    """Whatever the test: the sign is treatment minus baseline, and the interval is on that side."""
+    for test in (Welch(), Paired(), CorrectedResampled(), Dunnett()):
+        difference = test.difference([0.90, 0.91, 0.92], [0.80, 0.82, 0.81], 0.0)
+        assert difference.estimate == pytest.approx(0.1)
+        assert 0 < difference.interval(0.05)[0] < 0.1 < difference.interval(0.05)[1]
+
+
+def test_which_tests_correct_for_the_number_of_recipes_themselves():
+    assert [test().simultaneous for test in (Welch, Paired, CorrectedResampled, Dunnett)] == [False] * 3 + [True]

@@ -1,0 +1,124 @@
+"""What does each operation of a recipe contribute? From leave-one-out, add-one-in, or all 2^k combinations.
+
+Each contribution is a weighted sum of the mean scores of recipes, so one formula gives its standard error.
+Leave-one-out asks what an operation adds to all the others, add-one-in what it does alone; they differ where
+operations overlap. With all combinations, Shapley values average over every order in which the operations could have
+been added, and sum to what all of them together gain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import factorial
+from typing import Literal, get_args
+
+from ablation.analysis.comparison import Difference, holm
+from ablation.analysis.student import contrast, paired_contrast
+
+Design = Literal["shapley", "leave_one_out", "add_one_in"]
+Recipe = frozenset[str]
+"""The names of its operations; the empty set is the baseline without any."""
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """Of one operation, in the metric's unit: positive where scores are higher with it.
+
+    low, high: the interval over seeds; p, p_holm: two-sided, before and after Holm's correction over the operations.
+    nan where the scores do not vary.
+    """
+
+    operation: str
+    difference: Difference
+    low: float
+    high: float
+    p: float
+    p_holm: float
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """contributions: in the order of the operations. total: what all of them together gain; nan if that was not run."""
+
+    design: Design
+    contributions: tuple[Contribution, ...]
+    total: Difference | None
+
+
+def attribute(
+    scores: Mapping[Recipe, Sequence[float]],
+    operations: Sequence[str],
+    paired: bool = False,
+    test_share: float = 0.0,
+    alpha: float = 0.05,
+    design: Design | None = None,
+) -> Attribution:
+    """scores: recipe -> per-seed scores (n,), n >= 2; recipes of other operations are left out.
+
+    paired: all recipes have the same seeds in one order, as the declared test wants it; test_share as for
+    `CorrectedResampled`. design: by default the first of `Design` for which all recipes are there. Raises ValueError,
+    with the recipes that are missing, where there is none.
+    """
+    chosen = _design(scores, operations, design)
+    differences = [_difference(scores, weights(chosen, operations, name), paired, test_share) for name in operations]
+    p_values = [difference.p_value() for difference in differences]
+    contributions = tuple(
+        Contribution(name, difference, *difference.interval(alpha), p, p_holm)
+        for name, difference, p, p_holm in zip(operations, differences, p_values, holm(p_values), strict=True)
+    )
+    every, none = frozenset(operations), frozenset[str]()
+    known = every in scores and none in scores and every != none
+    total = _difference(scores, {every: 1.0, none: -1.0}, paired, test_share) if known else None
+    return Attribution(chosen, contributions, total)
+
+
+def weights(design: Design, operations: Sequence[str], operation: str) -> dict[Recipe, float]:
+    """recipe -> its weight in the contribution of `operation`.
+
+    Shapley (1953), equation 13: with s of the k operations in a recipe that has it, (s - 1)! (k - s)! / k!, and the
+    same with a minus for the recipe without it.
+    """
+    every = frozenset(operations)
+    if design == "leave_one_out":
+        return {every: 1.0, every - {operation}: -1.0}
+    if design == "add_one_in":
+        return {frozenset({operation}): 1.0, frozenset(): -1.0}
+    found: dict[Recipe, float] = {}
+    for without in _subsets(every - {operation}):
+        share = factorial(len(without)) * factorial(len(every) - len(without) - 1) / factorial(len(every))
+        found |= {without | {operation}: share, without: -share}
+    return found
+
+
+def needed(design: Design, operations: Sequence[str]) -> set[Recipe]:
+    """The recipes that a design is made of."""
+    return {recipe for name in operations for recipe in weights(design, operations, name)}
+
+
+def _subsets(operations: Recipe) -> Iterable[Recipe]:
+    return (frozenset(some) for size in range(len(operations) + 1) for some in combinations(sorted(operations), size))
+
+
+def _difference(
+    scores: Mapping[Recipe, Sequence[float]], share: Mapping[Recipe, float], paired: bool, test_share: float
+) -> Difference:
+    groups, factors = [scores[recipe] for recipe in share], list(share.values())
+    return Difference.of(paired_contrast(groups, factors, test_share) if paired else contrast(groups, factors))
+
+
+def _design(scores: Mapping[Recipe, Sequence[float]], operations: Sequence[str], wanted: Design | None) -> Design:
+    if not operations or len(set(operations)) != len(operations):
+        raise ValueError(f"operations are to be attributed by their names, each once: got {list(operations)}")
+    missing = {}
+    for design in (wanted,) if wanted else get_args(Design):
+        missing[design] = needed(design, operations) - set(scores)
+        if not missing[design]:
+            return design
+    told = "; ".join(f"{design} lacks {', '.join(map(_name, lacks))}" for design, lacks in missing.items())
+    raise ValueError(f"contributions cannot be computed: {told}")
+
+
+def _name(recipe: Recipe) -> str:
+    return "+".join(sorted(recipe)) or "the recipe without any"

@@ -1,0 +1,126 @@
+"""Contributions against Shapley's axioms, the average over all orders, and scipy."""
+
+import math
+from itertools import chain, combinations, permutations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from ablation.analysis.attribution import attribute, needed
+from ablation.seeds import stream
+
+OPERATIONS = ("crop", "hue", "blur")
+
+
+def subsets(names: tuple[str, ...]) -> list[frozenset[str]]:
+    return [frozenset(s) for s in chain.from_iterable(combinations(names, size) for size in range(len(names) + 1))]
+
+
+def simulated(worth: dict[str, float], together: float = 0.0, seeds: int = 6, sd: float = 0.01) -> dict:
+    """Recipe -> scores: a sum of worths, and something more where crop and hue meet."""
+    random = stream(41, "scores")
+    return {
+        recipe: 0.7
+        + sum(worth[name] for name in recipe)
+        + together * ({"crop", "hue"} <= recipe)
+        + random.normal(0, sd, seeds)
+        for recipe in subsets(tuple(worth))
+    }
+
+
+SCORES = simulated({"crop": 0.05, "hue": 0.01, "blur": 0.0}, together=0.03)
+
+
+def test_shapley_values_are_the_average_over_all_orders():
+    found = attribute(SCORES, OPERATIONS)
+    assert found.design == "shapley"
+    mean = {recipe: scores.mean() for recipe, scores in SCORES.items()}
+    for contribution in found.contributions:
+        gains = []
+        for order in permutations(OPERATIONS):
+            before = frozenset(order[: order.index(contribution.operation)])
+            gains.append(mean[before | {contribution.operation}] - mean[before])
+        assert contribution.difference.estimate == pytest.approx(np.mean(gains))
+
+
+def test_shapley_values_sum_to_what_all_operations_gain():
+    found = attribute(SCORES, OPERATIONS)
+    assert sum(c.difference.estimate for c in found.contributions) == pytest.approx(found.total.estimate)
+    assert found.total.estimate == pytest.approx(SCORES[frozenset(OPERATIONS)].mean() - SCORES[frozenset()].mean())
+
+
+def test_an_interplay_is_shared_and_a_dummy_gets_nothing():
+    exact = {
+        recipe: scores * 0 + scores.mean()
+        for recipe, scores in simulated({"crop": 0.05, "hue": 0.01, "blur": 0.0}, 0.03, sd=0.0).items()
+    }
+    crop, hue, blur = (c.difference.estimate for c in attribute(exact, OPERATIONS).contributions)
+    assert (crop, hue, blur) == pytest.approx((0.05 + 0.015, 0.01 + 0.015, 0.0))
+
+
+def test_two_operations_worked_by_hand():
+    """phi_a = (v(a) - v(0) + v(ab) - v(b)) / 2; its variance is a quarter of the four s^2 / n."""
+    random = stream(41, "pair")
+    scores = {recipe: random.normal(0.5, 0.1, 4 + len(recipe)) for recipe in subsets(("a", "b"))}
+    (contribution, _) = attribute(scores, ("a", "b")).contributions
+    parts = [values.var(ddof=1) / len(values) / 4 for values in scores.values()]
+    assert contribution.difference.error == pytest.approx(math.sqrt(sum(parts)))
+    spread = sum(part**2 / (len(values) - 1) for part, values in zip(parts, scores.values(), strict=True))
+    assert contribution.difference.df == pytest.approx(sum(parts) ** 2 / spread)
+
+
+def test_paired_seeds_are_a_t_test_of_each_seeds_own_shapley_value():
+    luck = stream(41, "luck").normal(0, 0.1, 6)
+    scores = {recipe: values + luck for recipe, values in SCORES.items()}
+    found = attribute(scores, OPERATIONS, paired=True)
+    for place, contribution in enumerate(found.contributions):
+        own = [
+            attribute({recipe: [values[seed], values[seed]] for recipe, values in scores.items()}, OPERATIONS)
+            .contributions[place]
+            .difference.estimate
+            for seed in range(6)
+        ]
+        scipys = stats.ttest_1samp(own, 0.0)
+        assert contribution.p == pytest.approx(scipys.pvalue, rel=1e-6)
+        assert (contribution.low, contribution.high) == pytest.approx(tuple(scipys.confidence_interval(0.95)), rel=1e-6)
+    assert attribute(scores, OPERATIONS).contributions[0].high > found.contributions[0].high
+
+
+def test_leave_one_out_and_add_one_in_are_welchs_tests():
+    every, none = frozenset(OPERATIONS), frozenset()
+    out = attribute({recipe: SCORES[recipe] for recipe in needed("leave_one_out", OPERATIONS)}, OPERATIONS)
+    alone = attribute({recipe: SCORES[recipe] for recipe in needed("add_one_in", OPERATIONS)}, OPERATIONS)
+    assert (out.design, alone.design, out.total) == ("leave_one_out", "add_one_in", None)
+    for place, name in enumerate(OPERATIONS):
+        for found, pair in ((out, (every, every - {name})), (alone, (frozenset({name}), none))):
+            scipys = stats.ttest_ind(SCORES[pair[0]], SCORES[pair[1]], equal_var=False)
+            assert found.contributions[place].p == pytest.approx(scipys.pvalue, rel=1e-9)
+            assert np.sign(found.contributions[place].difference.estimate) == np.sign(scipys.statistic)
+
+
+def test_a_design_can_be_asked_for_and_holm_counts_the_operations():
+    found = attribute(SCORES, OPERATIONS, design="add_one_in")
+    assert found.design == "add_one_in"
+    assert min(c.p_holm / c.p for c in found.contributions) >= 1
+    least = min(found.contributions, key=lambda c: c.p)
+    assert least.p_holm == pytest.approx(min(1, 3 * least.p))
+
+
+def test_intervals_hold_the_true_shapley_value():
+    random, inside = stream(41, "coverage"), 0
+    recipes = subsets(("a", "b"))
+    for _ in range(1500):
+        scores = {recipe: 0.5 + 0.2 * ("a" in recipe) + random.normal(0, 0.1, 4) for recipe in recipes}
+        contribution = attribute(scores, ("a", "b")).contributions[0]
+        inside += contribution.low <= 0.2 <= contribution.high
+    assert inside / 1500 == pytest.approx(0.95, abs=0.02)
+
+
+def test_what_is_missing_is_named():
+    with pytest.raises(
+        ValueError, match=r"shapley lacks .*leave_one_out lacks crop\+hue.*add_one_in lacks the recipe without any"
+    ):
+        attribute({frozenset({"crop"}): [1, 2], frozenset({"hue"}): [1, 2]}, ("crop", "hue"))
+    with pytest.raises(ValueError, match="each once"):
+        attribute(SCORES, ("crop", "crop"))

@@ -1,0 +1,142 @@
+"""The multi-bootstrap against scikit-learn on real resamples, against the crossed interval, and against itself."""
+
+import numpy as np
+import pytest
+from sklearn import metrics as sklearns
+
+from ablation.analysis.bootstrap import (
+    accuracy,
+    balanced_accuracy,
+    class_scores,
+    image_counts,
+    macro_f1,
+    mean_scores,
+    multi_bootstrap,
+)
+from ablation.analysis.crossed import crossed
+from ablation.seeds import stream
+
+IMAGES, CLASSES = 120, 5
+RANDOM = stream(7, "predictions")
+LABELS = RANDOM.integers(0, CLASSES, IMAGES)
+HARD = RANDOM.random(IMAGES)
+
+
+def guesses(seeds: int, skill: float, name: str, luck: float = 0.05) -> np.ndarray:
+    random = stream(7, name, seeds)
+    own = skill + random.normal(0, luck, (seeds, 1))
+    right = 0.6 * HARD + 0.4 * random.random((seeds, IMAGES)) < own
+    return np.where(right, LABELS, random.integers(0, CLASSES, (seeds, IMAGES)))
+
+
+ONE, OTHER = guesses(4, 0.6, "one"), guesses(6, 0.5, "other")
+COUNTS = image_counts(IMAGES, draws=2000)
+
+
+@pytest.mark.parametrize(
+    ("metric", "sklearn"),
+    [
+        (accuracy, sklearns.accuracy_score),
+        (balanced_accuracy, sklearns.balanced_accuracy_score),
+        (macro_f1, lambda labels, guess: sklearns.f1_score(labels, guess, average="macro")),
+    ],
+)
+def test_scores_are_scikit_learns_on_the_resampled_images(metric, sklearn):
+    found = class_scores(LABELS, ONE, COUNTS, metric)
+    assert found.observed.tolist() == pytest.approx([sklearn(LABELS, guess) for guess in ONE])
+    for draw in (0, 7, 1999):
+        drawn = np.repeat(np.arange(IMAGES), COUNTS[:, draw].astype(int))
+        assert len(drawn) == IMAGES
+        assert found.resampled[draw] == pytest.approx([sklearn(LABELS[drawn], guess[drawn]) for guess in ONE])
+
+
+def test_a_class_that_is_not_drawn_is_left_out_as_scikit_learn_does():
+    labels, guess = np.array([0, 0, 1, 3]), np.array([[0, 1, 1, 1]])
+    once = np.array([[1.0], [1.0], [1.0], [0.0]], dtype=np.float32)
+    found = class_scores(labels, guess, once, macro_f1)
+    assert found.resampled[0, 0] == pytest.approx(sklearns.f1_score([0, 0, 1], [0, 1, 1], average="macro"))
+    assert found.observed[0] == pytest.approx(sklearns.f1_score(labels, guess[0], average="macro", zero_division=0))
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_for_accuracy_the_interval_is_the_crossed_one(paired):
+    arms = (ONE, guesses(4, 0.5, "other")) if paired else (ONE, OTHER)
+    counts = image_counts(IMAGES, draws=20_000)
+    found = multi_bootstrap(*(class_scores(LABELS, arm, counts, accuracy) for arm in arms), paired=paired)
+    exact = crossed(arms[0] == LABELS, arms[1] == LABELS, paired)
+    assert float(found.estimate) == pytest.approx(exact.estimate)
+    assert float(found.seeds.error) == pytest.approx(exact.seed_error)
+    assert float(found.together.error) == pytest.approx(exact.error, rel=0.02)
+    assert float(found.together.df) == pytest.approx(exact.df, rel=0.05)
+    assert [float(end) for end in found.interval(0.05)] == pytest.approx(exact.interval(0.05), abs=0.01)
+
+
+def test_the_draws_are_those_of_the_paper():
+    """Sellam et al. 2021: seeds and images drawn independently, images alike in both arms; here by a plain loop."""
+    found = multi_bootstrap(*(class_scores(LABELS, arm, COUNTS, macro_f1) for arm in (ONE, OTHER)), paired=False)
+    random, plain = stream(9, "plain"), []
+    for _ in range(1500):
+        drawn = random.integers(0, IMAGES, IMAGES)
+        means = []
+        for arm in (ONE, OTHER):
+            chosen = arm[random.integers(0, len(arm), len(arm))]
+            cells = [np.bincount(LABELS[drawn] * CLASSES + guess[drawn], minlength=CLASSES**2) for guess in chosen]
+            tables = np.reshape(cells, (-1, CLASSES, CLASSES))
+            both = tables.sum(axis=1) + tables.sum(axis=2)
+            means.append((2 * np.diagonal(tables, axis1=1, axis2=2) / both).mean())
+        plain.append(means[0] - means[1])
+    assert found.draws.mean() == pytest.approx(np.mean(plain), abs=0.004)
+    assert found.draws.std() == pytest.approx(np.std(plain), rel=0.08)
+    assert [float(end) for end in found.percentiles(0.05)] == pytest.approx(
+        np.quantile(plain, [0.025, 0.975]), abs=0.015
+    )
+
+
+def test_pairing_draws_a_seed_in_both_arms_or_in_neither():
+    """Arms that differ by nothing but a shared luck: paired, every draw is exactly 0."""
+    scores = class_scores(LABELS, ONE, COUNTS, macro_f1)
+    assert not multi_bootstrap(scores, scores, paired=True).draws.any()
+    assert multi_bootstrap(scores, scores, paired=False).draws.std() > 0.01
+
+
+def test_with_few_seeds_the_interval_is_wider_than_percentiles():
+    """Percentiles of three seeds know nothing of Student's t."""
+    arms = [class_scores(LABELS, guesses(3, skill, "few", 0.1), COUNTS, macro_f1) for skill in (0.6, 0.5)]
+    found = multi_bootstrap(*arms, paired=False)
+    width, percentiles = (float(high - low) for low, high in (found.interval(0.05), found.percentiles(0.05)))
+    assert width > 1.2 * percentiles
+
+
+def test_curves_are_resampled_point_by_point():
+    values = stream(7, "values").random((4, IMAGES, 3))
+    arms = [mean_scores(values, COUNTS), mean_scores(values[:3] - 0.1, COUNTS)]
+    found = multi_bootstrap(*arms, paired=False)
+    low, high = found.interval(0.05)
+    assert low.shape == high.shape == found.estimate.shape == (3,)
+    for point in range(3):
+        exact = crossed(values[..., point], values[:3, :, point] - 0.1, paired=False)
+        assert found.estimate[point] == pytest.approx(exact.estimate)
+        assert found.together.error[point] == pytest.approx(exact.error, rel=0.06)
+
+
+def test_the_same_seed_gives_the_same_interval_and_another_a_near_one():
+    arms = [class_scores(LABELS, arm, COUNTS, macro_f1) for arm in (ONE, OTHER)]
+    np.testing.assert_array_equal(image_counts(IMAGES, 50), image_counts(IMAGES, 50))
+    first, again, other = (multi_bootstrap(*arms, paired=False, seed=seed) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first.draws, again.draws)
+    assert (first.draws != other.draws).any()
+    counts = image_counts(IMAGES, 2000, seed=1)
+    elsewhere = multi_bootstrap(*(class_scores(LABELS, arm, counts, macro_f1) for arm in (ONE, OTHER)), paired=False)
+    assert float(elsewhere.together.error) == pytest.approx(float(first.together.error), rel=0.1)
+
+
+def test_what_does_not_fit_is_refused():
+    arms = [class_scores(LABELS, arm, COUNTS, accuracy) for arm in (ONE, OTHER)]
+    with pytest.raises(ValueError, match="same N images"):
+        class_scores(LABELS[:-1], ONE, COUNTS, accuracy)
+    with pytest.raises(ValueError, match="as many in both arms"):
+        multi_bootstrap(*arms, paired=True)
+    with pytest.raises(ValueError, match="at least 2 seeds"):
+        multi_bootstrap(class_scores(LABELS, ONE[:1], COUNTS, accuracy), arms[1], paired=False)
+    with pytest.raises(ValueError, match="same draws"):
+        multi_bootstrap(class_scores(LABELS, ONE, COUNTS[:, :9], accuracy), arms[1], paired=False)

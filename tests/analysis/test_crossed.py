@@ -1,0 +1,134 @@
+"""The crossed interval against an ordinary two-way analysis of variance, arithmetic, and what it must never do."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from statsmodels.formula.api import ols
+from statsmodels.stats.anova import anova_lm
+
+from ablation.analysis.comparison import Paired, Welch
+from ablation.analysis.crossed import crossed
+from ablation.seeds import stream
+
+
+def right_or_wrong(seeds: int, images: int, gain: float, name: str, seed_sd: float = 0.6) -> np.ndarray:
+    """(seeds, images) of 0 and 1: images differ in difficulty, somewhat otherwise for each arm, and seeds in luck."""
+    random, hard = stream(3, name, seeds, images), stream(3, "difficulty", images).normal(0, 1.5, images)
+    hard, luck = hard + random.normal(0, 1.0, images), random.normal(0, seed_sd, (seeds, 1))
+    return (gain + hard + luck + random.normal(0, 1, (seeds, images)) > 0).astype(float)
+
+
+TREATMENT, BASELINE = right_or_wrong(5, 60, 1.3, "treatment"), right_or_wrong(5, 60, 0.9, "baseline")
+
+
+def mean_squares(table: np.ndarray) -> dict[str, float]:
+    """Of a two-way layout without replication, by statsmodels."""
+    rows, columns = np.indices(table.shape)
+    long = pd.DataFrame({"y": table.ravel(), "seed": rows.ravel(), "image": columns.ravel()})
+    found = anova_lm(ols("y ~ C(seed) + C(image)", long).fit())
+    return dict(zip(("seed", "image", "rest"), found["mean_sq"], strict=True))
+
+
+def test_paired_seeds_give_the_two_way_random_effects_of_the_issue():
+    """(MS_seed + MS_image - MS_rest) / (n_s n_i), Satterthwaite's degrees of freedom over all three."""
+    squares = mean_squares(TREATMENT - BASELINE)
+    total = squares["seed"] + squares["image"] - squares["rest"]
+    assert total > max(squares["seed"], squares["image"]), "the floor is tested below"
+    found = crossed(TREATMENT, BASELINE, paired=True)
+    assert found.estimate == pytest.approx(TREATMENT.mean() - BASELINE.mean())
+    assert found.error == pytest.approx(math.sqrt(total / 300), rel=1e-9)
+    spread = squares["seed"] ** 2 / 4 + squares["image"] ** 2 / 59 + squares["rest"] ** 2 / (4 * 59)
+    assert found.df == pytest.approx(total**2 / spread, rel=1e-9)
+    assert found.image_error == pytest.approx(math.sqrt(squares["image"] / 300), rel=1e-9)
+
+
+def test_independent_seeds_take_the_images_from_the_arms_means_and_the_seeds_from_each_arm():
+    treatment = right_or_wrong(4, 60, 1.3, "treatment")
+    one, other = mean_squares(treatment), mean_squares(BASELINE)
+    seeds = (one["seed"] - one["rest"]) / 240 + (other["seed"] - other["rest"]) / 300
+    images = np.var(treatment.mean(axis=0) - BASELINE.mean(axis=0), ddof=1) / 60
+    found = crossed(treatment, BASELINE, paired=False)
+    floor = max(images, one["seed"] / 240 + other["seed"] / 300)
+    assert found.error**2 == pytest.approx(max(images + seeds, floor), rel=1e-9)
+    assert found.image_error**2 == pytest.approx(images, rel=1e-9)
+
+
+def test_the_part_of_the_seeds_is_what_the_declared_test_finds():
+    for test, paired in ((Welch(), False), (Paired(), True)):
+        over_seeds = test.difference(TREATMENT.mean(axis=1), BASELINE.mean(axis=1), 0.0)
+        found = crossed(TREATMENT, BASELINE, paired)
+        assert (found.seed_error, found.seed_df) == pytest.approx((over_seeds.error, over_seeds.df), rel=1e-9)
+        assert found.error >= over_seeds.error
+        low, high = over_seeds.interval(0.05)
+        wide_low, wide_high = found.interval(0.05)
+        assert wide_low <= low + 1e-12
+        assert high - 1e-12 <= wide_high
+
+
+def test_the_variance_has_a_floor():
+    """Where the rest is more than chance allows, seeds + images - rest would be too little, or below 0."""
+    rest = stream(4, "rest").normal(0, 1, (3, 40))
+    rest -= rest.mean(axis=0) * 0.999
+    rest -= rest.mean(axis=1, keepdims=True) * 0.999
+    squares = mean_squares(rest)
+    assert squares["seed"] + squares["image"] < squares["rest"]
+    found = crossed(rest, np.zeros_like(rest), paired=True)
+    assert found.error**2 == pytest.approx(max(squares["seed"], squares["image"]) / 120, rel=1e-6)
+
+
+def test_seeds_are_not_images():
+    """Forty seeds on the same six images say much about seeds and little about photographs, and the other way round."""
+    few_images = crossed(right_or_wrong(40, 6, 1.3, "a", 0.1), right_or_wrong(40, 6, 0.9, "b", 0.1), paired=False)
+    few_seeds = crossed(right_or_wrong(3, 600, 1.3, "a", 0.4), right_or_wrong(3, 600, 0.9, "b", 0.4), paired=False)
+    assert few_images.image_error > 2 * few_images.seed_error
+    assert few_seeds.seed_error > 2 * few_seeds.image_error
+    naive = math.sqrt(2 * 0.2 / 1800)  # as if 1,800 independent answers had been counted in each arm
+    assert few_seeds.error > 3 * naive
+
+
+def test_the_interval_is_never_narrower_than_over_seeds_alone():
+    """Plain Satterthwaite is: few images add a part with many degrees of freedom."""
+    luck = np.array([[-0.3], [0.0], [0.3]])
+    images = stream(8, "images").normal(0, 1.0, (1, 30))
+    table = luck + images + stream(8, "rest").normal(0, 0.01, (3, 30))
+    found = crossed(table, np.zeros_like(table), paired=True)
+    assert found.df > 2 * found.seed_df
+    over_seeds = Paired().difference(table.mean(axis=1), [0.0] * 3, 0.0).interval(0.05)
+    assert found.interval(0.05) == pytest.approx(over_seeds, rel=1e-9)
+
+
+@given(st.randoms(use_true_random=False), st.booleans())
+def test_neither_order_nor_unit_matters(shuffle, paired):
+    rows, columns = shuffle.sample(range(5), 5), shuffle.sample(range(60), 60)
+    found = np.array(crossed(TREATMENT, BASELINE, paired).interval(0.05))
+    other_rows = rows if paired else shuffle.sample(range(5), 5)
+    mixed = crossed(TREATMENT[rows][:, columns] * 100, BASELINE[other_rows][:, columns] * 100, paired)
+    np.testing.assert_allclose(mixed.interval(0.05), 100 * found, rtol=1e-9)
+    exchanged = crossed(BASELINE, TREATMENT, paired).interval(0.05)
+    np.testing.assert_allclose(exchanged, -found[::-1], rtol=1e-9)
+
+
+def test_arms_that_never_vary_have_no_interval_and_one_that_does_has():
+    same = np.tile([1.0, 0.0, 1.0, 1.0], (3, 1))
+    assert all(map(math.isnan, crossed(same, same, paired=True).interval(0.05)))
+    assert all(map(math.isnan, crossed(np.ones((3, 9)), np.full((3, 9), 0.5), paired=False).interval(0.05)))
+    low, high = crossed(same, np.zeros((3, 4)), paired=True).interval(0.05)  # all seeds alike, images not
+    assert low < 0.75 < high
+
+
+@pytest.mark.parametrize(
+    ("treatment", "baseline", "paired", "told"),
+    [
+        (np.ones((3, 8)), np.ones((3, 9)), False, r"over the same images.*\(3, 8\).*\(3, 9\)"),
+        (np.ones((1, 8)), np.ones((3, 8)), False, "at least 2 seeds"),
+        (np.ones((4, 8)), np.ones((3, 8)), True, "as many in both arms"),
+        (np.ones(8), np.ones((3, 8)), False, "two tables"),
+    ],
+)
+def test_tables_that_do_not_fit_are_refused(treatment, baseline, paired, told):
+    with pytest.raises(ValueError, match=told):
+        crossed(treatment, baseline, paired)
