@@ -35,9 +35,10 @@ EFFECT_COLUMNS = {
     "mean": "mean ± sd",
     "difference": "difference",
     "interval": "interval",
+    "new": "for new photos",
     "p": "p",
     "p_holm": "Holm p",
-    "macro_f1": "macro-F1 diff.",
+    "macro_f1": "F1 diff.",
     "verdict": "verdict",
 }
 """What the terminal shows of `wording.row`, with short headings."""

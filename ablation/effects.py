@@ -16,6 +16,7 @@ import pandas as pd
 
 from ablation.analysis.comparison import MIN_SEEDS, Difference, holm
 from ablation.experiment import LOWER_IS_BETTER
+from ablation.photographs import ImageScores
 from ablation.results import Results
 
 OWN_RUNS = "the baseline's own runs under another name"
@@ -27,8 +28,9 @@ Verdict = Literal["baseline", "better", "worse", "equivalent", "undecided"]
 class Effect:
     """One recipe under one condition, against the baseline there. Scores in the metric's own unit (0.01 is a point).
 
-    condition: factor -> level, {} where pooled. low, high: the interval over seeds. p, p_holm: two-sided, before and
-    after Holm's correction. p_equivalent: of the two one-sided tests, after Holm's correction. What cannot be computed
+    condition: factor -> level, {} where pooled. low, high: the interval over seeds. new_low, new_high: over seeds and
+    new photographs together (see `ablation.photographs`). p, p_holm: two-sided, before and after Holm's correction.
+    p_equivalent: of the two one-sided tests, after Holm's correction. What cannot be computed
     is nan. `note` says why a verdict is missing, or that the runs are the baseline's own; `flag` what makes the recipe
     suspect, whatever its verdict: an operation that changed nothing.
     """
@@ -43,6 +45,8 @@ class Effect:
     estimate: float = math.nan
     low: float = math.nan
     high: float = math.nan
+    new_low: float = math.nan
+    new_high: float = math.nan
     p: float = math.nan
     p_holm: float = math.nan
     p_equivalent: float = math.nan
@@ -69,9 +73,10 @@ def compare(results: Results) -> tuple[Effect, ...]:
     """
     experiment = results.experiment
     conditions = list(dict.fromkeys(cell.condition for cell in results.cells))
-    effects = [effect for condition in conditions for effect in _under(results, [condition])]
+    images = ImageScores(results)
+    effects = [effect for condition in conditions for effect in _under(results, [condition], images)]
     if len(conditions) > 1:
-        effects += _under(results, conditions)
+        effects += _under(results, conditions, images)
     tested = [effect for effect in effects if effect.tested]
     corrected = iter(
         zip(holm([effect.p for effect in tested]), holm([effect.p_equivalent for effect in tested]), strict=True)
@@ -79,7 +84,7 @@ def compare(results: Results) -> tuple[Effect, ...]:
     return tuple(_judge(effect, *next(corrected), experiment.alpha) if effect.tested else effect for effect in effects)
 
 
-def _under(results: Results, conditions: list[tuple[str, ...]]) -> list[Effect]:
+def _under(results: Results, conditions: list[tuple[str, ...]], images: ImageScores) -> list[Effect]:
     """The effects, before correction, of every recipe over these conditions taken together."""
     experiment = results.experiment
     others = [factor for factor in results.factors if factor != "recipe"]
@@ -87,7 +92,7 @@ def _under(results: Results, conditions: list[tuple[str, ...]]) -> list[Effect]:
     recipes = [recipe for recipe in experiment.recipes if recipe in set(_rows(table, others, conditions)["recipe"])]
     shared = _shared_conditions(table, others, conditions, recipes, experiment.baseline)
     named = dict(zip(others, conditions[0], strict=True)) if len(conditions) == 1 else {}
-    return [_effect(results, recipe, shared[recipe], others, named) for recipe in recipes]
+    return [_effect(results, recipe, shared[recipe], others, named, images) for recipe in recipes]
 
 
 def _rows(table: pd.DataFrame, others: list[str], conditions: list[tuple[str, ...]]) -> pd.DataFrame:
@@ -101,7 +106,12 @@ def _shared_conditions(table, others, conditions, recipes, baseline) -> dict[str
 
 
 def _effect(
-    results: Results, recipe: str, conditions: list[tuple[str, ...]], others: list[str], named: dict[str, str]
+    results: Results,
+    recipe: str,
+    conditions: list[tuple[str, ...]],
+    others: list[str],
+    named: dict[str, str],
+    images: ImageScores,
 ) -> Effect:
     experiment, metric = results.experiment, results.experiment.metric
     rows = _rows(results.table, others, conditions)
@@ -121,12 +131,16 @@ def _effect(
         return replace(effect, note="too few finished seeds" if conditions else "nowhere beside the baseline")
     difference = _difference(results, rows, scores, reference)
     low, high = difference.interval(experiment.alpha)
+    runs = [_runs(rows, arm, score.index) for arm, score in zip(arms, (scores, reference), strict=True)]
+    new_low, new_high = images.interval(runs, experiment.declared_test.paired, experiment.alpha)
     f1, f1_reference = (_per_seed(rows, arm, "macro_f1", len(conditions)) for arm in arms)
     return replace(
         effect,
         estimate=difference.estimate,
         low=low,
         high=high,
+        new_low=new_low,
+        new_high=new_high,
         p=difference.p_value(),
         p_equivalent=difference.p_equivalent(experiment.margin),
         macro_f1_difference=_mean(f1[scores.index]) - _mean(f1_reference[reference.index]),
@@ -141,6 +155,12 @@ def _per_seed(rows: pd.DataFrame, recipe: str, metric: str, conditions: int) -> 
         return pd.Series(dtype=float)
     by_seed = done.groupby("seed")[metric]
     return by_seed.mean()[by_seed.count() == conditions]
+
+
+def _runs(rows: pd.DataFrame, recipe: str, seeds: pd.Index) -> dict[int, list[str]]:
+    """The finished runs of each seed, one a condition."""
+    own = rows[(rows["recipe"] == recipe) & (rows["status"] == "finished")]
+    return {seed: own.loc[own["seed"] == seed, "id"].tolist() for seed in seeds}
 
 
 def _difference(results: Results, rows: pd.DataFrame, scores: pd.Series, reference: pd.Series) -> Difference:

@@ -109,6 +109,12 @@ def _read_json(folder: Path) -> dict[str, Any] | None:
         ) from None
 
 
+def read_predictions(folder: Path) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """sample, label and logits of a finished run, see `Arrays`; the larger arrays beside them are not read."""
+    with np.load(folder / ARRAYS_FILE) as file:
+        return file["sample"], file["label"], file["logits"]
+
+
 def read_arrays(folder: Path) -> Arrays:
     """The arrays of a finished run."""
     with np.load(folder / ARRAYS_FILE) as file:

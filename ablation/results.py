@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ablation.data import listing
 from ablation.data.survey import Progress
 from ablation.experiment import Cell, Experiment
-from ablation.record import Arrays, idle_operations, read_arrays
+from ablation.record import Arrays, idle_operations, read_arrays, read_predictions
 from ablation.runs import Run, folder_of
 
 
@@ -66,6 +68,10 @@ class Results:
     def arrays(self, run_id: str) -> Arrays:
         """The predictions, features and first pictures of a finished run."""
         return read_arrays(self.root / run_id)
+
+    def predictions(self, run_id: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+        """Of a finished run: (T,) rows of its test images, (T,) their classes, (T, C) logits."""
+        return read_predictions(self.root / run_id)
 
     def changes(self) -> pd.DataFrame:
         """What each operation did to the pictures of the first epoch: a row an operation of each recipe, in order.

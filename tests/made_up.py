@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from ablation.augment import Brightness, Contrast
@@ -36,6 +37,15 @@ def usual(cell: Cell) -> float:
     return 0.8 + GAIN.get(cell.factors["recipe"], 0.0) + noise(cell)
 
 
+class MadeUp(Results):
+    """Runs without files: of 40 test images as many are right as the score says, the same ones first in every run."""
+
+    def predictions(self, run_id: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        scores = self.table.loc[self.table["id"] == run_id, self.experiment.metric]
+        right = np.arange(40) < round(40 * float(np.clip(scores.iloc[0], 0, 1)))
+        return np.arange(40), np.zeros(40, np.int64), np.where(right[:, None], (1.0, 0.0), (0.0, 1.0))
+
+
 def results_of(experiment: Experiment, score: Callable[[Cell], float | str] = usual) -> Results:
     """Results as if each cell's run had this score, or this status."""
     cells, rows = experiment.cells("0" * 16), []
@@ -49,4 +59,4 @@ def results_of(experiment: Experiment, score: Callable[[Cell], float | str] = us
             where = {"device": "cpu", "precision": "float32", "torch": "2.11"}
             metrics = {experiment.metric: got, "macro_f1": got - 0.1}
             rows.append(row | {"status": "finished"} | metrics | told | where)
-    return Results(experiment, cells, ("a", "b"), Path("runs"), pd.DataFrame(rows))
+    return MadeUp(experiment, cells, ("a", "b"), Path("runs"), pd.DataFrame(rows))

@@ -142,15 +142,24 @@ def evidence(effect: Effect, experiment: Experiment, toward: float = 0) -> str:
 
     toward: 1 or -1 tells the interval as sizes in that direction, 0 with signs. An equivalence gives its own p.
     """
-    low, high = sorted((effect.low * toward, effect.high * toward)) if toward else (effect.low, effect.high)
+    low, high = _toward(effect.low, effect.high, toward)
+    new_low, new_high = _toward(effect.new_low, effect.new_high, toward)
     equivalent = effect.verdict == "equivalent"
     p = effect.p_equivalent if equivalent else effect.p_holm
     parts = []
     if not math.isnan(low):
-        parts.append(f"{percent(1 - experiment.alpha)} interval {interval(low, high, effect.metric, sign=not toward)}")
+        told = f"{percent(1 - experiment.alpha)} interval {interval(low, high, effect.metric, sign=not toward)}"
+        if not math.isnan(new_low):
+            new = interval(new_low, new_high, effect.metric, sign=not toward)
+            told += f" over seeds, {new} for new photographs"
+        parts.append(told)
     if not math.isnan(p):
         parts.append(f"{'equivalence' if equivalent else 'Holm'} {p_phrase(p)}")
     return ", ".join([*parts, seeds_text(effect)])
+
+
+def _toward(low: float, high: float, toward: float) -> tuple[float, float]:
+    return (min(low * toward, high * toward), max(low * toward, high * toward)) if toward else (low, high)
 
 
 def finding(effect: Effect, experiment: Experiment) -> str:
@@ -198,6 +207,7 @@ def headers(experiment: Experiment) -> dict[str, str]:
         "mean": f"{NAME[metric]} ± sd{f' ({unit}{lower})' if unit or lower else ''}".replace("(, ", "("),
         "difference": f"difference{f' ({UNIT[metric]})' if UNIT[metric] else ''}",
         "interval": f"{percent(1 - experiment.alpha)} interval",
+        "new": "and for new photographs",
         "p": "p",
         "p_holm": "Holm p",
         "p_equivalent": "equivalence p",
@@ -218,6 +228,7 @@ def row(effect: Effect) -> dict[str, str]:
         "mean": points(effect.mean, metric) + sd,
         "difference": points(effect.estimate, metric, sign=True),
         "interval": interval(effect.low, effect.high, metric),
+        "new": interval(effect.new_low, effect.new_high, metric),
         "p": p_text(effect.p),
         "p_holm": p_text(effect.p_holm),
         "p_equivalent": p_text(effect.p_equivalent),

@@ -1,0 +1,63 @@
+"""The interval for new photographs: images give what makes the metric, and both arms meet the same ones."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from made_up import question, results_of
+
+from ablation import PerSeed
+from ablation.analysis.crossed import crossed
+from ablation.analysis.metrics import classification_metrics
+from ablation.effects import compare
+from ablation.photographs import PER_IMAGE
+from ablation.results import Results
+from ablation.seeds import stream
+from ablation.sweeps import sweep
+
+
+@pytest.mark.parametrize("metric", PER_IMAGE)
+def test_what_images_give_makes_the_metric(metric):
+    draws = stream(0, "logits")
+    logits, labels = draws.normal(size=(200, 4)).astype(np.float32), draws.integers(0, 4, 200)
+    assert PER_IMAGE[metric](logits, labels).mean() == pytest.approx(classification_metrics(logits, labels)[metric])
+
+
+def test_real_runs_get_the_interval_of_their_own_answers(tiny, cache, tmp_path):
+    sweep(tiny, tmp_path, cache, jobs=2)
+    results = Results.load(tiny, tmp_path, cache)
+    effect = next(effect for effect in compare(results) if effect.recipe == "crop" and effect.condition)
+    tables = []
+    for recipe in ("crop", "none"):
+        done = results.finished
+        own = done[(done["recipe"] == recipe) & (done["optimizer"] == "adam")]
+        arrays = [results.arrays(run_id) for run_id in own["id"]]
+        tables.append(np.array([run.logits.argmax(axis=1) == run.label for run in arrays], float))
+    expected = crossed(*tables, paired=False)
+    assert (effect.new_low, effect.new_high) == pytest.approx(expected.interval(0.05))
+    assert effect.estimate == pytest.approx(expected.estimate)
+    assert effect.new_high - effect.new_low >= effect.high - effect.low - 1e-12
+
+
+def test_there_is_none_where_it_would_mean_nothing():
+    for experiment in (replace(question(), metric="macro_f1"), replace(question(), split=PerSeed())):
+        assert all(math.isnan(effect.new_low) for effect in compare(results_of(experiment)))
+    told = compare(results_of(question()))
+    assert not any(math.isnan(effect.new_low) for effect in told if effect.tested)
+
+
+def test_runs_on_other_images_are_not_compared_image_by_image():
+    results = results_of(question())
+    honest, first = results.predictions, results.table["id"][0]
+
+    def shifted(run_id):
+        sample, label, logits = honest(run_id)
+        return (sample + 1 if run_id == first else sample), label, logits
+
+    object.__setattr__(results, "predictions", shifted)  # as another split would have it
+    touched = results.table.loc[0, "optimizer"]
+    for effect in compare(results):
+        if effect.tested:
+            assert math.isnan(effect.new_low) == (effect.pooled or effect.condition["optimizer"] == touched)
+            assert not math.isnan(effect.low)
