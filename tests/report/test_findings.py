@@ -7,35 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from checked import PLAIN, looked_at, saying, texts
 from photos import folder, pictures, save, whole
 from PIL import Image, ImageEnhance, ImageOps
 
-from ablation.data import CsvFile, Digits, Fixed, Given, ImageFolder, SkipBad
+from ablation.data import CsvFile, Digits, Fixed, Given, ImageFolder
 from ablation.data.check import Check, check
 from ablation.errors import DataError
-from ablation.report.data_wording import Finding, share
+from ablation.report.data_wording import share
 from ablation.report.findings import as_json, findings, moments_line, stops, verdict
 
-PLAIN = {"cat": 8, "dog": 8}
 EXIF = Image.Exif()
 EXIF[0x0112] = 8
-
-
-def looked_at(root: Path, skip: bool = False, first_frame: bool = False) -> Check:
-    source = ImageFolder(str(root), first_frame=first_frame)
-    return check(SkipBad(source) if skip else source, root.parent / "cache")
-
-
-def texts(found: Check) -> list[str]:
-    """Without what depends on every photograph: the notes on balance, light and sizes that are always there."""
-    always = r"balanced|^brightness varies|^contrast varies|^nine of ten|^(a|the) test part|unusual"
-    return [f"{finding.level}: {finding.text}" for finding in findings(found) if not re.search(always, finding.text)]
-
-
-def saying(found: Check, words: str) -> Finding:
-    """The one finding with these words."""
-    (one,) = [finding for finding in findings(found) if re.search(words, finding.text)]
-    return one
 
 
 @pytest.fixture(scope="module")

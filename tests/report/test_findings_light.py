@@ -3,54 +3,28 @@
 import math
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from checked import PLAIN, looked_at, saying
 from photos import folder, pictures, save
 from PIL import Image, ImageEnhance
 
 from ablation import Brightness, Contrast
-from ablation.data import ImageFolder, SkipBad
-from ablation.data.check import Check, check, variation_of
+from ablation.data.check import Check, variation_of
 from ablation.data.traits import TRAITS, traits_of_array
-from ablation.report.data_wording import Finding, known_to, magnitude, share, size_of_test
-from ablation.report.findings import findings, stops, verdict
+from ablation.report.data_wording import known_to, magnitude, share, size_of_test
+from ablation.report.findings import findings
 from ablation.seeds import stream
 
-PLAIN = {"cat": 8, "dog": 8}
 EXIF = Image.Exif()
 EXIF[0x0112] = 8
-
-
-def looked_at(root: Path, skip: bool = False, first_frame: bool = False) -> Check:
-    source = ImageFolder(str(root), first_frame=first_frame)
-    return check(SkipBad(source) if skip else source, root.parent / "cache")
-
-
-def texts(found: Check) -> list[str]:
-    """Without what depends on every photograph: the notes on balance, light and sizes that are always there."""
-    always = r"balanced|^brightness varies|^contrast varies|^nine of ten|^(a|the) test part|unusual"
-    return [f"{finding.level}: {finding.text}" for finding in findings(found) if not re.search(always, finding.text)]
-
-
-def saying(found: Check, words: str) -> Finding:
-    """The one finding with these words."""
-    (one,) = [finding for finding in findings(found) if re.search(words, finding.text)]
-    return one
 
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Check:
     return looked_at(folder(tmp_path_factory.mktemp("plain") / "d", PLAIN))
-
-
-def test_a_plain_data_set_is_ready_to_be_used(plain):
-    assert texts(plain) == []
-    assert verdict(plain) == "ready to be used"
-    assert {finding.level for finding in findings(plain)} == {"note"}
-    assert not stops(plain)
 
 
 def test_outliers_in_brightness_and_contrast_are_noted(tmp_path):

@@ -1,0 +1,29 @@
+"""Checks of small data sets, and what they say, for the tests of words and pages."""
+
+import re
+from pathlib import Path
+
+from ablation.data import ImageFolder, SkipBad
+from ablation.data.check import Check, check
+from ablation.report.data_wording import Finding
+from ablation.report.findings import findings
+
+PLAIN = {"cat": 8, "dog": 8}
+"""Two classes of photographs without a defect, see `photos.folder`."""
+
+
+def looked_at(root: Path, skip: bool = False, first_frame: bool = False) -> Check:
+    source = ImageFolder(str(root), first_frame=first_frame)
+    return check(SkipBad(source) if skip else source, root.parent / "cache")
+
+
+def texts(found: Check) -> list[str]:
+    """Without what depends on every photograph: the notes on balance, light and sizes that are always there."""
+    always = r"balanced|^brightness varies|^contrast varies|^nine of ten|^(a|the) test part|unusual"
+    return [f"{finding.level}: {finding.text}" for finding in findings(found) if not re.search(always, finding.text)]
+
+
+def saying(found: Check, words: str) -> Finding:
+    """The one finding with these words."""
+    (one,) = [finding for finding in findings(found) if re.search(words, finding.text)]
+    return one
