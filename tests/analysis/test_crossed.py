@@ -33,7 +33,7 @@ def mean_squares(table: np.ndarray) -> dict[str, float]:
     return dict(zip(("seed", "image", "rest"), found["mean_sq"], strict=True))
 
 
-def test_paired_seeds_give_the_two_way_random_effects_of_the_issue():
+def test_paired_seeds_give_the_two_way_random_effects():
     """(MS_seed + MS_image - MS_rest) / (n_s n_i), Satterthwaite's degrees of freedom over all three."""
     squares = mean_squares(TREATMENT - BASELINE)
     total = squares["seed"] + squares["image"] - squares["rest"]
