@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ablation.analysis.comparison import MIN_SEEDS
 from ablation.analysis.crossed import crossed
 from ablation.analysis.metrics import log_softmax
 from ablation.results import Results
@@ -53,9 +54,10 @@ class ImageScores:
         """Of the first arm's mean minus the second's, over new seeds and new photographs together.
 
         arms: for each, the ids of a seed's runs, over whose conditions it is averaged. (nan, nan) for a metric that is
-        no mean over images, for a split that is redrawn, and for runs that were not tested on the same images.
+        no mean over images, for a split that is redrawn, for runs that were not tested on the same images, and under
+        three seeds, whose spread is known too badly.
         """
-        if self.of_image is None or min(map(len, arms)) < 2:
+        if self.of_image is None or min(map(len, arms)) < MIN_SEEDS:
             return math.nan, math.nan
         runs = [run_id for arm in arms for ids in arm.values() for run_id in ids]
         images = self._read(runs[0])[0]

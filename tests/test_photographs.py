@@ -43,6 +43,9 @@ def test_real_runs_get_the_interval_of_their_own_answers(tiny, cache, tmp_path):
 def test_there_is_none_where_it_would_mean_nothing():
     for experiment in (replace(question(), metric="macro_f1"), replace(question(), split=PerSeed())):
         assert all(math.isnan(effect.new_low) for effect in compare(results_of(experiment)))
+    few = compare(results_of(replace(question(), seeds=2)))
+    assert all(math.isnan(effect.new_low) for effect in few)
+    assert not any(math.isnan(effect.low) for effect in few if effect.tested)
     told = compare(results_of(question()))
     assert not any(math.isnan(effect.new_low) for effect in told if effect.tested)
 
