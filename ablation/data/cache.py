@@ -90,6 +90,8 @@ def load(cache_root: Path, digest: str, size: int) -> Dataset:
     except FileNotFoundError:
         place = folder.absolute()
         raise DataError(f"no images of data {digest} are cached at {size} x {size} ({place}); build them") from None
+    except (PermissionError, MemoryError):  # no damage: deleting the cache would not help
+        raise
     except Exception as error:  # numpy and zipfile raise anything: BadZipFile, NotImplementedError, TokenError, ...
         place = folder.absolute()
         raise DataError(f"the cache {place} is damaged ({error}); delete that folder and build it again") from error

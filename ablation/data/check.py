@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from ablation.data.contents import Listing, find, listed
 from ablation.data.files import PARTS
-from ablation.data.groups import exact_pairs, joined, near_links
+from ablation.data.groups import exact_pairs, joined, near_links, several
 from ablation.data.readers import Progress
-from ablation.data.sources import SkipBad, Source
+from ablation.data.sources import Source
 from ablation.data.split import Fixed, Given, Split
 from ablation.errors import DataError, Problem
 
@@ -158,9 +158,8 @@ def check(
 ) -> Check:
     """Look at everything that the source names. What is known already (by size and time) is not read again, but full.
 
-    split: the one that an experiment declares, see `Check.split`.
-
-    Raises DataError where names and labels alone are wrong (see the source); bad files are told in the result.
+    split: the one that an experiment declares, see `Check.split`. Raises DataError where names and labels alone are
+    wrong (see the source); bad files are told in the result.
     """
     found = find(source, cache_root, progress, full)
     named, bad = len(found.good) + len(found.bad), tuple(found.problems())
@@ -208,36 +207,25 @@ def _refused(data: Listing, split: Split) -> tuple[Problem, ...]:
     return ()
 
 
-def stops_a_run(found: Check) -> bool:
-    """Whether an experiment on this source would be refused for its files."""
-    return bool(found.stopped or (found.bad and not isinstance(found.source, SkipBad)))
-
-
 def copies_of(data: Listing) -> tuple[Copies, ...]:
     """The groups of photographs that show the same picture; what only the data says belongs together is none."""
     rank: dict[Across, int] = {"parts": 0, "classes": 1, "nothing": 2}
-    found = [_copies(data, alike) for rows in _groups(data.near) for alike in _alike(data, rows)]
+    found = [_copies(data, alike) for rows in several(data.near) for alike in _alike(data, rows)]
     return tuple(sorted(found, key=lambda told: (rank[told.across], -len(told.rows), told.rows)))
 
 
 def torn_of(data: Listing, copies: tuple[Copies, ...]) -> tuple[tuple[int, ...], ...]:
     """What belongs together and stands in different parts, unless `copies` tells it; larger groups first."""
     told = {data.near[group.rows[0]] for group in copies if group.across == "parts"}
-    apart = [rows for rows in _groups(data.near) if len(set(data.parts[rows].tolist())) > 1]
+    apart = [rows for rows in several(data.near) if len(set(data.parts[rows].tolist())) > 1]
     found = [tuple(rows.tolist()) for rows in apart if data.near[rows[0]] not in told]
     return tuple(sorted(found, key=lambda rows: (-len(rows), rows)))
-
-
-def _groups(numbers: Rows) -> list[Rows]:
-    """The rows of each number that occurs more than once, ascending."""
-    order = np.argsort(numbers, kind="stable")
-    return [rows for rows in np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1) if len(rows) > 1]
 
 
 def _alike(data: Listing, rows: Rows) -> list[Rows]:
     """Of photographs that belong together, those that look alike: the data may join several pictures to a group."""
     traits = data.traits[rows]
-    return [rows[alike] for alike in _groups(joined(len(rows), exact_pairs(traits), near_links(traits)))]
+    return [rows[alike] for alike in several(joined(len(rows), exact_pairs(traits), near_links(traits)))]
 
 
 def _copies(data: Listing, alike: Rows) -> Copies:

@@ -1,8 +1,9 @@
 """Listing: what a source holds, told by content: its samples in an order of their own, what they are, what is together.
 
 Every file is decoded once to see that it can be, and measured; what was found is remembered (`ablation.data.survey`),
-so that the next listing reads no file. Samples stand in the order of (digest of their content, label). So neither file
-names, nor the order of a list, nor where the data lies change the data's digest, a split, or a run's id.
+so that the next listing reads only what is new, or could not be used. Samples stand in the order of (digest of their
+content, label). So neither file names, nor the order of a list, nor where the data lies change the data's digest, a
+split, or a run's id.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ class Listing:
     matter."""
 
     digest: str
-    """16 hexadecimal digits over content, label, part and groups of all samples, and over what was left out."""
+    """16 hexadecimal digits over content, label, part and groups of all samples, and over what was left out. A `Subset`
+    has one over its own samples alone."""
     source: str
     """The source, as its author wrote it."""
     classes: tuple[str, ...]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ablation.data.groups import several
 from ablation.seeds import stream
 
 Rows = NDArray[np.int64]
@@ -47,10 +48,7 @@ def _quotas(size: int, shares: Sequence[float]) -> Rows:
 
 def _groups(groups: Rows, labels: Rows) -> list[Rows]:
     """The rows of each group of two or more: those that span classes first, then the largest, then by first row."""
-    order = np.argsort(groups, kind="stable")
-    starts = np.flatnonzero(np.diff(groups[order])) + 1
-    several = [rows for rows in np.split(order, starts) if len(rows) > 1]
-    return sorted(several, key=lambda rows: (np.ptp(labels[rows]) == 0, -len(rows), rows[0]))
+    return sorted(several(groups), key=lambda rows: (np.ptp(labels[rows]) == 0, -len(rows), rows[0]))
 
 
 def _part_for(rows: Rows, labels: Rows, shuffled: Sequence[Rows], quotas: Rows, room: Rows) -> int:

@@ -192,7 +192,10 @@ def read_folder(given: str) -> Samples:
 
 def _refuse_unknown_parts(root: Path | None) -> None:
     """Refuse folders that all hold folders of the same names, and nothing else: parts, by names of their own."""
-    inner = {folder: _entries(folder) for folder in visible_folders(root)} if root else {}
+    try:
+        inner = {folder: _entries(folder) for folder in visible_folders(root)} if root else {}
+    except DataError:  # a folder that may not be read is told with all others, when its files are looked for
+        return
     names = {tuple(entry.name for entry in entries) for entries in inner.values()}
     alike = len(inner) > 1 and len(names) == 1 and len(next(iter(names))) > 1
     if alike and all(entry.is_dir() for entries in inner.values() for entry in entries):

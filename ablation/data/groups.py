@@ -83,6 +83,12 @@ def given_pairs(names: Sequence[str]) -> Rows:
     return np.array([pair for pair in pairs if pair[0] != pair[1]], np.int64).reshape(-1, 2)
 
 
+def several(numbers: Rows) -> list[Rows]:
+    """The rows of each group number that occurs more than once, ascending within and by number."""
+    order = np.argsort(numbers, kind="stable")
+    return [rows for rows in np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1) if len(rows) > 1]
+
+
 def joined(count: int, *pairs: Rows) -> Rows:
     """(count,) the number of each row's group, when the rows of each pair belong together."""
     links = np.concatenate([found[:, :2] for found in pairs])

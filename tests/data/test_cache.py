@@ -192,6 +192,16 @@ def test_loading_what_is_absent_or_damaged(tmp_path):
     assert load(tmp_path, told.digest, 8).names == told.names
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_cache_that_may_not_be_read_is_not_called_damaged(tmp_path):
+    told = listing(Subset(Digits(), 2), tmp_path)
+    build(told, 8, tmp_path)
+    path = tmp_path / f"{told.digest}-8" / "images.npy"
+    path.chmod(0)
+    with pytest.raises(PermissionError, match=r"images\.npy"):
+        load(tmp_path, told.digest, 8)
+
+
 KILLED = """
 import os, sys
 from pathlib import Path

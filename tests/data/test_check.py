@@ -10,9 +10,10 @@ from PIL import Image, ImageEnhance, ImageOps
 from scipy.stats import median_abs_deviation
 
 from ablation.data import CsvFile, Digits, Given, ImageFolder, ListFile, SkipBad
-from ablation.data.check import Check, check, moments_of, stops_a_run, variation_of, wrong_ending
+from ablation.data.check import Check, check, moments_of, variation_of, wrong_ending
 from ablation.data.traits import TRAITS, traits_of_array
 from ablation.errors import DataError
+from ablation.report.findings import stops
 from ablation.seeds import stream
 
 CATS = Path(__file__).parents[3] / "shared" / "data" / "cats12"
@@ -46,7 +47,7 @@ def test_the_cats_are_balanced_and_whole(cats):
     assert cats.counts.tolist() == [180] * 12
     assert cats.imbalance == 1
     assert cats.part_counts == {}
-    assert not stops_a_run(cats)
+    assert not stops(cats)
 
 
 def test_nine_cats_are_misnamed_two_grey_none_small(cats):
@@ -269,10 +270,10 @@ def test_bad_files_are_told_and_the_others_looked_at(tmp_path):
     assert found.named == 12
     assert {Path(problem.where).name for problem in found.bad} == {"half.png", "page.jpg", "empty.jpg"}
     assert len(found.listing.labels) == 9
-    assert stops_a_run(found)
+    assert stops(found)
     skipped = check(SkipBad(ImageFolder(str(root))), tmp_path / "cache")
     assert skipped.bad == found.bad
-    assert not stops_a_run(skipped)
+    assert not stops(skipped)
 
 
 def test_a_class_without_a_usable_file_stops_a_run_and_makes_no_listing(tmp_path):
@@ -283,8 +284,8 @@ def test_a_class_without_a_usable_file_stops_a_run_and_makes_no_listing(tmp_path
     found = looked_at(root)
     assert found.listing is None
     assert ["'dog'" in str(p) or "(dog)" in str(p) for p in found.stopped] == [True, False]
-    assert stops_a_run(found)
-    assert stops_a_run(check(SkipBad(ImageFolder(str(root))), tmp_path / "cache"))
+    assert stops(found)
+    assert stops(check(SkipBad(ImageFolder(str(root))), tmp_path / "cache"))
     for path in (root / "cat").iterdir():
         path.write_bytes(b"")
     nothing = looked_at(root)
