@@ -64,10 +64,10 @@ if TYPE_CHECKING:
     from ablation.data import SkipBad as SkipBad
     from ablation.data import TorchvisionData as TorchvisionData
     from ablation.data import TrainSize as TrainSize
-    from ablation.effects import Effect as Effect
-    from ablation.effects import compare as compare
     from ablation.errors import DataError as DataError
     from ablation.errors import InputError as InputError
+    from ablation.evidence.effects import Effect as Effect
+    from ablation.evidence.effects import compare as compare
     from ablation.experiment import Experiment as Experiment
     from ablation.optim import SGD as SGD
     from ablation.optim import Adagrad as Adagrad
@@ -107,7 +107,7 @@ _HOMES = {
         *("ImageFolder", "ListFile", "CsvFile", "Digits", "TorchvisionData", "SkipBad"),
         *("Fixed", "PerSeed", "KFold", "Given", "TrainSize"),
     ),
-    "ablation.effects": ("Effect", "compare"),
+    "ablation.evidence.effects": ("Effect", "compare"),
     "ablation.errors": ("DataError", "InputError"),
     "ablation.experiment": ("Experiment",),
     "ablation.optim": (

@@ -77,7 +77,7 @@ def plan(place: Place, every: bool) -> None:
     """
     from ablation.console import show_grid
     from ablation.console_plan import show_plan
-    from ablation.outlook import ASSUMED_SD, seed_sd
+    from ablation.evidence.outlook import ASSUMED_SD, seed_sd
     from ablation.runs import folder_of, runs_of
 
     experiment = place.experiment()
@@ -210,9 +210,9 @@ def compare(place: Place, csv: Path | None, json: Path | None) -> None:
 
 
 def _compare(place: Place, csv: Path | None, json: Path | None) -> None:
-    from ablation.alarms import alarms
     from ablation.console import show_effects, write_effects
-    from ablation.effects import compare as compare_results
+    from ablation.evidence.alarms import alarms
+    from ablation.evidence.effects import compare as compare_results
 
     results = place.results()
     effects = compare_results(results)
@@ -241,7 +241,7 @@ def report(place: Place, out: Path | None, force: bool, tracking_uri: str | None
       ablation report quickstart
     """
     from ablation.console import console
-    from ablation.effects import compare as compare_results
+    from ablation.evidence.effects import compare as compare_results
     from ablation.report import input_digest, is_current, write_report
     from ablation.tracking import Tracker
 

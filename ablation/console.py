@@ -24,7 +24,7 @@ from ablation.report import wording
 from ablation.values import label
 
 if TYPE_CHECKING:
-    from ablation.effects import Effect
+    from ablation.evidence.effects import Effect
     from ablation.results import Results
 
 console = Console(width=None if sys.stdout.isatty() else 120, highlight=False, emoji=False)

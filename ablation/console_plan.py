@@ -12,8 +12,8 @@ from ablation.analysis.comparison import MIN_SEEDS
 from ablation.augment.choice import every_operation
 from ablation.console import console, show_left_out, table
 from ablation.data.split import Given, groups_of
+from ablation.evidence.outlook import Outlook, outlook
 from ablation.experiment import Cell, Experiment
-from ablation.outlook import Outlook, outlook
 from ablation.report import wording
 from ablation.values import label
 

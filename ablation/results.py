@@ -1,6 +1,6 @@
 """Results: one tidy table, a row a cell of the grid, beside the predictions. pandas; no torch.
 
-Between what happened (the records on disk) and what it means (`ablation.effects`). A cell whose run is missing, failed
+Between what happened (the records on disk) and what it means (`ablation.evidence`). A cell whose run is missing, failed
 or diverged is a row too, with its status and without metrics.
 """
 

@@ -28,9 +28,9 @@ HOMES = {
     "jinja2": ("ablation.report",),
     "click": ("ablation.cli", "ablation.data_commands", "ablation.place"),
 }
-WITHOUT_TORCH = ("ablation.analysis", "ablation.figures", "ablation.report")
+WITHOUT_TORCH = ("ablation.analysis", "ablation.evidence", "ablation.figures", "ablation.report")
 WORKSHOP = {"train", "evaluate", "preview", "sweeps", "worker", "tracking", "report", "figures", "console", "cli"} | {
-    *("console_data", "console_plan", "data_commands", "outlook"),
+    *("console_data", "console_plan", "data_commands", "evidence"),
 }
 """The rooms where things are trained and told; those that only describe them may not import these."""
 MATERIALS = [
@@ -113,7 +113,7 @@ def test_the_report_can_be_made_without_torch_and_mlflow(module):
 def test_the_report_is_imported_where_there_is_no_torch_and_no_mlflow(environment):
     script = (
         "import sys; sys.modules.update(torch=None, torchvision=None, mlflow=None)\n"
-        "import ablation.effects, ablation.report, ablation.analysis.separability"
+        "import ablation.evidence.effects, ablation.report, ablation.analysis.separability"
     )
     subprocess.run([sys.executable, "-c", script], env=environment, check=True)
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ablation.alarms import alarms
 from ablation.data import Fixed, listing
-from ablation.effects import compare
+from ablation.evidence.alarms import alarms
+from ablation.evidence.effects import compare
 from ablation.experiment import Cell, Experiment
 from ablation.record import Arrays, RunRecord, write_record
 from ablation.results import Results

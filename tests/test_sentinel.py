@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from ablation import Brightness, RandomGrayscale, RandomHorizontalFlip, RandomInvert, Resize, Results, sweep
-from ablation.alarms import alarms
 from ablation.augment.chain import chain
 from ablation.augment.draws import draw
-from ablation.effects import compare
 from ablation.evaluate import View
+from ablation.evidence.alarms import alarms
+from ablation.evidence.effects import compare
 from ablation.record import RunRecord, idle_operations
 from ablation.sentinel import Sentinel
 

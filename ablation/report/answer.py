@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 
 from ablation.analysis.comparison import MIN_SEEDS
-from ablation.effects import Effect
+from ablation.evidence.effects import Effect
 from ablation.experiment import Experiment
 from ablation.report.wording import (
     NAME,

@@ -11,7 +11,7 @@ from ablation.experiment import Experiment
 from ablation.report.freshness import input_digest, is_current
 
 if TYPE_CHECKING:
-    from ablation.effects import Effect
+    from ablation.evidence.effects import Effect
     from ablation.results import Results
 
 

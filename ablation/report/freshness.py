@@ -14,7 +14,7 @@ from ablation.experiment import Experiment
 from ablation.record import RECORD_FILE
 
 if TYPE_CHECKING:
-    from ablation.effects import Effect
+    from ablation.evidence.effects import Effect
     from ablation.results import Results
 
 META = "ablation-inputs"

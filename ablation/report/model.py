@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ablation.alarms import alarms
-from ablation.effects import Effect
+from ablation.evidence.alarms import alarms
+from ablation.evidence.effects import Effect
 from ablation.experiment import Experiment
 from ablation.figures.preview import PreviewInfo
 from ablation.figures.style import Style, styles

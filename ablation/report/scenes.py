@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ablation.effects import Effect
+from ablation.evidence.effects import Effect
 from ablation.experiment import LOWER_IS_BETTER, Experiment
 from ablation.figures.curves import Curve, CurvesInfo, Panel, mean_and_sd
 from ablation.figures.forest import ForestGroup, ForestInfo, ForestRow

@@ -14,7 +14,7 @@ from ablation.experiment import LOWER_IS_BETTER, Experiment
 from ablation.values import label
 
 if TYPE_CHECKING:
-    from ablation.effects import Effect
+    from ablation.evidence.effects import Effect
 
 NAME = {
     "accuracy": "accuracy",

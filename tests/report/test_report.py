@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ablation import Adam, Brightness, RandomResizedCrop
-from ablation.effects import compare
+from ablation.evidence.effects import compare
 from ablation.figures.curves import CurvesInfo
 from ablation.record import write_record
 from ablation.report import input_digest, is_current, write_report

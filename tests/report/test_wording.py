@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from ablation.effects import Effect
+from ablation.evidence.effects import Effect
 from ablation.report.answer import answer, question_of
 from ablation.report.wording import MINUS, NONE, condition_text, headers, listing, p_text, points, row, sentence
 

@@ -7,7 +7,7 @@ import pytest
 from made_up import question, results_of
 from scipy.stats import ttest_ind
 
-from ablation.outlook import ASSUMED_SD, outlook, seed_sd
+from ablation.evidence.outlook import ASSUMED_SD, outlook, seed_sd
 from ablation.seeds import stream
 
 

@@ -10,7 +10,7 @@ from scipy import stats
 
 from ablation.augment import Brightness, Contrast
 from ablation.data import Fixed, PerSeed
-from ablation.effects import Effect, compare
+from ablation.evidence.effects import Effect, compare
 from ablation.experiment import Cell, Experiment
 from ablation.optim import SGD, Adam
 from ablation.results import Results

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from ablation.analysis.comparison import MIN_SEEDS, Difference, holm
+from ablation.evidence.photographs import ImageScores
 from ablation.experiment import LOWER_IS_BETTER
-from ablation.photographs import ImageScores
 from ablation.results import Results
 
 OWN_RUNS = "the baseline's own runs under another name"
@@ -29,10 +29,10 @@ class Effect:
     """One recipe under one condition, against the baseline there. Scores in the metric's own unit (0.01 is a point).
 
     condition: factor -> level, {} where pooled. low, high: the interval over seeds. new_low, new_high: over seeds and
-    new photographs together (see `ablation.photographs`). p, p_holm: two-sided, before and after Holm's correction.
-    p_equivalent: of the two one-sided tests, after Holm's correction. What cannot be computed
-    is nan. `note` says why a verdict is missing, or that the runs are the baseline's own; `flag` what makes the recipe
-    suspect, whatever its verdict: an operation that changed nothing.
+    new photographs together (see `ablation.evidence.photographs`). p, p_holm: two-sided, before and after Holm's
+    correction. p_equivalent: of the two one-sided tests, after Holm's correction. What cannot be computed is nan.
+    `note` says why a verdict is missing, or that the runs are the baseline's own; `flag` what makes the recipe suspect,
+    whatever its verdict: an operation that changed nothing.
     """
 
     recipe: str

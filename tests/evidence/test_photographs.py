@@ -10,8 +10,8 @@ from made_up import question, results_of
 from ablation import PerSeed
 from ablation.analysis.crossed import crossed
 from ablation.analysis.metrics import classification_metrics
-from ablation.effects import compare
-from ablation.photographs import PER_IMAGE
+from ablation.evidence.effects import compare
+from ablation.evidence.photographs import PER_IMAGE
 from ablation.results import Results
 from ablation.seeds import stream
 from ablation.sweeps import sweep

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from made_up import question, results_of
 
-from ablation.alarms import alarms
 from ablation.data import Fixed, PerSeed, TrainSize
+from ablation.evidence.alarms import alarms
 from ablation.experiment import Experiment
 from ablation.optim import Adam
 
