@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ablation.analysis.comparison import CorrectedResampled as CorrectedResampled
+    from ablation.analysis.comparison import Dunnett as Dunnett
     from ablation.analysis.comparison import Paired as Paired
     from ablation.analysis.comparison import Welch as Welch
     from ablation.augment import AugMix as AugMix
@@ -92,7 +93,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "ablation.analysis.comparison": ("CorrectedResampled", "Paired", "Welch"),
+    "ablation.analysis.comparison": ("CorrectedResampled", "Dunnett", "Paired", "Welch"),
     "ablation.augment": (
         *("RandomResizedCrop", "RandomCrop", "CenterCrop", "Resize", "RandomHorizontalFlip", "RandomVerticalFlip"),
         *("RandomRotation", "RandomAffine", "RandomPerspective", "RandomZoomOut"),

@@ -36,7 +36,7 @@ EFFECT_COLUMNS = {
     "difference": "difference",
     "interval": "interval",
     "new": "new photos",
-    "p_holm": "Holm p",
+    "p_adjusted": "Holm p",
     "macro_f1": "F1 diff.",
     "verdict": "verdict",
 }

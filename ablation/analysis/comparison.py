@@ -97,8 +97,9 @@ class CorrectedResampled:
 class Family:
     """All recipes of one condition against its baseline, with one pooled variance (Dunnett 1955).
 
-    differences: as of Student's pooled t, before correction. `families`: how many conditions are judged beside each
-    other; each then has alpha / families (Bonferroni), so that all of them together keep alpha.
+    differences: as of Student's pooled t, before correction. loadings: of all recipes, first those of `differences`.
+    `families`: how many conditions are judged beside each other; each then has alpha / families (Bonferroni), so that
+    all of them together keep alpha.
     """
 
     differences: tuple[Difference, ...]
@@ -140,17 +141,24 @@ class Dunnett:
         """A family of one: Student's pooled t. treatment (n,), baseline (m,) scores, n, m >= 2."""
         return self.family([treatment], baseline).differences[0]
 
-    def family(self, treatments: Sequence[Sequence[float]], baseline: Sequence[float]) -> Family:
-        """treatments: for each recipe its (n_i,) scores, baseline (n_0,), all n >= 2; in the order given."""
+    def family(
+        self, treatments: Sequence[Sequence[float]], baseline: Sequence[float], without_scores: int = 0
+    ) -> Family:
+        """treatments: for each recipe its (n_i,) scores, baseline (n_0,), all n >= 2; in the order given.
+
+        without_scores: recipes that belong to the family but have no scores (yet). Each counts in the correction as if
+        it had as many as the baseline.
+        """
         found = student.pooled_contrasts([baseline, *treatments])
+        sizes = [len(scores) for scores in treatments] + [len(baseline)] * without_scores
         return Family(
             tuple(map(Difference, found.value.tolist(), found.error.tolist(), found.df.tolist())),
-            loadings([len(scores) for scores in treatments], len(baseline)),
+            loadings(sizes, len(baseline)),
         )
 
 
-Test = Welch | CorrectedResampled | Paired
-"""What an experiment may declare. Dunnett's judges all recipes of a condition at once, which `effects` cannot yet."""
+Test = Welch | CorrectedResampled | Paired | Dunnett
+"""What an experiment may declare."""
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -34,7 +34,7 @@ class Design:
     test_share: n_test / n_train, for `CorrectedResampled`. comparisons: the size m of Holm's family.
     """
 
-    test: Test | Dunnett
+    test: Test
     seeds: int
     sd: float
     baseline_sd: float | None = None

@@ -1,7 +1,8 @@
 """Would a difference hold on new photographs too? Per-image scores of finished runs, and the interval over both.
 
-Between the records and `ablation.analysis.crossed`. For metrics that are means over the test images, where all runs of
-a comparison were tested on the same ones.
+Between the records and `ablation.analysis`: `crossed` for metrics that are means over the test images, the
+multi-bootstrap for those that are functions of counts per class. Only where all runs of a comparison were tested on the
+same images.
 """
 
 from __future__ import annotations
@@ -12,12 +13,19 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ablation.analysis import bootstrap
+from ablation.analysis.bootstrap import Scores
 from ablation.analysis.comparison import MIN_SEEDS
 from ablation.analysis.crossed import crossed
 from ablation.analysis.metrics import log_softmax
 from ablation.results import Results
 
 Floats = NDArray[np.float64]
+Arm = Mapping[int, Sequence[str]]
+"""The ids of each seed's runs, over whose conditions it is averaged."""
+
+DRAWS = 1000
+"""Of the multi-bootstrap. Always the same ones: the same results give the same interval, to the last digit."""
 
 
 def _right(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Floats:
@@ -41,38 +49,64 @@ PER_IMAGE: dict[str, Callable[[NDArray[np.float32], NDArray[np.int64]], Floats]]
 """Metrics that are means over images: (T, C) logits and (T,) labels -> (T,) what each image adds to the mean."""
 
 
+PER_CLASS = {"macro_f1": bootstrap.macro_f1, "balanced_accuracy": bootstrap.balanced_accuracy}
+"""Metrics that are functions of how often each class is there, is guessed, and is guessed right."""
+
+
 class ImageScores:
     """What each test image gave in each run, read once."""
 
     def __init__(self, results: Results):
         self.results = results
-        redrawn = any(cell.spec.split.redrawn for cell in results.cells)
-        self.of_image = None if redrawn else PER_IMAGE.get(results.experiment.metric)
-        self._known: dict[str, tuple[NDArray[np.int64], Floats]] = {}
+        self.metric = results.experiment.metric
+        self._redrawn = any(cell.spec.split.redrawn for cell in results.cells)
+        self._images: dict[str, NDArray[np.int64]] = {}
+        self._values: dict[str, Floats] = {}
+        self._scores: dict[str, Scores] = {}
+        self._counts: NDArray[np.float32] | None = None
 
-    def interval(self, arms: Sequence[Mapping[int, Sequence[str]]], paired: bool, alpha: float) -> tuple[float, float]:
+    def interval(self, arms: tuple[Arm, Arm], paired: bool, alpha: float) -> tuple[float, float]:
         """Of the first arm's mean minus the second's, over new seeds and new photographs together.
 
-        arms: for each, the ids of a seed's runs, over whose conditions it is averaged. (nan, nan) for a metric that is
-        no mean over images, for a split that is redrawn, for runs that were not tested on the same images, and under
-        three seeds, whose spread is known too badly.
+        (nan, nan) for a metric that no formula is known for, for a split that is redrawn, for runs that were not tested
+        on the same images, and under three seeds, whose spread is known too badly.
         """
-        if self.of_image is None or min(map(len, arms)) < MIN_SEEDS:
+        known = self.metric in PER_IMAGE or self.metric in PER_CLASS
+        if not known or self._redrawn or min(map(len, arms)) < MIN_SEEDS or not self._same_images(arms):
             return math.nan, math.nan
-        runs = [run_id for arm in arms for ids in arm.values() for run_id in ids]
-        images = self._read(runs[0])[0]
-        if len(images) < 2 or not all(np.array_equal(self._read(run_id)[0], images) for run_id in runs):
-            return math.nan, math.nan
-        treatment, baseline = (
-            np.array([np.mean([self._read(run_id)[1] for run_id in ids], axis=0) for ids in arm.values()])
-            for arm in arms
-        )
-        return crossed(treatment, baseline, paired).interval(alpha)
+        if self.metric in PER_IMAGE:
+            treatment, baseline = (
+                np.array([np.mean([self._values[run] for run in runs], axis=0) for runs in arm.values()])
+                for arm in arms
+            )
+            return crossed(treatment, baseline, paired).interval(alpha)
+        low, high = bootstrap.multi_bootstrap(self._arm(arms[0]), self._arm(arms[1]), paired).interval(alpha)
+        return float(low), float(high)
 
-    def _read(self, run_id: str) -> tuple[NDArray[np.int64], Floats]:
-        """(T,) rows of the test images in the data, and (T,) their scores in this run."""
-        if run_id not in self._known:
-            assert self.of_image is not None
-            sample, labels, logits = self.results.predictions(run_id)
-            self._known[run_id] = sample, self.of_image(logits, labels)
-        return self._known[run_id]
+    def _same_images(self, arms: tuple[Arm, Arm]) -> bool:
+        """Were all runs of both arms tested on the same two images or more? Reads those that are not known yet."""
+        runs = [run for arm in arms for ids in arm.values() for run in ids]
+        for run in runs:
+            if run not in self._images:
+                self._read(run)
+        first = self._images[runs[0]]
+        return len(first) > 1 and all(np.array_equal(self._images[run], first) for run in runs)
+
+    def _read(self, run: str) -> None:
+        sample, labels, logits = self.results.predictions(run)
+        self._images[run] = sample
+        if self.metric in PER_IMAGE:
+            self._values[run] = PER_IMAGE[self.metric](logits, labels)
+            return
+        if self._counts is None or len(self._counts) != len(labels):
+            self._counts = bootstrap.image_counts(len(labels), DRAWS)
+        self._scores[run] = bootstrap.class_scores(labels, logits.argmax(axis=1), self._counts, PER_CLASS[self.metric])
+
+    def _arm(self, arm: Arm) -> Scores:
+        """The scores of each seed, a mean over the conditions."""
+        seeds = [[self._scores[run] for run in runs] for runs in arm.values()]
+        return Scores(
+            np.array([np.mean([one.observed[0] for one in runs]) for runs in seeds]),
+            np.stack([np.mean([one.resampled[:, 0] for one in runs], axis=0) for runs in seeds], axis=1),
+            seeds[0][0].images,
+        )

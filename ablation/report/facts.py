@@ -17,6 +17,7 @@ TESTS = {
     "Welch": "Welch's t on the scores per seed (Welch 1947)",
     "Paired": "paired t on the scores of shared seeds (Student 1908)",
     "CorrectedResampled": "corrected resampled t, paired by seed (Nadeau and Bengio 2003)",
+    "Dunnett": "Dunnett's test on the scores per seed, one variance for all recipes of a condition (Dunnett 1955)",
 }
 
 

@@ -145,7 +145,7 @@ def evidence(effect: Effect, experiment: Experiment, toward: float = 0) -> str:
     low, high = _toward(effect.low, effect.high, toward)
     new_low, new_high = _toward(effect.new_low, effect.new_high, toward)
     equivalent = effect.verdict == "equivalent"
-    p = effect.p_equivalent if equivalent else effect.p_holm
+    p = effect.p_equivalent if equivalent else effect.p_adjusted
     parts = []
     if not math.isnan(low):
         told = f"{percent(1 - experiment.alpha)} interval {interval(low, high, effect.metric, sign=not toward)}"
@@ -209,7 +209,7 @@ def headers(experiment: Experiment) -> dict[str, str]:
         "interval": f"{percent(1 - experiment.alpha)} interval",
         "new": "and for new photographs",
         "p": "p",
-        "p_holm": "Holm p",
+        "p_adjusted": "Holm p",
         "p_equivalent": "equivalence p",
         "macro_f1": "macro-F1 difference",
         "verdict": "verdict",
@@ -230,7 +230,7 @@ def row(effect: Effect) -> dict[str, str]:
         "interval": interval(effect.low, effect.high, metric),
         "new": interval(effect.new_low, effect.new_high, metric),
         "p": p_text(effect.p),
-        "p_holm": p_text(effect.p_holm),
+        "p_adjusted": p_text(effect.p_adjusted),
         "p_equivalent": p_text(effect.p_equivalent),
         "macro_f1": points(effect.macro_f1_difference, "macro_f1", sign=True),
         "verdict": verdict_text(effect),

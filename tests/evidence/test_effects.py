@@ -8,6 +8,9 @@ import pytest
 from made_up import noise, question, results_of, usual
 from scipy import stats
 
+from ablation import Paired
+from ablation.analysis.effect_size import hedges_g, p_better
+from ablation.analysis.power import Design, seeds_to_decide
 from ablation.augment import Brightness, Contrast
 from ablation.data import Fixed, PerSeed
 from ablation.evidence.effects import Effect, compare
@@ -71,14 +74,14 @@ def test_holm_counts_every_comparison_that_is_shown_the_pooled_ones_too(experime
     highest = 0.0
     for rank, effect in enumerate(sorted(effects, key=lambda effect: effect.p)):
         highest = max(highest, min(1.0, (6 - rank) * effect.p))
-        assert effect.p_holm == pytest.approx(highest)
+        assert effect.p_adjusted == pytest.approx(highest)
 
 
 def test_the_baseline_under_another_name_differs_by_exactly_nothing(experiment):
     results = results_of(replace(experiment, recipes={**experiment.recipes, "nothing": ()}))
     for condition in ({"optimizer": "adam"}, {"optimizer": "sgd"}, {}):
         effect = find(compare(results), "nothing", **condition)
-        assert (effect.estimate, effect.p, effect.p_holm) == (0.0, 1.0, 1.0)
+        assert (effect.estimate, effect.p, effect.p_adjusted) == (0.0, 1.0, 1.0)
         assert effect.note == "the baseline's own runs under another name"
         assert effect.verdict in ("equivalent", "undecided")
         assert effect.mean == find(compare(results), "none", **condition).mean
@@ -108,7 +111,7 @@ def test_the_verdict(experiment, gain, size, verdict, lower_is_better):
     baseline, effect = compare(results)
     assert (baseline.verdict, effect.verdict) == ("baseline", verdict)
     assert math.copysign(1, effect.estimate) == sign * math.copysign(1, gain) or verdict in ("equivalent", "undecided")
-    assert (effect.p_holm < 0.05) == (verdict in ("better", "worse"))
+    assert (effect.p_adjusted < 0.05) == (verdict in ("better", "worse"))
     assert effect.p_equivalent < 0.05 or verdict != "equivalent"
 
 
@@ -209,7 +212,9 @@ def test_names_and_order_change_no_number(experiment):
     names = {"none": "plain", "bright": "b", "contrast": "c", "adam": "first", "sgd": "second"}
     for effect in before:
         same = find(after, names[effect.recipe], **{key: names[level] for key, level in effect.condition.items()})
-        assert (same.p_holm, same.p_equivalent) == pytest.approx((effect.p_holm, effect.p_equivalent), nan_ok=True)
+        assert (same.p_adjusted, same.p_equivalent) == pytest.approx(
+            (effect.p_adjusted, effect.p_equivalent), nan_ok=True
+        )
         assert same.verdict == effect.verdict
 
 
@@ -229,3 +234,54 @@ def test_diverged_seeds_leave_no_verdict_on_the_survivors(experiment):
     effect = find(compare(results_of(experiment, fates)), "bright", optimizer="adam")
     assert (effect.seeds, effect.verdict) == (4, "undecided")
     assert effect.note == "1 diverged here: no verdict on those that are left"
+
+
+def test_each_effect_tells_its_scores_and_how_large_it_is(experiment):
+    results = results_of(experiment)
+    for optimizer in ("adam", "sgd", None):
+        effect = find(compare(results), "bright", **({"optimizer": optimizer} if optimizer else {}))
+        treatment, baseline = scores(results, "bright", optimizer), scores(results, "none", optimizer)
+        assert effect.scores == pytest.approx(dict(enumerate(treatment)))
+        assert effect.baseline_scores == pytest.approx(dict(enumerate(baseline)))
+        chance, size = p_better(treatment, baseline), hedges_g(treatment, baseline)
+        assert (effect.p_better, effect.p_better_low, effect.p_better_high) == pytest.approx(
+            (chance.estimate, chance.low, chance.high)
+        )
+        assert (effect.g, effect.g_low, effect.g_high) == pytest.approx((size.estimate, size.low, size.high))
+    baseline = find(compare(results), "none")
+    assert baseline.scores == pytest.approx(dict(enumerate(scores(results, "none"))))
+    assert math.isnan(baseline.p_better)
+
+
+def test_where_lower_is_better_the_chance_is_that_of_a_lower_score(experiment):
+    effect = find(compare(results_of(replace(experiment, metric="log_loss"))), "bright")
+    assert (effect.verdict, effect.p_better) == ("worse", 0.0)
+    assert effect.g > 0, "the sign of the difference, as it stands"
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_an_undecided_pair_tells_the_seeds_that_it_needs(experiment, paired):
+    asked = replace(experiment, test=Paired() if paired else None)
+    results = results_of(asked, lambda cell: 0.8 + 0.006 * bool(cell.spec.recipe) + noise(cell, 0.01))
+    effects = [effect for effect in compare(results) if effect.tested]
+    undecided = [effect for effect in effects if effect.verdict == "undecided"]
+    assert undecided
+    for effect in undecided:
+        treatment, baseline = (list(told.values()) for told in (effect.scores, effect.baseline_scores))
+        spread, other = np.std(treatment, ddof=1), np.std(baseline, ddof=1)
+        together = np.corrcoef(treatment, baseline)[0, 1] if paired else 0.0
+        design = Design(asked.declared_test, 5, spread, other, together, 40 / 60, len(effects))
+        need = seeds_to_decide(design, effect.estimate, asked.margin)
+        assert (effect.seeds_needed, effect.decided_as) == (need.seeds, need.verdict)
+        assert need.seeds > 5
+
+
+def test_what_is_decided_needs_no_seeds_and_what_cannot_be_says_so(experiment):
+    decided = [effect for effect in compare(results_of(experiment)) if effect.tested]
+    assert {effect.decided_as for effect in decided} == {""}
+    assert all(math.isnan(effect.seeds_needed) for effect in decided)
+    redrawn = replace(experiment, split=PerSeed())  # the same photographs come back: more seeds help only so far
+    hopeless = results_of(redrawn, lambda cell: 0.5 + 0.0101 * bool(cell.spec.recipe) + noise(cell, 0.3))
+    effect = min((effect for effect in compare(hopeless) if effect.tested), key=lambda effect: abs(effect.estimate))
+    assert (effect.verdict, effect.decided_as) == ("undecided", "neither")
+    assert math.isnan(effect.seeds_needed)

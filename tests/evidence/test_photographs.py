@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from made_up import question, results_of
 
-from ablation import PerSeed
+from ablation import Paired, PerSeed, Welch
+from ablation.analysis.bootstrap import Scores, class_scores, image_counts, multi_bootstrap
 from ablation.analysis.crossed import crossed
 from ablation.analysis.metrics import classification_metrics
 from ablation.evidence.effects import compare
-from ablation.evidence.photographs import PER_IMAGE
+from ablation.evidence.photographs import DRAWS, PER_CLASS, PER_IMAGE
 from ablation.results import Results
 from ablation.seeds import stream
 from ablation.sweeps import sweep
@@ -40,8 +41,34 @@ def test_real_runs_get_the_interval_of_their_own_answers(tiny, cache, tmp_path):
     assert effect.new_high - effect.new_low >= effect.high - effect.low - 1e-12
 
 
+@pytest.mark.parametrize("paired", [False, True])
+@pytest.mark.parametrize("metric", PER_CLASS)
+def test_metrics_of_classes_get_the_multi_bootstrap_of_their_own_answers(metric, paired, tiny, cache, tmp_path):
+    """Pooled: a seed's draws are the mean over the optimizers, each on the same draws of the images."""
+    asked = replace(tiny, metric=metric, test=Paired() if paired else Welch())
+    sweep(asked, tmp_path, cache, jobs=2)
+    results = Results.load(asked, tmp_path, cache)
+    arms = []
+    for recipe in ("crop", "none"):
+        done = results.finished[results.finished["recipe"] == recipe]
+        arrays = {(row.optimizer, row.seed): results.arrays(row.id) for row in done.itertuples()}
+        label = next(iter(arrays.values())).label
+        counts = image_counts(len(label), DRAWS)
+        each = {
+            place: class_scores(label, run.logits.argmax(1), counts, PER_CLASS[metric]) for place, run in arrays.items()
+        }
+        observed = [np.mean([each[one, seed].observed for one in ("adam", "sgd")]) for seed in asked.seed_numbers]
+        drawn = [np.mean([each[one, seed].resampled for one in ("adam", "sgd")], axis=0) for seed in asked.seed_numbers]
+        assert observed == pytest.approx(done.groupby("seed")[metric].mean().tolist())
+        arms.append(Scores(np.array(observed), np.concatenate(drawn, axis=1), len(label)))
+    expected = multi_bootstrap(arms[0], arms[1], paired).interval(0.05)
+    effect = next(effect for effect in compare(results) if effect.recipe == "crop" and effect.pooled)
+    assert (effect.new_low, effect.new_high) == pytest.approx(tuple(map(float, expected)))
+    assert effect.new_high - effect.new_low >= effect.high - effect.low - 1e-12
+
+
 def test_there_is_none_where_it_would_mean_nothing():
-    for experiment in (replace(question(), metric="macro_f1"), replace(question(), split=PerSeed())):
+    for experiment in (replace(question(), metric="ece"), replace(question(), split=PerSeed())):
         assert all(math.isnan(effect.new_low) for effect in compare(results_of(experiment)))
     few = compare(results_of(replace(question(), seeds=2)))
     assert all(math.isnan(effect.new_low) for effect in few)

@@ -13,14 +13,14 @@ def effect(recipe: str = "crop", **changes) -> Effect:
     """Better by 4.1 points under adam and sgd together."""
     given = {
         "recipe": recipe, "condition": {}, "metric": "accuracy", "seeds": 5, "planned": 5, "mean": 0.841, "sd": 0.0123,
-        "estimate": 0.0412, "low": 0.0218, "high": 0.0604, "p": 0.0004, "p_holm": 0.0021, "p_equivalent": 0.999,
+        "estimate": 0.0412, "low": 0.0218, "high": 0.0604, "p": 0.0004, "p_adjusted": 0.0021, "p_equivalent": 0.999,
         "macro_f1_difference": 0.039, "verdict": "better",
     }  # fmt: skip
     return Effect(**given | changes)
 
 
 def unknown(recipe: str, **changes) -> Effect:
-    nothing = dict.fromkeys(("estimate", "low", "high", "p", "p_holm", "p_equivalent", "macro_f1_difference"), math.nan)
+    nothing = dict.fromkeys(("estimate", "low", "high", "p", "p_adjusted", "p_equivalent", "macro_f1_difference"), math.nan)
     return effect(recipe, **nothing, **{"verdict": "undecided", "note": "too few finished seeds", **changes})
 
 
@@ -93,7 +93,7 @@ def test_where_lower_is_better_the_better_recipe_has_a_negative_difference(build
 
 
 def test_equivalent_gives_the_margin_and_the_p_that_it_rests_on(build):
-    alike = effect(estimate=0.001, low=-0.004, high=0.006, p_holm=0.9, p_equivalent=0.012, verdict="equivalent")
+    alike = effect(estimate=0.001, low=-0.004, high=0.006, p_adjusted=0.9, p_equivalent=0.012, verdict="equivalent")
     told = sentence(alike, build(margin=0.01))
     assert "within 1.0 points" in told
     assert "equivalence p = .012" in told
@@ -131,7 +131,7 @@ def test_answer_orders_by_size_and_tells_all_the_rest(build):
         *BOTH,
         effect(),
         effect("all", estimate=0.06, low=0.05, high=0.07),
-        effect("brightness", estimate=0.004, low=-0.006, high=0.014, p_holm=0.41, verdict="undecided"),
+        effect("brightness", estimate=0.004, low=-0.006, high=0.014, p_adjusted=0.41, verdict="undecided"),
         unknown("contrast", seeds=1),
     ]
     first, second = answer(build(), effects)
