@@ -18,7 +18,8 @@ import click
 
 from ablation.data_commands import cache, check
 from ablation.errors import AblationError
-from ablation.place import Commands, Place, on_experiment
+from ablation.place import Commands, Place, on_experiment, warn
+from ablation.result_commands import compare, report, show_alarms, show_comparison, status
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -36,8 +37,8 @@ def cli() -> None:
     """
 
 
-cli.add_command(check)
-cli.add_command(cache)
+for command in (check, cache, status, compare, report):
+    cli.add_command(command)
 
 
 @cli.command("list")
@@ -66,18 +67,25 @@ def list_() -> None:
 
 @cli.command()
 @click.option("--all", "every", is_flag=True, help="Every run with its id and how it stands.")
+@click.option(
+    "--sd",
+    metavar="X",
+    type=click.FloatRange(min=0, min_open=True),
+    help="The metric's sd over seeds, in points (or the metric's own unit), in place of an estimate.",
+)
 @on_experiment
-def plan(place: Place, every: bool) -> None:
+def plan(place: Place, every: bool, sd: float | None) -> None:
     """Show what an experiment would train, and what it could show.
 
     \b
     Example:
       ablation plan quickstart
-      ablation plan cats12 --data ~/cats12 --all
+      ablation plan cats12 --data ~/cats12 --sd 1.5 --all
     """
     from ablation.console import show_grid
     from ablation.console_plan import show_plan
-    from ablation.evidence.outlook import ASSUMED_SD, seed_sd
+    from ablation.evidence.outlook import Spread, seed_spread
+    from ablation.report.wording import UNIT
     from ablation.runs import folder_of, runs_of
 
     experiment = place.experiment()
@@ -85,7 +93,15 @@ def plan(place: Place, every: bool) -> None:
     cells = experiment.cells(data.digest)
     runs = runs_of(cells, folder_of(experiment, place.runs))
     finished = sum(run.status() in ("finished", "diverged") for run in runs)
-    show_plan(experiment, data, cells, finished, *(seed_sd(place.results()) if finished else (ASSUMED_SD, 0)))
+    if sd is not None:
+        spread = Spread(sd / 100 if UNIT[experiment.metric] == "points" else sd, "given")
+        single = pooled = spread
+    elif finished:
+        results = place.results()
+        single, pooled = seed_spread(results), seed_spread(results, pooled=True)
+    else:
+        single = pooled = Spread()
+    show_plan(experiment, data, cells, finished, single, pooled)
     if every:
         show_grid(cells, {run.spec.id: run.status() for run in runs})
 
@@ -149,6 +165,7 @@ def run(place: Place, jobs: int | None, device: str, tracking_uri: str | None, n
       ablation run cats12 --smoke --data ~/cats12
     """
     from ablation.console import console, names_of
+    from ablation.evidence.effects import compare as compare_results
     from ablation.progress import Progress
     from ablation.sweeps import sweep
     from ablation.tracking import Tracker
@@ -161,101 +178,15 @@ def run(place: Place, jobs: int | None, device: str, tracking_uri: str | None, n
         runs = sweep(experiment, place.runs, place.cache, jobs, device, progress, ended)
     if tracker:
         tracker.publish_all()
-    _compare(place, None, None)
+    results = place.results()
+    show_comparison(results, compare_results(results))
+    show_alarms(results)
     failed = [run for run in runs if run.status() not in ("finished", "diverged")]
     if failed:
         warn(
             f"{len(failed)} runs did not finish; {place.command('status')} says why, the same command tries them again"
         )
         sys.exit(1)
-
-
-@cli.command()
-@on_experiment
-def status(place: Place) -> None:
-    """Show how the runs stand: finished, diverged, running, failed, interrupted, planned.
-
-    \b
-    Example:
-      ablation status quickstart
-    """
-    from ablation.console import show_status
-
-    show_status(place.results(), place.command("run"))
-
-
-@cli.command()
-@click.option(
-    "--csv",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Also write the table as CSV ('-': print it).",
-)
-@click.option(
-    "--json",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Also write it as JSON ('-': print it).",
-)
-@on_experiment
-def compare(place: Place, csv: Path | None, json: Path | None) -> None:
-    """Compare each recipe with the baseline: difference, interval, p, verdict.
-
-    \b
-    Example:
-      ablation compare quickstart
-      ablation compare quickstart --csv effects.csv
-    """
-    _compare(place, csv, json)
-
-
-def _compare(place: Place, csv: Path | None, json: Path | None) -> None:
-    from ablation.console import show_effects, write_effects
-    from ablation.evidence.alarms import alarms
-    from ablation.evidence.effects import compare as compare_results
-
-    results = place.results()
-    effects = compare_results(results)
-    if Path("-") not in (csv, json):
-        show_effects(results.experiment, effects)
-    for path, form in ((csv, "csv"), (json, "json")):
-        if path is not None:
-            write_effects(effects, path, form, results.left_out)
-    for alarm in alarms(results):
-        warn(alarm)
-
-
-@cli.command()
-@click.option(
-    "--out", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="By default reports/EXPERIMENT.html."
-)
-@click.option("--force", is_flag=True, help="Write it again even if nothing has changed.")
-@click.option("--tracking-uri", metavar="URI", envvar="MLFLOW_TRACKING_URI", help="MLflow's; by default ./mlflow.db.")
-@click.option("--no-tracking", is_flag=True, help="Do not attach it to MLflow.")
-@on_experiment
-def report(place: Place, out: Path | None, force: bool, tracking_uri: str | None, no_tracking: bool) -> None:
-    """Write the report: one HTML file with the answer, tables and pictures.
-
-    \b
-    Example:
-      ablation report quickstart
-    """
-    from ablation.console import console
-    from ablation.evidence.effects import compare as compare_results
-    from ablation.report import input_digest, is_current, write_report
-    from ablation.tracking import Tracker
-
-    results = place.results()
-    experiment = results.experiment
-    effects = compare_results(results)
-    path = out or Path("reports") / f"{experiment.name}.html"
-    if force:
-        path.unlink(missing_ok=True)
-    current = is_current(path, input_digest(experiment, results, effects, place.command("run")))
-    write_report(experiment, results, effects, path, place.command("run"))
-    console.print(f"{path} is up to date" if current else f"wrote {path}")
-    if not no_tracking:
-        Tracker(experiment, results.cells, place.runs, tracking_uri, warn).publish_report(path)
 
 
 @cli.command()
@@ -272,11 +203,6 @@ def ui(port: int | None, tracking_uri: str | None, runs: Path) -> None:
     from ablation.mlflow_ui import serve_ui
 
     serve_ui(runs, tracking_uri, port, click.echo)
-
-
-def warn(message: str) -> None:
-    """A line on standard error."""
-    click.secho(f"warning: {message}", fg="yellow", err=True)
 
 
 def main() -> None:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import json
-import math
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
@@ -18,9 +14,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from ablation.data.contents import left_out_words
-from ablation.durable import atomic
 from ablation.experiment import Cell, Experiment
 from ablation.report import wording
+from ablation.report.answer import deciding
+from ablation.report.details import detail_headers, details
+from ablation.report.sentences import sentence
 from ablation.values import label
 
 if TYPE_CHECKING:
@@ -142,24 +140,14 @@ def show_effects(experiment: Experiment, effects: Sequence[Effect]) -> None:
     if not effects:
         console.print("no finished run to compare")
         return
-    rows = [{key: wording.row(effect)[key] for key in EFFECT_COLUMNS} for effect in effects]
-    widths = [max(len(row[key]) for row in [EFFECT_COLUMNS, *rows]) for key in EFFECT_COLUMNS]
-    for condition, group in itertools.groupby(zip(effects, rows, strict=True), key=lambda pair: pair[0].condition):
-        made = table(*EFFECT_COLUMNS.values(), right=list(EFFECT_COLUMNS.values())[1:-1])
-        where = escape(wording.condition_text(condition, experiment))
-        made.title, made.title_justify = f"[bold]{'' if condition else 'pooled over '}{where}[/]", "left"
-        for column, width in zip(made.columns, widths, strict=True):
-            column.min_width = width
-        for effect, row in group:
-            *texts, verdict = map(escape, row.values())
-            made.add_row(*texts, f"[{VERDICT_STYLE[effect.verdict]}]{verdict}[/]")
-        console.print(made)
+    heads = EFFECT_COLUMNS | {"p_adjusted": wording.headers(experiment)["p_adjusted"]}
+    _show_blocks(experiment, effects, heads, [wording.row(effect) for effect in effects])
     unit = wording.UNIT[experiment.metric]
     measure = wording.NAME[experiment.metric] + (f" in {unit}" if unit else "")
     compared = sum(effect.tested for effect in effects)
     console.print(
-        f"[dim]{measure}; difference to {escape(experiment.baseline)} by {label(experiment.declared_test)} over seeds, "
-        f"Holm over all {compared} comparisons[/]"
+        f"[dim]{measure}; difference to {escape(experiment.baseline)} by {label(experiment.declared_test)} over seeds; "
+        f"{wording.corrected_by(experiment, compared)}[/]"
     )
     notes: dict[str, dict[str, None]] = {}
     for effect in effects:
@@ -170,41 +158,35 @@ def show_effects(experiment: Experiment, effects: Sequence[Effect]) -> None:
             console.print(f"[yellow]{escape(', '.join(recipes))}: {note}[/]")
 
 
-def write_effects(effects: Sequence[Effect], path: Path, form: str, left_out: int = 0) -> None:
-    """The effects as CSV or JSON, to a file or ('-') to standard output. What is not known is empty or null.
-
-    left_out: files of the data that are in no run, told in every row.
-    """
-    rows: list[dict[str, Any]] = []
-    for effect in effects:
-        row = asdict(effect)
-        condition = row.pop("condition")
-        rows.append({"recipe": row.pop("recipe"), "condition": condition or "pooled", **row, "left_out": left_out})
-    if form == "csv":
-        import pandas as pd
-
-        flat = [{**row, "condition": _condition(row["condition"])} for row in rows]
-        _write(path, pd.DataFrame(flat).to_csv(index=False))
-    else:
-        _write(path, json.dumps([_without_nan(row) for row in rows], indent=1, ensure_ascii=False) + "\n")
-
-
-def _condition(condition: Any) -> str:
-    return (
-        condition
-        if isinstance(condition, str)
-        else ", ".join(f"{factor}={level}" for factor, level in condition.items())
-    )
+def _show_blocks(
+    experiment: Experiment, effects: Sequence[Effect], heads: Mapping[str, str], rows: Sequence[Mapping[str, str]]
+) -> None:
+    """A table for each condition, all with columns of the same width; a verdict in its colour."""
+    told = [{key: row[key] for key in heads} for row in rows]
+    widths = [max(len(row[key]) for row in [heads, *told]) for key in heads]
+    for condition, group in itertools.groupby(zip(effects, told, strict=True), key=lambda pair: pair[0].condition):
+        made = table(*heads.values(), right=[head for key, head in heads.items() if key not in ("recipe", "verdict")])
+        where = escape(wording.condition_text(condition, experiment))
+        made.title, made.title_justify = f"[bold]{'' if condition else 'pooled over '}{where}[/]", "left"
+        for column, width in zip(made.columns, widths, strict=True):
+            column.min_width = width
+        for effect, row in group:
+            cells = {key: escape(text) for key, text in row.items()}
+            if "verdict" in cells:
+                cells["verdict"] = f"[{VERDICT_STYLE[effect.verdict]}]{cells['verdict']}[/]"
+            made.add_row(*cells.values())
+        console.print(made)
 
 
-def _without_nan(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: None if isinstance(item, float) and math.isnan(item) else item for name, item in row.items()}
+def show_details(experiment: Experiment, effects: Sequence[Effect]) -> None:
+    """What stands behind each verdict: chances, effect sizes, what is lacking, every seed's score."""
+    _show_blocks(experiment, effects, detail_headers(experiment), [details(effect) for effect in effects])
 
 
-def _write(path: Path, text: str) -> None:
-    if str(path) == "-":
-        sys.stdout.write(text)
-        return
-    with atomic(path, "w") as file:
-        file.write(text)
-    print(f"wrote {path}", file=sys.stderr)
+def show_sentences(experiment: Experiment, effects: Sequence[Effect]) -> None:
+    """A sentence for each recipe, of the effects that answer the question."""
+    told = [sentence(effect, effects, experiment) for effect in deciding(effects)]
+    if told:
+        console.print()
+    for text in told:
+        console.print(f"• {escape(wording.tied(text))}")

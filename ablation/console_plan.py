@@ -12,22 +12,23 @@ from ablation.analysis.comparison import MIN_SEEDS
 from ablation.augment.choice import every_operation
 from ablation.console import console, show_left_out, table
 from ablation.data.split import Given, groups_of
-from ablation.evidence.outlook import Outlook, outlook
-from ablation.experiment import Cell, Experiment
+from ablation.declaration import declaration_of
+from ablation.evidence.arms import Condition
+from ablation.evidence.outlook import Outlook, Sizes, Spread, comparisons_of, outlooks
+from ablation.experiment import LOWER_IS_BETTER, Cell, Experiment
 from ablation.report import wording
 from ablation.values import label
 
 if TYPE_CHECKING:
     from ablation.data import Listing
-    from ablation.spec import RunSpec
 
 
 def show_plan(
-    experiment: Experiment, data: Listing, cells: Sequence[Cell], finished: int, sd: float, sd_runs: int
+    experiment: Experiment, data: Listing, cells: Sequence[Cell], finished: int, single: Spread, pooled: Spread
 ) -> None:
     """What the experiment trains and how it will be judged, and what that could show.
 
-    sd: of the metric over seeds, estimated from `sd_runs` finished runs, or assumed (0).
+    single, pooled: how much a score varies over seeds, under one condition and as a mean over all.
     """
     runs = {cell.spec.id: cell.spec for cell in cells}
     if experiment.question:
@@ -48,7 +49,7 @@ def show_plan(
         f"{len(runs)} runs{'' if len(cells) == len(runs) else f' ({len(cells)} cells, some with the same values)'}, "
         f"{finished} finished; {sum(run.epochs for run in runs.values()):,} epochs in all"
     )
-    test_share = _show_parts(data, list(runs.values()))
+    sizes = _show_parts(data, cells)
     slow = [
         recipe
         for recipe, operations in experiment.factors["recipe"].items()
@@ -58,40 +59,70 @@ def show_plan(
         console.print(
             f"[yellow]{escape(', '.join(slow))}: works on one image at a time, which is slower than on a batch[/]"
         )
-    comparisons = len(
-        {(cell.factors["recipe"], cell.condition) for cell in cells if cell.factors["recipe"] != experiment.baseline}
-    )
-    conditions = len({cell.condition for cell in cells})
-    pooled = len(experiment.recipes) - 1 if conditions > 1 else 0
+    told = outlooks(experiment, cells, sizes, single, pooled)
     console.print(
         f"judged by {label(experiment.declared_test)} on {experiment.metric}, {len(experiment.seed_numbers)} seeds, "
-        f"Holm-corrected over {comparisons + pooled} comparisons with {escape(experiment.baseline)!r}, "
-        f"alpha {experiment.alpha:g}, equivalent within {wording.amount(experiment.margin, experiment.metric)}"
+        f"{wording.corrected_by(experiment, comparisons_of(told))} with {escape(experiment.baseline)!r}, "
+        f"alpha {experiment.alpha:g}, equivalent within {wording.amount(experiment.margin, experiment.metric)}; "
+        f"plan {declaration_of(experiment, cells).hash}"
     )
+    lonely = [condition for condition in sizes if not any(condition in one.conditions for one in told)]
+    if len(experiment.recipes) > 1 and lonely:
+        names = "; ".join(map(escape, map(", ".join, lonely)))
+        console.print(f"[yellow]nothing is compared under {names}: the baseline is not in the grid there[/]")
     if len(experiment.seed_numbers) < MIN_SEEDS:
         console.print(f"[yellow]fewer than {MIN_SEEDS} seeds: there will be differences, and no verdict[/]")
-    elif comparisons:
-        _show_outlook(outlook(experiment, comparisons + pooled, test_share, sd, sd_runs), experiment.metric)
+    elif told:
+        _show_outlooks(experiment, cells, told)
 
 
-def _show_outlook(told: Outlook, metric: str) -> None:
-    """What the design could detect, and how many seeds a smaller difference needs."""
-    origin = f"estimated from {told.runs:,} finished runs" if told.runs else "assumed, as no run has told it yet"
-    differences = " / ".join(wording.points(difference, metric) for difference, _ in told.needed)
-    seeds = " / ".join(f"{seeds:,}" if seeds else "over 1,000" for _, seeds in told.needed)
+def _show_outlooks(experiment: Experiment, cells: Sequence[Cell], told: Sequence[Outlook]) -> None:
+    """What the design could detect, and how many seeds smaller differences need."""
+    metric = experiment.metric
+    takes = [f"{wording.points(difference, metric)} takes" for difference, _ in told[0].needed]
+    heads = ("comparison", "seeds", "test images", "sd", "finds", *takes)
+    made = table(*heads, right=heads[1:])
+    for one in told:
+        low, high = one.test_images
+        recipes = one.recipes[0] if len(one.recipes) == 1 else f"{len(one.recipes)} recipes"
+        made.add_row(
+            escape(f"{recipes} {_where(experiment, cells, one)}"),
+            str(one.seeds),
+            f"{low:,}" if low == high else f"{low:,} to {high:,}",
+            wording.points(one.spread.sd, metric),
+            wording.points(one.smallest, metric),
+            *(f"{seeds:,}" if seeds else "> 1,000" for _, seeds in one.needed),
+        )
+    console.print(made)
+    origins = dict.fromkeys(one.spread.origin for one in told)
+    unit = wording.UNIT[metric] or wording.NAME[metric]
     console.print(
-        f"with {wording.points(told.sd, metric)} sd from seed to seed ({origin}) one comparison under one condition "
-        f"finds {wording.amount(told.smallest, metric)} with 80 % power after Holm; {differences} need {seeds} seeds"
+        f"[dim]in {unit}; sd: over seeds, {'; '.join(origins)}; finds: the smallest difference that one comparison "
+        f"shows with 80 % power after {wording.correction(experiment)}'s correction; takes: seeds that others need[/]"
     )
+    for one in told:
+        if metric not in LOWER_IS_BETTER and one.smallest >= 1:
+            where = escape(_where(experiment, cells, one))
+            console.print(f"[bold yellow]{where}: no difference that {metric} can show would be significant[/]")
 
 
-def _show_parts(data: Listing, specs: Sequence[RunSpec]) -> float:
-    """How many photographs each part has, and what is kept on one side of the split, or left out; n_test / n_train."""
+def _where(experiment: Experiment, cells: Sequence[Cell], one: Outlook) -> str:
+    """'under adam', 'under each of 2 conditions', 'pooled over 2 conditions'."""
+    if len(one.conditions) == 1:
+        levels = next(cell.factors for cell in cells if cell.condition == one.conditions[0])
+        condition = {factor: level for factor, level in levels.items() if factor != "recipe"}
+        return f"under {wording.condition_text(condition, experiment)}"
+    return f"{'pooled over' if one.pooled else 'under each of'} {len(one.conditions)} conditions"
+
+
+def _show_parts(data: Listing, cells: Sequence[Cell]) -> dict[Condition, Sizes]:
+    """How many photographs each part has, and what is kept on one side, or left out; the sizes by condition."""
+    specs = [cell.spec for cell in cells]
     first = {repr((spec.split, spec.train_size)): spec for spec in reversed(specs)}  # the first of each kind
-    sizes = np.array([[len(rows) for rows in spec.parts(data)] for spec in first.values()])
+    parts = {kind: [len(rows) for rows in spec.parts(data)] for kind, spec in first.items()}
     train, val, test = (
-        f"{low:,}" if low == high else f"{low:,} to {high:,}"
-        for low, high in zip(sizes.min(axis=0), sizes.max(axis=0), strict=True)
+        f"{min(count):,}" if min(count) == max(count) else f"{min(count):,} to {max(count):,}"
+        for count in zip(*parts.values(), strict=True)
     )
     console.print(
         f"{len(data.labels):,} images of {len(data.classes)} classes: "
@@ -106,4 +137,5 @@ def _show_parts(data: Listing, specs: Sequence[RunSpec]) -> float:
     if (data.parts >= 0).any() and not any(isinstance(spec.split, Given) for spec in specs):
         console.print("[yellow]the data has parts of its own, which are dealt anew; split=Given() keeps them[/]")
     show_left_out(len(data.left_out))
-    return float((sizes[:, 2] / sizes[:, 0]).max())
+    by_condition = {cell.condition: parts[repr((cell.spec.split, cell.spec.train_size))] for cell in cells}
+    return {place: Sizes((test, test), test / train) for place, (train, _, test) in by_condition.items()}

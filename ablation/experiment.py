@@ -98,6 +98,11 @@ class Experiment:
             yield f"seeds = {self.seeds}: name at least one seed, and each once"
         yield from self._check_vary()
         yield from self._check_exclude()
+        if self.test is not None and not isinstance(self.test, CorrectedResampled) and self._redrawn:
+            yield (
+                f"test = {label(self.test)}: where the split is redrawn, seeds share photographs, of which it knows "
+                "nothing; leave `test` out, or give CorrectedResampled()"
+            )
 
     def _check_levels(self, name: str, hint: Any) -> Iterator[str]:
         levels = getattr(self, name)
@@ -174,8 +179,11 @@ class Experiment:
         """The test to be used: the one declared, or the default for the way the split is made."""
         if self.test is not None:
             return self.test
-        redrawn = any(split.redrawn for split in self._levels("split").values())
-        return CorrectedResampled() if redrawn else Welch()
+        return CorrectedResampled() if self._redrawn else Welch()
+
+    @property
+    def _redrawn(self) -> bool:
+        return any(getattr(split, "redrawn", False) for split in self._levels("split").values())
 
     def cells(self, data: str) -> tuple[Cell, ...]:
         """The grid in order, recipes outermost and seeds innermost, for the data with this digest.

@@ -94,3 +94,8 @@ def on_experiment(command: Callable[..., None]) -> Callable[..., None]:
     ):
         with_place = decorate(with_place)
     return with_place
+
+
+def warn(message: str) -> None:
+    """A line on standard error."""
+    click.secho(f"warning: {message}", fg="yellow", err=True)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from ablation.declaration import beforehand
 from ablation.experiment import LOWER_IS_BETTER, Cell, Experiment
 from ablation.record import RECORD_FILE, RunRecord, read_digest
 from ablation.runs import Run, history_of
@@ -103,6 +104,8 @@ def of_report(experiment: Experiment, runs: tuple[Run, ...], files: tuple[Path, 
         "ablation.outcome": told,
         "mlflow.note.content": f"{told} of {len(runs)} planned runs. `ablation report` puts the report here.",
     }
+    if declared := beforehand(runs[0].root):
+        tags["ablation.plan"] = declared.declaration.hash
     totals = {"runs_planned": len(runs), **{f"runs_{name}": count for name, count in counts.items()}}
     points = tuple(Point(name, float(count), _milliseconds(now), 0) for name, count in totals.items())
     status: Literal["FINISHED", "FAILED"] = "FINISHED" if counts["finished"] == len(runs) else "FAILED"

@@ -93,6 +93,16 @@ def runs_of(cells: tuple[Cell, ...], root: Path) -> tuple[Run, ...]:
     return tuple(Run(root, spec) for spec in {cell.spec.id: cell.spec for cell in cells}.values())
 
 
+def strays(root: Path, ids: set[str]) -> list[tuple[Path, str]]:
+    """Folders in `root` under another name that hold a result of one of these runs, with its id: copies, as a rule."""
+    found = []
+    for folder in sorted(root.iterdir()) if root.is_dir() else ():
+        record = read_record(folder) if folder.name not in ids and folder.is_dir() else None
+        if record is not None and record.id in ids:
+            found.append((folder, record.id))
+    return found
+
+
 def history_of(run: Run) -> list[dict[str, Any]]:
     """The epochs as the journal tells them, an event each; an epoch repeated after a kill is told once.
 

@@ -15,6 +15,7 @@ from filelock import Timeout
 from joblib import Parallel, cpu_count, delayed
 
 from ablation.data import build, listing
+from ablation.declaration import declare
 from ablation.errors import InputError
 from ablation.experiment import Experiment
 from ablation.runs import Run, folder_of, runs_of
@@ -59,7 +60,8 @@ def sweep(
     watch = watch or Silent()
     data = listing(experiment.data, Path(cache))
     root = folder_of(experiment, Path(runs))
-    every = runs_of(experiment.cells(data.digest), root)
+    cells = experiment.cells(data.digest)
+    every = runs_of(cells, root)
     missing = tuple(run for run in every if run.record() is None)
     if not missing:
         watch.planned((), len(every), 0)
@@ -69,6 +71,7 @@ def sweep(
         run.spec.parts(data)
     for size in sorted({run.spec.cache_size for run in missing}):
         build(data, size, Path(cache), watch.caching)
+    declare(experiment, cells, root)
     for run in missing:
         run.prepare()
     watch.planned(missing, len(every) - len(missing), len(devices))

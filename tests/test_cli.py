@@ -71,15 +71,20 @@ def test_the_whole_path(folder):
     assert code == 0
     assert "6 runs, 0 finished" in out
     assert out.count("planned") == 6
+    (plan,) = re.findall(r"; plan ([0-9a-f]{12})", out)
+    assert "assumed, as no run has told it yet" in out
 
     code, out, err = ablation(folder, "run", "small", "-j", "2")
     assert (code, err) == (0, "")
     assert "[6/6]" in out
     assert re.search(r"crop +3 of 3", out)
+    assert "• crop " in out
     stored = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
     where = [stored.get_experiment_by_name("small").experiment_id]
     assert len(stored.search_runs(where, "params.recipe = 'crop' AND attributes.status = 'FINISHED'")) == 3
     assert len(stored.search_runs(where, "tags.`ablation.kind` = 'run'")) == 6
+    (of_all,) = stored.search_runs(where, "tags.`ablation.kind` = 'report'")
+    assert of_all.data.tags["ablation.plan"] == plan
 
     code, out, _ = ablation(folder, "status", "small")
     assert (code, "6 of 6 runs done" in out) == (0, True)
@@ -90,9 +95,21 @@ def test_the_whole_path(folder):
     assert [effect["verdict"] == "baseline" for effect in told] == [True, False]
     assert pd.read_csv(folder / "effects.csv")["estimate"][1] == pytest.approx(told[1]["estimate"])
 
+    code, out, _ = ablation(folder, "compare", "small", "--all", "--latex", "t.tex", "--markdown", "t.md")
+    assert (code, "Hedges' g" in out, "adjusted" in out) == (0, True, False)
+    assert "\\toprule" in (folder / "t.tex").read_text()
+    assert "| crop" in (folder / "t.md").read_text()
+
+    code, out, _ = ablation(folder, "plan", "small", "--sd", "0.8")
+    assert "crop under " in out
+    assert " 0.8 " in out
+    assert "sd: over seeds, given" in out
+
     code, out, _ = ablation(folder, "report", "small")
     assert (code, out) == (0, "wrote reports/small.html\n")
-    assert "Does cropping help?" in (folder / "reports" / "small.html").read_text()
+    page = (folder / "reports" / "small.html").read_text()
+    assert "Does cropping help?" in page
+    assert re.search(rf"{plan}, recorded 20..-..-.. ..:.. UTC, before the first result", page)
     assert ablation(folder, "report", "small")[1] == "reports/small.html is up to date\n"
 
     code, out, _ = ablation(folder, "run", "small")

@@ -1,13 +1,14 @@
 """The grid: its order, its size, and ids that change with what can change a result and with nothing else."""
 
+import re
 import time
 from dataclasses import replace
 
 import pytest
 
-from ablation.analysis.comparison import CorrectedResampled, Welch
+from ablation.analysis.comparison import CorrectedResampled, Dunnett, Paired, Welch
 from ablation.augment import Brightness, RandomResizedCrop
-from ablation.data import Digits, Fixed, PerSeed, Subset
+from ablation.data import Digits, Fixed, KFold, PerSeed, Subset
 from ablation.errors import InputError
 from ablation.experiment import Experiment, default_cache_size
 from ablation.optim import SGD, Adam, AdamW, Constant, Cosine, RMSprop, Step
@@ -213,7 +214,15 @@ def test_the_test_follows_from_the_split_unless_declared(experiment):
     assert experiment.declared_test == Welch()
     assert replace(experiment, split=PerSeed()).declared_test == CorrectedResampled()
     assert replace(experiment, vary={"split": (Fixed(), PerSeed())}).declared_test == CorrectedResampled()
-    assert replace(experiment, split=PerSeed(), test=Welch()).declared_test == Welch()
+    assert replace(experiment, test=CorrectedResampled()).declared_test == CorrectedResampled()
+
+
+@pytest.mark.parametrize("test", [Welch(), Paired(), Dunnett()])
+@pytest.mark.parametrize("redrawn", [{"split": PerSeed()}, {"vary": {"split": (Fixed(), KFold(5))}}])
+def test_a_test_that_knows_nothing_of_shared_photographs_is_refused(experiment, test, redrawn):
+    told = re.escape(f"test = {type(test).__name__}(): where the split is redrawn, seeds share photographs")
+    with pytest.raises(InputError, match=told):
+        replace(experiment, test=test, **redrawn)
 
 
 def test_ten_thousand_cells_are_planned_within_two_seconds(experiment):

@@ -26,11 +26,12 @@ HOMES = {
     "mlflow": ("ablation.tracking", "ablation.mlflow_ui"),
     "matplotlib": ("ablation.figures",),
     "jinja2": ("ablation.report",),
-    "click": ("ablation.cli", "ablation.data_commands", "ablation.place"),
+    "click": ("ablation.cli", "ablation.data_commands", "ablation.place", "ablation.result_commands"),
 }
 WITHOUT_TORCH = ("ablation.analysis", "ablation.evidence", "ablation.figures", "ablation.report")
 WORKSHOP = {"train", "evaluate", "preview", "sweeps", "worker", "tracking", "report", "figures", "console", "cli"} | {
-    *("console_data", "console_plan", "data_commands", "evidence"),
+    *("console_curves", "console_data", "console_interplay", "console_plan", "data_commands"),
+    *("tables", "evidence", "result_commands"),
 }
 """The rooms where things are trained and told; those that only describe them may not import these."""
 MATERIALS = [

@@ -40,11 +40,15 @@ class Contribution:
 
 @dataclass(frozen=True)
 class Attribution:
-    """contributions: in the order of the operations. total: what all of them together gain; nan if that was not run."""
+    """contributions: in the order of the operations. total: what all of them together gain. remainder: see its weights.
+
+    total and remainder are None where a recipe that they need was not run.
+    """
 
     design: Design
     contributions: tuple[Contribution, ...]
     total: Difference | None
+    remainder: Difference | None
 
 
 def attribute(
@@ -68,10 +72,12 @@ def attribute(
         Contribution(name, difference, *difference.interval(alpha), p, p_holm)
         for name, difference, p, p_holm in zip(operations, differences, p_values, holm(p_values), strict=True)
     )
-    every, none = frozenset(operations), frozenset[str]()
-    known = every in scores and none in scores and every != none
-    total = _difference(scores, {every: 1.0, none: -1.0}, paired, test_share) if known else None
-    return Attribution(chosen, contributions, total)
+    total = {frozenset(operations): 1.0, frozenset[str](): -1.0}
+    total_and_remainder = [
+        _difference(scores, share, paired, test_share) if share and share.keys() <= scores.keys() else None
+        for share in (total, remainder_weights(chosen, operations))
+    ]
+    return Attribution(chosen, contributions, *total_and_remainder)
 
 
 def weights(design: Design, operations: Sequence[str], operation: str) -> dict[Recipe, float]:
@@ -90,6 +96,20 @@ def weights(design: Design, operations: Sequence[str], operation: str) -> dict[R
         share = factorial(len(without)) * factorial(len(every) - len(without) - 1) / factorial(len(every))
         found |= {without | {operation}: share, without: -share}
     return found
+
+
+def remainder_weights(design: Design, operations: Sequence[str]) -> dict[Recipe, float]:
+    """recipe -> its weight in what all operations gain together, less the sum of what each of them does; {} of one.
+
+    Each alone, or in leave-one-out each added to all the others. 0 where effects add up. Alone: below 0 where operations
+    do the same work twice, above 0 where one helps the other; in leave-one-out the other way round.
+    """
+    every, count = frozenset(operations), len(operations)
+    if count < 2:
+        return {}
+    if design == "leave_one_out":
+        return {every: 1.0 - count, frozenset(): -1.0} | {every - {name}: 1.0 for name in operations}
+    return {every: 1.0, frozenset(): count - 1.0} | {frozenset({name}): -1.0 for name in operations}
 
 
 def needed(design: Design, operations: Sequence[str]) -> set[Recipe]:

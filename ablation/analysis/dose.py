@@ -43,8 +43,9 @@ class Band:
 class DoseResponse:
     """measured: means at the doses that were run. curve: the fit, at even steps between the first and the last.
 
-    linear, curvature: contrasts of orthogonal polynomials over the doses: does the score rise, does it bend? Their
-    estimates have no unit of their own; sign and p count. curvature is None with two doses. lack_of_fit:
+    linear, curvature: contrasts of orthogonal polynomials over the doses: does the score rise, does it bend? linear is
+    the slope of the straight line of least squares, a score for each unit of dose; the estimate of curvature has no
+    unit of its own, its sign and p count. curvature is None with two doses. lack_of_fit:
     Holm-corrected p of what a quadratic cannot follow, nan with three doses or fewer; where it is small, trust
     `measured` alone.
 
@@ -75,6 +76,7 @@ def dose_response(doses: ArrayLike, scores: ArrayLike, test_share: float = 0.0, 
     complete, order = np.isfinite(table).all(axis=1), np.argsort(at)
     at, table = at[order], table[complete][:, order]
     contrasts = [Difference.of(_weighted(table, column, test_share)) for column in _orthogonal(at).T[1:]]
+    slope = Difference.of(_weighted(table, (at - at.mean()) / ((at - at.mean()) ** 2).sum(), test_share))
     beyond = [p for p in holm([contrast.p_value() for contrast in contrasts[2:]]) if not math.isnan(p)]
     grid = np.linspace(at[0], at[-1], CURVE_POINTS)
     return DoseResponse(
@@ -82,7 +84,7 @@ def dose_response(doses: ArrayLike, scores: ArrayLike, test_share: float = 0.0, 
         int((~complete).sum()),
         _band(at, table, np.eye(len(at)), test_share, alpha),
         _band(grid, table, _fit(at, grid, min(2, len(at) - 1)), test_share, alpha),
-        contrasts[0],
+        slope,
         contrasts[1] if len(at) > 2 else None,
         min(beyond, default=math.nan),
         *_peak(at, table, test_share, alpha),

@@ -9,7 +9,8 @@ there is no interaction, and keeps a meaning where `exclude` has left cells empt
 2003, Statistics and Computing 13). Where there is an interaction, main effects are averages that no type makes
 meaningful: look at each condition.
 
-F tests suppose one variance in all cells, where Welch's does not; `Anova.spread_ratio` says how far that is from true.
+F tests suppose one variance in all cells, where Welch's does not; `Anova.spread_ratio` says how far that is from true,
+and `Anova.spread_by_chance` how far chance alone takes it with so few runs.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ablation.analysis.student import Floats, holm
+from ablation.analysis.student import Floats, holm, quantile_nodes
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class Anova:
     """terms: main effects first, then interactions of 2 factors, and so on. mean_square: of the rest, with df of it.
 
     spread_ratio: the largest sd of a cell over the smallest, 1 if all vary alike; nan without replication, inf where a
-    cell does not vary. Above about 3, F tests are not to be trusted.
+    cell does not vary. Above about 3, F tests are not to be trusted. spread_by_chance: what it stays below in 1 - alpha
+    of all cases where the cells do vary alike, see `spread_by_chance`.
     """
 
     terms: tuple[Term, ...]
@@ -60,6 +62,7 @@ class Anova:
     mean_square: float
     runs: int
     spread_ratio: float
+    spread_by_chance: float
 
     def term(self, *factors: str) -> Term:
         """The term of exactly these factors, in any order."""
@@ -71,14 +74,21 @@ def anova(
     factors: Mapping[str, Sequence[object]],
     blocks: Sequence[object] | None = None,
     alpha: float = 0.05,
+    overlap: float = 0.0,
 ) -> Anova:
     """scores (R,): one per finished run. factors: name -> the level of each run (R,), at least 2 levels each.
 
     blocks (R,): the seed of each run, where runs of one seed have something in common (the declared test is paired):
     its variance is taken out of the rest. All interactions are in the model.
+
+    overlap: n_test / n_train where the split is redrawn for each block. The training parts of two seeds then share
+    images, so what a split does to an arm comes back in every seed: it moves the means, and the rest, which compares
+    seeds, does not see it. The variance of a mean over n seeds is (1 / n + overlap) s^2 instead of s^2 / n (Nadeau and
+    Bengio 2003, section 3.2); a mean square of means over the rest is then 1 + n overlap where nothing differs, and
+    each F is divided by that. With two recipes and nothing else it is the square of their corrected resampled t.
     """
     scores = np.asarray(scores, float)
-    _check(scores, factors, blocks)
+    _check(scores, factors, blocks, overlap)
     names = list(factors)
     effects = [subset for size in range(1, len(names) + 1) for subset in combinations(names, size)]
     columns = {effect: _columns([factors[name] for name in effect]) for effect in effects}
@@ -90,13 +100,16 @@ def anova(
         beside = always + [columns[other] for other in effects if not set(effect) <= set(other)]
         without, df_without = _residual(centred, beside)
         within, df_within = _residual(centred, [*beside, columns[effect]])
-        found.append((effect, df_without - df_within, without - within))
-    return _result(found, rest, df, scores, factors, alpha)
+        found.append((effect, df_without - df_within, max(0.0, without - within)))  # below 0 by rounding alone
+    inflation = 1 + len(set(blocks)) * overlap if blocks is not None else 1.0
+    return _result(found, rest, df, scores, factors, alpha, inflation)
 
 
-def _result(found, rest: float, df: int, scores: Floats, factors, alpha: float) -> Anova:
+def _result(found, rest: float, df: int, scores: Floats, factors, alpha: float, inflation: float) -> Anova:
     mean_square = rest / df if df > 0 and rest > 1e-24 * np.square(scores).sum() else math.nan
-    f_values = [squares / effect_df / mean_square if effect_df else math.nan for _, effect_df, squares in found]
+    f_values = [
+        squares / effect_df / mean_square / inflation if effect_df else math.nan for _, effect_df, squares in found
+    ]
     p_values = [_f_tail(f, effect_df, df) for f, (_, effect_df, _) in zip(f_values, found, strict=True)]
     terms = tuple(
         Term(
@@ -106,26 +119,50 @@ def _result(found, rest: float, df: int, scores: Floats, factors, alpha: float) 
             f,
             p,
             p_holm,
-            squares / (squares + rest) if squares + rest > 0 else math.nan,
-            *partial_eta2_interval(f, effect_df, df, len(scores), alpha),
+            squares / (squares + rest) if effect_df and squares + rest > 0 else math.nan,
+            *partial_eta2_interval(f, effect_df, df, len(scores), alpha, inflation),
         )
         for (effect, effect_df, squares), f, p, p_holm in zip(
             found, f_values, p_values, holm(p_values).tolist(), strict=True
         )
     )
-    return Anova(terms, df, mean_square, len(scores), _spread_ratio(scores, factors))
+    return Anova(terms, df, mean_square, len(scores), *_spread(scores, factors, alpha))
 
 
-def partial_eta2_interval(f: float, df: int, df_rest: int, runs: int, alpha: float = 0.05) -> tuple[float, float]:
+def partial_eta2_interval(
+    f: float, df: int, df_rest: int, runs: int, alpha: float = 0.05, inflation: float = 1.0
+) -> tuple[float, float]:
     """At level 1 - 2 alpha, from an F value; nan where that is nan.
 
     The noncentralities l under which F lies at the upper and at the lower alpha quantile, turned into shares by
-    l / (l + runs) (Steiger 2004, "Beyond the F test", Psychological Methods 9, equation 16).
+    l / (l + runs) (Steiger 2004, "Beyond the F test", Psychological Methods 9, equation 16). inflation: what F has been
+    divided by (see `anova`); an effect then counts that much less in l than in the share.
     """
     if not math.isfinite(f):
         return math.nan, math.nan
-    ends = [_noncentrality(f, df, df_rest, quantile) for quantile in (1 - alpha, alpha)]
-    return ends[0] / (ends[0] + runs), ends[1] / (ends[1] + runs)
+    low, high = (inflation * _noncentrality(f, df, df_rest, quantile) for quantile in (1 - alpha, alpha))
+    return low / (low + runs), high / (high + runs)
+
+
+def spread_by_chance(cells: int, df: float, alpha: float = 0.05) -> float:
+    """The 1 - alpha quantile of the largest sd over the smallest, of cells that vary alike (Hartley 1950).
+
+    df: runs of a cell less one. With G the distribution of one variance, P(ratio < r) is the mean over u in (0, 1) of
+    cells x (G(r^2 G^-1(u)) - u)^(cells - 1): one is smallest, at its quantile u, and all others lie within r^2 of it.
+    """
+    from scipy.optimize import brentq
+    from scipy.special import gammainc, gammaincinv
+
+    node, weight = quantile_nodes(200)
+    u = node**4  # where df is small the integrand is steep near 0
+    weight = 4 * node**3 * weight
+    variance = gammaincinv(df / 2, u)
+
+    def below(log_ratio: float) -> float:
+        within = gammainc(df / 2, math.exp(2 * log_ratio) * variance) - u
+        return float(weight @ (cells * np.maximum(within, 0.0) ** (cells - 1)))
+
+    return math.exp(brentq(lambda x: below(x) - (1 - alpha), 0.0, 15.0, xtol=1e-9))
 
 
 def _noncentrality(f: float, df: int, df_rest: int, quantile: float) -> float:
@@ -176,18 +213,25 @@ def _columns(levels: Sequence[Sequence[object]]) -> Floats:
     return product
 
 
-def _spread_ratio(scores: Floats, factors: Mapping[str, Sequence[object]]) -> float:
+def _spread(scores: Floats, factors: Mapping[str, Sequence[object]], alpha: float) -> tuple[float, float]:
+    """The spread ratio, and what it may be by chance: that of the smallest cell, which varies most."""
     cells: dict[tuple[object, ...], list[float]] = {}
     for score, *levels in zip(scores.tolist(), *factors.values(), strict=True):
         cells.setdefault(tuple(levels), []).append(score)
-    spreads = [float(np.std(cell, ddof=1)) for cell in cells.values() if len(cell) > 1]
-    if len(spreads) < 2:
-        return math.nan
-    return max(spreads) / min(spreads) if min(spreads) > 1e-12 * np.abs(scores).max() else math.inf
+    several = [cell for cell in cells.values() if len(cell) > 1]
+    if len(several) < 2:
+        return math.nan, math.nan
+    spreads = [float(np.std(cell, ddof=1)) for cell in several]
+    ratio = max(spreads) / min(spreads) if min(spreads) > 1e-12 * np.abs(scores).max() else math.inf
+    return ratio, spread_by_chance(len(several), min(map(len, several)) - 1, alpha)
 
 
-def _check(scores: Floats, factors: Mapping[str, Sequence[object]], blocks: Sequence[object] | None) -> None:
+def _check(
+    scores: Floats, factors: Mapping[str, Sequence[object]], blocks: Sequence[object] | None, overlap: float
+) -> None:
     problems = [] if factors else ["no factors"]
+    if overlap and blocks is None:
+        problems.append("overlap is of the splits of different blocks; give the blocks")
     for name, levels in [*factors.items(), *([("blocks", blocks)] if blocks is not None else [])]:
         if len(levels) != len(scores):
             problems.append(f"{name} has {len(levels)} levels for {len(scores)} scores; one per score is needed")

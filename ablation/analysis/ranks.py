@@ -9,20 +9,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import permutations
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ablation.analysis.comparison import Difference, Test, Welch, holm
+from ablation.analysis.student import Floats
+from ablation.seeds import stream
+
+EXACT, DRAWS = 50_000, 20_000
+"""Orders of all conditions that are looked at one by one; where there are more, so many are drawn."""
 
 
 @dataclass(frozen=True)
 class Ranks:
     """average: of each recipe over the conditions, 1 is best. kendall_w: agreement of the conditions, in [0, 1].
 
-    chi2, f, p: Friedman's statistic, its form by Iman and Davenport, and p of the latter. critical_difference: average
-    ranks further apart than this differ (Nemenyi).
+    chi2, f: Friedman's statistic, and its form by Iman and Davenport. p: the chance of as much agreement where every
+    condition orders the recipes at random; or, from average ranks alone, by the distribution of f, which is too small
+    under few conditions. critical_difference: average ranks further apart than this differ (Nemenyi).
     """
 
     average: tuple[float, ...]
@@ -41,7 +48,37 @@ def rank_stability(scores: ArrayLike, alpha: float = 0.05) -> Ranks:
     scores = np.asarray(scores, float)
     if scores.ndim != 2 or min(scores.shape) < 2 or not np.isfinite(scores).all():
         raise ValueError(f"ranks need finite scores (conditions, recipes), at least 2 x 2: got shape {scores.shape}")
-    return from_average_ranks(rankdata(-scores, axis=1).mean(axis=0), len(scores), alpha)
+    ranks = rankdata(-scores, axis=1)
+    return replace(from_average_ranks(ranks.mean(axis=0), len(scores), alpha), p=_p_of_orders(ranks))
+
+
+def _p_of_orders(ranks: Floats) -> float:
+    """ranks (N, k) -> the share of all (k!)^(N - 1) ways to order the rows against the first with as large a statistic.
+
+    Friedman's own test (1937, Journal of the American Statistical Association 32), given which ranks are tied. Beyond
+    `EXACT` ways, of as many drawn ones, the observed included (Phipson and Smyth 2010).
+    """
+    rows = np.array(sorted(np.sort(ranks, axis=1).tolist()))
+    several = math.factorial(rows.shape[1]) ** (len(rows) - 1)
+    sums = _every_sum(rows) if several <= EXACT else _drawn_sums(rows)
+    as_large = int((np.square(sums).sum(axis=1) > np.square(ranks.sum(axis=0)).sum() - 1e-9).sum())
+    return as_large / several if several <= EXACT else (1 + as_large) / (1 + DRAWS)
+
+
+def _every_sum(rows: Floats) -> Floats:
+    """rows (N, k) -> ((k!)^(N - 1), k): the sums of the rows, the first as it is, the others in every order."""
+    orders, sums = np.array(list(permutations(range(rows.shape[1])))), rows[:1]
+    for row in rows[1:]:
+        sums = (sums[:, None] + row[orders]).reshape(-1, rows.shape[1])
+    return sums
+
+
+def _drawn_sums(rows: Floats) -> Floats:
+    """(DRAWS, k): the sums of the rows, each in an order of its own."""
+    random, sums = stream(0, "orders"), np.zeros((DRAWS, rows.shape[1]))
+    for row in rows:
+        sums += random.permuted(np.tile(row, (DRAWS, 1)), axis=1)
+    return sums
 
 
 def from_average_ranks(average: Sequence[float], conditions: int, alpha: float = 0.05) -> Ranks:
@@ -76,7 +113,7 @@ def from_average_ranks(average: Sequence[float], conditions: int, alpha: float =
 class Rival:
     """A recipe that stands before the overall winner under one condition. difference: rival - winner, in the metric.
 
-    p_holm: corrected over every other recipe under every condition.
+    p_holm: corrected over every other recipe under every condition; nan where the test cannot judge.
     """
 
     condition: str
@@ -91,7 +128,8 @@ class Winner:
 
     same: is `overall` best under each of them? rivals: who stands before it somewhere, by condition. survives: is none
     of them better beyond chance, by the declared test after Holm's correction? A winner that survives may still be
-    tied.
+    tied. contenders: the others that may as well be the true best of all conditions, as no test puts them behind
+    `overall` under any.
     """
 
     overall: str
@@ -99,37 +137,56 @@ class Winner:
     same: bool
     rivals: tuple[Rival, ...]
     survives: bool
+    contenders: tuple[str, ...]
 
 
 def winner(
-    scores: Mapping[str, Mapping[str, Sequence[float]]],
+    scores: Mapping[str, Mapping[str, ArrayLike]],
     test: Test | None = None,
     test_share: float = 0.0,
     alpha: float = 0.05,
     higher_is_better: bool = True,
 ) -> Winner:
-    """scores: condition -> recipe -> per-seed scores (n,), n >= 2 (the same seeds in one order if the test pairs them).
+    """scores: condition -> recipe -> per-seed scores (n,), n >= 1: the same seeds in one order if the test pairs them.
 
-    test: the declared one, by default `Welch()`. Recipes that some condition lacks cannot win overall. Of equal means
-    the first in order wins.
+    nan stands for a run that is missing; a difference is made of the seeds that both have, if the test pairs them, and
+    of two scores or more on each side. test: the declared one, by default `Welch()`. Recipes that some condition lacks
+    cannot win overall. Of equal means the first in order wins.
+
+    That the winner is chosen by the same scores does no harm. It makes rivals look smaller than they are; and the true
+    best is missing among `overall` and `contenders` only where a recipe has beaten it by chance, for which Bonferroni's
+    correction over its comparisons allows (the reasoning of Hsu 1984, Annals of Statistics 12).
     """
     test = test or Welch()
     sign = 1.0 if higher_is_better else -1.0
-    means = {
-        where: {name: sign * float(np.mean(runs)) for name, runs in arms.items()} for where, arms in scores.items()
-    }
-    everywhere = [name for name in next(iter(means.values()), {}) if all(name in arms for arms in means.values())]
+    arms = {where: {name: np.asarray(runs, float) for name, runs in own.items()} for where, own in scores.items()}
+    means = {where: {name: sign * float(np.nanmean(runs)) for name, runs in own.items()} for where, own in arms.items()}
+    everywhere = [name for name in next(iter(means.values()), {}) if all(name in own for own in means.values())]
     if not everywhere:
         raise ValueError("no recipe has scores under every condition, so none can win overall")
-    overall = max(everywhere, key=lambda name: sum(arms[name] for arms in means.values()))
-    best = {where: max(arms, key=arms.__getitem__) for where, arms in means.items()}
-    pairs = [(where, name) for where, arms in scores.items() for name in arms if name != overall]
-    found = [test.difference(scores[where][name], scores[where][overall], test_share) for where, name in pairs]
-    adjusted = holm([difference.p_value() for difference in found])
-    rivals = tuple(
-        Rival(where, name, difference, p)
-        for (where, name), difference, p in zip(pairs, found, adjusted, strict=True)
-        if sign * difference.estimate > 0
+    overall = max(everywhere, key=lambda name: sum(own[name] for own in means.values()))
+    best = {where: max(own, key=own.__getitem__) for where, own in means.items()}
+    pairs = [(where, name) for where, own in arms.items() for name in own if name != overall]
+    found = [_difference(test, arms[where][name], arms[where][overall], test_share) for where, name in pairs]
+    p_values = [difference.p_value() for difference in found]
+    told = list(zip(pairs, found, p_values, holm(p_values), strict=True))
+    rivals = tuple(Rival(*pair, made, adjusted) for pair, made, _, adjusted in told if sign * made.estimate > 0)
+    behind = {pair[1] for pair, made, p, _ in told if sign * made.estimate < 0 and len(pairs) * p < alpha}
+    return Winner(
+        overall,
+        best,
+        all(means[where][overall] == means[where][name] for where, name in best.items()),
+        rivals,
+        not any(rival.p_holm < alpha for rival in rivals),
+        tuple(name for name in dict.fromkeys(name for _, name in pairs) if name not in behind),
     )
-    same = all(means[where][overall] == means[where][name] for where, name in best.items())
-    return Winner(overall, best, same, rivals, not any(rival.p_holm < alpha for rival in rivals))
+
+
+def _difference(test: Test, rival: Floats, reference: Floats, test_share: float) -> Difference:
+    """By the declared test, rival - reference; without a standard error where there are too few scores."""
+    there, beside = np.isfinite(rival), np.isfinite(reference)
+    if test.paired:
+        there = beside = there & beside
+    if min(there.sum(), beside.sum()) < 2:
+        return Difference(float(np.nanmean(rival) - np.nanmean(reference)), math.nan, math.nan)
+    return test.difference(rival[there].tolist(), reference[beside].tolist(), test_share)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from ablation.data.contents import left_out_words
+from ablation.declaration import beforehand, declaration_of
 from ablation.results import Results
+from ablation.runs import strays
 
 UNFINISHED = {
     "failed": "failed",
@@ -24,30 +28,107 @@ ENVIRONMENT = {
 """What can change bits although the spec is the same."""
 
 
+METRICS = ("accuracy", "macro_f1", "balanced_accuracy", "log_loss", "brier", "ece")
+
+
 def alarms(results: Results) -> list[str]:
     """What makes these results less than the experiment planned, a sentence each; [] when all is well."""
-    table, found = results.table, []
-    missing = table.drop_duplicates("id")["status"].value_counts()
-    for status, told in UNFINISHED.items():
-        if missing.get(status):
-            found.append(f"{missing[status]} of {table['id'].nunique()} runs {told}: in no mean and no test")
+    found = _changed_plan(results) + _unfinished(results)
     if results.left_out:
         found.append(left_out_words(results.left_out))
     done = results.finished
-    for column, what in ENVIRONMENT.items():
-        if column in done and done[column].nunique() > 1:
-            found.append(f"runs on different {what} are compared: {', '.join(sorted(map(str, done[column].unique())))}")
     if len(done):
-        redrawn = {cell.spec.id: cell.spec.split.drawn_from(cell.seed) for cell in results.cells}
-        split = [done[factor] for factor in ("split", "train_size") if factor in results.factors]
-        if (done.groupby([*split, done["id"].map(redrawn)])["split_digest"].nunique() > 1).any():
-            found.append("runs that should share a split do not: the comparison does not hold")
-        sizes = [factor for factor in ("image_size", "cache_size", "batch_size") if factor in results.factors]
-        if (done.groupby(["split_digest", *sizes])["first_test_batch"].nunique() > 1).any():
-            found.append("the test images are not the same in all runs of one split: the comparison does not hold")
-        suspect = done[done["idle"] != ""] if "idle" in done else done[:0]
-        for recipe, runs in suspect.groupby("recipe", sort=False):
-            names = ", ".join(dict.fromkeys(name for told in runs["idle"] for name in told.split(", ")))
-            alike = (done["recipe"] == recipe).sum()
-            found.append(f"{recipe}: {names} changed no picture in the first epoch of {len(runs)} of {alike} runs")
+        found += [*_two_results(results), *_environments(done), *_splits(results, done)]
+        found += [*_without_spread(results, done), *_alike(results, done), *_idle(done)]
+    return found
+
+
+def _changed_plan(results: Results) -> list[str]:
+    before = beforehand(results.root)
+    changes = before.declaration.changed_to(declaration_of(results.experiment, results.cells)) if before else []
+    if not before or not changes:
+        return []
+    return [f"judged otherwise than declared before the first result ({before.day}): {'; '.join(changes)}"]
+
+
+def _unfinished(results: Results) -> list[str]:
+    runs = results.table.drop_duplicates("id")["status"].value_counts()
+    return [
+        f"{runs[status]} of {runs.sum()} runs {told}: in no mean and no test"
+        for status, told in UNFINISHED.items()
+        if runs.get(status)
+    ]
+
+
+def _two_results(results: Results) -> list[str]:
+    """A copied folder holds a second result for a run, or a record that belongs to another."""
+    found = [
+        f"two results for one run: {folder} holds {run_id} too, and is not used"
+        for folder, run_id in strays(results.root, set(results.table["id"]))
+    ]
+    table = results.finished
+    if "record_id" in table:
+        found += [
+            f"the record in {row.id} is that of {row.record_id}: the comparison does not hold"
+            for row in table[table["record_id"] != table["id"]].drop_duplicates("id").itertuples()
+        ]
+    return found
+
+
+def _environments(done: pd.DataFrame) -> list[str]:
+    return [
+        f"runs on different {what} are compared: {', '.join(sorted(map(str, done[column].unique())))}"
+        for column, what in ENVIRONMENT.items()
+        if column in done and done[column].nunique() > 1
+    ]
+
+
+def _splits(results: Results, done: pd.DataFrame) -> list[str]:
+    found = []
+    redrawn = {cell.spec.id: cell.spec.split.drawn_from(cell.seed) for cell in results.cells}
+    split = [done[factor] for factor in ("split", "train_size") if factor in results.factors]
+    if (done.groupby([*split, done["id"].map(redrawn)])["split_digest"].nunique() > 1).any():
+        found.append("runs that should share a split do not: the comparison does not hold")
+    sizes = [factor for factor in ("image_size", "cache_size", "batch_size") if factor in results.factors]
+    if (done.groupby(["split_digest", *sizes])["first_test_batch"].nunique() > 1).any():
+        found.append("the test images are not the same in all runs of one split: the comparison does not hold")
+    return found
+
+
+def _without_spread(results: Results, done: pd.DataFrame) -> list[str]:
+    """The same score for every seed: as a rule the seed does not reach the training."""
+    metric = results.experiment.metric
+    return [
+        f"{arm}: the same {metric} for all {len(runs)} seeds; do they reach the training?"
+        for arm, runs in _arms(results, done)
+        if runs["id"].nunique() > 1 and runs[metric].nunique() == 1
+    ]
+
+
+def _alike(results: Results, done: pd.DataFrame) -> list[str]:
+    """Other runs with the same figures, seed by seed: as a rule what should differ does not reach the training."""
+    figures = [metric for metric in METRICS if metric in done]
+    found: dict[tuple[object, ...], dict[str, frozenset[str]]] = {}
+    for arm, runs in _arms(results, done):
+        if len(runs) > 1:
+            told = tuple(runs.sort_values("seed")[["seed", *figures]].itertuples(index=False, name=None))
+            found.setdefault(told, {})[arm] = frozenset(runs["id"])
+    return [
+        f"{' and '.join(arms)} have the same figures for every seed; is what differs between them applied?"
+        for arms in found.values()
+        if len(set(arms.values())) > 1
+    ]
+
+
+def _arms(results: Results, done: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """'crop, adam' -> its runs, in the order of the grid."""
+    return [(", ".join(map(str, levels)), runs) for levels, runs in done.groupby(results.factors, sort=False)]
+
+
+def _idle(done: pd.DataFrame) -> list[str]:
+    suspect, found = done[done["idle"] != ""] if "idle" in done else done[:0], []
+    for recipe, runs in suspect.groupby("recipe", sort=False):
+        names = ", ".join(dict.fromkeys(name for told in runs["idle"] for name in told.split(", ")))
+        alike = (done["recipe"] == recipe).sum()
+        found.append(f"{recipe}: {names} changed no picture in the first epoch of {len(runs)} of {alike} runs")
     return found

@@ -16,7 +16,7 @@ from ablation.analysis.comparison import MIN_SEEDS
 from ablation.analysis.effect_size import hedges_g, p_better
 from ablation.analysis.power import Design, seeds_to_decide
 from ablation.evidence.arms import Pair, pairs
-from ablation.evidence.families import Tested, judged, same_runs
+from ablation.evidence.families import Tested, hardest_bar, judged, same_runs
 from ablation.evidence.photographs import ImageScores
 from ablation.experiment import LOWER_IS_BETTER, Experiment
 from ablation.results import Results
@@ -94,9 +94,10 @@ def compare(results: Results) -> tuple[Effect, ...]:
     experiment, images = results.experiment, ImageScores(results)
     found = list(pairs(results))
     family = [pair for pair in found if _is_comparison(pair, experiment)]
+    bar = hardest_bar(experiment, len(family), len({pair.block for pair in family}))
     answers = iter(judged(experiment, family))
     return tuple(
-        _effect(experiment, pair, next(answers) if _is_comparison(pair, experiment) else None, len(family), images)
+        _effect(experiment, pair, next(answers) if _is_comparison(pair, experiment) else None, bar, images)
         for pair in found
     )
 
@@ -105,7 +106,9 @@ def _is_comparison(pair: Pair, experiment: Experiment) -> bool:
     return pair.own.recipe != experiment.baseline and pair.own.planned > 0
 
 
-def _effect(experiment: Experiment, pair: Pair, tested: Tested | None, comparisons: int, images: ImageScores) -> Effect:
+def _effect(
+    experiment: Experiment, pair: Pair, tested: Tested | None, bar: tuple[int, float], images: ImageScores
+) -> Effect:
     own = pair.own
     scores = np.array(list(own.scores.values()))
     effect = Effect(
@@ -125,7 +128,7 @@ def _effect(experiment: Experiment, pair: Pair, tested: Tested | None, compariso
     if tested is None:
         return replace(effect, note="too few finished seeds" if pair.shared else "nowhere beside the baseline")
     effect = _sized(effect, experiment, pair, tested, images)
-    return _needing(_decided(effect, pair, tested, experiment.alpha), experiment, pair, comparisons)
+    return _needing(_decided(effect, pair, tested, experiment.alpha), experiment, pair, bar)
 
 
 def _sized(effect: Effect, experiment: Experiment, pair: Pair, tested: Tested, images: ImageScores) -> Effect:
@@ -179,7 +182,7 @@ def _note(pair: Pair, tested: Tested) -> str:
     return "no spread over seeds: the test cannot judge" if tested.difference.error == 0 else ""
 
 
-def _needing(effect: Effect, experiment: Experiment, pair: Pair, comparisons: int) -> Effect:
+def _needing(effect: Effect, experiment: Experiment, pair: Pair, bar: tuple[int, float]) -> Effect:
     """With the seeds that would decide it, where it is undecided for want of them."""
     if effect.verdict != "undecided" or effect.note:
         return effect
@@ -192,8 +195,7 @@ def _needing(effect: Effect, experiment: Experiment, pair: Pair, comparisons: in
         float(np.std(baseline, ddof=1)),
         _correlation(treatment, baseline) if paired else 0.0,
         pair.test_share,
-        comparisons,
-        experiment.alpha,
+        *bar,
     )
     need = seeds_to_decide(design, effect.estimate, experiment.margin)
     return replace(

@@ -93,6 +93,16 @@ def _family(experiment: Experiment, pairs: Sequence[Pair], families: int) -> dic
     }
 
 
+def hardest_bar(experiment: Experiment, comparisons: int, families: int) -> tuple[int, float]:
+    """(comparisons, alpha) that one comparison is up against before any other has passed, as `power.Design` takes them.
+
+    families: of how many the comparisons are made, all of one size, where the test is simultaneous.
+    """
+    if experiment.declared_test.simultaneous:
+        return max(1, math.ceil(comparisons / max(families, 1))), experiment.alpha / max(families, 1)
+    return max(comparisons, 1), experiment.alpha
+
+
 def same_runs(pair: Pair) -> bool:
     """Is the recipe the baseline under another name?"""
     return pair.own.every == pair.reference.every

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ablation.analysis.power import Design, detectable, seeds_needed
-from ablation.experiment import Experiment
-
-if TYPE_CHECKING:
-    from ablation.results import Results
+from ablation.evidence.arms import Block, Condition, pairs
+from ablation.evidence.families import hardest_bar
+from ablation.experiment import Cell, Experiment
+from ablation.results import Results
 
 ASSUMED_SD = 0.01
 """Of the metric over seeds, where no run has told it yet: one point of accuracy."""
@@ -20,44 +22,114 @@ DIFFERENCES = (0.005, 0.01, 0.02)
 
 
 @dataclass(frozen=True)
-class Outlook:
-    """In the metric's own unit (0.01 is a point). `smallest` is found with 80 % power after Holm's correction."""
+class Spread:
+    """The metric's sd over seeds, and where that comes from."""
 
+    sd: float = ASSUMED_SD
+    origin: str = "assumed, as no run has told it yet"
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What each comparison of these recipes could show, under each of these conditions, or pooled over them.
+
+    In the metric's own unit (0.01 is a point). test_images: the fewest and the most of any run. smallest: the
+    difference that is found with 80 % power after correction. needed: (difference, seeds per arm that find it with 80 %
+    power), None where 1,000 are not enough.
+    """
+
+    conditions: Block
+    pooled: bool
+    recipes: tuple[str, ...]
     seeds: int
-    comparisons: int
-    sd: float
-    runs: int
-    """How many finished runs the sd was estimated from; 0 where it is assumed."""
+    test_images: tuple[int, int]
+    spread: Spread
     smallest: float
     needed: tuple[tuple[float, int | None], ...]
-    """(difference, seeds per arm that find it with 80 % power); None where 1,000 are not enough."""
 
 
-def outlook(
-    experiment: Experiment, comparisons: int, test_share: float, sd: float = ASSUMED_SD, runs: int = 0
-) -> Outlook:
-    """What one of `comparisons` comparisons under one condition could show.
+@dataclass(frozen=True)
+class Sizes:
+    """Of one condition: the fewest and the most test images, and n_test / n_train, the largest."""
 
-    test_share: n_test / n_train, the largest of the grid. sd, runs: as `seed_sd` gives them; by default assumed.
+    test_images: tuple[int, int]
+    test_share: float
+
+
+def outlooks(
+    experiment: Experiment, cells: Sequence[Cell], sizes: dict[Condition, Sizes], single: Spread, pooled: Spread
+) -> list[Outlook]:
+    """One for all conditions that are alike in recipes and images, in the order of the grid, then one for the pooled.
+
+    sizes: of each condition. single, pooled: the spread of a score under one condition, and of a seed's mean over all.
     """
-    test, seeds = experiment.declared_test, len(experiment.seed_numbers)
-    design = Design(test, seeds, sd, test_share=test_share, comparisons=max(comparisons, 1), alpha=experiment.alpha)
-    needed = tuple((difference, seeds_needed(design, difference)) for difference in DIFFERENCES)
-    return Outlook(seeds, comparisons, sd, runs, detectable(design), needed)
+    compared = {condition: _compared(experiment, cells, condition) for condition in sizes}
+    held = [condition for condition in sizes if compared[condition]]
+    everywhere = tuple(dict.fromkeys(recipe for condition in held for recipe in compared[condition]))
+    several = len(sizes) > 1
+    comparisons = sum(map(len, compared.values())) + (len(everywhere) if several else 0)
+    bar = hardest_bar(experiment, comparisons, len(held) + several)
+    alike: dict[object, list[Condition]] = {}
+    for condition in held:
+        alike.setdefault((compared[condition], sizes[condition]), []).append(condition)
+    told = [
+        _outlook(experiment, tuple(some), False, compared[some[0]], [sizes[place] for place in some], single, bar)
+        for some in alike.values()
+    ]
+    if several and held:
+        told.append(_outlook(experiment, tuple(held), True, everywhere, [sizes[place] for place in held], pooled, bar))
+    return told
 
 
-def seed_sd(results: Results) -> tuple[float, int]:
-    """The metric's standard deviation over seeds, pooled over all arms with two finished seeds or more, and the runs.
+def comparisons_of(told: Sequence[Outlook]) -> int:
+    """How many comparisons are made in all."""
+    return sum(len(one.recipes) * (1 if one.pooled else len(one.conditions)) for one in told)
 
-    The root of the mean of the arms' variances, each weighing its degrees of freedom; `ASSUMED_SD` where no arm has
+
+def _compared(experiment: Experiment, cells: Sequence[Cell], condition: Condition) -> tuple[str, ...]:
+    """The recipes that stand beside the baseline there."""
+    here = dict.fromkeys(cell.factors["recipe"] for cell in cells if cell.condition == condition)
+    return tuple(recipe for recipe in here if recipe != experiment.baseline) if experiment.baseline in here else ()
+
+
+def _outlook(
+    experiment: Experiment,
+    conditions: Block,
+    pooled: bool,
+    recipes: tuple[str, ...],
+    sizes: list[Sizes],
+    spread: Spread,
+    bar: tuple[int, float],
+) -> Outlook:
+    seeds, share = len(experiment.seed_numbers), max(size.test_share for size in sizes)
+    comparisons, alpha = bar
+    design = Design(experiment.declared_test, seeds, spread.sd, test_share=share, comparisons=comparisons, alpha=alpha)
+    images = [images for size in sizes for images in size.test_images]
+    return Outlook(
+        conditions,
+        pooled,
+        recipes,
+        seeds,
+        (min(images), max(images)),
+        spread,
+        detectable(design),
+        tuple((difference, seeds_needed(design, difference)) for difference in DIFFERENCES),
+    )
+
+
+def seed_spread(results: Results, pooled: bool = False) -> Spread:
+    """The sd over seeds, over all arms with two finished seeds or more: under one condition, or of means over all.
+
+    The root of the mean of the arms' variances, each weighing its degrees of freedom. `ASSUMED_SD` where no arm has
     two, or where none of them varies.
     """
-    done = results.finished
-    metric = results.experiment.metric
-    if metric in done:
-        by_arm = done.groupby(results.factors, sort=False)[metric].agg(["var", "count"]).dropna()
-        freedom = by_arm["count"] - 1
-        variance = float((by_arm["var"] * freedom).sum() / freedom.sum()) if len(by_arm) else 0.0
-        if variance > 0:
-            return math.sqrt(variance), int(by_arm["count"].sum())
-    return ASSUMED_SD, 0
+    arms = {
+        (pair.own.every, pair.shared): pair.own
+        for pair in pairs(results)
+        if (len(pair.block) > 1) == pooled and len(pair.own.scores) > 1
+    }
+    variances = [float(np.var(list(arm.scores.values()), ddof=1)) for arm in arms.values()]
+    freedom = [len(arm.scores) - 1 for arm in arms.values()]
+    variance = float(np.average(variances, weights=freedom)) if arms else 0.0
+    runs = sum(len(ids) for arm in arms.values() for ids in arm.runs.values())
+    return Spread(math.sqrt(variance), f"estimated from {runs:,} finished runs") if variance > 0 else Spread()

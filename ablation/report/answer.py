@@ -11,21 +11,18 @@ from collections.abc import Sequence
 from ablation.analysis.comparison import MIN_SEEDS
 from ablation.evidence.effects import Effect
 from ablation.experiment import Experiment
+from ablation.report.sentences import BOUNDS, evidence, finding
 from ablation.report.wording import (
     NAME,
     UNIT,
     condition_text,
     counted,
-    evidence,
-    finding,
     interval,
     listing,
     opening,
     points,
     pooled_over,
 )
-
-BOUNDS = "on this data, model and budget"
 
 
 def question_of(experiment: Experiment) -> str:
@@ -78,9 +75,9 @@ def _leading(experiment: Experiment, effects: Sequence[Effect], tested: list[Eff
         seeds = min(effect.seeds for effect in tested if not math.isnan(effect.estimate))
         what = f"{NAME[experiment.metric]} ({counted(seeds, 'seed')})"
         return f"No recipe is shown to be better than {experiment.baseline} in {what}{_scope(experiment, effects)}."
-    parts = [finding(better[0], experiment) + _partly(better[0], effects)]
+    parts = [finding(better[0], experiment, brief=True) + _partly(better[0], effects)]
     for effect in better[1:]:
-        numbers = evidence(effect, experiment, math.copysign(1, effect.estimate))
+        numbers = evidence(effect, experiment, math.copysign(1, effect.estimate), brief=True)
         size = points(abs(effect.estimate), effect.metric)
         parts.append(f"{effect.recipe} by {size} ({numbers}){_partly(effect, effects)}")
     return f"{opening(listing(parts))}{_scope(experiment, effects)}."
@@ -88,17 +85,17 @@ def _leading(experiment: Experiment, effects: Sequence[Effect], tested: list[Eff
 
 def _rest(experiment: Experiment, tested: list[Effect]) -> str:
     """Every recipe that is not better, by verdict, and the bounds of it all."""
-    told = [finding(effect, experiment) for effect in tested if effect.verdict == "worse"]
+    told = [finding(effect, experiment, brief=True) for effect in tested if effect.verdict == "worse"]
     for verdict, words in (("equivalent", f"equivalent to {experiment.baseline}"), ("undecided", "undecided")):
         alike = [effect for effect in tested if effect.verdict == verdict]
         compared = [effect for effect in alike if not math.isnan(effect.estimate)]
         if len(compared) == 1:
-            told.append(finding(compared[0], experiment))
+            told.append(finding(compared[0], experiment, brief=True))
         elif compared:
             names = listing(effect.recipe for effect in compared)
             numbers = f" ({'; '.join(map(_brief, compared))})" if len(compared) <= 3 else ""
             told.append(f"{names} are {words}{numbers}")
-        told += [finding(effect, experiment) for effect in alike if math.isnan(effect.estimate)]
+        told += [finding(effect, experiment, brief=True) for effect in alike if math.isnan(effect.estimate)]
     if not told:
         return f"No recipe is worse or undecided; all of this holds {BOUNDS}."
     return f"{opening('; '.join(told))}; all of this holds {BOUNDS}."

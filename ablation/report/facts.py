@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ablation.declaration import beforehand, declaration_of
 from ablation.experiment import Experiment, default_cache_size
 from ablation.record import RunRecord
-from ablation.report.wording import NAME, NONE, UNIT, counted, listing, percent, points, recipe_text
+from ablation.report.wording import NAME, NONE, UNIT, corrected_by, counted, listing, percent, points, recipe_text
 from ablation.results import Results
 from ablation.values import label
 
@@ -42,7 +43,7 @@ def facts_of(experiment: Experiment, results: Results, records: Mapping[str, Run
     """The definition table in five parts; what no record holds is left out."""
     told = list(records.values())
     parts = (
-        ("Question", _question(experiment)),
+        ("Question", [*_question(experiment), ("plan", _plan(results))]),
         ("Data", _data(experiment, results, told)),
         ("Training", _training(experiment, told)),
         ("Machine", _machine(told)),
@@ -59,11 +60,22 @@ def _question(experiment: Experiment) -> list[tuple[str, str]]:
         *((f"recipe {name}", recipe_text(experiment, name)) for name in experiment.recipes),
         ("baseline", experiment.baseline),
         ("metric", f"{NAME[metric]} on the test part"),
-        ("test", f"{TESTS.get(test, label(experiment.declared_test))}, Holm's correction over all comparisons shown"),
+        ("test", f"{TESTS[test]}, {corrected_by(experiment)}"),
         ("family-wise error", percent(experiment.alpha)),
         ("margin", f"{points(experiment.margin, metric)} {UNIT[metric]}".strip()),
         ("seeds", listing(map(str, experiment.seed_numbers))),
     ]
+
+
+def _plan(results: Results) -> str:
+    """The hash of what the verdicts rest on, and whether it was recorded before there was anything to judge."""
+    plan, before = declaration_of(results.experiment, results.cells), beforehand(results.root)
+    if before is None:
+        return f"{plan.hash}; none was recorded before the first result"
+    if before.declaration == plan:
+        return f"{plan.hash}, recorded {before.day}, before the first result"
+    changes = "; ".join(before.declaration.changed_to(plan)) or "more comparisons since, and nothing else"
+    return f"{plan.hash}; {before.declaration.hash} was recorded {before.day}, before the first result: {changes}"
 
 
 def _data(experiment: Experiment, results: Results, records: list[RunRecord]) -> list[tuple[str, str]]:

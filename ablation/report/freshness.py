@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ablation
+from ablation.declaration import DECLARED_FILE
 from ablation.experiment import Experiment
 from ablation.record import RECORD_FILE
 
@@ -30,6 +31,7 @@ def input_digest(experiment: Experiment, results: Results, effects: Sequence[Eff
         digest.update(f"{run_id} {status} {reason}\n".encode())
     for run_id in sorted(set(results.table["id"])):
         digest.update(_content(results.root / run_id / RECORD_FILE))
+    digest.update(_content(results.root / DECLARED_FILE))
     digest.update(json.dumps([asdict(effect) for effect in effects], default=repr).encode())
     for file in _own_files():
         digest.update(_content(file))

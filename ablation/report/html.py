@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from ablation.figures.contributions import ContributionsInfo, draw_contributions
 from ablation.figures.curves import CurvesInfo, draw_curves
+from ablation.figures.dose import DosesInfo, draw_doses
 from ablation.figures.embedding import MapsInfo, draw_maps
 from ablation.figures.forest import ForestInfo, draw_forest
 from ablation.figures.heat import HeatInfo, draw_heat
 from ablation.figures.inline import data_uri, svg
+from ablation.figures.interaction import InteractionInfo, draw_interaction
 from ablation.figures.preview import EXPLAINED, PreviewRow, encode_strip
 from ablation.figures.style import Style
+from ablation.figures.train_sizes import SizesInfo, draw_sizes
 from ablation.report.freshness import META
 from ablation.report.model import Report
 from ablation.report.scenes import Scene
-from ablation.report.wording import SYMBOL
+from ablation.report.wording import SYMBOL, tied
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,6 +31,10 @@ DRAW: dict[type, Callable[[Any, Mapping[str, Style]], Figure]] = {
     ForestInfo: draw_forest,
     CurvesInfo: draw_curves,
     HeatInfo: lambda info, _: draw_heat(info),
+    InteractionInfo: draw_interaction,
+    ContributionsInfo: draw_contributions,
+    DosesInfo: draw_doses,
+    SizesInfo: draw_sizes,
     MapsInfo: lambda info, _: draw_maps(info),
 }
 
@@ -36,14 +43,19 @@ def render(report: Report, digest: str) -> str:
     """The page. digest: of its inputs, kept in a meta tag (see `ablation.report.freshness`)."""
     pictures = {
         name: data_uri(svg(draw(scene, report.look)), "svg+xml")
-        for name in ("forest", "curves", "heat", "maps")
+        for name in ("forest", "curves", "heat", "interaction", "maps")
         if (scene := getattr(report, name)) is not None
+    }
+    told = {name: part for name in ("operations", "doses", "sizes") if (part := getattr(report, name)) is not None}
+    pictures |= {
+        name: data_uri(svg(draw(part.scene, report.look)), "svg+xml") for name, part in told.items() if part.scene
     }
     strips = [(row, strip_uri(row)) for row in (report.preview.rows if report.preview else ())]
     template = environment().get_template("report.html")
     return template.render(
-        report=report, digest=digest, meta=META, pictures=pictures, strips=strips, explained=EXPLAINED, symbol=SYMBOL
-    )
+        report=report, digest=digest, meta=META, pictures=pictures, told=told, strips=strips, explained=EXPLAINED,
+        symbol=SYMBOL,
+    )  # fmt: skip
 
 
 def draw(scene: Scene, look: Mapping[str, Style]) -> Figure:
@@ -68,8 +80,3 @@ def environment() -> Environment:
     )
     made.filters["tied"] = tied
     return made
-
-
-def tied(text: str) -> str:
-    """With no-break spaces where a line may not end: '95 %', '5 seeds', 'p = .004'."""
-    return re.sub(r"(?<=\d) (?=%|seed|point)|(?<=\bp) (?=[<=] \.)|(?<=[<=]) (?=\.\d)", "\u00a0", text)

@@ -12,13 +12,21 @@ from typing import Any
 
 from ablation.evidence.alarms import alarms
 from ablation.evidence.effects import Effect
+from ablation.evidence.interplay import interplay
 from ablation.experiment import Experiment
 from ablation.figures.preview import PreviewInfo
 from ablation.figures.style import Style, styles
 from ablation.record import RunRecord
-from ablation.report.answer import answer, question_of
+from ablation.report.answer import answer, deciding, question_of
+from ablation.report.details import detail_headers, details
+from ablation.report.doses_view import doses_told
 from ablation.report.facts import Facts, RunsTable, facts_of, runs_table
+from ablation.report.interplay_view import InterplayView, interaction_scene, interplay_view
+from ablation.report.operations_view import operations_told
 from ablation.report.scenes import Scene, curves_scene, forest_scene, heat_scene
+from ablation.report.sentences import sentence
+from ablation.report.sizes_view import sizes_told
+from ablation.report.told import Told
 from ablation.report.views import Choice, changes_of, chosen_runs, maps_scene, preview_of
 from ablation.report.wording import condition_text, headers, points, pooled_over, row, verdict_text
 from ablation.results import Results
@@ -51,11 +59,19 @@ class Report:
     answer: tuple[str, ...]
     alarms: tuple[str, ...]
     verdicts: VerdictGrid | None
+    sentences: tuple[str, ...]
     headers: Mapping[str, str]
     groups: tuple[Group, ...]
+    detail_headers: Mapping[str, str]
+    detail_groups: tuple[Group, ...]
     forest: Scene | None
+    operations: Told | None
+    doses: Told | None
+    sizes: Told | None
     curves: Scene | None
     heat: Scene | None
+    interplay: InterplayView | None
+    interaction: Scene | None
     maps: Scene | None
     preview: PreviewInfo | None
     changes: tuple[Mapping[str, str], ...]
@@ -70,6 +86,7 @@ def tell(experiment: Experiment, results: Results, effects: Sequence[Effect], co
     """Compute the report. Reads the records of all runs, and the arrays of one run a recipe."""
     records = read_records(results)
     choice = chosen_runs(results)
+    between = interplay(results)
     return Report(
         name=experiment.name,
         question=experiment.question or question_of(experiment),
@@ -77,11 +94,19 @@ def tell(experiment: Experiment, results: Results, effects: Sequence[Effect], co
         answer=answer(experiment, effects),
         alarms=tuple(alarms(results)),
         verdicts=verdict_grid(experiment, effects),
+        sentences=tuple(sentence(effect, effects, experiment) for effect in deciding(effects)),
         headers=headers(experiment),
         groups=groups_of(experiment, effects),
+        detail_headers=detail_headers(experiment),
+        detail_groups=detail_groups_of(experiment, effects),
         forest=forest_scene(experiment, effects),
+        operations=operations_told(results),
+        doses=doses_told(results),
+        sizes=sizes_told(results),
         curves=curves_scene(results, records),
         heat=heat_scene(experiment, effects),
+        interplay=interplay_view(between, experiment) if between else None,
+        interaction=interaction_scene(between, experiment) if between else None,
         maps=maps_scene(results, choice) if choice else None,
         preview=preview_of(results, choice) if choice else None,
         changes=changes_of(results),
@@ -106,6 +131,14 @@ def groups_of(experiment: Experiment, effects: Sequence[Effect]) -> tuple[Group,
         told = row(effect)
         told["note"] = "; ".join(filter(None, (pooled_over(effect, effects), told["note"])))
         by_title.setdefault((title_of(effect, effects, experiment), effect.pooled), []).append(told)
+    return tuple(Group(title, pooled, tuple(rows)) for (title, pooled), rows in by_title.items())
+
+
+def detail_groups_of(experiment: Experiment, effects: Sequence[Effect]) -> tuple[Group, ...]:
+    """The same with what stands behind each verdict."""
+    by_title: dict[tuple[str, bool], list[Mapping[str, str]]] = {}
+    for effect in effects:
+        by_title.setdefault((title_of(effect, effects, experiment), effect.pooled), []).append(details(effect))
     return tuple(Group(title, pooled, tuple(rows)) for (title, pooled), rows in by_title.items())
 
 

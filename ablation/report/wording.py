@@ -7,6 +7,7 @@ keep their own unit. Numbers carry a true minus sign.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -90,6 +91,11 @@ def listing(names: Iterable[str], last: str = "and") -> str:
     return f"{', '.join(others)} {last} {final}" if others else final
 
 
+def tied(text: str) -> str:
+    """With no-break spaces where a line may not end: '95 %', '5 seeds', 'p = .004'."""
+    return re.sub(r"(?<=\d) (?=%|seed|point)|(?<=\b[pn]) (?=[<=] )|(?<=\b[pn] [<=]) (?=[.\d])", "\u00a0", text)
+
+
 def opening(text: str) -> str:
     """The text with a capital first letter, as a sentence begins."""
     return text[:1].upper() + text[1:]
@@ -123,6 +129,18 @@ def seeds_text(effect: Effect) -> str:
     return f"{effect.seeds} of {counted(effect.planned, 'seed')}"
 
 
+def corrected_by(experiment: Experiment, comparisons: int | None = None) -> str:
+    """How the declared test is corrected for the number of comparisons."""
+    if experiment.declared_test.simultaneous:
+        return "all recipes of a condition together, Bonferroni's correction over conditions"
+    return f"Holm's correction over all {comparisons or ''} comparisons".replace("  ", " ")
+
+
+def correction(experiment: Experiment) -> str:
+    """Whose correction an adjusted p has: 'Holm' or 'Dunnett'."""
+    return "Dunnett" if experiment.declared_test.simultaneous else "Holm"
+
+
 def verdict_text(effect: Effect) -> str:
     """The verdict as shown: 'no verdict' where a note says why there is none, which is not the same as undecided."""
     return "no verdict" if effect.verdict == "undecided" and effect.note else effect.verdict
@@ -135,60 +153,6 @@ def pooled_over(effect: Effect, effects: Iterable[Effect]) -> str:
     held = {tuple(other.condition.items()) for other in single if other.recipe == effect.recipe}
     partly = effect.pooled and 0 < len(held) < len(every)
     return f"over {len(held)} of {counted(len(every), 'condition')}" if partly else ""
-
-
-def evidence(effect: Effect, experiment: Experiment, toward: float = 0) -> str:
-    """What stands behind an estimate: '95 % interval 2.2 to 6.0, Holm p = .002, 5 seeds'.
-
-    toward: 1 or -1 tells the interval as sizes in that direction, 0 with signs. An equivalence gives its own p.
-    """
-    low, high = _toward(effect.low, effect.high, toward)
-    new_low, new_high = _toward(effect.new_low, effect.new_high, toward)
-    equivalent = effect.verdict == "equivalent"
-    p = effect.p_equivalent if equivalent else effect.p_adjusted
-    parts = []
-    if not math.isnan(low):
-        told = f"{percent(1 - experiment.alpha)} interval {interval(low, high, effect.metric, sign=not toward)}"
-        if not math.isnan(new_low):
-            new = interval(new_low, new_high, effect.metric, sign=not toward)
-            told += f" over seeds, {new} for new photographs"
-        parts.append(told)
-    if not math.isnan(p):
-        parts.append(f"{'equivalence' if equivalent else 'Holm'} {p_phrase(p)}")
-    return ", ".join([*parts, seeds_text(effect)])
-
-
-def _toward(low: float, high: float, toward: float) -> tuple[float, float]:
-    return (min(low * toward, high * toward), max(low * toward, high * toward)) if toward else (low, high)
-
-
-def finding(effect: Effect, experiment: Experiment) -> str:
-    """The verdict on one recipe with its numbers, without an end: 'crop is better than none by 4.1 points of ...'."""
-    baseline, metric = experiment.baseline, effect.metric
-    if math.isnan(effect.estimate):
-        why = f"{effect.note or 'no scores'}: {seeds_text(effect)}"
-        return f"{effect.recipe} cannot be compared with {baseline} ({why})"
-    if effect.verdict in ("better", "worse"):
-        numbers = evidence(effect, experiment, toward=math.copysign(1, effect.estimate))
-        size = amount(abs(effect.estimate), metric)
-        return f"{effect.recipe} is {effect.verdict} than {baseline} by {size} ({numbers})"
-    difference = f"{points(effect.estimate, metric, sign=True)} {UNIT[metric]}".strip()
-    numbers = evidence(effect, experiment)
-    if effect.verdict == "equivalent":
-        margin = f"{points(experiment.margin, metric)} {UNIT[metric]}".strip()
-        return f"{effect.recipe} is equivalent to {baseline} within {margin} (difference {difference}, {numbers})"
-    why = f"; {effect.note}" if effect.note else ""
-    verdict = "has no verdict" if verdict_text(effect) == "no verdict" else "is undecided"
-    return f"{effect.recipe} {verdict} (difference {difference} of {NAME[metric]}, {numbers}{why})"
-
-
-def sentence(effect: Effect, experiment: Experiment) -> str:
-    """One effect as a sentence of its own, with its condition and its bounds."""
-    if effect.verdict == "baseline":
-        score = f"{points(effect.mean, effect.metric)}{' %' if UNIT[effect.metric] == 'points' else ''}"
-        return f"{opening(effect.recipe)} is the baseline: {NAME[effect.metric]} {score} ({seeds_text(effect)})."
-    where = condition_text(effect.condition, experiment)
-    return f"{opening(finding(effect, experiment))}, {'pooled over' if effect.pooled else 'under'} {where}."
 
 
 def changed(share: float, change: float) -> tuple[str, str]:
@@ -209,7 +173,7 @@ def headers(experiment: Experiment) -> dict[str, str]:
         "interval": f"{percent(1 - experiment.alpha)} interval",
         "new": "and for new photographs",
         "p": "p",
-        "p_adjusted": "Holm p",
+        "p_adjusted": f"{correction(experiment)} p",
         "p_equivalent": "equivalence p",
         "macro_f1": "macro-F1 difference",
         "verdict": "verdict",

@@ -99,6 +99,38 @@ def test_leave_one_out_and_add_one_in_are_welchs_tests():
             assert np.sign(found.contributions[place].difference.estimate) == np.sign(scipys.statistic)
 
 
+def test_what_is_beyond_the_sum_is_one_contrast_worked_by_hand():
+    """all + (k - 1) none - the sum of the singles; each recipe's variance counts with its weight squared."""
+    found = attribute(SCORES, OPERATIONS)
+    every, none = SCORES[frozenset(OPERATIONS)], SCORES[frozenset()]
+    singles = [SCORES[frozenset({name})] for name in OPERATIONS]
+    alone = sum(single.mean() - none.mean() for single in singles)
+    assert found.remainder.estimate == pytest.approx(every.mean() - none.mean() - alone)
+    parts = [every.var(ddof=1), 4 * none.var(ddof=1), *(single.var(ddof=1) for single in singles)]
+    assert found.remainder.error == pytest.approx(math.sqrt(sum(parts) / 6))
+    assert attribute(SCORES, OPERATIONS, design="add_one_in").remainder == found.remainder
+    paired = attribute(SCORES, OPERATIONS, paired=True).remainder
+    scipys = stats.ttest_1samp(every + 2 * none - sum(singles), 0.0)
+    assert (paired.p_value(), paired.df) == (pytest.approx(scipys.pvalue, rel=1e-9), 5)
+
+
+def test_in_leave_one_out_it_is_beyond_the_sum_of_what_each_adds_to_the_others():
+    every = frozenset(OPERATIONS)
+    recipes = needed("leave_one_out", OPERATIONS) | {frozenset()}
+    found = attribute({recipe: SCORES[recipe] for recipe in recipes}, OPERATIONS)
+    assert found.design == "leave_one_out"
+    last = sum(SCORES[every].mean() - SCORES[every - {name}].mean() for name in OPERATIONS)
+    assert found.remainder.estimate == pytest.approx(found.total.estimate - last)
+
+
+def test_without_a_recipe_that_it_needs_a_sum_is_not_told():
+    alone = attribute({recipe: SCORES[recipe] for recipe in needed("add_one_in", OPERATIONS)}, OPERATIONS)
+    assert (alone.total, alone.remainder) == (None, None)
+    one = attribute({recipe: SCORES[recipe] for recipe in subsets(("crop",))}, ("crop",))
+    assert one.remainder is None
+    assert one.total.estimate == pytest.approx(one.contributions[0].difference.estimate)
+
+
 def test_a_design_can_be_asked_for_and_holm_counts_the_operations():
     found = attribute(SCORES, OPERATIONS, design="add_one_in")
     assert found.design == "add_one_in"

@@ -62,6 +62,15 @@ def test_trends_are_contrasts_of_orthogonal_polynomials():
         assert contrast.estimate * scipys.statistic > 0
 
 
+def test_the_slope_is_that_of_each_seeds_straight_line():
+    scores = runs(hump)
+    slope = dose_response(DOSES, scores).linear
+    scipys = stats.ttest_1samp([np.polyfit(DOSES, row, 1)[0] for row in scores], 0.0)
+    assert slope.interval(0.05) == pytest.approx(tuple(scipys.confidence_interval(0.95)), rel=1e-7)
+    per_tenth = dose_response(np.array(DOSES) * 10, scores).linear
+    assert per_tenth.estimate == pytest.approx(slope.estimate / 10)
+
+
 def test_a_hump_has_its_peak_inside_and_a_slope_has_none():
     found = dose_response(DOSES, runs(hump, seeds=8, sd=0.002))
     assert found.curvature.p_value() < 0.001

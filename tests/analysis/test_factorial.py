@@ -9,7 +9,8 @@ from scipy import stats
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
-from ablation.analysis.factorial import anova, partial_eta2_interval
+from ablation.analysis.comparison import CorrectedResampled
+from ablation.analysis.factorial import anova, partial_eta2_interval, spread_by_chance
 from ablation.seeds import stream
 
 
@@ -123,6 +124,75 @@ def test_unequal_spread_is_reported():
     assert anova(grid()["y"], levels(grid(), "recipe")).spread_ratio < 3
 
 
+@pytest.mark.parametrize("runs", [2, 3, 5, 10])
+def test_two_cells_spread_by_chance_as_the_f_distribution_says(runs):
+    """The larger variance over the smaller passes the quantile at 97.5 % in 5 % of cases: either may be larger."""
+    df = runs - 1
+    assert spread_by_chance(2, df) ** 2 == pytest.approx(stats.f.ppf(0.975, df, df))
+
+
+@pytest.mark.parametrize(("cells", "df"), [(3, 4), (10, 4), (40, 2)])
+def test_many_cells_spread_by_chance_as_drawn_ones_do(cells, df):
+    variances = stream(24, "variances").chisquare(df, (40_000, cells))
+    beyond = np.sqrt(variances.max(axis=1) / variances.min(axis=1)) > spread_by_chance(cells, df)
+    assert beyond.mean() == pytest.approx(0.05, abs=0.004)
+
+
+def test_chance_is_that_of_the_smallest_cell():
+    table = grid()
+    assert anova(table["y"], levels(table, "recipe")).spread_by_chance == pytest.approx(spread_by_chance(3, 15))
+    table = table.drop(index=table.index[:13])
+    smallest = table.groupby("recipe").size().min()
+    assert smallest < 16
+    assert anova(table["y"], levels(table, "recipe")).spread_by_chance == pytest.approx(
+        spread_by_chance(3, smallest - 1)
+    )
+
+
+def test_with_two_recipes_f_is_the_square_of_the_corrected_resampled_t():
+    random = stream(25, "pairs")
+    none, crop = random.normal(0.8, 0.02, 6), random.normal(0.82, 0.02, 6)
+    found = anova([*none, *crop], {"recipe": ["none"] * 6 + ["crop"] * 6}, blocks=[*range(6), *range(6)], overlap=0.25)
+    t = CorrectedResampled().difference(crop.tolist(), none.tolist(), 0.25)
+    assert found.terms[0].f == pytest.approx((t.estimate / t.error) ** 2)
+    assert found.terms[0].p == pytest.approx(t.p_value())
+
+
+def redrawn(random: np.random.Generator, overlap: float, gain: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """(5 seeds, cells) of scores, each with the luck of its seed, and their seeds.
+
+    Between two seeds the errors of a cell correlate by overlap / (1 + overlap), as Nadeau and Bengio suppose: n_test /
+    (n_test + n_train). What is left has variance 1.
+    """
+    shared = random.normal(0, np.sqrt(overlap), len(gain))
+    scores = gain + shared + random.normal(0, 1, (5, len(gain))) + random.normal(0, 3, (5, 1))
+    return scores, np.repeat(np.arange(5), len(gain)).tolist()
+
+
+def test_training_parts_that_overlap_are_allowed_for():
+    """Three recipes x two optimizers that do nothing: without the allowance every other F test finds something."""
+    factors = {"recipe": ["none", "crop", "hue"] * 10, "optimizer": (["adam"] * 3 + ["sgd"] * 3) * 5}
+    random, found = stream(26, "overlap"), {0.0: [], 0.5: []}
+    for _ in range(150):
+        scores, seeds = redrawn(random, 0.5, np.zeros(6))
+        for overlap, below in found.items():
+            made = anova(scores.ravel(), factors, seeds, overlap=overlap)
+            below += [term.p < 0.05 for term in made.terms]
+    assert np.mean(found[0.0]) > 0.2
+    assert np.mean(found[0.5]) == pytest.approx(0.05, abs=0.025)
+
+
+def test_with_overlap_the_interval_still_holds_the_true_share():
+    gain, inside, random = np.array([0.0, 0.8, 1.6]), 0, stream(27, "share")
+    share = gain.var() / (gain.var() + 1)
+    for _ in range(300):
+        scores, seeds = redrawn(random, 0.5, gain)
+        (term,) = anova(scores.ravel(), {"recipe": ["a", "b", "c"] * 5}, seeds, overlap=0.5).terms
+        inside += term.low <= share <= term.high
+        assert (term.low > 0) == (term.p < 0.05)
+    assert inside / 300 == pytest.approx(0.90, abs=0.045)
+
+
 def test_without_replication_or_without_spread_nothing_is_tested():
     single = grid()[lambda table: table["seed"] == 0]
     assert all(math.isnan(term.p) for term in anova(single["y"], levels(single, "recipe", "optimizer", "size")).terms)
@@ -136,3 +206,5 @@ def test_every_mistake_is_told_at_once():
         anova([0.1, 0.2, 0.3, math.nan], {"recipe": ["a", "b", "a"], "optimizer": ["adam"] * 4})
     with pytest.raises(ValueError, match="no factors"):
         anova([0.1, 0.2], {})
+    with pytest.raises(ValueError, match="give the blocks"):
+        anova([0.1, 0.2, 0.3], {"recipe": ["a", "b", "b"]}, overlap=0.2)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from ablation.analysis import ranks
 from ablation.analysis.comparison import Paired, Welch, holm
 from ablation.analysis.ranks import from_average_ranks, rank_stability, winner
 from ablation.seeds import stream
@@ -60,6 +61,39 @@ def test_full_agreement_of_few_conditions_is_no_proof():
     assert (orders[:, 0] == orders[:, 1]).all(axis=1).mean() == pytest.approx(1 / 6, abs=0.02)
 
 
+@pytest.mark.parametrize(
+    ("orders", "p"),
+    [
+        ([[1, 2, 3], [1, 2, 3], [1, 2, 3], [2, 1, 3]], 0.042),  # three recipes, four conditions, chi2 = 6.5
+        ([[1, 2, 3, 4], [1, 2, 3, 4], [1, 3, 2, 4]], 0.017),  # four recipes, three conditions, chi2 = 8.2
+    ],
+)
+def test_p_is_that_of_friedmans_own_tables(orders, p):
+    assert rank_stability(-np.array(orders)).p == pytest.approx(p, abs=5e-4)
+
+
+def test_under_two_conditions_p_is_that_of_spearmans_correlation():
+    first, second = np.array([5.0, 4, 3, 2, 1]), np.array([5.0, 3, 4, 1, 1])
+    oracle = stats.permutation_test(
+        (second,),
+        lambda order: stats.spearmanr(first, order).statistic,
+        permutation_type="pairings",
+        alternative="greater",
+        vectorized=False,
+    )
+    assert rank_stability([first, second]).p == pytest.approx(oracle.pvalue)
+
+
+def test_drawn_orders_give_the_p_of_all_of_them(monkeypatch):
+    scores = stream(32, "scores").random((3, 4)) + np.array([0, 0.2, 0.4, 0.6])
+    exact = rank_stability(scores).p
+    assert 0.01 < exact < 0.5
+    monkeypatch.setattr(ranks, "EXACT", 0)
+    assert rank_stability(scores).p == pytest.approx(exact, abs=0.01)
+    assert rank_stability(scores).p != exact
+    assert rank_stability([[3, 2, 1]] * 9).p == 1 / (1 + ranks.DRAWS), "the observed order is one of them"
+
+
 def test_ranks_see_neither_unit_nor_order():
     scores = stream(31, "scores").random((6, 5))
     first, again = rank_stability(scores), rank_stability(100 * scores[::-1, ::-1])
@@ -108,6 +142,38 @@ def test_less_may_be_better_and_the_declared_test_decides():
     found = winner(loss, Paired(), higher_is_better=False)
     assert (found.overall, found.same) == ("crop", True)
     assert winner(loss).overall == "none"
+
+
+def test_contenders_are_those_that_no_test_puts_behind_the_winner():
+    """Bonferroni over all comparisons with the winner: hue is far behind under adam alone, none nowhere."""
+    sgd = {"none": [0.70, 0.75, 0.80], "crop": [0.72, 0.77, 0.82], "hue": [0.71, 0.76, 0.81]}
+    adam = {"none": [0.76, 0.80, 0.81], "crop": [0.80, 0.801, 0.802], "hue": [0.70, 0.701, 0.702]}
+    found = winner({"adam": adam, "sgd": sgd})
+    assert (found.overall, found.contenders) == ("crop", ("none",))
+    p = Welch().difference(adam["hue"], adam["crop"], 0).p_value()
+    assert winner({"adam": adam, "sgd": sgd}, alpha=4 * p * 1.01).contenders == ("none",)
+    assert winner({"adam": adam, "sgd": sgd}, alpha=4 * p * 0.99).contenders == ("none", "hue")
+
+
+def test_missing_runs_are_left_out_and_pairs_are_made_of_the_seeds_that_both_have():
+    none, crop = [0.70, 0.80, np.nan, 0.75, 0.77], [0.69, np.nan, 0.90, 0.76, 0.745]
+    found = winner({"adam": {"none": none, "crop": crop}, "sgd": {"none": none, "crop": crop}}, Paired())
+    assert found.overall == "crop"
+    assert found.rivals[0].difference.estimate == pytest.approx(np.mean([0.01, -0.01, 0.025]))
+    single = Paired().difference([0.70, 0.75, 0.77], [0.69, 0.76, 0.745], 0).p_value()
+    assert found.rivals[0].p_holm == pytest.approx(min(1, 2 * single))
+    own = winner({"adam": {"none": none, "crop": crop}, "sgd": {"none": crop, "crop": none}})
+    (rival,) = own.rivals
+    assert rival.difference.estimate == pytest.approx(np.nanmean(crop) - np.nanmean(none))
+    scipys = stats.ttest_ind(none, crop, equal_var=False, nan_policy="omit").pvalue
+    assert rival.p_holm == pytest.approx(min(1, 2 * scipys))
+
+
+def test_a_single_score_may_lead_and_is_never_proof():
+    found = winner({"adam": {"none": [0.7], "crop": [0.9]}, "sgd": {"none": [0.8], "crop": [0.7]}})
+    assert (found.overall, found.same, found.survives) == ("crop", False, True)
+    assert np.isnan(found.rivals[0].p_holm)
+    assert found.contenders == ("none",)
 
 
 def test_a_recipe_that_some_condition_lacks_cannot_win():

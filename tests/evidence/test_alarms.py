@@ -1,14 +1,17 @@
 """What makes results less than the experiment planned: each kind raises its alarm, and nothing else does."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
-from made_up import question, results_of
+from made_up import noise, question, results_of, usual
 
 from ablation.data import Fixed, PerSeed, TrainSize
 from ablation.evidence.alarms import alarms
 from ablation.experiment import Experiment
 from ablation.optim import Adam
+from ablation.results import Results
+from ablation.sweeps import sweep
 
 
 @pytest.fixture
@@ -81,3 +84,60 @@ def test_other_machines_raise_an_alarm(experiment):
     results = results_of(experiment)
     results.table.loc[0, "device"] = "NVIDIA H200"
     assert alarms(results) == ["runs on different devices are compared: NVIDIA H200, cpu"]
+
+
+def test_scores_without_any_spread_raise_an_alarm(experiment):
+    def stuck(cell):
+        return 0.8 if (cell.factors["recipe"], cell.factors["optimizer"]) == ("bright", "sgd") else usual(cell)
+
+    assert alarms(results_of(experiment, stuck)) == [
+        "bright, sgd: the same accuracy for all 5 seeds; do they reach the training?"
+    ]
+
+
+def test_other_runs_with_the_same_figures_raise_an_alarm(experiment):
+    """As when an augmentation is declared and never applied. Two names for the same runs are no such case."""
+
+    def ignored(cell):
+        return 0.8 + 0.001 * cell.seed if cell.factors["optimizer"] == "adam" else usual(cell)
+
+    asked = replace(experiment, recipes={**experiment.recipes, "nothing": ()})
+    assert alarms(results_of(asked, ignored)) == [
+        "none, adam and bright, adam and contrast, adam and nothing, adam have the same figures for every seed; "
+        "is what differs between them applied?"
+    ]
+    assert alarms(results_of(asked, usual_by_spec)) == []
+    once = results_of(experiment, ignored)
+    once.table.loc[once.table["recipe"] != "none", "macro_f1"] += once.table.index[once.table["recipe"] != "none"] / 1e6
+    assert alarms(once) == [], "one figure that differs is enough"
+
+
+def usual_by_spec(cell):
+    return 0.8 + noise(cell)
+
+
+@pytest.fixture
+def trained(tiny, cache, tmp_path):
+    """Runs on disk, of one recipe's and one optimizer's worth."""
+    asked = replace(tiny, optimizers={"adam": Adam()}, seeds=2)
+    sweep(asked, tmp_path, cache, jobs=1)
+    return asked, lambda asked=asked: alarms(Results.load(asked, tmp_path, cache)), tmp_path / asked.name
+
+
+def test_a_copied_run_is_a_second_result_and_is_told(trained):
+    _, found, root = trained
+    assert found() == []
+    first, other = (record.parent.name for record in sorted(root.glob("*/record.json"))[:2])
+    shutil.copytree(root / first, root / f"{first} (copy)")
+    assert found() == [f"two results for one run: {root / first} (copy) holds {first} too, and is not used"]
+    shutil.copy(root / other / "record.json", root / first / "record.json")
+    assert f"the record in {first} is that of {other}: the comparison does not hold" in found()
+
+
+def test_what_is_judged_otherwise_than_declared_is_told(trained):
+    asked, found, _ = trained
+    changed = replace(asked, metric="macro_f1", margin=0.02, seeds=3)
+    (told,) = (alarm for alarm in found(changed) if "declared" in alarm)
+    assert told.startswith("judged otherwise than declared before the first result (20")
+    assert told.endswith("metric accuracy, now macro_f1; margin 0.01, now 0.02; seeds 0, 1, now 0, 1, 2")
+    assert found() == []

@@ -7,19 +7,35 @@ import pytest
 from made_up import question, results_of
 from scipy.stats import ttest_ind
 
-from ablation.evidence.outlook import ASSUMED_SD, outlook, seed_sd
+from ablation import Dunnett
+from ablation.analysis.power import Design, detectable
+from ablation.evidence.outlook import ASSUMED_SD, Sizes, Spread, comparisons_of, outlooks, seed_spread
+from ablation.experiment import Experiment
+from ablation.optim import Adam
 from ablation.seeds import stream
+
+SIZES = Sizes((40, 40), 0.5)
+
+
+def told(experiment: Experiment, sizes=None, single=Spread(), pooled=Spread()):  # noqa: B008
+    cells = experiment.cells("0" * 16)
+    sizes = sizes or {cell.condition: SIZES for cell in cells}
+    return outlooks(experiment, cells, sizes, single, pooled)
 
 
 def test_the_sd_is_pooled_over_arms_of_finished_runs():
     results = results_of(question())
     scores = results.table.groupby(["recipe", "optimizer"])["accuracy"]
-    assert seed_sd(results) == (pytest.approx(np.sqrt(scores.var(ddof=1).mean())), 30)
+    single = seed_spread(results)
+    assert single.sd == pytest.approx(np.sqrt(scores.var(ddof=1).mean()))
+    assert single.origin == "estimated from 30 finished runs"
+    means = results.table.groupby(["recipe", "seed"])["accuracy"].mean().groupby("recipe")
+    assert seed_spread(results, pooled=True).sd == pytest.approx(np.sqrt(means.var(ddof=1).mean()))
     uneven = results_of(
         question(), lambda cell: "failed" if cell.seed > 1 and cell.factors["recipe"] == "none" else 0.8
     )
-    assert seed_sd(uneven) == (ASSUMED_SD, 0)  # none of them varies
-    assert seed_sd(results_of(question(), lambda cell: "planned")) == (ASSUMED_SD, 0)
+    assert seed_spread(uneven) == Spread(ASSUMED_SD, "assumed, as no run has told it yet")  # none of them varies
+    assert seed_spread(results_of(question(), lambda cell: "planned")) == Spread()
 
 
 def test_arms_weigh_their_degrees_of_freedom():
@@ -30,23 +46,56 @@ def test_arms_weigh_their_degrees_of_freedom():
 
     results = results_of(replace(question(), optimizers={"adam": question().optimizers["adam"]}), score)
     wide, narrow = np.var([0.8, 0.82], ddof=1), np.var([0.8, 0.81, 0.82, 0.83, 0.84], ddof=1)
-    assert seed_sd(results) == (pytest.approx(np.sqrt((wide + 2 * 4 * narrow) / 9)), 12)
+    assert seed_spread(results).sd == pytest.approx(np.sqrt((wide + 2 * 4 * narrow) / 9))
+    assert seed_spread(results).origin == "estimated from 12 finished runs"
 
 
 def test_the_smallest_difference_is_found_four_times_in_five():
-    told = outlook(question(), comparisons=6, test_share=0.5, sd=0.02, runs=30)
-    draws = stream(0, "outlook").normal(0, 0.02, (2, told.seeds, 20_000))
-    p = ttest_ind(draws[0] + told.smallest, draws[1], equal_var=False).pvalue
-    assert (p < 0.05 / 6).mean() == pytest.approx(0.8, abs=0.01)
+    single, pooled = told(question(), single=Spread(0.02, "given"), pooled=Spread(0.01, "given"))
+    assert comparisons_of([single, pooled]) == 6
+    for one, sd in ((single, 0.02), (pooled, 0.01)):
+        draws = stream(0, "outlook").normal(0, sd, (2, one.seeds, 20_000))
+        p = ttest_ind(draws[0] + one.smallest, draws[1], equal_var=False).pvalue
+        assert (p < 0.05 / 6).mean() == pytest.approx(0.8, abs=0.01)
 
 
 def test_more_seeds_are_needed_for_less():
-    told = outlook(question(), comparisons=6, test_share=0.5)
-    assert (told.sd, told.runs, told.seeds) == (ASSUMED_SD, 0, 5)
-    differences, needed = zip(*told.needed, strict=True)
+    single, _ = told(question())
+    assert (single.spread, single.seeds) == (Spread(), 5)
+    differences, needed = zip(*single.needed, strict=True)
     assert differences == (0.005, 0.01, 0.02)
     assert needed[0] > needed[1] > needed[2] > 2
-    for difference, seeds in told.needed:
-        enough = outlook(replace(question(), seeds=seeds), 6, 0.5)
-        fewer = outlook(replace(question(), seeds=seeds - 1), 6, 0.5)
+    for difference, seeds in single.needed:
+        enough, fewer = (told(replace(question(), seeds=number))[0] for number in (seeds, seeds - 1))
         assert enough.smallest <= difference < fewer.smallest
+
+
+def test_conditions_that_are_alike_are_told_once_and_others_apart():
+    single, pooled = told(question())
+    assert single.conditions == pooled.conditions == (("adam",), ("sgd",))
+    assert (single.pooled, pooled.pooled, single.recipes) == (False, True, ("bright", "contrast"))
+    larger = {("adam",): SIZES, ("sgd",): Sizes((80, 80), 0.5)}
+    apart = told(question(), larger)
+    assert [(one.conditions, one.test_images) for one in apart] == [
+        ((("adam",),), (40, 40)),
+        ((("sgd",),), (80, 80)),
+        ((("adam",), ("sgd",)), (40, 80)),
+    ]
+    uneven = told(replace(question(), exclude=({"recipe": "bright", "optimizer": "sgd"},)))
+    assert [one.recipes for one in uneven] == [("bright", "contrast"), ("contrast",), ("bright", "contrast")]
+    assert comparisons_of(uneven) == 5
+
+
+def test_where_the_baseline_is_excluded_nothing_is_compared():
+    lonely = told(replace(question(), exclude=({"recipe": "none", "optimizer": "sgd"},)))
+    assert [one.conditions for one in lonely] == [(("adam",),), (("adam",),)]
+    assert told(replace(question(), recipes={"none": ()})) == []
+
+
+def test_dunnetts_family_is_a_condition_with_its_share_of_alpha():
+    single, _ = told(replace(question(), test=Dunnett()))
+    assert single.smallest == pytest.approx(
+        detectable(Design(Dunnett(), 5, ASSUMED_SD, comparisons=2, alpha=0.05 / 3)), rel=1e-6
+    )
+    (alone,) = told(replace(question(), test=Dunnett(), optimizers={"adam": Adam()}))
+    assert alone.smallest < single.smallest

@@ -61,6 +61,8 @@ CLAIMS = (
     Claim("over seeds, paired t", partial(world.covers, paired=True), ".94 to .96", between(0.94, 0.96)),
     Claim("over seeds, Welch, one sd × 3", partial(world.covers, spread=3.0), ".94 to .96", between(0.94, 0.96)),
     Claim("over seeds, Welch, equal sd", world.covers, ".94 to .96", between(0.94, 0.96), {3: WELCH_OF_THREE}),
+    Claim("over seeds, redrawn split", world.covers_redrawn, ".94 to .96", between(0.94, 0.96)),
+    Claim("there, paired t", partial(world.covers_redrawn, overlap=0.0), "< .94", at_most(0.94)),
     Claim("crossed, independent seeds", partial(crossed, paired=False, luck=0.12), "≥ .94", at_least(0.94)),
     Claim("crossed, paired seeds", partial(crossed, paired=True, luck=0.12), "≥ .94", at_least(0.94)),
     Claim("crossed, independent, seeds differ much", partial(crossed, paired=False, luck=0.3), "≥ .94", at_least(0.94)),

@@ -1,0 +1,108 @@
+"""Scores: what several recipes did over the same conditions, seed by seed. From the table of results to plain dicts.
+
+For questions that more than two recipes answer together: what each operation contributes, how strong one should be. As
+for effects, the score of a seed is its mean over the conditions, and a seed counts only where it finished in all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ablation.analysis.comparison import MIN_SEEDS, CorrectedResampled
+from ablation.results import Results
+
+Condition = tuple[str, ...]
+"""A level of each factor but the recipe."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """of: recipe -> seed -> score, without the seeds that have not finished under all of the conditions.
+
+    condition: factor -> level, {} where pooled. planned: seeds in the grid. test_share: what the declared test makes of
+    n_test / n_train, 0 where it is not for splits that are redrawn. diverged: how many runs did.
+    """
+
+    condition: dict[str, str]
+    conditions: tuple[Condition, ...]
+    of: Mapping[str, Mapping[int, float]]
+    planned: int
+    test_share: float
+    diverged: int
+
+    @property
+    def seeds(self) -> int:
+        """Of the recipe that has the fewest."""
+        return min(map(len, self.of.values()))
+
+    @property
+    def shared(self) -> list[int]:
+        """The seeds that all recipes have."""
+        first, *others = self.of.values()
+        return [seed for seed in first if all(seed in other for other in others)]
+
+    def rows(self) -> list[list[float]]:
+        """A row a shared seed, with its score under each recipe, in order."""
+        return [[scores[seed] for scores in self.of.values()] for seed in self.shared]
+
+    def note(self, seeds: int) -> str:
+        """Why nothing is claimed from so many seeds; '' where it is."""
+        if seeds < MIN_SEEDS:
+            return f"no claim under {MIN_SEEDS} seeds"
+        return f"{self.diverged} diverged here: no claim on those that are left" if self.diverged else ""
+
+
+def others(results: Results) -> list[str]:
+    """The factors that make a condition."""
+    return [factor for factor in results.factors if factor != "recipe"]
+
+
+def conditions_with(results: Results, recipes: Iterable[str]) -> tuple[Condition, ...]:
+    """Those in which the grid has all of these recipes; `exclude` may have dropped some."""
+    present: dict[Condition, set[str]] = {}
+    for cell in results.cells:
+        present.setdefault(cell.condition, set()).add(cell.factors["recipe"])
+    return tuple(condition for condition, found in present.items() if set(recipes) <= found)
+
+
+def blocks(results: Results, recipes: Sequence[str]) -> list[Scores]:
+    """The scores of the recipes under each condition that has all of them, then pooled where these are several."""
+    found = conditions_with(results, recipes)
+    each = [scores_over(results, recipes, (condition,)) for condition in found]
+    return each + ([scores_over(results, recipes, found)] if len(found) > 1 else [])
+
+
+def scores_over(results: Results, recipes: Iterable[str], conditions: tuple[Condition, ...]) -> Scores:
+    """The scores of the recipes over these conditions together."""
+    factors, table = others(results), results.table
+    places = list(table[factors].itertuples(index=False, name=None))
+    rows = table[[place in conditions for place in places]]
+    done = rows[rows["status"] == "finished"]
+    return Scores(
+        dict(zip(factors, conditions[0], strict=True)) if len(conditions) == 1 else {},
+        conditions,
+        {
+            recipe: _by_seed(done[done["recipe"] == recipe], results.experiment.metric, len(conditions))
+            for recipe in recipes
+        },
+        rows["seed"].nunique(),
+        _test_share(results, done),
+        rows.loc[rows["recipe"].isin(list(recipes)) & (rows["status"] == "diverged"), "id"].nunique(),
+    )
+
+
+def _test_share(results: Results, done: pd.DataFrame) -> float:
+    if done.empty or not isinstance(results.experiment.declared_test, CorrectedResampled):
+        return 0.0
+    return float((done["test_images"] / done["train_images"]).max())
+
+
+def _by_seed(done: pd.DataFrame, metric: str, conditions: int) -> dict[int, float]:
+    if done.empty:
+        return {}
+    by_seed = done.groupby("seed")[metric]
+    whole = by_seed.mean()[by_seed.count() == conditions]
+    return dict(zip(whole.index.tolist(), whole.tolist(), strict=True))

@@ -1,0 +1,140 @@
+"""How strong an operation should be, in sentences. Shared by the report and the terminal; no matplotlib, no jinja2."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ablation.analysis.dose import DoseResponse
+from ablation.evidence.doses import DoseCurve, Doses
+from ablation.evidence.ladders import Ladder
+from ablation.experiment import LOWER_IS_BETTER, Experiment
+from ablation.report.told import among, gain, holm_phrase, seeds_of, value_text
+from ablation.report.wording import NAME, NONE, condition_text, counted, listing, opening, p_phrase, percent
+
+
+def asks(found: Sequence[Doses]) -> str:
+    """Which ladders there are."""
+    each = [_ladder_text(one.ladder) for one in found]
+    return f"{opening('; '.join(each))}. Does the score rise with the dose, does it bend, and where is it best?"
+
+
+def _ladder_text(ladder: Ladder) -> str:
+    told = (
+        f"{counted(len(ladder.doses), 'dose')} of the {ladder.magnitude}, {ladder.doses[0]:g} to {ladder.doses[-1]:g}"
+    )
+    notes = [f"1 is {ladder.unit}"] if ladder.unit else []
+    if ladder.nothing:
+        notes.insert(0, f"{ladder.doses[ladder.recipes.index(ladder.nothing)]:g} is {ladder.nothing}")
+    return f"{told} ({', '.join(notes)})" if notes else told
+
+
+def sentence(one: Doses, experiment: Experiment) -> str:
+    """What the curve of a ladder says, from the pooled one or that of the only condition."""
+    curve, ladder = one.deciding, one.ladder
+    response = curve.response
+    where = f"{_where(one, experiment)} ({seeds_of(curve.seeds, curve.planned)})"
+    if response is None:
+        return f"{opening(ladder.magnitude)}: no answer yet, {counted(curve.seeds, 'seed')} finished at all doses."
+    ends = _ends(ladder, response, experiment)
+    if curve.note:
+        return f"{opening(ladder.magnitude)}: {curve.note}; so far {NAME[experiment.metric]} is {ends}, {where}."
+    told = f"With the {ladder.magnitude} {NAME[experiment.metric]} {_shape(curve, ladder, experiment)}"
+    if not fits(curve, experiment):
+        told = f"{opening(ladder.magnitude)}: a quadratic does not follow the means ({p_phrase(response.lack_of_fit)})"
+        told += ", so read them, not the curve"
+    return f"{told}. {opening(NAME[experiment.metric])} is {ends}, {where}."
+
+
+def _shape(curve: DoseCurve, ladder: Ladder, experiment: Experiment) -> str:
+    """What is shown of the curve: a bend with its best dose, a slope, or nothing."""
+    if bends_to_worse(curve, experiment):
+        return _bend(curve, ladder, experiment)
+    response = curve.response
+    assert response is not None
+    rises = "rises" if response.linear.estimate > 0 else "falls"
+    if curve.p_bend < experiment.alpha:
+        slowing = f"bends the other way ({holm_phrase(curve.p_bend)}), so no dose between the ends is best"
+        return f"{rises} and {slowing}" if curve.p_slope < experiment.alpha else slowing
+    if curve.p_slope < experiment.alpha:
+        return f"{rises} ({holm_phrase(curve.p_slope)}); a bend is not shown ({holm_phrase(curve.p_bend)})"
+    both = f"slope {holm_phrase(curve.p_slope)}, bend {holm_phrase(curve.p_bend)}"
+    return f"is not shown to change ({both})"
+
+
+def _bend(curve: DoseCurve, ladder: Ladder, experiment: Experiment) -> str:
+    response = curve.response
+    assert response is not None
+    p = holm_phrase(curve.p_bend)
+    top = "lowest" if experiment.metric in LOWER_IS_BETTER else "highest"
+    rises = "rises" if response.linear.estimate > 0 else "falls"
+    if response.peak is None:
+        end = ladder.doses[-1 if gain(response.linear.estimate, experiment.metric) > 0 else 0]
+        overall = f"{rises} ({holm_phrase(curve.p_slope)}) and " if curve.p_slope < experiment.alpha else ""
+        return f"{overall}bends ({p}): the fitted curve is {top} at {end:g}, an end of what was tried"
+    before, after = ("falls", "rises") if top == "lowest" else ("rises", "falls")
+    told = f"the fitted curve is {top} at {best_text(curve, experiment)}"
+    starts, stops = response.peak_low <= ladder.doses[0], response.peak_high >= ladder.doses[-1]
+    if starts and stops:
+        return f"bends ({p}), but where it is {top} these data do not bound"
+    if starts:
+        return f"bends ({p}) and {after} in the end: {told}, and that it {before} at first is not shown"
+    if stops:
+        return f"{before} and bends ({p}): {told}, and that it {after} in the end is not shown"
+    return f"{before} and then {after} (bend {p}): {told}"
+
+
+def claimed_best(curve: DoseCurve, experiment: Experiment) -> tuple[float, float, float] | None:
+    """Where the fitted curve is best, and both ends of its interval; where a bend is shown, and no lack of fit."""
+    response = curve.response
+    if response is None or response.peak is None:
+        return None
+    claimed = bends_to_worse(curve, experiment) and fits(curve, experiment)
+    return (response.peak, response.peak_low, response.peak_high) if claimed else None
+
+
+def best_text(curve: DoseCurve, experiment: Experiment) -> str:
+    """'0.74 (95 % interval 0.52 to 0.89)'; a dash where no best dose is claimed."""
+    claimed = claimed_best(curve, experiment)
+    if claimed is None or curve.response is None:
+        return NONE
+    best, low, high = (dose_text(dose, curve.response) for dose in claimed)
+    return f"{best} ({percent(1 - experiment.alpha)} interval {low} to {high})"
+
+
+def dose_text(dose: float, response: DoseResponse) -> str:
+    """A dose with as many digits as a hundredth of the range has."""
+    width = float(np.ptp(response.measured.doses))
+    return f"{round(dose, max(0, 2 - math.floor(math.log10(width)))):g}"
+
+
+def bends_to_worse(curve: DoseCurve, experiment: Experiment) -> bool:
+    """Is it shown to bend so that it has a best place, rather than a worst?"""
+    bend = curve.response.curvature if curve.response else None
+    shown = bend is not None and curve.p_bend < experiment.alpha and not curve.note
+    return bool(shown and bend and gain(bend.estimate, experiment.metric) < 0)
+
+
+def fits(curve: DoseCurve, experiment: Experiment) -> bool:
+    """No lack of fit is shown."""
+    return curve.response is not None and not curve.response.lack_of_fit < experiment.alpha
+
+
+def _ends(ladder: Ladder, response: DoseResponse, experiment: Experiment) -> str:
+    """'96.2 % at 0, 97.3 % at 0.75 (the best of those measured) and 94.8 % at 2'."""
+    means, metric = response.measured.value.tolist(), experiment.metric
+    best = max(range(len(means)), key=lambda place: gain(means[place], metric))
+    told = []
+    for place in sorted({0, best, len(means) - 1}):
+        mark = " (the best mean)" if place == best else ""
+        told.append(f"{value_text(means[place], metric)} at {ladder.doses[place]:g}{mark}")
+    return listing(told)
+
+
+def _where(one: Doses, experiment: Experiment) -> str:
+    if not one.deciding.pooled:
+        return f"under {condition_text(one.deciding.condition, experiment)}"
+    single = [condition_text(curve.condition, experiment) for curve in one.found if not curve.pooled]
+    return f"pooled over {among(single, 'condition')}"

@@ -1,0 +1,149 @@
+"""What a table of effects says in a paper, as plain text: rows, headings, a caption that stands alone, and notes.
+
+Numbers are told by `ablation.report.wording`, as in the report. Knows neither LaTeX nor Markdown.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ablation.data.contents import left_out_words
+from ablation.experiment import LOWER_IS_BETTER, Experiment
+from ablation.report import wording
+from ablation.report.facts import TESTS
+from ablation.report.sentences import BOUNDS
+
+if TYPE_CHECKING:
+    from ablation.evidence.effects import Effect
+
+MARKS = "†‡§¶‖"
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What a paper's table says, as plain text.
+
+    heads: key -> its heading in two lines. groups: a title and its rows, key -> cell; the titles are '' where there is
+    only one. A row's "mark" points to notes and has no heading.
+    """
+
+    heads: dict[str, tuple[str, str]]
+    groups: tuple[tuple[str, tuple[dict[str, str], ...]], ...]
+    caption: str
+    notes: tuple[str, ...]
+
+
+def sheet(experiment: Experiment, effects: Sequence[Effect], left_out: int = 0) -> Sheet:
+    """The table of a paper, a group of rows for each condition, then the pooled ones."""
+    marks: dict[str, str] = {}
+    groups = [
+        (_title(held[0], experiment), tuple(_row(effect, effects, marks) for effect in held))
+        for held in (list(held) for _, held in itertools.groupby(effects, key=lambda effect: effect.condition))
+    ]
+    notes = [f"{mark} {note}." for note, mark in marks.items()]
+    notes += [f"Equivalence p: {told}."] if (told := _equivalences(experiment, effects)) else []
+    notes += [f"{wording.opening(left_out_words(left_out))}."] if left_out else []
+    return Sheet(
+        _heads(experiment, effects),
+        tuple(groups) if len(groups) > 1 else tuple(("", rows) for _, rows in groups),
+        " ".join(_caption(experiment, effects)),
+        tuple(notes),
+    )
+
+
+def _title(effect: Effect, experiment: Experiment) -> str:
+    return f"{'pooled over ' if effect.pooled else ''}{wording.condition_text(effect.condition, experiment)}"
+
+
+def _row(effect: Effect, effects: Sequence[Effect], marks: dict[str, str]) -> dict[str, str]:
+    """The cells of one effect; `marks` grows by the notes that are new."""
+    notes = filter(None, (effect.flag, effect.note, wording.pooled_over(effect, effects)))
+    for note in (told := list(notes)):
+        marks.setdefault(note, MARKS[len(marks) % len(MARKS)] * (len(marks) // len(MARKS) + 1))
+    return wording.row(effect) | {
+        "seeds": str(effect.seeds),
+        "interval": wording.interval(effect.low, effect.high, effect.metric, sign=False),
+        "new": wording.interval(effect.new_low, effect.new_high, effect.metric, sign=False),
+        "p_better": _chance(effect),
+        "mark": ",".join(marks[note] for note in told),
+    }
+
+
+def _chance(effect: Effect) -> str:
+    """The chance to be better with its interval, in percent: '92 (58-99)', with a dash."""
+    if math.isnan(effect.p_better):
+        return wording.NONE
+    share, low, high = (round(100 * p) for p in (effect.p_better, effect.p_better_low, effect.p_better_high))
+    return f"{share} ({low}\N{EN DASH}{high})"
+
+
+def _equivalences(experiment: Experiment, effects: Sequence[Effect]) -> str:
+    """The p-values that verdicts of equivalence rest on: 'flip .012 (adam), .034 (sgd)'."""
+    found: dict[str, list[str]] = {}
+    for effect in effects:
+        if effect.verdict == "equivalent" and not effect.note:
+            p = wording.p_text(effect.p_equivalent)
+            found.setdefault(effect.recipe, []).append(f"{p} ({_title(effect, experiment)})")
+    return "; ".join(f"{recipe} {', '.join(told)}" for recipe, told in found.items())
+
+
+def _heads(experiment: Experiment, effects: Sequence[Effect]) -> dict[str, tuple[str, str]]:
+    """The columns to show. Seeds only where rows differ in them, new photographs only where something is known."""
+    unit = wording.UNIT[experiment.metric]
+    share = unit.replace("points", "%")
+    span = f"{wording.percent(1 - experiment.alpha)} interval"
+    heads = {
+        "recipe": ("", "recipe"),
+        "seeds": ("", "n"),
+        "mean": (wording.NAME[experiment.metric], f"± sd in {share}" if unit else "± sd"),
+        "difference": ("difference", f"in {unit}" if unit else ""),
+        "interval": (span, "over seeds"),
+        "new": (span, "new photos"),
+        "p_adjusted": (wording.correction(experiment), "p"),
+        "p_better": ("P(better)", "in %"),
+        "verdict": ("", "verdict"),
+    }
+    hidden = {"seeds"} if _same_seeds(effects) else set()
+    hidden |= {"new"} if all(math.isnan(effect.new_low) for effect in effects) else set()
+    return {key: head for key, head in heads.items() if key not in hidden}
+
+
+def _same_seeds(effects: Sequence[Effect]) -> bool:
+    return len({wording.seeds_text(effect) for effect in effects}) <= 1
+
+
+def _caption(experiment: Experiment, effects: Sequence[Effect]) -> list[str]:
+    """What a reviewer asks of such a table, a sentence each."""
+    metric, test = experiment.metric, experiment.declared_test
+    planned = wording.counted(len(experiment.seed_numbers), "seed")
+    seeds = wording.seeds_text(effects[0]) if effects and _same_seeds(effects) else f"n of {planned}"
+    titles = {_title(effect, experiment) for effect in effects}
+    where = f", under {titles.pop()}" if len(titles) == 1 else ""
+    compared = wording.counted(sum(effect.tested for effect in effects), "comparison")
+    margin = f"{wording.points(experiment.margin, metric)} {wording.UNIT[metric]}".strip()
+    return [
+        f"{wording.opening(wording.NAME[metric])} on test images{' (lower is better)' * (metric in LOWER_IS_BETTER)}, "
+        f"mean ± sd over {seeds}, and its difference to the baseline “{experiment.baseline}”{where}.",
+        _intervals(experiment, effects),
+        f"{wording.correction(experiment)} p: two-sided, {TESTS[type(test).__name__]}; {compared}, "
+        f"{wording.corrected_by(experiment)}.",
+        "P(better): the chance that a new run beats a new run of the baseline, with its interval.",
+        f"Verdicts: better or worse by this p, equivalent within ±{margin} by two one-sided tests (Schuirmann 1987) "
+        f"with Holm's correction; family-wise error {wording.percent(experiment.alpha)} for each kind.",
+        *(["Pooled: the mean over the conditions, by seed."] if any(effect.pooled for effect in effects) else []),
+        f"All of this holds {BOUNDS}.",
+    ]
+
+
+def _intervals(experiment: Experiment, effects: Sequence[Effect]) -> str:
+    """The sentence on what the intervals mean."""
+    simultaneous = experiment.declared_test.simultaneous
+    what = f"{wording.percent(1 - experiment.alpha)} intervals of the difference"
+    told = ["over seeds, as if trained again" + " (simultaneous over all comparisons)" * simultaneous]
+    if not all(math.isnan(effect.new_low) for effect in effects):
+        told.append("new photos, as if tested on other photographs too" + " (not corrected)" * simultaneous)
+    return f"{what}{'' if simultaneous else ', not corrected for their number'}: {'; '.join(told)}."

@@ -1,0 +1,151 @@
+"""How long does `ablation compare` take over a large experiment, and how much memory? A table, a line a metric.
+
+    python benchmarks/analysis.py                      # writes 2 GB of records into a temporary folder; ten minutes
+    python benchmarks/analysis.py --records FOLDER     # keeps them there, for another measurement
+    python benchmarks/analysis.py --seeds 2            # a fifth of the runs
+
+1,000 runs (20 recipes x 5 optimizers x 10 seeds), each with the answers to 5,000 test images of 100 classes. Nothing is
+trained: logits are drawn at random, the metrics computed from them, and both are written as a worker writes its record,
+so that every byte from the file to the verdict goes through the product. Features have 2 columns here instead of some
+thousand; `compare` does not read them. Each measurement is the command in a process of its own: wall time, processor
+time, and the most memory that it held. The records have just been written, so reading them is helped by the system's
+own cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from ablation.analysis.metrics import classification_metrics
+from ablation.data import listing
+from ablation.experiment_files import read
+from ablation.record import Arrays, RunRecord, write_record
+from ablation.runs import Run, folder_of, runs_of
+from ablation.seeds import stream
+
+IMAGES, CLASSES = 5000, 100
+SECONDS, GIB = 60.0, 4.0
+"""What a measurement may take at most."""
+METRICS = ("accuracy", "log_loss", "macro_f1", "balanced_accuracy")
+FILE = '''"""Which of twenty strengths of brightness is best?"""
+
+from ablation import SGD, Brightness, Digits, Experiment
+
+experiment = Experiment(
+    name="analysis", data=Digits(), baseline="none", seeds={seeds}, metric="{metric}",
+    recipes={{"none": ()}} | {{f"brightness {{place:02}}": (Brightness(place / 20),) for place in range(1, 20)}},
+    optimizers={{f"sgd {{place}}": SGD(lr=0.01 * place) for place in range(1, 6)}},
+)
+'''
+
+
+def write_file(folder: Path, metric: str, seeds: int) -> Path:
+    path = folder / f"analysis_{metric}.py"
+    path.write_text(FILE.format(metric=metric, seeds=seeds), "utf-8")
+    return path
+
+
+def answers(run: Run) -> tuple[np.ndarray, np.ndarray]:
+    """(T,) labels and (T, C) logits: right for about 80 % of the images, the same ones being easy for all runs."""
+    labels = np.arange(IMAGES) % CLASSES
+    ease = stream(0, "ease").normal(4.0, 1.5, IMAGES)
+    random = stream(run.spec.seed, "answers", run.spec.id)
+    logits = random.standard_normal((IMAGES, CLASSES), np.float32)
+    logits[np.arange(IMAGES), labels] += (ease + random.normal(0, 0.1)).astype(np.float32)
+    return labels, logits
+
+
+def write_run(run: Run) -> None:
+    """A finished run as a worker leaves it behind, without a journal."""
+    if run.status() == "finished":
+        return
+    labels, logits = answers(run)
+    epochs = tuple({"epoch": epoch, "lr": 0.1, "train_loss": 1.0, "val_accuracy": 0.7} for epoch in range(1, 31))
+    evidence = {"first_test_batch": "t", "split": "s", "train_images": 20_000, "test_images": IMAGES, "changes": []}
+    evidence |= {"diverged_step": None, "parameters": 1}
+    where = {"device": "cpu", "precision": "float32", "torch": "2.11", "torchvision": "0.26", "numpy": np.__version__}
+    record = RunRecord(
+        run.spec.id, "finished", epochs, classification_metrics(logits, labels), evidence, {"seconds": 1.0}, where
+    )
+    picture = np.zeros((8, 8, 3), np.uint8)
+    features = np.zeros((IMAGES, 2), np.float32)
+    run.prepare()
+    write_record(run.folder, record, Arrays(np.arange(IMAGES), labels, logits, features, picture, picture[None]))
+
+
+def write_all(folder: Path, seeds: int) -> int:
+    """Every run of the experiment that is not there yet; how many it has."""
+    experiment = read(write_file(folder, METRICS[0], seeds)).experiment
+    data = listing(experiment.data, folder / "cache")
+    runs = runs_of(experiment.cells(data.digest), folder_of(experiment, folder / "runs"))
+    with ProcessPoolExecutor() as pool:
+        for _ in pool.map(write_run, runs, chunksize=10):
+            pass
+    return len(runs)
+
+
+def compare(folder: Path, metric: str, seeds: int) -> tuple[float, float, float]:
+    """Wall seconds, processor seconds and GiB at the peak of `ablation compare`, in a process of its own."""
+    file = write_file(folder, metric, seeds)
+    command = [sys.executable, "-m", "ablation.cli", "compare", str(file)]
+    command += ["--runs", str(folder / "runs"), "--cache", str(folder / "cache")]
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)}: exit status {process.returncode}")
+    unit = 1 if platform.system() == "Darwin" else 1024  # bytes there, KiB on Linux
+    return time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / 2**30
+
+
+def measure(folder: Path, metrics: list[str], seeds: int) -> bool:
+    """Print the table; whether every measurement kept the bounds."""
+    started = time.perf_counter()
+    count = write_all(folder, seeds)
+    size = sum(file.stat().st_size for file in (folder / "runs").rglob("*.npz")) / 2**30
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, numpy {np.__version__}")
+    print(f"{count:,} runs x {IMAGES:,} images x {CLASSES} classes, {size:.2f} GiB on disk", end="")
+    print(f", written in {time.perf_counter() - started:.0f} s")
+    print(f"{'metric':18} {'wall':>8} {'processor':>10} {'memory':>10}   bounds {SECONDS:.0f} s, {GIB:.0f} GiB")
+    kept = True
+    for metric in metrics:
+        wall, processor, memory = compare(folder, metric, seeds)
+        fits = wall <= SECONDS and memory <= GIB
+        kept = kept and fits
+        print(
+            f"{metric:18} {wall:6.1f} s {processor:8.1f} s {memory:6.2f} GiB   {'kept' if fits else 'NOT kept'}",
+            flush=True,
+        )
+    return kept
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--records", type=Path, help="keep the records in this folder, and use those that are there")
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--metrics", nargs="+", choices=METRICS, default=["accuracy", "macro_f1"])
+    options = parser.parse_args()
+    asked = partial(measure, metrics=options.metrics, seeds=options.seeds)
+    if options.records:
+        options.records.mkdir(parents=True, exist_ok=True)
+        kept = asked(options.records)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            kept = asked(Path(folder))
+    sys.exit(0 if kept else 1)
+
+
+if __name__ == "__main__":
+    main()
