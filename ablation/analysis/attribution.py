@@ -101,8 +101,8 @@ def weights(design: Design, operations: Sequence[str], operation: str) -> dict[R
 def remainder_weights(design: Design, operations: Sequence[str]) -> dict[Recipe, float]:
     """recipe -> its weight in what all operations gain together, less the sum of what each of them does; {} of one.
 
-    Each alone, or in leave-one-out each added to all the others. 0 where effects add up. Alone: below 0 where operations
-    do the same work twice, above 0 where one helps the other; in leave-one-out the other way round.
+    Each alone, or in leave-one-out each added to all the others. 0 where effects add up. Alone: below 0 where they do
+    the same work twice, above 0 where one helps the other; in leave-one-out the other way round.
     """
     every, count = frozenset(operations), len(operations)
     if count < 2:

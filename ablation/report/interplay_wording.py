@@ -51,7 +51,8 @@ def judged(told: Interplay) -> bool:
 def standing(told: Interplay, experiment: Experiment) -> str:
     """Who has the best mean, and where another stands before it."""
     if told.winner is None:
-        return f"no winner can be named, as fewer than two recipes have enough scores under {_everywhere(told, experiment)}"
+        where = _everywhere(told, experiment)
+        return f"no winner can be named, as fewer than two recipes have enough scores under {where}"
     if told.needed < MIN_SEEDS:
         need = f"no verdict, as it takes {MIN_SEEDS} finished seeds of each recipe under each condition"
         return f"{need}; so far {_leads(told, told.winner, experiment)}: an impression, not evidence"

@@ -110,8 +110,8 @@ def test_who_is_ahead_by_chance_is_not_said_to_beat_the_winner(experiment):
     gains = ({"none": 0.005, "contrast": -0.05}, {"none": -0.05, "contrast": 0.04})
     winner, _ = told(experiment, scores(*gains, size=0.01))
     assert winner == (
-        "Bright has the highest mean accuracy over adam and sgd together, but under sgd contrast beats it by 4.0 points "
-        "(Holm p < .001): the winner does not survive the change of optimizer"
+        "Bright has the highest mean accuracy over adam and sgd together, but under sgd contrast beats it by 4.0 "
+        "points (Holm p < .001): the winner does not survive the change of optimizer"
     )
 
 
