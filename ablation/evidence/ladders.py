@@ -99,7 +99,7 @@ def _of_one_magnitude(recipes: Mapping[str, Recipe]) -> Iterator[Ladder]:
     for name, recipe in recipes.items():
         leaves = _leaves(recipe)
         for path, leaf in leaves.items():
-            if _number(leaf) and not set(path) & set(NO_STRENGTH):
+            if _may_grow(path, leaf):
                 rest = frozenset(item for item in leaves.items() if item[0] != path)
                 groups.setdefault((path, rest), {}).setdefault(leaf, name)
     for (path, _), names in groups.items():
@@ -118,7 +118,7 @@ def _of_strength(recipes: Mapping[str, Recipe]) -> Iterator[Ladder]:
     """Recipes that are one recipe at several strengths; the dose is the strength."""
     groups: dict[frozenset[tuple[Path, Any]], list[str]] = {}
     for name, recipe in recipes.items():
-        shape = frozenset((path, None if _number(leaf) else leaf) for path, leaf in _leaves(recipe).items())
+        shape = frozenset((path, None if _may_grow(path, leaf) else leaf) for path, leaf in _leaves(recipe).items())
         groups.setdefault(shape, []).append(name)
     for names in groups.values():
         left = sorted(names, key=lambda name: _told(name) != 1)  # "x1" is the unit where there is one
@@ -171,20 +171,24 @@ def _factor(recipes: Mapping[str, Recipe], unit: str, name: str) -> float | None
     told = [_told(name) / _told(unit)] if _told(name) and _told(unit) else []
     moved = [(one[path], leaf) for path, leaf in other.items() if leaf != one[path]]
     apart = [(leaf - about) / (start - about) for start, leaf in moved for about in (0, 1) if start != about]
-    for factor in (*told, *apart):
-        if factor > 0 and _is_at(recipes[unit], factor, other):
-            return factor
-    return None
+    factors = dict.fromkeys(float(f"{factor:.12g}") for factor in (*told, *apart) if factor > 0)
+    return next((factor for factor in factors if _is_at(recipes[unit], factor, recipes[name])), None)
 
 
-def _is_at(recipe: Recipe, factor: float, wanted: Leaves) -> bool:
+def _is_at(recipe: Recipe, factor: float, wanted: Recipe) -> bool:
+    """Is the recipe, at this strength, the one that is wanted? Ends at the first operation that is not."""
     try:
-        made = _leaves(scaled(recipe, factor))
+        return all(_alike(scaled((one,), factor), (other,)) for one, other in zip(recipe, wanted, strict=True))
     except InputError:
         return False
-    return made.keys() == wanted.keys() and all(
-        math.isclose(leaf, wanted[path], rel_tol=1e-9, abs_tol=1e-12) if _number(leaf) else leaf == wanted[path]
-        for path, leaf in made.items()
+
+
+def _alike(made: Recipe, wanted: Recipe) -> bool:
+    """The same but for rounding."""
+    found, leaves = _leaves(made), _leaves(wanted)
+    return found.keys() == leaves.keys() and all(
+        math.isclose(leaf, leaves[path], rel_tol=1e-9, abs_tol=1e-12) if _number(leaf) else leaf == leaves[path]
+        for path, leaf in found.items()
     )
 
 
@@ -201,6 +205,11 @@ def _leaves(recipe: Recipe) -> dict[Path, Any]:
 
 def _number(leaf: Any) -> bool:
     return isinstance(leaf, int | float) and not isinstance(leaf, bool)
+
+
+def _may_grow(path: Path, leaf: Any) -> bool:
+    """Is it a number that may make an operation stronger?"""
+    return _number(leaf) and not set(path) & set(NO_STRENGTH)
 
 
 def _named(recipes: Mapping[str, Recipe], recipe: Recipe) -> str:

@@ -46,11 +46,11 @@ SUM = {
 }
 
 BEYOND = {
-    "shapley": ("partly they do the same work", "they help one another"),
-    "add_one_in": ("partly they do the same work", "they help one another"),
+    "shapley": ("they do the same work twice, or are too much together", "they help one another"),
+    "add_one_in": ("they do the same work twice, or are too much together", "they help one another"),
     "leave_one_out": ("each does more beside the others", "where one is left out, the others partly make up for it"),
 }
-"""What it means if all together gain less than the sum, or more."""
+"""What it means if all together gain less than the sum, or more, where the sum is a gain."""
 
 
 def asks(plan: Plan) -> str:
@@ -96,8 +96,15 @@ def does(difference: float, metric: str) -> str:
     return f"{'contributes' if difference > 0 else 'costs'} {amount(abs(difference), metric)}"
 
 
+def _change(difference: float, metric: str) -> str:
+    """'gain 1.3 points of accuracy'; of a loss 'lower log loss by 0.120 nats'."""
+    if metric in LOWER_IS_BETTER:
+        return does(difference, metric).replace("lowers", "lower").replace("raises", "raise")
+    return f"{'gain' if difference > 0 else 'lose'} {amount(abs(difference), metric)}"
+
+
 def _holds(each: Contribution, found: Operations, experiment: Experiment) -> str:
-    """'; shown under adam and sgd, too', where there are several conditions."""
+    """'; by itself under adam and sgd', where there are several conditions."""
     single = [one for one in found.found if not one.pooled]
     if len(single) < 2:
         return ""
@@ -138,16 +145,16 @@ def _together(attribution: Attribution, experiment: Experiment) -> str:
         return ""
     low, high = total.interval(experiment.alpha)
     if total.p_value() < experiment.alpha:
-        up = gain(total.estimate, experiment.metric) > 0
         numbers = f"{spanned(low, high, experiment, math.copysign(1, total.estimate))}; {p_phrase(total.p_value())}"
-        told = f"together they {'gain' if up else 'lose'} {amount(abs(total.estimate), experiment.metric)} ({numbers})"
+        told = f"together they {_change(total.estimate, experiment.metric)} ({numbers})"
     else:
         numbers = f"{signed(total, experiment)}, {interval(low, high, experiment.metric)}; {p_phrase(total.p_value())}"
         told = f"together they are not shown to change {NAME[experiment.metric]} ({numbers})"
-    return f"{opening(told)}{_beyond(attribution, remainder, experiment) if remainder else ''}."
+    return f"{opening(told)}{_beyond(attribution, total, remainder, experiment) if remainder else ''}."
 
 
-def _beyond(attribution: Attribution, remainder: Difference, experiment: Experiment) -> str:
+def _beyond(attribution: Attribution, total: Difference, remainder: Difference, experiment: Experiment) -> str:
+    """'; that this differs from the sum of ... is not shown', or by how much it does, and what that means."""
     metric, p = experiment.metric, remainder.p_value()
     whole = SUM[attribution.design]
     low, high = remainder.interval(experiment.alpha)
@@ -157,7 +164,11 @@ def _beyond(attribution: Attribution, remainder: Difference, experiment: Experim
     more = gain(remainder.estimate, metric) > 0
     size = f"{points(abs(remainder.estimate), metric)} {UNIT[metric]}".strip()
     numbers = f"{spanned(low, high, experiment, math.copysign(1, remainder.estimate))}; {p_phrase(p)}"
-    return f", {size} {'more' if more else 'less'} than {whole} ({numbers}): {BEYOND[attribution.design][more]}"
+    helpful = gain(total.estimate - remainder.estimate, metric) > 0
+    why = BEYOND[attribution.design][more] if helpful else "what one does depends on the others"
+    if metric in LOWER_IS_BETTER:
+        return f"; {size} {'lower' if more else 'higher'} than by {whole} ({numbers}): {why}"
+    return f", {size} {'more' if more else 'less'} than {whole} ({numbers}): {why}"
 
 
 def _scope(found: Operations, experiment: Experiment) -> str:

@@ -77,7 +77,7 @@ def test_page_is_well_formed_and_fetches_nothing(page):
 
 def test_style_and_pictures_fetch_nothing(html):
     drawings = [base64.b64decode(found).decode() for found in re.findall(r"data:image/svg\+xml;base64,([^\"]+)", html)]
-    assert len(drawings) == 4
+    assert len(drawings) == 6, "forest, contributions, curves, heat, interaction, maps"
     for text in (html, *drawings):
         assert not re.search(r"@import|url\((?!#)|(?:src|href)=\"(?:https?:)?//", text)
 
@@ -88,8 +88,10 @@ def test_page_tells_question_answer_and_every_part(page):
     headings = [
         "Results",
         "Differences to the baseline",
+        "What does each operation contribute?",
         "Learning curves",
         "Recipes by condition",
+        "Does it survive",
         "Are the classes better separated?",
         "What the network saw",
         "How to reproduce it",
@@ -98,7 +100,7 @@ def test_page_tells_question_answer_and_every_part(page):
     assert places == sorted(places)
     assert "ablation run fake" in page.text
     assert "Read with care" not in page.text
-    assert sum(tag == "img" for tag, _ in page.tags) == 4 + 5
+    assert sum(tag == "img" for tag, _ in page.tags) == 6 + 5
     assert all(attributes["alt"] for tag, attributes in page.tags if tag == "img")
 
 
