@@ -91,7 +91,7 @@ def test_page_tells_question_answer_and_every_part(page):
         "What does each operation contribute?",
         "Learning curves",
         "Recipes by condition",
-        "Does it survive",
+        "Does the winner survive a change of optimizer?",
         "Are the classes better separated?",
         "What the network saw",
         "How to reproduce it",
