@@ -38,8 +38,9 @@ class CurvePanel:
         known = np.concatenate([self.scores.ravel(), self.curve])
         low, high = float(known.min()), float(known.max())
         room = max(high - low, 1e-9)
-        ends = max(float(np.nanmin(self.low)), low - room), min(float(np.nanmax(self.high)), high + room)
-        return min(low, ends[0]) - 0.06 * room, max(high, ends[1]) + 0.06 * room
+        band = np.clip(np.concatenate([self.low, self.high]), low - room, high + room)
+        ends = [low, high, *band[np.isfinite(band)].tolist()]
+        return min(ends) - 0.06 * room, max(ends) + 0.06 * room
 
 
 @dataclass(frozen=True, eq=False)

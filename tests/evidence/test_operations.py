@@ -1,0 +1,176 @@
+"""What each operation contributes, from made-up results: the declared test, conditions, missing seeds, notes."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from made_up import noise, question, results_of
+from scipy import stats
+
+from ablation.analysis.comparison import CorrectedResampled, Paired
+from ablation.augment import Brightness, Contrast, Hue
+from ablation.data import Fixed, PerSeed
+from ablation.evidence.operations import Contributions, Operations, contributions
+from ablation.experiment import Cell, Experiment
+from ablation.optim import Adam
+from ablation.recipes import leave_one_out, powerset
+from ablation.results import Results
+
+PARTS = {"bright": Brightness(0.4), "contrast": Contrast(0.4), "hue": Hue(0.2)}
+WORTH = {"Brightness": 0.05, "Contrast": -0.03, "Hue": 0.0}
+ALONE = {"none": ()} | {name: (operation,) for name, operation in PARTS.items()} | {"all": tuple(PARTS.values())}
+
+
+def asking(recipes=None, **changes) -> Experiment:
+    return replace(question(), recipes=recipes or powerset(PARTS), **changes)
+
+
+def additive(cell: Cell) -> float:
+    return 0.7 + sum(WORTH[type(operation).__name__] for operation in cell.spec.recipe) + noise(cell)
+
+
+def overlapping(cell: Cell) -> float:
+    """Brightness and hue do the same work."""
+    held = {type(operation).__name__ for operation in cell.spec.recipe}
+    return 0.7 + 0.05 * bool(held & {"Brightness", "Hue"}) + noise(cell)
+
+
+def found_in(experiment: Experiment, score: Callable[[Cell], float | str] = additive) -> Operations:
+    found = contributions(results_of(experiment, score))
+    assert found is not None
+    return found
+
+
+def table(results: Results, recipe: str, optimizer: str | None = None) -> np.ndarray:
+    rows = results.finished[results.finished["recipe"] == recipe]
+    rows = rows if optimizer is None else rows[rows["optimizer"] == optimizer]
+    return rows.groupby("seed")["accuracy"].mean().to_numpy()
+
+
+def estimates(one: Contributions) -> list[float]:
+    return [each.difference.estimate for each in one.attribution.contributions]
+
+
+def test_every_condition_then_pooled_in_the_order_of_the_grid():
+    found = found_in(asking())
+    assert [one.condition for one in found.found] == [{"optimizer": "adam"}, {"optimizer": "sgd"}, {}]
+    assert found.deciding.pooled
+    assert {(one.seeds, one.planned, one.note) for one in found.found} == {(5, 5, "")}
+    for one in found.found:
+        assert estimates(one) == pytest.approx([0.05, -0.03, 0.0], abs=0.006)
+        assert [each.p_holm < 0.05 for each in one.attribution.contributions] == [True, True, False]
+        assert sum(estimates(one)) == pytest.approx(one.attribution.total.estimate)
+
+
+def test_one_condition_is_not_pooled():
+    found = found_in(asking(optimizers={"adam": Adam()}))
+    assert [one.condition for one in found.found] == [{"optimizer": "adam"}]
+    assert found.deciding is found.found[0]
+
+
+@pytest.mark.parametrize("optimizer", ["adam", None])
+def test_alone_it_is_welchs_test_with_holm_over_the_operations(optimizer):
+    results = results_of(asking(ALONE), additive)
+    found = contributions(results)
+    one = found.found[0] if optimizer else found.deciding
+    assert found.plan.design == "add_one_in"
+    p_values = []
+    for each, name in zip(one.attribution.contributions, PARTS, strict=True):
+        scipys = stats.ttest_ind(table(results, name, optimizer), table(results, "none", optimizer), equal_var=False)
+        assert each.p == pytest.approx(scipys.pvalue, rel=1e-9)
+        assert (each.low, each.high) == pytest.approx(tuple(scipys.confidence_interval(0.95)), rel=1e-9)
+        p_values.append(scipys.pvalue)
+    least = int(np.argmin(p_values))
+    assert one.attribution.contributions[least].p_holm == pytest.approx(3 * p_values[least])
+
+
+def test_all_together_and_what_is_beyond_the_sum():
+    results = results_of(asking(ALONE), overlapping)
+    attribution = contributions(results).deciding.attribution
+    means = {name: table(results, name).mean() for name in ALONE}
+    alone = sum(means[name] - means["none"] for name in PARTS)
+    assert attribution.total.estimate == pytest.approx(means["all"] - means["none"])
+    assert attribution.remainder.estimate == pytest.approx(means["all"] - means["none"] - alone)
+    assert attribution.remainder.estimate == pytest.approx(-0.05, abs=0.01)
+    assert attribution.remainder.p_value() < 0.001
+
+
+def test_beside_shapleys_values_stands_what_each_does_alone_and_last():
+    one = found_in(asking(), overlapping).deciding
+    assert estimates(one) == pytest.approx([0.025, 0.0, 0.025], abs=0.005)
+    assert one.alone == pytest.approx([0.05, 0.0, 0.05], abs=0.006)
+    assert one.last == pytest.approx([0.0, 0.0, 0.0], abs=0.006)
+    alone = found_in(asking(ALONE)).deciding
+    assert alone.alone == pytest.approx(estimates(alone))
+    assert all(math.isnan(last) for last in alone.last)
+    last = found_in(asking(leave_one_out(PARTS))).deciding
+    assert last.last == pytest.approx(estimates(last))
+    assert all(math.isnan(each) for each in last.alone)
+
+
+@pytest.mark.parametrize(
+    ("test", "split", "share"), [(Paired(), Fixed(), 0.0), (CorrectedResampled(), PerSeed(), 40 / 60)]
+)
+def test_a_declared_pairing_is_over_the_seeds_that_all_recipes_have(test, split, share):
+    lost = {"bright": 0, "all": 3}
+    experiment = asking(ALONE, test=test, split=split, optimizers={"adam": Adam()}, seeds=6)
+    results = results_of(
+        experiment, lambda cell: "failed" if lost.get(cell.factors["recipe"]) == cell.seed else additive(cell)
+    )
+    one = contributions(results).deciding
+    assert (one.seeds, one.planned) == (4, 6)
+    rows = results.finished[results.finished["seed"].isin([1, 2, 4, 5])].pivot(
+        index="seed", columns="recipe", values="accuracy"
+    )
+    apart = (rows["bright"] - rows["none"]).to_numpy()
+    bright = one.attribution.contributions[0].difference
+    assert bright.estimate == pytest.approx(apart.mean())
+    assert bright.error == pytest.approx(apart.std(ddof=1) * math.sqrt(1 / 4 + share))
+
+
+def test_unpaired_each_recipe_has_its_own_seeds_and_pooled_only_whole_ones():
+    def score(cell: Cell) -> float | str:
+        lost = (cell.factors["recipe"], cell.factors["optimizer"]) == ("bright", "adam") and cell.seed in (1, 3)
+        return "failed" if lost else additive(cell)
+
+    results = results_of(asking(ALONE), score)
+    adam, sgd, pooled = contributions(results).found
+    assert [one.seeds for one in (adam, sgd, pooled)] == [3, 5, 3]
+    whole = table(results, "bright")[[0, 2, 4]]
+    assert estimates(pooled)[0] == pytest.approx(whole.mean() - table(results, "none").mean())
+    assert adam.attribution.contributions[1].difference.estimate == pytest.approx(
+        table(results, "contrast", "adam").mean() - table(results, "none", "adam").mean()
+    )
+
+
+def test_conditions_without_a_recipe_of_the_design_are_left_out():
+    rules = ({"recipe": "hue", "optimizer": "sgd"},)
+    found = found_in(asking(ALONE, exclude=rules))
+    assert [one.condition for one in found.found] == [{"optimizer": "adam"}]
+    everywhere = tuple({"recipe": name, "optimizer": place} for name, place in (("hue", "sgd"), ("bright", "adam")))
+    assert contributions(results_of(asking(ALONE, exclude=everywhere), additive)) is None
+
+
+def test_no_design_no_answer():
+    assert contributions(results_of(question())) is None
+
+
+def test_what_cannot_be_claimed_says_why():
+    few = found_in(asking(seeds=2)).deciding
+    assert (few.note, few.attribution is None) == ("no claim under 3 seeds", False)
+    none = found_in(asking(), lambda cell: "planned").deciding
+    assert (none.note, none.attribution, none.seeds) == ("too few finished seeds", None, 0)
+    still = found_in(asking(), lambda cell: 0.5 + 0.1 * len(cell.spec.recipe)).deciding
+    assert still.note == "no spread over seeds: the test cannot judge"
+    lost = found_in(asking(), lambda cell: "diverged" if cell.spec.recipe and cell.seed == 0 else additive(cell))
+    assert lost.deciding.note == "14 diverged here: no claim on those that are left"
+    assert lost.found[0].note.startswith("7 diverged here")
+
+
+def test_a_diverged_run_of_a_recipe_that_takes_no_part_does_not_matter():
+    recipes = ALONE | {"other": (Hue(0.4),)}
+    found = found_in(asking(recipes), lambda cell: "diverged" if cell.factors["recipe"] == "other" else additive(cell))
+    assert found.deciding.note == ""
+    assert found.plan.left_out == {"other": "it makes no complete design with the others"}

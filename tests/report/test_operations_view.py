@@ -1,0 +1,213 @@
+"""What each operation contributes, in words: each design, either direction, what is unshown, missing or too few."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from balanced import luck
+from made_up import question, results_of
+
+from ablation.augment import Brightness, Contrast, Hue, Saturation
+from ablation.experiment import Cell
+from ablation.optim import Adam
+from ablation.recipes import leave_one_out, powerset
+from ablation.report.operations_view import MOST_ROWS, operations_told
+from ablation.report.told import Told
+from ablation.report.wording import MINUS
+
+PARTS: dict[str, Any] = {"bright": Brightness(0.4), "contrast": Contrast(0.4), "hue": Hue(0.2)}
+ALONE = {"none": ()} | {name: (operation,) for name, operation in PARTS.items()} | {"all": tuple(PARTS.values())}
+ADAM = {"optimizers": {"adam": Adam()}}
+
+
+def scoring(worth: dict[str, float], together: float = 0.0) -> Callable[[Cell], float]:
+    """A sum of worths, by the recipes' names, and something more where all three meet."""
+
+    def score(cell: Cell) -> float:
+        held = [name for name, operation in PARTS.items() if operation in cell.spec.recipe]
+        extra = together if len(held) == 3 else 0.0
+        return 0.7 + sum(worth.get(name, 0.0) for name in held) + extra + luck(cell, 0.002)
+
+    return score
+
+
+def told(recipes: dict[str, Any], score: Callable[[Cell], Any], **changes: Any) -> Told:
+    found = operations_told(results_of(replace(question(), recipes=recipes, **changes), score))
+    assert found is not None
+    return found
+
+
+def words(found: Told) -> str:
+    return " ".join(found.sentences)
+
+
+def test_alone_what_is_shown_what_is_not_and_the_sum():
+    found = told(ALONE, scoring({"bright": 0.05}))
+    assert found.asks.startswith("Each of bright, contrast and hue was run alone, and all of them together as all.")
+    first, second = found.sentences
+    assert first.startswith("Bright contributes 5.0 points of accuracy (95 % interval 4.")
+    assert "; Holm p < .001; by itself under adam and sgd); " in first
+    assert f"contrast and hue are not shown to change accuracy (contrast 0.0, {MINUS}0." in first
+    assert first.endswith(", pooled over adam and sgd (5 seeds).")
+    assert second.startswith("Together they gain 5.0 points of accuracy (95 % interval ")
+    assert "; that this differs from the sum of what each does alone is not shown (remainder " in second
+
+
+def test_less_than_the_sum_and_more():
+    less = words(told(ALONE, scoring({"bright": 0.05, "hue": 0.05}, together=-0.05)))
+    assert ", 5.0 points less than the sum of what each does alone (95 % interval " in less
+    assert less.endswith("they do the same work twice, or are too much together.")
+    more = words(told(ALONE, scoring({"bright": 0.03}, together=0.05)))
+    assert "points more than the sum of what each does alone" in more
+    assert more.endswith("they help one another.")
+
+
+def test_of_harm_no_work_is_said_to_be_done():
+    harm = words(told(ALONE, scoring({"bright": -0.05, "hue": -0.03}, together=-0.05), **ADAM))
+    assert harm.startswith("Hue costs 3.0 points of accuracy")
+    assert "; bright costs 5." in harm
+    assert "Together they lose 13." in harm
+    assert harm.endswith(": what one does depends on the others.")
+    assert ", under adam (5 seeds)." in harm
+
+
+def test_of_a_loss_less_is_better():
+    score = scoring({"bright": -0.05, "hue": 0.03})
+    found = told(ALONE, score, metric="log_loss", **ADAM)
+    first, second = found.sentences
+    assert first.startswith("Bright lowers log loss by 0.050 nats (95 % interval 0.04")
+    assert "; hue raises log loss by 0.03" in first
+    assert "contrast is not shown to change log loss (" in first
+    assert second.startswith("Together they lower log loss by 0.0")
+    assert [row["claim"] for row in found.groups[0].rows[:3]] == ["helps", "not shown", "harms"]
+    assert found.scene.info.lower_is_better
+    more = words(told(ALONE, scoring({"bright": -0.05}, together=-0.04), metric="log_loss", **ADAM))
+    assert "nats lower than by the sum of what each does alone" in more
+    assert more.endswith("they help one another.")
+    less = words(told(ALONE, scoring({"bright": -0.05}, together=0.04), metric="log_loss", **ADAM))
+    assert "nats higher than by the sum of what each does alone" in less
+
+
+def test_every_order_tells_what_it_hides():
+    found = told(powerset(PARTS), scoring({"bright": 0.05, "hue": 0.05}, together=-0.05), **ADAM)
+    assert found.asks.startswith("All 8 combinations of bright, contrast and hue were run.")
+    assert "An average over every order does not say it all: alone and added to all the others, bright +" in words(
+        found
+    )
+    assert [found.headers["alone"], found.headers["last"]] == ["added alone", "added to all others"]
+    quiet = told(powerset(PARTS), scoring({"bright": 0.05}), **ADAM)
+    assert "does not say it all" not in words(quiet)
+    assert "alone" in quiet.headers
+    assert "alone" not in told(ALONE, scoring({})).headers
+
+
+def test_left_out_one_by_one():
+    found = told(leave_one_out(PARTS), scoring({"bright": 0.05, "hue": 0.05}, together=0.04), **ADAM)
+    assert found.asks.startswith("Each of bright, contrast and hue was left out of all, which has them all.")
+    assert "less than the sum of what each adds to the others" in words(found)
+    assert words(found).endswith("each does more beside the others.")
+    assert "of what each does added to the others." in found.scene.caption
+    makes_up = told(leave_one_out(PARTS), scoring({"bright": 0.05, "hue": 0.05}, together=-0.03), **ADAM)
+    assert words(makes_up).endswith("where one is left out, the others partly make up for it.")
+
+
+def test_nothing_shown():
+    found = told(ALONE, scoring({}))
+    assert found.sentences[0].startswith("Bright, contrast and hue are not shown to change accuracy (bright ")
+    assert found.sentences[1].startswith("Together they are not shown to change accuracy (")
+    assert {row["claim"] for group in found.groups for row in group.rows} == {"not shown", ""}
+
+
+def test_by_itself_under_one_condition_or_none():
+    def under_adam(cell: Cell) -> float:
+        return scoring({"bright": 0.1 * (cell.factors["optimizer"] == "adam")})(cell)
+
+    assert "; by itself under adam)" in told(ALONE, under_adam).sentences[0]
+
+    def shared(cell: Cell) -> float:
+        """A luck that adam and sgd have against one another, so that it is gone where they are pooled."""
+        apart = 0.1 * (cell.seed - 2) * (1 if cell.factors["optimizer"] == "adam" else -1)
+        return scoring({"bright": 0.05})(cell) + apart
+
+    assert "; under no condition by itself); " in told(ALONE, shared).sentences[0]
+
+
+def test_the_table_has_a_heading_a_condition_and_the_sums_last():
+    found = told(ALONE, scoring({"bright": 0.05}))
+    assert [group.title for group in found.groups] == ["adam", "sgd", "pooled over 2 conditions"]
+    assert [group.pooled for group in found.groups] == [False, False, True]
+    for group in found.groups:
+        assert [row["operation"] for row in group.rows] == [
+            "bright",
+            "contrast",
+            "hue",
+            "all together",
+            "beyond the sum",
+        ]
+        assert all(set(found.headers) <= set(row) for row in group.rows)
+    bright = found.groups[-1].rows[0]
+    assert (bright["contribution"], bright["p_holm"], bright["claim"]) == ("+5.0", "<.001", "helps")
+    assert found.groups[-1].rows[-1]["p_holm"] == ""
+
+
+def test_few_seeds_and_missing_ones_make_no_claim():
+    few = told(ALONE, scoring({"bright": 0.05}), seeds=2, **ADAM)
+    assert few.sentences == (f"No claim under 3 seeds; so far, in points of accuracy: {_seen(few)}.",)
+    assert {row["claim"] for row in few.groups[0].rows[:3]} == {"no claim"}
+    lost = told(ALONE, lambda cell: "failed" if cell.spec.recipe and cell.seed else 0.8 + luck(cell), **ADAM)
+    assert lost.sentences == ("No answer yet: a recipe of the design has 1 finished seed.",)
+    assert lost.scene is None
+    assert lost.groups[0].rows[0]["claim"] == "too few finished seeds"
+    assert lost.groups[0].title == "adam, 1 of 5 seeds"
+
+
+def _seen(found: Told) -> str:
+    one, two, three = ((row["operation"], row["contribution"]) for row in found.groups[0].rows[:3])
+    return f"{' '.join(one)}, {' '.join(two)} and {' '.join(three)}"
+
+
+def test_what_takes_no_part_is_told_with_its_reason():
+    found = told({**ALONE, "other": (Saturation(0.3),), "turned": (Hue(0.2), Brightness(0.4))}, scoring({}))
+    assert "Left out: other (it makes no complete design with the others)." in found.caption
+    assert "Left out: turned (it has its operations in another order)." in found.caption
+
+
+def test_the_picture_shows_the_numbers_of_the_table():
+    found = told(powerset(PARTS), scoring({"bright": 0.05}, together=-0.03))
+    info = found.scene.info
+    assert info.marked
+    for group, rows in zip(info.groups, found.groups, strict=True):
+        assert (group.title, group.pooled) == (rows.title, rows.pooled)
+        for drawn, row in zip(group.rows, rows.rows, strict=True):
+            assert drawn.name == row["operation"]
+            assert drawn.text.startswith(row["contribution"])
+            assert f"{drawn.estimate:+.1f}".replace("-", MINUS).replace("+0.0", "0.0") in (
+                row["contribution"], f"{MINUS}{row['contribution']}",
+            )  # fmt: skip
+    assert [row.kind for row in info.groups[0].rows] == ["one", "one", "one", "all", "beyond"]
+    assert not told(ALONE, scoring({})).scene.info.marked
+
+
+def test_of_many_conditions_only_the_pooled_are_drawn():
+    many = {f"adam {place}": Adam(lr=0.001 * (1 + place)) for place in range(9)}
+    found = told(ALONE, scoring({"bright": 0.05}), optimizers=many)
+    assert sum(len(group.rows) for group in found.groups) > MOST_ROWS
+    assert [group.pooled for group in found.scene.info.groups] == [True]
+    assert "Drawn is the last of 10 headings of the table." in found.scene.caption
+    assert "; by itself under 9 of 9 conditions)" in found.sentences[0]
+    assert "pooled over 9 conditions (5 seeds)" in found.sentences[0]
+
+
+def test_without_a_design_the_section_is_absent():
+    assert operations_told(results_of(question())) is None
+
+
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_seeds_that_are_missing_are_said(seeds):
+    found = told(
+        ALONE,
+        lambda cell: "failed" if cell.factors["recipe"] == "hue" and cell.seed >= seeds else scoring({})(cell),
+        **ADAM,
+    )
+    assert found.sentences[0].endswith("under adam (5 seeds)." if seeds == 5 else "under adam (3 of 5 seeds).")
