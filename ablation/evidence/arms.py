@@ -111,9 +111,7 @@ def _pair(
 
 
 def _arm(rows: pd.DataFrame, recipe: str, metric: str, conditions: int) -> Arm:
-    done = rows[rows["status"] == "finished"]
-    by_seed = {int(seed): done[done["seed"] == seed] for seed in sorted(done["seed"].unique())}
-    found = {seed: runs for seed, runs in by_seed.items() if len(runs) == conditions}
+    found = finished_seeds(rows, conditions)
     return Arm(
         recipe,
         rows["seed"].nunique(),
@@ -123,6 +121,13 @@ def _arm(rows: pd.DataFrame, recipe: str, metric: str, conditions: int) -> Arm:
         frozenset(rows["id"]),
         rows.loc[rows["status"] == "diverged", "id"].nunique(),
     )
+
+
+def finished_seeds(rows: pd.DataFrame, conditions: int) -> dict[int, pd.DataFrame]:
+    """The runs of each seed that finished under all of so many conditions. rows: those of one recipe."""
+    done = rows[rows["status"] == "finished"]
+    by_seed = {int(seed): done[done["seed"] == seed] for seed in sorted(done["seed"].unique())}
+    return {seed: runs for seed, runs in by_seed.items() if len(runs) == conditions}
 
 
 def _flag(runs: pd.DataFrame) -> str:

@@ -12,10 +12,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ablation.analysis.comparison import MIN_SEEDS, CorrectedResampled
+from ablation.evidence.arms import Condition, finished_seeds
 from ablation.results import Results
-
-Condition = tuple[str, ...]
-"""A level of each factor but the recipe."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ def scores_over(results: Results, recipes: Iterable[str], conditions: tuple[Cond
         dict(zip(factors, conditions[0], strict=True)) if len(conditions) == 1 else {},
         conditions,
         {
-            recipe: _by_seed(done[done["recipe"] == recipe], results.experiment.metric, len(conditions))
+            recipe: _by_seed(rows[rows["recipe"] == recipe], results.experiment.metric, len(conditions))
             for recipe in recipes
         },
         rows["seed"].nunique(),
@@ -100,9 +98,5 @@ def _test_share(results: Results, done: pd.DataFrame) -> float:
     return float((done["test_images"] / done["train_images"]).max())
 
 
-def _by_seed(done: pd.DataFrame, metric: str, conditions: int) -> dict[int, float]:
-    if done.empty:
-        return {}
-    by_seed = done.groupby("seed")[metric]
-    whole = by_seed.mean()[by_seed.count() == conditions]
-    return dict(zip(whole.index.tolist(), whole.tolist(), strict=True))
+def _by_seed(rows: pd.DataFrame, metric: str, conditions: int) -> dict[int, float]:
+    return {seed: float(runs[metric].mean()) for seed, runs in finished_seeds(rows, conditions).items()}

@@ -13,7 +13,7 @@ from ablation.figures.contributions import ContributionGroup, ContributionRow, C
 from ablation.report.operations_wording import asks, sentences, signed
 from ablation.report.scenes import Scene, shown, unit_text
 from ablation.report.told import Rows, Told, among, beside, gain, heading
-from ablation.report.wording import NAME, NONE, UNIT, interval, p_text, percent, points
+from ablation.report.wording import NAME, NONE, UNIT, correction, interval, p_text, percent, points
 from ablation.results import Results
 
 MOST_ROWS = 40
@@ -46,7 +46,7 @@ def headers(found: Operations, experiment: Experiment) -> dict[str, str]:
         "contribution": f"contribution{unit}",
         "interval": f"{percent(1 - experiment.alpha)} interval",
         "p": "p",
-        "p_holm": "Holm p",
+        "p_holm": f"{correction(experiment) if found.plan.design == 'add_one_in' else 'Holm'} p",
         **marks,
         "claim": "",
     }
@@ -95,10 +95,12 @@ def claim(each: Contribution, note: str, experiment: Experiment) -> str:
 
 def caption(found: Operations, experiment: Experiment) -> str:
     """How the table is to be read, and which recipes are not in it."""
+    alone = found.plan.design == "add_one_in"  # then these are comparisons with the baseline, see the evidence
     told = [
         f"Differences in {unit_text(experiment.metric)}, with the {percent(1 - experiment.alpha)} interval over seeds, "
-        "not corrected; Holm p is corrected over the operations under one heading, and claims rest on it. All "
-        "together, and what that is beyond the sum, are questions of their own, with p before correction.",
+        f"not corrected. {correction(experiment) if alone else 'Holm'} p is corrected over all "
+        f"{'comparisons of the experiment' if alone else 'contributions shown'}, and claims rest on it. All together, "
+        "and what that is beyond the sum, are told with p before correction, and nothing is claimed of them.",
     ]
     if found.plan.design == "shapley":
         told.append("What an operation does alone and added to all others is shown for comparison, without a test.")

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from made_up import noise, question, results_of
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from ablation.analysis.comparison import CorrectedResampled, Paired
 from ablation.augment import Brightness, Contrast, Hue
 from ablation.data import Fixed, PerSeed
+from ablation.evidence.effects import compare
 from ablation.evidence.operations import Contributions, Operations, contributions
 from ablation.experiment import Cell, Experiment
 from ablation.optim import Adam
@@ -71,19 +73,24 @@ def test_one_condition_is_not_pooled():
 
 
 @pytest.mark.parametrize("optimizer", ["adam", None])
-def test_alone_it_is_welchs_test_with_holm_over_the_operations(optimizer):
+def test_alone_it_is_the_comparison_with_the_baseline_with_its_own_corrected_p(optimizer):
     results = results_of(asking(ALONE), additive)
     found = contributions(results)
     one = found.found[0] if optimizer else found.deciding
     assert found.plan.design == "add_one_in"
-    p_values = []
+    effects = {effect.recipe: effect for effect in compare(results) if effect.condition == one.condition}
     for each, name in zip(one.attribution.contributions, PARTS, strict=True):
         scipys = stats.ttest_ind(table(results, name, optimizer), table(results, "none", optimizer), equal_var=False)
         assert each.p == pytest.approx(scipys.pvalue, rel=1e-9)
         assert (each.low, each.high) == pytest.approx(tuple(scipys.confidence_interval(0.95)), rel=1e-9)
-        p_values.append(scipys.pvalue)
-    least = int(np.argmin(p_values))
-    assert one.attribution.contributions[least].p_holm == pytest.approx(3 * p_values[least])
+        assert each.p_holm == effects[name].p_adjusted
+
+
+def test_other_contributions_are_one_family_over_all_conditions():
+    found = found_in(asking(leave_one_out(PARTS)))
+    every = [each for one in found.found for each in one.attribution.contributions]
+    assert len(every) == 9
+    assert [each.p_holm for each in every] == pytest.approx(multipletests([each.p for each in every], method="holm")[1])
 
 
 def test_all_together_and_what_is_beyond_the_sum():
