@@ -24,7 +24,7 @@ check: .venv/installed # style, types
 torture: .venv/installed
 	$(BIN)/python -m pytest -m slow --ignore tests/honesty
 
-# make honesty      simulated grids without any effect, and with known ones: error rates, coverage and power of the verdicts
+# make honesty      worlds in which the truth is known, and real runs of one recipe against itself: half an hour
 honesty: .venv/installed
 	$(BIN)/python -m pytest -m slow tests/honesty
 
