@@ -68,8 +68,8 @@ def compare(place: Place, every: bool, **files: Path | None) -> None:
 
 def show_comparison(results: Results, effects: Sequence[Effect], every: bool = False) -> None:
     """The tables and sentences of `compare`; `every`: with what stands behind each verdict."""
-    from ablation.console import show_details, show_effects, show_sentences
     from ablation.console_curves import show_curves
+    from ablation.console_effects import show_details, show_effects, show_sentences
     from ablation.console_interplay import show_interplay
 
     show_effects(results.experiment, effects)

@@ -30,7 +30,7 @@ HOMES = {
 }
 WITHOUT_TORCH = ("ablation.analysis", "ablation.evidence", "ablation.figures", "ablation.report")
 WORKSHOP = {"train", "evaluate", "preview", "sweeps", "worker", "tracking", "report", "figures", "console", "cli"} | {
-    *("console_curves", "console_data", "console_interplay", "console_plan", "data_commands"),
+    *("console_curves", "console_effects", "console_data", "console_interplay", "console_plan", "data_commands"),
     *("tables", "evidence", "result_commands"),
 }
 """The rooms where things are trained and told; those that only describe them may not import these."""

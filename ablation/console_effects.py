@@ -1,0 +1,95 @@
+"""What `ablation compare` prints of effects: a table for each condition, what stands behind it, and the sentences."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+from rich.markup import escape
+
+from ablation.console import console, table
+from ablation.evidence.effects import Effect
+from ablation.experiment import Experiment
+from ablation.report import wording
+from ablation.report.answer import deciding
+from ablation.report.details import detail_headers, details
+from ablation.report.sentences import sentence
+from ablation.values import label
+
+EFFECT_COLUMNS = {
+    "recipe": "recipe",
+    "seeds": "seeds",
+    "mean": "mean ± sd",
+    "difference": "difference",
+    "interval": "interval",
+    "new": "new photos",
+    "p_adjusted": "Holm p",
+    "macro_f1": "F1 diff.",
+    "verdict": "verdict",
+}
+"""What the terminal shows of `wording.row`, with short headings."""
+
+VERDICT_STYLE = {
+    "better": "bold green",
+    "worse": "bold red",
+    "equivalent": "cyan",
+    "undecided": "yellow",
+    "baseline": "dim",
+}
+
+
+def show_effects(experiment: Experiment, effects: Sequence[Effect]) -> None:
+    """The comparison, a block for each condition."""
+    if not effects:
+        console.print("no finished run to compare")
+        return
+    heads = EFFECT_COLUMNS | {"p_adjusted": wording.headers(experiment)["p_adjusted"]}
+    _show_blocks(experiment, effects, heads, [wording.row(effect) for effect in effects])
+    unit = wording.UNIT[experiment.metric]
+    measure = wording.NAME[experiment.metric] + (f" in {unit}" if unit else "")
+    compared = sum(effect.tested for effect in effects)
+    console.print(
+        f"[dim]{measure}; difference to {escape(experiment.baseline)} by {label(experiment.declared_test)} over seeds; "
+        f"{wording.corrected_by(experiment, compared)}[/]"
+    )
+    notes: dict[str, dict[str, None]] = {}
+    for effect in effects:
+        for note in (effect.flag, effect.note):
+            notes.setdefault(note, {})[effect.recipe] = None
+    for note, recipes in notes.items():
+        if note:
+            console.print(f"[yellow]{escape(', '.join(recipes))}: {note}[/]")
+
+
+def _show_blocks(
+    experiment: Experiment, effects: Sequence[Effect], heads: Mapping[str, str], rows: Sequence[Mapping[str, str]]
+) -> None:
+    """A table for each condition, all with columns of the same width; a verdict in its colour."""
+    told = [{key: row[key] for key in heads} for row in rows]
+    widths = [max(len(row[key]) for row in [heads, *told]) for key in heads]
+    for condition, group in itertools.groupby(zip(effects, told, strict=True), key=lambda pair: pair[0].condition):
+        made = table(*heads.values(), right=[head for key, head in heads.items() if key not in ("recipe", "verdict")])
+        where = escape(wording.condition_text(condition, experiment))
+        made.title, made.title_justify = f"[bold]{'' if condition else 'pooled over '}{where}[/]", "left"
+        for column, width in zip(made.columns, widths, strict=True):
+            column.min_width = width
+        for effect, row in group:
+            cells = {key: escape(text) for key, text in row.items()}
+            if "verdict" in cells:
+                cells["verdict"] = f"[{VERDICT_STYLE[effect.verdict]}]{cells['verdict']}[/]"
+            made.add_row(*cells.values())
+        console.print(made)
+
+
+def show_details(experiment: Experiment, effects: Sequence[Effect]) -> None:
+    """What stands behind each verdict: chances, effect sizes, what is lacking, every seed's score."""
+    _show_blocks(experiment, effects, detail_headers(experiment), [details(effect) for effect in effects])
+
+
+def show_sentences(experiment: Experiment, effects: Sequence[Effect]) -> None:
+    """A sentence for each recipe, of the effects that answer the question."""
+    told = [sentence(effect, effects, experiment) for effect in deciding(effects)]
+    if told:
+        console.print()
+    for text in told:
+        console.print(f"• {escape(wording.tied(text))}")
