@@ -65,20 +65,34 @@ if TYPE_CHECKING:
     from ablation.data import SkipBad as SkipBad
     from ablation.data import TorchvisionData as TorchvisionData
     from ablation.data import TrainSize as TrainSize
+    from ablation.data.normalization import Normalization as Normalization
     from ablation.errors import DataError as DataError
     from ablation.errors import InputError as InputError
     from ablation.evidence.effects import Effect as Effect
     from ablation.evidence.effects import compare as compare
     from ablation.experiment import Experiment as Experiment
+    from ablation.optim import ASGD as ASGD
+    from ablation.optim import SAM as SAM
     from ablation.optim import SGD as SGD
+    from ablation.optim import Adadelta as Adadelta
+    from ablation.optim import Adafactor as Adafactor
     from ablation.optim import Adagrad as Adagrad
     from ablation.optim import Adam as Adam
+    from ablation.optim import Adamax as Adamax
     from ablation.optim import AdamW as AdamW
     from ablation.optim import Constant as Constant
     from ablation.optim import Cosine as Cosine
+    from ablation.optim import Exponential as Exponential
+    from ablation.optim import Lookahead as Lookahead
+    from ablation.optim import MultiStep as MultiStep
+    from ablation.optim import Muon as Muon
     from ablation.optim import NAdam as NAdam
     from ablation.optim import OneCycle as OneCycle
+    from ablation.optim import Plateau as Plateau
+    from ablation.optim import Polynomial as Polynomial
+    from ablation.optim import RAdam as RAdam
     from ablation.optim import RMSprop as RMSprop
+    from ablation.optim import Rprop as Rprop
     from ablation.optim import Step as Step
     from ablation.recipes import add_one_in as add_one_in
     from ablation.recipes import dose as dose
@@ -108,12 +122,14 @@ _HOMES = {
         *("ImageFolder", "ListFile", "CsvFile", "Digits", "TorchvisionData", "SkipBad"),
         *("Fixed", "PerSeed", "KFold", "Given", "TrainSize"),
     ),
+    "ablation.data.normalization": ("Normalization",),
     "ablation.evidence.effects": ("Effect", "compare"),
     "ablation.errors": ("DataError", "InputError"),
     "ablation.experiment": ("Experiment",),
     "ablation.optim": (
-        *("SGD", "Adagrad", "Adam", "AdamW", "NAdam", "RMSprop"),
-        *("Constant", "Cosine", "OneCycle", "Step"),
+        *("SGD", "Adam", "AdamW", "NAdam", "RAdam", "Adamax", "Adagrad", "Adadelta", "RMSprop", "Rprop", "ASGD"),
+        *("Adafactor", "Muon", "SAM", "Lookahead"),
+        *("Constant", "Step", "MultiStep", "Cosine", "OneCycle", "Polynomial", "Exponential", "Plateau"),
     ),
     "ablation.record": ("RunRecord",),
     "ablation.report": ("write_report",),

@@ -18,6 +18,7 @@ import click
 
 from ablation.data_commands import cache, check
 from ablation.errors import AblationError
+from ablation.model_commands import doctor, summary
 from ablation.place import Commands, Place, on_experiment, warn
 from ablation.result_commands import compare, report, show_alarms, show_comparison, status
 
@@ -37,7 +38,7 @@ def cli() -> None:
     """
 
 
-for command in (check, cache, status, compare, report):
+for command in (check, cache, summary, doctor, status, compare, report):
     cli.add_command(command)
 
 
@@ -83,6 +84,7 @@ def plan(place: Place, every: bool, sd: float | None) -> None:
       ablation plan cats12 --data ~/cats12 --sd 1.5 --all
     """
     from ablation.console import show_grid
+    from ablation.console_estimate import show_cost
     from ablation.console_plan import show_plan
     from ablation.evidence.outlook import Spread, seed_spread
     from ablation.report.wording import UNIT
@@ -102,6 +104,7 @@ def plan(place: Place, every: bool, sd: float | None) -> None:
     else:
         single = pooled = Spread()
     show_plan(experiment, data, cells, finished, single, pooled)
+    show_cost(cells, data, place.cache)
     if every:
         show_grid(cells, {run.spec.id: run.status() for run in runs})
 
@@ -153,8 +156,11 @@ def preview(place: Place, recipes: tuple[str, ...], image: Path | None, out: Pat
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--tracking-uri", metavar="URI", envvar="MLFLOW_TRACKING_URI", help="MLflow's; by default ./mlflow.db.")
 @click.option("--no-tracking", is_flag=True, help="Publish nothing to MLflow.")
+@click.option("--keep-weights", is_flag=True, help="Leave each run's network in its folder, as weights.pt.")
 @on_experiment
-def run(place: Place, jobs: int | None, device: str, tracking_uri: str | None, no_tracking: bool) -> None:
+def run(
+    place: Place, jobs: int | None, device: str, tracking_uri: str | None, no_tracking: bool, keep_weights: bool
+) -> None:
     """Train the runs that are missing, publish them to MLflow, print the verdicts.
 
     Ctrl-C stops it; the same command goes on where it was.
@@ -175,12 +181,14 @@ def run(place: Place, jobs: int | None, device: str, tracking_uri: str | None, n
     tracker = Tracker(experiment, cells, place.runs, tracking_uri, warn) if not no_tracking else None
     with Progress(experiment.name, names_of(cells), console) as progress:
         ended = tracker.publish if tracker else lambda run: None
-        runs = sweep(experiment, place.runs, place.cache, jobs, device, progress, ended)
+        runs = sweep(experiment, place.runs, place.cache, jobs, device, progress, ended, keep_weights)
     if tracker:
         tracker.publish_all()
     results = place.results()
     show_comparison(results, compare_results(results))
     show_alarms(results)
+    if keep_weights and (without := [run for run in runs if run.record() and not run.weights.exists()]):
+        warn(f"{len(without)} runs had finished before without their weights; remove their folders to train them anew")
     failed = [run for run in runs if run.status() not in ("finished", "diverged")]
     if failed:
         warn(

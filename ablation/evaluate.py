@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ablation.augment import Recipe
-from ablation.augment.apply import apply
+from ablation.augment.apply import apply, on
 from ablation.augment.chain import Step, chain
 from ablation.augment.draws import DrawnRecipe, draw
 from ablation.augment.mix import Mixing
@@ -64,16 +64,14 @@ class View:
 
     def normalized(self, pictures: Tensor) -> Tensor:
         """(B, 3, size, size) float32 as the network takes them, in the device's preferred memory layout."""
-        mean, std = (
-            torch.tensor(moment, dtype=torch.float32, device=pictures.device) for moment in (self.mean, self.std)
-        )
+        mean, std = (on(pictures.device, moment, torch.float32) for moment in (self.mean, self.std))
         images = (pictures - mean.view(3, 1, 1)) / std.view(3, 1, 1)
         return images.contiguous(memory_format=torch.channels_last) if images.is_cuda else images
 
     def targets(self, labels: Tensor, rows: Rows, classes: int) -> Tensor:
         """The labels (B,) of these rows; where pictures are mixed, probabilities (B, classes). labels: (N,)."""
         if self.mixing is None:
-            return labels[torch.from_numpy(rows).to(labels.device)]
+            return labels[on(labels.device, rows)]
         return self.mixing.targets(labels, rows, classes)
 
 
@@ -85,8 +83,8 @@ def pixels_of(data: Dataset, device: torch.device) -> Callable[[Rows], Tensor]:
     """
     if device.type == "cuda" and data.images.nbytes < torch.cuda.mem_get_info(device)[0] / 2:
         resident = torch.from_numpy(np.array(data.images)).to(device)
-        return lambda rows: resident[torch.from_numpy(rows).to(device)]
-    return lambda rows: torch.from_numpy(data.images[rows]).to(device, non_blocking=True)
+        return lambda rows: resident[on(device, rows)]
+    return lambda rows: on(device, data.images[rows])
 
 
 def batches(rows: Rows, batch_size: int) -> Iterator[Rows]:

@@ -9,26 +9,35 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from ablation.analysis.comparison import CorrectedResampled, Test, Welch
 from ablation.augment import Recipe
 from ablation.augment.mix import misplaced
+from ablation.data.normalization import NormalizationChoice
 from ablation.data.sources import Source, Subset
 from ablation.data.split import Fixed, Split, TrainSize
-from ablation.errors import did_you_mean
-from ablation.models.names import model_names
-from ablation.optim import Constant, Optimizer, Schedule
+from ablation.errors import InputError, did_you_mean
+from ablation.models.choice import CHOICES, Freeze, FrozenBatchNorm, Stem, wrong_choices
+from ablation.models.names import is_weights_name, wrong_model
+from ablation.models.own import is_own, source_digest
+from ablation.models.weights_file import settled
+from ablation.optim import Constant, Optimizer, Schedule, with_values
 from ablation.spec import RunSpec
-from ablation.values import BelowOne, Count, Positive, Range, Whole, fit, hints, label, value
+from ablation.values import BelowOne, Count, NonNegative, Positive, Range, Whole, fit, hints, label, value
 
 Metric = Literal["accuracy", "macro_f1", "balanced_accuracy", "log_loss", "brier", "ece"]
 LOWER_IS_BETTER = ("log_loss", "brier", "ece")
 
+RESOLVED = ("lr", "weight_decay")
+"""Fields that stand in the run's optimizer, where they are given."""
+
 VARIABLE = (
-    "model", "image_size", "cache_size", "dropout", "schedule", "epochs", "batch_size", "label_smoothing", "split",
-    "train_size",
+    "model", "stem", "weights", "freeze", "frozen_batch_norm", "dropout", "stochastic_depth",
+    *RESOLVED, "head_lr_factor", "schedule", "epochs", "batch_size", "label_smoothing", "clip_norm", "ema",
+    "image_size", "cache_size", "normalization", "split", "train_size",
 )  # fmt: skip
 """What `vary` may name, besides the recipes, optimizers and seeds that have fields of their own."""
 
@@ -57,6 +66,13 @@ class Experiment:
     metric below which two recipes count as equivalent (0.01 is one point of accuracy), alpha: the family-wise error.
     question: in words; by default the first line of the file's docstring.
     test: by default Welch's t, or the corrected resampled t where the split is redrawn for each seed.
+
+    model: a classifier of torchvision's, "shallow_cnn", or "package.module:function" for one's own (see
+    `ablation.models.own`). stem: "small" for images below 64 pixels, on ResNets. weights: to start from, by
+    torchvision's name or as a path. freeze: "backbone", or how many layers, are not trained. normalization: by the mean
+    and sd of the training part ("data"), of ImageNet, or given. lr, weight_decay: in place of each optimizer's own.
+    head_lr_factor: the last layer's learning rate in multiples of the others'. clip_norm: the most that the norm of all
+    gradients may be. ema: the decay of an average of the weights over the steps, which is then what is tested.
     """
 
     name: str
@@ -65,13 +81,24 @@ class Experiment:
     optimizers: Mapping[str, Optimizer]
     baseline: str
     model: str = "resnet50"
+    stem: Stem = "torchvision"
+    weights: str | None = None
+    freeze: Freeze = 0
+    frozen_batch_norm: FrozenBatchNorm = "eval"
     image_size: Count = 224
     cache_size: Count | None = None
+    normalization: NormalizationChoice = "data"
     dropout: BelowOne = 0.0
+    stochastic_depth: BelowOne = 0.0
+    lr: Positive | None = None
+    weight_decay: NonNegative | None = None
+    head_lr_factor: Positive = 1.0
     schedule: Schedule = Constant()
     epochs: Count = 30
     batch_size: Annotated[int, Range(low=2)] = 64
     label_smoothing: BelowOne = 0.0
+    clip_norm: Positive | None = None
+    ema: Annotated[float, Range(above=0, below=1)] | None = None
     split: Split = Fixed()
     train_size: TrainSize | None = None
     seeds: Count | tuple[Whole, ...] = 5
@@ -87,8 +114,8 @@ class Experiment:
         """Rules between fields; each broken one is a message."""
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}", self.name):
             yield f"name = {self.name!r}: use at most 200 letters, digits, '-', '_' and '.', as it names a folder"
-        yield from self._check_levels("recipes", Recipe)
-        yield from self._check_levels("optimizers", Optimizer)
+        levels = [*self._check_levels("recipes", Recipe), *self._check_levels("optimizers", Optimizer)]
+        yield from levels
         if self.baseline not in self.recipes:
             yield (
                 f"baseline = {self.baseline!r} is not one of the recipes"
@@ -96,8 +123,11 @@ class Experiment:
             )
         if isinstance(self.seeds, tuple) and (not self.seeds or len(set(self.seeds)) < len(self.seeds)):
             yield f"seeds = {self.seeds}: name at least one seed, and each once"
-        yield from self._check_vary()
-        yield from self._check_exclude()
+        wrong = [*self._check_vary(), *self._check_exclude()]
+        yield from wrong
+        if not levels and not wrong:
+            yield from self._check_networks()
+            yield from self._check_optimizers()
         if self.test is not None and not isinstance(self.test, CorrectedResampled) and self._redrawn:
             yield (
                 f"test = {label(self.test)}: where the split is redrawn, seeds share photographs, of which it knows "
@@ -134,10 +164,24 @@ class Experiment:
                         yield f"vary[{factor!r}]: {level!r}: {wrong}"
                 if len(set(map(repr, self._levels(factor).values()))) < len(levels):
                     yield f"vary[{factor!r}] = {levels!r}: a value is given twice"
+
         for model in self._levels("model").values():
-            if isinstance(model, str) and model not in model_names():
-                suggestion = did_you_mean(model, model_names())
-                yield f"model = {model!r} is unknown{suggestion} (any torchvision classifier, or shallow_cnn)"
+            if isinstance(model, str) and (wrong := wrong_model(model)):
+                yield wrong
+
+    def _check_networks(self) -> Iterator[str]:
+        """What each network of the grid cannot take of what is asked of it, each mistake once."""
+        asked = {tuple(self._value(name, place) for name in CHOICES): None for place in self._grid()}
+        yield from dict.fromkeys(wrong for choices in asked for wrong in wrong_choices(*choices))
+
+    def _check_optimizers(self) -> Iterator[str]:
+        """Whether each optimizer has the fields that `lr` and `weight_decay` would set."""
+        given = {name: max(filter(None, self._levels(name).values()), default=None) for name in RESOLVED}
+        for name, optimizer in self.optimizers.items():
+            try:
+                with_values(optimizer, **given)
+            except InputError as error:
+                yield f"optimizers[{name!r}]: {error.problems[0].message}"
 
     def _check_exclude(self) -> Iterator[str]:
         for rule in self.exclude:
@@ -171,6 +215,17 @@ class Experiment:
         return {"recipe": recipes, "optimizer": dict(self.optimizers), **varied}
 
     @property
+    def weight_files(self) -> tuple[Path, ...]:
+        """The files of weights that runs start from."""
+        return tuple(
+            Path(weights) for weights in self._levels("weights").values() if weights and not is_weights_name(weights)
+        )
+
+    def _value(self, field: str, place: Mapping[str, str]) -> Any:
+        """What a field is at one place of the grid."""
+        return self.factors[field][place[field]] if field in place else getattr(self, field)
+
+    @property
     def seed_numbers(self) -> tuple[int, ...]:
         return tuple(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
 
@@ -188,13 +243,19 @@ class Experiment:
     def cells(self, data: str) -> tuple[Cell, ...]:
         """The grid in order, recipes outermost and seeds innermost, for the data with this digest.
 
-        Two names for the same values give two cells with one spec, hence one run.
+        Two names for the same values give two cells with one spec, hence one run. Raises DataError for a file of
+        weights that cannot be read.
         """
+        source, weights = cache(lambda model: source_digest(model) if is_own(model) else ""), cache(settled)
         fixed = {name: getattr(self, name) for name in VARIABLE if name not in self.vary}
         cells = []
         for names in self._grid():
             resolved = fixed | {factor: self.factors[factor][name] for factor, name in names.items()}
             resolved["cache_size"] = resolved["cache_size"] or default_cache_size(resolved["image_size"])
+            own = {name: resolved.pop(name) for name in RESOLVED}
+            resolved["optimizer"] = with_values(resolved["optimizer"], **own)
+            resolved["model_source"] = source(resolved["model"])
+            resolved["weights"] = weights(resolved["weights"], resolved["model"])
             cells += [Cell(names, seed, RunSpec(data=data, seed=seed, **resolved)) for seed in self.seed_numbers]
         return tuple(cells)
 

@@ -149,7 +149,7 @@ def _resolved(name: str, value: Any, level: str | None) -> dict[str, str]:
     found = {}
     if hasattr(value, "__dataclass_fields__"):
         parts = {"type": type(value).__name__} | {field.name: getattr(value, field.name) for field in fields(value)}
-        found = {f"{name}.{part}": str(item) for part, item in parts.items()}
+        found = {f"{name}.{part}": label(item) for part, item in parts.items()}
     if level is None:
         return {name: label(value), **found}
     return found or ({f"{name}.value": label(value)} if label(value) != level else {})
@@ -166,7 +166,8 @@ def _totals(record: RunRecord | None, time: int, step: int) -> Iterator[Point]:
     """What is known of a whole run: test metrics, size of the network, cost."""
     if record is not None:
         yield from _points({f"test_{name}": value for name, value in record.metrics.items()}, time, step)
-        yield from _points({"parameters": record.evidence.get("parameters")}, time, step)
+        sizes = {name: record.evidence.get(name) for name in ("parameters", "trained_parameters")}
+        yield from _points(sizes, time, step)
         yield from _points({f"cost_{name}": value for name, value in record.cost.items()}, time, step)
 
 

@@ -4,6 +4,7 @@ runs/EXPERIMENT/ID/spec.json      what it is
                    journal.jsonl  what happened, an event a line
                    lock           held by the worker that trains it (a kernel lock: it cannot go stale)
                    checkpoint.pt  the newest epoch, until the run has finished
+                   weights.pt     of the network that was tested, where that was asked for
                    arrays.npz, record.json   the record; record.json is written last
 """
 
@@ -43,6 +44,10 @@ class Run:
     @property
     def checkpoint(self) -> Path:
         return self.folder / "checkpoint.pt"
+
+    @property
+    def weights(self) -> Path:
+        return self.folder / "weights.pt"
 
     def lock(self) -> FileLock:
         """The lock that the worker holds while it trains this run."""

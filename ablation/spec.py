@@ -14,7 +14,9 @@ from functools import cached_property
 from typing import Any, get_args
 
 from ablation.augment import Operation, Recipe
+from ablation.data.normalization import Normalization, NormalizationChoice
 from ablation.data.split import Parts, Split, Splittable, TrainSize
+from ablation.models.choice import Freeze, FrozenBatchNorm, Stem
 from ablation.optim import Optimizer, Schedule
 from ablation.values import plain, restore
 
@@ -24,21 +26,36 @@ RESULTS_VERSION = 3
 
 @dataclass(frozen=True)
 class RunSpec:
-    """Everything that one training depends on. `data` is the digest of the images, their labels and groups."""
+    """Everything that one training depends on.
+
+    data: the digest of the images, their labels and groups. model_source: that of the code of a network of one's own,
+    else "". weights: a name of torchvision's, or "sha256:" and the digest of a file. The other fields mean what they
+    mean in `Experiment`.
+    """
 
     data: str
     split: Split
     train_size: TrainSize | None
     image_size: int
     cache_size: int
+    normalization: NormalizationChoice
     recipe: Recipe
     model: str
+    model_source: str
+    stem: Stem
+    weights: str | None
+    freeze: Freeze
+    frozen_batch_norm: FrozenBatchNorm
     dropout: float
+    stochastic_depth: float
     optimizer: Optimizer
+    head_lr_factor: float
     schedule: Schedule
     epochs: int
     batch_size: int
     label_smoothing: float
+    clip_norm: float | None
+    ema: float | None
     seed: int
 
     @cached_property
@@ -71,6 +88,6 @@ class RunSpec:
 CLASSES: dict[str, type] = {
     member.__name__: member
     for union in (Operation, Optimizer, Schedule, Split)
-    for member in (*get_args(union), TrainSize)
+    for member in (*get_args(union), TrainSize, Normalization)
 }
 """Every class whose plain form may stand in a spec."""

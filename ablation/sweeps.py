@@ -18,6 +18,8 @@ from ablation.data import build, listing
 from ablation.declaration import declare
 from ablation.errors import InputError
 from ablation.experiment import Experiment
+from ablation.models.weights_file import keep
+from ablation.rehearsal import rehearse
 from ablation.runs import Run, folder_of, runs_of
 from ablation.worker import LOOKED_AT, Worker, WorkerDied
 
@@ -50,12 +52,14 @@ def sweep(
     device: str = "auto",
     watch: Watch | None = None,
     ended: Callable[[Run], None] = lambda run: None,
+    keep_weights: bool = False,
 ) -> tuple[Run, ...]:
     """Train the runs of the experiment that have no record yet; returns all of its runs.
 
     jobs: workers; by default one per GPU, or one single-threaded worker per core. device: "auto", "cpu", "cuda" or
-    "cuda:N". `ended` is called in this thread after each run. On KeyboardInterrupt the workers are stopped; the same
-    call goes on where this one was. Raises DataError if the data cannot be read.
+    "cuda:N". `ended` is called in this thread after each run. keep_weights: each run leaves its weights.pt. On
+    KeyboardInterrupt the workers are stopped; the same call goes on where this one was. Raises DataError if the data
+    cannot be read.
     """
     watch = watch or Silent()
     data = listing(experiment.data, Path(cache))
@@ -71,18 +75,23 @@ def sweep(
         run.spec.parts(data)
     for size in sorted({run.spec.cache_size for run in missing}):
         build(data, size, Path(cache), watch.caching)
+    for path in experiment.weight_files:
+        keep(path, Path(cache))
+    rehearse((run.spec for run in missing), len(data.classes), Path(cache))
     declare(experiment, cells, root)
     for run in missing:
         run.prepare()
     watch.planned(missing, len(every) - len(missing), len(devices))
-    for run in _train_all(missing, devices, Path(cache), root, watch):
+    workers = [
+        Worker(device, Path(cache), root / f"worker-{place}.log", keep_weights) for place, device in enumerate(devices)
+    ]
+    for run in _train_all(missing, workers, watch):
         ended(run)
     return every
 
 
-def _train_all(missing: tuple[Run, ...], devices: list[str], cache: Path, root: Path, watch: Watch) -> Iterator[Run]:
+def _train_all(missing: tuple[Run, ...], workers: list[Worker], watch: Watch) -> Iterator[Run]:
     """Yields each run as it ends, in whatever order that is."""
-    workers = [Worker(device, cache, root / f"worker-{place}.log") for place, device in enumerate(devices)]
     free: queue.Queue[Worker] = queue.Queue()
     for worker in workers:
         free.put(worker)

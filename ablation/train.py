@@ -11,30 +11,35 @@ import math
 import pickle
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 import ablation
 from ablation.analysis.metrics import classification_metrics
-from ablation.data import Dataset, Parts, mean_std
+from ablation.data import Dataset, Parts
+from ablation.data.normalization import moments
 from ablation.durable import atomic
 from ablation.errors import AblationError
 from ablation.evaluate import View, batches, loss_and_accuracy, predict, untouched
-from ablation.models.networks import build, count_parameters
-from ablation.optim import build_optimizer, lr_factor
+from ablation.models.freezing import freeze
+from ablation.models.networks import Classifier, build
+from ablation.optim import averaged, build_optimizer, describe_groups, learning_rate, set_lr
 from ablation.preview import Preview, preview
 from ablation.record import Arrays, RunRecord
 from ablation.runs import Run, history_of
 from ablation.seeds import stream, torch_stream
 from ablation.sentinel import Sentinel
+from ablation.spec import RunSpec
 
 REPEATS = ("device", "precision", "torch", "numpy", "ablation")
 """What of the environment must be the same for a result to repeat bit for bit."""
@@ -42,64 +47,88 @@ REPEATS = ("device", "precision", "torch", "numpy", "ablation")
 Tell = Callable[[dict[str, Any]], None]
 
 
-def train(run: Run, data: Dataset, device: torch.device, tell: Tell = lambda event: None) -> tuple[RunRecord, Arrays]:
-    """Train and test the run's spec on `data`. Each epoch goes to the journal, to the checkpoint and to `tell`."""
+def train(
+    run: Run,
+    data: Dataset,
+    device: torch.device,
+    tell: Tell = lambda event: None,
+    cache: Path | None = None,
+    keep_weights: bool = False,
+) -> tuple[RunRecord, Arrays]:
+    """Train and test the run's spec on `data`. Each epoch goes to the journal, to the checkpoint and to `tell`.
+
+    cache: the folder that holds the files of weights to start from. keep_weights: leave those that were tested in the
+    run's folder, for another experiment's `weights`.
+    """
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     spec = run.spec
     parts = spec.parts(data)
-    mean, std = mean_std(data, parts.train)
-    std = np.maximum(std, 1 / 255)  # a channel that never changes has nothing to divide by
+    mean, std = moments(spec.normalization, data, parts.train)
     labels = torch.from_numpy(data.labels).to(device)
     clean = View.clean(data, device, spec.image_size, mean, std)
     precision = partial(torch.autocast, "cuda", torch.bfloat16) if device.type == "cuda" else nullcontext
 
-    model = build(spec.model, len(data.classes), spec.dropout, spec.seed).to(device)
+    model = network(spec, len(data.classes), cache).to(device)
     if device.type == "cuda":
         model = model.to(memory_format=torch.channels_last)
-    optimizer = build_optimizer(spec.optimizer, model)
+    optimizer = build_optimizer(spec.optimizer, model, spec.head_lr_factor)
+    average = averaged(model, spec.ema) if spec.ema else None
+    tested_model = cast(Classifier, average.module) if average else model
     steps_per_epoch = sum(1 for _ in batches(parts.train, spec.batch_size))
     environment = _environment(device)
-    history, changes = _resume(run, model, optimizer, environment)
+    state = {"model": model, "optimizer": optimizer} | ({"average": average} if average else {})
+    history, changes = _resume(run, state, environment)
     diverged_step = None
+
+    def gradients(images: Tensor, truth: Tensor, answers: list[Tensor]) -> Tensor:
+        """One pass forward and backward: the loss; the logits go to `answers`."""
+        optimizer.zero_grad()
+        with precision():
+            logits = model(images)
+            loss = functional.cross_entropy(logits.float(), truth, label_smoothing=spec.label_smoothing)
+        loss.backward()
+        if spec.clip_norm:
+            nn.utils.clip_grad_norm_(model.parameters(), spec.clip_norm)
+        answers.append(logits.detach())
+        return loss.detach()
 
     for epoch in range(len(history), spec.epochs):
         started = time.perf_counter()
         view = clean.augmented(spec.recipe, spec.seed, epoch, data.aspect, parts.train)
         sentinel = Sentinel(clean, spec, data.aspect, parts.train) if epoch == 0 else None
         order = stream(spec.seed, "order", epoch).permutation(parts.train)
+        val_losses = [one["val_loss"] for one in history]
         losses, right = torch.zeros(steps_per_epoch, device=device), torch.zeros((), device=device)
         model.train()
         with torch_stream(spec.seed, "dropout", epoch, device=device):
             for step, rows in enumerate(batches(order, spec.batch_size)):
-                factor = lr_factor(spec.schedule, epoch * steps_per_epoch + step, steps_per_epoch, spec.epochs)
-                for group in optimizer.param_groups:
-                    group["lr"] = spec.optimizer.lr * factor
+                at = epoch * steps_per_epoch + step
+                lr = learning_rate(spec.schedule, spec.optimizer.lr, at, steps_per_epoch, spec.epochs, val_losses)
+                set_lr(optimizer, lr)
                 truth = view.targets(labels, rows, len(data.classes))
                 pictures = view.pictures(rows)  # outside `precision`: pixels are float32 everywhere
                 if sentinel:
                     sentinel.see(rows, pictures)
-                with precision():
-                    logits = model(view.normalized(pictures))
-                    loss = functional.cross_entropy(logits.float(), truth, label_smoothing=spec.label_smoothing)
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                optimizer.step()
-                losses[step] = loss.detach() * len(rows)
+                answers: list[Tensor] = []  # SAM asks for the gradients twice; the first answer is of these weights
+                loss = optimizer.step(partial(gradients, view.normalized(pictures), truth, answers))
+                if average:
+                    average.update_parameters(model)
+                losses[step] = loss * len(rows)
                 hard = truth if truth.ndim == 1 else truth.argmax(dim=1)  # of a mixed picture, what it shows most of
-                right += (logits.argmax(dim=1) == hard).sum()
+                right += (answers[0].argmax(dim=1) == hard).sum()
 
         changes = sentinel.told() if sentinel else changes
         finite = losses.isfinite()  # asked once an epoch: at every step it would make the host wait for the device
         if not finite.all():
             diverged_step = epoch * steps_per_epoch + int((~finite).nonzero()[0]) + 1
             break
-        val_logits, _ = predict(model, clean, parts.val, spec.batch_size, precision)
+        val_logits, _ = predict(tested_model, clean, parts.val, spec.batch_size, precision)
         val_loss, val_accuracy = loss_and_accuracy(val_logits, data.labels[parts.val])
         history.append(
             {
                 "epoch": epoch + 1,
-                "lr": spec.optimizer.lr * factor,
+                "lr": lr,
                 "train_loss": float(losses.sum()) / len(order),
                 "train_accuracy": float(right) / len(order),
                 "val_loss": val_loss if math.isfinite(val_loss) else None,
@@ -110,11 +139,11 @@ def train(run: Run, data: Dataset, device: torch.device, tell: Tell = lambda eve
         speed = {"seconds": round(seconds, 4), "images_per_second": round(len(order) / seconds, 1)}
         tell(run.journal.append("epoch", **history[-1], **speed))
         if epoch + 1 < spec.epochs:
-            _save(run, model, optimizer, history, changes, environment)
+            _save(run, state, history, changes, environment)
 
     tested = parts.test if diverged_step is None else parts.test[:1]
     seen: list[str] = []
-    test_logits, features = predict(model, clean, tested, spec.batch_size, precision, seen)
+    test_logits, features = predict(tested_model, clean, tested, spec.batch_size, precision, seen)
     if seen != untouched(data, device, spec, tested):
         raise AblationError("the test images were changed on their way to the network; the run does not count")
     if diverged_step is None and not np.isfinite(test_logits).all():
@@ -136,7 +165,10 @@ def train(run: Run, data: Dataset, device: torch.device, tell: Tell = lambda eve
             "test_images": len(parts.test),
             "mean": mean.tolist(),
             "std": std.tolist(),
-            "parameters": count_parameters(model),
+            "parameters": sum(parameter.numel() for parameter in model.parameters()),
+            "trained_parameters": sum(group["parameters"] for group in describe_groups(optimizer)),
+            "parameter_groups": describe_groups(optimizer),
+            "weights": asdict(model.loaded) if model.loaded else None,
             "diverged_step": diverged_step,
             "changes": changes,
             "captions": list(captions),
@@ -144,14 +176,33 @@ def train(run: Run, data: Dataset, device: torch.device, tell: Tell = lambda eve
         cost=_cost(run, device),
         environment=environment,
     )
+    if keep_weights:
+        _write(run.weights, tested_model.state_dict())
     return record, Arrays(tested, test_labels, test_logits, features, original, draws)
 
 
+def network(spec: RunSpec, classes: int, cache: Path | None = None) -> Classifier:
+    """The network that the spec asks for, with the weights it starts from and what of it stays as it is."""
+    model = build(
+        spec.model,
+        classes,
+        spec.dropout,
+        spec.seed,
+        stem=spec.stem,
+        weights=spec.weights,
+        stochastic_depth=spec.stochastic_depth,
+        image_size=spec.image_size,
+        cache=cache,
+    )
+    freeze(model, spec.freeze, spec.frozen_batch_norm)
+    return model
+
+
 def _resume(
-    run: Run, model: nn.Module, optimizer: torch.optim.Optimizer, environment: dict[str, Any]
+    run: Run, parts: Mapping[str, Any], environment: dict[str, Any]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Put the newest checkpoint into model and optimizer; the epochs so far, and what the sentinel told after the
-    first; [] and [] where there is none to go on from.
+    """Put the newest checkpoint into model, optimizer and average; the epochs so far, and what the sentinel told after
+    the first; [] and [] where there is none to go on from.
 
     A checkpoint that is damaged, or was made by another device or version, is left aside and the run starts over: half
     a run here and half there would be no run of either.
@@ -169,28 +220,30 @@ def _resume(
             "restarted", reason="the checkpoint is of another device or version", was=state["environment"]
         )
         return [], []
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
+    for name, part in parts.items():
+        part.load_state_dict(state[name])
     return state["history"], state["changes"]
 
 
 def _save(
     run: Run,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    parts: Mapping[str, Any],
     history: list[dict[str, Any]],
     changes: list[dict[str, Any]],
     environment: dict[str, Any],
 ) -> None:
     here = {name: environment[name] for name in REPEATS}
     state = {
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
+        **{name: part.state_dict() for name, part in parts.items()},
         "history": history,
         "changes": changes,
         "environment": here,
     }
-    with atomic(run.checkpoint) as file:
+    _write(run.checkpoint, state)
+
+
+def _write(path: Path, state: dict[str, Any]) -> None:
+    with atomic(path) as file:
         torch.save(state, file)
 
 

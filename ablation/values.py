@@ -194,6 +194,8 @@ def describe(hint: Any) -> str:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
         return describe(arguments[0])
+    if origin is Literal:
+        return _any_of(list(map(repr, arguments)))
     if origin in (dict, Mapping):
         return "a dict of name -> value"
     if origin is tuple and arguments[-1:] == (Ellipsis,):
@@ -212,13 +214,14 @@ def _any_of(names: list[str]) -> str:
 
 
 def _suggest_class(given: Any, members: tuple[Any, ...]) -> str:
-    """For text where a value belongs ('adamm'), or a class not called (`Adam`): the call to write."""
+    """For text where a value belongs ('adamm', 'imagnet'), or a class not called (`Adam`): what to write."""
     names = [
         member.__name__ for member in members if isinstance(member, type) and hasattr(member, "__dataclass_fields__")
     ]
     if isinstance(given, type) and given.__name__ in names:
         return f"; write {given.__name__}(...), with its fields"
-    return did_you_mean(given, names) if isinstance(given, str) else ""
+    words = [word for member in members if typing.get_origin(member) is Literal for word in typing.get_args(member)]
+    return did_you_mean(given, [*names, *words]) if isinstance(given, str) else ""
 
 
 def plain(given: Any) -> Any:

@@ -36,6 +36,9 @@ ENDINGS = ("finished", "diverged", "failed", "busy")
 """The last event of a run; "busy" when another process is training it."""
 
 
+Tell = Callable[[dict[str, Any]], None]
+
+
 class WorkerDied(Exception):
     """The child process ended in the middle of a run."""
 
@@ -43,8 +46,8 @@ class WorkerDied(Exception):
 class Worker:
     """The parent's end: a child process on `device`, started at the first run. What it prints goes to `log`."""
 
-    def __init__(self, device: str, cache: Path, log: Path):
-        self.device, self.cache, self.log = device, cache, log
+    def __init__(self, device: str, cache: Path, log: Path, keep_weights: bool = False):
+        self.device, self.cache, self.log, self.keep_weights = device, cache, log, keep_weights
         self.process: subprocess.Popen[str] | None = None
 
     def train(self, run: Run) -> Iterator[dict[str, Any]]:
@@ -68,6 +71,7 @@ class Worker:
         if self.process is None or self.process.poll() is not None:
             module = ["-P", "-m", "ablation.worker"]  # -P: a queue.py in the working folder is not the library's
             command = [sys.executable, *module, "--device", self.device, "--cache", str(self.cache)]
+            command += ["--keep-weights"] if self.keep_weights else []
             self.log.parent.mkdir(parents=True, exist_ok=True)
             with self.log.open("a") as log:  # its own session: Ctrl-C is for the parent, which then ends the child
                 self.process = subprocess.Popen(
@@ -117,6 +121,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="ablation.worker")
     parser.add_argument("--device", required=True)
     parser.add_argument("--cache", required=True, type=Path)
+    parser.add_argument("--keep-weights", action="store_true")
     options = parser.parse_args()
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # whatever libraries print goes to the log, not between the answers
@@ -124,7 +129,7 @@ def main() -> None:
     while True:
         request = json.loads(requests.get())
         run = Run(Path(request["root"]), _read_spec(Path(request["root"]) / request["id"]))
-        _train(run, options.device, options.cache, lambda event: _answer(answers, event))
+        _train(run, options, lambda event: _answer(answers, event))
 
 
 def _requests(pipe: IO[str]) -> queue.Queue[str]:
@@ -148,11 +153,11 @@ def _read_spec(folder: Path) -> RunSpec:
     return RunSpec.from_plain(json.loads((folder / SPEC_FILE).read_text("utf-8")))
 
 
-def _train(run: Run, device_name: str, cache: Path, tell: Callable[[dict[str, Any]], None]) -> None:
+def _train(run: Run, options: argparse.Namespace, tell: Tell) -> None:
     """Train one run under its lock, and tell how it ended. A failure is an event in its journal, not the end of us."""
     try:
         with run.lock().acquire(timeout=LOOKED_AT):
-            record = run.record() or _measure(run, device_name, cache, tell)
+            record = run.record() or _measure(run, options, tell)
             tell({"event": record.outcome, **record.metrics})
     except Timeout:
         tell({"event": "busy"})
@@ -164,19 +169,20 @@ def _train(run: Run, device_name: str, cache: Path, tell: Callable[[dict[str, An
         tell({"event": "failed", "reason": reason})
 
 
-def _measure(run: Run, device_name: str, cache: Path, tell: Callable[[dict[str, Any]], None]) -> RunRecord:
+def _measure(run: Run, options: argparse.Namespace, tell: Tell) -> RunRecord:
     """Train the run and write its record."""
     import torch
 
     from ablation.models.networks import settle
     from ablation.train import train
 
-    device = torch.device(device_name)
+    device = torch.device(options.device)
     settle(device)
-    for file in (run.checkpoint, run.folder / ARRAYS_FILE, run.folder / RECORD_FILE):
+    for file in (run.checkpoint, run.weights, run.folder / ARRAYS_FILE, run.folder / RECORD_FILE):
         remove_unfinished(file)
-    run.journal.append("started", device=device_name, process=os.getpid())
-    record, arrays = train(run, _data(cache, run.spec.data, run.spec.cache_size), device, tell)
+    run.journal.append("started", device=options.device, process=os.getpid())
+    data = _data(options.cache, run.spec.data, run.spec.cache_size)
+    record, arrays = train(run, data, device, tell, options.cache, options.keep_weights)
     write_record(run.folder, record, arrays)
     run.journal.append(record.outcome)
     run.checkpoint.unlink(missing_ok=True)

@@ -12,6 +12,8 @@ from bench import Bench, question
 from ablation import SGD, Adam, Brightness, Contrast, Digits, Experiment, Fixed, RandomResizedCrop
 from ablation.publication import safe_key
 
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # as workers have it: read when CUDA is first used
+
 ROOT = Path(__file__).parent.parent
 CATS = ROOT.parent / "shared" / "data" / "cats12"
 
@@ -51,6 +53,45 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small(tiny: Experiment) -> Experiment:
     """One run: no augmentation, Adam, seed 0, three epochs."""
     return replace(tiny, name="small", recipes={"none": ()}, optimizers={"adam": Adam()}, seeds=(0,), epochs=3)
+
+
+@pytest.fixture(scope="module")
+def settled():
+    """This process computes as a worker does; what that changes is put back."""
+    import torch
+
+    from ablation.models.networks import settle
+
+    threads = torch.get_num_threads()
+    settle(torch.device("cpu"))
+    yield
+    torch.use_deterministic_algorithms(False)
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def trained(tmp_path: Path, cache: Path):
+    """A function that trains the first run of an experiment in a folder of its own: (run, record, arrays)."""
+    import torch
+
+    from ablation.data import build, listing
+    from ablation.models.weights_file import keep
+    from ablation.runs import runs_of
+    from ablation.train import train
+
+    made = []
+
+    def first_run(experiment, folder=None, device="cpu", **kwargs):
+        data = listing(experiment.data, cache)
+        made.append(None)
+        run = runs_of(experiment.cells(data.digest), folder or tmp_path / str(len(made)))[0]
+        run.prepare()
+        for weights in experiment.weight_files:
+            keep(weights, cache)
+        pixels = build(data, run.spec.cache_size, cache)
+        return (run, *train(run, pixels, torch.device(device), cache=cache, **kwargs))
+
+    return first_run
 
 
 @pytest.fixture

@@ -26,12 +26,17 @@ HOMES = {
     "mlflow": ("ablation.tracking", "ablation.mlflow_ui"),
     "matplotlib": ("ablation.figures",),
     "jinja2": ("ablation.report",),
-    "click": ("ablation.cli", "ablation.data_commands", "ablation.place", "ablation.result_commands"),
+    "click": (
+        *("ablation.cli", "ablation.data_commands", "ablation.model_commands", "ablation.result_commands"),
+        "ablation.place",
+    ),
 }
 WITHOUT_TORCH = ("ablation.analysis", "ablation.evidence", "ablation.figures", "ablation.report")
-WORKSHOP = {"train", "evaluate", "preview", "sweeps", "worker", "tracking", "report", "figures", "console", "cli"} | {
-    *("console_curves", "console_effects", "console_data", "console_interplay", "console_plan", "data_commands"),
-    *("tables", "evidence", "result_commands"),
+WORKSHOP = {
+    *("train", "rehearsal", "evaluate", "preview", "sweeps", "worker", "tracking", "report", "figures", "tables"),
+    *("cli", "data_commands", "model_commands", "result_commands", "doctor", "estimate", "evidence", "rates", "speed"),
+    *("console", "console_curves", "console_effects", "console_data", "console_interplay", "console_plan"),
+    *("console_doctor", "console_estimate", "console_summary"),
 }
 """The rooms where things are trained and told; those that only describe them may not import these."""
 MATERIALS = [

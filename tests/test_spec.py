@@ -10,18 +10,34 @@ from typing import get_args
 import pytest
 
 from ablation.augment import Brightness, Contrast, Operation, RandomHorizontalFlip, RandomResizedCrop
+from ablation.data.normalization import Normalization
 from ablation.data.split import Fixed, PerSeed, Split, TrainSize
-from ablation.optim import SGD, AdamW, Constant, Cosine, NAdam, OneCycle, Optimizer, Schedule, Step
+from ablation.optim import (
+    SAM,
+    SGD,
+    Adafactor,
+    AdamW,
+    Constant,
+    Cosine,
+    Lookahead,
+    NAdam,
+    OneCycle,
+    Optimizer,
+    Schedule,
+    Step,
+)
 from ablation.spec import CLASSES, RunSpec
 
 SPEC = RunSpec(
     data="0123456789abcdef", split=Fixed(train=200, val=0.2, test=0.3), train_size=None, image_size=196, cache_size=224,
+    normalization="data",
     recipe=(RandomResizedCrop((0.35, 1.0)), RandomHorizontalFlip(), Brightness(0.4), Contrast((0.5, 1.5))),
-    model="resnet50", dropout=0.0,
-    optimizer=SGD(lr=0.1, momentum=0.9), schedule=Cosine(warmup=5), epochs=60, batch_size=64, label_smoothing=0.0,
-    seed=3,
+    model="resnet50", model_source="", stem="torchvision", weights=None, freeze=0, frozen_batch_norm="eval",
+    dropout=0.0, stochastic_depth=0.0,
+    optimizer=SGD(lr=0.1, momentum=0.9), head_lr_factor=1.0, schedule=Cosine(warmup=5),
+    epochs=60, batch_size=64, label_smoothing=0.0, clip_norm=None, ema=None, seed=3,
 )  # fmt: skip
-ID = "7f3988885baa27ab"
+ID = "49dfe40ce9453bdc"
 
 
 def test_an_id_is_pinned():
@@ -49,6 +65,7 @@ VARIANTS = [
     replace(SPEC, split=PerSeed(train=100), schedule=Step(3), recipe=()),
     replace(SPEC, optimizer=AdamW(betas=(0.8, 0.99)), schedule=OneCycle(), dropout=0.3),
     replace(SPEC, optimizer=NAdam(), schedule=Constant(), seed=0, epochs=1),
+    replace(SPEC, optimizer=Lookahead(SAM(Adafactor())), normalization=Normalization((0, 0, 0), (1, 1, 1)), freeze=7),
 ]
 
 
@@ -61,15 +78,17 @@ def test_a_spec_comes_back_from_its_plain_form_with_its_id(spec):
 
 def test_an_id_is_16_hexadecimal_digits_and_other_for_other_specs():
     ids = {spec.id for spec in (SPEC, *VARIANTS)}
-    assert len(ids) == 4
+    assert len(ids) == 5
     assert all(re.fullmatch("[0-9a-f]{16}", id_) for id_ in ids)
 
 
 OTHER = {
     "data": "fedcba9876543210", "split": PerSeed(200, 0.2, 0.3), "train_size": TrainSize(10), "image_size": 197,
-    "cache_size": 232,
-    "recipe": SPEC.recipe[:3], "model": "resnet18", "dropout": 0.1, "optimizer": SGD(lr=0.1),
-    "schedule": Cosine(warmup=4), "epochs": 61, "batch_size": 65, "label_smoothing": 0.1, "seed": 4,
+    "cache_size": 232, "normalization": "imagenet",
+    "recipe": SPEC.recipe[:3], "model": "resnet18", "model_source": "fedc", "stem": "small", "weights": "DEFAULT",
+    "freeze": "backbone", "frozen_batch_norm": "train", "dropout": 0.1, "stochastic_depth": 0.1,
+    "optimizer": SGD(lr=0.1), "head_lr_factor": 2.0, "schedule": Cosine(warmup=4), "epochs": 61, "batch_size": 65,
+    "label_smoothing": 0.1, "clip_norm": 1.0, "ema": 0.99, "seed": 4,
 }  # fmt: skip
 assert list(OTHER) == [field.name for field in fields(RunSpec)], "every field needs another value here"
 
@@ -82,5 +101,5 @@ def test_every_field_is_part_of_the_id(name):
 
 def test_every_class_of_a_spec_can_be_restored():
     members = {member for union in (Operation, Optimizer, Schedule, Split) for member in get_args(union)}
-    assert set(CLASSES.values()) == {*members, TrainSize}
+    assert set(CLASSES.values()) == {*members, TrainSize, Normalization}
     assert all(name == member.__name__ for name, member in CLASSES.items())

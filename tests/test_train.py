@@ -27,41 +27,13 @@ from ablation import (
     sweep,
 )  # fmt: skip
 from ablation.analysis.metrics import classification_metrics
-from ablation.data import build, listing
 from ablation.errors import AblationError
 from ablation.evaluate import batches, predict
-from ablation.models.networks import settle
 from ablation.preview import DRAWS
 from ablation.record import read_digest, write_record
-from ablation.runs import Run, runs_of
-from ablation.train import train
+from ablation.runs import Run
 
-CPU = torch.device("cpu")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def settled():
-    """As in a worker; what it changes is put back."""
-    threads = torch.get_num_threads()
-    settle(CPU)
-    yield
-    torch.use_deterministic_algorithms(False)
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture
-def trained(tmp_path, cache):
-    """A function that trains the first run of an experiment in a folder of its own: (run, record, arrays)."""
-    made = []
-
-    def first_run(experiment, folder=None, **kwargs):
-        data = listing(experiment.data, cache)
-        made.append(None)
-        run = runs_of(experiment.cells(data.digest), folder or tmp_path / str(len(made)))[0]
-        run.prepare()
-        return (run, *train(run, build(data, run.spec.cache_size, cache), CPU, **kwargs))
-
-    return first_run
+pytestmark = pytest.mark.usefixtures("settled")
 
 
 def test_a_run_learns_and_its_record_is_whole(small, trained):

@@ -9,9 +9,35 @@ from typing import Annotated, Literal, get_args
 import pytest
 
 from ablation.augment import Brightness, Contrast, Operation, RandomHorizontalFlip, RandomResizedCrop, Recipe
+from ablation.data.normalization import Normalization
 from ablation.data.split import Fixed, Given, KFold, PerSeed, TrainSize
 from ablation.errors import InputError
-from ablation.optim import SGD, Adagrad, Adam, AdamW, Constant, Cosine, NAdam, OneCycle, RMSprop, Schedule, Step
+from ablation.optim import (
+    ASGD,
+    SAM,
+    SGD,
+    Adadelta,
+    Adafactor,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Constant,
+    Cosine,
+    Exponential,
+    Lookahead,
+    MultiStep,
+    Muon,
+    NAdam,
+    OneCycle,
+    Plateau,
+    Polynomial,
+    RAdam,
+    RMSprop,
+    Rprop,
+    Schedule,
+    Step,
+)
 from ablation.spec import CLASSES
 from ablation.values import Count, Positive, Range, collecting, fit, label, plain, restore, value
 
@@ -35,13 +61,13 @@ class Meal:
             yield "a dessert is cold"
 
 
-SCHEDULES = "Constant or Step or Cosine or OneCycle"
+SCHEDULES = "Constant or Step or MultiStep or Cosine or OneCycle or Polynomial or Exponential or Plateau"
 OPERATIONS = "RandomResizedCrop, RandomCrop, CenterCrop or any of 35 others"
 MISTAKES = {
     "unknown field": (
         lambda: SGD(lr=0.1, momentun=0.9),
         "SGD has no field 'momentun'; did you mean 'momentum'? "
-        "(its fields are lr, momentum, weight_decay, nesterov, decay_norm_and_bias)",
+        "(its fields are lr, momentum, dampening, weight_decay, nesterov, decay_norm_and_bias)",
     ),
     "unknown field, nothing close": (
         lambda: RandomHorizontalFlip(angle=3),
@@ -154,10 +180,24 @@ SAMPLES = {
     Adam: Adam(betas=(0.8, 0.99)),
     AdamW: AdamW(3e-4, weight_decay=0.05),
     NAdam: NAdam(decoupled_weight_decay=True),
+    RAdam: RAdam(decoupled_weight_decay=True),
+    Adamax: Adamax(eps=1e-6),
+    Adadelta: Adadelta(rho=0.8),
     RMSprop: RMSprop(centered=True),
+    Rprop: Rprop(etas=(0.4, 1.1)),
+    ASGD: ASGD(lambd=0),
+    Adafactor: Adafactor(eps=(None, 1e-4)),
     Adagrad: Adagrad(lr_decay=0.1),
+    Muon: Muon(ns_coefficients=(3, -4, 2)),
+    SAM: SAM(SGD(0.1), rho=0.1),
+    Lookahead: Lookahead(SAM(Adam()), k=3),
     Constant: Constant(2),
     Step: Step(10, gamma=0.5),
+    MultiStep: MultiStep((3, 7)),
+    Polynomial: Polynomial(2),
+    Exponential: Exponential(0.9),
+    Plateau: Plateau(patience=2, threshold_mode="abs"),
+    Normalization: Normalization((0.5, 0.5, 0), (1, 2, 0.5)),
     Cosine: Cosine(warmup=5, final=0.01),
     OneCycle: OneCycle(pct_start=0.4),
     Fixed: Fixed(train=200, val=0.1, test=0.3, seed=4),

@@ -89,7 +89,7 @@ def prepare(steps: Sequence[Step], samples: Array, source: int, size: int, devic
 
 
 def on(device: torch.device, values: Array, dtype: torch.dtype | None = None) -> Tensor:
-    """An array as a tensor on the device."""
+    """An array as a tensor on the device, for which the host does not wait: it goes on giving the device work."""
     return torch.from_numpy(np.ascontiguousarray(values)).to(device, dtype, non_blocking=True)
 
 

@@ -96,9 +96,11 @@ class Mixing:
         images = images.clone()
         for operation, parameters, applies in self.parts:
             at = np.flatnonzero(applies[samples])
-            where = torch.from_numpy(at).to(images.device)
-            drawn = {name: torch.from_numpy(told[samples[at]]).to(images.device) for name, told in parameters.items()}
-            images[where] = operation.mix(images[where], partners[where], drawn)
+            where, *drawn = (
+                torch.from_numpy(told).to(images.device, non_blocking=True)
+                for told in (at, *(told[samples[at]] for told in parameters.values()))
+            )
+            images[where] = operation.mix(images[where], partners[where], dict(zip(parameters, drawn, strict=True)))
         return images
 
     def targets(self, labels: Tensor, samples: Array, classes: int) -> Tensor:
@@ -107,7 +109,7 @@ class Mixing:
         from torch.nn import functional
 
         own, partner, weight = (
-            torch.from_numpy(told).to(labels.device)
+            torch.from_numpy(told).to(labels.device, non_blocking=True)
             for told in (samples, self.partner[samples], self.weight[samples, None])
         )
         first, second = (functional.one_hot(labels[rows], classes) for rows in (own, partner))

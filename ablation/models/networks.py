@@ -1,17 +1,26 @@
-"""Building a network by name: any torchvision classifier with its head replaced, or a shallow CNN.
+"""Building a network by name: any torchvision classifier, a shallow CNN, or a network of the user's own.
 
 Every network here is a `Classifier`: a backbone that ends in features, then dropout, then one linear layer.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from ablation.models.names import SHALLOW
+from ablation.errors import InputError, Problem
+from ablation.models import own
+from ablation.models.classifier import AdaptiveMean, Classifier
+from ablation.models.names import SHALLOW, wrong_model, wrong_stem, wrong_stochastic_depth, wrong_weights
+from ablation.models.stems import small_stem
+from ablation.models.stochastic_depth import drop_branches, switch_off
+from ablation.models.weights import load
 from ablation.seeds import torch_stream
+
+__all__ = ["AdaptiveMean", "Classifier", "build", "count_parameters", "settle"]
 
 _OPTIONS: dict[str, dict[str, Any]] = {
     "inception_v3": {"aux_logits": False, "init_weights": True},
@@ -19,60 +28,72 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-class AdaptiveMean(nn.Module):
-    """`nn.AdaptiveAvgPool2d` as two products with averaging matrices, (B, C, H, W) to (B, C, h, w).
+def build(
+    model: str,
+    classes: int,
+    dropout: float = 0.0,
+    seed: int = 0,
+    *,
+    stem: str = "torchvision",
+    weights: str | Path | None = None,
+    stochastic_depth: float = 0.0,
+    image_size: int | None = None,
+    cache: Path | None = None,
+) -> Classifier:
+    """The network called `model`, its initial weights drawn from the stream "init" of `seed`.
 
-    torch's own has a backward pass on CUDA that does not repeat to the last bit, and refuses where that is asked.
+    weights: published ones by name ("IMAGENET1K_V2"), a file, or "sha256:HEX" of one that `cache` keeps; the report is
+    in the network's `loaded`. image_size: asked by the networks that are made for one size (ViT, MaxViT; else 224).
+    Neither dropout, stem, weights nor stochastic depth changes how any other weight is drawn. Raises InputError for
+    what this network cannot have, DataError for weights that cannot be read.
     """
-
-    def __init__(self, output_size: Any):
-        super().__init__()
-        self.output_size = (output_size, output_size) if isinstance(output_size, int) else output_size
-
-    def forward(self, maps: Tensor) -> Tensor:
-        if self.output_size == (1, 1):
-            return maps.mean(dim=(2, 3), keepdim=True)
-        down, across = (
-            averaging(source, size or source).to(maps)
-            for source, size in zip(maps.shape[2:], self.output_size, strict=True)
-        )
-        return down @ maps @ across.T
-
-
-def averaging(source: int, size: int) -> Tensor:
-    """The matrix (size, source) whose row i averages from floor(i source / size) to ceil((i + 1) source / size)."""
-    place = torch.arange(size).unsqueeze(1)
-    pixel = torch.arange(source)
-    inside = (pixel >= place * source // size) & (pixel < -(-(place + 1) * source // size))
-    return inside / inside.sum(dim=1, keepdim=True)
-
-
-class Classifier(nn.Module):
-    """`backbone` maps images (B, 3, S, S) to features (B, F); the head maps those to logits (B, C)."""
-
-    def __init__(self, backbone: nn.Module, features: int, classes: int, dropout: float):
-        super().__init__()
-        self.backbone = backbone
-        self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(features, classes)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.head(self.dropout(self.backbone(images)))
-
-    def logits_and_features(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, C) and (B, F); for evaluation, where dropout is idle."""
-        features = self.backbone(images)
-        return self.head(features), features
-
-
-def build(name: str, classes: int, dropout: float, seed: int) -> Classifier:
-    """The network called `name`, its initial weights drawn from the stream "init" of `seed`."""
+    wrong = (
+        wrong_model(model),
+        wrong_stem(stem, model),
+        wrong_stochastic_depth(stochastic_depth, model),
+        wrong_weights(str(weights or ""), model, stem),
+    )
+    if any(wrong):
+        raise InputError(Problem(message) for message in wrong if message)
     with torch_stream(seed, "init"):
-        backbone, features = _shallow_cnn() if name == SHALLOW else _from_torchvision(name)
-        return Classifier(backbone, features, classes, dropout)
+        body = _body(model, classes, image_size)
+        network = Classifier(body.backbone, body.features, classes, dropout, body.head_path, body.head_bias)
+    if stem == "small":
+        small_stem(network.backbone, seed)
+    if weights is not None:
+        load(network, model, weights, cache)
+    drop_branches(network.backbone, stochastic_depth)
+    return network
 
 
-def _shallow_cnn(widths: tuple[int, ...] = (32, 64, 128)) -> tuple[nn.Module, int]:
+class _Body(NamedTuple):
+    """A network up to its features, how many these are, what its head was called, and whether that had a bias."""
+
+    backbone: nn.Module
+    features: int
+    head_path: str = "head"
+    head_bias: bool = True
+
+
+def _body(model: str, classes: int, image_size: int | None) -> _Body:
+    """The network without its head.
+
+    The dropout and stochastic depth that torchvision gives its networks are switched off: an experiment's are all there
+    are. In a network of the user's own what is written there stays.
+    """
+    if model == SHALLOW:
+        return _shallow_cnn()
+    if own.is_own(model):
+        return _without_head(own.make(model, classes))
+    network = _from_torchvision(model, image_size)
+    switch_off(network)
+    for module in network.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    return _without_head(network)
+
+
+def _shallow_cnn(widths: tuple[int, ...] = (32, 64, 128)) -> _Body:
     """Three 3x3 convolutions with batch norm, halved twice, averaged over space: 94,000 weights, for small images."""
     layers: list[nn.Module] = []
     for before, after in zip((3, *widths), widths, strict=False):
@@ -82,25 +103,34 @@ def _shallow_cnn(widths: tuple[int, ...] = (32, 64, 128)) -> tuple[nn.Module, in
             nn.ReLU(),
             nn.MaxPool2d(2),
         ]
-    return nn.Sequential(*layers[:-1], AdaptiveMean(1), nn.Flatten()), widths[-1]
+    return _Body(nn.Sequential(*layers[:-1], AdaptiveMean(1), nn.Flatten()), widths[-1])
 
 
-def _from_torchvision(name: str) -> tuple[nn.Module, int]:
-    """torchvision's network without its last linear layer, and that layer's number of inputs.
-
-    Its own dropout layers are switched off: an experiment's `dropout` is all the dropout there is.
-    """
+def _from_torchvision(model: str, image_size: int | None) -> nn.Module:
+    """torchvision's network as it is, its weights drawn."""
     from torchvision.models import get_model
 
-    network = get_model(name, weights=None, **_OPTIONS.get(name, {}))
+    options = dict(_OPTIONS.get(model, {}))
+    if image_size is not None and model.startswith("vit_"):
+        options["image_size"] = image_size
+    elif image_size is not None and model.startswith("maxvit"):
+        options["input_size"] = (image_size, image_size)
+    try:
+        return get_model(model, weights=None, **options)
+    except (AssertionError, ValueError) as error:
+        if image_size is None:
+            raise
+        raise InputError(f"image_size = {image_size}: {model} cannot be built for it: {error}") from None
+
+
+def _without_head(network: nn.Module) -> _Body:
+    """The network without its last linear layer; pooling whose gradient would not repeat becomes `AdaptiveMean`."""
     for path, module in list(network.named_modules()):
         if isinstance(module, nn.AdaptiveAvgPool2d):
             network.set_submodule(path, AdaptiveMean(module.output_size))
-        elif isinstance(module, nn.Dropout):
-            module.p = 0.0
     path, head = [(path, module) for path, module in network.named_modules() if isinstance(module, nn.Linear)][-1]
     network.set_submodule(path, nn.Identity())
-    return network, head.in_features
+    return _Body(network, head.in_features, path, head.bias is not None)
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from ablation.declaration import beforehand, declaration_of
@@ -20,6 +20,26 @@ TESTS = {
     "CorrectedResampled": "corrected resampled t, paired by seed (Nadeau and Bengio 2003)",
     "Dunnett": "Dunnett's test on the scores per seed, one variance for all recipes of a condition (Dunnett 1955)",
 }
+
+
+NETWORK = {
+    "stem": "stem",
+    "weights": "starts from weights",
+    "freeze": "not trained",
+    "frozen_batch_norm": "batch norms not trained",
+    "normalization": "normalisation",
+    "stochastic_depth": "stochastic depth",
+}
+STEPS = {
+    "lr": "learning rate",
+    "weight_decay": "weight decay, in place of the optimizers'",
+    "head_lr_factor": "learning rate of the head, times the others'",
+    "clip_norm": "norm of the gradients, at most",
+    "ema": "average of the weights, decay",
+}
+"""Fields of an experiment that are told where they are not left as they are, with their terms."""
+
+DEFAULTS = {field.name: field.default for field in fields(Experiment)}
 
 
 @dataclass(frozen=True)
@@ -93,8 +113,6 @@ def _data(experiment: Experiment, results: Results, records: list[RunRecord]) ->
         ("left out", f"{counted(results.left_out, 'file')} that cannot be used" if results.left_out else ""),
         ("split", _levels(experiment, "split")),
         ("training part", _levels(experiment, "train_size")),
-        ("mean (RGB)", distinct(_moments(record.evidence.get("mean")) for record in records)),
-        ("sd (RGB)", distinct(_moments(record.evidence.get("std")) for record in records)),
     ]
 
 
@@ -104,11 +122,15 @@ def _moments(moment: Any) -> str | None:
 
 def _training(experiment: Experiment, records: list[RunRecord]) -> list[tuple[str, str]]:
     sizes = experiment.cache_size or default_cache_size(experiment.image_size)
-    numbers = (record.evidence.get("parameters") for record in records)
     return [
         ("model", _levels(experiment, "model")),
-        ("parameters", distinct(f"{number:,}".replace(",", " ") for number in numbers if number)),
+        ("parameters", distinct(map(_parameters, records))),
+        *((term, _changed(experiment, field)) for field, term in NETWORK.items()),
+        ("normalised by mean (RGB)", distinct(_moments(record.evidence.get("mean")) for record in records)),
+        ("and by sd (RGB)", distinct(_moments(record.evidence.get("std")) for record in records)),
         ("optimizers", "; ".join(f"{name} = {label(level)}" for name, level in experiment.optimizers.items())),
+        ("weight decay", distinct(map(_decay, records))),
+        *((term, _changed(experiment, field)) for field, term in STEPS.items()),
         ("schedule", _levels(experiment, "schedule")),
         ("epochs", _levels(experiment, "epochs")),
         ("batch size", _levels(experiment, "batch_size")),
@@ -117,6 +139,35 @@ def _training(experiment: Experiment, records: list[RunRecord]) -> list[tuple[st
         ("dropout", _levels(experiment, "dropout")),
         ("label smoothing", _levels(experiment, "label_smoothing")),
     ]
+
+
+def _parameters(record: RunRecord) -> str | None:
+    """'25 557 032', or with what of it is trained."""
+    every, trained = (record.evidence.get(name) for name in ("parameters", "trained_parameters"))
+    if not every:
+        return None
+    return _spaced(every) if trained in (None, every) else f"{_spaced(every)}, of which {_spaced(trained)} are trained"
+
+
+def _decay(record: RunRecord) -> str | None:
+    """'0.05 on 25 503 912 parameters, 0 on 53 120': that norms and biases are spared can be seen in it."""
+    numbers: dict[float, int] = {}
+    for group in record.evidence.get("parameter_groups") or ():
+        numbers[group["weight_decay"]] = numbers.get(group["weight_decay"], 0) + group["parameters"]
+    if not any(numbers):
+        return None
+    told = [f"{decay:g} on {_spaced(numbers[decay])}" for decay in sorted(numbers, reverse=True)]
+    return ", ".join([f"{told[0]} parameters", *told[1:]])
+
+
+def _spaced(number: int) -> str:
+    return f"{number:,}".replace(",", " ")
+
+
+def _changed(experiment: Experiment, field: str) -> str:
+    """As `_levels`; '' for a field that was left as it is."""
+    left = field not in experiment.vary and getattr(experiment, field) == DEFAULTS[field]
+    return "" if left else _levels(experiment, field)
 
 
 def _machine(records: list[RunRecord]) -> list[tuple[str, str]]:

@@ -1,5 +1,7 @@
 """All steps compile without a graph break, and the compiled steps do what the others do."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -52,7 +54,9 @@ def prepared(recipe, device: str = "cpu", count: int = COUNT) -> tuple[list, tor
 
 @pytest.fixture(autouse=True)
 def forgotten():
-    torch._dynamo.reset()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # torch 2.11 loads its compiler with a warning to itself
+        torch._dynamo.reset()
     yield
     torch._dynamo.reset()
 

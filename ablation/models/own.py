@@ -1,0 +1,138 @@
+"""A network of the user's own: `package.module:factory`, where `factory(classes)` returns an `nn.Module`.
+
+It maps images (B, 3, S, S) to logits (B, classes), and ends in an `nn.Linear` whose input counts as the features.
+Its dropout stays as it is written; an experiment's comes on top, before that last layer.
+
+The module is looked for on Python's path, then in the working folder; so that a file of the user's called `queue.py`
+takes no other's place. Naming one, and the digest of its source, need no torch and import nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import re
+import sys
+import traceback
+from collections.abc import Callable
+from importlib.machinery import PathFinder
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ablation.errors import InputError, did_you_mean
+from ablation.seeds import torch_stream
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_FORM = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+
+
+def is_own(model: str) -> bool:
+    """Whether this names a factory of the user's, rather than a network that the program knows."""
+    return ":" in model
+
+
+def missing_module(reference: str) -> str:
+    """'' where the module of `package.module:factory` is there, or a message. Nothing is imported."""
+    if not _FORM.fullmatch(reference):
+        return f"model = {reference!r}: write your own network as package.module:factory"
+    name = reference.partition(":")[0]
+    place = _top(name)
+    if place is None or not _found(place, name.split(".")[1:]):
+        return f"model = {reference!r}: no module {name!r} on Python's path or in {Path.cwd()}"
+    return ""
+
+
+def source_digest(reference: str) -> str:
+    """SHA-256 (64 hexadecimal digits) over the Python source that the factory stands in.
+
+    That is every .py file of the module's outermost package, or the one file: their places within it and their bytes,
+    in the order of their names; where they lie and when they were written takes no part. What the source imports from
+    elsewhere takes none either. Raises InputError where there is no such module.
+    """
+    if wrong := missing_module(reference):
+        raise InputError(wrong)
+    place = _top(reference.partition(":")[0])
+    assert place is not None  # `missing_module` has found it
+    files = {place.name: place} if place.is_file() else {str(f.relative_to(place)): f for f in place.rglob("*.py")}
+    digest = hashlib.sha256()
+    for name in sorted(files, key=lambda name: Path(name).as_posix()):
+        content = files[name].read_bytes()
+        digest.update(f"{Path(name).as_posix()}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+def make(reference: str, classes: int) -> nn.Module:
+    """The user's network for so many classes. Raises InputError where the factory is not there or makes no network."""
+    from torch import nn
+
+    factory, call = _factory(reference), f"{reference.partition(':')[2]}({classes})"
+    try:
+        network = factory(classes)
+    except Exception as error:  # the user's own code raises what it likes
+        raise InputError(f"model = {reference!r}: {call} failed: {_told(error)}") from error
+    if not isinstance(network, nn.Module):
+        made = type(network).__name__
+        raise InputError(f"model = {reference!r}: {call} returned {made}; return an nn.Module")
+    linear = [(path, module) for path, module in network.named_modules() if path and isinstance(module, nn.Linear)]
+    if not linear:
+        raise InputError(f"model = {reference!r}: it has no nn.Linear; end it in one, from its features to the classes")
+    path, head = linear[-1]
+    if head.out_features != classes or not head.in_features:
+        told = f"its last nn.Linear ({path}) maps {head.in_features} numbers to {head.out_features}"
+        raise InputError(f"model = {reference!r}: {told}; it must map the features to the {classes} classes")
+    return network
+
+
+def _factory(reference: str) -> Callable[[int], object]:
+    """The user's function, its module imported. Raises InputError where there is none, or its module cannot be read."""
+    if wrong := missing_module(reference):
+        raise InputError(wrong)
+    name, _, attribute = reference.partition(":")
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)
+    try:
+        with torch_stream(0, "init", "import"):  # what a module draws on its way in takes nothing from who comes after
+            module = importlib.import_module(name)
+    except Exception as error:  # as above
+        raise InputError(f"model = {reference!r}: importing {name} failed: {_told(error)}") from error
+    where = getattr(module, "__file__", None) or name
+    if not hasattr(module, attribute):
+        suggestion = did_you_mean(attribute, [found for found in vars(module) if not found.startswith("_")])
+        raise InputError(f"model = {reference!r}: {where} has no {attribute!r}{suggestion}")
+    factory = getattr(module, attribute)
+    if not callable(factory):
+        made = type(factory).__name__
+        raise InputError(f"model = {reference!r}: {attribute} in {where} is {made}; make it a function of `classes`")
+    return factory
+
+
+def _top(name: str) -> Path | None:
+    """The folder of the outermost package of a dotted name, or its file; None where there is none of Python source."""
+    top = name.partition(".")[0]
+    importlib.invalidate_caches()  # a file may have been written a moment ago
+    try:
+        spec = find_spec(top) or PathFinder.find_spec(top, [str(Path.cwd())])
+    except ValueError:  # __main__ and its like, which lie nowhere
+        return None
+    if spec is None:
+        return None
+    if spec.submodule_search_locations:
+        return Path(next(iter(spec.submodule_search_locations)))
+    return Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
+
+
+def _found(place: Path, parts: list[str]) -> bool:
+    """Whether the package at `place` holds the module `parts`."""
+    if not parts:
+        return True
+    inner = place.joinpath(*parts)
+    return place.is_dir() and (inner.with_suffix(".py").is_file() or inner.is_dir())
+
+
+def _told(error: Exception) -> str:
+    """The error in a line, and the line of the user's that raised it."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({frame.filename}:{frame.lineno})"

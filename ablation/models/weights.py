@@ -1,0 +1,191 @@
+"""Transfer: the weights that a network begins with, published by torchvision or read from a file.
+
+A file holds a state dict, alone or under "state_dict" or "model" as training scripts save it; its keys are
+torchvision's own, or this program's (`backbone.`, `head.`), with or without the `module.` of DataParallel. A head for
+another number of classes stays out and is told; any other difference is an error, for half a network is none.
+"""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ablation.errors import DataError, InputError
+from ablation.models.classifier import Classifier, Loaded
+from ablation.models.names import SMALL_STEM, is_weights_name, weights_names, wrong_weights
+from ablation.models.weights_file import PREFIX, digest_of_file, kept
+
+AUXILIARY = ("AuxLogits", "aux1", "aux2")
+"""The side branches of Inception v3 and GoogLeNet, which help them train from nothing and are no part of the answer."""
+RESCALED = ("inception_v3", "googlenet")
+"""Networks whose published weights expect pixels in [-1, 1]: torchvision converts from ImageNet's scale within them."""
+_RESCALES = "inputs_rescaled"
+_OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12])\.")
+State = OrderedDict[str, Tensor]
+
+
+def load(network: Classifier, model: str, weights: str | Path, cache: Path | None) -> None:
+    """Put the weights into the network, and what was done into `network.loaded`.
+
+    Raises InputError where they are not this network's, DataError where they cannot be had.
+    """
+    source, state = _source(str(weights), model, cache)
+    body = network.backbone
+    _unwrap(state, body.state_dict())
+    if model.startswith("densenet"):
+        _rename(state)
+    head, left_out = _take_head(network, state)
+    left_out += _drop_auxiliary(state) if model in RESCALED else ()
+    left_out += _resize_positions(body, state) if model.startswith("vit_") else ()
+    taken = len(state) + len(head)
+    if model in RESCALED and (_RESCALES in state or _is_published(source, model)):
+        body.transform_input = True  # type: ignore[assignment]
+        body.register_buffer(_RESCALES, torch.tensor(True))  # for a file of these weights after more training
+        state.setdefault(_RESCALES, torch.tensor(True))
+    _fill(body, state, f"the weights {weights} do not fit {model}", model.startswith(SMALL_STEM))
+    network.head.load_state_dict(head or network.head.state_dict())
+    network.loaded = Loaded(source, taken, left_out, bool(head))
+
+
+def _source(weights: str, model: str, cache: Path | None) -> tuple[str, State]:
+    """What the weights are called in a record, and their state dict."""
+    if is_weights_name(weights):
+        return weights, _published(weights, model)
+    path = kept(weights, cache) if weights.startswith(PREFIX) else Path(weights)
+    source = PREFIX + digest_of_file(path)
+    if weights.startswith(PREFIX) and weights != source:
+        raise DataError(f"{path.absolute()} is damaged: its content is not {weights}; delete it and plan again")
+    return source, _read(path)
+
+
+def _published(name: str, model: str) -> State:
+    """torchvision's weights, from where torch keeps downloads or from the network."""
+    from torchvision.models import get_model_weights
+
+    if wrong := wrong_weights(name, model):
+        raise InputError(wrong)
+    member = get_model_weights(model)[name]
+    try:
+        return member.get_state_dict(progress=False, check_hash=True, weights_only=True, map_location="cpu")
+    except (OSError, RuntimeError) as error:  # no network, no such file there, a digest that differs, a full disk
+        place = Path(torch.hub.get_dir()) / "checkpoints" / Path(member.url).name
+        raise DataError(
+            f"the weights {name} of {model} could not be fetched from torchvision's server ({error}); fetch them where "
+            f"there is a network and put them at {place}, or give weights=PATH, a file with a state dict"
+        ) from None
+
+
+def _is_published(source: str, model: str) -> bool:
+    """Whether these are torchvision's own: by name, or by the start of the digest that their file's name ends in."""
+    from torchvision.models import get_model_weights
+
+    if not source.startswith(PREFIX):
+        return True
+    ends = [Path(get_model_weights(model)[name].url).stem.rpartition("-")[2] for name in weights_names(model)]
+    return any(source.startswith(PREFIX + end) for end in ends)
+
+
+def _read(path: Path) -> State:
+    """The state dict in a file. Raises DataError where there is none, or more than tensors."""
+    advice = "save a network's state_dict() with torch.save, and give that file"
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        reason = str(error).partition("\n")[0].partition(". ")[0]
+        raise DataError(f"the weights {path} cannot be read as tensors alone ({reason}): {advice}") from None
+    for key in ("state_dict", "model"):
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    if not isinstance(content, Mapping) or not content or not all(map(torch.is_tensor, content.values())):
+        holds = (
+            f"the keys {_some(map(str, content))}" if isinstance(content, Mapping) else f"a {type(content).__name__}"
+        )
+        raise DataError(f"the weights {path} hold no state dict, but {holds}: {advice}")
+    state = OrderedDict(content)
+    if hasattr(content, "_metadata"):  # the versions of the layers
+        state._metadata = content._metadata  # type: ignore[attr-defined]
+    return state
+
+
+def _unwrap(state: State, wanted: Mapping[str, Tensor]) -> None:
+    """Take off the names of what the network was in: DataParallel's `module.`, this program's `backbone.`."""
+    strip = nn.modules.utils.consume_prefix_in_state_dict_if_present
+    if all(key.startswith("module.") for key in state) and not any(key.startswith("module.") for key in wanted):
+        strip(state, "module.")
+    if len(wanted.keys() & {key.removeprefix("backbone.") for key in state}) > len(wanted.keys() & state.keys()):
+        strip(state, "backbone.")
+
+
+def _rename(state: State) -> None:
+    """The keys of DenseNets as torchvision's files have them, `norm.1`, in the form of its networks, `norm1`."""
+    for key in list(state):
+        if (new := _OLD_DENSENET.sub(r"\1\2.", key)) != key:
+            state[new] = state.pop(key)
+
+
+def _take_head(network: Classifier, state: State) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Take the head out of `state`: (its tensors if they fit, else none; what was left out)."""
+    names = network.head.state_dict()
+    for path in (network.head_path, "head"):
+        head = {name: state.pop(f"{path}.{name}") for name in names if f"{path}.{name}" in state}
+        if head and {n: tensor.shape for n, tensor in head.items()} == {n: tensor.shape for n, tensor in names.items()}:
+            return head, ()
+        if head:
+            shape = " x ".join(map(str, next(iter(head.values())).shape))
+            return {}, (f"{path} ({shape}; here {' x '.join(map(str, network.head.weight.shape))})",)
+    return {}, ()
+
+
+def _drop_auxiliary(state: State) -> tuple[str, ...]:
+    left_out: tuple[str, ...] = ()
+    for branch in AUXILIARY:
+        keys = [key for key in state if key.startswith(f"{branch}.")]
+        left_out += (f"{branch} (an auxiliary head, {len(keys)} tensors)",) if keys else ()
+        for key in keys:
+            del state[key]
+    return left_out
+
+
+def _resize_positions(body: nn.Module, state: State) -> tuple[str, ...]:
+    """The position embedding of a ViT for another image size, resized by torchvision's bicubic rule."""
+    from torchvision.models.vision_transformer import interpolate_embeddings
+
+    key = "encoder.pos_embedding"
+    here = body.state_dict()[key].shape
+    if key not in state or state[key].shape == here or state[key].shape[::2] != here[::2]:
+        return ()
+    before = state[key].shape[1]
+    interpolate_embeddings(int(body.image_size), int(body.patch_size), state)  # type: ignore[arg-type]
+    return (f"{key} (resized from {before} to {here[1]} places)",)
+
+
+def _fill(body: nn.Module, state: State, told: str, small_stem: bool) -> None:
+    """Copy every tensor. Raises InputError with what is missing, unexpected or of another shape."""
+    wanted = body.state_dict()
+    if not hasattr(state, "_metadata"):  # saved as a plain dict; an MNASNet asks which version of it this is
+        state._metadata = {"": wanted._metadata[""]}  # type: ignore[attr-defined]
+    other = [key for key in wanted if key in state and state[key].shape != wanted[key].shape]
+    shapes = [f"{key} {tuple(state.pop(key).shape)}, here {tuple(wanted[key].shape)}" for key in other]
+    try:
+        found = body.load_state_dict(state, strict=False)
+    except RuntimeError as error:  # layers that know the keys of their older versions find other shapes under them
+        raise InputError(f"{told}: {_some(line.strip() for line in str(error).splitlines()[1:])}") from None
+    missing = [key for key in found.missing_keys if key not in other and not key.endswith("num_batches_tracked")]
+    wrong = {"of another shape": shapes, "missing": missing, "unexpected": found.unexpected_keys}
+    lists = [f"{len(keys)} {kind} ({_some(keys)})" for kind, keys in wrong.items() if keys]
+    if lists:
+        stem = "; weights and stem must go together" if small_stem and "conv1.weight" in other else ""
+        raise InputError(f"{told}: {', '.join(lists)}{stem}")
+
+
+def _some(names: Iterable[str]) -> str:
+    """The first ten, and how many there are besides."""
+    names = list(names)
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return ", ".join(names[:10]) + more

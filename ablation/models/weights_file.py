@@ -1,0 +1,80 @@
+"""Files of weights by their content: the name of one in a run's id, and a copy that outlives the original. No torch.
+
+A run whose network begins with a file's weights depends on the file's bytes, not on its place: its spec holds
+"sha256:HEX", and the folder of the cache holds the bytes, from where a worker reads them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ablation.durable import atomic
+from ablation.errors import DataError, InputError
+from ablation.models.names import is_weights_name, wrong_weights
+
+PREFIX = "sha256:"
+_CHUNK = 2**20
+
+
+def settled(weights: str | Path | None, model: str, cache: Path | None = None) -> str | None:
+    """What stands in a spec for `weights`: a name as it is, or "sha256:HEX" of a file, which `cache` keeps.
+
+    Raises InputError for a name that torchvision does not publish for `model`, DataError where a file cannot be read.
+    """
+    if weights is None or str(weights).startswith(PREFIX):
+        return None if weights is None else str(weights)
+    if is_weights_name(str(weights)):
+        if wrong := wrong_weights(str(weights), model):
+            raise InputError(wrong)
+        return str(weights)
+    return keep(Path(weights), cache) if cache else PREFIX + digest_of_file(Path(weights))
+
+
+def digest_of_file(path: Path) -> str:
+    """SHA-256 of the file's bytes, in hexadecimal. Raises DataError where it cannot be read."""
+    digest = hashlib.sha256()
+    for chunk in _chunks(path):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def keep(path: Path, cache: Path) -> str:
+    """Copy a file of weights into the cache, unless it is there; "sha256:HEX", by which `kept` finds it."""
+    digest = digest_of_file(path)
+    copy = _place(digest, cache)
+    if not copy.exists():
+        written = hashlib.sha256()
+        with atomic(copy) as file:
+            for chunk in _chunks(path):
+                written.update(chunk)
+                file.write(chunk)
+            if written.hexdigest() != digest:
+                raise DataError(f"the weights {path} changed while they were read; wait until they are written")
+    return PREFIX + digest
+
+
+def kept(weights: str, cache: Path | None) -> Path:
+    """The file that holds the weights "sha256:HEX". Raises DataError where the cache does not have it."""
+    path = None if cache is None else _place(weights.removeprefix(PREFIX), cache)
+    if path is None or not path.is_file():
+        where = "no cache is given" if path is None else f"{path.absolute()} is not there"
+        raise DataError(f"the weights {weights} are not at hand ({where}); plan the experiment again from their file")
+    return path
+
+
+def _place(digest: str, cache: Path) -> Path:
+    return cache / "weights" / f"{digest}.pt"
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    try:
+        with open(path, "rb") as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        told = f"the weights {path} cannot be read ({reason}; looked for at {path.absolute()})"
+        raise DataError(f"{told}: give the path of a state dict, or a name such as IMAGENET1K_V1") from None

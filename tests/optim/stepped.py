@@ -1,0 +1,60 @@
+"""A small network with a little of everything that has parameters, and steps of it on fixed images."""
+
+import io
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+
+class Small(nn.Module):
+    """As the networks of experiments: a backbone, then one linear layer called `head`."""
+
+    def __init__(self, hidden: bool = True):
+        super().__init__()
+        layers = [nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten()]
+        self.backbone = nn.Sequential(*layers, *([nn.Linear(16, 8), nn.ReLU()] if hidden else []))
+        self.head = nn.Linear(8 if hidden else 16, 3)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.head(self.backbone(images))
+
+
+def network(hidden: bool = True) -> Small:
+    """The same each time."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        return Small(hidden)
+
+
+def closure_of(model: nn.Module, step: int = 0) -> Callable[[], torch.Tensor]:
+    """Gradients of the loss on the images of `step`, anew each time it is called."""
+    images = torch.linspace(-1, 1, 8 * 3 * 16).mul(1 + step).sin().view(8, 3, 4, 4)
+    labels = (torch.arange(8) + step) % 3
+
+    def closure() -> torch.Tensor:
+        model.zero_grad()
+        loss = nn.functional.cross_entropy(model(images), labels)
+        loss.backward()
+        return loss.detach()
+
+    return closure
+
+
+def stepped(model: nn.Module, optimizer, first: int = 0, last: int = 20) -> list[float]:
+    """Take the steps from `first` to before `last`; the loss of each."""
+    return [float(optimizer.step(closure_of(model, step))) for step in range(first, last)]
+
+
+def through_a_file(state: dict) -> dict:
+    """What a checkpoint gives back, where no code may be loaded."""
+    file = io.BytesIO()
+    torch.save(state, file)
+    file.seek(0)
+    return torch.load(file, weights_only=True)
+
+
+def same(one: nn.Module, other: nn.Module) -> bool:
+    """Every parameter and every running statistic alike, to the last bit."""
+    states = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    return all(torch.equal(mine, its) for mine, its in states)

@@ -1,0 +1,77 @@
+"""Rates: known ones come back from the fit, errors are those of networks left out, what is stored is read back."""
+
+from dataclasses import replace
+
+import pytest
+
+from ablation.rates import Load, Machine, Point, Rates, fitted, remember, remembered
+from ablation.seeds import stream
+
+TRUE = Rates(2e-3, 1e-5, 3e-11, 5e-10, 2e-9, 0.0, 0.0)
+NETWORKS = ["a", "a", "b", "b", "c", "c", "d", "e"]
+
+
+def loads() -> list[Load]:
+    draw = stream(0, "loads")
+    return [Load(*(int(10 ** draw.uniform(low, low + 2)) for low in (1, 8, 6, 5))) for _ in NETWORKS]
+
+
+def machine(measured: float = 1.0, device: str = "cpu", host: str | None = None) -> Machine:
+    import platform
+
+    point = Point("a", 32, 8, loads()[0], 0.5, loads()[1], 0.1, 300, 200)
+    return Machine(host or platform.node(), device, "float32", "2.11", 1, measured, TRUE, TRUE, (point,))
+
+
+def test_known_rates_come_back():
+    found = fitted(NETWORKS, loads(), [TRUE.seconds(load) for load in loads()])
+    for name in ("per_step", "per_call", "per_mac", "per_byte", "per_parameter"):
+        assert getattr(found, name) == pytest.approx(getattr(TRUE, name), rel=1e-6)
+    assert found.largest_error < 1e-6
+
+
+def test_seconds_are_the_sum_that_is_documented():
+    load = Load(calls=100, macs=10**9, kept=10**7, parameters=10**6)
+    assert TRUE.seconds(load) == pytest.approx(2e-3 + 100 * 1e-5 + 1e9 * 3e-11 + 1e7 * 5e-10 + 1e6 * 2e-9)
+
+
+def test_no_rate_is_negative_and_errors_are_relative():
+    seconds = [TRUE.seconds(load) * (1.3 if place % 2 else 0.7) for place, load in enumerate(loads())]
+    found = fitted(NETWORKS, loads(), seconds)
+    rates = (found.per_step, found.per_call, found.per_mac, found.per_byte, found.per_parameter)
+    assert min(rates) >= 0
+    scaled = fitted(NETWORKS, loads(), [1000 * second for second in seconds])
+    assert scaled.typical_error == pytest.approx(found.typical_error, rel=1e-6)
+
+
+def test_the_error_is_that_of_a_network_left_out():
+    """One network is ten times slower than its load says: told by the others it is off by nine tenths."""
+    seconds = [TRUE.seconds(load) for load in loads()]
+    seconds[-1] *= 10
+    assert fitted(NETWORKS, loads(), seconds).largest_error >= 0.899
+
+
+def test_what_is_stored_is_read_back_and_the_newest_counts(tmp_path):
+    assert remembered(tmp_path) is None
+    remember(machine(2.0, "GPU"), tmp_path)
+    remember(machine(1.0), tmp_path)
+    assert remembered(tmp_path) == machine(2.0, "GPU")
+    remember(machine(3.0), tmp_path)
+    assert remembered(tmp_path) == machine(3.0)
+
+
+def test_another_hosts_rates_are_left_to_it(tmp_path):
+    remember(machine(9.0, host="elsewhere"), tmp_path)
+    assert remembered(tmp_path) is None
+
+
+def test_a_damaged_file_is_no_rates(tmp_path):
+    path = remember(machine(), tmp_path)
+    path.write_text(path.read_text()[:40])
+    assert remembered(tmp_path) is None
+
+
+def test_memory_on_a_gpu_is_told_beside_what_was_expected():
+    assert machine().memory_factor == 1.5
+    unmeasured = replace(machine().points[0], memory=None)
+    assert replace(machine(), points=(unmeasured,)).memory_factor == 1.0
