@@ -150,4 +150,4 @@ def settle(device: torch.device) -> None:
     if device.type == "cpu":
         torch.set_num_threads(1)
     else:
-        torch.cuda.set_device(device)  # or whatever asks for "the current device" opens another GPU
+        torch.cuda.set_device(device.index or 0)  # or whatever asks for "the current device" opens another GPU
