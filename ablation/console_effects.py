@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from rich.markup import escape
 
 from ablation.console import console, table
-from ablation.evidence.effects import Effect
+from ablation.evidence.effects import Effect, comparisons
 from ablation.experiment import Experiment
 from ablation.report import wording
 from ablation.report.answer import deciding
@@ -43,11 +43,12 @@ def show_effects(experiment: Experiment, effects: Sequence[Effect]) -> None:
     if not effects:
         console.print("no finished run to compare")
         return
-    heads = EFFECT_COLUMNS | {"p_adjusted": wording.headers(experiment)["p_adjusted"]}
-    _show_blocks(experiment, effects, heads, [wording.row(effect) for effect in effects])
+    known = wording.headers(experiment)
+    heads = {key: head for key, head in EFFECT_COLUMNS.items() if key in known} | {"p_adjusted": known["p_adjusted"]}
+    _show_blocks(experiment, effects, heads, [wording.row(effect, experiment.alpha) for effect in effects])
     unit = wording.UNIT[experiment.metric]
     measure = wording.NAME[experiment.metric] + (f" in {unit}" if unit else "")
-    compared = sum(effect.tested for effect in effects)
+    compared = comparisons(effects)
     console.print(
         f"[dim]{measure}; difference to {escape(experiment.baseline)} by {label(experiment.declared_test)} over seeds; "
         f"{wording.corrected_by(experiment, compared)}[/]"
@@ -58,7 +59,7 @@ def show_effects(experiment: Experiment, effects: Sequence[Effect]) -> None:
             notes.setdefault(note, {})[effect.recipe] = None
     for note, recipes in notes.items():
         if note:
-            console.print(f"[yellow]{escape(', '.join(recipes))}: {note}[/]")
+            console.print(f"[yellow]{escape(', '.join(recipes))}: {escape(note)}[/]")
 
 
 def _show_blocks(

@@ -124,8 +124,11 @@ def macs(number: float) -> str:
 
 
 def size(number: float) -> str:
-    """'97.5 MB', '3.2 GB': decimal units."""
-    return f"{number / 1e9:,.1f} GB" if number >= 1e9 else f"{number / 1e6:,.1f} MB"
+    """'4.9 kB', '97.5 MB', '3.2 GB': decimal units."""
+    for unit, one in (("GB", 1e9), ("MB", 1e6)):
+        if number >= one / 10:
+            return f"{number / one:,.1f} {unit}"
+    return f"{number / 1e3:,.1f} kB"
 
 
 def duration(seconds: float) -> str:

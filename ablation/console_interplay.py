@@ -31,6 +31,7 @@ def show_interplay(results: Results) -> None:
             made.add_row(*(row[key] for key in heads))
         console.print(made)
         _say(interplay_table.method(told, experiment), "dim")
+        _say(interplay_table.reading(told), "dim")
         for caution in interplay_table.spread(told):
             _say(caution, "yellow")
     _say(interplay_table.ranks(told, experiment))

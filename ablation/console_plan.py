@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,7 @@ def show_plan(
     told = outlooks(experiment, cells, sizes, single, pooled)
     console.print(
         f"judged by {label(experiment.declared_test)} on {experiment.metric}, {len(experiment.seed_numbers)} seeds, "
-        f"{wording.corrected_by(experiment, comparisons_of(told))} with {escape(experiment.baseline)!r}, "
+        f"{wording.corrected_by(experiment, comparisons_of(told))} with {escape(repr(experiment.baseline))}, "
         f"alpha {experiment.alpha:g}, equivalent within {wording.amount(experiment.margin, experiment.metric)}; "
         f"plan {declaration_of(experiment, cells).hash}"
     )
@@ -79,6 +80,13 @@ def show_plan(
 def _show_outlooks(experiment: Experiment, cells: Sequence[Cell], told: Sequence[Outlook]) -> None:
     """What the design could detect, and how many seeds smaller differences need."""
     metric = experiment.metric
+    name = wording.NAME[metric]
+    if all(math.isnan(one.spread.sd) for one in told):
+        console.print(
+            f"[yellow]how much {name} varies over seeds is not known before the first runs, and so not what these "
+            "seeds could show; --sd gives a guess[/]"
+        )
+        return
     takes = [f"{wording.points(difference, metric)} takes" for difference, _ in told[0].needed]
     heads = ("comparison", "seeds", "test images", "sd", "finds", *takes)
     made = table(*heads, right=heads[1:])
@@ -95,7 +103,7 @@ def _show_outlooks(experiment: Experiment, cells: Sequence[Cell], told: Sequence
         )
     console.print(made)
     origins = dict.fromkeys(one.spread.origin for one in told)
-    unit = wording.UNIT[metric] or wording.NAME[metric]
+    unit = wording.UNIT[metric] or name
     console.print(
         f"[dim]in {unit}; sd: over seeds, {'; '.join(origins)}; finds: the smallest difference that one comparison "
         f"shows with 80 % power after {wording.correction(experiment)}'s correction; takes: seeds that others need[/]"

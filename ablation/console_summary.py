@@ -55,7 +55,7 @@ def _totals(asked: Asked, counts: Counts, batch_size: int) -> dict[str, str]:
 
 
 def _giga(number: int) -> str:
-    return f"{number / 1e9:,.3f} G"
+    return f"{number / 1e9:,.3f} G" if number >= 1e8 else f"{number / 1e6:,.3f} M"
 
 
 def write_csv(file: IO[str], rows: Sequence[Row]) -> None:

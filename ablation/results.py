@@ -20,6 +20,9 @@ from ablation.experiment import Cell, Experiment
 from ablation.record import Arrays, idle_operations, read_arrays, read_predictions
 from ablation.runs import Run, folder_of
 
+NO_SCORE = "without a finite score"
+"""The status of a run that finished, where the experiment's metric is not a number: it is in no mean and no test."""
+
 
 @dataclass(frozen=True)
 class Results:
@@ -32,6 +35,14 @@ class Results:
     table: pd.DataFrame
     left_out: int = 0
     """Files of the data that cannot be used, and were left out by `SkipBad`."""
+
+    def __post_init__(self) -> None:
+        if self.experiment.metric in self.table:
+            scores = np.asarray(self.table[self.experiment.metric], float)
+            lost = (self.table["status"] == "finished") & ~np.isfinite(scores)
+            if lost.any():
+                table = self.table.assign(status=self.table["status"].mask(lost, NO_SCORE))
+                object.__setattr__(self, "table", table)
 
     @classmethod
     def load(

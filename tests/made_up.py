@@ -12,6 +12,7 @@ from ablation.experiment import Cell, Experiment
 from ablation.optim import SGD, Adam
 from ablation.results import Results
 from ablation.seeds import stream
+from ablation.values import label
 
 GAIN = {"none": 0.0, "bright": 0.05, "contrast": -0.05}
 
@@ -29,8 +30,12 @@ def question() -> Experiment:
 
 
 def noise(cell: Cell, size: float = 0.004) -> float:
-    """The run's own luck, whatever the recipe is called."""
-    return float(stream(cell.seed, "luck", cell.spec.id).normal(0, size))
+    """The run's own luck, by its seed and by what varies, whatever that is called.
+
+    Not by the id of its spec, which changes with each field that experiments learn.
+    """
+    varied = (label(getattr(cell.spec, factor)) for factor in cell.factors)
+    return float(stream(cell.seed, "luck", *varied).normal(0, size))
 
 
 def usual(cell: Cell) -> float:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ablation.data import Fixed, listing
+from ablation.declaration import declare
 from ablation.evidence.alarms import alarms
 from ablation.evidence.effects import compare
 from ablation.experiment import Cell, Experiment
@@ -26,6 +27,7 @@ def results(varied, cache, tmp_path) -> Results:
     """One run is planned, one failed, one diverged; the others have records as training writes them."""
     cells = varied.cells(listing(varied.data, cache).digest)
     runs = [Run(folder_of(varied, tmp_path), cell.spec) for cell in cells]
+    declare(varied, cells, folder_of(varied, tmp_path))
     runs[1].prepare()
     runs[1].journal.append("failed", reason="OutOfMemoryError: no room")
     write(runs[2], cells[2], "diverged")

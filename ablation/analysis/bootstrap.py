@@ -65,13 +65,11 @@ class Scores:
 class MultiBootstrap:
     """treatment - baseline, of shape (...): one number for a metric, several for a curve.
 
-    together, seeds: the estimate with its error over new seeds and new images, and over new seeds alone. draws (draws,
-    ...): the multi-bootstrap's own differences, both seeds and images resampled.
+    together, seeds: the estimate with its error over new seeds and new images, and over new seeds alone.
     """
 
     together: Estimate
     seeds: Estimate
-    draws: Floats
 
     @property
     def estimate(self) -> Floats:
@@ -81,11 +79,6 @@ class MultiBootstrap:
         """At level 1 - alpha, point by point: Student's t, never narrower than over seeds alone (see `crossed`)."""
         half = half_width(self.together, self.seeds, alpha)
         return self.estimate - half, self.estimate + half
-
-    def percentiles(self, alpha: float) -> tuple[Floats, Floats]:
-        """The paper's own interval; for 20 seeds or more."""
-        low, high = np.quantile(self.draws, (alpha / 2, 1 - alpha / 2), axis=0)
-        return low, high
 
 
 def image_counts(images: int, draws: int = 1000, seed: int = 0) -> NDArray[np.float32]:
@@ -137,22 +130,12 @@ def _sum_by(group: NDArray[np.int64], chosen: NDArray[np.int64], weights: NDArra
     return (csr_array((ones, (group[chosen], chosen)), shape=(classes, len(group))) @ weights).astype(float)
 
 
-def mean_scores(values: ArrayLike, counts: NDArray[np.float32]) -> Scores:
-    """For curves that are means over images, such as net benefit. values (seeds, N, ...); counts (N, draws)."""
-    values = np.asarray(values, float)
-    resampled = np.tensordot(counts.T / counts.shape[0], values, axes=(1, 1))
-    return Scores(values.mean(axis=1), resampled, values.shape[1])
-
-
-def multi_bootstrap(treatment: Scores, baseline: Scores, paired: bool, seed: int = 0) -> MultiBootstrap:
+def multi_bootstrap(treatment: Scores, baseline: Scores, paired: bool) -> MultiBootstrap:
     """The difference of two arms over the same draws of the same images.
 
-    paired: place i is the same seed in both arms; its draws then take both or neither. At least 2 seeds an arm.
+    paired: place i is the same seed in both arms. At least 2 seeds an arm.
     """
     _check(treatment, baseline, paired)
-    draws = len(treatment.resampled)
-    random = [stream(seed, "resampled seeds", arm, draws) for arm in (("both", "both") if paired else (1, 0))]
-    one, other = (_draw_seeds(arm, generator) for arm, generator in zip((treatment, baseline), random, strict=True))
     scale = max(float(np.abs(arm.observed).max()) for arm in (treatment, baseline))
     arms = [(treatment, 1), (baseline, -1)]
     if paired:
@@ -162,7 +145,7 @@ def multi_bootstrap(treatment: Scores, baseline: Scores, paired: bool, seed: int
         arms = [(both, 1)]
     value = np.asarray(sum(sign * arm.observed.mean(axis=0) for arm, sign in arms))
     parts = _parts(arms, scale)
-    return MultiBootstrap(over_both(value, parts), over_seeds(value, parts), one - other)
+    return MultiBootstrap(over_both(value, parts), over_seeds(value, parts))
 
 
 def _parts(arms: list[tuple[Scores, int]], scale: float) -> Parts:
@@ -176,13 +159,6 @@ def _parts(arms: list[tuple[Scores, int]], scale: float) -> Parts:
         rest.append((own.var(axis=0).sum(axis=0) / (size - 1) / size, (size - 1) * last))
     means = np.asarray(sum(sign * arm.resampled.mean(axis=1) for arm, sign in arms))
     return Parts(seeds, (means.var(axis=0), last), rest)
-
-
-def _draw_seeds(arm: Scores, random: np.random.Generator) -> Floats:
-    """(draws, ...): the mean over seeds drawn with replacement, anew for each draw of images."""
-    draws, size = arm.resampled.shape[:2]
-    drawn = random.integers(0, size, (draws, size))
-    return arm.resampled[np.arange(draws)[:, None], drawn].mean(axis=1)
 
 
 def _check(treatment: Scores, baseline: Scores, paired: bool) -> None:

@@ -44,8 +44,7 @@ class Parts(NamedTuple):
 class Crossed:
     """treatment - baseline: estimate, standard error over new seeds and new images together, degrees of freedom.
 
-    seed_error, image_error: standard errors over new seeds alone and new images alone; the larger one says whether more
-    seeds or more test images would help. seed_df: of seed_error.
+    seed_error, seed_df: over new seeds alone.
     """
 
     estimate: float
@@ -53,7 +52,6 @@ class Crossed:
     df: float
     seed_error: float
     seed_df: float
-    image_error: float
 
     def interval(self, alpha: float) -> tuple[float, float]:
         """At level 1 - alpha, and never narrower than the interval over seeds alone. nan where nothing varies."""
@@ -72,8 +70,7 @@ def crossed(treatment: ArrayLike, baseline: ArrayLike, paired: bool) -> Crossed:
     _check(treatment, baseline, paired)
     value, parts = difference_parts(treatment, baseline, paired)
     together, seeds = over_both(value, parts), over_seeds(value, parts)
-    numbers = (together.value, together.error, together.df, seeds.error, seeds.df, np.sqrt(parts.images[0]))
-    return Crossed(*map(float, numbers))
+    return Crossed(*map(float, (together.value, together.error, together.df, seeds.error, seeds.df)))
 
 
 def difference_parts(treatment: Floats, baseline: Floats, paired: bool) -> tuple[Floats, Parts]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-_NORMAL = np.linspace(-8.5, 8.5, 341)  # the trapezoid rule is exact to rounding for what decays like a Gaussian
+_NORMAL = np.linspace(-8.5, 8.5, 341)  # the trapezoid rule is nearly exact for what decays like a Gaussian
 _NODES = 96  # of Gauss and Legendre over the pooled standard deviation
 _CUT = 1e-12  # probability left out at either end of it
 
@@ -25,7 +25,10 @@ def loadings(sizes: Sequence[int], baseline: int) -> tuple[float, ...]:
 
 
 def largest_beyond(t: float, loading: tuple[float, ...], df: float) -> float:
-    """P(the largest |t_i| > t) where no arm differs from the baseline: the adjusted p (Dunnett 1955)."""
+    """P(the largest |t_i| > t) where no arm differs from the baseline: the adjusted p (Dunnett 1955).
+
+    Absolute error below 1e-6, and of a p near alpha far less; with 2 degrees of freedom t = 300 has two digits right.
+    """
     from scipy.special import ndtr
 
     within = np.ones((_NODES, _NORMAL.size))

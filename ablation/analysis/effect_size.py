@@ -14,6 +14,9 @@ from numpy.typing import ArrayLike
 
 from ablation.analysis.student import quantile_nodes, root_mean_chi2, satterthwaite, variance
 
+LEAST_DF = 1.5
+"""Of the unit of an effect size. Three seeds an arm have two or more."""
+
 
 @dataclass(frozen=True)
 class Size:
@@ -29,19 +32,20 @@ def hedges_g(treatment: ArrayLike, baseline: ArrayLike, alpha: float = 0.05) -> 
 
     With the root mean of both variances as unit, and Welch's degrees of freedom, so that they may differ (Delacre et
     al. 2021, "Why Hedges' g*s based on the non-pooled standard deviation should be reported with Welch's t-test");
-    for n = m that is also the pooled sd. Estimate: d J(df), J Hedges' (1981, equation 6e)
-    correction for few seeds. Interval: the noncentralities under which Welch's t lies at either end of its
+    for n = m that is also the pooled sd. Estimate: d J(df), J Hedges' (1981, equation 6e) correction for few seeds; all
+    is nan where the unit has few degrees of freedom (two seeds in the arm that varies), as J is 0 at one, and takes the
+    estimate out of its interval. Interval: the noncentralities under which Welch's t lies at either end of its
     distribution (Cumming and Finch 2001), without J, since they need no correction.
     """
     groups = [np.asarray(scores, float) for scores in (treatment, baseline)]
     sizes, spreads = [len(scores) for scores in groups], [float(variance(scores)) for scores in groups]
     unit = math.sqrt(sum(spreads) / 2)
-    if unit == 0:
+    dfs = [size - 1 for size in sizes]
+    df_unit = float(satterthwaite(spreads, dfs))
+    if unit == 0 or df_unit < LEAST_DF:
         return Size(math.nan, math.nan, math.nan)
     gap = float(groups[0].mean() - groups[1].mean())
     error = math.sqrt(sum(spread / size for spread, size in zip(spreads, sizes, strict=True)))
-    dfs = [size - 1 for size in sizes]
-    df_unit = float(satterthwaite(spreads, dfs))
     df_t = float(satterthwaite([spread / size for spread, size in zip(spreads, sizes, strict=True)], dfs))
     low, high = (_noncentrality(gap / error, df_t, quantile) * error / unit for quantile in (1 - alpha / 2, alpha / 2))
     return Size(gap / unit * small_sample(df_unit), low, high)
@@ -49,8 +53,6 @@ def hedges_g(treatment: ArrayLike, baseline: ArrayLike, alpha: float = 0.05) -> 
 
 def small_sample(df: float) -> float:
     """J(df) = Gamma(df / 2) / (sqrt(df / 2) Gamma((df - 1) / 2)) (Hedges 1981, equation 6e); df > 1."""
-    if df <= 1:
-        return 0.0
     return math.exp(math.lgamma(df / 2) - math.lgamma((df - 1) / 2)) / math.sqrt(df / 2)
 
 

@@ -26,6 +26,9 @@ from numpy.typing import ArrayLike
 
 from ablation.analysis.student import Floats, holm, quantile_nodes
 
+HUGE = 1e6
+"""An F from which on the limits of its noncentrality are those of an infinite one, to less than 1e-6 of a share."""
+
 
 @dataclass(frozen=True)
 class Term:
@@ -166,13 +169,20 @@ def spread_by_chance(cells: int, df: float, alpha: float = 0.05) -> float:
 
 
 def _noncentrality(f: float, df: int, df_rest: int, quantile: float) -> float:
-    """The l with P(F' <= f; l) = quantile, which falls with l; 0 where already F itself is below it."""
+    """The l with P(F' <= f; l) = quantile, which falls with l; 0 where already F itself is below it.
+
+    scipy's distribution fails where F is huge. There l is so large that the numerator of F' is a constant beside its
+    denominator, a mean chi-square of the rest, which alone then decides.
+    """
     from scipy.optimize import brentq
+    from scipy.special import chdtri
     from scipy.stats import f as central
     from scipy.stats import ncf
 
     if central.cdf(f, df, df_rest) <= quantile:
         return 0.0
+    if f > HUGE:
+        return f * df * float(chdtri(df_rest, quantile)) / df_rest
     high = 1.0 + f * df
     while ncf.cdf(f, df, df_rest, high) > quantile:
         high *= 2

@@ -117,32 +117,6 @@ def seeds_to_decide(design: Design, estimate: float, margin: float = 0.0, wanted
     return min(needs, key=lambda need: need.seeds, default=None)
 
 
-def smallest_p(test: Test | str, seeds: int) -> float:
-    """The smallest p that a test can give with that many seeds in each arm; 0 where there is no bound.
-
-    "sign_flip" and "wilcoxon" (paired, exact): 2^(1 - n), one of the 2^n sign patterns on either side. "permutation"
-    and "mann_whitney" (two groups, exact): 2 / (2n over n). A t-test has no bound, but needs two seeds.
-    """
-    if isinstance(test, str):
-        if test not in EXACT:
-            raise ValueError(f"no exact test is called {test!r}; there are {', '.join(EXACT)}")
-        return min(1.0, EXACT[test](seeds))
-    return 0.0 if seeds >= 2 else 1.0
-
-
-EXACT: dict[str, Callable[[int], float]] = {
-    "sign_flip": lambda seeds: 2.0 ** (1 - seeds),
-    "wilcoxon": lambda seeds: 2.0 ** (1 - seeds),
-    "permutation": lambda seeds: 2.0 / math.comb(2 * seeds, seeds),
-    "mann_whitney": lambda seeds: 2.0 / math.comb(2 * seeds, seeds),
-}
-
-
-def can_be_significant(test: Test | str, seeds: int, comparisons: int = 1, alpha: float = 0.05) -> bool:
-    """Can any comparison of the family be significant after Holm, whatever the scores? Never under 3 seeds."""
-    return seeds >= MIN_SEEDS and smallest_p(test, seeds) < alpha / comparisons
-
-
 def _fewest(enough: Callable[[int], bool]) -> int | None:
     """The smallest number of seeds from 3 on that is enough, by halving; power grows with seeds."""
     if not enough(MOST_SEEDS):

@@ -103,23 +103,30 @@ def from_average_ranks(average: Sequence[float], conditions: int, alpha: float =
         conditions,
         chi2,
         f,
-        max(tail, math.factorial(k) ** (1.0 - conditions)),
+        max(tail, least_p(k, conditions)),
         w,
         width * math.sqrt(k * (k + 1) / (6 * conditions)),
     )
+
+
+def least_p(recipes: int, conditions: int) -> float:
+    """(k!)^(1 - N): the chance that all conditions order the recipes as the first does, the smallest p there can be."""
+    return math.exp((1 - conditions) * math.lgamma(recipes + 1))
 
 
 @dataclass(frozen=True)
 class Rival:
     """A recipe that stands before the overall winner under one condition. difference: rival - winner, in the metric.
 
-    p_holm: corrected over every other recipe under every condition; nan where the test cannot judge.
+    p: after correction; nan where the test cannot judge. declared: is it the p of a comparison with the baseline, in
+    the declared family? Else it is corrected over the pairs of `Winner`.
     """
 
     condition: str
     recipe: str
     difference: Difference
-    p_holm: float
+    p: float
+    declared: bool
 
 
 @dataclass(frozen=True)
@@ -127,9 +134,9 @@ class Winner:
     """overall: best mean over the conditions, each weighing the same. best: the best mean under each condition.
 
     same: is `overall` best under each of them? rivals: who stands before it somewhere, by condition. survives: is none
-    of them better beyond chance, by the declared test after Holm's correction? A winner that survives may still be
+    of them better beyond chance, by the declared test after correction? A winner that survives may still be
     tied. contenders: the others that may as well be the true best of all conditions, as no test puts them behind
-    `overall` under any.
+    `overall` under any. pairs: how many comparisons with `overall` were made here, one family for Holm.
     """
 
     overall: str
@@ -138,6 +145,14 @@ class Winner:
     rivals: tuple[Rival, ...]
     survives: bool
     contenders: tuple[str, ...]
+    pairs: int
+
+
+EVERYWHERE = ""
+"""The key of all conditions together."""
+
+Known = Mapping[tuple[str, str], tuple[float, float]]
+"""(condition or `EVERYWHERE`, recipe) -> its difference to the baseline, and the corrected p of that comparison."""
 
 
 def winner(
@@ -146,16 +161,21 @@ def winner(
     test_share: float = 0.0,
     alpha: float = 0.05,
     higher_is_better: bool = True,
+    baseline: str | None = None,
+    known: Known | None = None,
 ) -> Winner:
     """scores: condition -> recipe -> per-seed scores (n,), n >= 1: the same seeds in one order if the test pairs them.
 
     nan stands for a run that is missing; a difference is made of the seeds that both have, if the test pairs them, and
     of two scores or more on each side. test: the declared one, by default `Welch()`. Recipes that some condition lacks
-    cannot win overall. Of equal means the first in order wins.
+    cannot win overall. Of equal means the first in order wins. known: the comparisons with the baseline that have been
+    judged; they are not judged again, so that no second answer is given to one question.
 
-    That the winner is chosen by the same scores does no harm. It makes rivals look smaller than they are; and the true
-    best is missing among `overall` and `contenders` only where a recipe has beaten it by chance, for which Bonferroni's
-    correction over its comparisons allows (the reasoning of Hsu 1984, Annals of Statistics 12).
+    That the winner is chosen by the same scores makes rivals look smaller than they are, so it is no reason for a false
+    one. The true best is missing among `overall` and `contenders` only where another has beaten it by chance. For that
+    each family allows with alpha: the declared one, and the others' by Bonferroni over the comparisons of one recipe,
+    whichever of its rivals was picked (the reasoning of Hsu 1984, Annals of Statistics 12). Both together thus keep 2
+    alpha, and all conditions are asked alike: to be behind under one is enough.
     """
     test = test or Welch()
     sign = 1.0 if higher_is_better else -1.0
@@ -167,19 +187,39 @@ def winner(
     overall = max(everywhere, key=lambda name: sum(own[name] for own in means.values()))
     best = {where: max(own, key=own.__getitem__) for where, own in means.items()}
     pairs = [(where, name) for where, own in arms.items() for name in own if name != overall]
-    found = [_difference(test, arms[where][name], arms[where][overall], test_share) for where, name in pairs]
-    p_values = [difference.p_value() for difference in found]
-    told = list(zip(pairs, found, p_values, holm(p_values), strict=True))
-    rivals = tuple(Rival(*pair, made, adjusted) for pair, made, _, adjusted in told if sign * made.estimate > 0)
-    behind = {pair[1] for pair, made, p, _ in told if sign * made.estimate < 0 and len(pairs) * p < alpha}
+    declared = _beside(overall, baseline, known or {})
+    found = {pair: _difference(test, arms[pair[0]][pair[1]], arms[pair[0]][overall], test_share) for pair in pairs}
+    own = [pair for pair in pairs if pair not in declared]
+    p_values = [found[pair].p_value() for pair in own]
+    corrected = dict(zip(own, holm(p_values), strict=True)) | {pair: p for pair, (_, p) in declared.items()}
+    rivals = tuple(
+        Rival(*pair, found[pair], corrected[pair], pair in declared)
+        for pair in pairs
+        if sign * found[pair].estimate > 0
+    )
+    bonferroni = [(pair[1], found[pair].estimate, len(own) * p) for pair, p in zip(own, p_values, strict=True)]
+    judged = bonferroni + [(name, difference, p) for (_, name), (difference, p) in declared.items()]
+    behind = {name for name, difference, p in judged if sign * difference < 0 and p < alpha}
     return Winner(
         overall,
         best,
         all(means[where][overall] == means[where][name] for where, name in best.items()),
         rivals,
-        not any(rival.p_holm < alpha for rival in rivals),
+        not any(rival.p < alpha for rival in rivals),
         tuple(name for name in dict.fromkeys(name for _, name in pairs) if name not in behind),
+        len(own),
     )
+
+
+def _beside(overall: str, baseline: str | None, known: Known) -> Known:
+    """(condition, rival) -> rival - overall and its p, of all comparisons of `overall` that are known."""
+    if overall == baseline:
+        return known
+    return {
+        (where, baseline): (-difference, p)
+        for (where, recipe), (difference, p) in known.items()
+        if baseline is not None and recipe == overall
+    }
 
 
 def _difference(test: Test, rival: Floats, reference: Floats, test_share: float) -> Difference:

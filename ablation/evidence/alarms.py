@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from ablation.data.contents import left_out_words
-from ablation.declaration import beforehand, declaration_of
-from ablation.results import Results
+from ablation.declaration import beforehand, declaration_of, declared
+from ablation.record import RECORD_FILE
+from ablation.results import NO_SCORE, Results
 from ablation.runs import strays
 
 UNFINISHED = {
@@ -15,6 +16,7 @@ UNFINISHED = {
     "interrupted": "interrupted",
     "running": "still running",
     "planned": "not started",
+    NO_SCORE: NO_SCORE,
 }
 """How a run can stand other than finished, in words."""
 
@@ -44,11 +46,17 @@ def alarms(results: Results) -> list[str]:
 
 
 def _changed_plan(results: Results) -> list[str]:
-    before = beforehand(results.root)
-    changes = before.declaration.changed_to(declaration_of(results.experiment, results.cells)) if before else []
-    if not before or not changes:
-        return []
-    return [f"judged otherwise than declared before the first result ({before.day}): {'; '.join(changes)}"]
+    """Against the last plan from before the first result; where there is none, against the first that there is."""
+    before, every = beforehand(results.root), declared(results.root)
+    first = before or next(iter(every), None)
+    if first is None:
+        told = any(results.root.glob(f"*/{RECORD_FILE}"))
+        return ["no plan was declared before the first result, nor after it"] if told else []
+    changes = "; ".join(first.declaration.changed_to(declaration_of(results.experiment, results.cells)))
+    if before:
+        return [f"judged otherwise than declared before the first result ({before.day}): {changes}"] if changes else []
+    since = f": {changes}" if changes else " and not changed since"
+    return [f"no plan was declared before the first result; the earliest is of {first.day}{since}"]
 
 
 def _unfinished(results: Results) -> list[str]:
@@ -96,12 +104,15 @@ def _splits(results: Results, done: pd.DataFrame) -> list[str]:
 
 
 def _without_spread(results: Results, done: pd.DataFrame) -> list[str]:
-    """The same score for every seed: as a rule the seed does not reach the training."""
-    metric = results.experiment.metric
+    """The same figures for every seed: as a rule the seed does not reach the training.
+
+    One metric may well be alike, as accuracy is where few test images are nearly all right.
+    """
+    figures = [metric for metric in METRICS if metric in done]
     return [
-        f"{arm}: the same {metric} for all {len(runs)} seeds; do they reach the training?"
+        f"{arm}: the same figures for all {len(runs)} seeds; do they reach the training?"
         for arm, runs in _arms(results, done)
-        if runs["id"].nunique() > 1 and runs[metric].nunique() == 1
+        if runs["id"].nunique() > 1 and (runs[figures].nunique(dropna=False) == 1).all()
     ]
 
 

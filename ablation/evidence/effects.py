@@ -7,6 +7,8 @@ Beside it stand how large the difference is, whether it would hold on new photog
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -16,7 +18,7 @@ from ablation.analysis.comparison import MIN_SEEDS
 from ablation.analysis.effect_size import hedges_g, p_better
 from ablation.analysis.power import Design, seeds_to_decide
 from ablation.evidence.arms import Pair, pairs
-from ablation.evidence.families import Tested, hardest_bar, judged, same_runs
+from ablation.evidence.families import Tested, distinct, hardest_bar, judged, same_runs
 from ablation.evidence.photographs import ImageScores
 from ablation.experiment import LOWER_IS_BETTER, Experiment
 from ablation.results import Results
@@ -30,10 +32,11 @@ Verdict = Literal["baseline", "better", "worse", "equivalent", "undecided"]
 class Effect:
     """One recipe under one condition, against the baseline there. Scores in the metric's own unit (0.01 is a point).
 
-    condition: factor -> level, {} where pooled. scores, baseline_scores: seed -> score, those that were compared (for
-    the baseline's own row, `scores` alone). What cannot be computed is nan. `note` says why a verdict is missing, or
-    that the runs are the baseline's own; `flag` what makes the recipe suspect, whatever its verdict: an operation that
-    changed nothing.
+    condition: factor -> level, {} where pooled. seeds, mean, sd, scores: of the runs that were compared, which are
+    those of shared seeds where the test pairs them; where nothing was compared, of all that finished. baseline_seeds,
+    baseline_scores: likewise, of the baseline beside them; scores by seed. What cannot be computed is nan. `note` says
+    why a verdict is missing, or that the runs are the baseline's own; `flag` what makes the recipe suspect, whatever
+    its verdict: an operation that changed nothing.
     """
 
     recipe: str
@@ -43,6 +46,7 @@ class Effect:
     planned: int
     mean: float
     sd: float
+    baseline_seeds: int = 0
     estimate: float = math.nan
     """The mean difference to the baseline."""
     low: float = math.nan
@@ -66,7 +70,7 @@ class Effect:
     """The difference in standard deviations over seeds (Hedges' g), with its interval."""
     macro_f1_difference: float = math.nan
     seeds_needed: float = math.nan
-    """Seeds that would decide an undecided pair with 80 % power, if the truth is what was seen so far."""
+    """Seeds of each arm that would decide an undecided pair with 80 % power, if the truth is what was seen so far."""
     decided_as: str = ""
     """What they would decide it as: "different" or "equivalent"; "neither" where not even 1,000 would."""
     verdict: Verdict = "undecided"
@@ -94,12 +98,19 @@ def compare(results: Results) -> tuple[Effect, ...]:
     experiment, images = results.experiment, ImageScores(results)
     found = list(pairs(results))
     family = [pair for pair in found if _is_comparison(pair, experiment)]
-    bar = hardest_bar(experiment, len(family), len({pair.block for pair in family}))
+    asked = distinct(family)
+    bar = hardest_bar(experiment, len(asked), len({pair.block for pair in asked}))
     answers = iter(judged(experiment, family))
     return tuple(
         _effect(experiment, pair, next(answers) if _is_comparison(pair, experiment) else None, bar, images)
         for pair in found
     )
+
+
+def comparisons(effects: Sequence[Effect]) -> int:
+    """How many are made. Pooled over the only condition that has the recipe and the baseline is none of its own."""
+    single = Counter(effect.recipe for effect in effects if effect.tested and not effect.pooled)
+    return single.total() + sum(effect.tested and single[effect.recipe] != 1 for effect in effects if effect.pooled)
 
 
 def _is_comparison(pair: Pair, experiment: Experiment) -> bool:
@@ -109,22 +120,22 @@ def _is_comparison(pair: Pair, experiment: Experiment) -> bool:
 def _effect(
     experiment: Experiment, pair: Pair, tested: Tested | None, bar: tuple[int, float], images: ImageScores
 ) -> Effect:
-    own = pair.own
-    scores = np.array(list(own.scores.values()))
+    arm = pair.treatment if tested else pair.own
+    scores = np.array(list(arm.scores.values()))
     effect = Effect(
-        own.recipe,
+        arm.recipe,
         pair.condition,
         experiment.metric,
         len(scores),
-        own.planned,
+        arm.planned,
         float(scores.mean()) if len(scores) else math.nan,
         float(scores.std(ddof=1)) if len(scores) > 1 else math.nan,
         flag=pair.flag,
-        scores=pair.treatment.scores,
+        scores=arm.scores,
     )
-    if own.recipe == experiment.baseline:
+    if arm.recipe == experiment.baseline:
         return replace(effect, verdict="baseline")
-    effect = replace(effect, baseline_scores=pair.reference.scores)
+    effect = replace(effect, baseline_seeds=len(pair.reference.scores), baseline_scores=pair.reference.scores)
     if tested is None:
         return replace(effect, note="too few finished seeds" if pair.shared else "nowhere beside the baseline")
     effect = _sized(effect, experiment, pair, tested, images)
@@ -132,7 +143,9 @@ def _effect(
 
 
 def _sized(effect: Effect, experiment: Experiment, pair: Pair, tested: Tested, images: ImageScores) -> Effect:
-    """With everything that tells how large the difference is."""
+    """With everything that tells how large the difference is; of runs with two names only that it is nothing."""
+    if same_runs(pair):
+        return replace(effect, estimate=0.0)
     alpha, paired = experiment.alpha, experiment.declared_test.paired
     treatment, baseline = (np.array(list(arm.scores.values())) for arm in (pair.treatment, pair.reference))
     sign = -1 if effect.metric in LOWER_IS_BETTER else 1
@@ -162,7 +175,7 @@ def _decided(effect: Effect, pair: Pair, tested: Tested, alpha: float) -> Effect
     """The verdict from the corrected p-values; a difference that is real counts before one that is small."""
     note = _note(pair, tested)
     if note:
-        return replace(effect, note=note, verdict="equivalent" if note == OWN_RUNS else "undecided")
+        return replace(effect, note=note)
     if tested.p_adjusted < alpha:
         gain = -effect.estimate if effect.metric in LOWER_IS_BETTER else effect.estimate
         return replace(effect, verdict="better" if gain > 0 else "worse")

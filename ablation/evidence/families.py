@@ -3,7 +3,7 @@
 By Holm's correction all comparisons that are shown, pooled ones too, are one family. A test that judges the recipes of
 a condition at once (Dunnett's) corrects within each, and for the number of conditions by Bonferroni. Equivalence is
 corrected by Holm's in both. Comparisons that cannot be made yet count in their family all the same: whether a run
-failed may have something to do with its score.
+failed may have something to do with its score. So does the baseline under another name, of which nothing is asked.
 """
 
 from __future__ import annotations
@@ -35,7 +35,26 @@ class Tested:
 
 
 def judged(experiment: Experiment, pairs: Sequence[Pair]) -> list[Tested | None]:
-    """The declared test on all comparisons of the experiment, in order; None where an arm has too few scores."""
+    """The declared test on all comparisons of the experiment, in order; None where an arm has too few scores.
+
+    Pooled over a single condition is that condition again: it is judged, and counted, once.
+    """
+    places = {_question(pair): place for place, pair in reversed(list(enumerate(pairs)))}
+    once = sorted(places.values())
+    answers = dict(zip(once, _judged(experiment, [pairs[place] for place in once]), strict=True))
+    return [answers[places[_question(pair)]] for pair in pairs]
+
+
+def _question(pair: Pair) -> tuple[str, Block]:
+    return pair.own.recipe, pair.shared or pair.block
+
+
+def distinct(pairs: Sequence[Pair]) -> list[Pair]:
+    """The comparisons that are a question of their own, see `judged`."""
+    return list({_question(pair): pair for pair in reversed(pairs)}.values())[::-1]
+
+
+def _judged(experiment: Experiment, pairs: Sequence[Pair]) -> list[Tested | None]:
     found = [_tested(experiment, pair) for pair in pairs]
     if isinstance(experiment.declared_test, Dunnett):
         found = _simultaneous(experiment, pairs, found)
@@ -49,6 +68,8 @@ def judged(experiment: Experiment, pairs: Sequence[Pair]) -> list[Tested | None]
 def _tested(experiment: Experiment, pair: Pair) -> Tested | None:
     if pair.seeds < MIN_SCORES:
         return None
+    if same_runs(pair):
+        return Tested(Difference(0.0, 0.0, math.nan), *(math.nan,) * 5)
     treatment, baseline = (list(arm.scores.values()) for arm in (pair.treatment, pair.reference))
     difference = experiment.declared_test.difference(treatment, baseline, pair.test_share)
     return Tested(difference, *difference.interval(experiment.alpha), difference.p_value(), math.nan, math.nan)
@@ -63,9 +84,7 @@ def _simultaneous(experiment: Experiment, pairs: Sequence[Pair], found: list[Tes
     for places in families.values():
         for place, one in _family(experiment, [pairs[place] for place in places], len(families)).items():
             made[places[place]] = one
-    return [
-        replace(one, p_adjusted=1.0) if one and same_runs(pair) else one for one, pair in zip(made, pairs, strict=True)
-    ]
+    return made
 
 
 def _family(experiment: Experiment, pairs: Sequence[Pair], families: int) -> dict[int, Tested]:

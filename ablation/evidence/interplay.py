@@ -7,7 +7,7 @@ seed. Only finished runs have scores; what is missing is counted, and said.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,14 +15,14 @@ import pandas as pd
 
 from ablation.analysis.comparison import MIN_SEEDS, CorrectedResampled
 from ablation.analysis.factorial import Anova, anova
-from ablation.analysis.ranks import Ranks, Winner, rank_stability, winner
+from ablation.analysis.ranks import EVERYWHERE, Known, Ranks, Winner, rank_stability, winner
+from ablation.evidence.compared import compared
+from ablation.evidence.scores import conditions_with
 from ablation.experiment import LOWER_IS_BETTER, Experiment
 from ablation.results import Results
 
 TOO_FEW_RUNS = "there are so few runs that all are needed for the means, and none is left to measure chance by"
 NO_SPREAD = "the scores do not vary from seed to seed"
-NO_SCORE = "without a finite score"
-"""What is told of runs that finished, where the metric is not a number."""
 
 Level = tuple[str, str]
 """(factor, name)."""
@@ -116,7 +116,7 @@ def interplay(results: Results) -> Interplay | None:
             if recipe not in ranked
         },
         ranks=_ranks(experiment, standings, ranked, list(alive)) if len(ranked) > 1 else None,
-        winner=_winner(experiment, standings, list(alive), needed, overlap) if len(ranked) > 1 else None,
+        winner=_winner(results, standings, twins, list(alive), needed, overlap) if len(ranked) > 1 else None,
     )
 
 
@@ -130,10 +130,14 @@ def _each_run_once(results: Results) -> tuple[pd.DataFrame, dict[Level, str]]:
     table = table.drop_duplicates("id")
     others = [factor for factor in results.factors if factor != "recipe"]
     levels = table[others].itertuples(index=False, name=None)
-    keys = [", ".join(f"{factor}={level}" for factor, level in zip(others, row, strict=True)) for row in levels]
-    scores = np.asarray(table.get(results.experiment.metric, math.nan), float)
-    lost = (table["status"] == "finished") & ~np.isfinite(scores)
-    return table.assign(condition=keys, status=table["status"].mask(lost, NO_SCORE)), twins
+    keys = [_key(others, row, {}) for row in levels]
+    return table.assign(condition=keys), twins
+
+
+def _key(factors: Sequence[str], levels: Sequence[str], twins: Mapping[Level, str]) -> str:
+    """'optimizer=adam, dropout=0.3', each level by the name under which its runs are counted."""
+    named = zip(factors, levels, strict=True)
+    return ", ".join(f"{factor}={twins.get((factor, level), level)}" for factor, level in named)
 
 
 def _one_name(table: pd.DataFrame, factor: str, columns: list[str], baseline: str) -> dict[str, str]:
@@ -209,13 +213,15 @@ def _ranks(
 
 
 def _winner(
-    experiment: Experiment,
+    results: Results,
     standings: Mapping[str, Mapping[str, Standing]],
+    twins: Mapping[Level, str],
     keys: list[str],
     needed: int,
     overlap: float,
 ) -> Winner:
     """Recipes that are not ranked may be rivals, where they have enough scores."""
+    experiment = results.experiment
     seeds = experiment.seed_numbers
     scores = {
         key: {
@@ -226,4 +232,23 @@ def _winner(
         for key in keys
     }
     better = experiment.metric not in LOWER_IS_BETTER
-    return winner(scores, experiment.declared_test, overlap, experiment.alpha, better)
+    known = {
+        pair: told
+        for pair, told in _known(results, twins).items()
+        if pair[0] == EVERYWHERE or {pair[1], experiment.baseline} <= set(scores.get(pair[0], ()))
+    }
+    return winner(scores, experiment.declared_test, overlap, experiment.alpha, better, experiment.baseline, known)
+
+
+def _known(results: Results, twins: Mapping[Level, str]) -> Known:
+    """What the comparisons say of each recipe and the baseline, under each condition and pooled."""
+    baseline, others = results.experiment.baseline, [factor for factor in results.factors if factor != "recipe"]
+    judged, found = compared(results), dict[tuple[str, str], tuple[float, float]]()
+    for recipe in results.experiment.recipes:
+        conditions = conditions_with(results, (recipe, baseline)) if recipe != baseline else ()
+        for place in [(condition,) for condition in conditions] + [conditions]:
+            tested = judged.of(recipe, place)
+            if tested is not None:
+                key = _key(others, place[0], twins) if len(place) == 1 else EVERYWHERE
+                found.setdefault((key, recipe), (tested.difference.estimate, tested.p_adjusted))
+    return found

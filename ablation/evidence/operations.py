@@ -1,39 +1,59 @@
 """Operations: what does each operation of a recipe contribute? Under each condition and pooled over them.
 
-Which recipes answer that is found in `ablation.evidence.designs`. What an operation does alone is a comparison with the
-baseline, and keeps the p-value that it has in the family of all comparisons: the same runs may not be judged twice.
-Other contributions, under all conditions and pooled, are one family for Holm's correction.
+Which recipes answer that is found in `ablation.evidence.designs`. What an operation does alone, and what all of them do
+together, is a comparison with the baseline and has all its numbers from there (`ablation.evidence.compared`): the same
+runs may not be judged twice. Everything else, under all conditions and pooled, is one family for Holm's correction.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ablation.analysis.attribution import Attribution, Design, attribute, needed
-from ablation.analysis.comparison import holm
-from ablation.evidence.arms import pairs
+from ablation.analysis.comparison import Difference, holm
+from ablation.evidence.compared import Compared, compared
 from ablation.evidence.designs import Parts, Plan, plan_of
-from ablation.evidence.families import judged
 from ablation.evidence.scores import Scores, blocks
 from ablation.experiment import Experiment
 from ablation.results import Results
 
 
 @dataclass(frozen=True)
-class Contributions:
-    """Under one condition, or pooled. Differences are in the metric's own unit, positive where the score is higher.
+class Gain:
+    """Of an operation, of all together, or beyond the sum; in the metric's unit, positive where the score is higher.
 
-    condition: factor -> level, {} where pooled. seeds: of the recipe that has the fewest. alone, last: of each part,
-    what it does alone and what it does when it is added to all the others; nan where these recipes were not run.
-    attribution: None where a recipe has fewer than two finished seeds. note: why nothing is claimed.
+    low, high: the interval over seeds. p, p_adjusted: before and after correction; nan where the test cannot judge.
+    compared: is it a comparison with the baseline? Then each number, and the correction, is that of `compare`.
+    """
+
+    name: str
+    estimate: float
+    low: float
+    high: float
+    p: float
+    p_adjusted: float
+    compared: bool
+
+
+@dataclass(frozen=True)
+class Contributions:
+    """Under one condition, or pooled.
+
+    condition: factor -> level, {} where pooled. seeds: of the recipe that has the fewest, or those that all have where
+    the test pairs them; a comparison with the baseline may have more. each: of every part, () where a recipe has fewer
+    than two finished seeds. together, beyond: what all of them gain, and how that differs from the sum of the parts;
+    None where it is not known. alone, last: of each part, what it does alone and added to all the others; nan where
+    these recipes were not run. note: why nothing is claimed.
     """
 
     condition: dict[str, str]
     seeds: int
     planned: int
-    attribution: Attribution | None
+    each: tuple[Gain, ...]
+    together: Gain | None
+    beyond: Gain | None
     alone: tuple[float, ...]
     last: tuple[float, ...]
     note: str
@@ -41,6 +61,11 @@ class Contributions:
     @property
     def pooled(self) -> bool:
         return not self.condition
+
+    @property
+    def sums(self) -> tuple[Gain, ...]:
+        """What is known of all operations together."""
+        return tuple(gain for gain in (self.together, self.beyond) if gain is not None)
 
 
 @dataclass(frozen=True)
@@ -62,52 +87,78 @@ def contributions(results: Results) -> Operations | None:
     found = blocks(results, list(plan.recipes.values())) if plan else []
     if plan is None or not found:
         return None
-    told = [_contributions(results.experiment, plan, scores) for scores in found]
-    adjusted = _as_comparisons(results, plan, told) if plan.design == "add_one_in" else _as_one_family(told)
-    return Operations(plan, tuple(_corrected(one, adjusted) for one in told))
+    return operations(results.experiment, plan, found, compared(results))
 
 
-def _contributions(experiment: Experiment, plan: Plan, found: Scores) -> Contributions:
+def operations(experiment: Experiment, plan: Plan, found: Sequence[Scores], known: Compared) -> Operations:
+    """found: the scores under each condition, then pooled. known: the comparisons with the baseline."""
+    return Operations(plan, tuple(_corrected([_contributions(experiment, plan, scores, known) for scores in found])))
+
+
+def _contributions(experiment: Experiment, plan: Plan, found: Scores, known: Compared) -> Contributions:
     """By the declared test: over the seeds that all recipes have where it pairs them, else each recipe's own."""
     paired = experiment.declared_test.paired
     seeds = len(found.shared) if paired else found.seeds
     if seeds < 2:
         unknown = (math.nan,) * len(plan.parts)
-        return Contributions(found.condition, seeds, found.planned, None, unknown, unknown, "too few finished seeds")
+        return Contributions(
+            found.condition, seeds, found.planned, (), None, None, unknown, unknown, "too few finished seeds"
+        )
     scores = {
         parts: [found.of[recipe][seed] for seed in (found.shared if paired else found.of[recipe])]
         for parts, recipe in plan.recipes.items()
     }
     attribution = attribute(scores, plan.parts, paired, found.test_share, experiment.alpha, plan.design)
-    still = any(math.isnan(contribution.p) for contribution in attribution.contributions)
+    each, together, beyond = _gains(attribution, experiment, plan, found, known)
+    still = any(math.isnan(gain.p) for gain in each)
     note = found.note(seeds) or ("no spread over seeds: the test cannot judge" if still else "")
     alone, last = _estimates(scores, plan.parts, "add_one_in"), _estimates(scores, plan.parts, "leave_one_out")
-    return Contributions(found.condition, seeds, found.planned, attribution, alone, last, note)
+    return Contributions(found.condition, seeds, found.planned, each, together, beyond, alone, last, note)
 
 
-def _as_comparisons(results: Results, plan: Plan, told: Sequence[Contributions]) -> Iterator[float]:
-    """The p of each contribution as the declared test has it, corrected over all comparisons of the experiment."""
-    family = [pair for pair in pairs(results) if pair.own.planned and pair.own.recipe != results.experiment.baseline]
-    answers = zip(family, judged(results.experiment, family), strict=True)
-    found = {
-        (pair.own.recipe, frozenset(pair.condition.items())): one.p_adjusted if one else math.nan
-        for pair, one in answers
-    }
-    for one in told:
-        for part in plan.parts if one.attribution else ():
-            yield found[plan.recipes[frozenset({part})], frozenset(one.condition.items())]
+def _gains(
+    attribution: Attribution, experiment: Experiment, plan: Plan, found: Scores, known: Compared
+) -> tuple[tuple[Gain, ...], Gain | None, Gain | None]:
+    """(each, together, beyond); comparisons with the baseline as they are known, the rest before correction."""
+
+    def gain(name: str, difference: Difference, recipe: str = "") -> Gain:
+        tested = known.of(recipe, found.conditions)
+        if tested is not None:
+            return Gain(
+                name, tested.difference.estimate, tested.low, tested.high, tested.p, tested.p_adjusted, compared=True
+            )
+        low, high = difference.interval(experiment.alpha)
+        return Gain(name, difference.estimate, low, high, difference.p_value(), math.nan, compared=False)
+
+    alone = {part: plan.recipes[frozenset({part})] for part in plan.parts} if plan.design == "add_one_in" else {}
+    each = tuple(gain(one.operation, one.difference, alone.get(one.operation, "")) for one in attribution.contributions)
+    together, beyond = attribution.total, attribution.remainder
+    return (
+        each,
+        gain("all together", together, plan.recipes[frozenset(plan.parts)]) if together else None,
+        gain("beyond the sum", beyond) if beyond else None,
+    )
 
 
-def _as_one_family(told: Sequence[Contributions]) -> Iterator[float]:
-    return iter(holm([each.p for one in told if one.attribution for each in one.attribution.contributions]))
+def _corrected(told: Sequence[Contributions]) -> list[Contributions]:
+    """By Holm's correction over all that is no comparison. Conditions without scores count as much as the others."""
+    families = [[gain.p for gain in (*one.each, *one.sums) if not gain.compared] for one in told]
+    size = max(map(len, families))
+    blank = [math.nan] * sum(size - len(family) for family in families)
+    adjusted = iter(holm([p for family in families for p in family] + blank))
 
+    def corrected(gain: Gain) -> Gain:
+        return gain if gain.compared else replace(gain, p_adjusted=next(adjusted))
 
-def _corrected(one: Contributions, adjusted: Iterator[float]) -> Contributions:
-    """With the next of the corrected p-values."""
-    if one.attribution is None:
-        return one
-    each = tuple(replace(each, p_holm=next(adjusted)) for each in one.attribution.contributions)
-    return replace(one, attribution=replace(one.attribution, contributions=each))
+    return [
+        replace(
+            one,
+            each=tuple(map(corrected, one.each)),
+            together=one.together and corrected(one.together),
+            beyond=one.beyond and corrected(one.beyond),
+        )
+        for one in told
+    ]
 
 
 def _estimates(scores: Mapping[Parts, Sequence[float]], parts: tuple[str, ...], design: Design) -> tuple[float, ...]:

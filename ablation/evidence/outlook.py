@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from ablation.analysis.power import Design, detectable, seeds_needed
 from ablation.evidence.arms import Block, Condition, pairs
 from ablation.evidence.families import hardest_bar
-from ablation.experiment import Cell, Experiment
+from ablation.experiment import LOWER_IS_BETTER, Cell, Experiment
 from ablation.results import Results
 
 ASSUMED_SD = 0.01
-"""Of the metric over seeds, where no run has told it yet: one point of accuracy."""
+"""Over seeds, where no run has told it yet: one point of a metric that is a share. Of a loss nothing can be assumed."""
 
 DIFFERENCES = (0.005, 0.01, 0.02)
-"""Half a point, one and two points."""
+"""Half a point, one and two points. Of a loss, which has no natural size: as many halves, ones and twos of its sd."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """The metric's sd over seeds, and where that comes from."""
+    """The metric's sd over seeds, nan where nobody knows, and where that comes from."""
 
     sd: float = ASSUMED_SD
     origin: str = "assumed, as no run has told it yet"
@@ -35,7 +37,7 @@ class Outlook:
 
     In the metric's own unit (0.01 is a point). test_images: the fewest and the most of any run. smallest: the
     difference that is found with 80 % power after correction. needed: (difference, seeds per arm that find it with 80 %
-    power), None where 1,000 are not enough.
+    power), None where 1,000 are not enough. With an sd that is not known `smallest` is nan, and `needed` empty.
     """
 
     conditions: Block
@@ -65,20 +67,35 @@ def outlooks(
     """
     compared = {condition: _compared(experiment, cells, condition) for condition in sizes}
     held = [condition for condition in sizes if compared[condition]]
-    everywhere = tuple(dict.fromkeys(recipe for condition in held for recipe in compared[condition]))
-    several = len(sizes) > 1
-    comparisons = sum(map(len, compared.values())) + (len(everywhere) if several else 0)
-    bar = hardest_bar(experiment, comparisons, len(held) + several)
+    places = Counter(recipe for condition in held for recipe in compared[condition])
+    everywhere = tuple(recipe for recipe, count in places.items() if count > 1)
+    single, pooled = (_of_metric(spread, experiment) for spread in (single, pooled))
+    comparisons = places.total() + len(everywhere)
+    bar = hardest_bar(experiment, comparisons, len(held) + bool(everywhere))
     alike: dict[object, list[Condition]] = {}
     for condition in held:
         alike.setdefault((compared[condition], sizes[condition]), []).append(condition)
+    made = partial(_outlook, experiment, bar=bar, differences=_differences(experiment, single))
     told = [
-        _outlook(experiment, tuple(some), False, compared[some[0]], [sizes[place] for place in some], single, bar)
-        for some in alike.values()
+        made(tuple(some), False, compared[some[0]], [sizes[place] for place in some], single) for some in alike.values()
     ]
-    if several and held:
-        told.append(_outlook(experiment, tuple(held), True, everywhere, [sizes[place] for place in held], pooled, bar))
+    if everywhere:
+        told.append(made(tuple(held), True, everywhere, [sizes[place] for place in held], pooled))
     return told
+
+
+def _of_metric(spread: Spread, experiment: Experiment) -> Spread:
+    """The spread, without an assumption that is made for accuracy where the metric is a loss."""
+    if spread != Spread() or experiment.metric not in LOWER_IS_BETTER:
+        return spread
+    return Spread(math.nan, "not known before the first runs")
+
+
+def _differences(experiment: Experiment, spread: Spread) -> tuple[float, ...]:
+    """Those of which is told how many seeds they take."""
+    if experiment.metric not in LOWER_IS_BETTER:
+        return DIFFERENCES
+    return tuple(difference / ASSUMED_SD * spread.sd for difference in DIFFERENCES)
 
 
 def comparisons_of(told: Sequence[Outlook]) -> int:
@@ -100,11 +117,13 @@ def _outlook(
     sizes: list[Sizes],
     spread: Spread,
     bar: tuple[int, float],
+    differences: Sequence[float],
 ) -> Outlook:
     seeds, share = len(experiment.seed_numbers), max(size.test_share for size in sizes)
     comparisons, alpha = bar
     design = Design(experiment.declared_test, seeds, spread.sd, test_share=share, comparisons=comparisons, alpha=alpha)
     images = [images for size in sizes for images in size.test_images]
+    known = not math.isnan(spread.sd)
     return Outlook(
         conditions,
         pooled,
@@ -112,8 +131,8 @@ def _outlook(
         seeds,
         (min(images), max(images)),
         spread,
-        detectable(design),
-        tuple((difference, seeds_needed(design, difference)) for difference in DIFFERENCES),
+        detectable(design) if known else math.nan,
+        tuple((difference, seeds_needed(design, difference)) for difference in differences if known),
     )
 
 

@@ -2,19 +2,23 @@
 
 For each seed a difference at each size, whatever test is declared; Student's t over seeds judges its slope over the
 doublings of the images (see `ablation.analysis.dose`). Holm's correction is over the recipes. What varies beside the
-train size is pooled.
+train size is pooled. Whether a recipe helps at one size is a comparison with the baseline, and not judged here again.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ablation.analysis.comparison import holm
 from ablation.analysis.dose import DoseResponse, dose_response
+from ablation.evidence.compared import Compared, compared
+from ablation.evidence.families import Tested
 from ablation.evidence.scores import Condition, Scores, conditions_with, others, scores_over
+from ablation.experiment import Experiment
 from ablation.results import Results
 
 FACTOR = "train_size"
@@ -26,8 +30,9 @@ class SizeCurve:
 
     levels, images (K,): the sizes as the grid calls them, and how many images were trained on (a mean where that
     differs); ascending. seeds: those that finished at all sizes. differences: a row a seed, a column a size. response:
-    over log2 of the images; its slope is for each doubling. p_slope: by Holm's correction over the recipes. over: how
-    many conditions beside the size are pooled. note: why nothing is claimed.
+    over log2 of the images; its slope is for each doubling. p_slope: by Holm's correction over the recipes. ends: the
+    comparisons with the baseline at the smallest size and the largest, as `compare` has them; None where several
+    conditions are pooled. over: how many conditions beside the size these are. note: why nothing is claimed.
     """
 
     recipe: str
@@ -38,6 +43,7 @@ class SizeCurve:
     differences: tuple[tuple[float, ...], ...]
     response: DoseResponse | None
     p_slope: float
+    ends: tuple[Tested | None, Tested | None]
     over: int
     note: str
 
@@ -47,27 +53,40 @@ def sizes(results: Results) -> tuple[SizeCurve, ...]:
     experiment = results.experiment
     if len(experiment.factors.get(FACTOR, ())) < 2:
         return ()
-    recipes = [recipe for recipe in experiment.recipes if recipe != experiment.baseline]
-    curves = [curve for recipe in recipes if (curve := _curve(results, recipe)) is not None]
+    known, curves = compared(results), []
+    for recipe in experiment.recipes:
+        by_level = {} if recipe == experiment.baseline else _conditions(results, (recipe, experiment.baseline))
+        if len(by_level) > 1:
+            found = [_at(results, recipe, level, conditions) for level, conditions in by_level.items()]
+            curves.append(curve(experiment, recipe, found, known))
+    return corrected(curves)
+
+
+@dataclass(frozen=True)
+class AtSize:
+    """The scores of a recipe and the baseline at one train size."""
+
+    level: str
+    images: float
+    scores: Scores
+
+
+def corrected(curves: Sequence[SizeCurve]) -> tuple[SizeCurve, ...]:
+    """By Holm's correction over the recipes."""
     adjusted = holm([curve.p_slope for curve in curves])
     return tuple(replace(curve, p_slope=p) for curve, p in zip(curves, adjusted, strict=True))
 
 
-def _curve(results: Results, recipe: str) -> SizeCurve | None:
-    """Before correction; None where fewer than two sizes have the recipe and the baseline."""
-    experiment = results.experiment
-    arms = (recipe, experiment.baseline)
-    by_level = _conditions(results, arms)
-    if len(by_level) < 2:
-        return None
-    found = [(level, scores_over(results, arms, conditions)) for level, conditions in by_level.items()]
-    counted = sorted((_images(results, scores), level, scores) for level, scores in found)
-    images, levels, several = zip(*counted, strict=True)
+def curve(experiment: Experiment, recipe: str, found: Iterable[AtSize], known: Compared) -> SizeCurve:
+    """Before correction. known: the comparisons with the baseline."""
+    ordered = sorted(found, key=lambda at: at.images)
+    several, images = [at.scores for at in ordered], tuple(at.images for at in ordered)
     seeds = [seed for seed in several[0].shared if all(seed in scores.shared for scores in several)]
-    rows = [[_difference(scores, arms, seed) for scores in several] for seed in seeds]
+    rows = [[scores.of[recipe][seed] - scores.of[experiment.baseline][seed] for scores in several] for seed in seeds]
+    few, many = (known.of(recipe, scores.conditions) for scores in (several[0], several[-1]))
     made = SizeCurve(
-        recipe, levels, images, len(rows), several[0].planned, tuple(map(tuple, rows)), None, math.nan,
-        len(several[0].conditions), "too few finished seeds",
+        recipe, tuple(at.level for at in ordered), images, len(rows), several[0].planned, tuple(map(tuple, rows)), None,
+        math.nan, (few, many), len(several[0].conditions), "too few finished seeds",
     )  # fmt: skip
     if len(rows) < 2 or len(set(images)) < len(images):
         return made if len(rows) < 2 else replace(made, note="two sizes have the same number of images")
@@ -98,13 +117,14 @@ def _without(condition: Condition, place: int) -> Condition:
     return condition[:place] + condition[place + 1 :]
 
 
+def _at(results: Results, recipe: str, level: str, conditions: tuple[Condition, ...]) -> AtSize:
+    scores = scores_over(results, (recipe, results.experiment.baseline), conditions)
+    return AtSize(level, _images(results, scores), scores)
+
+
 def _images(results: Results, found: Scores) -> float:
     """How many images were trained on, as a mean over the finished runs; nan without one."""
     factors, table = others(results), results.finished
     rows = [place in found.conditions for place in table[factors].itertuples(index=False, name=None)]
     chosen = table[np.array(rows, bool) & table["recipe"].isin(list(found.of)).to_numpy()]
     return float(chosen["train_images"].mean()) if len(chosen) else math.nan
-
-
-def _difference(scores: Scores, arms: tuple[str, str], seed: int) -> float:
-    return scores.of[arms[0]][seed] - scores.of[arms[1]][seed]

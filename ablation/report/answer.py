@@ -9,13 +9,14 @@ import math
 from collections.abc import Sequence
 
 from ablation.analysis.comparison import MIN_SEEDS
-from ablation.evidence.effects import Effect
+from ablation.evidence.effects import OWN_RUNS, Effect
 from ablation.experiment import Experiment
 from ablation.report.sentences import BOUNDS, evidence, finding
 from ablation.report.wording import (
     NAME,
     UNIT,
     condition_text,
+    conditions_text,
     counted,
     interval,
     listing,
@@ -72,7 +73,7 @@ def _leading(experiment: Experiment, effects: Sequence[Effect], tested: list[Eff
     better = [effect for effect in tested if effect.verdict == "better"]
     better.sort(key=lambda effect: -abs(effect.estimate))
     if not better:
-        seeds = min(effect.seeds for effect in tested if not math.isnan(effect.estimate))
+        seeds = min(min(one.seeds, one.baseline_seeds) for one in tested if not math.isnan(one.estimate))
         what = f"{NAME[experiment.metric]} ({counted(seeds, 'seed')})"
         return f"No recipe is shown to be better than {experiment.baseline} in {what}{_scope(experiment, effects)}."
     parts = [finding(better[0], experiment, brief=True) + _partly(better[0], effects)]
@@ -80,14 +81,14 @@ def _leading(experiment: Experiment, effects: Sequence[Effect], tested: list[Eff
         numbers = evidence(effect, experiment, math.copysign(1, effect.estimate), brief=True)
         size = points(abs(effect.estimate), effect.metric)
         parts.append(f"{effect.recipe} by {size} ({numbers}){_partly(effect, effects)}")
-    return f"{opening(listing(parts))}{_scope(experiment, effects)}."
+    return f"{opening(listing(parts), experiment.recipes)}{_scope(experiment, effects)}."
 
 
 def _rest(experiment: Experiment, tested: list[Effect]) -> str:
     """Every recipe that is not better, by verdict, and the bounds of it all."""
     told = [finding(effect, experiment, brief=True) for effect in tested if effect.verdict == "worse"]
     for verdict, words in (("equivalent", f"equivalent to {experiment.baseline}"), ("undecided", "undecided")):
-        alike = [effect for effect in tested if effect.verdict == verdict]
+        alike = [effect for effect in tested if effect.verdict == verdict and effect.note != OWN_RUNS]
         compared = [effect for effect in alike if not math.isnan(effect.estimate)]
         if len(compared) == 1:
             told.append(finding(compared[0], experiment, brief=True))
@@ -96,9 +97,10 @@ def _rest(experiment: Experiment, tested: list[Effect]) -> str:
             numbers = f" ({'; '.join(map(_brief, compared))})" if len(compared) <= 3 else ""
             told.append(f"{names} are {words}{numbers}")
         told += [finding(effect, experiment, brief=True) for effect in alike if math.isnan(effect.estimate)]
+    told += [finding(effect, experiment) for effect in tested if effect.note == OWN_RUNS]
     if not told:
         return f"No recipe is worse or undecided; all of this holds {BOUNDS}."
-    return f"{opening('; '.join(told))}; all of this holds {BOUNDS}."
+    return f"{opening('; '.join(told), experiment.recipes)}; all of this holds {BOUNDS}."
 
 
 def _partly(effect: Effect, effects: Sequence[Effect]) -> str:
@@ -115,4 +117,4 @@ def _scope(experiment: Experiment, effects: Sequence[Effect]) -> str:
     told = list(dict.fromkeys(condition_text(effect.condition, experiment) for effect in effects if not effect.pooled))
     if len(told) == 1:
         return f", under {told[0]}"
-    return f", pooled over {listing(told) if len(told) <= 3 else counted(len(told), 'condition')}"
+    return f", pooled over {conditions_text(told, most=3)}"

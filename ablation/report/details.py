@@ -16,7 +16,7 @@ def detail_headers(experiment: Experiment) -> dict[str, str]:
     unit = " (%)" if UNIT[metric] == "points" else ", lower is better" if metric in LOWER_IS_BETTER else ""
     return {
         "recipe": "recipe",
-        "chance": "chance to be better",
+        "chance": "pairs of runs won, chance (%)",
         "g": "Hedges' g",
         "needed": "seeds to decide",
         "scores": f"{NAME[metric]} of each seed{unit}",
@@ -44,4 +44,7 @@ def _needed(effect: Effect) -> str:
     """'23, as different' or '> 1,000'; a dash where nothing is lacking."""
     if not effect.decided_as:
         return NONE
-    return "> 1,000" if effect.decided_as == "neither" else f"{effect.seeds_needed:.0f}, as {effect.decided_as}"
+    if effect.decided_as == "neither":
+        return "> 1,000"
+    whose = " of the baseline" if effect.seeds_needed <= effect.seeds else ""
+    return f"{effect.seeds_needed:.0f}{whose}, as {effect.decided_as}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ablation.evidence.doses import DoseCurve, Doses, doses
+from ablation.evidence.doses import DoseCurve, Doses, doses, questions
 from ablation.experiment import LOWER_IS_BETTER, Experiment
 from ablation.figures.dose import CurvePanel, DosePanel, DoseRow, DosesInfo
 from ablation.report.doses_wording import asks, best_text, claimed_best, dose_text, sentence
@@ -28,7 +28,7 @@ def doses_told(results: Results) -> Told | None:
         tuple(sentence(one, experiment) for one in found),
         headers(experiment),
         tuple(rows for one in found for rows in _groups(one, experiment)),
-        caption(experiment),
+        caption(found, experiment),
         scene(found, experiment),
     )
 
@@ -62,21 +62,23 @@ def _row(one: Doses, curve: DoseCurve, experiment: Experiment) -> dict[str, str]
     return row | {
         "weakest": value_text(means[0], metric),
         "strongest": value_text(means[-1], metric),
-        "p_slope": p_text(curve.p_slope),
-        "p_bend": p_text(curve.p_bend),
-        "lack": p_text(curve.response.lack_of_fit),
+        "p_slope": p_text(curve.p_slope, experiment.alpha),
+        "p_bend": p_text(curve.p_bend, experiment.alpha),
+        "lack": p_text(curve.p_misfit, experiment.alpha),
         "measured": f"{doses[top]:g} ({value_text(means[top], metric)})",
         "best": best_text(curve, experiment).replace(f"{percent(1 - experiment.alpha)} interval ", ""),
     }
 
 
-def caption(experiment: Experiment) -> str:
+def caption(found: tuple[Doses, ...], experiment: Experiment) -> str:
     """How the table is to be read."""
+    family = sum(questions(one.ladder) * len(one.found) for one in found)
     return (
         f"{opening(NAME[experiment.metric])} as a mean over the seeds that finished at all doses. Slope p and bend p: "
-        "of each seed's own curve, judged over seeds, by Holm's correction over the two. Misfit p: whether the means "
-        "leave a quadratic by more than chance; where it is small the curve is not to be trusted. The best mean was "
-        "chosen because it came out best, so it flatters its dose. Everything holds on this data, model and budget."
+        "of each seed's own curve, judged over seeds. Misfit p: whether the means leave a quadratic by more than "
+        f"chance; where it is small the curve is not to be trusted. All {family} of these p-values, of every ladder "
+        "and row, are one family for Holm's correction. The best mean was chosen because it came out best, so it "
+        "flatters its dose. Everything holds on this data, model and budget."
     )
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from ablation.analysis.dose import DoseResponse
 from ablation.evidence.doses import DoseCurve, Doses
 from ablation.evidence.ladders import Ladder
-from ablation.experiment import LOWER_IS_BETTER, Experiment
-from ablation.report.told import among, gain, holm_phrase, seeds_of, value_text
-from ablation.report.wording import NAME, NONE, condition_text, counted, listing, opening, p_phrase, percent
+from ablation.experiment import Experiment
+from ablation.report.told import MOST_NAMED, gain, holm_phrase, seeds_of, value_text
+from ablation.report.wording import NAME, NONE, condition_text, conditions_text, counted, listing, opening, percent
 
 
 def asks(found: Sequence[Doses]) -> str:
@@ -43,39 +43,38 @@ def sentence(one: Doses, experiment: Experiment) -> str:
         return f"{opening(ladder.magnitude)}: {curve.note}; so far {NAME[experiment.metric]} is {ends}, {where}."
     told = f"With the {ladder.magnitude} {NAME[experiment.metric]} {_shape(curve, ladder, experiment)}"
     if not fits(curve, experiment):
-        told = f"{opening(ladder.magnitude)}: a quadratic does not follow the means ({p_phrase(response.lack_of_fit)})"
+        chance = holm_phrase(curve.p_misfit, experiment)
+        told = f"{opening(ladder.magnitude)}: a quadratic does not follow the means ({chance})"
         told += ", so read them, not the curve"
     return f"{told}. {opening(NAME[experiment.metric])} is {ends}, {where}."
 
 
 def _shape(curve: DoseCurve, ladder: Ladder, experiment: Experiment) -> str:
-    """What is shown of the curve: a bend with its best dose, a slope, or nothing."""
-    if bends_to_worse(curve, experiment):
-        return _bend(curve, ladder, experiment)
+    """What is shown of the curve: a bend and where it turns, a slope, or nothing."""
     response = curve.response
     assert response is not None
-    rises = "rises" if response.linear.estimate > 0 else "falls"
     if curve.p_bend < experiment.alpha:
-        slowing = f"bends the other way ({holm_phrase(curve.p_bend)}), so no dose between the ends is best"
-        return f"{rises} and {slowing}" if curve.p_slope < experiment.alpha else slowing
+        return _bend(curve, ladder, experiment)
+    slope, bend = (holm_phrase(p, experiment) for p in (curve.p_slope, curve.p_bend))
     if curve.p_slope < experiment.alpha:
-        return f"{rises} ({holm_phrase(curve.p_slope)}); a bend is not shown ({holm_phrase(curve.p_bend)})"
-    both = f"slope {holm_phrase(curve.p_slope)}, bend {holm_phrase(curve.p_bend)}"
-    return f"is not shown to change ({both})"
+        rises = "rises" if response.linear.estimate > 0 else "falls"
+        return f"{rises} ({slope}); a bend is not shown ({bend})"
+    return f"is not shown to change (slope {slope}, bend {bend})"
 
 
 def _bend(curve: DoseCurve, ladder: Ladder, experiment: Experiment) -> str:
+    """Whichever way: 'rises and then falls (bend Holm p < .001): the fitted curve is highest at 0.74 (...)'."""
     response = curve.response
     assert response is not None
-    p = holm_phrase(curve.p_bend)
-    top = "lowest" if experiment.metric in LOWER_IS_BETTER else "highest"
+    assert response.curvature is not None
+    p, top = holm_phrase(curve.p_bend, experiment), "highest" if response.curvature.estimate < 0 else "lowest"
     rises = "rises" if response.linear.estimate > 0 else "falls"
     if response.peak is None:
-        end = ladder.doses[-1 if gain(response.linear.estimate, experiment.metric) > 0 else 0]
-        overall = f"{rises} ({holm_phrase(curve.p_slope)}) and " if curve.p_slope < experiment.alpha else ""
+        end = ladder.doses[-1 if (rises == "rises") == (top == "highest") else 0]
+        overall = f"{rises} ({holm_phrase(curve.p_slope, experiment)}) and " if curve.p_slope < experiment.alpha else ""
         return f"{overall}bends ({p}): the fitted curve is {top} at {end:g}, an end of what was tried"
     before, after = ("falls", "rises") if top == "lowest" else ("rises", "falls")
-    told = f"the fitted curve is {top} at {best_text(curve, experiment)}"
+    told = f"the fitted curve is {top} at {_turn_text(curve, experiment)}"
     starts, stops = response.peak_low <= ladder.doses[0], response.peak_high >= ladder.doses[-1]
     if starts and stops:
         return f"bends ({p}), but where it is {top} these data do not bound"
@@ -97,11 +96,16 @@ def claimed_best(curve: DoseCurve, experiment: Experiment) -> tuple[float, float
 
 def best_text(curve: DoseCurve, experiment: Experiment) -> str:
     """'0.74 (95 % interval 0.52 to 0.89)'; a dash where no best dose is claimed."""
-    claimed = claimed_best(curve, experiment)
-    if claimed is None or curve.response is None:
-        return NONE
-    best, low, high = (dose_text(dose, curve.response) for dose in claimed)
-    return f"{best} ({percent(1 - experiment.alpha)} interval {low} to {high})"
+    return NONE if claimed_best(curve, experiment) is None else _turn_text(curve, experiment)
+
+
+def _turn_text(curve: DoseCurve, experiment: Experiment) -> str:
+    """The dose at which the fitted curve turns, with its interval."""
+    response = curve.response
+    assert response is not None
+    assert response.peak is not None
+    at, low, high = (dose_text(dose, response) for dose in (response.peak, response.peak_low, response.peak_high))
+    return f"{at} ({percent(1 - experiment.alpha)} interval {low} to {high})"
 
 
 def dose_text(dose: float, response: DoseResponse) -> str:
@@ -119,7 +123,7 @@ def bends_to_worse(curve: DoseCurve, experiment: Experiment) -> bool:
 
 def fits(curve: DoseCurve, experiment: Experiment) -> bool:
     """No lack of fit is shown."""
-    return curve.response is not None and not curve.response.lack_of_fit < experiment.alpha
+    return curve.response is not None and not curve.p_misfit < experiment.alpha
 
 
 def _ends(ladder: Ladder, response: DoseResponse, experiment: Experiment) -> str:
@@ -137,4 +141,4 @@ def _where(one: Doses, experiment: Experiment) -> str:
     if not one.deciding.pooled:
         return f"under {condition_text(one.deciding.condition, experiment)}"
     single = [condition_text(curve.condition, experiment) for curve in one.found if not curve.pooled]
-    return f"pooled over {among(single, 'condition')}"
+    return f"pooled over {conditions_text(single, MOST_NAMED)}"

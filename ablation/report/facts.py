@@ -25,7 +25,7 @@ TESTS = {
 NETWORK = {
     "stem": "stem",
     "weights": "starts from weights",
-    "freeze": "not trained",
+    "freeze": "not trained, from the first layer",
     "frozen_batch_norm": "batch norms not trained",
     "normalization": "normalisation",
     "stochastic_depth": "stochastic depth",

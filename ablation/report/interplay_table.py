@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from ablation.analysis.factorial import Term
-from ablation.analysis.ranks import Ranks
+from ablation.analysis.ranks import Ranks, least_p
 from ablation.evidence.alarms import UNFINISHED
 from ablation.evidence.interplay import Interplay, Standing
 from ablation.experiment import Experiment
@@ -22,7 +22,7 @@ from ablation.report.interplay_wording import (
     share_text,
     term_name,
 )
-from ablation.report.wording import condition_text, counted, listing, opening, p_phrase, p_text
+from ablation.report.wording import condition_text, conditions_text, counted, listing, opening, p_phrase, p_text
 
 MOST_RANKS = 8
 """Recipes whose average rank is told."""
@@ -46,17 +46,18 @@ def rows(told: Interplay) -> tuple[dict[str, str], ...]:
     if told.anova is None or not judged(told):
         return ()
     rest = {"term": "rest (seeds)", "df": str(told.anova.df)}
-    return (*map(_row, told.anova.terms), dict.fromkeys(headers(told), "") | rest)
+    terms = (_row(term, told.alpha) for term in told.anova.terms)
+    return (*terms, dict.fromkeys(headers(told), "") | rest)
 
 
-def _row(term: Term) -> dict[str, str]:
+def _row(term: Term, alpha: float) -> dict[str, str]:
     known = not math.isnan(term.low)
     return {
         "term": term_name(term),
         "df": str(term.df),
         "f": f_text(term.f),
-        "p": p_text(term.p),
-        "p_holm": p_text(term.p_holm),
+        "p": p_text(term.p, alpha),
+        "p_holm": p_text(term.p_holm, alpha),
         "eta": share_text(term.partial_eta2),
         "interval": f"{share_text(term.low)} to {share_text(term.high)}" if known else share_text(math.nan),
     }
@@ -113,12 +114,12 @@ def ranks(told: Interplay, experiment: Experiment) -> str:
 
 
 def _agreement(found: Ranks, alpha: float) -> str:
-    least = math.factorial(len(found.average)) ** (1.0 - found.conditions)
+    least = least_p(len(found.average), found.conditions)
     if least >= alpha:
         verdict = f"It proves nothing, as so few recipes and conditions cannot give a p below {p_text(least)}."
     else:
         shown = "more" if found.p < alpha else "not shown to be more"
-        verdict = f"That is {shown} than chance (Friedman's test, {p_phrase(found.p)})."
+        verdict = f"That is {shown} than chance (Friedman's test, {p_phrase(found.p, alpha)})."
     return (
         f"The agreement of the conditions on that order, Kendall's W, is {found.kendall_w:.2f} (1 is full, chance "
         f"alone gives {1 / found.conditions:.2f}). {verdict}"
@@ -132,7 +133,7 @@ def notes(told: Interplay, experiment: Experiment) -> tuple[str, ...]:
         who = (f"{recipe} ({_why(told, recipe, experiment)})" for recipe in told.left_out)
         found.append(f"Without enough scores under every condition, and so not ranked: {listing(who)}.")
     if told.silent:
-        where = listing(condition_text(condition, experiment) for condition in told.silent)
+        where = conditions_text([condition_text(condition, experiment) for condition in told.silent])
         found.append(f"No run has finished under {where}.")
     missing = {status: runs for status, runs in told.statuses.items() if status != "finished"}
     if missing:

@@ -16,7 +16,8 @@ from ablation.figures.interaction import InteractionInfo, InteractionPanel, Poin
 from ablation.report import interplay_table as table
 from ablation.report.interplay_wording import sentence, title
 from ablation.report.scenes import Scene, shown
-from ablation.report.wording import NAME, UNIT, condition_text, percent
+from ablation.report.told import measure
+from ablation.report.wording import NAME, condition_text, percent
 
 MOST_LINES, MOST_LEVELS, MOST_PANELS = 8, 8, 6
 """Of one drawing that can still be read."""
@@ -67,7 +68,7 @@ def interaction_scene(told: Interplay, experiment: Experiment) -> Scene | None:
         factor.replace("_", " "),
         levels,
         tuple(InteractionPanel(name, {r: tuple(line) for r, line in lines.items()}) for name, lines in panels.items()),
-        _scale(told.metric),
+        f"mean {measure(told.metric)}",
     )
     what = f"mean {NAME[told.metric]} of each recipe by {info.factor}"
     return Scene(info, f"Interaction plot: {what}, a line a recipe", _caption(told, experiment, info))
@@ -112,13 +113,6 @@ def _point(told: Interplay, standing: Standing | None) -> Point:
     found: Estimate = paired_contrast([list(standing.scores.values())], [1], told.overlap)
     half = float(reach(found, told.alpha))
     return Point(*(shown(float(found.value) + end, told.metric) for end in (0, -half, half)))
-
-
-def _scale(metric: str) -> str:
-    """'accuracy (%)', 'log loss (nats, lower is better)'."""
-    unit = "%" if UNIT[metric] == "points" else UNIT[metric]
-    told = ", ".join(filter(None, (unit, "lower is better" if metric in LOWER_IS_BETTER else "")))
-    return f"mean {NAME[metric]} ({told})" if told else f"mean {NAME[metric]}"
 
 
 def _caption(told: Interplay, experiment: Experiment, info: InteractionInfo) -> str:

@@ -13,7 +13,18 @@ from ablation.analysis.factorial import Anova, Term
 from ablation.analysis.ranks import Rival, Winner
 from ablation.evidence.interplay import Interplay
 from ablation.experiment import LOWER_IS_BETTER, Experiment
-from ablation.report.wording import NAME, NONE, UNIT, condition_text, listing, opening, p_phrase, percent, points
+from ablation.report.wording import (
+    NAME,
+    NONE,
+    condition_text,
+    correction,
+    counted,
+    listing,
+    opening,
+    p_phrase,
+    percent,
+    size,
+)
 
 MOST_NAMES = 3
 """Names, conditions or terms that are listed; more are counted."""
@@ -40,7 +51,7 @@ def sentence(told: Interplay, experiment: Experiment) -> str:
     clauses = [standing(told, experiment)]
     if judged(told):
         clauses.append(dependence(told))
-    return f"{opening('; '.join(clauses))}."
+    return f"{opening('; '.join(clauses), experiment.recipes)}."
 
 
 def judged(told: Interplay) -> bool:
@@ -86,7 +97,7 @@ def _contenders(found: Winner, experiment: Experiment) -> str:
 
 def _beaten(told: Interplay, found: Winner, experiment: Experiment) -> str:
     """Others are better than the winner somewhere."""
-    real = [rival for rival in found.rivals if rival.p_holm < told.alpha]
+    real = [rival for rival in found.rivals if rival.p < told.alpha]
     shown = _where(told, real, experiment, "beats it")
     return f"{_leads(told, found, experiment)}, but {shown}: the winner does not survive the change of {changed(told)}"
 
@@ -100,17 +111,21 @@ def _ahead(told: Interplay, found: Winner, experiment: Experiment) -> str:
 
 
 def _where(told: Interplay, rivals: Sequence[Rival], experiment: Experiment, does: str) -> str:
-    """'under sgd color beats it by 2.1 points (Holm p = .004)', or under how many conditions, and where most."""
+    """'under sgd color beats it by 2.1 points (Holm p = .004)', or under how many conditions, and where most.
+
+    A p that does not stand in the comparisons with the baseline is told with its family: 'over 4 pairs with crop'.
+    """
+    assert told.winner is not None
     foremost = _foremost(rivals)
+    chance = [_chance(rival, told.winner, experiment) for rival in foremost]
     places = [f"under {_place(told, rival.condition, experiment)}" for rival in foremost]
     who = [_name(rival.recipe, experiment) for rival in foremost]
-    size = [f"by {_size(rival, experiment)}" for rival in foremost]
+    far = [f"by {size(abs(rival.difference.estimate), experiment.metric)}" for rival in foremost]
     if len(foremost) > MOST_PLACES:
-        most = f"above all {who[0]} {places[0]}, {size[0]}, {_chance(foremost[0])}"
+        most = f"above all {who[0]} {places[0]}, {far[0]}, {chance[0]}"
         return f"under {len(foremost)} of {len(told.conditions)} conditions another {does} ({most})"
     return listing(
-        f"{place} {name} {does} {far} ({_chance(rival)})"
-        for place, name, far, rival in zip(places, who, size, foremost, strict=True)
+        f"{place} {name} {does} {by} ({p})" for place, name, by, p in zip(places, who, far, chance, strict=True)
     )
 
 
@@ -127,12 +142,13 @@ def _name(recipe: str, experiment: Experiment) -> str:
     return f"the baseline {recipe}" if recipe == experiment.baseline else recipe
 
 
-def _size(rival: Rival, experiment: Experiment) -> str:
-    return f"{points(abs(rival.difference.estimate), experiment.metric)} {UNIT[experiment.metric]}".strip()
-
-
-def _chance(rival: Rival) -> str:
-    return "no test can judge it" if math.isnan(rival.p_holm) else f"Holm {p_phrase(rival.p_holm)}"
+def _chance(rival: Rival, found: Winner, experiment: Experiment) -> str:
+    if math.isnan(rival.p):
+        return "no test can judge it"
+    p = p_phrase(rival.p, experiment.alpha)
+    if rival.declared:
+        return f"{correction(experiment)} {p}"
+    return f"Holm {p} over {counted(found.pairs, 'pair')} with {found.overall}"
 
 
 def _place(told: Interplay, key: str, experiment: Experiment) -> str:
@@ -175,8 +191,9 @@ def term_name(term: Term) -> str:
 def term_text(term: Term, told: Interplay) -> str:
     """'recipe × optimizer: F(4, 40) = 0.38, Holm p = .824, partial η² 0.04, 90 % interval 0.00 to 0.06'."""
     assert told.anova is not None
+    p = p_phrase(term.p_holm, told.alpha)
     return (
-        f"{term_name(term)}: F({term.df}, {told.anova.df}) = {f_text(term.f)}, Holm {p_phrase(term.p_holm)}, "
+        f"{term_name(term)}: F({term.df}, {told.anova.df}) = {f_text(term.f)}, Holm {p}, "
         f"partial η² {share_text(term.partial_eta2)}, {level(told)} interval {share_text(term.low)} to "
         f"{share_text(term.high)}"
     )

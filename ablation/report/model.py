@@ -128,7 +128,7 @@ def groups_of(experiment: Experiment, effects: Sequence[Effect]) -> tuple[Group,
     """The effects as tables, a group a condition in the order of the experiment, the pooled ones last."""
     by_title: dict[tuple[str, bool], list[Any]] = {}
     for effect in effects:
-        told = row(effect)
+        told = row(effect, experiment.alpha)
         told["note"] = "; ".join(filter(None, (pooled_over(effect, effects), told["note"])))
         by_title.setdefault((title_of(effect, effects, experiment), effect.pooled), []).append(told)
     return tuple(Group(title, pooled, tuple(rows)) for (title, pooled), rows in by_title.items())

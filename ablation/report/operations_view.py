@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ablation.analysis.attribution import Attribution, Contribution
-from ablation.analysis.comparison import Difference
-from ablation.evidence.operations import Contributions, Operations, contributions
+from ablation.evidence.operations import Contributions, Gain, Operations, contributions
 from ablation.experiment import LOWER_IS_BETTER, Experiment
 from ablation.figures.contributions import ContributionGroup, ContributionRow, ContributionsInfo
-from ablation.report.operations_wording import asks, sentences, signed
+from ablation.report.operations_wording import asks, is_shown, seeds_text, sentences, signed
 from ablation.report.scenes import Scene, shown, unit_text
-from ablation.report.told import Rows, Told, among, beside, gain, heading
+from ablation.report.told import Rows, Told, among, gain, heading
 from ablation.report.wording import NAME, NONE, UNIT, correction, interval, p_text, percent, points
 from ablation.results import Results
 
@@ -46,66 +44,80 @@ def headers(found: Operations, experiment: Experiment) -> dict[str, str]:
         "contribution": f"contribution{unit}",
         "interval": f"{percent(1 - experiment.alpha)} interval",
         "p": "p",
-        "p_holm": f"{correction(experiment) if found.plan.design == 'add_one_in' else 'Holm'} p",
+        "p_adjusted": f"{'Holm' if correction(experiment) == 'Holm' else 'corrected'} p",
         **marks,
         "claim": "",
     }
 
 
 def _rows(found: Operations, one: Contributions, experiment: Experiment) -> Rows:
-    title = beside(heading(one.condition, len(found.found) - 1, experiment), one.seeds, one.planned)
-    if one.attribution is None:
-        blank = dict.fromkeys(headers(found, experiment), "")
-        row = blank | {"operation": NONE, "claim": one.note}
-        return Rows(title, (row,), one.pooled)
+    title = heading(one.condition, len(found.found) - 1, experiment)
+    title += f", {seeds_text(one)}" if one.seeds < one.planned else ""
+    blank = dict.fromkeys(headers(found, experiment), "")
+    if not one.each:
+        return Rows(title, (blank | {"operation": NONE, "claim": one.note},), one.pooled)
     rows = [
-        _cells(each.operation, each.difference, experiment)
-        | {"p_holm": p_text(each.p_holm), "claim": claim(each, one.note, experiment)}
+        _cells(each, experiment)
+        | {"claim": claim(each, one.note, experiment)}
         | {"alone": points(alone, experiment.metric, sign=True), "last": points(last, experiment.metric, sign=True)}
-        for each, alone, last in zip(one.attribution.contributions, one.alone, one.last, strict=True)
+        for each, alone, last in zip(one.each, one.alone, one.last, strict=True)
     ]
-    blank = dict.fromkeys(("p_holm", "alone", "last", "claim"), "")
-    rows += [_cells(name, sum_, experiment) | blank for name, sum_ in _sums(one.attribution)]
+    if one.together is not None:
+        rows.append(blank | _cells(one.together, experiment) | {"claim": claim(one.together, one.note, experiment)})
+    if one.beyond is not None:
+        said = claim(one.beyond, one.note, experiment, ("more than the sum", "less than the sum"))
+        rows.append(blank | _cells(one.beyond, experiment) | {"claim": said})
     return Rows(title, tuple(rows), one.pooled)
 
 
-def _cells(name: str, difference: Difference, experiment: Experiment) -> dict[str, str]:
+def _cells(one: Gain, experiment: Experiment) -> dict[str, str]:
     return {
-        "operation": name,
-        "contribution": signed(difference, experiment),
-        "interval": interval(*difference.interval(experiment.alpha), experiment.metric),
-        "p": p_text(difference.p_value()),
+        "operation": one.name,
+        "contribution": signed(one, experiment),
+        "interval": interval(one.low, one.high, experiment.metric),
+        "p": p_text(one.p, experiment.alpha),
+        "p_adjusted": p_text(one.p_adjusted, experiment.alpha),
     }
 
 
-def _sums(attribution: Attribution) -> list[tuple[str, Difference]]:
-    """All together, and what that is beyond the sum, where they are known."""
-    found = (("all together", attribution.total), ("beyond the sum", attribution.remainder))
-    return [(name, difference) for name, difference in found if difference is not None]
-
-
-def claim(each: Contribution, note: str, experiment: Experiment) -> str:
+def claim(one: Gain, note: str, experiment: Experiment, words: tuple[str, str] = ("helps", "harms")) -> str:
     """'helps', 'harms', 'not shown'; 'no claim' where a note says why."""
     if note:
         return "no claim"
-    if not each.p_holm < experiment.alpha:
+    if not is_shown(one, experiment):
         return "not shown"
-    return "helps" if gain(each.difference.estimate, experiment.metric) > 0 else "harms"
+    return words[0] if gain(one.estimate, experiment.metric) > 0 else words[1]
 
 
 def caption(found: Operations, experiment: Experiment) -> str:
     """How the table is to be read, and which recipes are not in it."""
-    alone = found.plan.design == "add_one_in"  # then these are comparisons with the baseline, see the evidence
     told = [
-        f"Differences in {unit_text(experiment.metric)}, with the {percent(1 - experiment.alpha)} interval over seeds, "
-        f"not corrected. {correction(experiment) if alone else 'Holm'} p is corrected over all "
-        f"{'comparisons of the experiment' if alone else 'contributions shown'}, and claims rest on it. All together, "
-        "and what that is beyond the sum, are told with p before correction, and nothing is claimed of them.",
+        f"Differences in {unit_text(experiment.metric)}, with the {percent(1 - experiment.alpha)} interval over seeds."
     ]
+    told += [*_families(found, experiment), "Claims rest on p after correction."]
     if found.plan.design == "shapley":
         told.append("What an operation does alone and added to all others is shown for comparison, without a test.")
     told.append("Everything holds on this data, model and budget.")
     return " ".join([*told, *left_out(found)])
+
+
+def _families(found: Operations, experiment: Experiment) -> list[str]:
+    """What is corrected together with what."""
+    kinds = {one.compared for part in found.found for one in (*part.each, *part.sums)}
+    told = []
+    if True in kinds:
+        alone = found.plan.design == "add_one_in"
+        told.append(
+            f"{'What an operation does alone, and all together' if alone else 'All together'}: the comparisons with "
+            f"{experiment.baseline}, with the same numbers as there, corrected over all comparisons of the experiment"
+            f"{'' if correction(experiment) == 'Holm' else ' (Dunnett, the interval too)'}."
+        )
+    if False in kinds:
+        told.append(
+            f"{'The rest' if True in kinds else 'All'} is one family for Holm's correction, over all headings, with "
+            "intervals that are not corrected."
+        )
+    return told
 
 
 def left_out(found: Operations) -> list[str]:
@@ -118,7 +130,7 @@ def left_out(found: Operations) -> list[str]:
 
 def scene(found: Operations, experiment: Experiment) -> Scene | None:
     """The contributions as intervals; None where there is none yet."""
-    known = [one for one in found.found if one.attribution is not None]
+    known = [one for one in found.found if one.each]
     if not known:
         return None
     rows = sum(len(_drawn(one, found, experiment)) for one in known)
@@ -149,27 +161,20 @@ def scene(found: Operations, experiment: Experiment) -> Scene | None:
 
 
 def _drawn(one: Contributions, found: Operations, experiment: Experiment) -> tuple[ContributionRow, ...]:
-    assert one.attribution is not None
     marks = found.plan.design == "shapley"
     rows = [
-        _row(each.operation, each.difference, experiment, "one", *((alone, last) if marks else ()))
-        for each, alone, last in zip(one.attribution.contributions, one.alone, one.last, strict=True)
+        _row(each, experiment, "one", *((alone, last) if marks else ()))
+        for each, alone, last in zip(one.each, one.alone, one.last, strict=True)
     ]
-    kinds = {"all together": "all", "beyond the sum": "beyond"}
-    rows += [_row(name, sum_, experiment, kinds[name]) for name, sum_ in _sums(one.attribution)]
+    rows += [_row(one.together, experiment, "all")] if one.together else []
+    rows += [_row(one.beyond, experiment, "beyond")] if one.beyond else []
     return tuple(rows)
 
 
 def _row(
-    name: str,
-    difference: Difference,
-    experiment: Experiment,
-    kind: Any,
-    alone: float = math.nan,
-    last: float = math.nan,
+    one: Gain, experiment: Experiment, kind: Any, alone: float = math.nan, last: float = math.nan
 ) -> ContributionRow:
     metric = experiment.metric
-    low, high = difference.interval(experiment.alpha)
-    text = signed(difference, experiment) + (f"  [{interval(low, high, metric)}]" if not math.isnan(low) else "")
-    middle, low, high, alone, last = (shown(x, metric) for x in (difference.estimate, low, high, alone, last))
-    return ContributionRow(name, middle, low, high, text, kind, alone, last)
+    span = "" if math.isnan(one.low) else f"  [{interval(one.low, one.high, metric)}]"
+    middle, low, high, alone, last = (shown(x, metric) for x in (one.estimate, one.low, one.high, alone, last))
+    return ContributionRow(one.name, middle, low, high, signed(one, experiment) + span, kind, alone, last)

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import math
 
-from ablation.analysis.attribution import Attribution, Contribution
-from ablation.analysis.comparison import Difference
+from ablation.analysis.attribution import Design
 from ablation.evidence.designs import Plan
-from ablation.evidence.operations import Contributions, Operations
+from ablation.evidence.operations import Contributions, Gain, Operations
 from ablation.experiment import LOWER_IS_BETTER, Experiment
 from ablation.report.scenes import unit_text
-from ablation.report.told import MOST_NAMED, among, gain, holm_phrase, seeds_of, spanned
+from ablation.report.told import MOST_NAMED, among, compared_phrase, gain, holm_phrase, seeds_of, spanned
 from ablation.report.wording import (
     NAME,
-    UNIT,
     amount,
     condition_text,
+    conditions_text,
     counted,
     interval,
     listing,
     opening,
-    p_phrase,
     points,
+    size,
 )
 
 ASKS = {
@@ -63,36 +62,46 @@ def asks(plan: Plan) -> str:
 def sentences(found: Operations, experiment: Experiment) -> tuple[str, ...]:
     """The answer, from the pooled contributions or those of the only condition."""
     one = found.deciding
-    if one.attribution is None:
+    if not one.each:
         return (f"No answer yet: a recipe of the design has {counted(one.seeds, 'finished seed')}.",)
     if one.note:
-        seen = [f"{each.operation} {signed(each.difference, experiment)}" for each in one.attribution.contributions]
+        seen = [f"{each.name} {signed(each, experiment)}" for each in one.each]
         return (f"{opening(one.note)}; so far, in {unit_text(experiment.metric)}: {listing(seen)}.",)
-    each = [*_shown(one.attribution, found, experiment), *_unshown(one.attribution, experiment)]
-    told = f"{opening('; '.join(each))}, {_scope(found, experiment)}."
-    return tuple(filter(None, (told, _together(one.attribution, experiment), _company(one, experiment))))
+    each = [*_shown(one, found, experiment), *_unshown(one, experiment)]
+    told = f"{'; '.join(each)}, {_scope(found, experiment)}."
+    return tuple(filter(None, (told, _together(one, found.plan.design, experiment), _company(one, found, experiment))))
 
 
-def _shown(attribution: Attribution, found: Operations, experiment: Experiment) -> list[str]:
+def is_shown(one: Gain, experiment: Experiment) -> bool:
+    """Is it beyond chance, after correction?"""
+    return one.p_adjusted < experiment.alpha
+
+
+def _shown(one: Contributions, found: Operations, experiment: Experiment) -> list[str]:
     """What is shown to contribute or to cost, the largest first."""
-    claimed = [each for each in attribution.contributions if each.p_holm < experiment.alpha]
-    claimed.sort(key=lambda each: -gain(each.difference.estimate, experiment.metric))
+    claimed = [each for each in one.each if is_shown(each, experiment)]
+    claimed.sort(key=lambda each: -gain(each.estimate, experiment.metric))
     return [_claim(each, found, experiment) for each in claimed]
 
 
-def _claim(each: Contribution, found: Operations, experiment: Experiment) -> str:
-    difference, toward = each.difference, math.copysign(1, each.difference.estimate)
-    numbers = f"{spanned(each.low, each.high, experiment, toward)}; {holm_phrase(each.p_holm)}"
-    return (
-        f"{each.operation} {does(difference.estimate, experiment.metric)} ({numbers}{_holds(each, found, experiment)})"
-    )
+def _claim(each: Gain, found: Operations, experiment: Experiment) -> str:
+    numbers = f"{_evidence(each, experiment)}{_holds(each, found, experiment)}"
+    return f"{each.name} {does(each.estimate, experiment.metric)} ({numbers})"
+
+
+def _evidence(one: Gain, experiment: Experiment) -> str:
+    """Behind what is shown: '95 % interval 0.5 to 1.7; Holm p = .004'."""
+    return f"{spanned(one.low, one.high, experiment, math.copysign(1, one.estimate))}; {_chance(one, experiment)}"
+
+
+def _chance(one: Gain, experiment: Experiment) -> str:
+    return compared_phrase(one.p_adjusted, experiment) if one.compared else holm_phrase(one.p_adjusted, experiment)
 
 
 def does(difference: float, metric: str) -> str:
     """'contributes 1.1 points of accuracy', 'costs ...'; of a loss 'lowers log loss by 0.120 nats'."""
     if metric in LOWER_IS_BETTER:
-        size = f"{points(abs(difference), metric)} {UNIT[metric]}".strip()
-        return f"{'lowers' if difference < 0 else 'raises'} {NAME[metric]} by {size}"
+        return f"{'lowers' if difference < 0 else 'raises'} {NAME[metric]} by {size(abs(difference), metric)}"
     return f"{'contributes' if difference > 0 else 'costs'} {amount(abs(difference), metric)}"
 
 
@@ -103,7 +112,7 @@ def _change(difference: float, metric: str) -> str:
     return f"{'gain' if difference > 0 else 'lose'} {amount(abs(difference), metric)}"
 
 
-def _holds(each: Contribution, found: Operations, experiment: Experiment) -> str:
+def _holds(each: Gain, found: Operations, experiment: Experiment) -> str:
     """'; by itself under adam and sgd', where there are several conditions."""
     single = [one for one in found.found if not one.pooled]
     if len(single) < 2:
@@ -111,64 +120,60 @@ def _holds(each: Contribution, found: Operations, experiment: Experiment) -> str
     same = [
         condition_text(one.condition, experiment)
         for one in single
-        for other in (one.attribution.contributions if one.attribution and not one.note else ())
-        if other.operation == each.operation
-        and other.p_holm < experiment.alpha
-        and other.difference.estimate * each.difference.estimate > 0
+        for other in (() if one.note else one.each)
+        if other.name == each.name and is_shown(other, experiment) and other.estimate * each.estimate > 0
     ]
     if not same:
         return "; under no condition by itself"
-    if len(single) > 3:
+    if len(single) > 3 or any("," in place for place in same):
         return f"; by itself under {len(same)} of {len(single)} conditions"
     return f"; by itself under {listing(same)}"
 
 
-def _unshown(attribution: Attribution, experiment: Experiment) -> list[str]:
-    """'brightness and contrast are not shown to contribute (brightness 0.0, -0.6 to +0.6; ...)'."""
-    left = [each for each in attribution.contributions if not each.p_holm < experiment.alpha]
+def _unshown(one: Contributions, experiment: Experiment) -> list[str]:
+    """'brightness and contrast are not shown to change accuracy (brightness 0.0, -0.6 to +0.6; ...)'."""
+    left = [each for each in one.each if not is_shown(each, experiment)]
     if not left:
         return []
     metric = experiment.metric
     effect = f"to change {NAME[metric]}"
-    spans = [f"{signed(each.difference, experiment)}, {interval(each.low, each.high, metric)}" for each in left]
+    spans = [f"{signed(each, experiment)}, {interval(each.low, each.high, metric)}" for each in left]
     if len(left) == 1:
-        return [f"{left[0].operation} is not shown {effect} ({spans[0]})"]
-    names = [each.operation for each in left]
+        return [f"{left[0].name} is not shown {effect} ({spans[0]})"]
+    names = [each.name for each in left]
     numbers = "; ".join(f"{name} {span}" for name, span in zip(names, spans, strict=True))
     return [f"{among(names, 'operation')} are not shown {effect}{f' ({numbers})' if len(left) <= 3 else ''}"]
 
 
-def _together(attribution: Attribution, experiment: Experiment) -> str:
+def _together(one: Contributions, design: Design, experiment: Experiment) -> str:
     """What all of them gain, and whether that is the sum of the parts."""
-    total, remainder = attribution.total, attribution.remainder
+    total, metric = one.together, experiment.metric
     if total is None:
         return ""
-    low, high = total.interval(experiment.alpha)
-    if total.p_value() < experiment.alpha:
-        numbers = f"{spanned(low, high, experiment, math.copysign(1, total.estimate))}; {p_phrase(total.p_value())}"
-        told = f"together they {_change(total.estimate, experiment.metric)} ({numbers})"
+    if is_shown(total, experiment):
+        told = f"Together they {_change(total.estimate, metric)} ({_evidence(total, experiment)})"
     else:
-        numbers = f"{signed(total, experiment)}, {interval(low, high, experiment.metric)}; {p_phrase(total.p_value())}"
-        told = f"together they are not shown to change {NAME[experiment.metric]} ({numbers})"
-    return f"{opening(told)}{_beyond(attribution, total, remainder, experiment) if remainder else ''}."
+        numbers = (
+            f"{signed(total, experiment)}, {interval(total.low, total.high, metric)}; {_chance(total, experiment)}"
+        )
+        told = f"Together they are not shown to change {NAME[metric]} ({numbers})"
+    return f"{told}{_beyond(one.beyond, total, design, experiment) if one.beyond else ''}."
 
 
-def _beyond(attribution: Attribution, total: Difference, remainder: Difference, experiment: Experiment) -> str:
+def _beyond(beyond: Gain, total: Gain, design: Design, experiment: Experiment) -> str:
     """'; that this differs from the sum of ... is not shown', or by how much it does, and what that means."""
-    metric, p = experiment.metric, remainder.p_value()
-    whole = SUM[attribution.design]
-    low, high = remainder.interval(experiment.alpha)
-    if not p < experiment.alpha:
-        numbers = f"remainder {signed(remainder, experiment)}, {interval(low, high, metric)}; {p_phrase(p)}"
+    metric, whole = experiment.metric, SUM[design]
+    if not is_shown(beyond, experiment):
+        span = interval(beyond.low, beyond.high, metric)
+        numbers = f"remainder {signed(beyond, experiment)}, {span}; {_chance(beyond, experiment)}"
         return f"; that this differs from {whole} is not shown ({numbers})"
-    more = gain(remainder.estimate, metric) > 0
-    size = f"{points(abs(remainder.estimate), metric)} {UNIT[metric]}".strip()
-    numbers = f"{spanned(low, high, experiment, math.copysign(1, remainder.estimate))}; {p_phrase(p)}"
-    helpful = gain(total.estimate - remainder.estimate, metric) > 0
-    why = BEYOND[attribution.design][more] if helpful else "what one does depends on the others"
+    more = gain(beyond.estimate, metric) > 0
+    far, numbers = size(abs(beyond.estimate), metric), _evidence(beyond, experiment)
+    helpful = gain(total.estimate - beyond.estimate, metric) > 0
+    why = BEYOND[design][more] if helpful else "what one does depends on the others"
     if metric in LOWER_IS_BETTER:
-        return f"; {size} {'lower' if more else 'higher'} than by {whole} ({numbers}): {why}"
-    return f", {size} {'more' if more else 'less'} than {whole} ({numbers}): {why}"
+        return f"; {far} {'lower' if more else 'higher'} than by {whole} ({numbers}): {why}"
+    return f", {far} {'more' if more else 'less'} than {whole} ({numbers}): {why}"
 
 
 def _scope(found: Operations, experiment: Experiment) -> str:
@@ -176,27 +181,31 @@ def _scope(found: Operations, experiment: Experiment) -> str:
     one = found.deciding
     if one.pooled:
         single = [condition_text(other.condition, experiment) for other in found.found if not other.pooled]
-        where = f"pooled over {among(single, 'condition')}"
+        where = f"pooled over {conditions_text(single, MOST_NAMED)}"
     else:
         where = f"under {condition_text(one.condition, experiment)}"
-    return f"{where} ({seeds_of(one.seeds, one.planned)})"
+    return f"{where} ({seeds_text(one)})"
 
 
-def _company(one: Contributions, experiment: Experiment) -> str:
+def seeds_text(one: Contributions) -> str:
+    """'5 seeds', or 'at least 3 of 5 seeds': of the recipe that has the fewest."""
+    return f"{'at least ' if one.seeds < one.planned else ''}{seeds_of(one.seeds, one.planned)}"
+
+
+def _company(one: Contributions, found: Operations, experiment: Experiment) -> str:
     """Beside Shapley's values, where they hide that all together is not the sum: what each does alone, and last."""
-    found, metric = one.attribution, experiment.metric
-    remainder = found.remainder if found else None
-    if found is None or found.design != "shapley" or remainder is None or len(one.alone) > MOST_NAMED:
+    if found.plan.design != "shapley" or one.beyond is None or len(one.alone) > MOST_NAMED:
         return ""
-    if not remainder.p_value() < experiment.alpha:
+    if not is_shown(one.beyond, experiment):
         return ""
+    metric = experiment.metric
     told = [
-        f"{each.operation} {points(alone, metric, sign=True)} and {points(last, metric, sign=True)}"
-        for each, alone, last in zip(found.contributions, one.alone, one.last, strict=True)
+        f"{each.name} {points(alone, metric, sign=True)} and {points(last, metric, sign=True)}"
+        for each, alone, last in zip(one.each, one.alone, one.last, strict=True)
     ]
     return f"An average over every order does not say it all: alone and added to all the others, {listing(told)}."
 
 
-def signed(difference: Difference, experiment: Experiment) -> str:
+def signed(one: Gain, experiment: Experiment) -> str:
     """'+1.1', in the unit in which differences are shown."""
-    return points(difference.estimate, experiment.metric, sign=True)
+    return points(one.estimate, experiment.metric, sign=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -11,8 +13,18 @@ from ablation.experiment import LOWER_IS_BETTER, Experiment
 from ablation.figures.dose import CurvePanel
 from ablation.figures.train_sizes import SizesInfo
 from ablation.report.scenes import Scene, shown, unit_text
-from ablation.report.told import Rows, Told, among, gain, holm_phrase, scale, seeds_of, sized, spanned
-from ablation.report.wording import NONE, UNIT, amount, counted, interval, opening, p_text, percent, points
+from ablation.report.told import (
+    Rows,
+    Told,
+    among,
+    compared_phrase,
+    gain,
+    holm_phrase,
+    scale,
+    seeds_of,
+    spanned,
+)
+from ablation.report.wording import NONE, UNIT, amount, counted, interval, p_text, percent, points, size
 from ablation.results import Results
 
 MOST_PANELS = 12
@@ -24,14 +36,13 @@ def sizes_told(results: Results) -> Told | None:
     found, experiment = sizes(results), results.experiment
     if not found:
         return None
-    images = sorted({size for curve in found for size in curve.images if not math.isnan(size)})
     return Told(
         "Does it help only when data are few?",
         f"Each recipe against {experiment.baseline} with the same training images: does its gain change with their "
         "number?",
         sentences(found, experiment),
-        headers(images, experiment),
-        (Rows("", tuple(_row(curve, images, experiment) for curve in found)),),
+        headers(found, experiment),
+        (Rows("", tuple(_row(curve, headers(found, experiment), experiment) for curve in found)),),
         caption(found, experiment),
         scene(found, experiment),
     )
@@ -50,27 +61,28 @@ def sentences(found: tuple[SizeCurve, ...], experiment: Experiment) -> tuple[str
 
 
 def sentence(curve: SizeCurve, experiment: Experiment) -> str:
-    """'Crop helps by 4.1 points of accuracy with 100 images (2.2 to 6.0), ...: the gain shrinks by ...'"""
+    """'crop helps by 4.1 points of accuracy with 100 images (...), ...: the gain shrinks by ...'"""
     response = curve.response
     if response is None:
-        return f"{opening(curve.recipe)}: {curve.note}, {counted(curve.seeds, 'seed')} at all sizes."
+        return f"{curve.recipe}: {curve.note}, {counted(curve.seeds, 'seed')} at all sizes."
     if curve.note:
-        few, many = (sized(end, experiment.metric) for end in response.measured.value[[0, -1]].tolist())
+        few, many = (size(end, experiment.metric, sign=True) for end in response.measured.value[[0, -1]].tolist())
         ends = f"{few} with {_images(curve, 0)} images, {many} with {_images(curve, -1)}"
-        return f"{opening(curve.recipe)}: {curve.note}; so far a difference of {ends}."
+        return f"{curve.recipe}: {curve.note}; so far a difference of {ends}."
     told = f"{_helps(curve, experiment)}: {_slope(curve, experiment)}"
-    return f"{opening(curve.recipe)} {told} ({seeds_of(curve.seeds, curve.planned)})."
+    return f"{curve.recipe} {told} ({seeds_of(curve.seeds, curve.planned)})."
 
 
 def _images(curve: SizeCurve, place: int) -> str:
     return f"{curve.images[place]:,.0f}"
 
 
-UNSHOWN = "is not shown to help or hurt"
+UNSHOWN, DIFFERS = "is not shown to help or hurt", "has a difference of"
+"""Where a comparison has no verdict; and where the differences at a size are no comparisons, so that none is made."""
 
 
 def _helps(curve: SizeCurve, experiment: Experiment) -> str:
-    """'helps by 4.1 points of accuracy with 100 images (2.2 to 6.0) and by 0.3 points with 800 (0.1 to 0.5)'."""
+    """'helps by 4.1 points of accuracy with 100 images (...) and by 0.3 points with 800 (...)'."""
     (verb, few), (other, many) = (_end(curve, place, experiment) for place in (0, -1))
     if verb == other:
         return f"{verb} {few} {'or' if verb == UNSHOWN else 'and'} {many}"
@@ -78,39 +90,46 @@ def _helps(curve: SizeCurve, experiment: Experiment) -> str:
 
 
 def _end(curve: SizeCurve, place: int, experiment: Experiment) -> tuple[str, str]:
-    """At one size, by the interval of all sizes at once: what is shown, and its numbers."""
+    """At one size: the verdict of the comparison there, and its numbers; or numbers alone."""
     assert curve.response is not None
-    metric, measured, first = experiment.metric, curve.response.measured, place == 0
-    difference, low, high = (float(x[place]) for x in (measured.value, measured.low_all, measured.high_all))
+    metric, first, tested = experiment.metric, place == 0, curve.ends[place]
     images = f"with {_images(curve, place)}{' images' if first else ''}"
-    if not (low > 0 or high < 0):
-        return UNSHOWN, f"{images} ({points(difference, metric, sign=True)}, {interval(low, high, metric)})"
-    size = amount(abs(difference), metric) if first else sized(abs(difference), metric).removeprefix("+")
-    nearer, further = sorted((abs(low), abs(high)))
-    numbers = f"by {size} {images} ({interval(nearer, further, metric, sign=False)})"
-    return "helps" if gain(difference, metric) > 0 else "hurts", numbers
+    if tested is None:
+        measured = curve.response.measured
+        difference, low, high = (float(x[place]) for x in (measured.value, measured.low_all, measured.high_all))
+        return DIFFERS, f"{size(difference, metric, sign=True)} {images} ({interval(low, high, metric)})"
+    difference, chance = tested.difference.estimate, compared_phrase(tested.p_adjusted, experiment)
+    if not tested.p_adjusted < experiment.alpha:
+        span = interval(tested.low, tested.high, metric)
+        return UNSHOWN, f"{images} ({points(difference, metric, sign=True)}, {span}; {chance})"
+    far = (amount if first else size)(abs(difference), metric)
+    span = spanned(tested.low, tested.high, experiment, math.copysign(1, difference))
+    return "helps" if gain(difference, metric) > 0 else "hurts", f"by {far} {images} ({span}; {chance})"
 
 
 def _slope(curve: SizeCurve, experiment: Experiment) -> str:
     """What becomes of the gain with each doubling."""
     assert curve.response is not None
     slope, metric = curve.response.linear, experiment.metric
-    few, many = curve.response.measured.value[[0, -1]].tolist()
     low, high = slope.interval(experiment.alpha)
     if not _changes(curve, experiment):
         numbers = f"{points(slope.estimate, metric, sign=True)} for each doubling, {interval(low, high, metric)}"
-        return f"that this depends on their number is not shown ({numbers}, {holm_phrase(curve.p_slope)})"
-    size = f"{points(abs(slope.estimate), metric)} {UNIT[metric]}".strip()
-    numbers = f"{spanned(low, high, experiment, math.copysign(1, slope.estimate))}; {holm_phrase(curve.p_slope)}"
-    return f"{becomes(few, many, slope.estimate, metric)} by {size} for each doubling ({numbers})"
+        return f"that this depends on their number is not shown ({numbers}, {holm_phrase(curve.p_slope, experiment)})"
+    numbers = (
+        f"{spanned(low, high, experiment, math.copysign(1, slope.estimate))}; {holm_phrase(curve.p_slope, experiment)}"
+    )
+    verbs = {_end(curve, place, experiment)[0] for place in (0, -1)}
+    return (
+        f"{becomes(verbs, slope.estimate, metric)} by {size(abs(slope.estimate), metric)} for each doubling ({numbers})"
+    )
 
 
-def becomes(few: float, many: float, slope: float, metric: str) -> str:
-    """'the gain shrinks', 'the loss grows'; 'the difference falls' where it changes sides."""
-    ends, better = (gain(few, metric), gain(many, metric)), gain(slope, metric) > 0
-    if min(ends) >= 0:
+def becomes(verbs: Collection[str], slope: float, metric: str) -> str:
+    """'the gain shrinks', 'the loss grows'; 'the difference falls' where neither is shown, or both are."""
+    shown_to, better = {"helps", "hurts"} & set(verbs), gain(slope, metric) > 0
+    if shown_to == {"helps"}:
         return f"the gain {'grows' if better else 'shrinks'}"
-    if max(ends) <= 0:
+    if shown_to == {"hurts"}:
         return f"the loss {'shrinks' if better else 'grows'}"
     return f"the difference {'rises' if slope > 0 else 'falls'}"
 
@@ -119,33 +138,48 @@ def _changes(curve: SizeCurve, experiment: Experiment) -> bool:
     return curve.p_slope < experiment.alpha and not curve.note
 
 
-def headers(images: list[float], experiment: Experiment) -> dict[str, str]:
+def headers(found: tuple[SizeCurve, ...], experiment: Experiment) -> dict[str, str]:
     """Column -> heading: a difference at each size, then its slope."""
     unit = f" ({UNIT[experiment.metric]})" if UNIT[experiment.metric] else ""
     return {
         "recipe": "recipe",
         "seeds": "seeds",
-        **{f"at {size:g}": f"{size:,.0f} images" for size in images},
+        **{f"at {level}": head for level, head in columns(found).items()},
         "slope": f"each doubling{unit}",
         "interval": f"{percent(1 - experiment.alpha)} interval",
         "p_holm": "Holm p",
     }
 
 
-def _row(curve: SizeCurve, images: list[float], experiment: Experiment) -> dict[str, str]:
+def columns(found: tuple[SizeCurve, ...]) -> dict[str, str]:
+    """Level -> how many images it is, ascending; with the level's own name where two are alike, or none is known."""
+    images: dict[str, list[float]] = {}
+    for curve in found:
+        for level, count in zip(curve.levels, curve.images, strict=True):
+            images.setdefault(level, []).extend([] if math.isnan(count) else [count])
+    means = {level: float(np.mean(counts)) if counts else math.inf for level, counts in images.items()}
+    told = {
+        level: f"{means[level]:,.0f} images" if images[level] else level
+        for level in sorted(means, key=means.__getitem__)
+    }
+    alike = Counter(told.values())
+    return {level: head if alike[head] == 1 else f"{head} ({level})" for level, head in told.items()}
+
+
+def _row(curve: SizeCurve, heads: Mapping[str, str], experiment: Experiment) -> dict[str, str]:
     metric, response = experiment.metric, curve.response
-    row = dict.fromkeys(headers(images, experiment), NONE)
+    row = dict.fromkeys(heads, NONE)
     row |= {"recipe": curve.recipe, "seeds": f"{curve.seeds} of {curve.planned}"}
     if response is None:
         return row
-    at = zip(curve.images, response.measured.value.tolist(), strict=True)
+    at = zip(curve.levels, response.measured.value.tolist(), strict=True)
     return (
         row
-        | {f"at {size:g}": points(difference, metric, sign=True) for size, difference in at}
+        | {f"at {level}": points(difference, metric, sign=True) for level, difference in at}
         | {
             "slope": points(response.linear.estimate, metric, sign=True),
             "interval": interval(*response.linear.interval(experiment.alpha), metric),
-            "p_holm": p_text(curve.p_slope),
+            "p_holm": p_text(curve.p_slope, experiment.alpha),
         }
     )
 
@@ -154,12 +188,17 @@ def caption(found: tuple[SizeCurve, ...], experiment: Experiment) -> str:
     """How the table is to be read."""
     over = max(curve.over for curve in found)
     pooled = f", each a mean over {over} conditions" if over > 1 else ""
+    ends = (
+        "Of one size nothing is claimed, as no comparison is made of these conditions together; intervals there hold "
+        "for all sizes at once (Bonferroni)"
+        if over > 1
+        else "Whether a recipe helps at one size is what the comparison with the baseline says, with its numbers"
+    )
     return (
-        f"Differences to {experiment.baseline} in {unit_text(experiment.metric)}, seed by seed{pooled}; intervals at "
-        "a size hold for all sizes at once (Bonferroni). Each doubling: the slope of the straight line through them "
-        "over log2 of the training images, judged over seeds, Holm's correction over the recipes. Every size is "
-        "trained for as many epochs, so with fewer images the network is also updated less often. Everything holds on "
-        "this data, model and budget."
+        f"Differences to {experiment.baseline} in {unit_text(experiment.metric)}, seed by seed{pooled}. {ends}. Each "
+        "doubling: the slope of the straight line through the differences over log2 of the training images, judged "
+        "over seeds, Holm's correction over the recipes. Every size is trained for as many epochs, so with fewer "
+        "images the network is also updated less often. Everything holds on this data, model and budget."
     )
 
 

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 
 from ablation.experiment import LOWER_IS_BETTER, Experiment
 from ablation.report.scenes import Scene
-from ablation.report.wording import NAME, UNIT, condition_text, counted, interval, p_phrase, percent, points
+from ablation.report.wording import (
+    NAME,
+    UNIT,
+    condition_text,
+    correction,
+    counted,
+    interval,
+    p_phrase,
+    percent,
+    points,
+)
 
 MOST_NAMED = 6
 """Names in a sentence; more are counted."""
@@ -58,11 +68,6 @@ def gain(difference: float, metric: str) -> float:
     return -difference if metric in LOWER_IS_BETTER else difference
 
 
-def sized(difference: float, metric: str) -> str:
-    """A difference with its sign and unit: '+1.1 points'."""
-    return f"{points(difference, metric, sign=True)} {UNIT[metric]}".strip()
-
-
 def spanned(low: float, high: float, experiment: Experiment, toward: float = 0) -> str:
     """'95 % interval 0.5 to 1.7'; with signs, or as sizes where `toward` is 1 or -1."""
     if toward:
@@ -70,8 +75,13 @@ def spanned(low: float, high: float, experiment: Experiment, toward: float = 0) 
     return f"{percent(1 - experiment.alpha)} interval {interval(low, high, experiment.metric, sign=not toward)}"
 
 
-def holm_phrase(p: float) -> str:
-    return f"Holm {p_phrase(p)}"
+def holm_phrase(p: float, experiment: Experiment) -> str:
+    return f"Holm {p_phrase(p, experiment.alpha)}"
+
+
+def compared_phrase(p: float, experiment: Experiment) -> str:
+    """Of a comparison with the baseline, by the declared test's correction: 'Holm p = .004', 'Dunnett p = .004'."""
+    return f"{correction(experiment)} {p_phrase(p, experiment.alpha)}"
 
 
 def value_text(score: float, metric: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ablation.experiment import LOWER_IS_BETTER, Experiment
@@ -55,22 +55,33 @@ def points(x: float, metric: str, sign: bool = False) -> str:
 
 def amount(x: float, metric: str) -> str:
     """A difference with what it counts: '4.1 points of accuracy', '0.120 nats of log loss'."""
-    return f"{points(x, metric)} {UNIT[metric]}".strip() + f" of {NAME[metric]}"
+    return f"{size(x, metric)} of {NAME[metric]}"
 
 
-def p_text(p: float) -> str:
-    """A p-value without its leading zero: ".004", "<.001"; a fourth digit just below .05; a dash for nan."""
+def size(x: float, metric: str, sign: bool = False) -> str:
+    """A difference with its unit: '4.1 points', '0.120 nats'."""
+    return f"{points(x, metric, sign)} {UNIT[metric]}".strip()
+
+
+def p_text(p: float, alpha: float = 0.05) -> str:
+    """A p-value without its leading zero: ".004", "<.001"; a dash for nan. Never on the other side of alpha than p.
+
+    Where three digits would put it there it has four, rounded towards itself: ".0499".
+    """
     if math.isnan(p):
         return NONE
-    if p < 0.001:
+    if p < min(alpha, 0.001):
         return "<.001"
-    text = f"{p:.4f}" if 0.0495 <= p < 0.05 else f"{p:.3f}"
+    text = f"{p:.3f}"
+    if (float(text) < alpha) != (p < alpha):
+        text = f"{(math.floor if p < alpha else math.ceil)(p * 10_000) / 10_000:.4f}"
     return text.removeprefix("0")
 
 
-def p_phrase(p: float) -> str:
+def p_phrase(p: float, alpha: float = 0.05) -> str:
     """'p = .004', 'p < .001'."""
-    return f"p < {p_text(p)[1:]}" if p < 0.001 else f"p = {p_text(p)}"
+    text = p_text(p, alpha)
+    return f"p < {text[1:]}" if text.startswith("<") else f"p = {text}"
 
 
 def percent(level: float) -> str:
@@ -96,9 +107,13 @@ def tied(text: str) -> str:
     return re.sub(r"(?<=\d) (?=%|seed|point)|(?<=\b[pn]) (?=[<=] )|(?<=\b[pn] [<=]) (?=[.\d])", "\u00a0", text)
 
 
-def opening(text: str) -> str:
-    """The text with a capital first letter, as a sentence begins."""
-    return text[:1].upper() + text[1:]
+def opening(text: str, names: Iterable[str] = ()) -> str:
+    """The text with a capital first letter, as a sentence begins; as it is where it begins with one of the names.
+
+    Names are the user's: 'crop' and 'Crop' may be two recipes.
+    """
+    named = any(text.startswith(name) and not text[len(name) : len(name) + 1].isalnum() for name in names)
+    return text if named else text[:1].upper() + text[1:]
 
 
 def counted(number: int, thing: str) -> str:
@@ -117,16 +132,32 @@ def condition_text(condition: Mapping[str, str], experiment: Experiment) -> str:
     )
 
 
+def conditions_text(told: Sequence[str], most: int = 4) -> str:
+    """'adam and sgd'; '6 conditions' where they are more than `most`, or have commas of their own."""
+    if len(told) == 1:
+        return told[0]
+    return listing(told) if 0 < len(told) <= most and ", " not in "".join(told) else counted(len(told), "condition")
+
+
 def recipe_text(experiment: Experiment, recipe: str) -> str:
     """A recipe's operations: 'Brightness(amount=0.4) + Contrast(amount=0.4)'; 'no augmentation' for none."""
     return " + ".join(map(label, experiment.recipes[recipe])) or "no augmentation"
 
 
-def seeds_text(effect: Effect) -> str:
-    """'5 seeds', or '4 of 5 seeds' where some are missing."""
+def seeds_text(effect: Effect, experiment: Experiment) -> str:
+    """'5 seeds', '4 of 5 seeds' where some are missing; '3 shared seeds of 5', '5 seeds against the baseline's 3'."""
+    alone = effect.verdict == "baseline" or effect.seeds == effect.baseline_seeds
     if effect.seeds == effect.planned:
-        return counted(effect.seeds, "seed")
-    return f"{effect.seeds} of {counted(effect.planned, 'seed')}"
+        told = counted(effect.seeds, "seed")
+    elif effect.tested and alone and experiment.declared_test.paired:
+        return f"{counted(effect.seeds, 'shared seed')} of {effect.planned}"
+    else:
+        told = f"{effect.seeds} of {counted(effect.planned, 'seed')}"
+    if alone:
+        return told
+    if experiment.declared_test.paired:
+        return f"{told}, {effect.baseline_seeds} shared with the baseline"
+    return f"{told} against the baseline's {effect.baseline_seeds}"
 
 
 def corrected_by(experiment: Experiment, comparisons: int | None = None) -> str:
@@ -182,8 +213,8 @@ def headers(experiment: Experiment) -> dict[str, str]:
     return {key: head for key, head in heads.items() if (key, metric) != ("macro_f1", "macro_f1")}
 
 
-def row(effect: Effect) -> dict[str, str]:
-    """One effect as the cells of a table, under the keys of `headers`."""
+def row(effect: Effect, alpha: float = 0.05) -> dict[str, str]:
+    """One effect as the cells of a table, under the keys of `headers`. alpha: at which its p-values are judged."""
     metric = effect.metric
     sd = f" ± {points(effect.sd, metric)}" if not math.isnan(effect.sd) else ""
     return {
@@ -193,9 +224,9 @@ def row(effect: Effect) -> dict[str, str]:
         "difference": points(effect.estimate, metric, sign=True),
         "interval": interval(effect.low, effect.high, metric),
         "new": interval(effect.new_low, effect.new_high, metric),
-        "p": p_text(effect.p),
-        "p_adjusted": p_text(effect.p_adjusted),
-        "p_equivalent": p_text(effect.p_equivalent),
+        "p": p_text(effect.p, alpha),
+        "p_adjusted": p_text(effect.p_adjusted, alpha),
+        "p_equivalent": p_text(effect.p_equivalent, alpha),
         "macro_f1": points(effect.macro_f1_difference, "macro_f1", sign=True),
         "verdict": verdict_text(effect),
         "note": "; ".join(filter(None, (effect.flag, effect.note))),

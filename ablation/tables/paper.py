@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ablation.data.contents import left_out_words
+from ablation.evidence.effects import comparisons
 from ablation.experiment import LOWER_IS_BETTER, Experiment
 from ablation.report import wording
 from ablation.report.facts import TESTS
-from ablation.report.sentences import BOUNDS
+from ablation.report.sentences import BOUNDS, chance_text
 
 if TYPE_CHECKING:
     from ablation.evidence.effects import Effect
@@ -41,7 +42,7 @@ def sheet(experiment: Experiment, effects: Sequence[Effect], left_out: int = 0) 
     """The table of a paper, a group of rows for each condition, then the pooled ones."""
     marks: dict[str, str] = {}
     groups = [
-        (_title(held[0], experiment), tuple(_row(effect, effects, marks) for effect in held))
+        (_title(held[0], experiment), tuple(_row(effect, effects, marks, experiment.alpha) for effect in held))
         for held in (list(held) for _, held in itertools.groupby(effects, key=lambda effect: effect.condition))
     ]
     notes = [f"{mark} {note}." for note, mark in marks.items()]
@@ -59,26 +60,18 @@ def _title(effect: Effect, experiment: Experiment) -> str:
     return f"{'pooled over ' if effect.pooled else ''}{wording.condition_text(effect.condition, experiment)}"
 
 
-def _row(effect: Effect, effects: Sequence[Effect], marks: dict[str, str]) -> dict[str, str]:
+def _row(effect: Effect, effects: Sequence[Effect], marks: dict[str, str], alpha: float) -> dict[str, str]:
     """The cells of one effect; `marks` grows by the notes that are new."""
     notes = filter(None, (effect.flag, effect.note, wording.pooled_over(effect, effects)))
     for note in (told := list(notes)):
         marks.setdefault(note, MARKS[len(marks) % len(MARKS)] * (len(marks) // len(MARKS) + 1))
-    return wording.row(effect) | {
+    return wording.row(effect, alpha) | {
         "seeds": str(effect.seeds),
         "interval": wording.interval(effect.low, effect.high, effect.metric, sign=False),
         "new": wording.interval(effect.new_low, effect.new_high, effect.metric, sign=False),
-        "p_better": _chance(effect),
+        "p_better": chance_text(effect).replace(" to ", "\N{EN DASH}"),
         "mark": ",".join(marks[note] for note in told),
     }
-
-
-def _chance(effect: Effect) -> str:
-    """The chance to be better with its interval, in percent: '92 (58-99)', with a dash."""
-    if math.isnan(effect.p_better):
-        return wording.NONE
-    share, low, high = (round(100 * p) for p in (effect.p_better, effect.p_better_low, effect.p_better_high))
-    return f"{share} ({low}\N{EN DASH}{high})"
 
 
 def _equivalences(experiment: Experiment, effects: Sequence[Effect]) -> str:
@@ -86,7 +79,7 @@ def _equivalences(experiment: Experiment, effects: Sequence[Effect]) -> str:
     found: dict[str, list[str]] = {}
     for effect in effects:
         if effect.verdict == "equivalent" and not effect.note:
-            p = wording.p_text(effect.p_equivalent)
+            p = wording.p_text(effect.p_equivalent, experiment.alpha)
             found.setdefault(effect.recipe, []).append(f"{p} ({_title(effect, experiment)})")
     return "; ".join(f"{recipe} {', '.join(told)}" for recipe, told in found.items())
 
@@ -107,31 +100,35 @@ def _heads(experiment: Experiment, effects: Sequence[Effect]) -> dict[str, tuple
         "p_better": ("P(better)", "in %"),
         "verdict": ("", "verdict"),
     }
-    hidden = {"seeds"} if _same_seeds(effects) else set()
+    hidden = {"seeds"} if _same_seeds(effects) else set[str]()
     hidden |= {"new"} if all(math.isnan(effect.new_low) for effect in effects) else set()
     return {key: head for key, head in heads.items() if key not in hidden}
 
 
 def _same_seeds(effects: Sequence[Effect]) -> bool:
-    return len({wording.seeds_text(effect) for effect in effects}) <= 1
+    counts = {(effect.seeds, effect.planned) for effect in effects}
+    beside = {(effect.baseline_seeds, effect.planned) for effect in effects if effect.tested}
+    return len(counts | beside) <= 1
 
 
 def _caption(experiment: Experiment, effects: Sequence[Effect]) -> list[str]:
     """What a reviewer asks of such a table, a sentence each."""
     metric, test = experiment.metric, experiment.declared_test
     planned = wording.counted(len(experiment.seed_numbers), "seed")
-    seeds = wording.seeds_text(effects[0]) if effects and _same_seeds(effects) else f"n of {planned}"
+    seeds = wording.seeds_text(effects[0], experiment) if effects and _same_seeds(effects) else f"n of {planned}"
+    seeds += " (those that the recipe shares with the baseline)" if test.paired and not _same_seeds(effects) else ""
     titles = {_title(effect, experiment) for effect in effects}
     where = f", under {titles.pop()}" if len(titles) == 1 else ""
-    compared = wording.counted(sum(effect.tested for effect in effects), "comparison")
-    margin = f"{wording.points(experiment.margin, metric)} {wording.UNIT[metric]}".strip()
+    compared = wording.counted(comparisons(effects), "comparison")
+    margin = wording.size(experiment.margin, metric)
     return [
         f"{wording.opening(wording.NAME[metric])} on test images{' (lower is better)' * (metric in LOWER_IS_BETTER)}, "
         f"mean ± sd over {seeds}, and its difference to the baseline “{experiment.baseline}”{where}.",
         _intervals(experiment, effects),
         f"{wording.correction(experiment)} p: two-sided, {TESTS[type(test).__name__]}; {compared}, "
         f"{wording.corrected_by(experiment)}.",
-        "P(better): the chance that a new run beats a new run of the baseline, with its interval.",
+        "P(better): the share of pairs of runs in which the recipe's is better, with the interval of the chance that a "
+        "new run beats a new run of the baseline.",
         f"Verdicts: better or worse by this p, equivalent within ±{margin} by two one-sided tests (Schuirmann 1987) "
         f"with Holm's correction; family-wise error {wording.percent(experiment.alpha)} for each kind.",
         *(["Pooled: the mean over the conditions, by seed."] if any(effect.pooled for effect in effects) else []),

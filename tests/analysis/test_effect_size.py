@@ -128,3 +128,17 @@ def test_scores_without_spread_have_no_size():
     assert p_better([0.9] * 3, [0.9] * 3).estimate == 0.5
     with pytest.raises(ValueError, match="2 seeds in each arm"):
         p_better([0.9], [0.8, 0.7])
+
+
+@pytest.mark.parametrize("baseline", [[0.8, 0.8], [0.8, 0.8000001], [0.8, 0.801]])
+def test_where_one_degree_of_freedom_tells_the_unit_there_is_no_effect_size(baseline):
+    """Hedges' correction is 0 there, which is outside its own interval."""
+    assert math.isnan(hedges_g([0.9, 0.91], baseline).estimate)
+    assert math.isnan(hedges_g([0.9, 0.91], baseline).low)
+
+
+@given(st.integers(2, 6), st.integers(2, 6), st.integers(0, 1000), st.floats(0.01, 100))
+def test_an_effect_size_lies_in_its_interval(n, m, seed, ratio):
+    random = stream(61, "inside", seed)
+    found = hedges_g(random.normal(3, 1, n), random.normal(0, ratio, m))
+    assert math.isnan(found.estimate) or found.low <= found.estimate <= found.high

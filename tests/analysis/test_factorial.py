@@ -10,7 +10,7 @@ from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
 from ablation.analysis.comparison import CorrectedResampled
-from ablation.analysis.factorial import anova, partial_eta2_interval, spread_by_chance
+from ablation.analysis.factorial import HUGE, anova, partial_eta2_interval, spread_by_chance
 from ablation.seeds import stream
 
 
@@ -208,3 +208,22 @@ def test_every_mistake_is_told_at_once():
         anova([0.1, 0.2], {})
     with pytest.raises(ValueError, match="give the blocks"):
         anova([0.1, 0.2, 0.3], {"recipe": ["a", "b", "b"]}, overlap=0.2)
+
+
+@pytest.mark.parametrize(("df", "rest", "runs"), [(2, 24, 30), (2, 8, 12), (1, 8, 12), (10, 200, 300)])
+def test_the_interval_is_known_however_large_f_is(df, rest, runs):
+    """scipy's noncentral F knows no F of 1e9; where both ways work they agree."""
+    beyond = HUGE * (1 + 1e-9)
+    assert partial_eta2_interval(beyond, df, rest, runs) == pytest.approx(
+        partial_eta2_interval(HUGE, df, rest, runs), abs=1e-6
+    )
+    for f in (1e9, 1e15, 1e20):
+        low, high = partial_eta2_interval(f, df, rest, runs)
+        assert 0.999999 < low <= high <= 1
+
+
+def test_a_grid_almost_without_noise_is_analysed():
+    scores = [0.1 + (place == 11) * 1e-6 if place > 5 else 0.9 for place in range(12)]
+    found = anova(scores, {"recipe": ["a"] * 6 + ["b"] * 6, "optimizer": ["x", "y"] * 6})
+    assert found.term("recipe").f > 1e9
+    assert found.term("recipe").low > 0.999

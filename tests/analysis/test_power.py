@@ -13,13 +13,11 @@ from ablation.analysis.comparison import CorrectedResampled, Dunnett, Paired, We
 from ablation.analysis.dunnett import critical, loadings
 from ablation.analysis.power import (
     Design,
-    can_be_significant,
     detectable,
     power,
     power_of_equivalence,
     seeds_needed,
     seeds_to_decide,
-    smallest_p,
 )
 from ablation.seeds import stream
 
@@ -122,37 +120,6 @@ def test_an_undecided_pair_is_decided_by_whichever_comes_first():
     assert power_of_equivalence(replace(design, seeds=small.seeds - 1), 0.001, 0.01) < 0.8
     assert seeds_to_decide(design, 0.0) is None, "without a margin nothing shows that there is no difference"
     assert seeds_to_decide(design, -0.02).seeds == large.seeds
-
-
-@pytest.mark.parametrize(
-    ("test", "seeds", "smallest"),
-    [
-        ("sign_flip", 5, 0.0625),
-        ("wilcoxon", 5, stats.wilcoxon([1, 2, 3, 4, 5]).pvalue),
-        ("wilcoxon", 6, stats.wilcoxon([1, 2, 3, 4, 5, 6]).pvalue),
-        ("mann_whitney", 3, stats.mannwhitneyu([4, 5, 6], [1, 2, 3], method="exact").pvalue),
-        (
-            "permutation",
-            4,
-            stats.permutation_test(([5, 6, 7, 8], [1, 2, 3, 4]), lambda a, b: a.mean() - b.mean()).pvalue,
-        ),
-        (Welch(), 3, 0.0),
-        (Paired(), 1, 1.0),
-    ],
-)
-def test_the_smallest_p_is_what_scipy_gives_when_all_seeds_agree(test, seeds, smallest):
-    assert smallest_p(test, seeds) == pytest.approx(smallest)
-
-
-def test_who_cannot_reach_significance_at_all():
-    assert not can_be_significant("wilcoxon", 5)
-    assert can_be_significant("wilcoxon", 6)
-    assert not can_be_significant("wilcoxon", 6, comparisons=4), "2^-5 is above .05 / 4"
-    assert not can_be_significant("mann_whitney", 3)
-    assert can_be_significant(Welch(), 3, comparisons=100)
-    assert not can_be_significant(Welch(), 2)
-    with pytest.raises(ValueError, match=r"'anova'.*wilcoxon"):
-        smallest_p("anova", 3)
 
 
 def test_designs_at_the_edge():

@@ -7,6 +7,7 @@ import pytest
 from made_up import noise, question, results_of, usual
 
 from ablation.data import Fixed, PerSeed, TrainSize
+from ablation.declaration import declare
 from ablation.evidence.alarms import alarms
 from ablation.experiment import Experiment
 from ablation.optim import Adam
@@ -91,7 +92,7 @@ def test_scores_without_any_spread_raise_an_alarm(experiment):
         return 0.8 if (cell.factors["recipe"], cell.factors["optimizer"]) == ("bright", "sgd") else usual(cell)
 
     assert alarms(results_of(experiment, stuck)) == [
-        "bright, sgd: the same accuracy for all 5 seeds; do they reach the training?"
+        "bright, sgd: the same figures for all 5 seeds; do they reach the training?"
     ]
 
 
@@ -141,3 +142,35 @@ def test_what_is_judged_otherwise_than_declared_is_told(trained):
     assert told.startswith("judged otherwise than declared before the first result (20")
     assert told.endswith("metric accuracy, now macro_f1; margin 0.01, now 0.02; seeds 0, 1, now 0, 1, 2")
     assert found() == []
+
+
+def test_equal_accuracies_are_no_alarm_where_other_figures_differ(experiment):
+    """Forty test images, all but two right by every run: as it should be near the ceiling."""
+    results = results_of(experiment, lambda cell: 0.95)
+    results.table["log_loss"] = [0.1 + 0.001 * place for place in range(len(results.table))]
+    assert alarms(results) == []
+
+
+def test_a_run_without_a_finite_score_raises_an_alarm(experiment):
+    lost = results_of(experiment, lambda cell: float("nan") if cell.seed == 1 else usual(cell))
+    assert alarms(lost) == ["6 of 30 runs without a finite score: in no mean and no test"]
+
+
+def test_a_plan_that_comes_after_results_is_told(experiment, tmp_path):
+    """With what has changed since the earliest that there is."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "record.json").touch()
+    asked = replace(experiment, metric="log_loss", margin=0.2)
+
+    def found(asked: Experiment) -> list[str]:
+        told = alarms(replace(results_of(asked, lambda cell: "planned"), root=tmp_path))
+        return [alarm for alarm in told if "declared" in alarm]
+
+    assert found(experiment) == ["no plan was declared before the first result, nor after it"]
+    declare(experiment, experiment.cells("0" * 16), tmp_path)
+    (same,) = found(experiment)
+    assert same.startswith("no plan was declared before the first result; the earliest is of 20")
+    assert same.endswith("UTC and not changed since")
+    declare(asked, asked.cells("0" * 16), tmp_path)
+    (told,) = found(asked)
+    assert told.endswith("UTC: metric accuracy, now log_loss; margin 0.01, now 0.2")

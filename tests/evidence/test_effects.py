@@ -8,12 +8,12 @@ import pytest
 from made_up import noise, question, results_of, usual
 from scipy import stats
 
-from ablation import Paired
+from ablation import Dunnett, Paired
 from ablation.analysis.effect_size import hedges_g, p_better
 from ablation.analysis.power import Design, seeds_to_decide
 from ablation.augment import Brightness, Contrast
 from ablation.data import Fixed, PerSeed
-from ablation.evidence.effects import Effect, compare
+from ablation.evidence.effects import Effect, compare, comparisons
 from ablation.experiment import Cell, Experiment
 from ablation.optim import SGD, Adam
 from ablation.results import Results
@@ -81,9 +81,10 @@ def test_the_baseline_under_another_name_differs_by_exactly_nothing(experiment):
     results = results_of(replace(experiment, recipes={**experiment.recipes, "nothing": ()}))
     for condition in ({"optimizer": "adam"}, {"optimizer": "sgd"}, {}):
         effect = find(compare(results), "nothing", **condition)
-        assert (effect.estimate, effect.p, effect.p_adjusted) == (0.0, 1.0, 1.0)
-        assert effect.note == "the baseline's own runs under another name"
-        assert effect.verdict in ("equivalent", "undecided")
+        assert effect.estimate == 0.0
+        known = (effect.p, effect.p_adjusted, effect.p_equivalent, effect.low, effect.high, effect.new_low, effect.g)
+        assert all(map(math.isnan, known)), "nothing is tested, so nothing is equivalent within a margin"
+        assert (effect.verdict, effect.note) == ("undecided", "the baseline's own runs under another name")
         assert effect.mean == find(compare(results), "none", **condition).mean
 
 
@@ -285,3 +286,40 @@ def test_what_is_decided_needs_no_seeds_and_what_cannot_be_says_so(experiment):
     effect = min((effect for effect in compare(hopeless) if effect.tested), key=lambda effect: abs(effect.estimate))
     assert (effect.verdict, effect.decided_as) == ("undecided", "neither")
     assert math.isnan(effect.seeds_needed)
+
+
+def fewer_of_the_baseline(cell: Cell) -> float | str:
+    return "failed" if cell.factors["recipe"] == "none" and cell.seed > 2 else usual(cell)
+
+
+@pytest.mark.parametrize(("test", "seeds"), [(None, 5), (Paired(), 3)])
+def test_mean_sd_and_seeds_are_those_of_the_runs_that_were_compared(experiment, test, seeds):
+    """A paired test drops the seeds that the baseline lacks, and with them their scores."""
+    effect = find(compare(results_of(replace(experiment, test=test), fewer_of_the_baseline)), "bright")
+    assert (effect.seeds, effect.baseline_seeds, effect.planned) == (seeds, 3, 5)
+    compared, baseline = (np.array(list(told.values())) for told in (effect.scores, effect.baseline_scores))
+    assert (len(compared), effect.mean, effect.sd) == (seeds, compared.mean(), compared.std(ddof=1))
+    assert effect.mean - baseline.mean() == pytest.approx(effect.estimate)
+
+
+def test_pooled_over_a_single_condition_is_one_comparison_and_counted_once(experiment):
+    """Bright and the baseline are together under adam only: twice in Holm's family it would cost the others power."""
+    partly = replace(experiment, exclude=({"recipe": "bright", "optimizer": "sgd"},))
+    effects = compare(results_of(partly, lambda cell: 0.8 + noise(cell)))
+    alone, pooled = find(effects, "bright", optimizer="adam"), find(effects, "bright")
+    assert (pooled.p, pooled.p_adjusted, pooled.p_equivalent) == (alone.p, alone.p_adjusted, alone.p_equivalent)
+    once = [effect for effect in effects if effect.tested and effect is not pooled]
+    assert comparisons(effects) == len(once) == 4
+    smallest = min(once, key=lambda effect: effect.p)
+    assert smallest.p_adjusted == pytest.approx(min(1.0, 4 * smallest.p))
+
+
+@pytest.mark.parametrize("lost", [math.nan, math.inf])
+@pytest.mark.parametrize("test", [None, Paired(), Dunnett()], ids=str)
+def test_a_score_that_is_no_number_is_in_no_mean_and_no_test(experiment, test, lost):
+    def score(cell: Cell) -> float:
+        return lost if cell.factors["recipe"] == "bright" and cell.seed == 2 else usual(cell)
+
+    effect = find(compare(results_of(replace(experiment, test=test), score)), "bright")
+    assert (effect.seeds, effect.planned, effect.verdict) == (4, 5, "better")
+    assert math.isfinite(effect.mean)

@@ -9,9 +9,12 @@ import pytest
 from made_up import noise, question, results_of
 from scipy import stats
 
+from ablation.analysis.comparison import Dunnett, Paired
 from ablation.data import TrainSize
+from ablation.evidence.effects import compare
 from ablation.evidence.sizes import SizeCurve, sizes
 from ablation.experiment import Cell, Experiment
+from ablation.optim import Adam
 from ablation.results import Results
 
 SIZES = (10, 20, 40, 80)
@@ -63,6 +66,21 @@ def test_the_slope_is_over_doublings_of_per_seed_differences():
     scipys = stats.ttest_1samp(slopes, 0.0)
     assert bright.response.linear.interval(0.05) == pytest.approx(tuple(scipys.confidence_interval(0.95)), rel=1e-6)
     assert bright.p_slope == pytest.approx(2 * scipys.pvalue, rel=1e-6), "Holm's correction over two recipes"
+
+
+@pytest.mark.parametrize("test", [None, Paired(), Dunnett()])
+def test_at_one_size_a_recipe_is_judged_by_the_comparison_there(test):
+    results = sized(asking(optimizers={"adam": Adam()}, test=test))
+    there = {(effect.recipe, effect.condition.get("train_size")): effect for effect in compare(results)}
+    for curve in sizes(results):
+        for tested, level in zip(curve.ends, ("s10", "s80"), strict=True):
+            effect = there[curve.recipe, level]
+            assert tested.difference.estimate == effect.estimate
+            assert (tested.low, tested.high, tested.p_adjusted) == (effect.low, effect.high, effect.p_adjusted)
+
+
+def test_several_conditions_together_at_one_size_are_no_comparison():
+    assert {curve.ends for curve in curves(asking()).values()} == {(None, None)}
 
 
 def test_sizes_stand_in_the_order_of_their_images():

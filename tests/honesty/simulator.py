@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from ablation.analysis import student
-from ablation.analysis.bootstrap import class_scores, image_counts, macro_f1, multi_bootstrap
+from ablation.analysis.bootstrap import Scores, class_scores, image_counts, macro_f1, multi_bootstrap
 from ablation.analysis.crossed import difference_parts, half_width, over_both, over_seeds
 from ablation.analysis.dunnett import critical, loadings
 from ablation.seeds import stream
@@ -165,10 +165,20 @@ def bootstrap_covers(seeds: int, luck: float, how: str = "t") -> float:
         labels, arms = _guesses(seeds, (1.3, 1.0), luck, repeat)
         counts = image_counts(IMAGES, 400, seed=repeat)
         one, other = (class_scores(labels, guesses, counts, macro_f1) for guesses in arms)
-        found = multi_bootstrap(one, other, paired=False, seed=repeat)
-        low, high = found.interval(ALPHA) if how == "t" else found.percentiles(ALPHA)
+        found = multi_bootstrap(one, other, paired=False)
+        low, high = found.interval(ALPHA) if how == "t" else _percentiles(one, other, repeat)
         inside += bool(low <= truth <= high)
     return inside / RESAMPLED
+
+
+def _percentiles(treatment: Scores, baseline: Scores, repeat: int) -> np.ndarray:
+    """The interval of Sellam et al. (2021) itself: seeds are drawn with replacement anew for each draw of images."""
+    means = []
+    for arm, place in ((treatment, 1), (baseline, 0)):
+        draws, seeds = arm.resampled.shape
+        drawn = stream(repeat, "resampled seeds", place, draws).integers(0, seeds, (draws, seeds))
+        means.append(np.take_along_axis(arm.resampled, drawn, axis=1).mean(axis=1))
+    return np.quantile(means[0] - means[1], (ALPHA / 2, 1 - ALPHA / 2))
 
 
 def _guesses(seeds: int, skills: tuple[float, ...], luck: float, repeat: int) -> tuple[np.ndarray, list[np.ndarray]]:

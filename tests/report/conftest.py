@@ -10,6 +10,7 @@ import pytest
 
 import ablation.results
 from ablation import SGD, Adam, Brightness, Contrast, Cosine, Digits, Experiment, RandomResizedCrop, Results
+from ablation.declaration import declare
 from ablation.experiment import Cell
 from ablation.record import Arrays, RunRecord, write_record
 from ablation.runs import Run, folder_of
@@ -58,7 +59,9 @@ def fake_results(
     """
     names = tuple(f"class {place}" for place in range(classes))
     listing = SimpleNamespace(digest="8f14e45fceea167a5a36dedd4bea2543f6d2c9e1a1b0c3d4", classes=names, left_out=())
-    for cell in experiment.cells(listing.digest):
+    cells = experiment.cells(listing.digest)
+    declare(experiment, cells, folder_of(experiment, root))
+    for cell in cells:
         run, ending = Run(folder_of(experiment, root), cell.spec), fate(cell)
         if ending in ("finished", "diverged") and run.record() is None:
             run.prepare()

@@ -83,11 +83,20 @@ def test_a_bend_whose_best_dose_is_an_end():
     assert "lowest at 0, an end of what was tried" in loss
 
 
-def test_a_bend_the_other_way_has_no_best_dose_between_the_ends():
+def test_a_bend_the_other_way_says_where_it_is_worst():
     valley = told(along(lambda x: -hump(x)))
-    assert "bends the other way (Holm p < .001), so no dose between the ends is best" in valley.sentences[0]
+    assert "accuracy falls and then rises (bend Holm p < .001): the fitted curve is lowest at 0." in valley.sentences[0]
     assert valley.groups[0].rows[0]["best"] == NONE
     assert valley.scene.info.rows[0].panels[0].best is None
+    loss = told(along(hump), metric="log_loss")
+    assert "log loss rises and then falls (bend Holm p < .001): the fitted curve is highest at 0." in loss.sentences[0]
+    assert loss.groups[0].rows[0]["best"] == NONE
+    rising = says(along(lambda x: 0.1 * x + 0.3 * x**2))
+    assert "rises (Holm p < .001) and bends (Holm p " in rising
+    assert "lowest at 0, an end of what was tried" in rising
+    falling = says(along(lambda x: -0.6 * x + 0.4 * x**2, size=0.0005))
+    assert "falls (Holm p < .001) and bends (Holm p " in falling
+    assert "lowest at 0.6, an end of what was tried" in falling
 
 
 def tilted(low: float, high: float) -> Callable[[Cell], float]:
@@ -113,7 +122,7 @@ def test_an_end_within_the_interval_is_not_said_to_be_left_behind():
 
 def test_what_a_quadratic_cannot_follow_is_not_read_off_it():
     found = told(along(lambda x: 0.1 * (0.25 < x < 0.45), size=0.001))
-    assert "a quadratic does not follow the means (p < .001), so read them, not the curve" in found.sentences[0]
+    assert "a quadratic does not follow the means (Holm p < .001), so read them, not the curve" in found.sentences[0]
     assert "highest" not in found.sentences[0]
     assert found.groups[0].rows[0]["best"] == NONE
     assert found.scene.info.rows[0].panels[0].best is None
@@ -127,6 +136,12 @@ def test_few_seeds_make_no_claim():
     nothing = told(lambda cell: "planned")
     assert nothing.sentences == ("Amount of Brightness: no answer yet, 0 seeds finished at all doses.",)
     assert (nothing.scene, nothing.groups[0].rows[0]["best"]) == (None, "too few finished seeds")
+
+
+def test_the_caption_says_how_many_are_corrected_together():
+    assert "All 3 of these p-values, of every ladder and row, are one family" in told(along(hump)).caption
+    both = told(along(hump), optimizers=question().optimizers)
+    assert "All 9 of these p-values, of every ladder and row, are one family" in both.caption
 
 
 def test_the_table_has_a_row_a_condition():

@@ -52,7 +52,7 @@ def test_one_wins_everywhere_and_others_are_not_shown_to_be_behind(experiment):
     (term,) = (term for term in found.anova.terms if len(term.factors) == 2)
     assert title(found) == "Does the winner survive a change of optimizer?"
     assert sentence(found, experiment) == (
-        "Bright has the highest mean accuracy under adam and sgd alike, though the baseline none is not shown to be "
+        "bright has the highest mean accuracy under adam and sgd alike, though the baseline none is not shown to be "
         f"behind it; that the effect of a recipe depends on the optimizer is not shown (recipe × optimizer: F(2, 24) = "
         f"{term.f:.2f}, Holm p = 1.000, partial η² 0.00, 90 % interval 0.00 to 0.00)."
     )
@@ -60,7 +60,7 @@ def test_one_wins_everywhere_and_others_are_not_shown_to_be_behind(experiment):
 
 def test_a_clear_winner_needs_no_addition(experiment):
     winner, _ = told(experiment, scores({"bright": 0.05, "contrast": -0.05}))
-    assert winner == "Bright has the highest mean accuracy under adam and sgd alike"
+    assert winner == "bright has the highest mean accuracy under adam and sgd alike"
 
 
 def test_many_who_may_be_as_good_are_counted(experiment):
@@ -70,7 +70,7 @@ def test_many_who_may_be_as_good_are_counted(experiment):
     winner, _ = told(many, scores({"b3": 0.001}))
     assert (
         winner
-        == "B3 has the highest mean accuracy under adam and sgd alike, though 5 others are not shown to be behind it"
+        == "b3 has the highest mean accuracy under adam and sgd alike, though 5 others are not shown to be behind it"
     )
 
 
@@ -85,7 +85,7 @@ def test_the_baseline_may_win(experiment):
 def test_another_is_ahead_somewhere_which_may_be_chance(experiment):
     winner, dependence = told(experiment, scores({"bright": 0.004}, {"none": 0.002, "bright": 0.001}))
     assert winner == (
-        "Bright has the highest mean accuracy over adam and sgd together; under sgd the baseline none is ahead by 0.1 "
+        "bright has the highest mean accuracy over adam and sgd together; under sgd the baseline none is ahead by 0.1 "
         "points (Holm p = 1.000), which is not shown to be more than chance"
     )
     assert dependence.startswith(
@@ -98,8 +98,8 @@ def test_the_winner_is_beaten_somewhere(experiment):
         experiment, scores({"bright": 0.06, "contrast": 0.0}, {"bright": 0.01, "contrast": 0.031})
     )
     assert winner == (
-        "Bright has the highest mean accuracy over adam and sgd together, but under sgd contrast beats it by 2.1 "
-        "points (Holm p < .001): the winner does not survive the change of optimizer"
+        "bright has the highest mean accuracy over adam and sgd together, but under sgd contrast beats it by 2.1 "
+        "points (Holm p < .001 over 2 pairs with bright): the winner does not survive the change of optimizer"
     )
     assert dependence.startswith("how much a recipe helps depends on the optimizer (recipe × optimizer: F(2, 24) = ")
     assert "Holm p < .001, partial η² 0.9" in dependence
@@ -110,8 +110,8 @@ def test_who_is_ahead_by_chance_is_not_said_to_beat_the_winner(experiment):
     gains = ({"none": 0.005, "contrast": -0.05}, {"none": -0.05, "contrast": 0.04})
     winner, _ = told(experiment, scores(*gains, size=0.01))
     assert winner == (
-        "Bright has the highest mean accuracy over adam and sgd together, but under sgd contrast beats it by 4.0 "
-        "points (Holm p < .001): the winner does not survive the change of optimizer"
+        "bright has the highest mean accuracy over adam and sgd together, but under sgd contrast beats it by 4.0 "
+        "points (Holm p < .001 over 2 pairs with bright): the winner does not survive the change of optimizer"
     )
 
 
@@ -145,16 +145,16 @@ def test_beaten_under_many_conditions_the_worst_is_told(experiment):
 
     winner, _ = told(replace(experiment, optimizers=FOUR), under_most)
     assert winner == (
-        "Bright has the highest mean accuracy over all 4 conditions together, but under 3 of 4 conditions another "
-        "beats it (above all contrast under rms, by 3.0 points, Holm p < .001): the winner does not survive the change "
-        "of optimizer"
+        "bright has the highest mean accuracy over all 4 conditions together, but under 3 of 4 conditions another "
+        "beats it (above all contrast under rms, by 3.0 points, Holm p < .001 over 4 pairs with bright): the winner "
+        "does not survive the change of optimizer"
     )
 
 
 def test_where_less_is_better_the_lowest_wins_and_sizes_have_their_unit(experiment):
     loss = replace(experiment, metric="log_loss")
     winner, _ = told(loss, scores({"bright": -0.05, "contrast": 0.02}))
-    assert winner == "Bright has the lowest mean log loss under adam and sgd alike"
+    assert winner == "bright has the lowest mean log loss under adam and sgd alike"
     winner, _ = told(loss, scores({"bright": 0.03, "contrast": 0.05}))
     assert winner == "No recipe has a lower mean log loss than the baseline none, under adam and sgd alike"
     winner, _ = told(loss, scores({"bright": -0.12, "contrast": 0.1}, {"bright": 0.03, "contrast": 0.1}))
@@ -210,14 +210,14 @@ def test_other_factors_have_their_names_and_several_are_conditions(experiment):
     found = interplay(results_of(sizes, scores({"bright": 0.05})))
     assert title(found) == "Does the winner survive a change of batch size?"
     assert sentence(found, sizes).startswith(
-        "Bright has the highest mean accuracy under batch size 16 and batch size 32 alike; that the effect of a recipe "
+        "bright has the highest mean accuracy under batch size 16 and batch size 32 alike; that the effect of a recipe "
         "depends on the batch size is not shown (recipe × batch size: F(2, 24) = "
     )
     both = replace(experiment, vary={"batch_size": (16, 32)})
     found = interplay(results_of(both, scores({"bright": 0.05})))
     assert title(found) == "Does the winner survive a change of conditions?"
     told_of = sentence(found, both)
-    assert told_of.startswith("Bright has the highest mean accuracy under all 4 conditions alike; ")
+    assert told_of.startswith("bright has the highest mean accuracy under all 4 conditions alike; ")
     foremost = min((t for t in found.anova.terms if "recipe" in t.factors and len(t.factors) > 1), key=lambda t: t.p)
     name = " × ".join(foremost.factors).replace("_", " ")
     assert f"depends on the conditions is not shown (3 interactions, foremost {name}: F(2, 48) = " in told_of
@@ -233,7 +233,7 @@ def test_of_several_interactions_those_that_are_shown_are_told(experiment):
 def test_without_spread_nothing_can_be_tested(experiment):
     winner, dependence = told(experiment, scores({"bright": 0.05}, {"contrast": 0.01}, size=0))
     assert winner == (
-        "Bright has the highest mean accuracy over adam and sgd together; under sgd contrast is ahead by 1.0 points "
+        "bright has the highest mean accuracy over adam and sgd together; under sgd contrast is ahead by 1.0 points "
         "(no test can judge it), which is not shown to be more than chance"
     )
     assert dependence == (

@@ -1,9 +1,14 @@
 """Effects as sentences: each verdict with what it rests on, and no more than that."""
 
+from dataclasses import replace
+
 import pytest
 from told import BOTH, baseline, effect, unknown
 
-from ablation import Dunnett
+from ablation import Dunnett, Paired
+from ablation.evidence.effects import OWN_RUNS
+from ablation.report.answer import answer
+from ablation.report.details import details
 from ablation.report.sentences import chance_text, sentence
 from ablation.report.wording import MINUS, NONE, headers, row
 
@@ -76,8 +81,71 @@ def test_the_baseline_and_what_cannot_be_compared(build):
 
 def test_a_pooled_sentence_names_the_conditions_that_have_the_recipe(build):
     """The grid may leave it out of some."""
-    assert ", pooled over sgd;" in sentence(effect(), [*BOTH, effect(condition={"optimizer": "sgd"})], build())
+    assert ", under sgd alone;" in sentence(effect(), [*BOTH, effect(condition={"optimizer": "sgd"})], build())
 
 
 def test_a_chance_that_is_not_known_is_a_dash():
     assert chance_text(effect()) == NONE
+
+
+FEWER = {"seeds": 5, "baseline_seeds": 3}
+
+
+@pytest.mark.parametrize(
+    ("test", "seeds", "told"),
+    [
+        (None, FEWER, "n = 5 seeds against the baseline's 3)"),
+        (None, {"seeds": 4, "baseline_seeds": 5}, "n = 4 of 5 seeds against the baseline's 5)"),
+        (None, {"seeds": 4, "baseline_seeds": 4}, "n = 4 of 5 seeds)"),
+        (Paired(), {"seeds": 3, "baseline_seeds": 3}, "n = 3 shared seeds of 5)"),
+        (Paired(), {"seeds": 5, "baseline_seeds": 5}, "n = 5 seeds)"),
+    ],
+)
+def test_n_is_the_seeds_that_were_compared(build, test, seeds, told):
+    assert told in sentence(effect(**seeds), EVERYWHERE, build(test=test))
+
+
+def test_seeds_that_are_there_already_are_not_told_as_lacking(build):
+    lacking = effect(verdict="undecided", seeds=8, planned=8, baseline_seeds=3, seeds_needed=8, decided_as="different")
+    assert "; 8 seeds of the baseline would show it to be different" in sentence(lacking, EVERYWHERE, build(seeds=8))
+    assert details(lacking)["needed"] == "8 of the baseline, as different"
+    assert details(replace(lacking, seeds_needed=9.0))["needed"] == "9, as different"
+
+
+def test_the_baseline_under_another_name_has_no_numbers(build):
+    """It is no finding that runs are as good as themselves."""
+    alias = unknown("contrast", estimate=0.0, note=OWN_RUNS)
+    assert sentence(alias, EVERYWHERE, build()) == "contrast is the baseline's own runs under another name."
+    told = " ".join(answer(build(), [*BOTH, effect(), alias]))
+    assert "contrast is the baseline's own runs under another name" in told
+    assert "equivalent" not in told
+
+
+def test_all_pairs_won_are_told_as_that_and_not_as_certainty(build):
+    won = effect(p_better=1.0, p_better_low=0.561, p_better_high=1.0)
+    assert (
+        "; it won all 25 pairs of runs, so that a new run of it beats one of the baseline's with a chance of at least "
+        "56 %; on this data"
+    ) in sentence(won, EVERYWHERE, build())
+    nearly = effect(p_better=0.998, p_better_low=0.561, p_better_high=0.9999)
+    assert "with a chance of 99 % (56 to 100)" in sentence(nearly, EVERYWHERE, build())
+
+
+def test_of_a_worse_recipe_the_chance_is_the_baselines(build):
+    lost = {"estimate": -0.03, "low": -0.05, "high": -0.01, "verdict": "worse"}
+    worse = effect(**lost, p_better=0.08, p_better_low=0.01, p_better_high=0.44)
+    assert "; a new run of the baseline beats one of this recipe with a chance of 92 % (56 to 99); on" in sentence(
+        worse, EVERYWHERE, build()
+    )
+    always = effect(**lost, p_better=0.0, p_better_low=0.0, p_better_high=0.439)
+    assert (
+        "; the baseline won all 25 pairs of runs, so that a new run of the baseline beats one of this recipe with a "
+        "chance of at least 56 %;"
+    ) in sentence(always, EVERYWHERE, build())
+
+
+def test_conditions_that_have_commas_of_their_own_are_counted(build):
+    both = build(vary={"dropout": (0.0, 0.3)})
+    each = [effect(condition={"optimizer": "adam", "dropout": level}) for level in ("0.0", "0.3")]
+    assert ", pooled over 2 conditions;" in sentence(effect(), each, both)
+    assert ", under adam, dropout 0.3 alone;" in sentence(effect(), each[1:], both)

@@ -6,7 +6,19 @@ import pytest
 from told import BOTH, baseline, effect, unknown
 
 from ablation.report.answer import answer, question_of
-from ablation.report.wording import MINUS, NONE, condition_text, headers, listing, p_text, points, row
+from ablation.report.wording import (
+    MINUS,
+    NONE,
+    condition_text,
+    conditions_text,
+    headers,
+    listing,
+    opening,
+    p_phrase,
+    p_text,
+    points,
+    row,
+)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +51,42 @@ def test_points(x, metric, sign, shown):
 )
 def test_p_text(p, shown):
     assert p_text(p) == shown
+
+
+@pytest.mark.parametrize(
+    ("p", "alpha", "shown"),
+    [
+        (0.04996, 0.05, ".0499"),
+        (0.05, 0.05, ".050"),
+        (0.00996, 0.01, ".0099"),
+        (0.00996, 0.05, ".010"),
+        (0.0499, 0.01, ".050"),
+        (0.0124, 0.0122, ".0124"),
+        (0.0004, 0.0001, ".0004"),
+    ],
+)
+def test_a_p_is_never_shown_on_the_other_side_of_alpha(p, alpha, shown):
+    assert p_text(p, alpha) == shown
+    assert p_phrase(p, alpha) == f"p = {shown}"
+
+
+def test_a_sentence_opens_with_a_capital_but_a_name_is_left_as_it_is():
+    assert opening("no recipe is better", ["crop"]) == "No recipe is better"
+    assert opening("crop is better", ["none", "crop"]) == "crop is better"
+    assert opening("cropping helps", ["crop"]) == "Cropping helps"
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        (["adam"], "adam"),
+        (["adam", "sgd"], "adam and sgd"),
+        (["adam, dropout 0.0", "sgd, dropout 0.0"], "2 conditions"),
+        (["a", "b", "c", "d", "e"], "5 conditions"),
+    ],
+)
+def test_conditions_are_listed_where_that_can_be_read(told, shown):
+    assert conditions_text(told) == shown
 
 
 def test_listing():
@@ -81,9 +129,9 @@ def test_answer_orders_by_size_and_tells_all_the_rest(build):
         unknown("contrast", seeds=1),
     ]
     first, second = answer(build(), effects)
-    assert first.startswith("All beats none by 6.0 points of accuracy")
+    assert first.startswith("all beats none by 6.0 points of accuracy")
     assert "and crop by 4.1 (95 % interval 2.2 to 6.0; Holm p = .002; n = 5 seeds), pooled over adam and sgd." in first
-    assert second.startswith("Brightness is undecided (difference +0.4 points of accuracy, 95 % interval")
+    assert second.startswith("brightness is undecided (difference +0.4 points of accuracy, 95 % interval")
     assert "contrast cannot be compared with none (too few finished seeds: 1 of 5 seeds)" in second
     assert second.endswith("on this data, model and budget.")
 
@@ -91,7 +139,7 @@ def test_answer_orders_by_size_and_tells_all_the_rest(build):
 def test_answer_says_when_nothing_is_better(build):
     first, second = answer(build(), [*BOTH, effect(estimate=-0.03, low=-0.05, high=-0.01, verdict="worse")])
     assert first == "No recipe is shown to be better than none in accuracy (5 seeds), pooled over adam and sgd."
-    assert second.startswith("Crop is worse than none by 3.0 points")
+    assert second.startswith("crop is worse than none by 3.0 points")
 
 
 def test_answer_under_one_condition_names_it(build):

@@ -279,10 +279,11 @@ def test_the_caption_tells_what_a_reviewer_asks(found):
         "Accuracy on test images, mean ± sd over 5 seeds, and its difference to the baseline “none”. "
         "95 % intervals of the difference, not corrected for their number: over seeds, as if trained again; new "
         "photos, as if tested on other photographs too. Holm p: two-sided, Welch's t on the scores per seed (Welch "
-        f"1947); 6 comparisons, {wording.corrected_by(question())}. P(better): the chance that a new run beats a new "
-        "run of the baseline, with its interval. Verdicts: better or worse by this p, equivalent within ±1.0 points by "
-        "two one-sided tests (Schuirmann 1987) with Holm's correction; family-wise error 5 % for each kind. Pooled: "
-        "the mean over the conditions, by seed. All of this holds on this data, model and budget."
+        f"1947); 6 comparisons, {wording.corrected_by(question())}. P(better): the share of pairs of runs in "
+        "which the recipe's is better, with the interval of the chance that a new run beats a new run of the baseline. "
+        "Verdicts: better or worse by this p, equivalent within ±1.0 points by two one-sided tests (Schuirmann 1987) "
+        "with Holm's correction; family-wise error 5 % for each kind. Pooled: the mean over the conditions, by seed. "
+        "All of this holds on this data, model and budget."
     )
 
 
