@@ -9,7 +9,7 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,23 +20,18 @@ from ablation.data.normalization import NormalizationChoice
 from ablation.data.sources import Source, Subset
 from ablation.data.split import Fixed, Split, TrainSize
 from ablation.errors import InputError, did_you_mean
-from ablation.models.choice import CHOICES, Freeze, FrozenBatchNorm, Stem, wrong_choices
+from ablation.models.choice import CHOICES, Freeze, FrozenBatchNorm, Stem, needs_its_size, wrong_choices
 from ablation.models.names import is_weights_name, wrong_model
-from ablation.models.own import is_own, source_digest
-from ablation.models.weights_file import settled
-from ablation.optim import Constant, Optimizer, Schedule, with_values
-from ablation.spec import RunSpec
+from ablation.optim import Constant, Optimizer, Schedule, shortened, with_values
+from ablation.spec import IN_OPTIMIZER, RunSpec, resolver
 from ablation.values import BelowOne, Count, NonNegative, Positive, Range, Whole, fit, hints, label, value
 
 Metric = Literal["accuracy", "macro_f1", "balanced_accuracy", "log_loss", "brier", "ece"]
 LOWER_IS_BETTER = ("log_loss", "brier", "ece")
 
-RESOLVED = ("lr", "weight_decay")
-"""Fields that stand in the run's optimizer, where they are given."""
-
 VARIABLE = (
     "model", "stem", "weights", "freeze", "frozen_batch_norm", "dropout", "stochastic_depth",
-    *RESOLVED, "head_lr_factor", "schedule", "epochs", "batch_size", "label_smoothing", "clip_norm", "ema",
+    *IN_OPTIMIZER, "head_lr_factor", "schedule", "epochs", "batch_size", "label_smoothing", "clip_norm", "ema",
     "image_size", "cache_size", "normalization", "split", "train_size",
 )  # fmt: skip
 """What `vary` may name, besides the recipes, optimizers and seeds that have fields of their own."""
@@ -128,6 +123,7 @@ class Experiment:
         if not levels and not wrong:
             yield from self._check_networks()
             yield from self._check_optimizers()
+            yield from self._check_schedules()
         if self.test is not None and not isinstance(self.test, CorrectedResampled) and self._redrawn:
             yield (
                 f"test = {label(self.test)}: where the split is redrawn, seeds share photographs, of which it knows "
@@ -176,12 +172,22 @@ class Experiment:
 
     def _check_optimizers(self) -> Iterator[str]:
         """Whether each optimizer has the fields that `lr` and `weight_decay` would set."""
-        given = {name: max(filter(None, self._levels(name).values()), default=None) for name in RESOLVED}
+        given = {name: max(filter(None, self._levels(name).values()), default=None) for name in IN_OPTIMIZER}
         for name, optimizer in self.optimizers.items():
             try:
                 with_values(optimizer, **given)
             except InputError as error:
                 yield f"optimizers[{name!r}]: {error.problems[0].message}"
+
+    def _check_schedules(self) -> Iterator[str]:
+        """Whether each schedule of the grid comes out of its warm-up."""
+        asked = {(self._value("schedule", place), self._value("epochs", place)): None for place in self._grid()}
+        for schedule, epochs in asked:
+            if schedule.warmup >= epochs:
+                yield (
+                    f"{label(schedule)} with epochs = {epochs}: warm-up takes all epochs, and the learning rate is "
+                    f"never reached; expected a warmup below {epochs}"
+                )
 
     def _check_exclude(self) -> Iterator[str]:
         for rule in self.exclude:
@@ -246,17 +252,12 @@ class Experiment:
         Two names for the same values give two cells with one spec, hence one run. Raises DataError for a file of
         weights that cannot be read.
         """
-        source, weights = cache(lambda model: source_digest(model) if is_own(model) else ""), cache(settled)
+        resolved = resolver()
         fixed = {name: getattr(self, name) for name in VARIABLE if name not in self.vary}
         cells = []
         for names in self._grid():
-            resolved = fixed | {factor: self.factors[factor][name] for factor, name in names.items()}
-            resolved["cache_size"] = resolved["cache_size"] or default_cache_size(resolved["image_size"])
-            own = {name: resolved.pop(name) for name in RESOLVED}
-            resolved["optimizer"] = with_values(resolved["optimizer"], **own)
-            resolved["model_source"] = source(resolved["model"])
-            resolved["weights"] = weights(resolved["weights"], resolved["model"])
-            cells += [Cell(names, seed, RunSpec(data=data, seed=seed, **resolved)) for seed in self.seed_numbers]
+            values = resolved(fixed | {factor: self.factors[factor][name] for factor, name in names.items()})
+            cells += [Cell(names, seed, RunSpec(data=data, seed=seed, **values)) for seed in self.seed_numbers]
         return tuple(cells)
 
     def _grid(self) -> Iterator[dict[str, str]]:
@@ -268,8 +269,10 @@ class Experiment:
 
     def smoke(self) -> Experiment:
         """The same experiment made small, under a name of its own: few images, small size, one epoch, two seeds."""
+        models = [str(model) for model in self._levels("model").values()]
+        warm = {name: shortened(level, 1) for name, level in self._levels("schedule").items()}
         small: dict[str, Any] = {
-            "image_size": min(self.image_size, 64),
+            "image_size": self.image_size if any(map(needs_its_size, models)) else min(self.image_size, 64),
             "cache_size": None,
             "epochs": 1,
             "batch_size": min(self.batch_size, 16),
@@ -277,11 +280,8 @@ class Experiment:
             "train_size": None,
         }
         small["vary"] = {factor: levels for factor, levels in self.vary.items() if factor not in small}
+        small["vary"] |= {"schedule": warm} if "schedule" in self.vary else {}
+        small["schedule"] = shortened(self.schedule, 1)
         small["exclude"] = tuple(rule for rule in self.exclude if not rule.keys() & small.keys())
         data, seeds = Subset(self.data, per_class=10), self.seed_numbers[:2]
         return replace(self, name=f"{self.name}-smoke", data=data, seeds=seeds, **small)
-
-
-def default_cache_size(image_size: int) -> int:
-    """The side of the cached squares for images of this size: 8/7 of it (256 for 224), in whole steps of 8."""
-    return -(-image_size * 8 // 7 // 8) * 8

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, get_args
 
 from ablation.augment import Operation, Recipe
-from ablation.data.normalization import Normalization, NormalizationChoice
+from ablation.data.normalization import IMAGENET, Normalization, NormalizationChoice
 from ablation.data.split import Parts, Split, Splittable, TrainSize
 from ablation.models.choice import Freeze, FrozenBatchNorm, Stem
-from ablation.optim import Optimizer, Schedule
+from ablation.models.own import is_own, source_digest
+from ablation.models.weights_file import settled
+from ablation.optim import Optimizer, Schedule, with_values
 from ablation.values import plain, restore
 
 RESULTS_VERSION = 3
@@ -91,3 +93,34 @@ CLASSES: dict[str, type] = {
     for member in (*get_args(union), TrainSize, Normalization)
 }
 """Every class whose plain form may stand in a spec."""
+
+IN_OPTIMIZER = ("lr", "weight_decay")
+"""Fields of an experiment that stand in the run's optimizer, where they are given."""
+
+
+def resolver() -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """A function from an experiment's fields at one place of the grid to those of a spec, but for data and seed.
+
+    Every file is read once. Raises DataError for a file of weights that cannot be read.
+    """
+    source, weights = cache(lambda model: source_digest(model) if is_own(model) else ""), cache(settled)
+
+    def resolved(given: Mapping[str, Any]) -> dict[str, Any]:
+        own = {name: given[name] for name in IN_OPTIMIZER}
+        told = {name: value for name, value in given.items() if name not in own}
+        told["optimizer"] = with_values(given["optimizer"], **own)
+        told["cache_size"] = given["cache_size"] or default_cache_size(given["image_size"])
+        told["model_source"] = source(given["model"])
+        told["weights"] = weights(given["weights"], given["model"])
+        if not given["freeze"]:  # no batch norm is frozen then: whatever one should do makes no other run
+            told["frozen_batch_norm"] = "eval"
+        if given["normalization"] == IMAGENET:
+            told["normalization"] = "imagenet"
+        return told
+
+    return resolved
+
+
+def default_cache_size(image_size: int) -> int:
+    """The side of the cached squares for images of this size: 8/7 of it (256 for 224), in whole steps of 8."""
+    return -(-image_size * 8 // 7 // 8) * 8

@@ -73,11 +73,11 @@ def sweep(
     devices = choose_devices(device, jobs, len(missing))
     for run in missing:  # a split that the data cannot give is refused before anything is written
         run.spec.parts(data)
-    for size in sorted({run.spec.cache_size for run in missing}):
-        build(data, size, Path(cache), watch.caching)
     for path in experiment.weight_files:
         keep(path, Path(cache))
     rehearse((run.spec for run in missing), len(data.classes), Path(cache))
+    for size in sorted({run.spec.cache_size for run in missing}):
+        build(data, size, Path(cache), watch.caching)
     declare(experiment, cells, root)
     for run in missing:
         run.prepare()

@@ -29,10 +29,11 @@ from ablation.analysis.metrics import classification_metrics
 from ablation.data import Dataset, Parts
 from ablation.data.normalization import moments
 from ablation.durable import atomic
-from ablation.errors import AblationError
+from ablation.errors import AblationError, InputError
 from ablation.evaluate import View, batches, loss_and_accuracy, predict, untouched
 from ablation.models.freezing import freeze
 from ablation.models.networks import Classifier, build
+from ablation.models.own import is_own, source_digest
 from ablation.optim import averaged, build_optimizer, describe_groups, learning_rate, set_lr
 from ablation.preview import Preview, preview
 from ablation.record import Arrays, RunRecord
@@ -41,7 +42,7 @@ from ablation.seeds import stream, torch_stream
 from ablation.sentinel import Sentinel
 from ablation.spec import RunSpec
 
-REPEATS = ("device", "precision", "torch", "numpy", "ablation")
+REPEATS = ("device", "precision", "torch", "torchvision", "numpy", "ablation")
 """What of the environment must be the same for a result to repeat bit for bit."""
 
 Tell = Callable[[dict[str, Any]], None]
@@ -176,13 +177,17 @@ def train(
         cost=_cost(run, device),
         environment=environment,
     )
-    if keep_weights:
+    if keep_weights and diverged_step is None:
         _write(run.weights, tested_model.state_dict())
     return record, Arrays(tested, test_labels, test_logits, features, original, draws)
 
 
 def network(spec: RunSpec, classes: int, cache: Path | None = None) -> Classifier:
-    """The network that the spec asks for, with the weights it starts from and what of it stays as it is."""
+    """The network that the spec asks for, with the weights it starts from and what of it stays as it is.
+
+    Raises InputError where the source of a network of one's own is another than when the run was planned: what was
+    trained would not be what the id says.
+    """
     model = build(
         spec.model,
         classes,
@@ -194,6 +199,8 @@ def network(spec: RunSpec, classes: int, cache: Path | None = None) -> Classifie
         image_size=spec.image_size,
         cache=cache,
     )
+    if is_own(spec.model) and source_digest(spec.model) != spec.model_source:
+        raise InputError(f"the source of {spec.model} has changed since the run was planned; give the command again")
     freeze(model, spec.freeze, spec.frozen_batch_norm)
     return model
 

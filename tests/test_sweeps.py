@@ -109,8 +109,11 @@ FAINT = """
 from torch import nn
 
 class Faint(nn.Sequential):
+    steps = 0
+
     def forward(self, images):
-        if self.training:
+        self.steps += self.training
+        if self.steps > 3:
             raise RuntimeError("too much")
         return super().forward(images)
 

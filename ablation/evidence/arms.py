@@ -126,8 +126,7 @@ def _arm(rows: pd.DataFrame, recipe: str, metric: str, conditions: int) -> Arm:
 def finished_seeds(rows: pd.DataFrame, conditions: int) -> dict[int, pd.DataFrame]:
     """The runs of each seed that finished under all of so many conditions. rows: those of one recipe."""
     done = rows[rows["status"] == "finished"]
-    by_seed = {int(seed): done[done["seed"] == seed] for seed in sorted(done["seed"].unique())}
-    return {seed: runs for seed, runs in by_seed.items() if len(runs) == conditions}
+    return {int(runs["seed"].iloc[0]): runs for _, runs in done.groupby("seed") if len(runs) == conditions}
 
 
 def _flag(runs: pd.DataFrame) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from ablation.models.names import wrong_stem, wrong_stochastic_depth, wrong_weights
+from ablation.models.own import is_own
 from ablation.values import Whole
 
 Stem = Literal["torchvision", "small"]
@@ -19,6 +20,11 @@ FrozenBatchNorm = Literal["eval", "train"]
 
 CHOICES = ("model", "stem", "weights", "stochastic_depth")
 """The fields of an experiment that must suit each other."""
+
+
+def needs_its_size(model: str) -> bool:
+    """Whether a network may refuse images that are made smaller: some of torchvision's, and one's own."""
+    return model.startswith(("inception", "maxvit", "vit_")) or is_own(model)
 
 
 def wrong_choices(model: str, stem: Stem, weights: str | None, stochastic_depth: float) -> Iterator[str]:

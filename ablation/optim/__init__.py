@@ -35,3 +35,4 @@ from ablation.optim.schedules import Polynomial as Polynomial
 from ablation.optim.schedules import Schedule as Schedule
 from ablation.optim.schedules import Step as Step
 from ablation.optim.schedules import learning_rate as learning_rate
+from ablation.optim.schedules import shortened as shortened

@@ -243,12 +243,13 @@ Optimizer = Plain | SAM | Lookahead
 def with_values(optimizer: Optimizer, lr: float | None = None, weight_decay: float | None = None) -> Optimizer:
     """The optimizer with those fields replaced, within SAM and Lookahead too. None leaves a field as it is.
 
-    Raises InputError for what is out of range, and for a weight decay where there is none to set.
+    Raises InputError for what is out of range, and for a weight decay where there is none to set but 0.
     """
     if isinstance(optimizer, SAM | Lookahead):
         return replace(optimizer, optimizer=with_values(optimizer.optimizer, lr, weight_decay))  # type: ignore[arg-type]
     name, own = type(optimizer).__name__, [field.name for field in fields(optimizer)]
     given = {key: number for key, number in (("lr", lr), ("weight_decay", weight_decay)) if number is not None}
+    given = {key: number for key, number in given.items() if key in own or number}
     for field in given.keys() - set(own):
         raise InputError(f"{name} has no {field} to set to {given[field]:g} (its fields are {', '.join(own)})")
     return replace(optimizer, **given)  # type: ignore[arg-type]

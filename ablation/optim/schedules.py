@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -156,6 +157,11 @@ class Plateau:
 
 
 Schedule = Constant | Step | MultiStep | Cosine | OneCycle | Polynomial | Exponential | Plateau
+
+
+def shortened(schedule: Schedule, epochs: int) -> Schedule:
+    """The schedule with a warm-up that so many epochs have room for."""
+    return replace(schedule, warmup=epochs - 1) if schedule.warmup >= epochs else schedule  # type: ignore[arg-type]
 
 
 def _between(start: float, stop: float, share: float) -> float:

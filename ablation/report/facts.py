@@ -8,10 +8,11 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ablation.declaration import beforehand, declaration_of
-from ablation.experiment import Experiment, default_cache_size
+from ablation.experiment import Experiment
 from ablation.record import RunRecord
 from ablation.report.wording import NAME, NONE, UNIT, corrected_by, counted, listing, percent, points, recipe_text
 from ablation.results import Results
+from ablation.spec import default_cache_size
 from ablation.values import label
 
 TESTS = {
