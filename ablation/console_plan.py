@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from ablation.analysis.comparison import MIN_SEEDS
 from ablation.augment.choice import every_operation
+from ablation.cautions import cautions
 from ablation.console import console, show_left_out, table
 from ablation.data.split import Given, groups_of
 from ablation.declaration import declaration_of
@@ -145,5 +146,9 @@ def _show_parts(data: Listing, cells: Sequence[Cell]) -> dict[Condition, Sizes]:
     if (data.parts >= 0).any() and not any(isinstance(spec.split, Given) for spec in specs):
         console.print("[yellow]the data has parts of its own, which are dealt anew; split=Given() keeps them[/]")
     show_left_out(len(data.left_out))
+    for caution in dict.fromkeys(
+        caution for spec in specs for caution in cautions(spec, parts[repr((spec.split, spec.train_size))][0])
+    ):
+        console.print(f"[yellow]{escape(caution)}[/]")
     by_condition = {cell.condition: parts[repr((cell.spec.split, cell.spec.train_size))] for cell in cells}
     return {place: Sizes((test, test), test / train) for place, (train, _, test) in by_condition.items()}

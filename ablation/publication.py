@@ -146,13 +146,23 @@ def _resolved(name: str, value: Any, level: str | None) -> dict[str, str]:
     """One field of the spec; `level` is its name where it is a factor of the grid."""
     if name == "recipe":
         return {"recipe.operations": ", ".join(map(label, value)) or "(nothing)"}
-    found = {}
-    if hasattr(value, "__dataclass_fields__"):
-        parts = {"type": type(value).__name__} | {field.name: getattr(value, field.name) for field in fields(value)}
-        found = {f"{name}.{part}": label(item) for part, item in parts.items()}
+    found = _parts(name, value)
+    if hasattr(value, "lr"):  # of the optimizer within, for SAM and Lookahead: what people filter by
+        found[f"{name}.lr"] = label(value.lr)
     if level is None:
         return {name: label(value), **found}
     return found or ({f"{name}.value": label(value)} if label(value) != level else {})
+
+
+def _parts(name: str, value: Any) -> dict[str, str]:
+    """A value's class and fields under dotted keys, values within it too."""
+    if not hasattr(value, "__dataclass_fields__"):
+        return {}
+    found = {f"{name}.type": type(value).__name__}
+    for field in fields(value):
+        item, key = getattr(value, field.name), f"{name}.{field.name}"
+        found |= _parts(key, item) or {key: label(item)}
+    return found
 
 
 def _epochs(run: Run) -> Iterator[Point]:

@@ -103,7 +103,7 @@ def test_several_mistakes_are_told_together_each_with_its_line(file):
     assert problems_in(file(source)) == [
         "light.py:10: Brightness: brightness = -0.4: must be at least 0",
         "light.py:11: Adam has no field 'momentum' "
-        "(its fields are lr, betas, eps, weight_decay, amsgrad, decay_norm_and_bias)",
+        "(its fields are lr, betas, eps, weight_decay, amsgrad, decoupled_weight_decay, decay_norm_and_bias)",
         "light.py:11: Adam: lr = 0: must be above 0",
         "light.py:11: Adam: eps = 'small': expected a finite number",
         next(problem for problem in problems_in(file(source)) if "no field 'modell'; did you mean 'model'?" in problem),

@@ -25,14 +25,14 @@ TESTS = {
 
 NETWORK = {
     "stem": "stem",
-    "weights": "starts from weights",
+    "weights": "starts from",
     "freeze": "not trained, from the first layer",
     "frozen_batch_norm": "batch norms not trained",
     "normalization": "normalisation",
     "stochastic_depth": "stochastic depth",
 }
 STEPS = {
-    "lr": "learning rate",
+    "lr": "learning rate, in place of the optimizers'",
     "weight_decay": "weight decay, in place of the optimizers'",
     "head_lr_factor": "learning rate of the head, times the others'",
     "clip_norm": "norm of the gradients, at most",
@@ -127,6 +127,7 @@ def _training(experiment: Experiment, records: list[RunRecord]) -> list[tuple[st
         ("model", _levels(experiment, "model")),
         ("parameters", distinct(map(_parameters, records))),
         *((term, _changed(experiment, field)) for field, term in NETWORK.items()),
+        ("weights taken", distinct(map(_loaded, records))),
         ("normalised by mean (RGB)", distinct(_moments(record.evidence.get("mean")) for record in records)),
         ("and by sd (RGB)", distinct(_moments(record.evidence.get("std")) for record in records)),
         ("optimizers", "; ".join(f"{name} = {label(level)}" for name, level in experiment.optimizers.items())),
@@ -148,6 +149,16 @@ def _parameters(record: RunRecord) -> str | None:
     if not every:
         return None
     return _spaced(every) if trained in (None, every) else f"{_spaced(every)}, of which {_spaced(trained)} are trained"
+
+
+def _loaded(record: RunRecord) -> str | None:
+    """'60 tensors of sha256:1a2b…; not head (10 x 128; here 9 x 128)'; None where none were loaded."""
+    told = record.evidence.get("weights")
+    if not told:
+        return None
+    source = f"{told['source'][:19]}…" if told["source"].startswith("sha256:") else told["source"]
+    left_out = f"; not {', '.join(told['left_out'])}" if told["left_out"] else ""
+    return f"{told['loaded']} tensors of {source}{left_out}"
 
 
 def _decay(record: RunRecord) -> str | None:
