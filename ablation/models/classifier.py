@@ -56,8 +56,9 @@ class Loaded:
 class Classifier(nn.Module):
     """`backbone` maps images (B, 3, S, S) to features (B, F); the head maps those to logits (B, C).
 
-    head_path: what the head was called in the network as its author wrote it ("fc"). loaded: None where all weights
-    were drawn. still: the names of the batch norms whose running statistics do not move, whatever `train()` says.
+    head: a layer to answer with; else one is drawn. head_path: what it was called in the network as its author wrote it
+    ("fc"). loaded: None where all weights were drawn. still: the names of the batch norms whose running statistics do
+    not move, whatever `train()` says.
     """
 
     def __init__(
@@ -67,12 +68,12 @@ class Classifier(nn.Module):
         classes: int,
         dropout: float,
         head_path: str = "head",
-        bias: bool = True,
+        head: nn.Linear | None = None,
     ):
         super().__init__()
         self.backbone = backbone
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(features, classes, bias)
+        self.head = nn.Linear(features, classes) if head is None else head
         self.head_path = head_path
         self.loaded: Loaded | None = None
         self.still: tuple[str, ...] = ()

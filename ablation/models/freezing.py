@@ -3,7 +3,8 @@
 A network is a row of layers with weights: its convolutions, its linear layers and its attentions (whose projections
 count as one), in the order in which it lists them, which is torchvision's order of the forward pass. A norm goes with
 the layer before it. Weights of no such layer (class tokens, position embeddings, the scales of a ConvNeXt's blocks) go
-with the layer that follows them in the list. The head, which answers, is never frozen.
+with the layer that follows them in the list. The head, which answers, is never frozen; the backbone as a whole is all
+else, whatever it is made of.
 """
 
 from __future__ import annotations
@@ -28,19 +29,29 @@ def freeze(network: Classifier, freeze: Freeze, frozen_batch_norm: FrozenBatchNo
     normalise by each batch and to follow it ("train"). What a network drops at random it drops in frozen layers too.
     Raises InputError where there are not so many layers.
     """
-    layers = _layers(network.backbone)
-    count = len(layers) if freeze == "backbone" else freeze
+    backbone = network.backbone
+    if freeze == "backbone":
+        backbone.requires_grad_(False)
+        frozen = [name for name, _ in backbone.named_modules()]
+    else:
+        frozen = _first(backbone, freeze)
+    norms = [name for name in frozen if isinstance(backbone.get_submodule(name), _WITH_STATISTICS)]
+    network.still = tuple(f"backbone.{name}".rstrip(".") for name in norms) if frozen_batch_norm == "eval" else ()
+    network.train(network.training)
+
+
+def _first(backbone: nn.Module, count: int) -> list[str]:
+    """Freeze so many layers; the names of the modules they are made of."""
+    layers = _layers(backbone)
     if not 0 <= count <= len(layers):
         told = f"its backbone has {len(layers)} layers with weights"
-        raise InputError(f"freeze = {freeze!r}: {told}; give 0 to {len(layers)}, or 'backbone'")
+        raise InputError(f"freeze = {count!r}: {told}; give 0 to {len(layers)}, or 'backbone'")
     frozen = [name for layer in layers[:count] for name in layer]
     for name in frozen:
-        whole = isinstance(module := network.backbone.get_submodule(name), nn.MultiheadAttention)
+        whole = isinstance(module := backbone.get_submodule(name), nn.MultiheadAttention)
         for parameter in module.parameters(recurse=whole):
             parameter.requires_grad_(False)
-    norms = [name for name in frozen if isinstance(network.backbone.get_submodule(name), _WITH_STATISTICS)]
-    network.still = tuple(f"backbone.{name}" for name in norms) if frozen_batch_norm == "eval" else ()
-    network.train(network.training)
+    return frozen
 
 
 def layer_count(network: Classifier) -> int:

@@ -24,7 +24,7 @@ STOCHASTIC_DEPTH = (*SMALL_STEM, "convnext", "efficientnet", "maxvit", "swin")
 _REGISTERED = re.compile(r"^@register_model\((?:name=)?[\"']?(\w*)[\"']?\)(?:\n@.*)*\ndef (\w+)", re.MULTILINE)
 _TAKES = re.compile(r"^def (\w+)\(\s*\*,\s*weights: Optional\[(\w+_Weights)\]", re.MULTILINE)
 _PUBLISHED = re.compile(r"^class (\w+_Weights)\(WeightsEnum\):\n((?:(?:    .*|\s*)\n)*)", re.MULTILINE)
-_MEMBER = re.compile(r"^    ([A-Z0-9_]+) = ", re.MULTILINE)
+_MEMBER = re.compile(r"^    ([A-Z0-9_]+) = (\w+)", re.MULTILINE)
 _NO_LINEAR_HEAD = ("squeezenet",)  # they classify by a convolution: no features "before the last linear layer"
 
 
@@ -46,14 +46,25 @@ def model_names() -> tuple[str, ...]:
 
 
 @cache
-def weights_names(model: str) -> tuple[str, ...]:
-    """The weights that torchvision publishes for `model`, its DEFAULT last; () for a network that is not its own."""
+def _members(model: str) -> dict[str, str]:
+    """The weights that torchvision publishes for `model`, its DEFAULT last: name -> what stands for it there."""
     for source in _sources():
-        published = {name: tuple(_MEMBER.findall(body)) for name, body in _PUBLISHED.findall(source)}
+        published = {name: dict(_MEMBER.findall(body)) for name, body in _PUBLISHED.findall(source)}
         for function, name in _TAKES.findall(source):
             if function == model:
-                return published.get(name, ())
-    return ()
+                return published.get(name, {})
+    return {}
+
+
+def weights_names(model: str) -> tuple[str, ...]:
+    """The weights that torchvision publishes for `model`, its DEFAULT last; () for a network that is not its own."""
+    return tuple(_members(model))
+
+
+def weights_proper(name: str, model: str) -> str:
+    """The weights that `name` stands for: DEFAULT is another name of some of the others, and of which may change."""
+    members = _members(model)
+    return members[name] if members.get(name) in members else name
 
 
 def is_weights_name(weights: str) -> bool:
@@ -67,6 +78,8 @@ def wrong_model(model: str) -> str:
         return missing_module(model)
     if model in model_names():
         return ""
+    if model.startswith(_NO_LINEAR_HEAD) and any(f"def {model}(" in source for source in _sources()):
+        return f"model = {model!r} ends in a convolution, so it has no features before a linear layer; take another"
     suggestion = did_you_mean(model, model_names())
     kinds = "any torchvision classifier, shallow_cnn, or your own as package.module:factory"
     return f"model = {model!r} is unknown{suggestion} ({kinds})"

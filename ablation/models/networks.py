@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from ablation.errors import InputError, Problem
 from ablation.models import own
@@ -43,7 +44,8 @@ def build(
     """The network called `model`, its initial weights drawn from the stream "init" of `seed`.
 
     weights: published ones by name ("IMAGENET1K_V2"), a file, or "sha256:HEX" of one that `cache` keeps; the report is
-    in the network's `loaded`. image_size: asked by the networks that are made for one size (ViT, MaxViT; else 224).
+    in the network's `loaded`. image_size: asked by the networks that are made for one size (ViT, MaxViT; else 224), and
+    the size at which a network of the user's own is tried (else 32).
     Neither dropout, stem, weights nor stochastic depth changes how any other weight is drawn. Raises InputError for
     what this network cannot have, DataError for weights that cannot be read.
     """
@@ -57,7 +59,7 @@ def build(
         raise InputError(Problem(message) for message in wrong if message)
     with torch_stream(seed, "init"):
         body = _body(model, classes, image_size)
-        network = Classifier(body.backbone, body.features, classes, dropout, body.head_path, body.head_bias)
+        network = Classifier(body.backbone, body.features, classes, dropout, body.head_path, body.head)
     if stem == "small":
         small_stem(network.backbone, seed)
     if weights is not None:
@@ -67,12 +69,12 @@ def build(
 
 
 class _Body(NamedTuple):
-    """A network up to its features, how many these are, what its head was called, and whether that had a bias."""
+    """A network up to its features, how many these are, what its head was called, and its head; None: one is drawn."""
 
     backbone: nn.Module
     features: int
     head_path: str = "head"
-    head_bias: bool = True
+    head: nn.Linear | None = None
 
 
 def _body(model: str, classes: int, image_size: int | None) -> _Body:
@@ -84,13 +86,34 @@ def _body(model: str, classes: int, image_size: int | None) -> _Body:
     if model == SHALLOW:
         return _shallow_cnn()
     if own.is_own(model):
-        return _without_head(own.make(model, classes))
+        return _of_own(model, classes, image_size or 32)
     network = _from_torchvision(model, image_size)
     switch_off(network)
     for module in network.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
-    return _without_head(network)
+    body = _without_head(network)
+    assert body.head is not None
+    return body._replace(head=nn.Linear(body.features, classes, body.head.bias is not None))
+
+
+def _of_own(model: str, classes: int, side: int) -> _Body:
+    """The user's network, which keeps its head as it was drawn there.
+
+    Both parts together must answer as the whole does: tried on noise, with noise on all weights, so that no head of
+    zeros and no scale of 1 hides what comes after it. Not tried: shapes alone, and a network that fails on such images.
+    """
+    network = own.make(model, classes)
+    if any(parameter.is_meta or is_lazy(parameter) for parameter in network.parameters()):
+        return _without_head(network)
+    with own.shaken(network):
+        theirs = own.answer(network, side)
+        body = _without_head(network)
+        assert body.head is not None
+        ours = own.answer(nn.Sequential(body.backbone, body.head), side)
+    if theirs is not None:
+        own.check(model, classes, body.head_path, theirs, ours)
+    return body
 
 
 def _shallow_cnn(widths: tuple[int, ...] = (32, 64, 128)) -> _Body:
@@ -124,13 +147,16 @@ def _from_torchvision(model: str, image_size: int | None) -> nn.Module:
 
 
 def _without_head(network: nn.Module) -> _Body:
-    """The network without its last linear layer; pooling whose gradient would not repeat becomes `AdaptiveMean`."""
+    """The network without its last linear layer; pooling whose gradient would not repeat becomes `AdaptiveMean`.
+
+    Only torch's own pooling: what a user derives from it may do something else.
+    """
     for path, module in list(network.named_modules()):
-        if isinstance(module, nn.AdaptiveAvgPool2d):
+        if type(module) is nn.AdaptiveAvgPool2d:
             network.set_submodule(path, AdaptiveMean(module.output_size))
     path, head = [(path, module) for path, module in network.named_modules() if isinstance(module, nn.Linear)][-1]
     network.set_submodule(path, nn.Identity())
-    return _Body(network, head.in_features, path, head.bias is not None)
+    return _Body(network, head.in_features, path, head)
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -14,14 +14,15 @@ import importlib
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ablation.errors import InputError, did_you_mean
-from ablation.seeds import torch_stream
+from ablation.seeds import stream, torch_stream
 
 if TYPE_CHECKING:
     from torch import nn
@@ -84,6 +85,61 @@ def make(reference: str, classes: int) -> nn.Module:
         told = f"its last nn.Linear ({path}) maps {head.in_features} numbers to {head.out_features}"
         raise InputError(f"model = {reference!r}: {told}; it must map the features to the {classes} classes")
     return network
+
+
+@contextmanager
+def shaken(network: nn.Module) -> Iterator[None]:
+    """Within the block the network is in evaluation, and each weight is some other of the same sign, or no longer 0."""
+    import torch
+
+    modes = {module: module.training for module in network.modules()}
+    weights = {parameter: parameter.detach().clone() for parameter in network.parameters()}
+    try:
+        network.eval()
+        draws = stream(0, "init", "shaken")
+        with torch.no_grad():
+            for parameter, before in weights.items():
+                noise = 0.1 * torch.from_numpy(draws.standard_normal(tuple(parameter.shape), "float32"))
+                noise = noise.to(before.device)
+                parameter.copy_(torch.where(before == 0, noise, before * noise.exp()))
+        yield
+    finally:
+        with torch.no_grad():
+            for parameter, before in weights.items():
+                parameter.copy_(before)
+        for module, training in modes.items():
+            module.training = training
+
+
+def answer(network: nn.Module, side: int) -> object:
+    """What the network makes of two images of noise, always the same; None where it fails."""
+    import torch
+
+    images = torch.from_numpy(stream(0, "init", "tried").standard_normal((2, 3, side, side), "float32"))
+    try:
+        with torch_stream(0, "init", "tried"), torch.no_grad():
+            return network(images)
+    except Exception:  # the user's own code raises what it likes
+        return None
+
+
+def check(reference: str, classes: int, path: str, theirs: object, ours: object) -> None:
+    """Raise InputError unless two images had logits, and the same ones with the layer at `path` put after all else."""
+    import torch
+
+    shape = tuple(getattr(theirs, "shape", ()))
+    if not isinstance(theirs, torch.Tensor) or shape != (2, classes):
+        made = " x ".join(map(str, shape)) or type(theirs).__name__
+        raise InputError(f"model = {reference!r}: it answers 2 images with {made}; return logits, 2 x {classes}")
+    if not theirs.isfinite().all():
+        return
+    near = 1e-4 * theirs.abs().max().item()  # a mean in place of torch's pooling rounds otherwise
+    if not (isinstance(ours, torch.Tensor) and ours.shape == shape and torch.allclose(ours, theirs, rtol=0, atol=near)):
+        told = f"its last nn.Linear ({path}) is not its last operation"
+        raise InputError(
+            f"model = {reference!r}: {told}; write it as the last of the network's layers, and return what it gives"
+            " (no softmax, and no scale after it)"
+        )
 
 
 def _factory(reference: str) -> Callable[[int], object]:

@@ -7,7 +7,6 @@ another number of classes stays out and is told; any other difference is an erro
 
 from __future__ import annotations
 
-import pickle
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
@@ -19,7 +18,7 @@ from torch import Tensor, nn
 from ablation.errors import DataError, InputError
 from ablation.models.classifier import Classifier, Loaded
 from ablation.models.names import SMALL_STEM, is_weights_name, weights_names, wrong_weights
-from ablation.models.weights_file import PREFIX, digest_of_file, kept
+from ablation.models.weights_file import PREFIX, digest_of_file, kept, told
 
 AUXILIARY = ("AuxLogits", "aux1", "aux2")
 """The side branches of Inception v3 and GoogLeNet, which help them train from nothing and are no part of the answer."""
@@ -35,12 +34,13 @@ def load(network: Classifier, model: str, weights: str | Path, cache: Path | Non
 
     Raises InputError where they are not this network's, DataError where they cannot be had.
     """
-    source, state = _source(str(weights), model, cache)
-    body = network.backbone
+    called = told(str(weights), cache)
+    source, state = _source(str(weights), called, model, cache)
+    body, unfit = network.backbone, f"the weights {called} do not fit {model}"
     _unwrap(state, body.state_dict())
     if model.startswith("densenet"):
         _rename(state)
-    head, left_out = _take_head(network, state)
+    head, left_out = _take_head(network, state, unfit)
     left_out += _drop_auxiliary(state) if model in RESCALED else ()
     left_out += _resize_positions(body, state) if model.startswith("vit_") else ()
     taken = len(state) + len(head)
@@ -48,37 +48,43 @@ def load(network: Classifier, model: str, weights: str | Path, cache: Path | Non
         body.transform_input = True  # type: ignore[assignment]
         body.register_buffer(_RESCALES, torch.tensor(True))  # for a file of these weights after more training
         state.setdefault(_RESCALES, torch.tensor(True))
-    _fill(body, state, f"the weights {weights} do not fit {model}", model.startswith(SMALL_STEM))
+    _refuse_infinite(body.state_dict(), state, called)
+    _refuse_infinite(network.head.state_dict(), head, called, f"{network.head_path}.")
+    _fill(body, state, unfit, model.startswith(SMALL_STEM))
     network.head.load_state_dict(head or network.head.state_dict())
     network.loaded = Loaded(source, taken, left_out, bool(head))
 
 
-def _source(weights: str, model: str, cache: Path | None) -> tuple[str, State]:
-    """What the weights are called in a record, and their state dict."""
+def _source(weights: str, called: str, model: str, cache: Path | None) -> tuple[str, State]:
+    """What the weights are called in a record (`called`: in a message), and their state dict."""
     if is_weights_name(weights):
-        return weights, _published(weights, model)
+        return _published(weights, model)
     path = kept(weights, cache) if weights.startswith(PREFIX) else Path(weights)
     source = PREFIX + digest_of_file(path)
     if weights.startswith(PREFIX) and weights != source:
         raise DataError(f"{path.absolute()} is damaged: its content is not {weights}; delete it and plan again")
-    return source, _read(path)
+    return source, _read(path, called)
 
 
-def _published(name: str, model: str) -> State:
-    """torchvision's weights, from where torch keeps downloads or from the network."""
+def _published(name: str, model: str) -> tuple[str, State]:
+    """torchvision's weights, from where torch keeps downloads or from the network: "IMAGENET1K_V1 (f37072fd)".
+
+    What stands in brackets begins the digest of the published file: torchvision checks it, and puts it in its name.
+    """
     from torchvision.models import get_model_weights
 
     if wrong := wrong_weights(name, model):
         raise InputError(wrong)
     member = get_model_weights(model)[name]
     try:
-        return member.get_state_dict(progress=False, check_hash=True, weights_only=True, map_location="cpu")
+        state = member.get_state_dict(progress=False, check_hash=True, weights_only=True, map_location="cpu")
     except (OSError, RuntimeError) as error:  # no network, no such file there, a digest that differs, a full disk
         place = Path(torch.hub.get_dir()) / "checkpoints" / Path(member.url).name
         raise DataError(
             f"the weights {name} of {model} could not be fetched from torchvision's server ({error}); fetch them where "
             f"there is a network and put them at {place}, or give weights=PATH, a file with a state dict"
         ) from None
+    return f"{member.name} ({_digest_in(member.url)})", state
 
 
 def _is_published(source: str, model: str) -> bool:
@@ -87,18 +93,23 @@ def _is_published(source: str, model: str) -> bool:
 
     if not source.startswith(PREFIX):
         return True
-    ends = [Path(get_model_weights(model)[name].url).stem.rpartition("-")[2] for name in weights_names(model)]
+    ends = [_digest_in(get_model_weights(model)[name].url) for name in weights_names(model)]
     return any(source.startswith(PREFIX + end) for end in ends)
 
 
-def _read(path: Path) -> State:
+def _digest_in(url: str) -> str:
+    """The start of a file's digest, which torchvision ends the file's name in."""
+    return Path(url).stem.rpartition("-")[2]
+
+
+def _read(path: Path, called: str) -> State:
     """The state dict in a file. Raises DataError where there is none, or more than tensors."""
     advice = "save a network's state_dict() with torch.save, and give that file"
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).partition("\n")[0].partition(". ")[0]
-        raise DataError(f"the weights {path} cannot be read as tensors alone ({reason}): {advice}") from None
+    except Exception as error:  # what is no file of torch's, or half of one, fails in many ways
+        reason = _why_unread(path, str(error))
+        raise DataError(f"the weights {called} cannot be read as tensors alone ({reason}): {advice}") from None
     for key in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
@@ -106,11 +117,22 @@ def _read(path: Path) -> State:
         holds = (
             f"the keys {_some(map(str, content))}" if isinstance(content, Mapping) else f"a {type(content).__name__}"
         )
-        raise DataError(f"the weights {path} hold no state dict, but {holds}: {advice}")
+        raise DataError(f"the weights {called} hold no state dict, but {holds}: {advice}")
     state = OrderedDict(content)
     if hasattr(content, "_metadata"):  # the versions of the layers
         state._metadata = content._metadata  # type: ignore[attr-defined]
     return state
+
+
+def _why_unread(path: Path, error: str) -> str:
+    """Why torch could not read the file, without its advice to read it anyway."""
+    with open(path, "rb") as file:
+        begins = file.read(2)
+    if begins not in (b"PK", b"\x80\x02"):  # a ZIP archive, or what torch wrote before 1.6
+        return "it is not a file of torch.save"
+    if found := re.search(r"Unsupported global: GLOBAL (\S+)", error):
+        return f"it holds {found[1]}"
+    return "it is damaged, or not a file of torch.save"
 
 
 def _unwrap(state: State, wanted: Mapping[str, Tensor]) -> None:
@@ -129,17 +151,37 @@ def _rename(state: State) -> None:
             state[new] = state.pop(key)
 
 
-def _take_head(network: Classifier, state: State) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """Take the head out of `state`: (its tensors if they fit, else none; what was left out)."""
-    names = network.head.state_dict()
+def _take_head(network: Classifier, state: State, unfit: str) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Take the head out of `state`: (its tensors if they fit, else none; what was left out, or that there is none).
+
+    Raises InputError for half a head: weights of the right shape without their bias, or a bias alone.
+    """
+    here = network.head.state_dict()
     for path in (network.head_path, "head"):
-        head = {name: state.pop(f"{path}.{name}") for name in names if f"{path}.{name}" in state}
-        if head and {n: tensor.shape for n, tensor in head.items()} == {n: tensor.shape for n, tensor in names.items()}:
-            return head, ()
+        head = {name: state.pop(f"{path}.{name}") for name in here if f"{path}.{name}" in state}
+        other = [name for name, tensor in head.items() if tensor.shape != here[name].shape]
+        missing = [f"{path}.{name}" for name in here if name not in head]
+        if head and missing and not other:
+            raise InputError(f"{unfit}: {len(missing)} missing ({_some(missing)})")
+        if other:
+            state.pop(f"{path}.bias", None)  # where the head here has none
+            shape, wanted = (" x ".join(map(str, tensors[other[0]].shape)) for tensors in (head, here))
+            return {}, (f"{path} ({shape}; here {wanted})",)
         if head:
-            shape = " x ".join(map(str, next(iter(head.values())).shape))
-            return {}, (f"{path} ({shape}; here {' x '.join(map(str, network.head.weight.shape))})",)
-    return {}, ()
+            return head, ()
+    return {}, ("the head (the file has none)",)
+
+
+def _refuse_infinite(here: Mapping[str, Tensor], state: Mapping[str, Tensor], called: str, prefix: str = "") -> None:
+    """Raise DataError for tensors that hold NaN or infinity where the network as drawn does not (a mask may)."""
+    both = here.keys() & state.keys()
+    bad = [prefix + key for key in here if key in both and not _finite(state[key]) and _finite(here[key])]
+    if bad:
+        raise DataError(f"the weights {called} hold NaN or infinity: {_some(bad)}; they cannot be trained")
+
+
+def _finite(tensor: Tensor) -> bool:
+    return bool(tensor.isfinite().all())
 
 
 def _drop_auxiliary(state: State) -> tuple[str, ...]:

@@ -4,8 +4,8 @@ Left out of every one are the fields that change how a step is computed and not 
 differentiable) and `maximize`: a loss is minimised here. Left out of the list are LBFGS, which asks for the loss of a
 batch many times a step, and SparseAdam, whose gradients no image classifier has.
 
-Weight decay is applied to weights only: parameters with fewer than two axes (biases, and the scales and shifts of
-normalisation layers) are left out of it. `decay_norm_and_bias=True` asks for torch's own behaviour: decay on all.
+Weight decay is applied to weights only: biases, the scales and shifts of normalisation layers, tokens and positions are
+left out of it (`build.spared`). `decay_norm_and_bias=True` asks for torch's own behaviour: decay on all.
 """
 
 from __future__ import annotations

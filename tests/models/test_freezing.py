@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from ablation.errors import InputError
+from ablation.models.classifier import Classifier
 from ablation.models.freezing import freeze, layer_count
 from ablation.models.macs import Unfilled
 from ablation.models.networks import build
@@ -38,6 +39,44 @@ def test_of_a_frozen_backbone_nothing_moves_but_what_the_policy_lets(policy):
     moved = trained(network)
     statistics = {key for key in network.state_dict() if "running" in key or "num_batches" in key}
     assert moved == {"head.weight", "head.bias"} | (statistics if policy == "train" else set())
+
+
+class OnlyParameters(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mix = nn.Parameter(torch.full((3, 4), 0.1))
+        self.norm = nn.BatchNorm1d(4)
+
+    def forward(self, images):
+        return self.norm(images.mean(dim=(2, 3)) @ self.mix)
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(3 * 32, 4, batch_first=True)
+
+    def forward(self, images):
+        return self.lstm(images.permute(0, 2, 1, 3).flatten(2))[0][:, -1]
+
+
+@pytest.mark.parametrize("backbone", [OnlyParameters, Recurrent, lambda: nn.Sequential(OnlyParameters(), nn.Tanh())])
+@pytest.mark.parametrize("policy", ["eval", "train"])
+def test_a_backbone_without_any_layer_of_the_known_kinds_is_frozen_whole(backbone, policy):
+    network = Classifier(backbone(), 4, 3, 0.0)
+    freeze(network, "backbone", policy)
+    statistics = {key for key in network.state_dict() if "running" in key or "num_batches" in key}
+    assert trained(network) == {"head.weight", "head.bias"} | (statistics if policy == "train" else set())
+
+
+def test_a_backbone_that_is_a_batch_norm_stays_still():
+    network = Classifier(nn.Sequential(nn.Flatten(), nn.BatchNorm1d(3 * 32 * 32)), 3 * 32 * 32, 3, 0.0)
+    freeze(network, "backbone")
+    assert network.still == ("backbone.1",)
+    network = Classifier(nn.BatchNorm1d(5), 5, 3, 0.0)
+    freeze(network, "backbone")
+    assert network.still == ("backbone",)
+    assert not network.backbone.training
 
 
 def test_the_first_layers_of_a_resnet_with_their_norms():

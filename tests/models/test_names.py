@@ -5,7 +5,7 @@ import sys
 
 import torchvision
 
-from ablation.models.names import model_names
+from ablation.models.names import model_names, wrong_model
 
 
 def test_the_names_are_those_that_torchvision_lists():
@@ -13,6 +13,13 @@ def test_the_names_are_those_that_torchvision_lists():
     with_a_linear_head = {name for name in listed if not name.startswith("squeezenet")}
     assert set(model_names()) == with_a_linear_head | {"shallow_cnn"}
     assert len(model_names()) == len(set(model_names()))
+
+
+def test_a_network_without_a_linear_head_is_refused_with_the_reason():
+    told = "ends in a convolution, so it has no features before a linear layer; take another"
+    for name in torchvision.models.list_models(module=torchvision.models, include="squeezenet*"):
+        assert wrong_model(name) == f"model = {name!r} {told}"
+    assert "is unknown" in wrong_model("squeezenet9")
 
 
 def test_the_names_are_known_without_importing_torch(environment):

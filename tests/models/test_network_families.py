@@ -150,6 +150,12 @@ def test_what_is_made_for_one_size_takes_the_one_that_is_asked():
         build("vit_b_16", 2, image_size=40)
 
 
+def test_a_head_has_a_bias_where_torchvisions_has_one():
+    with Unfilled():
+        assert build("maxvit_t", 3).head.bias is None
+        assert build("resnet18", 3).head.bias is not None
+
+
 def test_whatever_a_network_drops_by_itself_is_switched_off():
     for name in ("efficientnet_b0", "convnext_tiny", "swin_t"):
         with Unfilled():

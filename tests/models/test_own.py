@@ -10,8 +10,10 @@ from ablation.errors import InputError
 from ablation.models.names import wrong_model
 from ablation.models.networks import build
 from ablation.models.own import is_own, source_digest
+from ablation.seeds import torch_stream
 
 NET = """
+import torch
 from torch import nn
 
 def make(classes):
@@ -38,8 +40,66 @@ def a_class(classes):
 def broken(classes):
     return nn.Linear(classes, "ten")
 
+class Masked(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.register_buffer("mask", torch.tensor([0.0, float("-inf"), 0.0]))
+        self.head = nn.Linear(3, classes)
+
+    def forward(self, images):
+        return self.head((images.mean(dim=(2, 3)) + self.mask).softmax(1))
+
 made = nn.Linear(2, 2)
 number = 3
+"""
+
+ENDINGS = """
+import torch
+from torch import nn
+from torch.nn import functional
+
+class Pooled(nn.AdaptiveAvgPool2d):
+    def __init__(self):
+        super().__init__(1)
+        self.power = nn.Parameter(torch.tensor(3.0))
+
+    def forward(self, maps):
+        return super().forward(maps.clamp(min=1e-3) ** self.power) ** (1 / self.power)
+
+class Net(nn.Module):
+    def __init__(self, classes, ending="", pool=None, start=None):
+        super().__init__()
+        self.conv, self.pool = nn.Conv2d(3, classes, 3), pool or nn.AdaptiveAvgPool2d(1)
+        self.ending = ending
+        self.fc = nn.Linear(classes, classes)
+        if start is not None:
+            nn.init.constant_(self.fc.weight, start)
+        if ending == "gate":
+            self.gate = nn.Linear(classes, classes)
+        if ending == "scale":
+            self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, images):
+        images.sub_(0.1)  # their own tensor is not to be changed for who comes after
+        features = self.pool(self.conv(images)).flatten(1)
+        if self.ending == "gate":
+            return self.fc(features * self.gate(features).sigmoid())
+        logits = self.fc(features)
+        if self.ending == "softmax":
+            return logits.log_softmax(1)
+        if self.ending == "map":
+            return self.conv(images)
+        if self.ending == "dict":
+            return {"logits": logits}
+        return logits * self.scale if self.ending == "scale" else logits
+
+def gate(classes): return Net(classes, "gate")
+def softmax(classes): return Net(classes, "softmax")
+def scale(classes): return Net(classes, "scale", start=0.0)
+def a_map(classes): return Net(classes, "map")
+def a_dict(classes): return Net(classes, "dict")
+def pooled(classes): return Net(classes, pool=Pooled())
+def zeros(classes): return Net(classes, start=0.0)
 """
 
 
@@ -88,6 +148,11 @@ def test_it_begins_with_a_file_of_its_own_weights(folder):
     assert build("mine.nets:make", 4, weights="theirs.pt").loaded.left_out == ("8 (5 x 16; here 4 x 16)",)
 
 
+def test_its_masks_may_hold_infinity(folder):
+    torch.save(build("mine.nets:Masked", 5).state_dict(), "w.pt")
+    assert build("mine.nets:Masked", 5, weights="w.pt").loaded.head
+
+
 def test_a_head_without_a_bias_stays_without(folder):
     first = build("mine.nets:no_bias", 5, seed=1)
     assert first.state_dict().keys() == {"head.weight"}
@@ -95,6 +160,40 @@ def test_a_head_without_a_bias_stays_without(folder):
     again = build("mine.nets:no_bias", 5, seed=2, weights="w.pt")
     assert again.loaded.head
     assert torch.equal(again.head.weight, first.head.weight)
+    torch.save({"2.weight": torch.ones(4, 3), "2.bias": torch.ones(4)}, "w.pt")
+    assert build("mine.nets:no_bias", 5, weights="w.pt").loaded.left_out == ("2 (4 x 3; here 5 x 3)",)
+
+
+@pytest.mark.parametrize(
+    ("factory", "message"),
+    [
+        ("gate", "its last nn.Linear (gate) is not its last operation; write it as the last"),
+        ("softmax", "its last nn.Linear (fc) is not its last operation; write it as the last"),
+        ("scale", "its last nn.Linear (fc) is not its last operation; write it as the last"),
+        ("a_map", "it answers 2 images with 2 x 5 x 30 x 30; return logits, 2 x 5"),
+        ("a_dict", "it answers 2 images with dict; return logits, 2 x 5"),
+    ],
+)
+def test_what_does_not_end_in_its_head_is_refused(folder, factory, message):
+    (folder / "mine" / "ends.py").write_text(ENDINGS)
+    with pytest.raises(InputError) as raised:
+        build(f"mine.ends:{factory}", 5)
+    assert str(raised.value).startswith(f"model = 'mine.ends:{factory}': {message}")
+
+
+@pytest.mark.parametrize("factory", ["pooled", "zeros"])
+def test_it_answers_as_its_author_wrote_it(folder, factory):
+    """Its own pooling, and its head with the weights that it was given."""
+    (folder / "mine" / "ends.py").write_text(ENDINGS)
+    network = build(f"mine.ends:{factory}", 5, seed=1, image_size=12)
+    from mine import ends
+
+    with torch_stream(1, "init"):
+        theirs = getattr(ends, factory)(5)
+    assert network.training
+    assert all(torch.equal(p, q) for p, q in zip(network.parameters(), theirs.parameters(), strict=True))
+    with torch.no_grad():
+        torch.testing.assert_close(network(torch.ones(2, 3, 12, 12)), theirs(torch.ones(2, 3, 12, 12)))
 
 
 @pytest.mark.parametrize(

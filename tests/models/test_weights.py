@@ -90,6 +90,42 @@ def test_a_head_for_other_classes_stays_out_and_is_told(tmp_path):
     assert torch.equal(ours.backbone.conv1.weight, network.conv1.weight)
 
 
+def test_a_file_without_a_head_says_so(tmp_path):
+    network = build("shallow_cnn", 3)
+    state = {key: tensor for key, tensor in network.state_dict().items() if not key.startswith("head.")}
+    torch.save(state, tmp_path / "w.pt")
+    ours = build("shallow_cnn", 3, seed=3, weights=tmp_path / "w.pt")
+    assert ours.loaded == Loaded(ours.loaded.source, len(state), ("the head (the file has none)",), False)
+    assert torch.equal(ours.head.weight, build("shallow_cnn", 3, seed=3).head.weight)
+
+
+@pytest.mark.parametrize(("without", "there"), [("bias", "weight"), ("weight", "bias")])
+def test_half_a_head_is_refused_unless_it_is_for_other_classes(without, there, tmp_path):
+    def save(classes):
+        state = build("shallow_cnn", classes).state_dict()
+        del state[f"head.{without}"]
+        torch.save(state, tmp_path / "w.pt")
+        return tmp_path / "w.pt"
+
+    with pytest.raises(InputError, match=rf"do not fit shallow_cnn: 1 missing \(head.{without}\)"):
+        build("shallow_cnn", 3, weights=save(3))
+    shapes = {"weight": "7 x 128; here 3 x 128", "bias": "7; here 3"}
+    assert build("shallow_cnn", 3, weights=save(7)).loaded.left_out == (f"head ({shapes[there]})",)
+
+
+def test_numbers_that_are_not_finite_are_refused_by_name(tmp_path):
+    def save(name, value):
+        state = build("shallow_cnn", 3).state_dict()
+        state[name].view(-1)[0] = value
+        torch.save(state, tmp_path / "w.pt")
+        return tmp_path / "w.pt"
+
+    told = r"w.pt hold NaN or infinity: {}; they cannot be trained"
+    for name, value in [("head.bias", float("nan")), ("backbone.4.weight", float("inf"))]:
+        with pytest.raises(DataError, match=told.format(name.removeprefix("backbone."))):
+            build("shallow_cnn", 3, weights=save(name, value))
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -166,8 +202,9 @@ def test_published_weights_are_loaded_as_torchvision_loads_them(downloads):
     saved(theirs("resnet18"), downloads / file_of("resnet18", "IMAGENET1K_V1"))
     ours = build("resnet18", 1000, weights="IMAGENET1K_V1")
     same(ours, torchvision.models.resnet18(weights="IMAGENET1K_V1").eval())
-    assert ours.loaded.source == "IMAGENET1K_V1"
+    assert ours.loaded.source == "IMAGENET1K_V1 (f37072fd)"
     assert ours.loaded.head
+    assert build("resnet18", 5, weights="DEFAULT").loaded.source == "IMAGENET1K_V1 (f37072fd)"
 
 
 @pytest.mark.parametrize(("name", "side"), [("googlenet", 64), ("inception_v3", 75)])
@@ -215,9 +252,11 @@ class Booby:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (Booby(), "cannot be read as tensors alone"),
-        (b"", "cannot be read as tensors alone"),
-        (b"no file of torch's", "cannot be read as tensors alone"),
+        (Booby(), "cannot be read as tensors alone (it holds print): save a network's state_dict()"),
+        (nn.Linear(2, 2), "cannot be read as tensors alone (it holds torch.nn.modules.linear.Linear): save"),
+        (b"", "cannot be read as tensors alone (it is not a file of torch.save): save a network's"),
+        (b"epoch,loss", "cannot be read as tensors alone (it is not a file of torch.save): save a network's"),
+        (b"PK half of one", "cannot be read as tensors alone (it is damaged, or not a file of torch.save): save"),
         ({"epoch": 3, "lr": 0.1}, "hold no state dict, but the keys epoch, lr: save a network's state_dict()"),
         ([1, 2], "hold no state dict, but a list"),
     ],
@@ -238,10 +277,23 @@ def test_weights_that_the_cache_keeps_are_found_and_held_to_their_digest(tmp_pat
     again = build("shallow_cnn", 3, seed=2, weights=name, cache=tmp_path / "cache")
     assert again.loaded.source == name
     assert torch.equal(again.head.weight, first.head.weight)
-    (copy,) = (tmp_path / "cache" / "weights").iterdir()
+    (copy,) = (tmp_path / "cache" / "weights").glob("*.pt")
     saved(build("shallow_cnn", 3, seed=5), copy)
     with pytest.raises(DataError, match="is damaged: its content is not sha256:"):
         build("shallow_cnn", 3, weights=name, cache=tmp_path / "cache")
+
+
+def test_a_message_about_kept_weights_names_the_file_that_the_user_has(tmp_path):
+    kept = keep(saved(build("shallow_cnn", 3), tmp_path / "mine.pt"), cache := tmp_path / "cache")
+    called = rf"the weights sha256:{kept[7:15]} \(kept from {tmp_path / 'mine.pt'}\)"
+    with pytest.raises(InputError, match=rf"^{called} do not fit resnet18: "):
+        build("resnet18", 3, weights=kept, cache=cache)
+    (tmp_path / "text.pt").write_text("epoch,loss")
+    kept = keep(tmp_path / "text.pt", cache)
+    with pytest.raises(DataError, match=r"^the weights sha256:\w{8} \(kept from .*text.pt\) cannot be read as tensors"):
+        build("resnet18", 3, weights=kept, cache=cache)
+    with pytest.raises(InputError, match=r"weights = 'sha256:12': write sha256: and the 64 hexadecimal digits"):
+        build("resnet18", 3, weights="sha256:12", cache=cache)
 
 
 @pytest.mark.parametrize("cache", [None, "empty"])

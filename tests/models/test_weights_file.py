@@ -3,11 +3,13 @@
 import hashlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import torchvision
 
 from ablation.errors import DataError, InputError
-from ablation.models.weights_file import keep, kept, settled
+from ablation.models.weights_file import keep, kept, settled, told
 
 
 @pytest.fixture
@@ -50,7 +52,38 @@ def test_a_kept_file_outlives_its_original(file, tmp_path):
     assert name == keep(file, cache)
     file.unlink()
     assert kept(name, cache).read_bytes() == content
-    assert [path.name for path in (cache / "weights").iterdir()] == [f"{name.removeprefix('sha256:')}.pt"]
+    digest = name.removeprefix("sha256:")
+    assert {path.name for path in (cache / "weights").iterdir()} == {f"{digest}.pt", f"{digest}.txt"}
+
+
+def test_what_the_cache_keeps_may_be_named_by_its_digest(file, tmp_path):
+    name = keep(file, cache := tmp_path / "cache")
+    file.unlink()
+    assert settled(name, "resnet18") == settled(name, "resnet18", cache) == name
+    assert keep(name, cache) == keep(Path(name), cache) == name
+    with pytest.raises(DataError, match="are not at hand"):
+        keep(name, tmp_path / "another")
+    for wrong in ("sha256:", f"{name}0", name.replace("sha256:", "sha256:../")):
+        with pytest.raises(InputError, match="write sha256: and the 64 hexadecimal digits"):
+            settled(wrong, "resnet18")
+        with pytest.raises(InputError, match="write sha256: and the 64 hexadecimal digits"):
+            settled(wrong, "resnet18", cache)
+
+
+def test_a_message_calls_weights_by_the_place_they_were_last_kept_from(file, tmp_path):
+    name = keep(file, cache := tmp_path / "cache")
+    assert told(name, cache) == f"{name[:15]} (kept from {file})"
+    keep(file.rename(tmp_path / "moved.pth"), cache)
+    assert told(name, cache) == f"{name[:15]} (kept from {tmp_path / 'moved.pth'})"
+    assert told(name, None) == name
+    assert told("w.pt", cache) == "w.pt"
+
+
+def test_default_is_settled_as_the_weights_that_it_stands_for():
+    for model in torchvision.models.list_models(module=torchvision.models, exclude="squeezenet*"):
+        members = torchvision.models.get_model_weights(model)
+        for name in members.__members__:
+            assert settled(name, model) == members[name].name, (model, name)
 
 
 def test_a_file_that_is_being_written_is_not_kept(file, tmp_path, monkeypatch):

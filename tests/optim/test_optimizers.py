@@ -13,6 +13,8 @@ from stepped import Small, closure_of, network, same, stepped, through_a_file
 from torch import nn
 
 from ablation.errors import InputError
+from ablation.models.macs import Unfilled
+from ablation.models.networks import build
 from ablation.optim import (
     ASGD,
     SAM,
@@ -35,6 +37,7 @@ from ablation.optim import (
     set_lr,
     with_values,
 )
+from ablation.optim.build import matrices
 from ablation.values import plain, restore
 
 CASES = [
@@ -154,6 +157,27 @@ def test_decay_falls_on_weights_and_on_nothing_else():
     assert decayed["lr"] == spared["lr"] == 1e-3
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("swin_t", {"relative_position_bias_table"}),
+        ("swin_v2_t", {"logit_scale"}),
+        ("convnext_tiny", {"layer_scale"}),
+        ("vit_b_16", {"class_token", "pos_embedding"}),
+        ("resnet18", set()),
+    ],
+)
+def test_biases_scales_tokens_and_positions_are_spared_however_many_axes_they_have(name, expected):
+    with Unfilled():
+        model = build(name, 3)
+    decayed, spared = build_optimizer(AdamW(weight_decay=0.3), model).param_groups
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    deep = {names[id(p)].rpartition(".")[2] for p in spared["params"] if p.ndim > 1}
+    assert deep == expected
+    assert {names[id(p)].rpartition(".")[2] for p in decayed["params"]} <= {"weight", "in_proj_weight"}
+    assert all(p.ndim > 1 for p in decayed["params"])
+
+
 def test_the_option_asks_for_torchs_behaviour_decay_on_everything():
     (group,) = build_optimizer(AdamW(weight_decay=0.3, decay_norm_and_bias=True), network()).param_groups
     assert len(group["params"]) == 8
@@ -204,6 +228,15 @@ def test_muon_takes_the_matrices_between_the_first_layer_and_the_head():
     assert sum(len(group["params"]) for group in build_optimizer(Muon(), model).param_groups) == len(
         list(model.parameters())
     )
+
+
+def test_the_matrices_of_a_swin_are_its_weights_alone():
+    """Its tables of position biases have two axes too."""
+    with Unfilled():
+        model = build("swin_t", 3)
+    assert sum(weight.numel() for weight in matrices(model)) == 27_426_816
+    taken = build_optimizer(Muon(), model).param_groups[0]["params"]
+    assert {id(p) for p in taken} == {id(p) for p in matrices(model)}
 
 
 def test_muon_needs_a_matrix():
