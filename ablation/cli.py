@@ -94,7 +94,7 @@ def plan(place: Place, every: bool, sd: float | None) -> None:
     data = place.listing(experiment)
     cells = experiment.cells(data.digest)
     runs = runs_of(cells, folder_of(experiment, place.runs))
-    finished = sum(run.status() in ("finished", "diverged") for run in runs)
+    finished = {run.spec.id: record for run in runs if (record := run.record())}
     if sd is not None:
         spread = Spread(sd / 100 if UNIT[experiment.metric] == "points" else sd, "given")
         single = pooled = spread
@@ -103,8 +103,8 @@ def plan(place: Place, every: bool, sd: float | None) -> None:
         single, pooled = seed_spread(results), seed_spread(results, pooled=True)
     else:
         single = pooled = Spread()
-    show_plan(experiment, data, cells, finished, single, pooled)
-    show_cost(cells, data, place.cache)
+    show_plan(experiment, data, cells, len(finished), single, pooled)
+    show_cost(cells, data, place.cache, finished)
     if every:
         show_grid(cells, {run.spec.id: run.status() for run in runs})
 

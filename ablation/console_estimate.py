@@ -2,46 +2,53 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
 from ablation.console import console, table
-from ablation.errors import InputError
-from ablation.estimate import Cost, Images, Memory, estimates_of
+from ablation.data.batches import steps
+from ablation.estimate import Cost, Estimate, Images, Memory, estimates_of, experience
 from ablation.experiment import Cell
-from ablation.rates import Machine, remembered
+from ablation.rates import CPU, Machine, gpus, outdated, remembered
+from ablation.record import RunRecord
 from ablation.spec import RunSpec
 
 if TYPE_CHECKING:
     from ablation.data import Listing
 
 MEASURE = "ablation doctor --measure"
+NONE = "-"
 
 
-def show_cost(cells: Sequence[Cell], data: Listing, cache: Path) -> None:
-    """What the runs of a grid take; where a network cannot be counted, why. torch is loaded for one never counted."""
-    specs = {cell.spec.id: cell.spec for cell in cells}.values()
-    if not specs:
+def show_cost(cells: Sequence[Cell], data: Listing, cache: Path, finished: Mapping[str, RunRecord]) -> None:
+    """What the missing runs of a grid take. torch is loaded for a network that was never counted.
+
+    finished: records by the run's id.
+    """
+    missing = {cell.spec.id: cell.spec for cell in cells if cell.spec.id not in finished}.values()
+    if not missing:
         return
-    images = _images_of(data)
-    try:
-        costs = estimates_of(specs, len(data.classes), images, cache)
-    except InputError as error:
-        for problem in error.problems:
-            console.print(f"[yellow]what it costs cannot be told: {escape(problem.message)}[/]")
-        return
-    machine = remembered(cache)
-    show_estimate(costs, machine, os.cpu_count() or 1 if machine and machine.device == "cpu" else 1)
-    short = {spec.ema for spec in specs if spec.ema and _steps(spec, images(spec)) < 3 / (1 - spec.ema)}
+    images, machine = _images_of(data), remembered(cache)
+    costs = estimates_of(cells, len(data.classes), images, cache, machine, finished)
+    show_estimate(costs, machine, _workers(machine, len(missing)), outdated(cache))
+    short = {spec.ema for spec in missing if spec.ema and _steps(spec, images(spec)) < 3 / (1 - spec.ema)}
     for ema in sorted(short):
         console.print(
             f"[yellow]ema = {ema:g} remembers some {1 / (1 - ema):,.0f} steps, and a training has not three times as "
             "many: the average will be near where it began[/]"
         )
+
+
+def _workers(machine: Machine | None, runs: int) -> int:
+    """How many `ablation run` would start by itself: one for a GPU, or for a core, and no more than there are runs."""
+    from ablation.sweeps import cpu_count
+
+    places = gpus() if machine is not None and machine.device != CPU else cpu_count()
+    return max(1, min(places, runs))
 
 
 def _images_of(data: Listing) -> Callable[[RunSpec], Images]:
@@ -59,52 +66,79 @@ def _images_of(data: Listing) -> Callable[[RunSpec], Images]:
 
 
 def _steps(spec: RunSpec, images: Images) -> int:
-    return spec.epochs * -(-images.train // spec.batch_size)
+    return spec.epochs * steps(images.train, spec.batch_size)
 
 
-def show_estimate(costs: Sequence[Cost], machine: Machine | None, workers: int = 1) -> None:
-    """A line for each kind of run, and the grid's total. machine: whose rates they are; None where none are stored.
+def show_estimate(
+    costs: Sequence[Cost], machine: Machine | None, workers: int = 1, other_software: Sequence[str] = ()
+) -> None:
+    """A line for each kind of run that is missing, and their total. machine: whose rates they are; None where unknown.
 
-    workers: how many train at once, by which the total is divided.
+    workers: how many train at once, by which the total is divided. other_software: versions of torch that this machine
+    was measured with, and that are not installed any more.
     """
-    varied = [name for name in _DIFFERS if len({getattr(cost, name) for cost in costs}) > 1 or name == "model"]
+    missing = [cost for cost in costs if cost.runs]
+    factors = _telling(missing)
     right = ("runs", "MACs", "memory", *(("a run", "in all") if machine else ()))
-    made = table(*(_DIFFERS[name] for name in varied), *right, right=right)
-    for cost in costs:
-        levels = [escape(str(getattr(cost, name))) for name in varied]
-        time = cost.estimate.seconds
-        told = [duration(time), duration(cost.runs * time)] if time is not None else []
-        memory = size(cost.estimate.memory.total)
-        made.add_row(*levels, f"{cost.runs:,}", macs(cost.counts.macs), memory, *told)
+    made = table("model", *(factor.replace("_", " ") for factor in factors), *right, right=right)
+    scale, _ = experience(costs)
+    for cost in missing:
+        names = [cost.levels.get("model", cost.model), *(cost.levels[factor] for factor in factors)]
+        told = [macs(cost.counts.macs) if cost.counts else NONE, *_told(cost, scale, machine is not None)]
+        made.add_row(*map(escape, names), f"{cost.runs:,}", *told)
     console.print(made)
-    for line in told_of(costs, machine, workers):
+    for problem in dict.fromkeys(cost.problem for cost in missing if cost.problem):
+        console.print(f"[yellow]{escape(problem)}[/]", highlight=False)
+    for line in told_of(costs, machine, workers, other_software):
         console.print(line, markup=False)
 
 
-_DIFFERS = {
-    "model": "model",
-    "image_size": "size",
-    "batch_size": "batch",
-    "epochs": "epochs",
-    "optimizer": "optimizer",
-}
-"""What tells kinds of runs apart, and the words for it."""
+def _told(cost: Cost, scale: float, timed: bool) -> list[str]:
+    """Memory of a run, time of a run and of all of its kind."""
+    if cost.estimate is None:
+        return [NONE] * (3 if timed else 1)
+    seconds = scale * (cost.estimate.seconds or 0.0)
+    return [size(cost.estimate.memory.total), *((duration(seconds), duration(cost.runs * seconds)) if timed else ())]
 
 
-def told_of(costs: Sequence[Cost], machine: Machine | None, workers: int) -> list[str]:
+def _telling(costs: Sequence[Cost]) -> list[str]:
+    """The factors by which the rows differ. Recipes cost the same; the model has its column anyway."""
+    factors = dict.fromkeys(factor for cost in costs for factor in cost.levels if factor not in ("recipe", "model"))
+    return [factor for factor in factors if len({cost.levels.get(factor) for cost in costs}) > 1]
+
+
+def told_of(
+    costs: Sequence[Cost], machine: Machine | None, workers: int, other_software: Sequence[str] = ()
+) -> list[str]:
     """The lines below the table: the largest run's memory in its parts, and the total time with its error."""
-    largest = max((cost.estimate.memory for cost in costs), key=lambda memory: memory.total)
-    lines = [f"memory of the largest: {_parts(largest)}; workspaces and the driver's share come on top"]
-    if machine is None:
-        return [*lines, f"for the time: `{MEASURE}`, once on this machine"]
-    seconds = sum(cost.runs * (cost.estimate.seconds or 0.0) for cost in costs)
-    error = machine.training.typical_error
+    told = [(cost.runs, cost.estimate) for cost in costs if cost.runs and cost.estimate]
+    if not told:
+        return []
+    largest = max((estimate.memory for _, estimate in told), key=lambda memory: memory.total)
+    kind = machine.precision if machine else "bfloat16, as on a GPU"
+    lines = [f"memory of the largest, in {kind}: {_parts(largest)}; workspaces and the driver's share come on top"]
+    if machine is not None:
+        return [*lines, _time(costs, told, machine, workers)]
+    others = f" (it was measured with torch {' and '.join(other_software)})" if other_software else ""
+    return [*lines, f"for the time: `{MEASURE}`, once on this machine with torch {version('torch')}{others}"]
+
+
+def _time(costs: Sequence[Cost], told: Sequence[tuple[int, Estimate]], machine: Machine, workers: int) -> str:
+    scale, known = experience(costs)
+    seconds = scale * sum(runs * (estimate.seconds or 0.0) for runs, estimate in told)
     with_workers = f", {duration(seconds / workers)} with {workers} workers" if workers > 1 else ""
-    return [
-        *lines,
-        f"time of the grid: {duration(seconds)} on one {machine.device} (give or take {error:.0%}){with_workers};"
-        " augmentation and reading images not counted",
-    ]
+    rates = machine.training
+    trust = (
+        f"{scale:.2g} times what the rates say, as {known} finished run{'s' * (known > 1)} took (median)"
+        if known
+        else f"by rates that told half of the measured steps within {rates.typical_error:.0%}, and the worst within"
+        f" {rates.largest_error:.0%}; augmentation and reading images not counted"
+    )
+    runs = sum(runs for runs, _ in told)
+    left_out = sum(cost.runs for cost in costs) - runs
+    without = f", {left_out:,} not counted" if left_out else ""
+    time = f"{duration(seconds)} on one {machine.device}{with_workers}"
+    return f"time of {runs:,} run{'s' * (runs > 1)}{without}: {time}; {trust}"
 
 
 def _parts(memory: Memory) -> str:

@@ -1,18 +1,23 @@
 """What runs will take, before any is trained: seconds and GPU memory, from a network's counts and the machine's rates.
 
 Time is that of the network and the optimizer. Augmentation, reading images and writing checkpoints are not in it: what
-they take is known from runs that have finished.
+they take is known from runs that have finished, see `experience`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
+from ablation.data.batches import steps
+from ablation.errors import InputError
+from ablation.experiment import Cell
 from ablation.models.counts import Asked, Counts, counted
-from ablation.rates import Load, Machine, remembered
+from ablation.rates import Load, Machine
+from ablation.record import RunRecord
 from ablation.spec import RunSpec
 from ablation.values import label
 
@@ -50,26 +55,28 @@ class Memory:
 
 @dataclass(frozen=True)
 class Estimate:
-    """One run. seconds, error: None where the machine's rates are not known."""
+    """One run. seconds: None where the machine's rates are not known."""
 
     memory: Memory
     seconds: float | None
-    error: float | None
-    """The typical relative error of `seconds` for a network that the rates were not measured on."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Runs of one grid that cost the same: how they differ from the others, how many there are, and one's estimate."""
+    """Runs of one grid that cost the same: the levels of each factor that they have, and what one of them takes."""
 
     model: str
-    image_size: int
-    batch_size: int
-    epochs: int
-    optimizer: str
+    levels: Mapping[str, str]
+    """Factor -> name; of a factor that changes no cost, all the names that are among them."""
     runs: int
-    counts: Counts
-    estimate: Estimate
+    """Those that are still to be trained."""
+    counts: Counts | None
+    estimate: Estimate | None
+    """None, as counts, where the network cannot be counted."""
+    problem: str = ""
+    """Why it cannot."""
+    took: tuple[float, ...] = ()
+    """Seconds of those that have finished on this machine."""
 
 
 def asked_of(spec: RunSpec, classes: int) -> Asked:
@@ -90,12 +97,12 @@ def estimate(spec: RunSpec, counts: Counts, images: Images, machine: Machine | N
     if precision == "bfloat16":
         memory = replace(memory, images=3 * spec.cache_size**2 * images.cached)
     if machine is None:
-        return Estimate(memory, None, None)
+        return Estimate(memory, None)
     step = machine.training.seconds(training_load(counts, spec.batch_size, precision))
     look = machine.looking.seconds(looking_load(counts, spec.batch_size, precision))
-    steps, glances, tests = (-(-part // spec.batch_size) for part in (images.train, images.val, images.test))
-    seconds = spec.epochs * (steps * step * passes(spec.optimizer) + glances * look) + tests * look
-    return Estimate(memory, seconds, machine.training.typical_error)
+    trained, glances, tests = (steps(part, spec.batch_size) for part in (images.train, images.val, images.test))
+    seconds = spec.epochs * (trained * step * passes(spec.optimizer) + glances * look) + tests * look
+    return Estimate(memory, seconds)
 
 
 def memory_of(optimizer: Any, batch_size: int, counts: Counts, precision: str, averaged: bool = False) -> Memory:
@@ -158,32 +165,77 @@ PER_WEIGHT: dict[str, Callable[[Any], int]] = {
 """Tensors of a weight's own shape that torch's optimizer of that name keeps for it."""
 
 
+@dataclass
+class _Kind:
+    """Runs that cost the same, as they are gathered."""
+
+    spec: RunSpec
+    asked: Asked
+    images: Images
+    levels: dict[str, dict[str, None]] = field(default_factory=dict)
+    runs: set[str] = field(default_factory=set)
+
+
 def estimates_of(
-    specs: Iterable[RunSpec], classes: int, images_of: Callable[[RunSpec], Images], cache: Path
+    cells: Sequence[Cell],
+    classes: int,
+    images_of: Callable[[RunSpec], Images],
+    cache: Path,
+    machine: Machine | None = None,
+    finished: Mapping[str, RunRecord] | None = None,
 ) -> tuple[Cost, ...]:
     """What a grid costs, one entry for all runs that cost the same, in their order.
 
-    The machine's rates and the networks' counts are those remembered in `cache`; torch is imported only for a network
-    that was never counted.
+    machine: whose rates count. finished: records by the run's id, of those that need no training any more. The
+    networks' counts are those remembered in `cache`; torch is imported only for a network that was never counted.
     """
-    machine = remembered(cache)
-    found: dict[tuple[Any, ...], tuple[RunSpec, Asked, Images, int]] = {}
-    for spec in {spec.id: spec for spec in specs}.values():
+    kinds: dict[tuple[Any, ...], _Kind] = {}
+    for cell in cells:
+        spec = cell.spec
         asked, images = asked_of(spec, classes), images_of(spec)
-        key = (asked, images, spec.batch_size, spec.epochs, label(spec.optimizer), spec.ema is None)
-        runs = found[key][3] if key in found else 0
-        found[key] = (spec, asked, images, runs + 1)
-    counts = {asked: counted(asked, cache) for _, asked, _, _ in found.values()}
-    return tuple(
-        Cost(
-            spec.model,
-            spec.image_size,
-            spec.batch_size,
-            spec.epochs,
-            label(spec.optimizer),
-            runs,
-            counts[asked],
-            estimate(spec, counts[asked], images, machine),
+        size = (spec.batch_size, spec.epochs, spec.cache_size)
+        kind = kinds.setdefault(
+            (asked, images, size, label(spec.optimizer), spec.ema is None), _Kind(spec, asked, images)
         )
-        for spec, asked, images, runs in found.values()
-    )
+        kind.runs.add(spec.id)
+        for factor, level in cell.factors.items():
+            kind.levels.setdefault(factor, {})[level] = None
+    counts = {asked: _counted(asked, cache) for asked in dict.fromkeys(kind.asked for kind in kinds.values())}
+    return tuple(_cost(kind, counts[kind.asked], machine, finished or {}) for kind in kinds.values())
+
+
+def _counted(asked: Asked, cache: Path) -> Counts | str:
+    """What the network costs, or why that cannot be told."""
+    try:
+        return counted(asked, cache)
+    except InputError as error:
+        return "; ".join(problem.message for problem in error.problems)
+
+
+def _cost(kind: _Kind, counts: Counts | str, machine: Machine | None, finished: Mapping[str, RunRecord]) -> Cost:
+    levels = {factor: ", ".join(names) for factor, names in kind.levels.items()}
+    runs = len(kind.runs - finished.keys())
+    if isinstance(counts, str):
+        return Cost(kind.spec.model, levels, runs, None, None, counts)
+    told = estimate(kind.spec, counts, kind.images, machine)
+    took = [_seconds_of(finished[run], machine) for run in sorted(kind.runs & finished.keys()) if machine]
+    return Cost(kind.spec.model, levels, runs, counts, told, took=tuple(filter(None, took)))
+
+
+def _seconds_of(record: RunRecord, machine: Machine) -> float | None:
+    """What the run took on this machine; None for one that was trained elsewhere, or not to its end."""
+    there = record.environment.get("host"), record.environment.get("device")
+    if record.outcome != "finished" or there != (machine.host, machine.device):
+        return None
+    return record.cost.get("seconds")
+
+
+def experience(costs: Sequence[Cost]) -> tuple[float, int]:
+    """What runs that have finished took, in multiples of their estimates (the median), and how many these are."""
+    ratios = [
+        seconds / cost.estimate.seconds
+        for cost in costs
+        if cost.estimate and cost.estimate.seconds
+        for seconds in cost.took
+    ]
+    return (median(ratios), len(ratios)) if ratios else (1.0, 0)

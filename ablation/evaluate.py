@@ -20,6 +20,7 @@ from ablation.augment.chain import Step, chain
 from ablation.augment.draws import DrawnRecipe, draw
 from ablation.augment.mix import Mixing
 from ablation.data import Dataset
+from ablation.data.batches import bounds
 from ablation.models.networks import Classifier
 from ablation.spec import RunSpec
 
@@ -88,14 +89,8 @@ def pixels_of(data: Dataset, device: torch.device) -> Callable[[Rows], Tensor]:
 
 
 def batches(rows: Rows, batch_size: int) -> Iterator[Rows]:
-    """`rows` in their order, `batch_size` at a time; the last batch has what is left.
-
-    One image left over joins the batch before it: batch normalisation cannot train on one image alone.
-    """
-    starts = list(range(0, len(rows), batch_size))
-    if len(starts) > 1 and len(rows) % batch_size == 1:
-        starts.pop()
-    for start, stop in zip(starts, [*starts[1:], len(rows)], strict=True):
+    """`rows` in their order, `batch_size` at a time, cut as `bounds` says."""
+    for start, stop in bounds(len(rows), batch_size):
         yield rows[start:stop]
 
 

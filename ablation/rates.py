@@ -11,15 +11,21 @@ Knows no experiment.
 from __future__ import annotations
 
 import json
+import os
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ablation.durable import write_json
 
-FILE = "rates.json"
+FILE, CPU = "rates.json", "cpu"
+RATES_VERSION = 2
+"""Raised when a change of this program changes what is measured or how it is told; older rates then do not count."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -140,24 +146,61 @@ def _least_squares(loads: Sequence[Load], seconds: Sequence[float]) -> Rates:
 def remember(machine: Machine, cache: Path) -> Path:
     """Put what was measured into the cache folder, in place of what was measured before under the same conditions."""
     path = cache / FILE
-    write_json(path, {**_read(path), machine.key: asdict(machine)})
+    write_json(path, {**_read(path), machine.key: {"version": RATES_VERSION, **asdict(machine)}})
     return path
 
 
 def remembered(cache: Path) -> Machine | None:
-    """What was measured last on this host; None where nothing was. Rates of other hosts are left to them."""
-    here = [form for form in _read(cache / FILE).values() if form["host"] == platform.node()]
-    return _machine(max(here, key=lambda form: form["measured"])) if here else None
+    """What `run` would train with: measured on this host, with the installed torch; on a GPU where there is one.
+
+    The newest of several; None where nothing fits. What was measured elsewhere, or with another torch, is left alone.
+    """
+    here, graphics = [machine for machine in _measured(cache) if machine.torch == version("torch")], gpus()
+    fitting = [machine for machine in here if graphics or machine.device == CPU]
+    return max(fitting, key=lambda machine: (machine.device != CPU, machine.measured), default=None)
+
+
+def outdated(cache: Path) -> tuple[str, ...]:
+    """The other versions of torch that were measured on this host, whose rates do not count."""
+    return tuple(sorted({machine.torch for machine in _measured(cache)} - {version("torch")}))
+
+
+def gpus() -> int:
+    """How many GPUs this process may use, by the driver's files: asking torch would take seconds."""
+    there = len(list(Path("/dev").glob("nvidia[0-9]*"))) or int(Path("/dev/dxg").exists())  # dxg: Linux under Windows
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return there if chosen is None else min(there, sum(name not in ("", "-1") for name in chosen.split(",")))
+
+
+def _measured(cache: Path) -> list[Machine]:
+    """What was measured on this host; an entry that is damaged, or of another version of this program, is no rates."""
+    found = []
+    for form in _read(cache / FILE).values():
+        try:
+            machine = _machine(form)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            continue
+        found += [machine] if machine.host == platform.node() else []
+    return found
 
 
 def _machine(form: dict[str, Any]) -> Machine:
+    """Raises one of Python's own errors for what is no such form."""
+    if form["version"] != RATES_VERSION:
+        raise ValueError
+    given = {name: part for name, part in form.items() if name != "version"}
     points = tuple(
-        Point(**{**point, "training": Load(**point["training"]), "looking": Load(**point["looking"])})
+        Point(**{**point, "training": _numbers(Load, point["training"]), "looking": _numbers(Load, point["looking"])})
         for point in form["points"]
     )
-    return Machine(
-        **{**form, "training": Rates(**form["training"]), "looking": Rates(**form["looking"]), "points": points}
-    )
+    rates = {name: _numbers(Rates, form[name]) for name in ("training", "looking")}
+    return Machine(**{**given, **rates, "measured": float(form["measured"]), "points": points})
+
+
+def _numbers(cls: type[T], form: dict[str, Any]) -> T:
+    if not all(isinstance(number, int | float) for number in form.values()):
+        raise TypeError
+    return cls(**form)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from ablation.rates import Machine, Point, fitted
@@ -79,7 +80,7 @@ def measure(
         host=platform.node(),
         device=torch.cuda.get_device_name(where) if cuda else "cpu",
         precision="bfloat16" if cuda else "float32",
-        torch=str(torch.__version__),
+        torch=version("torch"),
         threads=torch.get_num_threads(),
         measured=round(time.time(), 3),
         training=fitted(networks, [p.training for p in points], [p.training_seconds for p in points]),

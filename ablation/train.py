@@ -27,6 +27,7 @@ from torch.nn import functional
 import ablation
 from ablation.analysis.metrics import classification_metrics
 from ablation.data import Dataset, Parts
+from ablation.data.batches import steps
 from ablation.data.normalization import moments
 from ablation.durable import atomic
 from ablation.errors import AblationError, InputError
@@ -76,7 +77,7 @@ def train(
     optimizer = build_optimizer(spec.optimizer, model, spec.head_lr_factor)
     average = averaged(model, spec.ema) if spec.ema else None
     tested_model = cast(Classifier, average.module) if average else model
-    steps_per_epoch = sum(1 for _ in batches(parts.train, spec.batch_size))
+    steps_per_epoch = steps(len(parts.train), spec.batch_size)
     environment = _environment(device)
     state = {"model": model, "optimizer": optimizer} | ({"average": average} if average else {})
     history, changes = _resume(run, state, environment)

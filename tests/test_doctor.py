@@ -12,7 +12,7 @@ import torch
 from ablation.console import console
 from ablation.console_doctor import show_facts, show_machine
 from ablation.doctor import examine
-from ablation.rates import remember, remembered
+from ablation.rates import fitted, remember, remembered
 from ablation.speed import Trial, measure
 
 TINY = (Trial("shallow_cnn", 8, 8), Trial("shallow_cnn", 16, 8), Trial("mobilenet_v3_small", 32, 4))
@@ -72,8 +72,14 @@ def test_measured_rates_are_real_and_read_back(tmp_path):
     small, large = machine.points[:2]
     assert 0 < small.looking_seconds < large.training_seconds
     assert large.training.macs == pytest.approx(4 * small.training.macs, rel=0.1)
-    told = [machine.training.seconds(point.training) for point in machine.points]
-    assert told == pytest.approx([point.training_seconds for point in machine.points], rel=0.9)
+    assert machine.torch == version("torch")  # by which `remembered` knows them, without importing torch
+    names = [point.network for point in machine.points]
+    trained = [(point.training, point.training_seconds) for point in machine.points]
+    looked = [(point.looking, point.looking_seconds) for point in machine.points]
+    for rates, measured in ((machine.training, trained), (machine.looking, looked)):
+        assert rates == fitted(names, *zip(*measured, strict=True))
+        off = [rates.seconds(load) / seconds - 1 for load, seconds in measured]
+        assert sum(error**2 for error in off) < 0.05, "three points, and rates enough to meet each"
     with console.capture() as captured:
         show_machine(machine, path)
     assert "mobilenet_v3_small" in captured.get()

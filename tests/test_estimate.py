@@ -1,10 +1,13 @@
 """Estimates: optimizer numbers against torch's own, sums by hand, a grid's costs, and a real training's time."""
 
+import json
+import re
 import subprocess
 import sys
 import time
 from dataclasses import fields, replace
 from functools import cache
+from importlib.metadata import version
 from typing import get_args
 
 import pytest
@@ -14,12 +17,15 @@ from torch import Tensor
 from ablation import SGD, Adam, AdamW
 from ablation import optim as optimizers
 from ablation.console import console
-from ablation.console_estimate import duration, show_estimate, size
-from ablation.estimate import Images, asked_of, estimate, estimates_of, memory_of, passes, state_numbers
+from ablation.console_estimate import duration, show_cost, show_estimate, size
+from ablation.data import listing
+from ablation.data.batches import bounds, steps
+from ablation.estimate import Images, asked_of, estimate, estimates_of, experience, memory_of, passes, state_numbers
 from ablation.models.counts import Asked, Counts, count
 from ablation.models.networks import build
 from ablation.optim import Lookahead, build_optimizer
 from ablation.rates import Load, Machine, Point, Rates, remember
+from ablation.record import RunRecord
 from ablation.speed import Trial, measure
 from ablation.values import label
 
@@ -29,7 +35,7 @@ RATES = Rates(0.01, 0.0, 1e-11, 0.0, 0.0, 0.2, 0.5)
 
 def machine(host: str, precision: str = "float32") -> Machine:
     point = Point("a", 32, 8, Load(1, 1, 1, 1), 0.5, Load(1, 1, 1, 1), 0.1, None, None)
-    return Machine(host, "cpu", precision, "2.11", 1, 1.0, RATES, replace(RATES, per_step=0.002), (point,))
+    return Machine(host, "cpu", precision, version("torch"), 1, 1.0, RATES, replace(RATES, per_step=0.002), (point,))
 
 
 @pytest.fixture(scope="module")
@@ -110,38 +116,144 @@ def test_seconds_by_hand(spec, here):
     look = 0.002 + 1e-11 * 32 * counts.macs
     found = estimate(spec, counts, IMAGES, here)
     assert found.seconds == pytest.approx(3 * (4 * step + look) + 2 * look)
-    assert found.error == 0.2
     assert found.memory.images == 0  # a CPU reads them from the file
     assert estimate(spec, counts, IMAGES, machine("x", "bfloat16")).memory.images == 180 * 3 * 8 * 8
     assert estimate(spec, counts, IMAGES, None).seconds is None
 
 
+def test_an_epoch_has_as_many_steps_as_it_has_batches():
+    """33 images make one batch of 33, as in training: none is left alone."""
+    assert [steps(samples, 32) for samples in (1, 32, 33, 34, 64, 65, 66)] == [1, 1, 1, 2, 2, 2, 3]
+    for samples in range(1, 40):
+        cut = [sample for start, stop in bounds(samples, 8) for sample in range(start, stop)]
+        assert cut == list(range(samples))
+
+
+def test_a_left_over_image_takes_no_step_of_its_own(spec, here):
+    counts = shallow()
+    even, odd, more = (estimate(spec, counts, replace(IMAGES, train=number), here).seconds for number in (96, 97, 98))
+    assert even == odd < more
+
+
+def costs_of(grid, tmp_path, machine=None, finished=None):
+    return estimates_of(grid.cells("0" * 16), 10, lambda spec: IMAGES, tmp_path, machine, finished)
+
+
+def shown(*given, **named) -> str:
+    """What is printed, its lines as one."""
+    with console.capture() as captured:
+        show_estimate(*given, **named)
+    return " ".join(captured.get().split())
+
+
 def test_a_grid_is_told_by_what_differs_in_cost(tiny, tmp_path, here):
     """Recipes and seeds cost the same; optimizers and batch sizes do not."""
-    remember(here, tmp_path)
     grid = replace(tiny, optimizers={"adam": Adam(), "adamw": AdamW()}, vary={"batch_size": (16, 32)})
     specs = [cell.spec for cell in grid.cells("0" * 16)]
-    costs = estimates_of(specs, 10, lambda spec: IMAGES, tmp_path)
+    costs = costs_of(grid, tmp_path, here)
     assert len(costs) == 4
     assert [cost.runs for cost in costs] == [2 * 3] * 4
     assert sum(cost.runs for cost in costs) == len({spec.id for spec in specs})
-    with console.capture() as captured:
-        show_estimate(costs, here, workers=2)
-    told = captured.get()
+    told = shown(costs, here, workers=2)
     seconds = sum(cost.runs * cost.estimate.seconds for cost in costs)
-    assert f"time of the grid: {duration(seconds)} on one cpu (give or take 20%)" in told
-    assert f"{duration(seconds / 2)} with 2 workers" in told
+    assert f"time of 24 runs: {duration(seconds)} on one cpu, {duration(seconds / 2)} with 2 workers" in told
+    assert "half of the measured steps within 20%, and the worst within 50%" in told
     assert "shallow_cnn" in told
     assert size(max(cost.estimate.memory.total for cost in costs)) in told
 
 
-def test_without_rates_memory_is_told_and_how_to_get_the_time(tiny, tmp_path):
-    specs = [cell.spec for cell in tiny.cells("0" * 16)]
-    costs = estimates_of(specs, 10, lambda spec: IMAGES, tmp_path)
+def test_rows_are_told_apart_by_the_factors_that_differ(tiny, tmp_path):
+    varied = {"ema": (None, 0.9), "freeze": (0, "backbone"), "cache_size": (8, 16), "label_smoothing": (0.0, 0.1)}
+    costs = costs_of(replace(tiny, vary=varied), tmp_path)
     with console.capture() as captured:
         show_estimate(costs, None)
-    assert "ablation doctor --measure" in captured.get()
-    assert "memory" in captured.get()
+    heading, _, *rows = captured.get().strip().splitlines()
+    assert heading.split() == ["model", "optimizer", "ema", "freeze", "cache", "size", "runs", "MACs", "memory"]
+    rows = [row.split()[:5] for row in rows if row.strip().startswith("shallow_cnn")]
+    assert len(rows) == len(set(map(tuple, rows))) == len(costs) == 16
+
+
+def test_what_has_finished_is_not_counted_again(tiny, tmp_path, here):
+    ids = [cell.spec.id for cell in tiny.cells("0" * 16)]
+    records = {run: RunRecord(run, "finished", (), {}, {}) for run in ids[:4]}
+    costs = costs_of(tiny, tmp_path, here, records)
+    assert sum(cost.runs for cost in costs) == len(ids) - 4
+    assert experience(costs) == (1.0, 0)  # no record says how long it took
+    assert "time of 8 runs:" in shown(costs, here)
+
+
+def test_finished_runs_of_this_machine_scale_the_rest(small, tmp_path, here):
+    """Three took 2, 3 and 7 times their estimates; those of another machine, or given up, say nothing."""
+    grid = replace(small, seeds=7)
+    ids = [cell.spec.id for cell in grid.cells("0" * 16)]
+    (alone,) = costs_of(grid, tmp_path, here)
+    seconds = alone.estimate.seconds
+    mine = {"host": here.host, "device": "cpu"}
+    told = [
+        *(("finished", 2.0, mine), ("finished", 7.0, mine), ("finished", 3.0, mine), ("diverged", 50.0, mine)),
+        *(("finished", 90.0, {**mine, "host": "elsewhere"}), ("finished", 90.0, {**mine, "device": "GPU"})),
+    ]
+    records = {
+        run: RunRecord(run, outcome, (), {}, {}, {"seconds": times * seconds}, where)
+        for run, (outcome, times, where) in zip(ids, told, strict=False)
+    }
+    costs = costs_of(grid, tmp_path, here, records)
+    scale, known = experience(costs)
+    assert (scale, known) == (pytest.approx(3.0), 3)
+    line = shown(costs, here)
+    assert f"time of 1 run: {duration(3 * seconds)} on one cpu" in line
+    assert "3 times what the rates say, as 3 finished runs took (median)" in line
+    assert "not counted" not in line
+
+
+def test_a_network_that_cannot_be_counted_hides_no_other(tiny, tmp_path, here):
+    grid = replace(tiny, vary={"model": ("shallow_cnn", "inception_v3")})
+    costs = costs_of(grid, tmp_path, here)
+    told = shown(costs, here)
+    assert re.search(r"inception_v3 adam 6 - - - - ", told.replace("sgd", "adam"))
+    assert re.search(r"shallow_cnn adam 6 [\d.]+ M [\d.]+ [kM]B", told)
+    assert told.count("inception_v3 does not take images of 8 x 8 pixels") == 1
+    assert "time of 12 runs, 12 not counted:" in told
+
+
+def test_without_rates_memory_is_a_gpus_and_how_to_get_the_time_is_told(tiny, tmp_path):
+    costs = costs_of(tiny, tmp_path)
+    told = shown(costs, None)
+    largest = max((cost.estimate.memory for cost in costs), key=lambda memory: memory.total)
+    assert f"memory of the largest, in bfloat16, as on a GPU: weights {size(largest.weights)}" in told
+    assert f"images {size(largest.images)}" in told
+    assert f"for the time: `ablation doctor --measure`, once on this machine with torch {version('torch')}" in told
+    assert "measured with torch" not in told
+    assert "in all" not in told
+    assert "(it was measured with torch 1.0 and 1.1)" in shown(costs, None, other_software=("1.0", "1.1"))
+
+
+def plan(grid, folder, records=()) -> str:
+    """What `ablation plan` says of the cost, from what lies in the cache."""
+    with console.capture() as captured:
+        show_cost(grid.cells("0" * 16), listing(grid.data, folder), folder, dict(records))
+    return " ".join(captured.get().split())
+
+
+def test_one_run_has_one_worker(small, tmp_path, here):
+    remember(here, tmp_path)
+    told = plan(small, tmp_path)
+    assert "time of 1 run:" in told
+    assert "workers" not in told
+
+
+def test_rates_of_another_torch_are_told_and_not_used(small, tmp_path, here):
+    path = remember(replace(here, torch="1.0"), tmp_path)
+    assert "(it was measured with torch 1.0)" in plan(small, tmp_path)
+    ((key, form),) = json.loads(path.read_text()).items()
+    form.pop("looking")
+    path.write_text(json.dumps({key: form}))
+    assert "for the time: `ablation doctor --measure`" in plan(small, tmp_path)
+
+
+def test_a_finished_grid_costs_nothing(small, tmp_path):
+    (cell,) = small.cells("0" * 16)
+    assert plan(small, tmp_path, {cell.spec.id: RunRecord(cell.spec.id, "finished", (), {}, {})}) == ""
 
 
 def test_a_grid_that_was_counted_is_estimated_without_torch(tiny, tmp_path, environment):
@@ -151,8 +263,8 @@ def test_a_grid_that_was_counted_is_estimated_without_torch(tiny, tmp_path, envi
         "from ablation.estimate import Images, estimates_of\n"
         "question = Experiment(name='x', data=Digits(), recipes={'none': ()}, optimizers={'adam': Adam()},\n"
         "                      baseline='none', model='shallow_cnn', image_size=8, cache_size=8)\n"
-        "specs = [cell.spec for cell in question.cells('0' * 16)]\n"
-        f"found = estimates_of(specs, 10, lambda spec: Images(1, 1, 1, 1), Path({str(tmp_path)!r}))\n"
+        f"cells, folder = question.cells('0' * 16), Path({str(tmp_path)!r})\n"
+        "found = estimates_of(cells, 10, lambda spec: Images(1, 1, 1, 1), folder)\n"
         "print(len(found), 'torch' in sys.modules)"
     )
     command = [sys.executable, "-c", script]

@@ -1,10 +1,13 @@
 """Rates: known ones come back from the fit, errors are those of networks left out, what is stored is read back."""
 
+import json
 from dataclasses import replace
+from importlib.metadata import version
 
 import pytest
 
-from ablation.rates import Load, Machine, Point, Rates, fitted, remember, remembered
+from ablation import rates
+from ablation.rates import Load, Machine, Point, Rates, fitted, gpus, outdated, remember, remembered
 from ablation.seeds import stream
 
 TRUE = Rates(2e-3, 1e-5, 3e-11, 5e-10, 2e-9, 0.0, 0.0)
@@ -16,11 +19,23 @@ def loads() -> list[Load]:
     return [Load(*(int(10 ** draw.uniform(low, low + 2)) for low in (1, 8, 6, 5))) for _ in NETWORKS]
 
 
-def machine(measured: float = 1.0, device: str = "cpu", host: str | None = None) -> Machine:
+def machine(measured: float = 1.0, device: str = "cpu", host: str | None = None, torch: str | None = None) -> Machine:
     import platform
 
     point = Point("a", 32, 8, loads()[0], 0.5, loads()[1], 0.1, 300, 200)
-    return Machine(host or platform.node(), device, "float32", "2.11", 1, measured, TRUE, TRUE, (point,))
+    torch = torch or version("torch")
+    return Machine(host or platform.node(), device, "float32", torch, 1, measured, TRUE, TRUE, (point,))
+
+
+@pytest.fixture
+def card(monkeypatch):
+    """As on a machine with one GPU."""
+    monkeypatch.setattr(rates, "gpus", lambda: 1)
+
+
+@pytest.fixture
+def no_card(monkeypatch):
+    monkeypatch.setattr(rates, "gpus", lambda: 0)
 
 
 def test_known_rates_come_back():
@@ -53,11 +68,41 @@ def test_the_error_is_that_of_a_network_left_out():
 
 def test_what_is_stored_is_read_back_and_the_newest_counts(tmp_path):
     assert remembered(tmp_path) is None
-    remember(machine(2.0, "GPU"), tmp_path)
-    remember(machine(1.0), tmp_path)
-    assert remembered(tmp_path) == machine(2.0, "GPU")
+    remember(machine(2.0), tmp_path)
+    remember(replace(machine(1.0), threads=2), tmp_path)
+    assert remembered(tmp_path) == machine(2.0)
     remember(machine(3.0), tmp_path)
     assert remembered(tmp_path) == machine(3.0)
+
+
+@pytest.mark.usefixtures("card")
+def test_where_there_is_a_gpu_its_rates_count(tmp_path):
+    remember(machine(1.0, "GPU"), tmp_path)
+    remember(machine(2.0), tmp_path)
+    assert remembered(tmp_path) == machine(1.0, "GPU")
+
+
+@pytest.mark.usefixtures("no_card")
+def test_a_gpu_that_is_gone_says_nothing_of_the_cpu(tmp_path):
+    remember(machine(2.0, "GPU"), tmp_path)
+    assert remembered(tmp_path) is None
+    remember(machine(1.0), tmp_path)
+    assert remembered(tmp_path) == machine(1.0)
+
+
+def test_rates_of_other_software_do_not_count_and_are_named(tmp_path):
+    remember(machine(9.0, torch="1.0"), tmp_path)
+    remember(machine(9.0, torch="0.9", host="elsewhere"), tmp_path)
+    assert remembered(tmp_path) is None
+    assert outdated(tmp_path) == ("1.0",)
+    remember(machine(1.0), tmp_path)
+    assert remembered(tmp_path) == machine(1.0)
+
+
+@pytest.mark.parametrize("chosen", ["", "-1"])
+def test_a_gpu_that_is_hidden_from_the_process_is_none(monkeypatch, chosen):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
+    assert gpus() == 0
 
 
 def test_another_hosts_rates_are_left_to_it(tmp_path):
@@ -69,6 +114,38 @@ def test_a_damaged_file_is_no_rates(tmp_path):
     path = remember(machine(), tmp_path)
     path.write_text(path.read_text()[:40])
     assert remembered(tmp_path) is None
+
+
+def damaged(form: dict, *path: str) -> dict:
+    """Without the field that the path leads to."""
+    *ahead, last = path
+    inner = form
+    for name in ahead:
+        inner = inner[name]
+    inner.pop(last)
+    return form
+
+
+@pytest.mark.parametrize(
+    "path",
+    [("version",), ("measured",), ("host",), ("device",), ("looking",), ("training", "per_call"), ("points",)],
+    ids=".".join,
+)
+def test_an_entry_without_a_field_is_no_rates(tmp_path, path):
+    file = remember(machine(), tmp_path)
+    (key, form), *_ = json.loads(file.read_text()).items()
+    file.write_text(json.dumps({key: damaged(form, *path), "nothing": None, "words": {"training": "fast"}}))
+    assert remembered(tmp_path) is None
+    remember(machine(), tmp_path)
+    assert remembered(tmp_path) == machine()
+
+
+def test_rates_that_are_no_numbers_or_of_another_version_are_no_rates(tmp_path):
+    file = remember(machine(), tmp_path)
+    (key, form), *_ = json.loads(file.read_text()).items()
+    for wrong in ({"version": 1}, {"training": {**form["training"], "per_call": "fast"}}, {"measured": "today"}):
+        file.write_text(json.dumps({key: {**form, **wrong}}))
+        assert remembered(tmp_path) is None
 
 
 def test_memory_on_a_gpu_is_told_beside_what_was_expected():

@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sysconfig
+import traceback
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ablation.durable import write_json
 from ablation.errors import InputError
+from ablation.models.own import is_own, source_digest
+from ablation.seeds import torch_stream
 
 if TYPE_CHECKING:
     from ablation.models.macs import Kept, Layer
     from ablation.models.networks import Classifier
 
 FILE = "counts.json"
-COUNTS_VERSION = 1
+COUNTS_VERSION = 2
 """Raised when a change of this program changes what is counted; what was remembered is then counted anew."""
 
 
@@ -41,9 +46,7 @@ class Asked:
     def key(self) -> str:
         """What the counts are remembered by: all of it, the library's version, and the digest of a user's source."""
         content: list[Any] = [COUNTS_VERSION, version("torch"), version("torchvision"), asdict(self)]
-        if ":" in self.model:
-            from ablation.models.own import source_digest
-
+        if is_own(self.model):
             content.append(source_digest(self.model))
         digest = hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=6).hexdigest()
         return f"{self.model} {self.image_size} px {digest}"
@@ -85,13 +88,16 @@ class Counts:
         return self.kept_float32 if precision == "float32" else self.kept_bfloat16
 
 
-def network(asked: Asked) -> Classifier:
-    """The network without its weights, on the device "meta". Raises InputError for one that cannot be built."""
+def network(asked: Asked, filled: bool = False) -> Classifier:
+    """The network without its weights, on the device "meta"; or `filled`, with them, on the CPU.
+
+    Raises InputError for one that cannot be built.
+    """
     from ablation.models.freezing import freeze
     from ablation.models.macs import Unfilled
     from ablation.models.networks import build
 
-    with Unfilled():
+    with nullcontext() if filled else Unfilled():
         model = build(
             asked.model,
             asked.classes,
@@ -109,21 +115,69 @@ def count(asked: Asked) -> Counts:
 
 
 def look_at(asked: Asked) -> tuple[Classifier, tuple[Layer, ...], Counts]:
-    """The network, each of its modules, and what they add up to. Raises as `count`."""
+    """The network, each of its modules, and what they add up to. Raises as `count`.
+
+    A network of the user's own may do what shapes alone cannot answer: it is then counted by a real pass on the CPU.
+    """
+    try:
+        return _looked_at(network(asked), asked.image_size)
+    except Exception as error:  # the user's own code raises what it likes; torchvision asserts the size of a ViT
+        if is_own(asked.model):
+            return _really(asked)
+        if isinstance(error, InputError):
+            raise
+        raise _refused(asked, error) from error
+
+
+def _really(asked: Asked) -> tuple[Classifier, tuple[Layer, ...], Counts]:
+    """The same, computed. Raises InputError where the network is to blame, and where it only cannot be counted."""
+    from torch import no_grad, zeros
+
+    model = network(asked, filled=True)
+    try:
+        with no_grad(), torch_stream(0, "count"):
+            model(zeros(2, 3, asked.image_size, asked.image_size))
+    except Exception as error:
+        raise _refused(asked, error) from error
+    try:
+        return _looked_at(model, asked.image_size, fake=False)
+    except Exception as error:
+        raise InputError(f"{asked.model} cannot be counted: {_reason(error)}") from error
+
+
+def _refused(asked: Asked, error: Exception) -> InputError:
+    side = asked.image_size
+    return InputError(f"{asked.model} does not take images of {side} x {side} pixels: {_reason(error)}")
+
+
+def _reason(error: Exception) -> str:
+    """What was raised, in a line, and the last line of the user's own code on the way there."""
+    libraries = [Path(sysconfig.get_path(name)) for name in ("stdlib", "platlib", "purelib")]
+    others = (*libraries, Path(__file__).parents[1])
+    told = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if not isinstance(error, RuntimeError | ValueError | AssertionError):
+        told = f"{type(error).__name__}: {told}"
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not any(Path(frame.filename).is_relative_to(folder) for folder in others):
+            return f"{told} ({frame.filename}:{frame.lineno})"
+    return told
+
+
+def _looked_at(model: Classifier, size: int, fake: bool = True) -> tuple[Classifier, tuple[Layer, ...], Counts]:
     from ablation.models.macs import kept, layers
 
-    model = network(asked)
+    found, single = layers(model, size, fake), kept(model, size, "float32", fake)
     try:
-        found = layers(model, asked.image_size)
-        single, half = (kept(model, asked.image_size, precision) for precision in ("float32", "bfloat16"))
-    except (RuntimeError, ValueError, AssertionError) as error:  # torchvision asserts the size of a ViT
-        side, reason = asked.image_size, str(error).strip().splitlines()[0]
-        raise InputError(f"{asked.model} does not take images of {side} x {side} pixels: {reason}") from error
+        half = kept(model, size, "bfloat16", fake) if fake else single
+    except Exception:  # an operation that asks the GPU itself, as an LSTM does: no less is kept in float32
+        half = single
     return model, found, _counts(model, found, single, half)
 
 
 def _counts(model: Classifier, found: tuple[Layer, ...], single: Kept, half: Kept) -> Counts:
-    learned = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+    from ablation.optim.build import matrices
+
+    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
     parents = {layer.name.rpartition(".")[0] for layer in found if layer.name}
     return Counts(
         parameters=sum(layer.parameters for layer in found),
@@ -136,8 +190,8 @@ def _counts(model: Classifier, found: tuple[Layer, ...], single: Kept, half: Kep
         kept_float32=single.per_image,
         kept_bfloat16=half.per_image,
         copies_bfloat16=half.per_step,
-        matrices=sum(weight.numel() for name, weight in learned if weight.ndim == 2 and not name.startswith("head.")),
-        factored=sum(_factored(tuple(parameter.shape)) for _, parameter in learned),
+        matrices=sum(weight.numel() for weight in matrices(model)),
+        factored=sum(_factored(tuple(parameter.shape)) for parameter in learned),
     )
 
 
@@ -152,12 +206,18 @@ def _factored(shape: tuple[int, ...]) -> int:
 def counted(asked: Asked, cache: Path) -> Counts:
     """The counts as remembered in `cache`, or counted and remembered. torch is imported only for the latter."""
     path, key = cache / FILE, asked.key
-    known = _read(path)
-    if key not in known:
-        made = count(asked)
-        write_json(path, {**_read(path), key: asdict(made)})  # read again: others may have counted meanwhile
-        return made
-    return Counts(**known[key])
+    known = _counts_in(_read(path).get(key))
+    if known is None:
+        known = count(asked)
+        write_json(path, {**_read(path), key: asdict(known)})  # read again: others may have counted meanwhile
+    return known
+
+
+def _counts_in(form: Any) -> Counts | None:
+    """None where nothing was counted, or the entry is damaged: it can be counted again."""
+    names = {field.name for field in fields(Counts)}
+    whole = isinstance(form, dict) and form.keys() == names and all(isinstance(part, int) for part in form.values())
+    return Counts(**form) if whole else None
 
 
 def _read(path: Path) -> Mapping[str, Any]:

@@ -1,13 +1,16 @@
 """What one forward pass does: multiply-accumulates by module, and the bytes it keeps for the backward pass.
 
 Nothing is computed and no memory is taken: the pass runs on torch's fake tensors, which have a shape, a type and a
-device, and no numbers. So a CPU tells what a GPU would keep under bfloat16 autocast. Knows networks, not experiments.
+device, and no numbers. So a CPU tells what a GPU would keep under bfloat16 autocast. A network that asks what a number
+is can be counted by a real pass on the CPU. Knows networks, not experiments.
 
 A MAC is one multiplication and one addition; 1 MAC = 2 FLOPs.
 """
 
 from __future__ import annotations
 
+import copy
+import logging
 import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,6 +25,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from ablation.models.networks import AdaptiveMean
+from ablation.seeds import torch_stream
 
 Precision = Literal["float32", "bfloat16"]
 """How training runs: in float32 on a CPU, under bfloat16 autocast on CUDA."""
@@ -65,8 +69,11 @@ class Unfilled(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def layers(model: nn.Module, size: int) -> tuple[Layer, ...]:
-    """Every module in the order of definition, as it treats images (3, size, size); `model` itself is called ''."""
+def layers(model: nn.Module, size: int, fake: bool = True) -> tuple[Layer, ...]:
+    """Every module in the order of definition, as it treats images (3, size, size); `model` itself is called ''.
+
+    fake: whether the pass runs on fake tensors, or on the model's own weights and black images.
+    """
     batch = 2  # batch normalisation cannot train on one value
     names = {module: name for name, module in model.named_modules()}
     outputs: dict[str, tuple[int, ...]] = {}
@@ -82,9 +89,9 @@ def layers(model: nn.Module, size: int) -> tuple[Layer, ...]:
         if first is not None and type(module) in THOP:
             thop[name] += THOP[type(module)](module, first, made) // batch
 
-    with _pass(model, "float32") as ready, _hooked(ready, seen), FlopCounterMode(display=False) as counter:
+    with _pass(model, "float32", fake) as ready, _hooked(ready, seen), FlopCounterMode(display=False) as counter:
         names.update({module: name for name, module in ready.named_modules()})
-        ready(torch.empty(batch, 3, size, size))
+        ready(torch.zeros(batch, 3, size, size))
     flops = counter.get_flop_counts()
     root = type(model).__name__
     inside = {name: sum(flops.get(f"{root}.{name}" if name else root, {}).values()) // (2 * batch) for name in outputs}
@@ -110,13 +117,16 @@ def _layer(
     return Layer(name, type(module).__name__, output, numbers, trainable, macs, macs * times, thop)
 
 
-def kept(model: nn.Module, size: int, precision: Precision) -> Kept:
-    """What training on images (3, size, size) keeps, each piece of memory once: two batches tell image from step."""
-    two, three = (_kept_by(model, batch, size, precision) for batch in (2, 3))
+def kept(model: nn.Module, size: int, precision: Precision, fake: bool = True) -> Kept:
+    """What training on images (3, size, size) keeps, each piece of memory once: two batches tell image from step.
+
+    fake: as in `layers`; a real pass runs in float32.
+    """
+    two, three = (_kept_by(model, batch, size, precision, fake) for batch in (2, 3))
     return Kept(three - two, two - 2 * (three - two))
 
 
-def _kept_by(model: nn.Module, batch: int, size: int, precision: Precision) -> int:
+def _kept_by(model: nn.Module, batch: int, size: int, precision: Precision, fake: bool) -> int:
     pieces: dict[int, Any] = {}  # the storages are held: an identity may be given again once it is free
 
     def pack(saved: Tensor) -> Tensor:
@@ -124,19 +134,28 @@ def _kept_by(model: nn.Module, batch: int, size: int, precision: Precision) -> i
         pieces[storage._cdata] = storage
         return saved
 
-    with _pass(model, precision) as ready:
+    with _pass(model, precision, fake) as ready:
         resident = {tensor.untyped_storage()._cdata for tensor in (*ready.parameters(), *ready.buffers())}
         device = next(ready.parameters()).device
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda saved: saved):
-            logits = ready(torch.empty(batch, 3, size, size, device=device))
+            logits = ready(torch.zeros(batch, 3, size, size, device=device))
             functional.cross_entropy(logits.float(), torch.zeros(batch, dtype=torch.long, device=device))
         return sum(piece.nbytes() for identity, piece in pieces.items() if identity not in resident)
 
 
 @contextmanager
-def _pass(model: nn.Module, precision: Precision) -> Iterator[nn.Module]:
-    """The model in training on fake tensors, as on a CPU in float32 or as on CUDA under autocast."""
+def _pass(model: nn.Module, precision: Precision, fake: bool) -> Iterator[nn.Module]:
+    """The model in training on fake tensors, as on a CPU in float32 or as on CUDA under autocast; or a copy, as it is.
+
+    What the real pass draws, as dropout does, it draws from a stream of its own.
+    """
     with ExitStack() as stack:
+        if not fake:
+            stack.enter_context(torch_stream(0, "count"))
+            stack.enter_context(torch.enable_grad())
+            yield copy.deepcopy(model)
+            return
+        stack.enter_context(_quiet())
         stack.enter_context(FakeTensorMode(allow_non_fake_inputs=True))
         stack.enter_context(torch.enable_grad())
         ready = _like(model, "cpu" if precision == "float32" else "cuda")
@@ -148,8 +167,6 @@ def _pass(model: nn.Module, precision: Precision) -> Iterator[nn.Module]:
 
 def _like(model: nn.Module, device: str) -> nn.Module:
     """A copy of the model with fake weights on `device`: same modules, same `requires_grad`, same modes."""
-    import copy
-
     memo: dict[int, Any] = {}
     for parameter in model.parameters():
         fake = torch.empty(parameter.shape, dtype=parameter.dtype, device=device)
@@ -157,6 +174,17 @@ def _like(model: nn.Module, device: str) -> nn.Module:
     for buffer in model.buffers():
         memo[id(buffer)] = torch.empty(buffer.shape, dtype=buffer.dtype, device=device)
     return copy.deepcopy(model, memo)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """torch's fake tensors tell a log of what they cannot do, before they raise it."""
+    log = logging.getLogger("torch._subclasses.fake_tensor")
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before
 
 
 @contextmanager
