@@ -24,7 +24,7 @@ from ablation.tracking import Store, quiet_environment
 
 HOST = "127.0.0.1"
 PORT = 5000
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds that the server has to start: importing mlflow takes some, and a first database as many again."""
 
 
@@ -117,7 +117,7 @@ def _await_start(process: subprocess.Popen[bytes], port: int, log: IO[bytes]) ->
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=1).close()
+            urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=5).close()
             return
         except OSError:
             time.sleep(0.1)

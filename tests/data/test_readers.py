@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -159,9 +160,16 @@ def test_of_two_readers_one_that_waits_does_not_hold_up_the_other(tmp_path, pipe
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGSEGV])
 def test_a_child_that_dies_costs_the_file_that_it_was_reading_and_no_other(good, pipe, sent):
     def kill() -> None:
-        assert until(lambda: len(running(os.getpid())) == 1)
-        time.sleep(0.5)  # so that it has gone on to the pipe
+        held = []  # the pipe's other end, which there is to be had once the child reads it
+
+        def reached() -> bool:
+            with suppress(OSError):
+                held.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+            return bool(held)
+
+        assert until(reached)
         os.kill(running(os.getpid())[0], sent)
+        os.close(held[0])
 
     killer = threading.Thread(target=kill)
     killer.start()
