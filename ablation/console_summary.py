@@ -21,8 +21,8 @@ WORDS = (
 COLUMNS = ("name", "type", "output", "times", "parameters", "macs", "thop")
 
 
-def show_summary(asked: Asked, rows: Sequence[Row], counts: Counts, batch_size: int) -> None:
-    """The layers, and below them what the network holds and costs."""
+def show_summary(asked: Asked, rows: Sequence[Row], counts: Counts, batch_size: int, freezable: int) -> None:
+    """The layers, and below them what the network holds and costs. freezable: how many layers `freeze` counts."""
     made = table("layer", "type", "output", "parameters", "MACs", right=("parameters", "MACs"))
     for row in rows:
         numbers = (_count(row.parameters), _count(row.macs))
@@ -31,13 +31,13 @@ def show_summary(asked: Asked, rows: Sequence[Row], counts: Counts, batch_size: 
         made.add_row(name, kind, _shape(row.output), *numbers, style=style)
     console.print(made)
     grid = Table.grid(padding=(0, 2))
-    for fact, text in _totals(asked, counts, batch_size).items():
+    for fact, text in _totals(asked, counts, batch_size, freezable).items():
         grid.add_row(f"[bold]{fact}[/]", text)
     console.print(grid)
     console.print(f"\n[dim]{WORDS}[/]", soft_wrap=False)
 
 
-def _totals(asked: Asked, counts: Counts, batch_size: int) -> dict[str, str]:
+def _totals(asked: Asked, counts: Counts, batch_size: int, freezable: int) -> dict[str, str]:
     side, times = asked.image_size, counts.training_macs / counts.macs
     held = 4 * (counts.parameters + counts.buffers)
     single = batch_size * counts.kept_float32
@@ -46,6 +46,7 @@ def _totals(asked: Asked, counts: Counts, batch_size: int) -> dict[str, str]:
         "network": f"{escape(asked.model)}, {asked.classes:,} classes, images of {side} x {side} pixels",
         "parameters": f"{counts.parameters:,}",
         "trainable": f"{counts.trainable:,}",
+        "freeze": f"0 to {freezable}: so many layers with weights stand before the head",
         "size": f"{size(held)} in float32, buffers included (1 MB = 1,000,000 bytes)",
         "MACs": f"{_giga(counts.macs)} an image, forward: convolutions, linear layers, products of attention",
         "as thop counts": _giga(counts.thop),

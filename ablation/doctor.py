@@ -13,6 +13,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ablation.data.readers import cores
+
 if TYPE_CHECKING:
     import torch
 
@@ -32,10 +34,8 @@ class Fact:
 def examine(runs: Path) -> tuple[Fact, ...]:
     """Software, devices, memory, disk of the runs folder, and whether a GPU does what training asks of it."""
     facts = [Fact("Python", platform.python_version()), *_packages(), *_devices()]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    facts.append(
-        Fact("CPU", f"{platform.machine()}, {cores} cores for this process: as many workers of one thread each")
-    )
+    told = f"{platform.machine()}, {cores()} cores for this process: as many workers of one thread each"
+    facts.append(Fact("CPU", told))
     return (*facts, *_memory(), _disk(runs))
 
 

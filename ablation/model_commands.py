@@ -41,6 +41,7 @@ def summary(
     from ablation.console_summary import show_summary, write_csv
     from ablation.durable import atomic
     from ablation.models.counts import Asked, look_at
+    from ablation.models.freezing import layer_count
     from ablation.models.summary import rows
 
     asked = Asked(model, classes, image_size, stem)
@@ -49,7 +50,7 @@ def summary(
     if csv == "-":
         write_csv(sys.stdout, told)
         return
-    show_summary(asked, told, counts, batch_size)
+    show_summary(asked, told, counts, batch_size, layer_count(built))
     if csv:
         with atomic(Path(csv), "w") as file:
             write_csv(file, told)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ablation.errors import AblationError, DataError, InputError, Problem
+from ablation.models.own import is_own
 from ablation.spec import RunSpec
 
 NETWORK = ("model", "model_source", "stem", "weights", "freeze", "frozen_batch_norm", "stochastic_depth", "image_size")
@@ -52,6 +53,15 @@ def _wrong(specs: tuple[RunSpec, ...], classes: int, cache: Path) -> list[Ablati
     return [*found, *_trained(model, specs[0], classes)]
 
 
+def _allowed(spec: RunSpec) -> str:
+    """'; give 32 x 32 or more', where a network of torchvision's needs larger images than it gets."""
+    from ablation.models.sizes import smallest_size
+
+    if is_own(spec.model) or (least := smallest_size(spec.model, stem=spec.stem)) <= spec.image_size:
+        return ""
+    return f"; give image_size {least} or more"
+
+
 def _trained(model: Any, spec: RunSpec, classes: int) -> list[AblationError]:
     """What a network says of two images, forward and backward."""
     import torch
@@ -66,7 +76,8 @@ def _trained(model: Any, spec: RunSpec, classes: int) -> list[AblationError]:
             logits.sum().backward()
     except Exception as error:  # whatever a network says of pictures that it cannot take
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        return [InputError([Problem(f"{spec.model} cannot be trained on images of {side} x {side} pixels: {reason}")])]
+        told = f"{spec.model} cannot be trained on images of {side} x {side} pixels: {reason}{_allowed(spec)}"
+        return [InputError([Problem(told)])]
     if logits.shape != (2, classes) or features.ndim != 2:
         shapes = " and ".join(" x ".join(map(str, told.shape)) for told in (logits, features))
         told = f"{spec.model} gives logits and features of {shapes} for 2 images; expected 2 x {classes} and 2 x any"

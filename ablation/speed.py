@@ -7,7 +7,6 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -141,22 +140,20 @@ class Bench:
     def __init__(self, asked: Asked, batch: int, device: torch.device):
         import torch
 
-        from ablation.models.networks import build, settle
+        from ablation.models.networks import build, placed, precision_on, settle
         from ablation.optim import AdamW, build_optimizer
         from ablation.seeds import stream
 
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # as workers have it: else CUDA may not repeat
         settle(device)
         self.device = device
-        self.model = build(asked.model, asked.classes, dropout=0.0, seed=0).to(device)
+        self.model = placed(build(asked.model, asked.classes, image_size=asked.image_size), device)
         side = (batch, 3, asked.image_size, asked.image_size)
         self.images = torch.from_numpy(stream(0, "noise").standard_normal(side, "float32")).to(device)
         self.labels = torch.arange(batch, device=device) % asked.classes
-        self.precision: Callable[[], Any] = partial(torch.autocast, device.type, torch.bfloat16, enabled=False)
+        self.precision = precision_on(device)
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
-            self.precision = partial(torch.autocast, "cuda", torch.bfloat16)
-            self.model = self.model.to(memory_format=torch.channels_last)
             self.images = self.images.contiguous(memory_format=torch.channels_last)
         self.optimizer = build_optimizer(AdamW(), self.model)
         self.model.train()

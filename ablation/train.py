@@ -12,7 +12,6 @@ import pickle
 import platform
 import time
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
@@ -33,7 +32,7 @@ from ablation.durable import atomic
 from ablation.errors import AblationError, InputError
 from ablation.evaluate import View, batches, loss_and_accuracy, predict, untouched
 from ablation.models.freezing import freeze
-from ablation.models.networks import Classifier, build
+from ablation.models.networks import Classifier, build, count_parameters, placed, precision_on
 from ablation.models.own import is_own, source_digest
 from ablation.optim import averaged, build_optimizer, describe_groups, learning_rate, set_lr
 from ablation.preview import Preview, preview
@@ -69,11 +68,9 @@ def train(
     mean, std = moments(spec.normalization, data, parts.train)
     labels = torch.from_numpy(data.labels).to(device)
     clean = View.clean(data, device, spec.image_size, mean, std)
-    precision = partial(torch.autocast, "cuda", torch.bfloat16) if device.type == "cuda" else nullcontext
+    precision = precision_on(device)
 
-    model = network(spec, len(data.classes), cache).to(device)
-    if device.type == "cuda":
-        model = model.to(memory_format=torch.channels_last)
+    model = placed(network(spec, len(data.classes), cache), device)
     optimizer = build_optimizer(spec.optimizer, model, spec.head_lr_factor)
     average = averaged(model, spec.ema) if spec.ema else None
     tested_model = cast(Classifier, average.module) if average else model
@@ -168,7 +165,7 @@ def train(
             "mean": mean.tolist(),
             "std": std.tolist(),
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
-            "trained_parameters": sum(group["parameters"] for group in describe_groups(optimizer)),
+            "trained_parameters": count_parameters(model),
             "parameter_groups": describe_groups(optimizer),
             "weights": asdict(model.loaded) if model.loaded else None,
             "diverged_step": diverged_step,

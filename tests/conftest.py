@@ -70,6 +70,17 @@ def settled():
 
 
 @pytest.fixture
+def one_thread():
+    """torch computes on one thread: small networks are slower on two, and a sum is rounded otherwise."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
 def trained(tmp_path: Path, cache: Path):
     """A function that trains the first run of an experiment in a folder of its own: (run, record, arrays)."""
     import torch

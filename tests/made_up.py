@@ -8,6 +8,7 @@ import pandas as pd
 
 from ablation.augment import Brightness, Contrast
 from ablation.data import Digits
+from ablation.evidence.effects import Effect
 from ablation.experiment import Cell, Experiment
 from ablation.optim import SGD, Adam
 from ablation.results import Results
@@ -65,3 +66,15 @@ def results_of(experiment: Experiment, score: Callable[[Cell], float | str] = us
             metrics = {experiment.metric: got, "macro_f1": got - 0.1}
             rows.append(row | {"status": "finished"} | metrics | told | where)
     return MadeUp(experiment, cells, ("a", "b"), Path("runs"), pd.DataFrame(rows))
+
+
+def find(effects: tuple[Effect, ...], recipe: str, **condition: str) -> Effect:
+    (found,) = (effect for effect in effects if (effect.recipe, effect.condition) == (recipe, condition))
+    return found
+
+
+def scores(results: Results, recipe: str, optimizer: str | None = None) -> np.ndarray:
+    """The score of each seed, averaged over optimizers."""
+    rows = results.finished[results.finished["recipe"] == recipe]
+    rows = rows if optimizer is None else rows[rows["optimizer"] == optimizer]
+    return rows.groupby("seed")[results.experiment.metric].mean().to_numpy()

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from bench import BORN, CROP, DATA, Bench, question, train
 
-from ablation import SAM, SGD, Brightness, Cosine, Lookahead, publication
-from ablation.publication import safe_key
+from ablation import Brightness, Cosine
 from ablation.tracking import Store, Tracker, connect
 
 
@@ -41,16 +40,6 @@ def test_every_run_is_there_once_flat_with_its_factors_and_its_outcome(bench: Be
     assert first.info.run_name == "<none@../>, none again · adam · 0.0 · seed 0"
     assert "out of memory" in bench.find(bench.runs[1]).data.tags["mlflow.note.content"]
     assert "step 7" in bench.find(bench.runs[2]).data.tags["mlflow.note.content"]
-
-
-def test_params_reach_into_an_optimizer_around_another():
-    cells = replace(question("around"), optimizers={"look": Lookahead(SAM(SGD(0.1)), k=3)}).cells("0" * 16)
-    params = publication._params(cells[:1])
-    assert params["optimizer.lr"] == "0.1"
-    assert params["optimizer.k"] == "3"
-    assert params["optimizer.optimizer.type"] == "SAM"
-    assert params["optimizer.optimizer.optimizer.lr"] == "0.1"
-    assert params["freeze"] == "0"
 
 
 def test_params_are_the_names_and_the_resolved_values(bench: Bench):
@@ -298,12 +287,3 @@ def test_the_store_is_the_one_named_or_lies_beside_the_runs(tmp_path: Path, monk
     assert Store.beside(tmp_path).uri == "http://two"
     assert Store.beside(tmp_path, "http://one").uri == "http://one"
     assert str(Store("postgresql://me:secret@host/db", tmp_path)) == "postgresql://host/db"
-
-
-@pytest.mark.parametrize("name", ["<lr>", "a@b", "../up", "..", "a//b", "/root", "naïve", "x" * 300])
-def test_safe_keys_are_taken_by_mlflow(name: str):
-    from mlflow.utils.validation import _validate_param_name
-
-    _validate_param_name(safe_key(name))
-    assert len(safe_key(name)) <= 250
-    assert safe_key("optimizer.lr") == "optimizer.lr"

@@ -10,6 +10,7 @@ lock keeps two processes from making it at once; what a killed one left behind i
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -90,9 +91,11 @@ def load(cache_root: Path, digest: str, size: int) -> Dataset:
     except FileNotFoundError:
         place = folder.absolute()
         raise DataError(f"no images of data {digest} are cached at {size} x {size} ({place}); build them") from None
-    except (PermissionError, MemoryError):  # no damage: deleting the cache would not help
+    except MemoryError:  # no damage: deleting the cache would not help
         raise
     except Exception as error:  # numpy and zipfile raise anything: BadZipFile, NotImplementedError, TokenError, ...
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # nor here; a damaged zip seeks before its start
+            raise
         place = folder.absolute()
         raise DataError(f"the cache {place} is damaged ({error}); delete that folder and build it again") from error
 

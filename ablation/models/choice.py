@@ -29,5 +29,5 @@ def needs_its_size(model: str) -> bool:
 
 def wrong_choices(model: str, stem: Stem, weights: str | None, stochastic_depth: float) -> Iterator[str]:
     """Each of these that a known `model` cannot take, as a message."""
-    yield from filter(None, (wrong_stem(stem, model), wrong_weights(weights or "", model, stem)))
-    yield from filter(None, (wrong_stochastic_depth(stochastic_depth, model),))
+    depth = wrong_stochastic_depth(stochastic_depth, model)
+    yield from filter(None, (wrong_stem(stem, model), wrong_weights(weights or "", model, stem), depth))

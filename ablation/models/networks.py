@@ -5,6 +5,9 @@ Every network here is a `Classifier`: a backbone that ends in features, then dro
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +24,7 @@ from ablation.models.stochastic_depth import drop_branches, switch_off
 from ablation.models.weights import load
 from ablation.seeds import torch_stream
 
-__all__ = ["AdaptiveMean", "Classifier", "build", "count_parameters", "settle"]
+__all__ = ["AdaptiveMean", "Classifier", "build", "count_parameters", "placed", "precision_on", "settle"]
 
 _OPTIONS: dict[str, dict[str, Any]] = {
     "inception_v3": {"aux_logits": False, "init_weights": True},
@@ -162,6 +165,17 @@ def _without_head(network: nn.Module) -> _Body:
 def count_parameters(model: nn.Module) -> int:
     """How many numbers the model learns."""
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
+def placed(model: Classifier, device: torch.device) -> Classifier:
+    """The network on the device, in the memory layout that is fast there."""
+    there = model.to(device)
+    return there.to(memory_format=torch.channels_last) if device.type == "cuda" else there
+
+
+def precision_on(device: torch.device) -> Callable[[], AbstractContextManager[Any]]:
+    """What a network runs within on the device: bfloat16 autocast on CUDA, float32 elsewhere."""
+    return partial(torch.autocast, "cuda", torch.bfloat16) if device.type == "cuda" else nullcontext
 
 
 def settle(device: torch.device) -> None:

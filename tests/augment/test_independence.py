@@ -51,13 +51,8 @@ RECIPES = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """A sum over a few pictures is split among threads, and rounded otherwise than that over many."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
+"""A sum over a few pictures is split among threads, and rounded otherwise than that over many."""
 
 
 def named(recipe) -> str:

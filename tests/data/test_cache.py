@@ -1,7 +1,5 @@
 """The cache: pixels as they were decoded, beside what the listing told, and nothing half made, whatever is killed."""
 
-import io
-import json
 import os
 import subprocess
 import sys
@@ -12,97 +10,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import GOOD, JPEG, encoded, noise, photos
 from PIL import Image
 
-from ablation.data import CsvFile, Digits, ImageFolder, ListFile, SkipBad, Subset, build, listing, load, mean_std
+from ablation.data import CsvFile, Digits, ImageFolder, Subset, build, listing, load, mean_std
 from ablation.data.cache import Dataset
-from ablation.data.decode import to_square
 from ablation.errors import DataError
 
 ROOT = Path(__file__).parents[2]
-CATS = ROOT.parent / "shared" / "data" / "cats12"
-
-
-def noise(height: int, width: int, number: int = 0) -> np.ndarray:
-    """Smooth enough to survive JPEG."""
-    grid = np.random.Generator(np.random.Philox(number)).integers(0, 256, (3, 3, 3), dtype=np.uint8)
-    return np.asarray(Image.fromarray(grid).resize((width, height), Image.Resampling.BICUBIC))
-
-
-def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
-
-
-def photos(root: Path, files: dict[str, bytes]) -> ImageFolder:
-    """A folder with these files in class a, and one good picture in class b."""
-    for name, content in {**{f"a/{name}": content for name, content in files.items()}, "b/good": GOOD}.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(content)
-    return ImageFolder(str(root))
-
-
-GOOD = encoded(Image.fromarray(noise(20, 30)))
-JPEG = encoded(Image.fromarray(noise(90, 90)), "JPEG", quality=95)
-
-
-# --- from photographs to squares
-
-
-def test_a_photograph_taken_sideways_is_turned_upright(tmp_path):
-    exif = Image.Exif()
-    exif[0x0112] = 6  # the camera's right is up
-    sideways = Image.fromarray(np.rot90(noise(20, 30)))
-    data = build(listing(photos(tmp_path / "d", {"0": encoded(sideways, exif=exif)}), tmp_path), 12, tmp_path)
-    upright, _ = to_square(Image.fromarray(noise(20, 30)), 12)
-    assert np.array_equal(data.images[data.names.index("a/0")], upright)
-    assert data.aspect.tolist() == [1.5, 1.5]
-    assert data.aspect.dtype == np.float32
-
-
-def test_bad_files_are_told_before_anything_is_built_or_left_out_of_it(tmp_path):
-    cut = {f"{number}.jpg": JPEG[: 100 * number] for number in range(4)}
-    source, cache = photos(tmp_path / "d", {**cut, "whole.jpg": JPEG}), tmp_path / "cache"
-    with pytest.raises(DataError) as error:
-        listing(source, cache)
-    assert [problem.where for problem in error.value.problems[:-1]] == [f"{tmp_path}/d/a/{name}" for name in cut]
-    assert [path.name for path in cache.iterdir()] == ["traits"]
-    data = build(listing(SkipBad(source), cache), 8, cache)
-    assert sorted(data.names) == ["a/whole.jpg", "b/good"]
-
-
-def test_of_an_animation_the_first_frame_is_kept_when_asked(tmp_path):
-    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
-    photos(tmp_path / "d", {"moving.gif": encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])})
-    data = build(listing(ImageFolder(str(tmp_path / "d"), first_frame=True), tmp_path), 4, tmp_path)
-    red = data.images[data.names.index("a/moving.gif")]
-    assert red.transpose(1, 2, 0).reshape(-1, 3).tolist() == 16 * [[255, 0, 0]]
-
-
-def test_names_of_any_bytes_go_through_listing_and_cache(tmp_path):
-    root, classes = tmp_path / "猫 photos", ("虎斑", os.fsdecode(b"ta\xe9bby"))
-    odd = ["猫 🐈.png", "a\nb.png", os.fsdecode(b"\xff\xfe.png"), " ", "it's.png", "-x.png"]
-    for number, name in enumerate(classes):
-        (root / name).mkdir(parents=True)
-        (root / name / "loop").symlink_to(root / name)
-        for place, file in enumerate(odd):
-            (root / name / file).write_bytes(encoded(Image.fromarray(noise(9, 9, 10 * number + place))))
-    found = listing(ImageFolder(str(root)), tmp_path / "cache")
-    shown = ["猫 🐈.png", r"a\nb.png", r"\xff\xfe.png", " ", "it's.png", "-x.png"]
-    assert found.classes == (r"ta\xe9bby", "虎斑")
-    assert sorted(found.names) == sorted(f"{name}/{file}" for name in found.classes for file in shown)
-    data = build(found, 16, tmp_path / "cache")
-    assert data.names == load(tmp_path / "cache", found.digest, 16).names == found.names
-    (root / "虎斑" / os.fsdecode(b"\xfe.jpg")).write_text("no picture")
-    with pytest.raises(DataError) as error:
-        listing(ImageFolder(str(root)), tmp_path / "cache")
-    assert str(error.value.problems[0]) == rf"{root}/虎斑/\xfe.jpg: cannot be decoded: a text, not an image"
-
-
-def test_a_large_but_allowed_image_gives_no_warning(tmp_path):
-    source = photos(tmp_path / "d", {"large.png": encoded(Image.new("1", (9_500, 9_500)))})
-    assert build(listing(source, tmp_path), 4, tmp_path).images.shape == (2, 3, 4, 4)  # warnings are errors here
 
 
 # --- the folder
@@ -202,6 +117,22 @@ def test_a_cache_that_may_not_be_read_is_not_called_damaged(tmp_path):
         load(tmp_path, told.digest, 8)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of a process, as Linux has them")
+def test_a_machine_without_a_file_to_spare_is_no_damage(tmp_path):
+    """Nor is a disk that fails: deleting the cache would not help."""
+    import resource
+
+    told = listing(Subset(Digits(), 2), tmp_path)
+    build(told, 8, tmp_path)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            load(tmp_path, told.digest, 8)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
 KILLED = """
 import os, sys
 from pathlib import Path
@@ -286,25 +217,3 @@ def test_mean_and_std_of_nothing_is_refused(tmp_path):
     data = build(listing(Subset(Digits(), 2), tmp_path), 8, tmp_path)
     with pytest.raises(ValueError, match="at least one row"):
         mean_std(data, np.array([], np.int64))
-
-
-# --- real photographs
-
-
-@pytest.mark.skipif(not CATS.is_dir(), reason=f"the cats are not at {CATS}")
-def test_all_cats_load_also_those_that_are_no_jpegs(tmp_path):
-    odd = [path for path in (CATS / "cat_12_train").iterdir() if path.read_bytes()[:2] != b"\xff\xd8"]
-    assert len(odd) == 9
-    wanted = {f"cat_12_train/{path.name}" for path in odd}
-    listed = (CATS / "train_list.txt").read_text().splitlines(keepends=True)
-    lines = [line for row, line in enumerate(listed) if line.split("\t")[0] in wanted or row % 40 == 0]
-    (tmp_path / "list.txt").write_text("".join(lines))
-    (tmp_path / "cat_12_train").symlink_to(CATS / "cat_12_train")
-    data = build(listing(ListFile(str(tmp_path / "list.txt")), tmp_path), 32, tmp_path)
-    assert len(data.labels) == len(lines)
-    for path in odd:
-        row = data.names.index(f"cat_12_train/{path.name}")
-        with Image.open(path) as image:
-            assert data.aspect[row] == np.float32(image.width / image.height)
-        assert data.images[row].std() > 10
-    assert json.loads((tmp_path / f"{data.digest}-32" / "meta.json").read_text())["size"] == 32

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+from pictures import encoded
 from PIL import Image
 
 from ablation.data.decode import FORMATS, Undecodable, decode, open_upright, to_square, what_it_is
@@ -16,12 +17,6 @@ def noise(height: int, width: int, number: int = 0) -> np.ndarray:
     """Smooth enough to survive JPEG."""
     grid = np.random.Generator(np.random.Philox(number)).integers(0, 256, (3, 3, 3), dtype=np.uint8)
     return np.asarray(Image.fromarray(grid).resize((width, height), Image.Resampling.BICUBIC))
-
-
-def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
 
 
 def pixels_of(content: bytes) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Broken files of every kind, and files that lie: each gives traits or a reason, in little time and memory."""
 
-import io
 import resource
 import struct
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pictures import encoded
 from PIL import Image
 
 from ablation.data import ImageFolder, SkipBad, build, listing
@@ -25,12 +25,6 @@ from ablation.seeds import stream
 ROOT = Path(__file__).parents[2]
 CATS = ROOT.parent / "shared" / "data" / "cats12" / "cat_12_train"
 COUNT = 500
-
-
-def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
 
 
 # --- broken files

@@ -1,6 +1,5 @@
 """Readers: a file can be anything, and costs no more than its own time; nothing goes on running afterwards."""
 
-import io
 import os
 import signal
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pictures import encoded
 from PIL import Image
 
 from ablation.data.readers import MEMORY_LIMIT, _Reader, cores, read_all
@@ -21,12 +21,6 @@ from ablation.seeds import stream
 
 ROOT = Path(__file__).parents[2]
 linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are told and memory is limited by Linux")
-
-
-def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
 
 
 def picture(number: int, side: int = 8) -> Image.Image:

@@ -5,7 +5,7 @@ import sys
 
 import torchvision
 
-from ablation.models.names import model_names, wrong_model
+from ablation.models.names import model_names, weights_names, wrong_model
 
 
 def test_the_names_are_those_that_torchvision_lists():
@@ -28,3 +28,9 @@ def test_the_names_are_known_without_importing_torch(environment):
     )
     told = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert told.stdout.split() == [str(len(model_names())), "False"]
+
+
+def test_the_names_of_published_weights_are_torchvisions():
+    for name in torchvision.models.list_models(module=torchvision.models, exclude="squeezenet*"):
+        assert set(weights_names(name)) == set(torchvision.models.get_model_weights(name).__members__), name
+    assert weights_names("shallow_cnn") == ()

@@ -10,6 +10,7 @@ import pytest
 from ablation.console import console
 from ablation.console_summary import show_summary, write_csv
 from ablation.models.counts import Asked, look_at
+from ablation.models.freezing import layer_count
 from ablation.models.summary import CONV_BLOCK, IDENTITY_BLOCK, rows
 
 
@@ -79,9 +80,16 @@ def test_the_csv_adds_up(resnet):
 def test_the_table_on_the_terminal(resnet):
     model, layers, counts = resnet
     with console.capture() as captured:
-        show_summary(Asked("resnet50", 1000, 196), rows(model, layers), counts, 64)
+        show_summary(Asked("resnet50", 1000, 196), rows(model, layers), counts, 64, layer_count(model))
     told = captured.get()
     assert max(map(len, told.splitlines())) <= 120
-    for words in ("25,557,032", "3.471 G", "3.507 G", "6.942 G = 2 x MACs", "conv block (projection shortcut)"):
+    for words in (
+        "25,557,032",
+        "0 to 53",
+        "3.471 G",
+        "3.507 G",
+        "6.942 G = 2 x MACs",
+        "conv block (projection shortcut)",
+    ):
         assert words in told
     assert "1 MAC (a multiplication and an addition) = 2 FLOPs" in told

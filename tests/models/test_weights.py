@@ -7,7 +7,6 @@ from torch import nn
 
 from ablation.errors import DataError, InputError
 from ablation.models.classifier import Loaded
-from ablation.models.names import weights_names
 from ablation.models.networks import build
 from ablation.models.weights_file import digest_of_file, keep
 from ablation.seeds import stream
@@ -294,15 +293,3 @@ def test_a_message_about_kept_weights_names_the_file_that_the_user_has(tmp_path)
         build("resnet18", 3, weights=kept, cache=cache)
     with pytest.raises(InputError, match=r"weights = 'sha256:12': write sha256: and the 64 hexadecimal digits"):
         build("resnet18", 3, weights="sha256:12", cache=cache)
-
-
-@pytest.mark.parametrize("cache", [None, "empty"])
-def test_weights_that_are_not_kept_are_missed(cache, tmp_path):
-    with pytest.raises(DataError, match=r"are not at hand .*; plan the experiment again from their file"):
-        build("shallow_cnn", 3, weights="sha256:" + "0" * 64, cache=cache and tmp_path)
-
-
-def test_the_names_of_published_weights_are_torchvisions():
-    for name in torchvision.models.list_models(module=torchvision.models, exclude="squeezenet*"):
-        assert set(weights_names(name)) == set(torchvision.models.get_model_weights(name).__members__), name
-    assert weights_names("shallow_cnn") == ()

@@ -9,6 +9,7 @@ import pytest
 import torchvision
 
 from ablation.errors import DataError, InputError
+from ablation.models.networks import build
 from ablation.models.weights_file import keep, kept, settled, told
 
 
@@ -113,3 +114,9 @@ def test_no_torch_is_needed(file, environment):
     )
     told = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("cache", [None, "empty"])
+def test_weights_that_are_not_kept_are_missed(cache, tmp_path):
+    with pytest.raises(DataError, match=r"are not at hand .*; plan the experiment again from their file"):
+        build("shallow_cnn", 3, weights="sha256:" + "0" * 64, cache=cache and tmp_path)

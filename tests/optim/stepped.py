@@ -3,8 +3,27 @@
 import io
 from collections.abc import Callable
 
+import pytest
 import torch
 from torch import nn
+
+from ablation.optim import (
+    ASGD,
+    SAM,
+    SGD,
+    Adadelta,
+    Adafactor,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Lookahead,
+    Muon,
+    NAdam,
+    RAdam,
+    RMSprop,
+    Rprop,
+)
 
 
 class Small(nn.Module):
@@ -58,3 +77,37 @@ def same(one: nn.Module, other: nn.Module) -> bool:
     """Every parameter and every running statistic alike, to the last bit."""
     states = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
     return all(torch.equal(mine, its) for mine, its in states)
+
+
+CASES = [
+    SGD(0.1, momentum=0.9, weight_decay=0.01, nesterov=True),
+    SGD(0.1, momentum=0.8, dampening=0.3),
+    SGD(0.1),
+    Adam(0.01, betas=(0.8, 0.99), eps=1e-6, weight_decay=0.1, amsgrad=True),
+    Adam(0.01, weight_decay=0.1, decoupled_weight_decay=True),
+    AdamW(0.01, weight_decay=0.1),
+    NAdam(0.01, weight_decay=0.1, momentum_decay=0.01, decoupled_weight_decay=True),
+    RAdam(0.01, weight_decay=0.1, decoupled_weight_decay=True),
+    Adamax(0.01, weight_decay=0.1),
+    Adagrad(0.05, lr_decay=0.1, weight_decay=0.1, initial_accumulator_value=0.1),
+    Adadelta(0.5, rho=0.8, weight_decay=0.1),
+    RMSprop(0.01, alpha=0.9, weight_decay=0.1, momentum=0.5, centered=True),
+    Rprop(0.001, etas=(0.4, 1.3), step_sizes=(1e-5, 0.1)),
+    ASGD(0.05, lambd=0.01, alpha=0.5, t0=5, weight_decay=0.1),
+    Adafactor(0.01, beta2_decay=-0.7, eps=(1e-6, 1e-2), d=1.5, weight_decay=0.1),
+    Muon(0.02, momentum=0.9, ns_steps=4, adjust_lr_fn="match_rms_adamw"),
+]
+
+
+WRAPPED = [
+    SAM(SGD(0.1, momentum=0.9)),
+    SAM(Adam(), adaptive=True),
+    Lookahead(AdamW(0.01), k=4),
+    Lookahead(SAM(Muon()), 3),
+]
+
+
+every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: type(case).__name__)
+
+
+every_kind = pytest.mark.parametrize("kind", {type(case): None for case in CASES}, ids=lambda kind: kind.__name__)
