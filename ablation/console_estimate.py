@@ -159,8 +159,8 @@ def macs(number: float) -> str:
 
 def size(number: float) -> str:
     """'4.9 kB', '97.5 MB', '3.2 GB': decimal units."""
-    for unit, one in (("GB", 1e9), ("MB", 1e6)):
-        if number >= one / 10:
+    for unit, one, least in (("GB", 1e9, 1e9), ("MB", 1e6, 1e5)):
+        if number >= least:
             return f"{number / one:,.1f} {unit}"
     return f"{number / 1e3:,.1f} kB"
 

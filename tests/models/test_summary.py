@@ -85,6 +85,7 @@ def test_the_table_on_the_terminal(resnet):
     assert max(map(len, told.splitlines())) <= 120
     for words in (
         "25,557,032",
+        "102.4 MB",
         "0 to 53",
         "3.471 G",
         "3.507 G",
