@@ -24,7 +24,7 @@ from ablation.tracking import Store, quiet_environment
 
 HOST = "127.0.0.1"
 PORT = 5000
-PATIENCE = 120.0
+PATIENCE = 60.0
 """Seconds that the server has to start: importing mlflow takes some, and a first database as many again."""
 
 
@@ -70,7 +70,7 @@ def page(address: str, experiment: str) -> str | None:
     address, name = address.rstrip("/"), urllib.parse.quote(experiment)
     try:
         question = f"{address}/api/2.0/mlflow/experiments/get-by-name?experiment_name={name}"
-        with urllib.request.urlopen(question, timeout=5) as answer:
+        with _ask(question) as answer:
             found = json.load(answer)["experiment"]
     except (OSError, ValueError, KeyError):
         return None
@@ -78,6 +78,12 @@ def page(address: str, experiment: str) -> str | None:
     if any(tag["key"].endswith(f".{VIEW}") for tag in found.get("tags", ())):
         wanted["viewStateShareKey"] = VIEW
     return f"{address}/#/experiments/{found['experiment_id']}/runs?{urllib.parse.urlencode(wanted)}"
+
+
+def _ask(question: str) -> Any:
+    """The answer, opened; this machine's own server is not asked through a proxy, which would not find it."""
+    direct = [urllib.request.ProxyHandler({})] if question.startswith(f"http://{HOST}:") else []
+    return urllib.request.build_opener(*direct).open(question, timeout=5)
 
 
 def free_port(wanted: int) -> int:
@@ -117,7 +123,7 @@ def _await_start(process: subprocess.Popen[bytes], port: int, log: IO[bytes]) ->
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=5).close()
+            _ask(f"http://{HOST}:{port}/health").close()
             return
         except OSError:
             time.sleep(0.1)

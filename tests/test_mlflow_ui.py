@@ -43,6 +43,7 @@ def test_a_server_takes_runs_and_shows_them(bench: Bench, tmp_path: Path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
 def test_the_pages_end_with_the_command(bench: Bench, environment: dict[str, str], number: signal.Signals):
+    train(bench.runs[0])
     bench.publish()
     call = (
         "import signal, sys; from pathlib import Path; from ablation.mlflow_ui import serve_ui;"
@@ -54,8 +55,9 @@ def test_the_pages_end_with_the_command(bench: Bench, environment: dict[str, str
         taken.listen()
         wanted = taken.getsockname()[1]
         command = [sys.executable, "-c", call, str(bench.home / "runs"), str(wanted)]
+        behind = {"http_proxy": "http://127.0.0.1:9", "no_proxy": "", "NO_PROXY": ""}  # a proxy that leads nowhere
         process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, env=environment | behind, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         assert process.stdout
         lines = []
@@ -67,6 +69,7 @@ def test_the_pages_end_with_the_command(bench: Bench, environment: dict[str, str
         rest, _ = process.communicate(timeout=30)
     assert (process.returncode, rest) == (0, "")
     assert lines[0].startswith(f"port {wanted} is taken; using ")
+    assert any(line.startswith(f"{bench.experiment.name}: http://127.0.0.1:") for line in lines)
     used = int(lines[0].rsplit(" ", 1)[1])
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", used)) != 0

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from scipy.special import betaincinv
 
 from ablation.augment.choice import every_operation
 from ablation.augment.occlusion import inside
-from ablation.augment.operation import Array, Draws, Part, keys
+from ablation.augment.operation import Array, Draws, Part, from_beta, keys
 from ablation.values import Positive, value
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ class MixUp:
 
     def draw(self, uniforms: Array, frame: Array) -> Draws:
         """`{"partner": (N,) int64 keys, "weight": (N,)}`: the weight of the own picture and label."""
-        weight = betaincinv(self.alpha, self.alpha, uniforms[:, 1]).astype(np.float32)
+        weight = from_beta(self.alpha, uniforms[:, 1]).astype(np.float32)
         return {"partner": keys(uniforms[:, 0]), "weight": weight}
 
     def mix(self, images: Tensor, partners: Tensor, drawn: dict[str, Tensor]) -> Tensor:
@@ -53,7 +52,7 @@ class CutMix:
 
     def draw(self, uniforms: Array, frame: Array) -> Draws:
         """`{"partner": (N,) int64 keys, "box": (N, 4), "weight": (N,)}`: the share of own pixels."""
-        size, share = np.floor(frame), betaincinv(self.alpha, self.alpha, uniforms[:, 1:2])
+        size, share = np.floor(frame), from_beta(self.alpha, uniforms[:, 1:2])
         center, half = np.floor(uniforms[:, 2:] * size), np.floor(0.5 * np.sqrt(1 - share) * size)
         start, stop = np.maximum(center - half, 0), np.minimum(center + half, size)
         weight = 1 - (stop - start).prod(axis=1) / size.prod(axis=1)

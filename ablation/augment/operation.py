@@ -117,6 +117,13 @@ def whole(uniforms: Array, low: Any, high: Any) -> Array:
     return np.minimum(np.floor(low + (high - low + 1) * uniforms), high)
 
 
+def from_beta(alpha: float, uniforms: Array) -> Array:
+    """Draws from Beta(alpha, alpha), by the inverse of its distribution."""
+    from scipy.special import betaincinv  # takes longer to load than all operations
+
+    return betaincinv(alpha, alpha, uniforms)
+
+
 def keys(uniforms: Array) -> Array:
     """Uniforms (N,) as keys (N,) int64 of 31 bits, by which noise is made on the device."""
     return np.floor(uniforms * 2**31).astype(np.int64)

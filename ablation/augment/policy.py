@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from scipy.special import betaincinv, gammaincinv
 
 from ablation.augment.color import Brightness, Contrast, Saturation
 from ablation.augment.detail import RandomAdjustSharpness
-from ablation.augment.operation import Array, Draws, Fill, Part
+from ablation.augment.operation import Array, Draws, Fill, Part, from_beta
 from ablation.augment.policy_tables import POLICIES
 from ablation.augment.tone import RandomAutocontrast, RandomEqualize, RandomInvert, RandomPosterize, RandomSolarize
 from ablation.augment.warp import RandomAffine
@@ -167,11 +166,13 @@ class AugMix:
         return self.mixture_width * (2 + 3 * self._deepest) + 1
 
     def parts(self, uniforms: Array, frame: Array) -> list[Part]:
+        from scipy.special import gammaincinv
+
         from ablation.augment.draws import with_stage
 
         space = {name: told for name, told in AUGMIX.items() if self.all_ops or name not in _LEFT_OUT}
         own, *others = np.split(uniforms, [1 + i * (2 + 3 * self._deepest) for i in range(self.mixture_width)], axis=1)
-        kept = betaincinv(self.alpha, self.alpha, own)
+        kept = from_beta(self.alpha, own)
         chances = np.stack([other[:, 0] for other in others], axis=1)
         shares = gammaincinv(self.alpha, chances)
         lost = shares.sum(axis=1, keepdims=True) == 0  # too small for a number, at a small alpha: one chain has it all

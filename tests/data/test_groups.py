@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance, ImageOps
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from ablation.data import ListFile, Listing, listing
 from ablation.data.groups import NEAR, exact_pairs, given_pairs, joined, near_blocks, near_links
@@ -223,6 +225,21 @@ def test_rows_that_any_chain_of_pairs_links_are_one_group(case, random):
     assert groups.dtype == np.int64
     shuffled = random.sample([pair[::-1] for pair in pairs], len(pairs))
     assert np.array_equal(joined(count, np.array(shuffled, np.int64).reshape(-1, 2)), groups)
+
+
+@pytest.mark.parametrize("order", ["ascending", "shuffled", "far apart"])
+def test_a_long_chain_is_one_group_as_scipy_finds(order):
+    count = 1 << 16
+    rows = np.arange(count)
+    if order == "shuffled":
+        rows = generator(0).permutation(count)
+    elif order == "far apart":  # bits of the row's number back to front: names have far to go
+        rows = np.array([int(f"{row:016b}"[::-1], 2) for row in range(count)])
+    chain = np.stack([rows[:-1], rows[1:]], axis=1)
+    assert not joined(count, chain).any()
+    cut = chain[np.arange(len(chain)) % 7 > 0]
+    graph = coo_array((np.ones(len(cut), bool), (cut[:, 0], cut[:, 1])), shape=(count, count))
+    assert np.array_equal(joined(count, cut), connected_components(graph, directed=False)[1])
 
 
 # --- links, in place of pairs

@@ -188,6 +188,7 @@ def downloads(tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setattr("urllib.request._opener", None)  # made when first used, with the proxies of then
     folder = tmp_path / "hub" / "checkpoints"
     folder.mkdir(parents=True)
     return folder
