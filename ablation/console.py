@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from ablation.data.contents import left_out_words
 from ablation.experiment import Cell
@@ -36,6 +38,25 @@ def table(*columns: str, right: Sequence[str] = ()) -> Table:
     for column in columns:
         made.add_column(column, justify="right" if column in right else "left", no_wrap=column in right)
     return made
+
+
+def say(text: str, style: str = "", bullet: str = "") -> None:
+    """Set in lines of the console's width. Not by rich, which ends a line between '95' and '%' too."""
+    lines = textwrap.wrap(
+        wording.tied(text),
+        console.width,
+        initial_indent=bullet,
+        subsequent_indent=" " * len(bullet),
+        break_on_hyphens=False,
+    )
+    for line in lines:
+        console.print(Text(line.replace("\u00a0", " "), style), soft_wrap=True)
+
+
+def head(title: str) -> None:
+    """The heading of a section, set apart from what is above."""
+    console.print()
+    say(title, "bold")
 
 
 def names_of(cells: Sequence[Cell]) -> dict[str, str]:

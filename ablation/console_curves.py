@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
-from ablation.console import console, table
+from ablation.console import console, head, say, table
 from ablation.report.doses_view import doses_told
 from ablation.report.operations_view import operations_told
 from ablation.report.sizes_view import sizes_told
@@ -40,9 +40,10 @@ def show_curves(results: Results) -> None:
 
 def show_told(told: Told) -> None:
     """The title, what is asked, the sentences and the table of one section."""
-    console.print(f"[bold]{escape(told.title)}[/] [dim]{escape(told.asks)}[/]")
+    head(told.title)
+    say(told.asks, "dim")
     for sentence in told.sentences:
-        console.print(escape(sentence))
+        say(sentence)
     rows = sum(len(group.rows) for group in told.groups)
     widths = [max(len(row[key]) for group in told.groups for row in group.rows) for key in told.headers]
     for group in told.groups if rows <= MOST_ROWS else told.groups[-1:]:

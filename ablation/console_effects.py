@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.markup import escape
 
-from ablation.console import console, table
+from ablation.console import console, say, table
 from ablation.evidence.effects import Effect, comparisons
 from ablation.experiment import Experiment
 from ablation.report import wording
@@ -93,4 +93,4 @@ def show_sentences(experiment: Experiment, effects: Sequence[Effect]) -> None:
     if told:
         console.print()
     for text in told:
-        console.print(f"• {escape(wording.tied(text))}")
+        say(text, bullet="• ")
