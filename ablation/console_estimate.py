@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from ablation.console import console, table
+from ablation.console import console, say, table
 from ablation.data.batches import steps
 from ablation.estimate import Cost, Estimate, Images, Memory, estimates_of, experience
 from ablation.experiment import Cell
@@ -90,7 +90,7 @@ def show_estimate(
     for problem in dict.fromkeys(cost.problem for cost in missing if cost.problem):
         console.print(f"[yellow]{escape(problem)}[/]", highlight=False)
     for line in told_of(costs, machine, workers, other_software):
-        console.print(line, markup=False)
+        say(line)
 
 
 def _told(cost: Cost, scale: float, timed: bool) -> list[str]:

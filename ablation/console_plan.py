@@ -12,7 +12,7 @@ from rich.markup import escape
 from ablation.analysis.comparison import MIN_SEEDS
 from ablation.augment.choice import every_operation
 from ablation.cautions import cautions
-from ablation.console import console, show_left_out, table
+from ablation.console import console, say, show_left_out, table
 from ablation.data.split import Given, groups_of
 from ablation.declaration import declaration_of
 from ablation.evidence.arms import Condition
@@ -62,9 +62,9 @@ def show_plan(
             f"[yellow]{escape(', '.join(slow))}: works on one image at a time, which is slower than on a batch[/]"
         )
     told = outlooks(experiment, cells, sizes, single, pooled)
-    console.print(
+    say(
         f"judged by {label(experiment.declared_test)} on {experiment.metric}, {len(experiment.seed_numbers)} seeds, "
-        f"{wording.corrected_by(experiment, comparisons_of(told))} with {escape(repr(experiment.baseline))}, "
+        f"{wording.corrected_by(experiment, comparisons_of(told))} with {experiment.baseline!r}, "
         f"alpha {experiment.alpha:g}, equivalent within {wording.amount(experiment.margin, experiment.metric)}; "
         f"plan {declaration_of(experiment, cells).hash}"
     )
@@ -105,9 +105,10 @@ def _show_outlooks(experiment: Experiment, cells: Sequence[Cell], told: Sequence
     console.print(made)
     origins = dict.fromkeys(one.spread.origin for one in told)
     unit = wording.UNIT[metric] or name
-    console.print(
-        f"[dim]in {unit}; sd: over seeds, {'; '.join(origins)}; finds: the smallest difference that one comparison "
-        f"shows with 80 % power after {wording.correction(experiment)}'s correction; takes: seeds that others need[/]"
+    say(
+        f"in {unit}; sd: over seeds, {'; '.join(origins)}; finds: the smallest difference that one comparison "
+        f"shows with 80 % power after {wording.correction(experiment)}'s correction; takes: seeds that others need",
+        "dim",
     )
     for one in told:
         if metric not in LOWER_IS_BETTER and one.smallest >= 1:

@@ -13,7 +13,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ablation.data.readers import cores
+from ablation.report.wording import counted
+from ablation.sweeps import cpu_count
 
 if TYPE_CHECKING:
     import torch
@@ -34,8 +35,8 @@ class Fact:
 def examine(runs: Path) -> tuple[Fact, ...]:
     """Software, devices, memory, disk of the runs folder, and whether a GPU does what training asks of it."""
     facts = [Fact("Python", platform.python_version()), *_packages(), *_devices()]
-    told = f"{platform.machine()}, {cores()} cores for this process: as many workers of one thread each"
-    facts.append(Fact("CPU", told))
+    cores = counted(cpu_count(), "core")
+    facts.append(Fact("CPU", f"{platform.machine()}, {cores} for this process: as many workers of one thread each"))
     return (*facts, *_memory(), _disk(runs))
 
 

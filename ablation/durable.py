@@ -6,6 +6,7 @@ renamed over the old one; a journal is only ever appended to, a checksummed line
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -14,6 +15,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+
+class Damaged(Exception):
+    """A file does not hold what was written to it."""
+
+
+@contextmanager
+def undamaged() -> Iterator[None]:
+    """For reading arrays of numpy's: raises Damaged for what is in the file, and lets pass what the machine is to blame
+    for (no such file, no permission, no memory, a disk that fails).
+    """
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:  # numpy and zipfile raise anything: BadZipFile, NotImplementedError, TokenError, ...
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a damaged zip seeks before its start
+            raise
+        raise Damaged(str(error)) from error
 
 
 @contextmanager

@@ -1,7 +1,12 @@
-"""Checks of small data sets, and what they say, for the tests of words and pages."""
+"""Checks of small data sets, and what they and their pages say, for the tests of checks, words and pages."""
 
+import base64
+import io
 import re
 from pathlib import Path
+
+import numpy as np
+from PIL import Image
 
 from ablation.data import ImageFolder, SkipBad
 from ablation.data.check import Check, check
@@ -27,3 +32,13 @@ def saying(found: Check, words: str) -> Finding:
     """The one finding with these words."""
     (one,) = [finding for finding in findings(found) if re.search(words, finding.text)]
     return one
+
+
+def tiles(html: str) -> int:
+    return html.count('<figure class="tile">')
+
+
+def photographs(html: str) -> list[np.ndarray]:
+    """The pixels of those that stand in a page."""
+    found = re.findall(r"data:image/(?:jpeg|png);base64,([^\"]+)", html)
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(one)))) for one in found]

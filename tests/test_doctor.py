@@ -1,6 +1,5 @@
 """The doctor: what it finds on this machine, trouble with advice, and measured rates that are stored and read back."""
 
-import os
 import platform
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from ablation.console_doctor import show_facts, show_machine
 from ablation.doctor import examine
 from ablation.rates import fitted, remember, remembered
 from ablation.speed import Trial, measure
+from ablation.sweeps import choose_devices
 
 TINY = (Trial("shallow_cnn", 8, 8), Trial("shallow_cnn", 16, 8), Trial("mobilenet_v3_small", 32, 4))
 
@@ -31,13 +31,20 @@ def test_what_the_machine_has(tmp_path):
     facts = {fact.name: fact for fact in examine(tmp_path / "runs")}
     assert facts["Python"].value == platform.python_version()
     assert facts["torch"].value == version("torch")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    assert f"{cores} cores" in facts["CPU"].value
+    assert f"{len(choose_devices('cpu', None, 100))} core" in facts["CPU"].value
     assert facts[f"disk of {tmp_path / 'runs'}"].value.endswith("GB free")
     assert not (tmp_path / "runs").exists()
     with console.capture() as captured:
         show_facts(list(facts.values()))
     assert version("torchvision") in captured.get()
+
+
+def test_the_cores_are_those_for_which_run_starts_workers(tmp_path, monkeypatch):
+    """Fewer than the machine has, where a container or the user says so."""
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    [told] = [fact.value for fact in examine(tmp_path / "runs") if fact.name == "CPU"]
+    assert "1 core for this process" in told
+    assert len(choose_devices("cpu", None, 100)) == 1
 
 
 def test_a_machine_without_mlflow_is_told_what_to_do(environment, tmp_path):

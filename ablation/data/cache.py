@@ -10,7 +10,6 @@ lock keeps two processes from making it at once; what a killed one left behind i
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
@@ -33,7 +32,7 @@ from ablation.data.decode import Pixels, Undecodable, open_upright, to_square
 from ablation.data.files import Origin, printable
 from ablation.data.published import digest_of
 from ablation.data.readers import Progress, cores
-from ablation.durable import atomic, sync_folder, write_json
+from ablation.durable import Damaged, atomic, sync_folder, undamaged, write_json
 from ablation.errors import DataError, Problem
 
 _AT_ONCE = 512  # images in flight: bounds memory, whatever the size of the data
@@ -81,21 +80,18 @@ def load(cache_root: Path, digest: str, size: int) -> Dataset:
     """Open what `build` made. Names are those at the time of building. Raises DataError if it is not there."""
     folder = _folder(cache_root, digest, size)
     try:
-        meta = json.loads((folder / "meta.json").read_text("utf-8"))
-        images = np.load(folder / "images.npy", mmap_mode="r")
-        with open(folder / "samples.npz", "rb") as opened, np.load(opened) as file:
-            samples = {name: file[name] for name in ("labels", "aspect", "parts", "near", "exact")}
-        if images.shape != (len(meta["names"]), 3, size, size) or images.dtype != np.uint8:
-            raise ValueError(f"images.npy has the shape {images.shape} of {images.dtype}")
-        return Dataset(digest, size, tuple(meta["classes"]), tuple(meta["names"]), images=images, **samples)
+        with undamaged():
+            meta = json.loads((folder / "meta.json").read_text("utf-8"))
+            images = np.load(folder / "images.npy", mmap_mode="r")
+            with open(folder / "samples.npz", "rb") as opened, np.load(opened) as file:
+                samples = {name: file[name] for name in ("labels", "aspect", "parts", "near", "exact")}
+            if images.shape != (len(meta["names"]), 3, size, size) or images.dtype != np.uint8:
+                raise ValueError(f"images.npy has the shape {images.shape} of {images.dtype}")
+            return Dataset(digest, size, tuple(meta["classes"]), tuple(meta["names"]), images=images, **samples)
     except FileNotFoundError:
         place = folder.absolute()
         raise DataError(f"no images of data {digest} are cached at {size} x {size} ({place}); build them") from None
-    except MemoryError:  # no damage: deleting the cache would not help
-        raise
-    except Exception as error:  # numpy and zipfile raise anything: BadZipFile, NotImplementedError, TokenError, ...
-        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # nor here; a damaged zip seeks before its start
-            raise
+    except Damaged as error:
         place = folder.absolute()
         raise DataError(f"the cache {place} is damaged ({error}); delete that folder and build it again") from error
 

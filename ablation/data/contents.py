@@ -27,7 +27,7 @@ from ablation.data.readers import SIZE_LIMIT
 from ablation.data.sources import SkipBad, Source, Subset
 from ablation.data.survey import Progress, survey
 from ablation.data.traits import TRAITS
-from ablation.durable import atomic
+from ablation.durable import Damaged, atomic, undamaged
 from ablation.errors import DataError, InputError, Problem
 from ablation.values import label as describe
 
@@ -236,9 +236,9 @@ def _remembered_links(traits: NDArray[np.void], cache_root: Path) -> NDArray[np.
     name = digest_of(traits["hash"].tobytes() + traits["hashed"].tobytes())
     path = cache_root / "traits" / f"{name}-{NEAR}.npz"  # an archive, for its checksum
     try:
-        with open(path, "rb") as opened, np.load(opened) as file:
+        with undamaged(), open(path, "rb") as opened, np.load(opened) as file:
             return np.asarray(file["links"])
-    except Exception:  # not there, or damaged, of which numpy and zipfile raise anything: it can be found anew
+    except (FileNotFoundError, Damaged):  # it can be found anew
         links = near_links(traits)
         with atomic(path) as file:
             np.savez(file, links=links)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ablation.data.files import Origin, Sample
 from ablation.data.readers import Progress, read_all
 from ablation.data.traits import TRAITS, traits_of_array
-from ablation.durable import atomic
+from ablation.durable import Damaged, atomic, undamaged
 
 _WRITTEN_EVERY = 30.0  # seconds: what was read is not lost to a kill
 
@@ -86,10 +86,10 @@ def _state(sample: Sample, first_frame: bool) -> bytes:
 def _read(index: Path) -> dict[bytes, np.void]:
     """What was remembered; nothing if that is damaged or of another version, as it can be found anew."""
     try:
-        with open(index, "rb") as opened, np.load(opened) as file:
+        with undamaged(), open(index, "rb") as opened, np.load(opened) as file:
             states, traits = file["states"], file["traits"]
-        return dict(zip(states.tolist(), traits, strict=True)) if traits.dtype == TRAITS else {}
-    except Exception:  # numpy and zipfile raise anything: BadZipFile, NotImplementedError, TypeError, ...
+            return dict(zip(states.tolist(), traits, strict=True)) if traits.dtype == TRAITS else {}
+    except (FileNotFoundError, Damaged):
         return {}
 
 

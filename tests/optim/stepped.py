@@ -7,23 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from ablation.optim import (
-    ASGD,
-    SAM,
-    SGD,
-    Adadelta,
-    Adafactor,
-    Adagrad,
-    Adam,
-    Adamax,
-    AdamW,
-    Lookahead,
-    Muon,
-    NAdam,
-    RAdam,
-    RMSprop,
-    Rprop,
-)
+from ablation import optim
 
 
 class Small(nn.Module):
@@ -80,30 +64,30 @@ def same(one: nn.Module, other: nn.Module) -> bool:
 
 
 CASES = [
-    SGD(0.1, momentum=0.9, weight_decay=0.01, nesterov=True),
-    SGD(0.1, momentum=0.8, dampening=0.3),
-    SGD(0.1),
-    Adam(0.01, betas=(0.8, 0.99), eps=1e-6, weight_decay=0.1, amsgrad=True),
-    Adam(0.01, weight_decay=0.1, decoupled_weight_decay=True),
-    AdamW(0.01, weight_decay=0.1),
-    NAdam(0.01, weight_decay=0.1, momentum_decay=0.01, decoupled_weight_decay=True),
-    RAdam(0.01, weight_decay=0.1, decoupled_weight_decay=True),
-    Adamax(0.01, weight_decay=0.1),
-    Adagrad(0.05, lr_decay=0.1, weight_decay=0.1, initial_accumulator_value=0.1),
-    Adadelta(0.5, rho=0.8, weight_decay=0.1),
-    RMSprop(0.01, alpha=0.9, weight_decay=0.1, momentum=0.5, centered=True),
-    Rprop(0.001, etas=(0.4, 1.3), step_sizes=(1e-5, 0.1)),
-    ASGD(0.05, lambd=0.01, alpha=0.5, t0=5, weight_decay=0.1),
-    Adafactor(0.01, beta2_decay=-0.7, eps=(1e-6, 1e-2), d=1.5, weight_decay=0.1),
-    Muon(0.02, momentum=0.9, ns_steps=4, adjust_lr_fn="match_rms_adamw"),
+    optim.SGD(0.1, momentum=0.9, weight_decay=0.01, nesterov=True),
+    optim.SGD(0.1, momentum=0.8, dampening=0.3),
+    optim.SGD(0.1),
+    optim.Adam(0.01, betas=(0.8, 0.99), eps=1e-6, weight_decay=0.1, amsgrad=True),
+    optim.Adam(0.01, weight_decay=0.1, decoupled_weight_decay=True),
+    optim.AdamW(0.01, weight_decay=0.1),
+    optim.NAdam(0.01, weight_decay=0.1, momentum_decay=0.01, decoupled_weight_decay=True),
+    optim.RAdam(0.01, weight_decay=0.1, decoupled_weight_decay=True),
+    optim.Adamax(0.01, weight_decay=0.1),
+    optim.Adagrad(0.05, lr_decay=0.1, weight_decay=0.1, initial_accumulator_value=0.1),
+    optim.Adadelta(0.5, rho=0.8, weight_decay=0.1),
+    optim.RMSprop(0.01, alpha=0.9, weight_decay=0.1, momentum=0.5, centered=True),
+    optim.Rprop(0.001, etas=(0.4, 1.3), step_sizes=(1e-5, 0.1)),
+    optim.ASGD(0.05, lambd=0.01, alpha=0.5, t0=5, weight_decay=0.1),
+    optim.Adafactor(0.01, beta2_decay=-0.7, eps=(1e-6, 1e-2), d=1.5, weight_decay=0.1),
+    optim.Muon(0.02, momentum=0.9, ns_steps=4, adjust_lr_fn="match_rms_adamw"),
 ]
 
 
 WRAPPED = [
-    SAM(SGD(0.1, momentum=0.9)),
-    SAM(Adam(), adaptive=True),
-    Lookahead(AdamW(0.01), k=4),
-    Lookahead(SAM(Muon()), 3),
+    optim.SAM(optim.SGD(0.1, momentum=0.9)),
+    optim.SAM(optim.Adam(), adaptive=True),
+    optim.Lookahead(optim.AdamW(0.01), k=4),
+    optim.Lookahead(optim.SAM(optim.Muon()), 3),
 ]
 
 

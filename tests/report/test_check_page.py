@@ -1,32 +1,26 @@
 """The page of a check as a file: it tells every finding, shows the photographs, fetches nothing, escapes everything."""
 
 import base64
-import io
 import re
-import time
 from html import unescape
 from pathlib import Path
 
 import numpy as np
 import pytest
+from checked import looked_at, photographs, tiles
 from photos import folder, pictures, save, whole
 from PIL import Image, ImageOps
 from test_report import Page
 
-from ablation.data import CsvFile, Digits, ImageFolder, ListFile, SkipBad, Subset, TorchvisionData
-from ablation.data.check import Check, check
-from ablation.report.album import MOST_COPIES, ODD, OF_GROUP
+from ablation.data.check import Check
+from ablation.report.album import OF_GROUP
 from ablation.report.check_page import render_check
 from ablation.report.check_view import OPEN_ROWS
-from ablation.report.findings import findings, moments_line, name_of, verdict
+from ablation.report.findings import findings, moments_line, verdict
 from ablation.report.freshness import is_current
 
 CATS = Path(__file__).parents[3] / "shared" / "data" / "cats12"
 HOSTILE, CHINESE = '<script>alert("1")<', "花猫 'x' 🌸"
-
-
-def looked_at(root: Path, **options: bool) -> Check:
-    return check(ImageFolder(str(root), **options), root.parent / "cache")
 
 
 def nasty(root: Path) -> Path:
@@ -71,19 +65,6 @@ def page(html) -> Page:
     return Page(html)
 
 
-def said(page: Page) -> str:
-    return page.text.replace("\u00a0", " ")
-
-
-def tiles(html: str) -> int:
-    return html.count('<figure class="tile">')
-
-
-def photographs(html: str) -> list[np.ndarray]:
-    found = re.findall(r"data:image/(?:jpeg|png);base64,([^\"]+)", html)
-    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(one)))) for one in found]
-
-
 def test_page_is_well_formed_and_fetches_nothing(html, page):
     assert page.open == []
     for tag, attributes in page.tags:
@@ -106,10 +87,10 @@ def test_hostile_names_are_escaped_and_shown(html, page):
 
 
 def test_page_opens_with_the_verdict_and_the_facts(found, page):
-    assert said(page).index(f"my <photos>: {verdict(found)}") < said(page).index("photographs of 3 classes")
+    assert page.text.index(f"my <photos>: {verdict(found)}") < page.text.index("photographs of 3 classes")
     assert "Unbalanced" in page.text
     assert re.search(r"In 2 parts: train \(\d+\) and test \(\d+\)", page.text)
-    assert "the smallest 40 × 30, the largest 640 × 100" in said(page)
+    assert "the smallest 40 × 30, the largest 640 × 100" in page.text
 
 
 def test_every_finding_is_told_with_its_advice_and_leads_somewhere(found, html, page):
@@ -127,7 +108,7 @@ def test_every_finding_is_told_with_its_advice_and_leads_somewhere(found, html, 
     }
     for finding in told:
         for words in filter(None, (finding.text, finding.advice)):
-            assert words[0].upper() + words[1:] in said(page)
+            assert words[0].upper() + words[1:] in page.text
         assert finding.about in ids
         assert finding.about == "study" or f'href="#{finding.about}"' in html
     for level in ("error", "warning", "note"):
@@ -230,87 +211,3 @@ def test_the_page_repeats_but_for_its_digest(found, html, tmp_path):
     (tmp_path / "check.html").write_text(again, "utf-8")
     assert is_current(tmp_path / "check.html", "0123")
     assert not is_current(tmp_path / "check.html", "4567")
-
-
-# --- other data
-
-
-def test_without_a_listing_the_errors_and_bad_files_are_told(tmp_path):
-    for name in ("cat", "dog"):
-        (tmp_path / "d" / name).mkdir(parents=True)
-        (tmp_path / "d" / name / "0.jpg").write_bytes(b"<html>")
-    page = Page(render_check(looked_at(tmp_path / "d")))
-    assert "d: not to be used as it is (2 errors)" in page.text
-    assert "No file can be used" in page.text
-    assert "cat/0.jpg an HTML page" in page.text
-    assert [attributes["id"] for tag, attributes in page.tags if tag == "section"] == ["bad"]
-
-
-def test_a_clean_data_set_has_a_short_page(tmp_path):
-    html = render_check(looked_at(folder(tmp_path / "d", {"cat": 8, "dog": 8})))
-    page = Page(html)
-    assert "d: ready to be used" in page.text
-    assert "None was found." in page.text
-    ids = [attributes["id"] for tag, attributes in page.tags if tag == "section"]
-    assert ids == ["classes", "moments", "copies", "files", "sizes", "light", "study"]
-    assert "Every one has 120 × 100 pixels." in said(page)
-    assert html.count("image/svg") == 2  # one size needs no map
-
-
-def test_pixels_from_memory_are_shown_too(cache):
-    html = render_check(check(Digits(), cache))
-    page = Page(html)
-    assert "digits: ready to be used" in page.text
-    assert "the pixels come from a library" in page.text
-    assert "No photograph has colour" in page.text
-    assert {picture.shape for picture in photographs(html)} == {(8, 8, 3)}
-    assert len(html) < 400_000
-
-
-def test_many_classes_and_copies_keep_the_page_bounded(tmp_path):
-    root = tmp_path / "d"
-    for number in range(120):
-        save(pictures()[number % 48].resize((60, 50)), root / f"class {number // 2:02d}" / f"{number}.png")
-    save(Image.new("RGB", (60, 50)), root / "class 00" / "black.png")
-    found = looked_at(root)
-    html = render_check(found)
-    assert len(found.copies) == 48
-    assert tiles(html) <= 250
-    assert tiles(html[html.index('id="copies"') : html.index('id="files"')]) <= MOST_COPIES
-    assert re.search(r"… and \d+ more groups?, all in check.json", html)
-    assert f"and {len(found.small) - ODD} more, all in check.json" in html
-    assert "30 classes between the ends have no bar" in html
-    assert "of the largest and the smallest classes" in html
-
-
-@pytest.mark.parametrize(
-    ("source", "name"),
-    [
-        (ImageFolder("/data/cats"), "cats"),
-        (ImageFolder("."), Path.cwd().name),
-        (ListFile("/data/cats12/train_list.txt"), "cats12"),
-        (ListFile("/data/cats12/fold 1.txt"), "fold 1"),
-        (CsvFile("/data/birds/labels.csv"), "birds"),
-        (Digits(), "digits"),
-        (TorchvisionData("CIFAR10"), "CIFAR10"),
-        (SkipBad(ImageFolder("/data/cats/")), "cats"),
-        (Subset(Digits(), 3), "digits"),
-    ],
-)
-def test_data_is_called_as_people_call_it(source, name):
-    assert name_of(source) == name
-
-
-@pytest.mark.skipif(not CATS.is_dir(), reason=f"the cats are not at {CATS}")
-def test_the_page_of_the_cats_is_small_and_soon_made(cache):
-    found = check(ListFile(str(CATS / "train_list.txt"), classes=str(CATS / "classes.txt")), cache)
-    started = time.perf_counter()
-    html = render_check(found)
-    assert time.perf_counter() - started < 4
-    assert len(html) < 3_000_000
-    page = Page(html)
-    assert "cats12: ready to be used" in page.text
-    assert "2,160 photographs of 12 classes, 180 of each. Perfectly balanced" in said(page)
-    assert "Normalize(mean=[0.4848, 0.4435, 0.4024], std=[0.2751, 0.2696, 0.2760])" in page.text
-    assert tiles(html[html.index('id="copies"') : html.index('id="files"')]) == 66
-    assert "23 more groups" in page.text
