@@ -103,8 +103,8 @@ def listing(names: Iterable[str], last: str = "and") -> str:
 
 
 def tied(text: str) -> str:
-    """With no-break spaces where a line may not end: '95 %', '5 seeds', 'p = .004'."""
-    return re.sub(r"(?<=\d) (?=%|seed|point)|(?<=\b[pn]) (?=[<=] )|(?<=\b[pn] [<=]) (?=[.\d])", "\u00a0", text)
+    """With no-break spaces where a line may not end: '95 %', '2.3 GB', '5 seeds', 'p = .004'."""
+    return re.sub(r"(?<=\d) (?=%|seed|point|[kMG]B)|(?<=\b[pn]) (?=[<=] )|(?<=\b[pn] [<=]) (?=[.\d])", "\u00a0", text)
 
 
 def opening(text: str, names: Iterable[str] = ()) -> str:

@@ -18,6 +18,7 @@ from ablation.report.wording import (
     p_text,
     points,
     row,
+    tied,
 )
 
 
@@ -174,3 +175,11 @@ def test_answer_with_two_seeds_gives_no_verdict(build):
     assert first == "No verdict: it takes 3 finished seeds, and there are 2, pooled over adam and sgd."
     assert second.startswith("So far, as differences to none in points of accuracy: crop +4.1;")
     assert "better" not in first + second
+
+
+def test_a_line_does_not_end_between_a_number_and_its_unit():
+    text = "95 % of 5 seeds, 1.1 points, 2.3 GB and 9 kB; p < .001, n = 5, in one sentence"
+    assert tied(text).split(" ") == [
+        *("95\u00a0%", "of", "5\u00a0seeds,", "1.1\u00a0points,", "2.3\u00a0GB", "and", "9\u00a0kB;"),
+        *("p\u00a0<\u00a0.001,", "n\u00a0=\u00a05,", "in", "one", "sentence"),
+    ]
