@@ -1,7 +1,8 @@
 """How large is the difference beside the noise of training? Hedges' g, and the chance that a new seed is better.
 
 Both beside the difference in the metric's own unit, not in its place: they grow when seeds vary less, points do not.
-Seeds are taken as independent; where the arms share them, intervals are too wide rather than too narrow.
+The chance is counted over the seeds that both arms share. Hedges' g takes the arms as independent; where they share
+seeds, its interval is too wide rather than too narrow.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ LEAST_DF = 1.5
 
 @dataclass(frozen=True)
 class Size:
-    """An estimate with its interval at level 1 - alpha; nan where the scores do not vary."""
+    """An estimate with its interval at level 1 - alpha; nan where the scores do not vary, or no seed is shared."""
 
     estimate: float
     low: float
@@ -70,37 +71,21 @@ def _noncentrality(t: float, df: float, quantile: float) -> float:
     return float(brentq(lambda l: (weight * ndtr(t * spread - l)).sum() - quantile, -wide, wide))  # noqa: E741
 
 
-def p_better(treatment: ArrayLike, baseline: ArrayLike, alpha: float = 0.05) -> Size:
-    """Chance that a new seed of the recipe scores above a new seed of the baseline, ties counting half.
+def p_better(wins: int, ties: int, seeds: int, alpha: float = 0.05) -> Size:
+    """Chance that the recipe scores above the baseline when both are trained with a new seed, ties counting half.
 
-    treatment (n,), baseline (m,), n, m >= 2; give the negatives of a metric of which less is better. Estimate: the
-    share of all n m pairs, A of Vargha and Delaney (2000). Interval: all theta with |A - theta| <= t
-    sqrt(V(theta)), V the variance of A under theta (Hanley and McNeil 1982 with (n + m) / 2 in place of either size:
-    Newcombe 2006, part 2, method 5), with Student's t for n + m - 2 degrees of freedom in place of the normal
-    quantile. Every pair won still leaves an interval: V does not come from
-    the sample, as that of Brunner and Munzel (2000) does, which is then 0.
+    Of the seeds that both arms have, the recipe won in `wins` and drew level in `ties`. Interval: the exact one of
+    Clopper and Pearson (1934), its lower limit from the wins and its upper limit from all that was not lost. A chance
+    with half of its ties lies between those two shares, so the interval covers at least 1 - alpha whatever the
+    distribution of the scores. Where the arms share no seed, all three are nan.
     """
-    from scipy.stats import t
+    from scipy.special import betaincinv
 
-    first, second = np.asarray(treatment, float), np.asarray(baseline, float)
-    if min(len(first), len(second)) < 2:
-        raise ValueError(f"the chance to be better needs 2 seeds in each arm: got {len(first)} and {len(second)}")
-    pairs = first[:, None] - second
-    share = float((pairs > 0).mean() + (pairs == 0).mean() / 2)
-    steps = float(t.ppf(1 - alpha / 2, len(first) + len(second) - 2))
-    high = _score_limit(share, len(first), len(second), steps)
-    return Size(share, 1 - _score_limit(1 - share, len(second), len(first), steps), high)
-
-
-def _score_limit(share: float, n: int, m: int, steps: float) -> float:
-    """The largest theta that is no more than `steps` standard errors above `share`."""
-    from scipy.optimize import brentq
-
-    if share >= 1:
-        return 1.0
-
-    def excess(theta: float) -> float:
-        pull = ((n + m) / 2 - 1) * ((1 - theta) / (2 - theta) + theta / (1 + theta))
-        return theta - share - steps * math.sqrt(max(theta * (1 - theta) * (1 + pull), 0.0) / (n * m))
-
-    return float(brentq(excess, share, 1.0)) if excess(share) < 0 else float(brentq(excess, share + 1e-12, 1.0))
+    if min(wins, ties) < 0 or wins + ties > seeds:
+        raise ValueError(f"of the seeds of both arms, no more can be won or tied: got {wins} + {ties} of {seeds}")
+    if seeds == 0:
+        return Size(math.nan, math.nan, math.nan)
+    lost, level = seeds - wins - ties, wins + ties
+    low = float(betaincinv(wins, seeds - wins + 1, alpha / 2)) if wins else 0.0
+    high = float(betaincinv(level + 1, lost, 1 - alpha / 2)) if lost else 1.0
+    return Size((wins + ties / 2) / seeds, low, high)

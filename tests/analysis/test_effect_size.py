@@ -1,7 +1,6 @@
 """Hedges' g and the chance to be better: scipy's noncentral t, the formulas of the papers, and simulated coverage."""
 
 import math
-from itertools import product
 
 import numpy as np
 import pytest
@@ -51,67 +50,90 @@ def test_hedges_interval_covers(seeds, sd):
         assert np.mean(estimates) == pytest.approx(truth, abs=0.08), "the correction takes the bias out"
 
 
-def test_p_better_counts_pairs_and_half_of_ties():
-    """Of the six pairs of (3, 5, 5) and (1, 5) three are won outright and two are ties."""
-    assert p_better([3, 5, 5], [1, 5]).estimate == pytest.approx((3 + 2 / 2) / 6)
+def exact(wins: int, seeds: int, alpha: float = 0.05):
+    return stats.binomtest(wins, seeds).proportion_ci(1 - alpha, method="exact")
 
 
-def test_p_better_is_mann_whitneys_u_over_the_pairs():
-    random = stream(61, "pairs")
-    treatment, baseline = random.integers(0, 6, 9), random.integers(0, 6, 7)
-    assert p_better(treatment, baseline).estimate == pytest.approx(
-        stats.mannwhitneyu(treatment, baseline).statistic / 63
-    )
+def test_p_better_counts_half_of_the_ties():
+    assert p_better(wins=3, ties=2, seeds=6).estimate == pytest.approx((3 + 2 / 2) / 6)
 
 
-def hanley_mcneil(theta: float, n: int, m: int) -> float:
-    """The variance of A under two exponentials (Hanley and McNeil 1982), with their own formula."""
-    one, two = theta / (2 - theta), 2 * theta**2 / (1 + theta)
-    return (theta * (1 - theta) + (n - 1) * (one - theta**2) + (m - 1) * (two - theta**2)) / (n * m)
+@pytest.mark.parametrize("alpha", [0.05, 0.2])
+def test_the_ends_are_clopper_and_pearsons(alpha):
+    """The lower end counts no tie as a win, the upper end counts each as one (scipy's exact interval)."""
+    for seeds in (1, 2, 3, 5, 10, 30):
+        for wins in range(seeds + 1):
+            for ties in range(seeds - wins + 1):
+                found = p_better(wins, ties, seeds, alpha)
+                ends = exact(wins, seeds, alpha).low, exact(wins + ties, seeds, alpha).high
+                assert (found.low, found.high) == pytest.approx(ends, abs=1e-12)
+                assert found.low <= found.estimate <= found.high
 
 
-@pytest.mark.parametrize(("n", "m", "shift"), [(3, 3, 0.0), (3, 3, 1.0), (5, 5, 2.0), (10, 4, 0.5), (10, 10, 9.0)])
-def test_the_ends_are_t_standard_errors_away(n, m, shift):
-    random = stream(61, "ends", n)
-    found = p_better(random.normal(shift, 1, n), random.normal(0, 1, m))
-    middle, steps = (n + m) / 2, stats.t.ppf(0.975, n + m - 2)
-    for end in (found.low, found.high):
-        if 0 < end < 1:
-            variance = hanley_mcneil(end, middle, middle) * middle**2 / (n * m)
-            assert abs(found.estimate - end) == pytest.approx(steps * math.sqrt(variance), rel=1e-6)
-
-
-def test_winning_every_pair_still_leaves_an_interval():
-    three, ten = (p_better(np.arange(n) + 100.0, np.arange(n)) for n in (3, 10))
+def test_winning_in_every_seed_still_leaves_an_interval():
+    three, ten = p_better(3, 0, 3), p_better(10, 0, 10)
     assert (three.estimate, three.high) == (1.0, 1.0)
-    assert 0.2 < three.low < 0.5, "three seeds against three prove little"
-    assert 0.7 < ten.low < 1
-    lost = p_better(np.arange(3), np.arange(3) + 100.0)
-    assert (lost.estimate, lost.low, lost.high) == pytest.approx((0.0, 0.0, 1 - three.low))
+    assert three.low == pytest.approx(0.025 ** (1 / 3)), "three seeds prove little"
+    assert ten.low == pytest.approx(0.025 ** (1 / 10))
 
 
-@pytest.mark.parametrize(("seeds", "shift", "sd"), list(product((3, 5, 10), (0.0, 1.5), (1.0, 3.0))))
-def test_p_better_covers(seeds, shift, sd):
+@pytest.mark.parametrize("counts", [(-1, 0, 3), (0, -1, 3), (2, 2, 3), (1, 0, 0)])
+def test_more_seeds_won_than_trained_are_refused(counts):
+    with pytest.raises(ValueError, match="of the seeds of both arms"):
+        p_better(*counts)
+
+
+def test_without_a_shared_seed_there_is_no_chance():
+    assert all(map(math.isnan, vars(p_better(0, 0, 0)).values()))
+
+
+def pairs_of_normals(shift: float, sd: float):
+    """Scores with unequal noise: (recipe, baseline) of a seed, and the chance of the recipe to be above."""
     truth = stats.norm.cdf(shift / math.sqrt(1 + sd**2))
-    random, inside = stream(61, "chance", seeds), 0
-    for _ in range(1500):
-        found = p_better(random.normal(shift, 1, seeds), random.normal(0, sd, seeds))
-        inside += found.low <= truth <= found.high
-    assert inside / 1500 > 0.93
+    return truth, lambda random, seeds: (random.normal(shift, 1, seeds), random.normal(0, sd, seeds))
 
 
-scores = st.lists(st.floats(0, 1), min_size=2, max_size=6)
-
-
-@given(scores, scores)
-def test_exchanging_the_arms_mirrors_both(treatment, baseline):
-    chance, mirrored = p_better(treatment, baseline), p_better(baseline, treatment)
-    assert (chance.estimate, chance.low, chance.high) == pytest.approx(
-        (1 - mirrored.estimate, 1 - mirrored.high, 1 - mirrored.low), abs=1e-6
+def pairs_of_counts(photographs: int, first: float, second: float):
+    """Accuracies over few photographs, so many ties; the truth by summing over all pairs of counts."""
+    ones, others = (stats.binom.pmf(range(photographs + 1), photographs, rate) for rate in (first, second))
+    joint = np.outer(ones, others)
+    truth = np.tril(joint, -1).sum() + np.trace(joint) / 2
+    return truth, lambda random, seeds: (
+        random.binomial(photographs, first, seeds),
+        random.binomial(photographs, second, seeds),
     )
-    assert 0 <= chance.low <= chance.estimate <= chance.high <= 1
-    hundred = p_better(np.multiply(treatment, 128), np.multiply(baseline, 128))
-    assert hundred == chance
+
+
+SCORES = {
+    "equal noise": pairs_of_normals(0.0, 1.0),
+    "a clear gain": pairs_of_normals(1.5, 1.0),
+    "a noisy recipe against a quiet baseline": pairs_of_normals(0.3, 0.05),
+    "a noisy recipe against a constant baseline": pairs_of_normals(1.0, 0.0),
+    "a quiet recipe against a noisy baseline": pairs_of_normals(0.3, 8.0),
+    "many ties": pairs_of_counts(6, 0.8, 0.7),
+    "almost only ties": pairs_of_counts(4, 0.98, 0.95),
+}
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+@pytest.mark.parametrize("name", SCORES)
+def test_p_better_covers_whatever_the_scores(name, seeds):
+    truth, draw = SCORES[name]
+    random, inside = stream(61, "chance", seeds, name), 0
+    for _ in range(2000):
+        recipe, baseline = draw(random, seeds)
+        found = p_better(int((recipe > baseline).sum()), int((recipe == baseline).sum()), seeds)
+        inside += found.low <= truth <= found.high
+    assert inside / 2000 > 0.94
+
+
+@given(st.integers(0, 12), st.integers(0, 12), st.integers(0, 12))
+def test_exchanging_the_arms_mirrors_the_chance(wins, ties, losses):
+    seeds = wins + ties + losses
+    chance, mirrored = p_better(wins, ties, seeds), p_better(losses, ties, seeds)
+    assert (chance.estimate, chance.low, chance.high) == pytest.approx(
+        (1 - mirrored.estimate, 1 - mirrored.high, 1 - mirrored.low), abs=1e-9, nan_ok=True
+    )
 
 
 def test_neither_unit_nor_order_changes_g():
@@ -125,9 +147,6 @@ def test_neither_unit_nor_order_changes_g():
 
 def test_scores_without_spread_have_no_size():
     assert all(map(math.isnan, vars(hedges_g([0.9] * 3, [0.8] * 3)).values()))
-    assert p_better([0.9] * 3, [0.9] * 3).estimate == 0.5
-    with pytest.raises(ValueError, match="2 seeds in each arm"):
-        p_better([0.9], [0.8, 0.7])
 
 
 @pytest.mark.parametrize("baseline", [[0.8, 0.8], [0.8, 0.8000001], [0.8, 0.801]])
