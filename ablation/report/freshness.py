@@ -1,4 +1,8 @@
-"""Is a page up to date? A digest of everything that it depends on, kept in the page itself. No drawing libraries."""
+"""Is a page up to date? A digest of everything that it depends on, kept in the page itself. No drawing libraries.
+
+What it depends on is what was found (records, effects, alarms) and whatever makes a page of that: this whole package,
+since a number or a word may come from any of its files, and the libraries that compute and draw.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,29 +26,45 @@ if TYPE_CHECKING:
 
 META = "ablation-inputs"
 HEAD = 4096  # bytes at the start of a page, within which the tag stands
+LIBRARIES = (
+    *("numpy", "scipy", "pandas", "scikit-learn", "statsmodels", "threadpoolctl"),
+    *("matplotlib", "pillow", "jinja2", "markupsafe"),
+)
+"""By their names as packages: what computes the numbers of a page, and draws it."""
 
 
 def input_digest(experiment: Experiment, results: Results, effects: Sequence[Effect], command: str = "") -> str:
-    """SHA-256, in hexadecimal, over every run's status and record, the effects, and this program."""
-    digest = hashlib.sha256(
-        json.dumps([ablation.__version__, command, repr(experiment), results.classes, results.left_out]).encode()
-    )
+    """SHA-256, in hexadecimal, over every run's status and record, the effects, the alarms, and this program."""
+    from ablation.evidence.alarms import alarms  # which needs pandas: the page of a check does not
+
+    told = [program_digest(), command, repr(experiment), results.classes, results.left_out, alarms(results)]
+    digest = hashlib.sha256(json.dumps(told).encode())
     for run_id, status, reason in results.table[["id", "status", "reason"]].itertuples(index=False):
         digest.update(f"{run_id} {status} {reason}\n".encode())
     for run_id in sorted(set(results.table["id"])):
         digest.update(_content(results.root / run_id / RECORD_FILE))
     digest.update(_content(results.root / DECLARED_FILE))
     digest.update(json.dumps([asdict(effect) for effect in effects], default=repr).encode())
-    for file in _own_files():
-        digest.update(_content(file))
     return digest.hexdigest()
 
 
 def check_digest(told: Mapping[str, Any]) -> str:
     """The same for the page of a check; told: what was found, as JSON holds it."""
-    digest = hashlib.sha256(json.dumps([ablation.__version__, told]).encode())
-    for file in _own_files():
-        digest.update(_content(file))
+    return hashlib.sha256(json.dumps([program_digest(), told]).encode()).hexdigest()
+
+
+@cache
+def program_digest() -> str:
+    """Of what makes a page, as it stands when this process first asks: this package, and the libraries' versions."""
+    versions = [ablation.__version__, *map(_version, LIBRARIES)]
+    return hashlib.sha256(json.dumps([versions, folder_digest(Path(ablation.__file__).parent)]).encode()).hexdigest()
+
+
+def folder_digest(folder: Path) -> str:
+    """Over the name and the content of every file in a folder and those within it; what Python compiled is no file."""
+    digest = hashlib.sha256()
+    for file in sorted(file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts):
+        digest.update(f"{file.relative_to(folder).as_posix()}\n".encode() + _content(file))
     return digest.hexdigest()
 
 
@@ -59,8 +81,9 @@ def _content(path: Path) -> bytes:
     return hashlib.sha256(path.read_bytes()).digest() if path.exists() else b""
 
 
-def _own_files() -> list[Path]:
-    """The code and templates that tell: another version of them makes another page."""
-    package = Path(ablation.__file__).parent
-    folders = [package / "report", package / "figures", package / "analysis"]
-    return sorted(file for folder in folders for file in folder.iterdir() if file.suffix in (".py", ".html", ".css"))
+def _version(package: str) -> str:
+    """'' for a package that is not installed: no page is made with it."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
