@@ -7,8 +7,11 @@ Two kinds, by who has to act: `InputError` (the command or the experiment file, 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -51,3 +54,24 @@ def did_you_mean(got: str, allowed: Iterable[str]) -> str:
     folded = {name.lower(): name for name in allowed}
     close = difflib.get_close_matches(got.lower(), folded, n=1, cutoff=0.6)
     return f"; did you mean {folded[close[0]]!r}?" if close else ""
+
+
+def reason_of(error: Exception) -> str:
+    """In one line: what a person is told anyway, or of any other exception its class and what it says."""
+    if isinstance(error, AblationError):
+        return "; ".join(problem.message for problem in error.problems)
+    said = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {said[0]}" if said else type(error).__name__
+
+
+def attempt(what: str, compute: Callable[[], T], instead: T, note: Callable[[str], None]) -> T:
+    """What `compute` returns; where it raises anything, `instead`, and `note` is given a line on `what` and why.
+
+    For what only accompanies a result, as captions, costs, estimates and progress do: it may never cost a run or a
+    plan, whatever goes wrong there. A result itself is never computed so.
+    """
+    try:
+        return compute()
+    except Exception as error:
+        note(f"{what}: not known ({reason_of(error)})")
+        return instead

@@ -66,6 +66,12 @@ def preview(
     return Preview(as_bytes(clean.pictures(rows))[0], np.concatenate(pictures), tuple(captions))
 
 
+def blank(side: int, draws: int = DRAWS) -> Preview:
+    """What stands for a preview that could not be made: grey pictures that say so."""
+    grey = np.full((draws, side, side, 3), 128, np.uint8)
+    return Preview(grey[0], grey, ("could not be drawn",) * draws)
+
+
 def as_bytes(pictures: Tensor) -> NDArray[np.uint8]:
     """Pictures (B, 3, S, S) in [0, 1] as (B, S, S, 3) uint8."""
     return (pictures * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()

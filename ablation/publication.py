@@ -198,8 +198,10 @@ def _note(run: Run, record: RunRecord | None) -> str:
     if record is None:
         return f"Failed: {run.failure()}"[:MAX_TAG]
     if record.outcome == "diverged":
-        return f"Diverged at step {record.evidence.get('diverged_step')}: the loss was no longer a finite number."
-    return f"Trained on {_environment(record).get('device', 'an unknown device')}. Kept in {run.spec.id}."
+        told = f"Diverged at step {record.evidence.get('diverged_step')}: the loss was no longer a finite number."
+    else:
+        told = f"Trained on {_environment(record).get('device', 'an unknown device')}. Kept in {run.spec.id}."
+    return "\n\n".join([told, *record.notes])[:MAX_TAG]
 
 
 def _environment(record: RunRecord | None) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 Two files in the run's folder: `arrays.npz` (test predictions, features, and the first training image as the recipe
 draws it), then `record.json`, whose presence makes the run finished. What must repeat to the last bit (outcome,
-history, metrics, evidence and the arrays) is covered by `digest`; cost and environment are kept apart, as they may not.
+history, metrics, evidence and the arrays) is covered by `digest`; cost, environment and notes are kept apart, as they
+may not.
 """
 
 from __future__ import annotations
@@ -56,10 +57,12 @@ class RunRecord:
     """seconds, images_per_second (validation included in both), gpu_memory_mib at its peak."""
     environment: dict[str, Any] = field(default_factory=dict)
     """device, precision, host, and the versions of Python, torch and this program."""
+    notes: tuple[str, ...] = ()
+    """What accompanies the result and could not be computed, a line each with the reason. As a rule there is none."""
 
     def digest(self, arrays: Arrays) -> str:
         """SHA-256 of everything that the same spec must repeat bit for bit."""
-        told = {name: part for name, part in asdict(self).items() if name not in ("cost", "environment")}
+        told = {name: part for name, part in asdict(self).items() if name not in ("cost", "environment", "notes")}
         digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
         for array in arrays:
             digest.update(f"{array.dtype}{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
@@ -88,7 +91,7 @@ def read_record(folder: Path) -> RunRecord | None:
     if content is None:
         return None
     content.pop("digest")
-    return RunRecord(**{**content, "history": tuple(content["history"])})
+    return RunRecord(**{**content, "history": tuple(content["history"]), "notes": tuple(content.get("notes", ()))})
 
 
 def read_digest(folder: Path) -> str | None:

@@ -122,5 +122,5 @@ def _row(run: Run) -> dict[str, Any]:
     shared["split_digest"] = record.evidence.get("split")  # "split" may be a factor of the grid
     where = {name: record.environment.get(name) for name in ("device", "precision", "torch", "torchvision", "numpy")}
     idle = ", ".join(idle_operations(record))
-    own = {"status": status, "reason": "", "record_id": record.id, "idle": idle}
+    own = {"status": status, "reason": "", "record_id": record.id, "idle": idle, "notes": "; ".join(record.notes)}
     return {**own, **record.metrics, **shared, **where, **record.cost}

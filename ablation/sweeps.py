@@ -7,6 +7,7 @@ nothing with it: its run is marked as failed, a new worker is started, and the s
 from __future__ import annotations
 
 import queue
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,7 +17,7 @@ from joblib import Parallel, cpu_count, delayed
 
 from ablation.data import build, listing
 from ablation.declaration import declare
-from ablation.errors import InputError
+from ablation.errors import InputError, attempt
 from ablation.experiment import Experiment
 from ablation.models.weights_file import keep
 from ablation.rehearsal import rehearse
@@ -44,6 +45,29 @@ class Silent:
     def event(self, run: Run, event: dict[str, Any]) -> None: ...
 
 
+class Harmless:
+    """Passes on to a watch. Where that raises, it warns and passes on nothing more: the sweep goes on, untold."""
+
+    def __init__(self, watch: Watch):
+        self.watch: Watch = watch
+
+    def caching(self, done: int, total: int) -> None:
+        self._pass_on(lambda: self.watch.caching(done, total))
+
+    def planned(self, missing: tuple[Run, ...], finished: int, workers: int) -> None:
+        self._pass_on(lambda: self.watch.planned(missing, finished, workers))
+
+    def event(self, run: Run, event: dict[str, Any]) -> None:
+        self._pass_on(lambda: self.watch.event(run, event))
+
+    def _pass_on(self, call: Callable[[], None]) -> None:
+        attempt("how the sweep goes", call, None, self._give_up)
+
+    def _give_up(self, reason: str) -> None:
+        self.watch = Silent()
+        warnings.warn(f"{reason}; it goes on all the same", stacklevel=2)
+
+
 def sweep(
     experiment: Experiment,
     runs: Path | str = "runs",
@@ -61,7 +85,7 @@ def sweep(
     KeyboardInterrupt the workers are stopped; the same call goes on where this one was. Raises DataError if the data
     cannot be read.
     """
-    watch = watch or Silent()
+    watch = Harmless(watch or Silent())
     data = listing(experiment.data, Path(cache))
     root = folder_of(experiment, Path(runs))
     cells = experiment.cells(data.digest)

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ablation.errors import attempt
 from ablation.experiment import Cell, Experiment
 from ablation.publication import DIGEST, KEY, REPORT, Publication, experiment_tags, of_report, of_run
 from ablation.runs import Run, folder_of, runs_of
@@ -77,7 +78,8 @@ class Store:
 
 
 class Tracker:
-    """Publishes the runs of one experiment. No method raises for what MLflow does: `warn` is told, once.
+    """Publishes the runs of one experiment. No method raises, whatever MLflow does or a publication holds: `warn` is
+    told, once.
 
     cells: the grid. runs: the folder of runs; beside it lies the store, unless `uri` or MLFLOW_TRACKING_URI names one.
     """
@@ -96,14 +98,13 @@ class Tracker:
         for cell in cells:
             self.cells[cell.spec.id] = (*self.cells.get(cell.spec.id, ()), cell)
         self.off = False
+        self._warned: set[str] = set()
         self._connection: _Connection | None = None
         self._published = peek(self.store, experiment.name)
 
     def publish(self, run: Run) -> None:
         """Publish this run, if it has ended and MLflow does not have it so already."""
-        publication = of_run(run, self.cells[run.spec.id], self.experiment.name)
-        if publication is not None:
-            self._put(publication)
+        self._put(f"run {run.spec.id}", lambda: of_run(run, self.cells[run.spec.id], self.experiment.name))
 
     def publish_all(self) -> None:
         """Publish every run that has ended, and the counts of the experiment's own run."""
@@ -113,12 +114,13 @@ class Tracker:
 
     def publish_report(self, *files: Path) -> None:
         """Publish the experiment's own run: how many runs ended how, and these files and folders as artifacts."""
-        publication = of_report(self.experiment, self.runs, files, time.time())
-        if publication is not None:
-            self._put(publication)
+        self._put("the report", lambda: of_report(self.experiment, self.runs, files, time.time()))
 
-    def _put(self, publication: Publication) -> None:
-        if self.off or publication.is_held(*self._published.get(publication.key, ("", ""))):
+    def _put(self, what: str, made: Callable[[], Publication | None]) -> None:
+        publication = attempt(f"what MLflow shall show of {what}", made, None, self._warn_once)
+        if publication is None or self.off:
+            return
+        if publication.is_held(*self._published.get(publication.key, ("", ""))):
             return
         try:
             self._connection = self._connection or _Connection(self.store, self.experiment)
@@ -131,6 +133,11 @@ class Tracker:
                 f"MLflow at {self.store} does not take the runs: {reason}. "
                 "Nothing is lost: the results are in the runs folder, and `ablation run` publishes them when it can."
             )
+
+    def _warn_once(self, message: str) -> None:
+        if message not in self._warned:
+            self._warned.add(message)
+            self.warn(message)
 
 
 class _Connection:

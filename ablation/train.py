@@ -29,13 +29,13 @@ from ablation.data import Dataset, Parts
 from ablation.data.batches import steps
 from ablation.data.normalization import moments
 from ablation.durable import atomic
-from ablation.errors import AblationError, InputError
+from ablation.errors import AblationError, InputError, attempt
 from ablation.evaluate import View, batches, loss_and_accuracy, predict, untouched
 from ablation.models.freezing import freeze
 from ablation.models.networks import Classifier, build, count_parameters, placed, precision_on
 from ablation.models.own import is_own, source_digest
 from ablation.optim import averaged, build_optimizer, describe_groups, learning_rate, set_lr
-from ablation.preview import Preview, preview
+from ablation.preview import Preview, blank, preview
 from ablation.record import Arrays, RunRecord
 from ablation.runs import Run, history_of
 from ablation.seeds import stream, torch_stream
@@ -77,7 +77,7 @@ def train(
     steps_per_epoch = steps(len(parts.train), spec.batch_size)
     environment = _environment(device)
     state = {"model": model, "optimizer": optimizer} | ({"average": average} if average else {})
-    history, changes = _resume(run, state, environment)
+    history, changes, notes = _resume(run, state, environment)
     diverged_step = None
 
     def gradients(images: Tensor, truth: Tensor, answers: list[Tensor]) -> Tensor:
@@ -117,7 +117,8 @@ def train(
                 hard = truth if truth.ndim == 1 else truth.argmax(dim=1)  # of a mixed picture, what it shows most of
                 right += (answers[0].argmax(dim=1) == hard).sum()
 
-        changes = sentinel.told() if sentinel else changes
+        if sentinel:
+            changes, notes = sentinel.told(), [*notes, *sentinel.notes]
         finite = losses.isfinite()  # asked once an epoch: at every step it would make the host wait for the device
         if not finite.all():
             diverged_step = epoch * steps_per_epoch + int((~finite).nonzero()[0]) + 1
@@ -136,9 +137,10 @@ def train(
         )
         seconds = time.perf_counter() - started
         speed = {"seconds": round(seconds, 4), "images_per_second": round(len(order) / seconds, 1)}
-        tell(run.journal.append("epoch", **history[-1], **speed))
+        event = run.journal.append("epoch", **history[-1], **speed)
+        attempt("progress", partial(tell, event), None, notes.append)
         if epoch + 1 < spec.epochs:
-            _save(run, state, history, changes, environment)
+            _save(run, state, history, changes, notes, environment)
 
     tested = parts.test if diverged_step is None else parts.test[:1]
     seen: list[str] = []
@@ -150,7 +152,9 @@ def train(
     if diverged_step is not None:
         tested, test_logits, features = tested[:0], test_logits[:0], features[:0]
     test_labels = data.labels[tested]
-    original, draws, captions = _first_pictures(run, data, clean, parts)
+    original, draws, captions = _first_pictures(run, data, clean, parts, notes)
+    groups: list[dict[str, Any]] = attempt("parameter groups", lambda: describe_groups(optimizer), [], notes.append)
+    cost: dict[str, Any] = attempt("what the run took", lambda: _cost(run, device), {}, notes.append)
     record = RunRecord(
         id=spec.id,
         outcome="finished" if diverged_step is None else "diverged",
@@ -166,14 +170,15 @@ def train(
             "std": std.tolist(),
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
             "trained_parameters": count_parameters(model),
-            "parameter_groups": describe_groups(optimizer),
+            "parameter_groups": groups,
             "weights": asdict(model.loaded) if model.loaded else None,
             "diverged_step": diverged_step,
             "changes": changes,
             "captions": list(captions),
         },
-        cost=_cost(run, device),
+        cost=cost,
         environment=environment,
+        notes=tuple(dict.fromkeys(notes)),
     )
     if keep_weights and diverged_step is None:
         _write(run.weights, tested_model.state_dict())
@@ -205,29 +210,29 @@ def network(spec: RunSpec, classes: int, cache: Path | None = None) -> Classifie
 
 def _resume(
     run: Run, parts: Mapping[str, Any], environment: dict[str, Any]
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Put the newest checkpoint into model, optimizer and average; the epochs so far, and what the sentinel told after
-    the first; [] and [] where there is none to go on from.
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[str]]:
+    """Put the newest checkpoint into model, optimizer and average; the epochs so far, what the sentinel told after the
+    first, and notes; each [] where there is none to go on from.
 
     A checkpoint that is damaged, or was made by another device or version, is left aside and the run starts over: half
     a run here and half there would be no run of either.
     """
     if not run.checkpoint.exists():
-        return [], []
+        return [], [], []
     try:
         state = torch.load(run.checkpoint, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
         run.journal.append("restarted", reason=f"the checkpoint cannot be read: {type(error).__name__}")
-        return [], []
+        return [], [], []
     here = {name: environment[name] for name in REPEATS}
     if state["environment"] != here:
         run.journal.append(
             "restarted", reason="the checkpoint is of another device or version", was=state["environment"]
         )
-        return [], []
+        return [], [], []
     for name, part in parts.items():
         part.load_state_dict(state[name])
-    return state["history"], state["changes"]
+    return state["history"], state["changes"], state.get("notes", [])
 
 
 def _save(
@@ -235,6 +240,7 @@ def _save(
     parts: Mapping[str, Any],
     history: list[dict[str, Any]],
     changes: list[dict[str, Any]],
+    notes: list[str],
     environment: dict[str, Any],
 ) -> None:
     here = {name: environment[name] for name in REPEATS}
@@ -242,6 +248,7 @@ def _save(
         **{name: part.state_dict() for name, part in parts.items()},
         "history": history,
         "changes": changes,
+        "notes": notes,
         "environment": here,
     }
     _write(run.checkpoint, state)
@@ -252,9 +259,11 @@ def _write(path: Path, state: dict[str, Any]) -> None:
         torch.save(state, file)
 
 
-def _first_pictures(run: Run, data: Dataset, clean: View, parts: Parts) -> Preview:
+def _first_pictures(run: Run, data: Dataset, clean: View, parts: Parts, notes: list[str]) -> Preview:
     """The first training image, the same for all recipes, without augmentation and as the first epochs draw it."""
-    return preview(clean, run.spec.recipe, run.spec.seed, int(parts.train[0]), data.aspect, parts.train)
+    spec, row = run.spec, int(parts.train[0])
+    draw = partial(preview, clean, spec.recipe, spec.seed, row, data.aspect, parts.train)
+    return attempt("the first pictures", draw, blank(spec.image_size), notes.append)
 
 
 def _split_digest(parts: Parts) -> str:

@@ -1,7 +1,8 @@
 """What was drawn for one sample, in a few words: "crop 62 % · brightness × 1.31 · rotated 12° ↻". numpy only.
 
 An operation that did nothing to the sample (its coin fell so, or it drew the magnitude that changes nothing) is left
-out. Shares are of the picture as it reaches the operation; pixels are those of its frame (see `operation`).
+out. One without words of its own, or whose words fail, is told by its class and fields: no caption raises. Shares are
+of the picture as it reaches the operation; pixels are those of its frame (see `operation`).
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from ablation.augment.per_image import ImageFunction, TorchvisionTransform
 from ablation.augment.policy import Mixture
 from ablation.augment.tone import RandomAutocontrast, RandomEqualize, RandomInvert, RandomPosterize, RandomSolarize
 from ablation.augment.warp import RandomAffine, RandomPerspective, RandomRotation, RandomZoomOut
+from ablation.values import label
 
 UNCHANGED = "unchanged"
 BETWEEN = " · "
@@ -61,10 +63,22 @@ def words(part: Drawn, row: int) -> str:
     """What one simple operation does to this sample; '' for nothing."""
     if not part.applies[row]:
         return ""
-    if isinstance(part.operation, Mixture):
-        return _mixture(part, row)
-    drawn = {name: values[row] for name, values in part.parameters.items()}
-    return WORDS[type(part.operation)](Seen(part.operation, drawn, part.frame[row]))
+    try:
+        if isinstance(part.operation, Mixture):
+            return _mixture(part, row)
+        in_words = WORDS.get(type(part.operation), lambda seen: plain(seen.operation))
+        drawn = {name: values[row] for name, values in part.parameters.items()}
+        return in_words(Seen(part.operation, drawn, part.frame[row]))
+    except Exception:  # a caption accompanies pictures: whatever is wrong with its words costs neither them nor a run
+        return plain(part.operation)
+
+
+def plain(operation: Any) -> str:
+    """An operation by its class and the fields that differ from their defaults: 'GaussianBlur(kernel_size=5)'."""
+    try:
+        return label(operation) if hasattr(operation, "__dataclass_fields__") else type(operation).__name__
+    except Exception:  # fields that cannot be compared, or have no text
+        return type(operation).__name__
 
 
 def _mixture(part: Drawn, row: int) -> str:

@@ -42,6 +42,7 @@ def alarms(results: Results) -> list[str]:
     if len(done):
         found += [*_two_results(results), *_environments(done), *_splits(results, done)]
         found += [*_without_spread(results, done), *_alike(results, done), *_idle(done)]
+        found += _notes(done)
     return found
 
 
@@ -143,3 +144,10 @@ def _idle(done: pd.DataFrame) -> list[str]:
         alike = (done["recipe"] == recipe).sum()
         found.append(f"{recipe}: {names} changed no picture in the first epoch of {len(runs)} of {alike} runs")
     return found
+
+
+def _notes(done: pd.DataFrame) -> list[str]:
+    """What accompanies results and could not be computed: the results themselves stand."""
+    runs = done.drop_duplicates("id")
+    told = runs[runs["notes"] != ""] if "notes" in runs else runs[:0]
+    return [f"{note}, in {len(those)} of {len(runs)} runs" for note, those in told.groupby("notes", sort=False)]

@@ -43,7 +43,7 @@ from ablation.augment import (
     TorchvisionTransform,
     TrivialAugmentWide,
 )  # fmt: skip
-from ablation.augment.captions import UNCHANGED, WORDS, Seen, caption
+from ablation.augment.captions import UNCHANGED, WORDS, Seen, caption, plain
 from ablation.augment.draws import draw
 from ablation.augment.operation import Array
 from ablation.augment.policy import PIXELS
@@ -175,3 +175,33 @@ def test_a_mixture_tells_the_shares_of_its_chains():
         f"{100 * share:.0f}" if share >= 0.0995 else f"{100 * share:.1f}" for share in (own, *shares)
     ]
     assert all(part.endswith(")") for part in parts[1:])
+
+
+def fails(seen: Seen) -> str:
+    raise ZeroDivisionError("words that fail")
+
+
+@pytest.mark.parametrize("words", [None, fails], ids=["missing", "failing"])
+def test_an_operation_without_words_is_told_by_its_class_and_fields(monkeypatch, words):
+    """Beside others, within a policy, and within the chains of a mixture; what it did nothing to stays out."""
+    for kind in (Brightness, RandomPosterize):
+        if words is None:
+            monkeypatch.delitem(WORDS, kind)
+        else:
+            monkeypatch.setitem(WORDS, kind, words)
+    told = captions(RandomInvert(1.0), Brightness(0.4))
+    assert set(told) == {"inverted · Brightness(brightness=0.4)"}
+    assert set(captions(RandomPosterize(4, p=0.5))) == {UNCHANGED, "RandomPosterize(bits=4)"}
+    for policy in (TrivialAugmentWide(), AugMix()):
+        assert any("RandomPosterize(bits=" in told for epoch in range(9) for told in captions(policy, epoch=epoch))
+
+
+def test_every_operation_can_be_told_plainly():
+    """Whatever it is: fields that cannot be compared or written cost no caption either."""
+
+    class Unwritten:
+        __dataclass_fields__ = None
+
+    assert plain(GaussianNoise(sigma=0.2)) == "GaussianNoise(sigma=0.2)"
+    assert plain(Unwritten()) == "Unwritten"
+    assert plain(object()) == "object"
