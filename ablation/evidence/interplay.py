@@ -15,6 +15,7 @@ import pandas as pd
 
 from ablation.analysis.comparison import MIN_SEEDS, CorrectedResampled
 from ablation.analysis.factorial import Anova, anova
+from ablation.analysis.interaction import Interaction, interactions
 from ablation.analysis.ranks import EVERYWHERE, Known, Ranks, Winner, rank_stability, winner
 from ablation.evidence.compared import compared
 from ablation.evidence.scores import conditions_with
@@ -54,8 +55,10 @@ class Interplay:
     standing; none where `exclude` keeps the recipe out. twins: (factor, name) -> another name for the very same runs,
     under which they are counted. statuses: status -> how many runs stand so. seeds: that have finished runs.
 
-    anova: None where it cannot be made, and `no_anova` says why. overlap: n_test / n_train, which it and the winner's
-    test allow for where the split is redrawn.
+    interactions: does the effect of a recipe depend on a factor? Contrasts of all that the grid plans, also under the
+    conditions that are silent. anova: how much each factor explains, a description; None where it cannot be made, and
+    `no_anova` says why. overlap: n_test / n_train, which these and the winner's test allow for where the split is
+    redrawn.
 
     needed: the seeds that rank a recipe, under every condition: `MIN_SEEDS`, or 1 where fewer than two recipes have
     that many, and nothing is to be concluded. ranked: who has them. left_out: of each other recipe a condition where it
@@ -72,6 +75,7 @@ class Interplay:
     statuses: Mapping[str, int]
     seeds: int
     overlap: float
+    interactions: tuple[Interaction, ...]
     anova: Anova | None
     no_anova: str
     needed: int
@@ -106,6 +110,7 @@ def interplay(results: Results) -> Interplay | None:
         statuses={str(status): int(runs) for status, runs in table["status"].value_counts().items()},
         seeds=done["seed"].nunique(),
         overlap=overlap,
+        interactions=_interactions(experiment, table, conditions, overlap),
         anova=made,
         no_anova=reason,
         needed=needed,
@@ -190,6 +195,23 @@ def _anova(
     if math.isfinite(made.mean_square):
         return made, ""
     return None, NO_SPREAD if made.df > 0 else TOO_FEW_RUNS
+
+
+def _interactions(
+    experiment: Experiment, table: pd.DataFrame, conditions: Mapping[str, Mapping[str, str]], overlap: float
+) -> tuple[Interaction, ...]:
+    """Of the whole grid; cells with a run that diverged take no part."""
+    standings, paired = _standings(table, experiment), experiment.declared_test.paired
+    scores = {
+        key: {recipe: _by_seed(own[key], experiment) for recipe, own in standings.items() if key in own}
+        for key in conditions
+    }
+    return interactions(scores, conditions, experiment.baseline, paired, overlap, experiment.alpha)
+
+
+def _by_seed(standing: Standing, experiment: Experiment) -> list[float]:
+    scores = {} if standing.diverged else standing.scores
+    return [scores.get(seed, math.nan) for seed in experiment.seed_numbers]
 
 
 def _enough(own: Mapping[str, Standing], key: str, needed: int) -> bool:

@@ -1,4 +1,4 @@
-"""What stands beside the sentence on interplay: the analysis of variance as a table, ranks, and what to know of them.
+"""What stands beside the sentence on interplay: contrasts, the shares that factors explain, and ranks.
 
 For the report and the terminal. No matplotlib.
 """
@@ -7,25 +7,96 @@ from __future__ import annotations
 
 import math
 
-from ablation.analysis.factorial import Term
+from ablation.analysis.comparison import MIN_SEEDS
+from ablation.analysis.factorial import Anova, Term
+from ablation.analysis.interaction import Interaction
 from ablation.analysis.ranks import Ranks, least_p
 from ablation.evidence.alarms import UNFINISHED
 from ablation.evidence.interplay import Interplay, Standing
-from ablation.experiment import Experiment
-from ablation.report.interplay_wording import (
-    SPREAD,
-    beyond_chance,
-    f_text,
-    fold,
-    judged,
-    level,
-    share_text,
-    term_name,
+from ablation.experiment import LOWER_IS_BETTER, Experiment
+from ablation.report.interplay_wording import judged, others_text
+from ablation.report.wording import (
+    NAME,
+    NONE,
+    UNIT,
+    condition_text,
+    conditions_text,
+    counted,
+    interval,
+    listing,
+    opening,
+    p_phrase,
+    p_text,
+    percent,
+    points,
 )
-from ablation.report.wording import condition_text, conditions_text, counted, listing, opening, p_phrase, p_text
 
 MOST_RANKS = 8
 """Recipes whose average rank is told."""
+
+MOST_CONTRASTS = 12
+"""Rows of contrasts; of more, those with the smallest p."""
+
+SPREAD = 3.0
+"""Largest sd over smallest, from which on the intervals of shares carry a caution."""
+
+
+def contrast_headers(told: Interplay) -> dict[str, str]:
+    """The columns of `contrasts`, key -> heading, in order."""
+    unit = UNIT[told.metric]
+    return {
+        "recipe": "recipe",
+        "level": "level",
+        "effect": "effect",
+        "others": "other levels",
+        "elsewhere": "effect there",
+        "difference": f"difference ({unit})" if unit else "difference",
+        "interval": f"{percent(1 - told.alpha)} interval",
+        "p_holm": "Holm p",
+    }
+
+
+def contrasts(told: Interplay, experiment: Experiment) -> tuple[dict[str, str], ...]:
+    """A row a contrast, under the keys of `contrast_headers`; none where nothing is to be concluded."""
+    if not judged(told):
+        return ()
+    found = told.interactions
+    if len(found) > MOST_CONTRASTS:
+        found = tuple(sorted(found, key=lambda one: (math.isnan(one.p), one.p)))[:MOST_CONTRASTS]
+    return tuple(_contrast(one, told, experiment) for one in found)
+
+
+def _contrast(one: Interaction, told: Interplay, experiment: Experiment) -> dict[str, str]:
+    metric = told.metric
+    return {
+        "recipe": one.recipe,
+        "level": condition_text({one.factor: one.level}, experiment),
+        "effect": points(one.effect, metric, sign=True),
+        "others": others_text(one, experiment) if one.others else NONE,
+        "elsewhere": points(one.elsewhere, metric, sign=True),
+        "difference": points(one.difference.estimate, metric, sign=True),
+        "interval": interval(one.low, one.high, metric),
+        "p_holm": p_text(one.p_adjusted, told.alpha),
+    }
+
+
+def contrasts_method(told: Interplay, experiment: Experiment) -> str:
+    """What a contrast is, and how it was judged."""
+    number = len(told.interactions)
+    rows = f"Shown are the {MOST_CONTRASTS} contrasts with the smallest p. " if number > MOST_CONTRASTS else ""
+    same = " where the other factors are the same, averaged over them" if len(told.factors) > 1 else ""
+    if experiment.declared_test.paired:
+        how = "Student's t over the seeds that its cells share"
+        how += ", wide enough for a split that is redrawn for each seed" if told.overlap else ""
+    else:
+        how = "Welch's t of its own cells"
+    sign = " Lower is better." if told.metric in LOWER_IS_BETTER else ""
+    return (
+        f"{rows}A contrast is the effect of a recipe (its mean {NAME[told.metric]} less that of {experiment.baseline}) "
+        f"at one level, less its mean effect at the others{same}. Each is judged by {how}: cells may vary differently. "
+        f"Holm's correction is over {counted(number, 'contrast')}. Cells with fewer than {MIN_SEEDS} seeds, or with a "
+        f"run that diverged, take no part.{sign}"
+    )
 
 
 def headers(told: Interplay) -> dict[str, str]:
@@ -33,10 +104,7 @@ def headers(told: Interplay) -> dict[str, str]:
     return {
         "term": "term",
         "df": "df",
-        "f": "F",
-        "p": "p",
-        "p_holm": "Holm p",
-        "eta": "partial η²",
+        "eta": "share explained",
         "interval": f"{level(told)} interval",
     }
 
@@ -46,18 +114,15 @@ def rows(told: Interplay) -> tuple[dict[str, str], ...]:
     if told.anova is None or not judged(told):
         return ()
     rest = {"term": "rest (seeds)", "df": str(told.anova.df)}
-    terms = (_row(term, told.alpha) for term in told.anova.terms)
+    terms = (_row(term) for term in told.anova.terms)
     return (*terms, dict.fromkeys(headers(told), "") | rest)
 
 
-def _row(term: Term, alpha: float) -> dict[str, str]:
+def _row(term: Term) -> dict[str, str]:
     known = not math.isnan(term.low)
     return {
         "term": term_name(term),
         "df": str(term.df),
-        "f": f_text(term.f),
-        "p": p_text(term.p, alpha),
-        "p_holm": p_text(term.p_holm, alpha),
         "eta": share_text(term.partial_eta2),
         "interval": f"{share_text(term.low)} to {share_text(term.high)}" if known else share_text(math.nan),
     }
@@ -67,22 +132,22 @@ def method(told: Interplay, experiment: Experiment) -> str:
     """How the table was made, in a sentence."""
     runs = counted(told.statuses["finished"], "finished run")
     blocks = ", seeds as blocks" if experiment.declared_test.paired and told.seeds > 1 else ""
-    made = f"Analysis of variance of {runs}{blocks}; sums of squares of type II, Holm's correction over all terms."
+    made = f"Analysis of variance of {runs}{blocks}; sums of squares of type II."
     if not told.overlap:
         return made
     return (
-        f"{made} Each F is divided by 1 + {told.seeds} × {told.overlap:.2f} (seeds × test images / training images): "
-        "the split is redrawn for each seed, so that training parts overlap."
+        f"{made} For the intervals each F is divided by 1 + {told.seeds} × {told.overlap:.2f} (seeds × test images / "
+        "training images): the split is redrawn for each seed, so that training parts overlap."
     )
 
 
 def reading(told: Interplay) -> str:
-    """What the columns mean, and what a large p does not."""
+    """What the columns mean, and what they do not."""
     return (
-        "An interaction asks whether differences between recipes are the same at every level; a main effect is an "
-        "average over the others. Partial η² is the share of variance that a term explains beside the rest; its "
-        f"{level(told)} interval is above 0 just where p is below {told.alpha:g}, and tells how large an effect may be "
-        "that is not shown. With few runs the share is too large; its interval, which allows for that, may lie below."
+        "Share explained (partial η²) is the part of the variance between runs, from 0 to 1, that goes with a term "
+        "when the others are set aside. Shares describe these runs and prove nothing: whether a recipe helps is for "
+        "the comparisons with the baseline to say, and whether its effect depends on conditions for the contrasts. "
+        f"With few runs a share is too large; its {level(told)} interval allows for that, and may lie below."
     )
 
 
@@ -94,10 +159,35 @@ def spread(told: Interplay) -> tuple[str, ...]:
     differs, chance = f"the sd over seeds differs {fold(made.spread_ratio)} between cells", fold(made.spread_by_chance)
     if beyond_chance(made):
         return (
-            f"Caution: {differs}, more than chance explains (up to {chance}). F tests suppose one sd for all cells and "
-            "are not to be trusted here; look at each condition by itself.",
+            f"Caution: {differs}, more than chance explains (up to {chance}). Intervals of shares suppose one sd for "
+            "all cells, and are not to be trusted here. The contrasts do not suppose it.",
         )
-    return (f"F tests suppose one sd for all cells: {differs}, as chance may with so few seeds (up to {chance}).",)
+    return (f"Intervals of shares suppose one sd for all cells: {differs}, as chance may (up to {chance}).",)
+
+
+def beyond_chance(made: Anova) -> bool:
+    """Do cells vary so differently that what supposes one variance is not to be trusted?"""
+    return made.spread_ratio > max(SPREAD, made.spread_by_chance)
+
+
+def term_name(term: Term) -> str:
+    """'recipe × batch size'."""
+    return " × ".join(factor.replace("_", " ") for factor in term.factors)
+
+
+def level(told: Interplay) -> str:
+    """Of the interval of a share: '90 %'."""
+    return percent(1 - 2 * told.alpha)
+
+
+def share_text(share: float) -> str:
+    """A share of variance: '0.04'."""
+    return NONE if math.isnan(share) else f"{share:.2f}"
+
+
+def fold(ratio: float) -> str:
+    """'4.1-fold'; 'without bound' where a cell does not vary at all."""
+    return f"{ratio:.1f}-fold" if math.isfinite(ratio) else "without bound"
 
 
 def ranks(told: Interplay, experiment: Experiment) -> str:
@@ -135,6 +225,8 @@ def notes(told: Interplay, experiment: Experiment) -> tuple[str, ...]:
     if told.silent:
         where = conditions_text([condition_text(condition, experiment) for condition in told.silent])
         found.append(f"No run has finished under {where}.")
+    if told.anova is None and judged(told):
+        found.append(f"There is no analysis of variance, as {told.no_anova}.")
     missing = {status: runs for status, runs in told.statuses.items() if status != "finished"}
     if missing:
         each = listing(f"{runs} {UNFINISHED.get(status, status)}" for status, runs in missing.items())

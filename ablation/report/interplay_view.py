@@ -1,4 +1,4 @@
-"""Interplay on the page: the sentence, the analysis of variance as a table, and the interaction plot with caption."""
+"""Interplay on the page: the sentence, contrasts, the analysis of variance, and the interaction plot with caption."""
 
 from __future__ import annotations
 
@@ -25,10 +25,16 @@ MOST_LINES, MOST_LEVELS, MOST_PANELS = 8, 8, 6
 
 @dataclass(frozen=True)
 class InterplayView:
-    """What stands in the section, in order. rows: under the keys of `headers`; () without an analysis of variance."""
+    """What stands in the section, in order. contrasts: under the keys of `contrast_headers`; () where none is judged.
+
+    rows: under the keys of `headers`; () without an analysis of variance.
+    """
 
     title: str
     sentence: str
+    contrast_headers: Mapping[str, str]
+    contrasts: tuple[Mapping[str, str], ...]
+    contrast_caption: str
     headers: Mapping[str, str]
     rows: tuple[Mapping[str, str], ...]
     caption: tuple[str, ...]
@@ -38,10 +44,13 @@ class InterplayView:
 
 def interplay_view(told: Interplay, experiment: Experiment) -> InterplayView:
     """Everything but the drawing."""
-    rows = table.rows(told)
+    rows, contrasts = table.rows(told), table.contrasts(told, experiment)
     return InterplayView(
         title=title(told),
         sentence=sentence(told, experiment),
+        contrast_headers=table.contrast_headers(told),
+        contrasts=contrasts,
+        contrast_caption=table.contrasts_method(told, experiment) if contrasts else "",
         headers=table.headers(told),
         rows=rows,
         caption=(table.method(told, experiment), table.reading(told), *table.spread(told)) if rows else (),

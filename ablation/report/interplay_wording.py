@@ -1,6 +1,7 @@
 """Interplay in words: does the winner survive the optimizer? Once for the report and the terminal. No matplotlib.
 
-"Not shown" is said where a test finds nothing, never "there is none". Nothing is concluded under `MIN_SEEDS` seeds.
+"Not shown" is said where a test finds nothing, never "there is none". Nothing is concluded under `MIN_SEEDS` seeds, and
+nothing of a difference that rests on cells in which runs are missing.
 """
 
 from __future__ import annotations
@@ -9,31 +10,26 @@ import math
 from collections.abc import Sequence
 
 from ablation.analysis.comparison import MIN_SEEDS
-from ablation.analysis.factorial import Anova, Term
+from ablation.analysis.interaction import Interaction
 from ablation.analysis.ranks import Rival, Winner
-from ablation.evidence.interplay import Interplay
+from ablation.evidence.interplay import NO_SPREAD, Interplay, Standing
 from ablation.experiment import LOWER_IS_BETTER, Experiment
 from ablation.report.wording import (
     NAME,
-    NONE,
     condition_text,
     correction,
     counted,
     listing,
     opening,
     p_phrase,
-    percent,
     size,
 )
 
 MOST_NAMES = 3
-"""Names, conditions or terms that are listed; more are counted."""
+"""Names, conditions or interactions that are listed; more are counted."""
 
 MOST_PLACES = 2
 """Conditions under which it is told who stands before the winner; of more only the one where most does."""
-
-SPREAD = 3.0
-"""Largest sd over smallest, from which on the F tests carry a caution."""
 
 
 def title(told: Interplay) -> str:
@@ -48,10 +44,8 @@ def changed(told: Interplay) -> str:
 
 def sentence(told: Interplay, experiment: Experiment) -> str:
     """The answer: who wins, whether that holds under each condition, and whether effects depend on the condition."""
-    clauses = [standing(told, experiment)]
-    if judged(told):
-        clauses.append(dependence(told))
-    return f"{opening('; '.join(clauses), experiment.recipes)}."
+    who = f"{opening(standing(told, experiment), experiment.recipes)}."
+    return f"{who} {opening(dependence(told, experiment))}." if judged(told) else who
 
 
 def judged(told: Interplay) -> bool:
@@ -162,69 +156,93 @@ def _everywhere(told: Interplay, experiment: Experiment) -> str:
     return listing(_place(told, key, experiment) for key in told.conditions)
 
 
-def dependence(told: Interplay) -> str:
-    """Does the effect of a recipe depend on what else varies? By the interactions that the recipe takes part in."""
-    on = f"the {changed(told)}"
-    if told.anova is None:
-        return f"whether the effect of a recipe depends on {on} cannot be tested, as {told.no_anova}"
-    terms = [term for term in told.anova.terms if "recipe" in term.factors and len(term.factors) > 1]
-    tested = sorted((term for term in terms if math.isfinite(term.p)), key=lambda term: term.p)
+def dependence(told: Interplay, experiment: Experiment) -> str:
+    """Does the effect of a recipe depend on what else varies? By the contrasts of `Interplay.interactions`."""
+    asked = f"the effect of a recipe depends on the {changed(told)}"
+    tested = sorted((one for one in told.interactions if math.isfinite(one.p)), key=lambda one: one.p)
     if not tested:
-        return f"whether the effect of a recipe depends on {on} cannot be told, as the runs that would are not there"
-    shown = [term_text(term, told) for term in tested if term.p_holm < told.alpha]
+        return f"whether {asked} cannot be tested, as {_untested(told, experiment)}"
+    shown = [one for one in tested if one.p_adjusted < told.alpha]
+    complete = [one for one in shown if not missing(one, told, experiment)]
+    if complete:
+        return _depends(complete, told, experiment)
     if shown:
-        return f"how much a recipe helps depends on {on} ({'; '.join(shown[:MOST_NAMES])}{_distrust(told.anova)})"
-    foremost = "" if len(tested) == 1 else f"{len(tested)} interactions, foremost "
-    numbers = f"{foremost}{term_text(tested[0], told)}{_distrust(told.anova)}"
+        return f"whether {asked} is left open, as {_gaps(shown[0], told, experiment)}"
+    foremost, unjudged = tested[0], len(told.interactions) - len(tested)
+    by = f" by {_factor(foremost)}" if len(told.factors) > 1 else ""
+    numbers = f"smallest Holm {p_phrase(foremost.p_adjusted, told.alpha)}, for {foremost.recipe}{by}"
+    if unjudged:
+        numbers += f"; {unjudged} of {counted(len(told.interactions), 'contrast')} cannot be judged"
     if told.winner is not None and not told.winner.survives:
-        return (
-            f"the F test, which asks about all recipes at once, does not show that effects depend on {on} ({numbers})"
-        )
-    return f"that the effect of a recipe depends on {on} is not shown ({numbers})"
+        return f"no effect against the baseline is shown to depend on the {changed(told)} ({numbers})"
+    return f"that {asked} is not shown ({numbers})"
 
 
-def term_name(term: Term) -> str:
-    """'recipe × batch size'."""
-    return " × ".join(factor.replace("_", " ") for factor in term.factors)
+def missing(one: Interaction, told: Interplay, experiment: Experiment) -> int:
+    """Runs that a contrast lacks, in the cells that take part in it."""
+    return sum(cell.planned - len(cell.scores) for cell in _cells(one, told, experiment))
 
 
-def term_text(term: Term, told: Interplay) -> str:
-    """'recipe × optimizer: F(4, 40) = 0.38, Holm p = .824, partial η² 0.04, 90 % interval 0.00 to 0.06'."""
-    assert told.anova is not None
-    p = p_phrase(term.p_holm, told.alpha)
+def _cells(one: Interaction, told: Interplay, experiment: Experiment) -> list[Standing]:
+    """Of the recipe and the baseline, where they have enough scores and the level is one of those compared."""
+    return [
+        standing
+        for recipe in (one.recipe, experiment.baseline)
+        for key, standing in told.standings[recipe].items()
+        if standing.enough(MIN_SEEDS) and told.conditions[key][one.factor] in (one.level, *one.others)
+    ]
+
+
+def _gaps(one: Interaction, told: Interplay, experiment: Experiment) -> str:
+    """Why nothing is concluded from a contrast."""
+    runs = f"{missing(one, told, experiment)} of {sum(cell.planned for cell in _cells(one, told, experiment))} runs"
+    return f"{runs} of {one.recipe} and {experiment.baseline} are missing, which may have to do with the recipe"
+
+
+def _untested(told: Interplay, experiment: Experiment) -> str:
+    """Why no contrast can be tested."""
+    if not told.interactions:
+        return "the grid has no recipe beside the baseline under two conditions that differ in one factor"
+    if any(one.others for one in told.interactions):
+        return NO_SPREAD
+    shared = "shared " if experiment.declared_test.paired else ""
     return (
-        f"{term_name(term)}: F({term.df}, {told.anova.df}) = {f_text(term.f)}, Holm {p}, "
-        f"partial η² {share_text(term.partial_eta2)}, {level(told)} interval {share_text(term.low)} to "
-        f"{share_text(term.high)}"
+        f"it takes {MIN_SEEDS} {shared}seeds of a recipe and of the baseline under two conditions that differ in one "
+        "factor, none of which diverged"
     )
 
 
-def level(told: Interplay) -> str:
-    """Of the interval of partial eta squared: '90 %', above 0 just where p is below alpha."""
-    return percent(1 - 2 * told.alpha)
+def _depends(shown: Sequence[Interaction], told: Interplay, experiment: Experiment) -> str:
+    """The claim, with the foremost contrast of each recipe and factor."""
+    foremost: dict[tuple[str, str], Interaction] = {}
+    for one in shown:
+        foremost.setdefault((one.recipe, one.factor), one)
+    factors = listing(f"the {factor}" for factor in dict.fromkeys(map(_factor, foremost.values())))
+    each = [interaction_text(one, told, experiment) for one in foremost.values()]
+    more = [f"{len(each) - MOST_NAMES} more"] if len(each) > MOST_NAMES else []
+    return f"how much a recipe helps depends on {factors}: {listing([*each[:MOST_NAMES], *more])}"
 
 
-def f_text(f: float) -> str:
-    """An F value: two decimals, none from 100 on."""
-    return NONE if math.isnan(f) else f"{f:.2f}" if f < 99.995 else f"{f:,.0f}"
+def interaction_text(one: Interaction, told: Interplay, experiment: Experiment) -> str:
+    """'crop helps 1.2 points more under adam than under sgd (Holm p = .012)'.
+
+    A recipe that has a loss under both 'hurts 1.2 points less'.
+    """
+    sign = -1 if experiment.metric in LOWER_IS_BETTER else 1
+    level = condition_text({one.factor: one.level}, experiment)
+    sides = ((sign * one.effect, level), (sign * one.elsewhere, others_text(one, experiment)))
+    (most, where), (_, elsewhere) = sorted(sides, reverse=True)
+    does, more = ("helps", "more") if most > 0 else ("hurts", "less")
+    by, p = size(abs(one.difference.estimate), experiment.metric), p_phrase(one.p_adjusted, told.alpha)
+    return f"{one.recipe} {does} {by} {more} under {where} than under {elsewhere} (Holm {p})"
 
 
-def share_text(share: float) -> str:
-    """A share of variance: '0.04'."""
-    return NONE if math.isnan(share) else f"{share:.2f}"
+def others_text(one: Interaction, experiment: Experiment) -> str:
+    """'sgd', 'adamw and sgd together', 'the 4 others together'."""
+    names = [condition_text({one.factor: level}, experiment) for level in one.others]
+    together = " together" if len(names) > 1 else ""
+    return f"{listing(names) if len(names) <= MOST_NAMES else f'the {len(names)} others'}{together}"
 
 
-def beyond_chance(made: Anova) -> bool:
-    """Do cells vary so differently that the F tests, which suppose one variance, are not to be trusted?"""
-    return made.spread_ratio > max(SPREAD, made.spread_by_chance)
-
-
-def fold(ratio: float) -> str:
-    """'4.1-fold'; 'without bound' where a cell does not vary at all."""
-    return f"{ratio:.1f}-fold" if math.isfinite(ratio) else "without bound"
-
-
-def _distrust(made: Anova) -> str:
-    if not beyond_chance(made):
-        return ""
-    return f"; not to be trusted, as the sd over seeds differs {fold(made.spread_ratio)} between cells"
+def _factor(one: Interaction) -> str:
+    return one.factor.replace("_", " ")

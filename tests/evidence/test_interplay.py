@@ -10,9 +10,9 @@ from scipy import stats
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
-from ablation import Dunnett, Paired
+from ablation import CorrectedResampled, Dunnett, Paired, Welch
 from ablation.augment import Brightness
-from ablation.data import PerSeed
+from ablation.data import Fixed, PerSeed
 from ablation.evidence.effects import compare
 from ablation.evidence.interplay import NO_SPREAD, TOO_FEW_RUNS, Interplay, interplay
 from ablation.experiment import Cell, Experiment
@@ -25,7 +25,7 @@ BRIGHT_WITHOUT_SGD = ({"recipe": "bright", "optimizer": "sgd"},)
 
 @pytest.fixture
 def experiment() -> Experiment:
-    return question()
+    return replace(question(), split=Fixed(), test=Welch())
 
 
 def depends(cell: Cell) -> float:
@@ -88,11 +88,10 @@ def test_seeds_are_blocks_where_the_test_pairs_them(experiment):
 def test_a_split_that_is_redrawn_is_allowed_for(experiment):
     """40 test images beside 60 to train on, five seeds: every F is divided by 1 + 5 x 2 / 3."""
     fixed = interplay(results_of(replace(experiment, test=Paired()), depends))
-    found = interplay(results_of(replace(experiment, split=PerSeed()), depends))
+    redrawn = results_of(replace(experiment, split=PerSeed(), test=CorrectedResampled()), depends)
+    found = interplay(redrawn)
     assert found.overlap == pytest.approx(2 / 3)
-    expected = oracle(
-        results_of(replace(experiment, split=PerSeed()), depends), "y ~ C(seed) + C(recipe) * C(optimizer)"
-    )
+    expected = oracle(redrawn, "y ~ C(seed) + C(recipe) * C(optimizer)")
     assert found.anova.terms[2].f == pytest.approx(expected.loc["C(recipe):C(optimizer)", "F"] / (1 + 5 * 2 / 3))
     assert fixed.overlap == 0
     scores = [found.standings[recipe][ON_SGD].scores for recipe in ("none", found.winner.overall)]
@@ -100,6 +99,44 @@ def test_a_split_that_is_redrawn_is_allowed_for(experiment):
     t = gains.mean() / math.sqrt((1 / 5 + 2 / 3) * gains.var(ddof=1))
     rival = next(rival for rival in found.winner.rivals if (rival.condition, rival.recipe) == (ON_SGD, "none"))
     assert rival.difference.p_value() == pytest.approx(2 * stats.t.sf(abs(t), 4))
+
+
+def test_the_contrasts_are_of_the_finished_runs_of_each_cell(experiment):
+    """Two recipes, one contrast each: by hand from the table, paired and not."""
+    results = results_of(experiment, but(depends, none_adam_3="failed"))
+    found = interplay(results).interactions
+    assert [(one.recipe, one.factor, one.level, one.others) for one in found] == [
+        ("bright", "optimizer", "adam", ("sgd",)), ("contrast", "optimizer", "adam", ("sgd",)),
+    ]  # fmt: skip
+    done = results.finished.set_index(["recipe", "optimizer", "seed"])["accuracy"].sort_index()
+    effect = {name: done["bright", name].mean() - done["none", name].mean() for name in ("adam", "sgd")}
+    assert (found[0].effect, found[0].elsewhere) == pytest.approx(tuple(effect.values()))
+    assert found[0].difference.estimate == pytest.approx(effect["adam"] - effect["sgd"])
+    assert found[0].p_adjusted < 0.05
+    paired = interplay(replace(results, experiment=replace(experiment, test=Paired()))).interactions[0]
+    each = done["bright", "adam"] - done["none", "adam"] - done["bright", "sgd"] + done["none", "sgd"]
+    assert len(each.dropna()) == 4
+    assert paired.p == pytest.approx(stats.ttest_1samp(each.dropna(), 0).pvalue)
+
+
+def test_contrasts_allow_for_a_split_that_is_redrawn(experiment):
+    redrawn = replace(experiment, split=PerSeed(), test=CorrectedResampled())
+    results = results_of(redrawn, depends)
+    found = interplay(results)
+    done = results.finished.set_index(["recipe", "optimizer", "seed"])["accuracy"].sort_index()
+    each = done["bright", "adam"] - done["none", "adam"] - done["bright", "sgd"] + done["none", "sgd"]
+    assert found.interactions[0].difference.error == pytest.approx(math.sqrt((1 / 5 + 2 / 3) * each.var()))
+
+
+def test_contrasts_count_what_the_grid_plans(experiment):
+    """Rms is silent, bright diverged under adam: three contrasts a recipe are planned, of bright none is left."""
+    wider = replace(experiment, optimizers={**experiment.optimizers, "rms": RMSprop(lr=0.01)})
+    fates = {f"{recipe}_rms_{seed}": "failed" for recipe in wider.recipes for seed in range(5)}
+    found = interplay(results_of(wider, but(depends, bright_adam_0="diverged", **fates))).interactions
+    assert [(one.recipe, one.level) for one in found if not math.isnan(one.p)] == [("contrast", "adam")]
+    assert len(found) == 6
+    (judged,) = (one for one in found if not math.isnan(one.p))
+    assert judged.p_adjusted == pytest.approx(6 * judged.p)
 
 
 def test_the_winner_and_its_rivals_by_hand(experiment):
@@ -239,7 +276,7 @@ def test_the_order_and_names_of_recipes_change_no_number(experiment):
     assert again.winner.overall == first.winner.overall
 
 
-@pytest.mark.parametrize("test", [None, Paired(), Dunnett()], ids=str)
+@pytest.mark.parametrize("test", [Welch(), Paired(), Dunnett()], ids=str)
 @pytest.mark.parametrize("gain", [0.0, 0.012], ids=["nobody is better", "bright is"])
 def test_what_is_said_of_the_baseline_is_what_compare_says(experiment, test, gain):
     """Of 20 grids none beats the winner, and none is shown to be behind it, where `compare` has no such verdict."""

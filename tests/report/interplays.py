@@ -1,10 +1,21 @@
 """Made-up grids for what is told of the interplay of recipes and conditions."""
 
-from ablation.experiment import Cell
+from dataclasses import replace
+
+from made_up import question
+
+from ablation import Welch
+from ablation.data import Fixed
+from ablation.experiment import Cell, Experiment
 from ablation.optim import SGD, Adam, AdamW, RMSprop
 from ablation.seeds import stream
 
 FOUR = {"adam": Adam(), "adamw": AdamW(), "rms": RMSprop(lr=0.01), "sgd": SGD(lr=0.1)}
+
+
+def asked() -> Experiment:
+    """3 recipes x 2 optimizers x 5 seeds on one split, whose seeds are independent."""
+    return replace(question(), split=Fixed(), test=Welch())
 
 
 def scores(adam: dict[str, float], sgd: dict[str, float] | None = None, size: float = 0.004):

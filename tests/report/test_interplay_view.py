@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_up import question, results_of, usual
+from interplays import asked
+from made_up import results_of, usual
 from scipy import stats
 
-from ablation import PerSeed
+from ablation import CorrectedResampled, PerSeed
 from ablation.augment import Brightness
 from ablation.evidence.effects import compare
 from ablation.evidence.interplay import interplay
@@ -22,7 +23,7 @@ from ablation.report.scenes import Scene
 
 @pytest.fixture
 def experiment() -> Experiment:
-    return question()
+    return asked()
 
 
 def scene_of(experiment: Experiment, score=usual) -> Scene | None:
@@ -48,7 +49,7 @@ def test_points_are_means_over_seeds_with_their_t_interval_in_percent(experiment
 
 
 def test_intervals_allow_for_a_split_that_is_redrawn(experiment):
-    redrawn = replace(experiment, split=PerSeed())
+    redrawn = replace(experiment, split=PerSeed(), test=CorrectedResampled())
     results = results_of(redrawn)
     scene = interaction_scene(interplay(results), redrawn)
     done = results.finished.set_index(["recipe", "optimizer"])["accuracy"]
@@ -131,11 +132,18 @@ def test_the_section_tells_sentence_table_ranks_and_picture(complete):
     view = interplay_view(told, experiment)
     assert "<h2>Does the winner survive a change of optimizer?</h2>" in page
     assert page.index("Recipes by condition") < page.index(view.title) < page.index("Are the classes better separated?")
-    for text in (view.sentence, view.ranks, *view.caption):
+    for text in (view.sentence, view.ranks, view.contrast_caption, *view.caption):
         assert text.replace("'", "&#39;") in page
     for row in view.rows:
         cells = "".join(f"<td>{row[key]}</td>" for key in view.headers if key != "term").replace("<.", "&lt;.")
         assert f'<tr><th scope="row">{row["term"]}</th>{cells}</tr>' in page
+    for row in view.contrasts:
+        cells = "".join(f"<td>{row[key]}</td>" for key in view.contrast_headers if key != "recipe").replace(
+            "<.", "&lt;."
+        )
+        assert f'<tr><th scope="row">{row["recipe"]}</th>{cells}</tr>' in page
+    assert view.contrasts
+    assert view.rows
     assert "Interaction plot: mean accuracy of each recipe by optimizer" in page
 
 
