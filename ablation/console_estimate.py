@@ -11,7 +11,8 @@ from rich.markup import escape
 
 from ablation.console import console, say, table
 from ablation.data.batches import steps
-from ablation.estimate import Cost, Estimate, Images, Memory, estimates_of, experience
+from ablation.errors import attempt
+from ablation.estimate import Cost, Images, Memory, estimates_of, experience
 from ablation.experiment import Cell
 from ablation.rates import CPU, Machine, gpus, outdated, remembered
 from ablation.record import RunRecord
@@ -25,22 +26,32 @@ NONE = "-"
 
 
 def show_cost(cells: Sequence[Cell], data: Listing, cache: Path, finished: Mapping[str, RunRecord]) -> None:
-    """What the missing runs of a grid take. torch is loaded for a network that was never counted.
+    """What the missing runs of a grid take; where that fails, why. torch is loaded for a network never counted.
 
     finished: records by the run's id.
     """
+    attempt("what the runs take", lambda: _show_cost(cells, data, cache, finished), None, _caution)
+
+
+def _show_cost(cells: Sequence[Cell], data: Listing, cache: Path, finished: Mapping[str, RunRecord]) -> None:
     missing = {cell.spec.id: cell.spec for cell in cells if cell.spec.id not in finished}.values()
     if not missing:
         return
-    images, machine = _images_of(data), remembered(cache)
+    images = _images_of(data)
+    machine = attempt("how fast this machine is", lambda: remembered(cache), None, _caution)
     costs = estimates_of(cells, len(data.classes), images, cache, machine, finished)
-    show_estimate(costs, machine, _workers(machine, len(missing)), outdated(cache))
+    others: tuple[str, ...] = attempt("what else was measured here", lambda: outdated(cache), (), _caution)
+    show_estimate(costs, machine, _workers(machine, len(missing)), others)
     short = {spec.ema for spec in missing if spec.ema and _steps(spec, images(spec)) < 3 / (1 - spec.ema)}
     for ema in sorted(short):
         console.print(
             f"[yellow]ema = {ema:g} remembers some {1 / (1 - ema):,.0f} steps, and a training has not three times as "
             "many: the average will be near where it began[/]"
         )
+
+
+def _caution(text: str) -> None:
+    console.print(f"[yellow]{escape(text)}[/]", highlight=False)
 
 
 def _workers(machine: Machine | None, runs: int) -> int:
@@ -88,7 +99,7 @@ def show_estimate(
         made.add_row(*map(escape, names), f"{cost.runs:,}", *told)
     console.print(made)
     for problem in dict.fromkeys(cost.problem for cost in missing if cost.problem):
-        console.print(f"[yellow]{escape(problem)}[/]", highlight=False)
+        _caution(problem)
     for line in told_of(costs, machine, workers, other_software):
         say(line)
 
@@ -97,8 +108,11 @@ def _told(cost: Cost, scale: float, timed: bool) -> list[str]:
     """Memory of a run, time of a run and of all of its kind."""
     if cost.estimate is None:
         return [NONE] * (3 if timed else 1)
-    seconds = scale * (cost.estimate.seconds or 0.0)
-    return [size(cost.estimate.memory.total), *((duration(seconds), duration(cost.runs * seconds)) if timed else ())]
+    memory = NONE if cost.estimate.memory is None else size(cost.estimate.memory.total)
+    if cost.estimate.seconds is None:
+        return [memory, *((NONE, NONE) if timed else ())]
+    seconds = scale * cost.estimate.seconds
+    return [memory, *((duration(seconds), duration(cost.runs * seconds)) if timed else ())]
 
 
 def _telling(costs: Sequence[Cost]) -> list[str]:
@@ -114,18 +128,22 @@ def told_of(
     told = [(cost.runs, cost.estimate) for cost in costs if cost.runs and cost.estimate]
     if not told:
         return []
-    largest = max((estimate.memory for _, estimate in told), key=lambda memory: memory.total)
-    kind = machine.precision if machine else "bfloat16, as on a GPU"
-    lines = [f"memory of the largest, in {kind}: {_parts(largest)}; workspaces and the driver's share come on top"]
+    lines, memories = [], [estimate.memory for _, estimate in told if estimate.memory]
+    if memories:
+        largest = max(memories, key=lambda memory: memory.total)
+        kind = machine.precision if machine else "bfloat16, as on a GPU"
+        lines = [f"memory of the largest, in {kind}: {_parts(largest)}; workspaces and the driver's share come on top"]
     if machine is not None:
-        return [*lines, _time(costs, told, machine, workers)]
+        timed = [(runs, estimate.seconds) for runs, estimate in told if estimate.seconds is not None]
+        return [*lines, *([_time(costs, timed, machine, workers)] if timed else [])]
     others = f" (it was measured with torch {' and '.join(other_software)})" if other_software else ""
     return [*lines, f"for the time: `{MEASURE}`, once on this machine with torch {version('torch')}{others}"]
 
 
-def _time(costs: Sequence[Cost], told: Sequence[tuple[int, Estimate]], machine: Machine, workers: int) -> str:
+def _time(costs: Sequence[Cost], timed: Sequence[tuple[int, float]], machine: Machine, workers: int) -> str:
+    """timed: how many runs, and what one of them takes."""
     scale, known = experience(costs)
-    seconds = scale * sum(runs * (estimate.seconds or 0.0) for runs, estimate in told)
+    seconds = scale * sum(runs * one for runs, one in timed)
     with_workers = f", {duration(seconds / workers)} with {workers} workers" if workers > 1 else ""
     rates = machine.training
     trust = (
@@ -134,7 +152,7 @@ def _time(costs: Sequence[Cost], told: Sequence[tuple[int, Estimate]], machine: 
         else f"by rates that told half of the measured steps within {rates.typical_error:.0%}, and the worst within"
         f" {rates.largest_error:.0%}; augmentation and reading images not counted"
     )
-    runs = sum(runs for runs, _ in told)
+    runs = sum(runs for runs, _ in timed)
     left_out = sum(cost.runs for cost in costs) - runs
     without = f", {left_out:,} not counted" if left_out else ""
     time = f"{duration(seconds)} on one {machine.device}{with_workers}"

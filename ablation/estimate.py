@@ -1,7 +1,8 @@
 """What runs will take, before any is trained: seconds and GPU memory, from a network's counts and the machine's rates.
 
 Time is that of the network and the optimizer. Augmentation, reading images and writing checkpoints are not in it: what
-they take is known from runs that have finished, see `experience`.
+they take is known from runs that have finished, see `experience`. No estimate costs a plan: what cannot be estimated,
+for whatever reason, is not known, and the reason is told.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from statistics import median
 from typing import Any
 
 from ablation.data.batches import steps
-from ablation.errors import InputError
+from ablation.errors import InputError, attempt
 from ablation.experiment import Cell
 from ablation.models.counts import Asked, Counts, counted
 from ablation.rates import Load, Machine
@@ -55,9 +56,9 @@ class Memory:
 
 @dataclass(frozen=True)
 class Estimate:
-    """One run. seconds: None where the machine's rates are not known."""
+    """One run. Either is None where it is not known; seconds also where the machine's rates are not."""
 
-    memory: Memory
+    memory: Memory | None
     seconds: float | None
 
 
@@ -74,7 +75,7 @@ class Cost:
     estimate: Estimate | None
     """None, as counts, where the network cannot be counted."""
     problem: str = ""
-    """Why it cannot."""
+    """Why it cannot, or why a part of the estimate is not known."""
     took: tuple[float, ...] = ()
     """Seconds of those that have finished on this machine."""
 
@@ -91,18 +92,26 @@ def asked_of(spec: RunSpec, classes: int) -> Asked:
 
 
 def estimate(spec: RunSpec, counts: Counts, images: Images, machine: Machine | None) -> Estimate:
-    """What one run takes on that machine; without one, its memory as on a GPU."""
+    """What one run takes on that machine; without one, its memory as on a GPU. Raises where a part is not known."""
+    return Estimate(_memory(spec, counts, images, machine), _time(spec, counts, images, machine))
+
+
+def _memory(spec: RunSpec, counts: Counts, images: Images, machine: Machine | None) -> Memory:
     precision = machine.precision if machine else "bfloat16"
     memory = memory_of(spec.optimizer, spec.batch_size, counts, precision, averaged=spec.ema is not None)
     if precision == "bfloat16":
         memory = replace(memory, images=3 * spec.cache_size**2 * images.cached)
+    return memory
+
+
+def _time(spec: RunSpec, counts: Counts, images: Images, machine: Machine | None) -> float | None:
     if machine is None:
-        return Estimate(memory, None)
+        return None
+    precision = machine.precision
     step = machine.training.seconds(training_load(counts, spec.batch_size, precision))
     look = machine.looking.seconds(looking_load(counts, spec.batch_size, precision))
     trained, glances, tests = (steps(part, spec.batch_size) for part in (images.train, images.val, images.test))
-    seconds = spec.epochs * (trained * step * passes(spec.optimizer) + glances * look) + tests * look
-    return Estimate(memory, seconds)
+    return spec.epochs * (trained * step * passes(spec.optimizer) + glances * look) + tests * look
 
 
 def memory_of(optimizer: Any, batch_size: int, counts: Counts, precision: str, averaged: bool = False) -> Memory:
@@ -137,7 +146,10 @@ def passes(optimizer: Any) -> int:
 
 
 def state_numbers(optimizer: Any, counts: Counts) -> int:
-    """How many numbers an optimizer keeps between steps, beside the weights and their gradients."""
+    """How many numbers an optimizer keeps between steps, beside the weights and their gradients.
+
+    Raises InputError for one of which that is not known.
+    """
     name, weights = type(optimizer).__name__, counts.trainable
     inner = getattr(optimizer, "optimizer", None)
     if inner is not None:  # SAM and Lookahead keep a copy of the weights beside what is inside them
@@ -146,6 +158,8 @@ def state_numbers(optimizer: Any, counts: Counts) -> int:
         return counts.factored
     if name == "Muon":  # momentum for matrices, AdamW's two moments for the rest
         return counts.matrices + 2 * (weights - counts.matrices)
+    if name not in PER_WEIGHT:
+        raise InputError(f"nothing says what the optimizer {name} keeps for each weight")
     return weights * PER_WEIGHT[name](optimizer)
 
 
@@ -205,11 +219,10 @@ def estimates_of(
 
 
 def _counted(asked: Asked, cache: Path) -> Counts | str:
-    """What the network costs, or why that cannot be told."""
-    try:
-        return counted(asked, cache)
-    except InputError as error:
-        return "; ".join(problem.message for problem in error.problems)
+    """What the network costs, or why that is not known."""
+    problems: list[str] = []
+    found = attempt(f"what {asked.model} takes", lambda: counted(asked, cache), None, problems.append)
+    return problems[0] if found is None else found
 
 
 def _cost(kind: _Kind, counts: Counts | str, machine: Machine | None, finished: Mapping[str, RunRecord]) -> Cost:
@@ -217,9 +230,13 @@ def _cost(kind: _Kind, counts: Counts | str, machine: Machine | None, finished: 
     runs = len(kind.runs - finished.keys())
     if isinstance(counts, str):
         return Cost(kind.spec.model, levels, runs, None, None, counts)
-    told = estimate(kind.spec, counts, kind.images, machine)
+    given, problems = (kind.spec, counts, kind.images, machine), list[str]()
+    what = f"{kind.spec.model} with {type(kind.spec.optimizer).__name__}"
+    memory = attempt(f"memory of {what}", lambda: _memory(*given), None, problems.append)
+    seconds = attempt(f"time of {what}", lambda: _time(*given), None, problems.append)
     took = [_seconds_of(finished[run], machine) for run in sorted(kind.runs & finished.keys()) if machine]
-    return Cost(kind.spec.model, levels, runs, counts, told, took=tuple(filter(None, took)))
+    told = Estimate(memory, seconds)
+    return Cost(kind.spec.model, levels, runs, counts, told, "; ".join(problems), tuple(filter(None, took)))
 
 
 def _seconds_of(record: RunRecord, machine: Machine) -> float | None:

@@ -11,6 +11,7 @@ Knows no experiment.
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 from collections.abc import Sequence
@@ -178,7 +179,7 @@ def _measured(cache: Path) -> list[Machine]:
     for form in _read(cache / FILE).values():
         try:
             machine = _machine(form)
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except Exception:  # whatever a form may raise that is none
             continue
         found += [machine] if machine.host == platform.node() else []
     return found
@@ -186,7 +187,8 @@ def _measured(cache: Path) -> list[Machine]:
 
 def _machine(form: dict[str, Any]) -> Machine:
     """Raises one of Python's own errors for what is no such form."""
-    if form["version"] != RATES_VERSION:
+    texts = [form[name] for name in ("host", "device", "precision", "torch")]
+    if form["version"] != RATES_VERSION or not all(isinstance(text, str) for text in texts):
         raise ValueError
     given = {name: part for name, part in form.items() if name != "version"}
     points = tuple(
@@ -198,8 +200,9 @@ def _machine(form: dict[str, Any]) -> Machine:
 
 
 def _numbers(cls: type[T], form: dict[str, Any]) -> T:
-    if not all(isinstance(number, int | float) for number in form.values()):
-        raise TypeError
+    """Raises ValueError or OverflowError for what is no finite number that is at least 0."""
+    if not all(type(number) in (int, float) and math.isfinite(number) and number >= 0 for number in form.values()):
+        raise ValueError
     return cls(**form)
 
 
@@ -207,6 +210,6 @@ def _read(path: Path) -> dict[str, Any]:
     """{} for a file that is not there, or is damaged: it can be measured again."""
     try:
         content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):  # the last for brackets within brackets without end
         return {}
     return content if isinstance(content, dict) else {}

@@ -12,10 +12,14 @@ from typing import get_args
 
 import pytest
 import torch
+from click.testing import CliRunner
 from torch import Tensor
 
-from ablation import SGD, Adam, AdamW
+import ablation.console_estimate
+import ablation.estimate
+from ablation import SAM, SGD, Adam, AdamW
 from ablation import optim as optimizers
+from ablation.cli import cli
 from ablation.console import console
 from ablation.console_estimate import duration, show_cost, show_estimate, size
 from ablation.data import listing
@@ -27,7 +31,7 @@ from ablation.optim import Lookahead, build_optimizer
 from ablation.rates import Load, Machine, Point, Rates, remember
 from ablation.record import RunRecord
 from ablation.speed import Trial, measure
-from ablation.values import label
+from ablation.values import label, value
 
 IMAGES = Images(train=100, val=30, test=50, cached=180)
 RATES = Rates(0.01, 0.0, 1e-11, 0.0, 0.0, 0.2, 0.5)
@@ -254,6 +258,86 @@ def test_rates_of_another_torch_are_told_and_not_used(small, tmp_path, here):
 def test_a_finished_grid_costs_nothing(small, tmp_path):
     (cell,) = small.cells("0" * 16)
     assert plan(small, tmp_path, {cell.spec.id: RunRecord(cell.spec.id, "finished", (), {}, {})}) == ""
+
+
+@value
+class Lion(Adam):
+    """An optimizer that the table of what is kept for each weight does not know."""
+
+
+@pytest.mark.parametrize("optimizer", [Lion(), SAM(optimizer=Lion())], ids=label)
+def test_an_optimizer_without_an_entry_has_a_time_and_no_memory(small, tmp_path, here, optimizer):
+    remember(here, tmp_path)
+    told = plan(replace(small, optimizers={"adam": Adam(), "lion": optimizer}), tmp_path)
+    name = type(optimizer).__name__
+    reason = "nothing says what the optimizer Lion keeps for each weight"
+    assert f"memory of shallow_cnn with {name}: not known ({reason})" in told
+    assert re.search(r"shallow_cnn adam 1 [\d.]+ M [\d.]+ [kM]B [\d.]+ s", told)
+    assert re.search(r"shallow_cnn lion 1 [\d.]+ M - [\d.]+ s", told)
+    assert "memory of the largest, in float32: weights" in told
+    assert "time of 2 runs:" in told
+    alone = plan(replace(small, optimizers={"lion": optimizer}), tmp_path)
+    assert "memory of the largest" not in alone
+    assert "time of 1 run:" in alone
+
+
+def test_every_optimizer_has_an_entry():
+    """What may be missing for a while should not be missing here."""
+    for optimizer in every_optimizer():
+        assert state_numbers(optimizer, shallow()) >= 0
+
+
+def fails(*given, **named):
+    raise ZeroDivisionError("it fails")
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        *((ablation.estimate, name) for name in ("counted", "memory_of", "passes", "asked_of", "label", "_cost")),
+        *(
+            (ablation.console_estimate, name)
+            for name in ("remembered", "outdated", "estimates_of", "show_estimate", "_workers", "experience", "_steps")
+        ),
+    ],
+)
+def test_whatever_fails_in_an_estimate_costs_no_plan(small, tmp_path, here, monkeypatch, module, name):
+    remember(here, tmp_path)
+    monkeypatch.setattr(module, name, fails)
+    assert "not known (ZeroDivisionError: it fails)" in plan(replace(small, ema=0.999), tmp_path)
+
+
+def test_a_time_that_is_not_known_leaves_the_memory(small, tmp_path, here, monkeypatch):
+    remember(here, tmp_path)
+    monkeypatch.setattr(ablation.estimate, "passes", fails)
+    told = plan(small, tmp_path)
+    assert re.search(r"shallow_cnn 1 [\d.]+ M [\d.]+ [kM]B - -", told)
+    assert "time of shallow_cnn with Adam: not known" in told
+    assert "time of 1 run" not in told
+
+
+QUESTION = '''"""Does it help?"""
+from ablation import Adam, Brightness, Digits, Experiment
+experiment = Experiment(name="q", data=Digits(), recipes={"none": (), "bright": (Brightness(0.4),)}, baseline="none",
+                        optimizers={"adam": Adam()}, model="shallow_cnn", image_size=8, cache_size=8, seeds=3)
+'''
+
+
+def test_the_command_plans_without_an_estimate(tmp_path, monkeypatch):
+    """With a rate file that is a folder, counts that cannot be kept, and an estimate that fails."""
+    (tmp_path / "q.py").write_text(QUESTION)
+    cache = tmp_path / "cache"
+    for name in ("rates.json", "counts.json"):
+        (cache / name).mkdir(parents=True)
+    monkeypatch.setattr(ablation.estimate, "memory_of", fails)
+    command = ["plan", str(tmp_path / "q.py"), "--cache", str(cache), "--runs", str(tmp_path / "runs")]
+    with console.capture() as captured:
+        done = CliRunner().invoke(cli, command)
+    assert done.exit_code == 0, done.output
+    told = " ".join((captured.get() + done.output).split())
+    assert "6 runs" in told
+    assert "memory of shallow_cnn with Adam: not known (ZeroDivisionError: it fails)" in told
+    assert re.search(r"shallow_cnn 6 [\d.]+ M -", told), "it was counted all the same"
 
 
 def test_a_grid_that_was_counted_is_estimated_without_torch(tiny, tmp_path, environment):

@@ -1,6 +1,8 @@
 """Rates: known ones come back from the fit, errors are those of networks left out, what is stored is read back."""
 
 import json
+import math
+import re
 from dataclasses import replace
 from importlib.metadata import version
 
@@ -138,6 +140,33 @@ def test_an_entry_without_a_field_is_no_rates(tmp_path, path):
     assert remembered(tmp_path) is None
     remember(machine(), tmp_path)
     assert remembered(tmp_path) == machine()
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-1e-9", "true", "1e999", '"1"', "[]", "1" + "0" * 400])
+@pytest.mark.parametrize("place", ["per_mac", "typical_error", "measured", "calls"])
+def test_a_number_that_is_none_makes_no_rates(tmp_path, place, number):
+    """JSON as Python reads it holds what is no finite number, too; a time of nan days would be told."""
+    file = remember(machine(), tmp_path)
+    told = re.sub(rf'"{place}": [^,\n}}]+', f'"{place}": {number}', file.read_text(), count=1)
+    assert told != file.read_text()
+    file.write_text(told)
+    found, others = remembered(tmp_path), outdated(tmp_path)
+    assert found is None or all(math.isfinite(rate) for rate in vars(found.training).values())
+    assert others == ()
+
+
+@pytest.mark.parametrize("name", ["host", "device", "precision", "torch"])
+def test_a_text_that_is_none_makes_no_rates(tmp_path, name):
+    file = remember(machine(), tmp_path)
+    (key, form), *_ = json.loads(file.read_text()).items()
+    file.write_text(json.dumps({key: form | {name: None}, "whole": form}))
+    assert remembered(tmp_path) == machine()
+    assert outdated(tmp_path) == ()
+
+
+def test_brackets_without_end_are_no_rates(tmp_path):
+    (tmp_path / "rates.json").write_text("[" * 100_000)
+    assert remembered(tmp_path) is None
 
 
 def test_rates_that_are_no_numbers_or_of_another_version_are_no_rates(tmp_path):

@@ -10,7 +10,7 @@ import json
 import sysconfig
 import traceback
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -204,12 +204,16 @@ def _factored(shape: tuple[int, ...]) -> int:
 
 
 def counted(asked: Asked, cache: Path) -> Counts:
-    """The counts as remembered in `cache`, or counted and remembered. torch is imported only for the latter."""
+    """The counts as remembered in `cache`, or counted and, where it can be written, remembered.
+
+    torch is imported only to count.
+    """
     path, key = cache / FILE, asked.key
     known = _counts_in(_read(path).get(key))
     if known is None:
         known = count(asked)
-        write_json(path, {**_read(path), key: asdict(known)})  # read again: others may have counted meanwhile
+        with suppress(OSError):  # a full disk, or a folder that may not be written: it is counted again next time
+            write_json(path, {**_read(path), key: asdict(known)})  # read again: others may have counted meanwhile
     return known
 
 
