@@ -1,6 +1,7 @@
 """What does each operation of a recipe contribute? From leave-one-out, add-one-in, or all 2^k combinations.
 
-Each contribution is a weighted sum of the mean scores of recipes, so one formula gives its standard error.
+Each contribution is a weighted sum of the mean scores of recipes, so one formula gives its standard error (of more than
+two recipes with independent seeds: with the degrees of freedom of the one with fewest seeds, see `student.contrast`).
 Leave-one-out asks what an operation adds to all the others, add-one-in what it does alone; they differ where
 operations overlap. With all combinations, Shapley values average over every order in which the operations could have
 been added, and sum to what all of them together gain.

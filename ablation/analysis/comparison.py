@@ -22,16 +22,21 @@ MIN_SEEDS = 3  # fewer, and no verdict is given
 
 @dataclass(frozen=True)
 class Difference:
-    """treatment - baseline: estimate, standard error, degrees of freedom of Student's t."""
+    """treatment - baseline: estimate, standard error, degrees of freedom of Student's t.
+
+    sizes: seeds of both groups where their variances may differ, by which p and interval are calibrated (see
+    `ablation.analysis.welch`).
+    """
 
     estimate: float
     error: float
     df: float
+    sizes: tuple[int, int] | None = None
 
     @classmethod
     def of(cls, estimate: student.Estimate) -> Difference:
         """Of an estimate without repetitions."""
-        return cls(float(estimate.value), float(estimate.error), float(estimate.df))
+        return cls(float(estimate.value), float(estimate.error), float(estimate.df), sizes=estimate.sizes)
 
     def p_value(self) -> float:
         """Two-sided p of no difference. 1 where the scores do not differ at all; nan if they cannot be judged."""
@@ -47,12 +52,16 @@ class Difference:
         return self.estimate - reach, self.estimate + reach
 
     def _array(self) -> student.Estimate:
-        return student.Estimate(np.asarray(self.estimate), np.asarray(self.error), np.asarray(self.df))
+        return student.Estimate(np.asarray(self.estimate), np.asarray(self.error), np.asarray(self.df), self.sizes)
 
 
 @value
 class Welch:
-    """Welch's t-test (Welch 1947): seeds are independent in both groups, variances may differ."""
+    """Welch's t-test (Welch 1947): seeds are independent in both groups, variances may differ.
+
+    p and interval are calibrated to the ratio of variances at which it is boldest, so that Holm's correction holds with
+    few seeds and a baseline that varies little (see `ablation.analysis.welch`).
+    """
 
     paired: ClassVar[bool] = False
     simultaneous: ClassVar[bool] = False

@@ -4,7 +4,8 @@ The question is always whether one comparison passes Holm's correction. Approxim
 the first and hardest of Holm's m steps, so true power is at least what is said here (once other comparisons have
 passed, the bar is lower). Scores are taken to be normal over seeds. Within that nothing is approximated: T of the
 paired tests is noncentral t, that of Welch's is a mixture of noncentral t over the ratio of its two sample variances,
-and both are integrated. Knows no experiments and reads no scores.
+and both are integrated; Welch's p is judged as it is calibrated (see `welch`). Knows no experiments and reads no
+scores.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ablation.analysis.comparison import MIN_SEEDS, CorrectedResampled, Dunnett, Test
+from ablation.analysis import welch
+from ablation.analysis.comparison import MIN_SEEDS, CorrectedResampled, Dunnett, Test, Welch
 from ablation.analysis.dunnett import critical, loadings
 from ablation.analysis.student import Floats, quantile_nodes, root_mean_chi2, satterthwaite
 
@@ -69,12 +71,12 @@ def power_of_equivalence(design: Design, difference: float, margin: float) -> fl
     """Chance that two one-sided tests at alpha / m show |difference| < margin (Schuirmann 1987)."""
     if design.seeds < 2:
         return math.nan
-    from scipy.special import ndtr, stdtrit
+    from scipy.special import ndtr
 
     weight, error, df, sigma = _errors(design)
     if sigma == 0:
         return float(abs(difference) < margin)
-    room = (margin - stdtrit(df, 1 - design.alpha / design.comparisons) * error) / sigma
+    room = (margin - _quantile(design, df, design.alpha / design.comparisons) * error) / sigma
     inside = ndtr(room - difference / sigma) - ndtr(-room - difference / sigma)
     return float((weight * np.maximum(inside, 0.0)).sum())
 
@@ -130,12 +132,18 @@ def _fewest(enough: Callable[[int], bool]) -> int | None:
 
 def _steps(design: Design, df: Floats) -> Floats:
     """How many standard errors a difference must be from 0, at the first step of Holm's or within Dunnett's family."""
-    from scipy.special import stdtrit
-
     if isinstance(design.test, Dunnett):
         arms = loadings([design.seeds] * design.comparisons, design.seeds)
         return np.asarray(critical(design.alpha, arms, float(df)))
-    return np.asarray(stdtrit(df, 1 - design.alpha / design.comparisons / 2))
+    return _quantile(design, df, design.alpha / design.comparisons / 2)
+
+
+def _quantile(design: Design, df: Floats, tail: float) -> Floats:
+    """How many standard errors have a one-sided p of `tail` by the declared test."""
+    from scipy.special import stdtrit
+
+    level = welch.level(2 * tail, design.seeds, design.seeds) if isinstance(design.test, Welch) else 2 * tail
+    return np.asarray(-stdtrit(df, level / 2))
 
 
 def _errors(design: Design) -> tuple[Floats, Floats, Floats, float]:

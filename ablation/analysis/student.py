@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ablation.analysis import welch
+
 Floats = NDArray[np.float64]
 
 _ROUNDING = 1e-12  # of the scores: 0.1 three times averages to 0.10000000000000002
@@ -22,12 +24,14 @@ _ROUNDING = 1e-12  # of the scores: 0.1 three times averages to 0.10000000000000
 class Estimate(NamedTuple):
     """A weighted sum of means: its value, standard error and degrees of freedom, each of the shape of the repetitions.
 
-    error is 0 and df nan where nothing varies, which no test can use.
+    error is 0 and df nan where nothing varies, which no test can use. sizes: seeds of both groups where there are two
+    whose variances may differ; Student's t is then too bold, and p and intervals are calibrated (see `welch`).
     """
 
     value: Floats
     error: Floats
     df: Floats
+    sizes: tuple[int, int] | None = None
 
 
 def variance(scores: ArrayLike, scale: ArrayLike | None = None) -> Floats:
@@ -45,13 +49,18 @@ def contrast(groups: Sequence[ArrayLike], weights: Sequence[float]) -> Estimate:
     """Sum of weight x mean over independent groups of seeds, whose variances may differ. groups (..., n_g), n_g >= 2.
 
     Error and degrees of freedom by Welch (1947) and Satterthwaite (1946): with v_g = w_g^2 s_g^2 / n_g,
-    error^2 = sum v_g and df = (sum v_g)^2 / sum v_g^2 / (n_g - 1). Weights (1, -1) make it Welch's t-test.
+    error^2 = sum v_g and, for two groups, df = (sum v_g)^2 / sum v_g^2 / (n_g - 1): Welch's t-test, if weights are
+    (1, -1). For more, df = min(n_g - 1), which is never too bold (Banerjee 1960, Sankhya 21). Groups of weight 0 do not
+    count.
     """
     arrays = [np.asarray(group, float) for group in groups]
     parts = [weight**2 * variance(group) / group.shape[-1] for group, weight in zip(arrays, weights, strict=True)]
     value = sum(weight * group.mean(axis=-1) for group, weight in zip(arrays, weights, strict=True))
     df = satterthwaite(parts, [group.shape[-1] - 1 for group in arrays])
-    return Estimate(np.asarray(value), np.sqrt(sum(parts)), df)
+    sizes = [group.shape[-1] for group, weight in zip(arrays, weights, strict=True) if weight]
+    if len(sizes) > 2:
+        df = np.where(np.isnan(df), df, min(sizes) - 1.0)
+    return Estimate(np.asarray(value), np.sqrt(sum(parts)), df, (sizes[0], sizes[1]) if len(sizes) == 2 else None)
 
 
 def paired_contrast(groups: Sequence[ArrayLike], weights: Sequence[float], overlap: float = 0.0) -> Estimate:
@@ -106,15 +115,19 @@ def reach(estimate: Estimate, alpha: float) -> Floats:
     """Half the width of the interval at level 1 - alpha; nan where nothing varies."""
     from scipy.special import stdtrit
 
-    return np.where(estimate.error > 0, stdtrit(estimate.df, 1 - alpha / 2) * estimate.error, np.nan)
+    level = welch.level(alpha, *estimate.sizes) if isinstance(estimate.sizes, tuple) else alpha
+    return np.where(estimate.error > 0, -stdtrit(estimate.df, level / 2) * estimate.error, np.nan)
 
 
 def _tail(distance: ArrayLike, estimate: Estimate) -> Floats:
-    """P(T > distance / error); nan with a zero standard error."""
+    """P(T > distance / error), calibrated where it is below a half; nan with a zero standard error."""
     from scipy.special import stdtr
 
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(estimate.error > 0, stdtr(estimate.df, -np.asarray(distance) / estimate.error), np.nan)
+        tail = np.where(estimate.error > 0, stdtr(estimate.df, -np.asarray(distance) / estimate.error), np.nan)
+    if not isinstance(estimate.sizes, tuple):
+        return tail
+    return np.where(tail < 0.5, welch.calibrated(2 * np.fmin(tail, 0.5), *estimate.sizes) / 2, tail)
 
 
 def holm(p_values: ArrayLike) -> Floats:

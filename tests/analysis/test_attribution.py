@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from ablation.analysis.attribution import attribute, needed
+from ablation.analysis.welch import calibrated
 from ablation.seeds import stream
 
 OPERATIONS = ("crop", "hue", "blur")
@@ -66,8 +67,7 @@ def test_two_operations_worked_by_hand():
     (contribution, _) = attribute(scores, ("a", "b")).contributions
     parts = [values.var(ddof=1) / len(values) / 4 for values in scores.values()]
     assert contribution.difference.error == pytest.approx(math.sqrt(sum(parts)))
-    spread = sum(part**2 / (len(values) - 1) for part, values in zip(parts, scores.values(), strict=True))
-    assert contribution.difference.df == pytest.approx(sum(parts) ** 2 / spread)
+    assert contribution.difference.df == 4 - 1, "of the recipe with fewest seeds (Banerjee 1960)"
 
 
 def test_paired_seeds_are_a_t_test_of_each_seeds_own_shapley_value():
@@ -87,7 +87,7 @@ def test_paired_seeds_are_a_t_test_of_each_seeds_own_shapley_value():
     assert attribute(scores, OPERATIONS).contributions[0].high > found.contributions[0].high
 
 
-def test_leave_one_out_and_add_one_in_are_welchs_tests():
+def test_leave_one_out_and_add_one_in_are_welchs_tests_calibrated():
     every, none = frozenset(OPERATIONS), frozenset()
     out = attribute({recipe: SCORES[recipe] for recipe in needed("leave_one_out", OPERATIONS)}, OPERATIONS)
     alone = attribute({recipe: SCORES[recipe] for recipe in needed("add_one_in", OPERATIONS)}, OPERATIONS)
@@ -95,7 +95,7 @@ def test_leave_one_out_and_add_one_in_are_welchs_tests():
     for place, name in enumerate(OPERATIONS):
         for found, pair in ((out, (every, every - {name})), (alone, (frozenset({name}), none))):
             scipys = stats.ttest_ind(SCORES[pair[0]], SCORES[pair[1]], equal_var=False)
-            assert found.contributions[place].p == pytest.approx(scipys.pvalue, rel=1e-9)
+            assert found.contributions[place].p == pytest.approx(float(calibrated(scipys.pvalue, 6, 6)), rel=1e-9)
             assert np.sign(found.contributions[place].difference.estimate) == np.sign(scipys.statistic)
 
 
@@ -146,7 +146,7 @@ def test_intervals_hold_the_true_shapley_value():
         scores = {recipe: 0.5 + 0.2 * ("a" in recipe) + random.normal(0, 0.1, 4) for recipe in recipes}
         contribution = attribute(scores, ("a", "b")).contributions[0]
         inside += contribution.low <= 0.2 <= contribution.high
-    assert inside / 1500 == pytest.approx(0.95, abs=0.02)
+    assert inside / 1500 > 0.94, "more than .95, since the four variances are alike"
 
 
 def test_what_is_missing_is_named():

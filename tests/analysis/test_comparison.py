@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ablation.analysis.comparison import CorrectedResampled, Difference, Dunnett, Paired, Welch, holm
+from ablation.analysis.welch import calibrated, level
 
 RNG = np.random.default_rng(20240)
 GROUPS = [
@@ -19,23 +20,27 @@ GROUPS = [
 
 
 @pytest.mark.parametrize(("treatment", "baseline"), GROUPS)
-def test_welch_is_scipys(treatment, baseline):
+def test_welch_is_scipys_calibrated(treatment, baseline):
     ours = Welch().difference(treatment, baseline, test_share=0.5)  # the share does not matter to it
     scipys = stats.ttest_ind(treatment, baseline, equal_var=False)
-    assert ours.p_value() == pytest.approx(scipys.pvalue, rel=1e-9)
+    sizes = len(treatment), len(baseline)
+    assert ours.p_value() == pytest.approx(float(calibrated(scipys.pvalue, *sizes)), rel=1e-9)
     assert ours.df == pytest.approx(scipys.df, rel=1e-9)
     assert ours.estimate / ours.error == pytest.approx(scipys.statistic, rel=1e-9)
     for alpha in (0.05, 0.2):
-        assert ours.interval(alpha) == pytest.approx(tuple(scipys.confidence_interval(1 - alpha)), rel=1e-9)
+        ends = tuple(scipys.confidence_interval(1 - level(alpha, *sizes)))
+        assert ours.interval(alpha) == pytest.approx(ends, rel=1e-9)
 
 
 @pytest.mark.parametrize("margin", [0.01, 0.05, 2.0])
 @pytest.mark.parametrize(("treatment", "baseline"), GROUPS)
-def test_equivalence_is_scipys_two_one_sided_tests(treatment, baseline, margin):
+def test_equivalence_is_scipys_two_one_sided_tests_calibrated(treatment, baseline, margin):
     ours = Welch().difference(treatment, baseline, 0).p_equivalent(margin)
     above = stats.ttest_ind(treatment + margin, baseline, equal_var=False, alternative="greater").pvalue
     below = stats.ttest_ind(treatment - margin, baseline, equal_var=False, alternative="less").pvalue
-    assert ours == pytest.approx(max(above, below), rel=1e-9)
+    larger = max(above, below)
+    halved = float(calibrated(2 * larger, len(treatment), len(baseline))) / 2 if larger < 0.5 else larger
+    assert ours == pytest.approx(halved, rel=1e-9)
 
 
 @pytest.mark.parametrize("seeds", [2, 5, 30])
@@ -107,7 +112,7 @@ def test_equal_scores_have_p_one(test):
 def test_one_group_without_spread_is_still_judged():
     treatment, baseline = np.array([1.0, 1.0, 1.0]), np.array([0.7, 0.8, 0.9])
     scipys = stats.ttest_1samp(baseline, 1.0).pvalue  # Welch's test with a known mean
-    assert Welch().difference(treatment, baseline, 0).p_value() == pytest.approx(scipys, rel=1e-9)
+    assert Welch().difference(treatment, baseline, 0).p_value() == pytest.approx(calibrated(scipys, 3, 3), rel=1e-9)
 
 
 def test_the_tests_p_is_that_of_students_t():

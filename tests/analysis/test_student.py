@@ -4,25 +4,45 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from ablation.analysis import student
+from ablation.analysis import student, welch
 from ablation.analysis.comparison import Paired, Welch
 from ablation.seeds import stream
 
 GRIDS = stream(5, "grids").normal(0.8, 0.02, (40, 3, 6))
 
 
-def test_welch_on_arrays_is_scipys_row_by_row():
+def test_welch_on_arrays_is_scipys_row_by_row_calibrated():
     found = student.contrast((GRIDS[:, 0], GRIDS[:, 1, :4]), (1, -1))
+    assert found.sizes == (6, 4)
     scipys = stats.ttest_ind(GRIDS[:, 0], GRIDS[:, 1, :4], axis=1, equal_var=False)
-    np.testing.assert_allclose(student.two_sided(found), scipys.pvalue, rtol=1e-9)
-    interval = scipys.confidence_interval(0.9)
+    np.testing.assert_allclose(student.two_sided(found), welch.calibrated(scipys.pvalue, 6, 4), rtol=1e-9)
+    interval = scipys.confidence_interval(1 - welch.level(0.1, 6, 4))
     np.testing.assert_allclose(found.value - student.reach(found, 0.1), interval.low, rtol=1e-9)
     np.testing.assert_allclose(found.value + student.reach(found, 0.1), interval.high, rtol=1e-9)
+    np.testing.assert_allclose(student.two_sided(found._replace(sizes=None)), scipys.pvalue, rtol=1e-9)
+
+
+def test_an_interval_excludes_zero_just_where_p_is_below_alpha():
+    groups = stream(5, "agree").normal(0.0, 1.0, (2, 5000, 4)) * np.array([1.0, 6.0])[:, None, None]
+    found = student.contrast(groups, (1, -1))
+    for alpha in (0.05, 0.05 / 12):
+        significant = student.two_sided(found) < alpha
+        assert significant.any()
+        assert (significant == (np.abs(found.value) > student.reach(found, alpha))).all()
+
+
+def test_two_one_sided_tests_are_calibrated_as_one_tail_of_two():
+    """A value of 0 is as far from either margin as a value of the margin is from 0: half of the two-sided p."""
+    found = student.contrast((GRIDS[:, 0], GRIDS[:, 1, :4]), (1, -1))
+    none, margin = (found._replace(value=np.full(len(GRIDS), value)) for value in (0.0, 0.02))
+    np.testing.assert_allclose(student.equivalent(none, 0.02), student.two_sided(margin) / 2)
+    beyond = student.equivalent(margin, 0.01)
+    assert (beyond > 0.5).all(), "outside of the margin nothing speaks for equivalence"
 
 
 def test_pairing_on_arrays_is_scipys_row_by_row():
@@ -44,15 +64,28 @@ def test_one_row_of_an_array_is_what_the_declared_test_finds():
 
 
 def test_a_contrast_worked_by_hand():
-    """2 x mean - mean - mean: v = 4 x 1/3, 1/2 x 2, 1 x 1/4 with 2, 1, 3 df."""
+    """2 x mean - mean - mean: v = 4 x 1/3, 1/2 x 2, 1 x 1/4; the smallest group has two scores, so 1 df."""
     groups = [[1.0, 2.0, 3.0], [0.0, 2.0], [1.0, 2.0, 2.0, 3.0]]
     variances = [4 * 1 / 3, 2 / 2, (2 / 3) / 4]
     found = student.contrast(groups, (2, -1, -1))
     assert found.value == pytest.approx(2 * 2 - 1 - 2)
     assert found.error == pytest.approx(math.sqrt(sum(variances)))
-    assert found.df == pytest.approx(
-        sum(variances) ** 2 / (variances[0] ** 2 / 2 + variances[1] ** 2 + variances[2] ** 2 / 3)
-    )
+    assert (found.df, found.sizes) == (1, None)
+    two = student.contrast(groups, (2, 0, -1))
+    assert two.df == pytest.approx((variances[0] + variances[2]) ** 2 / (variances[0] ** 2 / 2 + variances[2] ** 2 / 3))
+    assert two.sizes == (3, 4), "a group of weight 0 does not count"
+
+
+def test_a_contrast_of_many_groups_is_never_too_bold():
+    """Whichever group varies more than the others: Banerjee (1960). Satterthwaite's degrees of freedom are too many."""
+    random, bold = stream(5, "many"), []
+    for sd in (0.1, 1.0, 3.0, 10.0, 30.0):
+        groups = [random.normal(0, sd if place == 0 else 1, (100_000, 3)) for place in range(6)]
+        found = student.contrast(groups, (5, -1, -1, -1, -1, -1))
+        parts = [weight**2 * student.variance(group) / 3 for weight, group in zip((5, *[1] * 5), groups, strict=True)]
+        assert (student.two_sided(found) < 0.005).mean() < 0.0057
+        bold.append((student.two_sided(found._replace(df=student.satterthwaite(parts, [2] * 6))) < 0.005).mean())
+    assert max(bold) > 0.01
 
 
 def test_a_paired_contrast_is_a_t_test_of_the_combined_scores():
@@ -93,6 +126,7 @@ def test_holm_of_each_row_is_statsmodels():
 scores = st.lists(st.floats(0.5, 1.0), min_size=3, max_size=8)
 
 
+@settings(deadline=None)  # the first p of each pair of sizes takes longer
 @given(scores, scores, st.randoms(use_true_random=False))
 def test_neither_unit_nor_order_nor_side_changes_p(treatment, baseline, shuffle):
     """Points or fractions, rows in any order, recipe and baseline exchanged: the same p, and interval in its unit."""
