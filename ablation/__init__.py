@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ablation.analysis.comparison import CorrectedResampled as CorrectedResampled
+    from ablation.analysis.comparison import Crossed as Crossed
     from ablation.analysis.comparison import Dunnett as Dunnett
     from ablation.analysis.comparison import Paired as Paired
     from ablation.analysis.comparison import Welch as Welch
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from ablation.data import KFold as KFold
     from ablation.data import ListFile as ListFile
     from ablation.data import PerSeed as PerSeed
+    from ablation.data import Redrawn as Redrawn
     from ablation.data import SkipBad as SkipBad
     from ablation.data import TorchvisionData as TorchvisionData
     from ablation.data import TrainSize as TrainSize
@@ -107,7 +109,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "ablation.analysis.comparison": ("CorrectedResampled", "Dunnett", "Paired", "Welch"),
+    "ablation.analysis.comparison": ("Crossed", "CorrectedResampled", "Dunnett", "Paired", "Welch"),
     "ablation.augment": (
         *("RandomResizedCrop", "RandomCrop", "CenterCrop", "Resize", "RandomHorizontalFlip", "RandomVerticalFlip"),
         *("RandomRotation", "RandomAffine", "RandomPerspective", "RandomZoomOut"),
@@ -120,7 +122,7 @@ _HOMES = {
     "ablation.recipes": ("add_one_in", "dose", "leave_one_out", "powerset"),
     "ablation.data": (
         *("ImageFolder", "ListFile", "CsvFile", "Digits", "TorchvisionData", "SkipBad"),
-        *("Fixed", "PerSeed", "KFold", "Given", "TrainSize"),
+        *("Redrawn", "Fixed", "PerSeed", "KFold", "Given", "TrainSize"),
     ),
     "ablation.data.normalization": ("Normalization",),
     "ablation.evidence.effects": ("Effect", "compare"),

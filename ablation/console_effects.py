@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from rich.markup import escape
 
 from ablation.console import console, say, table
-from ablation.evidence.effects import Effect, comparisons
+from ablation.evidence.effects import Effect, comparisons, primaries
+from ablation.evidence.target import target_of
 from ablation.experiment import Experiment
 from ablation.report import wording
 from ablation.report.answer import deciding
@@ -22,9 +23,9 @@ EFFECT_COLUMNS = {
     "mean": "mean ± sd",
     "difference": "difference",
     "interval": "interval",
-    "new": "new photos",
     "p_adjusted": "Holm p",
     "macro_f1": "F1 diff.",
+    "failed": "failed",
     "verdict": "verdict",
 }
 """What the terminal shows of `wording.row`, with short headings."""
@@ -43,15 +44,17 @@ def show_effects(experiment: Experiment, effects: Sequence[Effect]) -> None:
     if not effects:
         console.print("no finished run to compare")
         return
-    known = wording.headers(experiment)
+    known = wording.headers(experiment, effects)
     heads = {key: head for key, head in EFFECT_COLUMNS.items() if key in known} | {"p_adjusted": known["p_adjusted"]}
     _show_blocks(experiment, effects, heads, [wording.row(effect, experiment.alpha) for effect in effects])
     unit = wording.UNIT[experiment.metric]
     measure = wording.NAME[experiment.metric] + (f" in {unit}" if unit else "")
-    compared = comparisons(effects)
-    console.print(
-        f"[dim]{measure}; difference to {escape(experiment.baseline)} by {label(experiment.declared_test)} over seeds; "
-        f"{wording.corrected_by(experiment, compared)}[/]"
+    first, every = primaries(effects), comparisons(effects)
+    say(
+        f"{wording.opening(measure)}; difference to {experiment.baseline} by {label(experiment.declared_test)}, "
+        f"{target_of(experiment)}. {wording.opening(wording.corrected_by(experiment, first, every - first))}. "
+        f"{wording.about_intervals(experiment)}",
+        "dim",
     )
     notes: dict[str, dict[str, None]] = {}
     for effect in effects:
@@ -74,6 +77,8 @@ def _show_blocks(
         made.title, made.title_justify = f"[bold]{'' if condition else 'pooled over '}{where}[/]", "left"
         for column, width in zip(made.columns, widths, strict=True):
             column.min_width = width
+        for column in (made.columns[0], made.columns[-1]):
+            column.no_wrap = True
         for effect, row in group:
             cells = {key: escape(text) for key, text in row.items()}
             if "verdict" in cells:

@@ -40,6 +40,8 @@ class Declaration:
     baseline: str
     seeds: tuple[int, ...]
     comparisons: tuple[str, ...]
+    primary: str = "each"
+    """What was asked first; before that could be declared, it was every comparison alike."""
 
     @cached_property
     def hash(self) -> str:
@@ -50,7 +52,7 @@ class Declaration:
         """What another declaration judges otherwise, a phrase each. More comparisons alone are no change to these."""
         told = [
             f"{name} {_shown(before)}, now {_shown(after)}"
-            for name in ("test", "metric", "margin", "alpha", "baseline", "seeds")
+            for name in ("test", "metric", "margin", "alpha", "baseline", "seeds", "primary")
             if (before := getattr(self, name)) != (after := getattr(other, name))
         ]
         dropped = len(set(self.comparisons) - set(other.comparisons))
@@ -85,6 +87,7 @@ def declaration_of(experiment: Experiment, cells: Sequence[Cell]) -> Declaration
         " + ".join(map(label, baseline)) or "no augmentation",
         tuple(sorted(experiment.seed_numbers)),
         tuple(sorted(compared)),
+        experiment.primary,
     )
 
 

@@ -13,12 +13,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from ablation.analysis.comparison import CorrectedResampled, Test, Welch
+from ablation.analysis.comparison import CorrectedResampled, Crossed, Paired, Test
 from ablation.augment import Recipe
 from ablation.augment.mix import misplaced
 from ablation.data.normalization import NormalizationChoice
 from ablation.data.sources import Source, Subset
-from ablation.data.split import Fixed, Split, TrainSize
+from ablation.data.split import Redrawn, Split, TrainSize
 from ablation.errors import InputError, did_you_mean
 from ablation.models.choice import CHOICES, Freeze, FrozenBatchNorm, Stem, needs_its_size, wrong_choices
 from ablation.models.names import is_weights_name, wrong_model
@@ -26,8 +26,11 @@ from ablation.optim import Constant, Optimizer, Schedule, shortened, with_values
 from ablation.spec import IN_OPTIMIZER, RunSpec, resolver
 from ablation.values import BelowOne, Count, NonNegative, Positive, Range, Whole, fit, hints, label, value
 
+Primary = Literal["pooled", "each"]
 Metric = Literal["accuracy", "macro_f1", "balanced_accuracy", "log_loss", "brier", "ece"]
 LOWER_IS_BETTER = ("log_loss", "brier", "ece")
+NO_IMAGES = ("ece",)
+"""Metrics that are no mean over images nor a function of counts per class: of new photographs nothing is known."""
 
 VARIABLE = (
     "model", "stem", "weights", "freeze", "frozen_batch_norm", "dropout", "stochastic_depth",
@@ -56,11 +59,13 @@ class Experiment:
     """Recipes x optimizers x whatever else varies x seeds, a baseline, a primary metric, and the test to be used.
 
     recipes, optimizers, vary: name -> value; the names are for people and change no result. vary maps a field of this
-    class (see `VARIABLE`) to a tuple of values, or to a dict of name -> value. exclude: dicts of factor -> name; a
-    cell that matches all of one is dropped. seeds: how many (0, 1, ...), or which. margin: the difference in the
-    metric below which two recipes count as equivalent (0.01 is one point of accuracy), alpha: the family-wise error.
-    question: in words; by default the first line of the file's docstring.
-    test: by default Welch's t, or the corrected resampled t where the split is redrawn for each seed.
+    class (see `VARIABLE`) to a tuple of values, or to a dict of name -> value. exclude: dicts of factor -> name; a cell
+    that matches all of one is dropped. seeds: how many (0, 1, ...), or which. margin: the difference in the metric
+    below which two recipes count as equivalent (0.01 is one point of accuracy), alpha: the family-wise error. question:
+    in words; by default the first line of the file's docstring. test: by default `Crossed`, for new seeds (with
+    `Redrawn`, new training photographs too) and new test photographs together; `CorrectedResampled` where the test part
+    is redrawn for each seed. primary: what is asked first where there are several conditions: each recipe pooled over
+    them, or each recipe under each; the rest is tested behind it.
 
     model: a classifier of torchvision's, "shallow_cnn", or "package.module:function" for one's own (see
     `ablation.models.own`). stem: "small" for images below 64 pixels, on ResNets. weights: to start from, by
@@ -94,13 +99,14 @@ class Experiment:
     label_smoothing: BelowOne = 0.0
     clip_norm: Positive | None = None
     ema: Annotated[float, Range(above=0, below=1)] | None = None
-    split: Split = Fixed()
+    split: Split = Redrawn()
     train_size: TrainSize | None = None
     seeds: Count | tuple[Whole, ...] = 5
     vary: Mapping[str, Any] = field(default_factory=dict)
     exclude: tuple[Mapping[str, str], ...] = ()
     metric: Metric = "accuracy"
     test: Test | None = None
+    primary: Primary = "pooled"
     margin: Positive = 0.01
     alpha: Annotated[float, Range(above=0, below=1)] = 0.05
     question: str = ""
@@ -124,11 +130,25 @@ class Experiment:
             yield from self._check_networks()
             yield from self._check_optimizers()
             yield from self._check_schedules()
-        if self.test is not None and not isinstance(self.test, CorrectedResampled) and self._redrawn:
+        yield from self._check_test()
+
+    def _check_test(self) -> Iterator[str]:
+        """Whether the test knows how the parts are made."""
+        test = self.test
+        if test is None:
+            return
+        if self._redraws("redraws_test") and not isinstance(test, CorrectedResampled):
             yield (
-                f"test = {label(self.test)}: where the split is redrawn, seeds share photographs, of which it knows "
-                "nothing; leave `test` out, or give CorrectedResampled()"
+                f"test = {label(test)}: where the test part is redrawn for each seed, seeds share photographs, of "
+                "which it knows nothing; leave `test` out, or give CorrectedResampled()"
             )
+        elif self._redraws("redraws_training") and not isinstance(test, Crossed | Paired | CorrectedResampled):
+            yield (
+                f"test = {label(test)}: where the training part is redrawn for each seed, recipes share it, and are to "
+                "be compared in pairs; leave `test` out, or give Crossed() or Paired()"
+            )
+        if isinstance(test, Crossed) and self.metric in NO_IMAGES:
+            yield f"test = Crossed(): it has no formula for {self.metric}; leave `test` out, or give Paired()"
 
     def _check_levels(self, name: str, hint: Any) -> Iterator[str]:
         levels = getattr(self, name)
@@ -158,10 +178,10 @@ class Experiment:
                     _, wrong = fit(level, hints(Experiment)[factor])
                     if wrong:
                         yield f"vary[{factor!r}]: {level!r}: {wrong}"
-                if len(set(map(repr, self._levels(factor).values()))) < len(levels):
+                if len(set(map(repr, self.levels(factor).values()))) < len(levels):
                     yield f"vary[{factor!r}] = {levels!r}: a value is given twice"
 
-        for model in self._levels("model").values():
+        for model in self.levels("model").values():
             if isinstance(model, str) and (wrong := wrong_model(model)):
                 yield wrong
 
@@ -172,7 +192,7 @@ class Experiment:
 
     def _check_optimizers(self) -> Iterator[str]:
         """Whether each optimizer has the fields that `lr` and `weight_decay` would set."""
-        given = {name: max(filter(None, self._levels(name).values()), default=None) for name in IN_OPTIMIZER}
+        given = {name: max(filter(None, self.levels(name).values()), default=None) for name in IN_OPTIMIZER}
         for name, optimizer in self.optimizers.items():
             try:
                 with_values(optimizer, **given)
@@ -205,7 +225,7 @@ class Experiment:
         if dropped and self.baseline in self.recipes:
             yield f"exclude drops every cell of the baseline {self.baseline!r}: nothing would be compared"
 
-    def _levels(self, factor: str) -> dict[str, Any]:
+    def levels(self, factor: str) -> dict[str, Any]:
         """The levels of a field by name: those in `vary`, or the one given."""
         levels = self.vary.get(factor, (getattr(self, factor),))
         if not isinstance(levels, Mapping | tuple | list):
@@ -217,14 +237,14 @@ class Experiment:
     def factors(self) -> dict[str, dict[str, Any]]:
         """Every factor of the grid with its levels, name -> value, in the order of the file; without the seeds."""
         recipes = {name: fit(recipe, Recipe)[0] for name, recipe in self.recipes.items()}
-        varied = {factor: self._levels(factor) for factor in self.vary if factor in VARIABLE}
+        varied = {factor: self.levels(factor) for factor in self.vary if factor in VARIABLE}
         return {"recipe": recipes, "optimizer": dict(self.optimizers), **varied}
 
     @property
     def weight_files(self) -> tuple[Path, ...]:
         """The files of weights that runs start from."""
         return tuple(
-            Path(weights) for weights in self._levels("weights").values() if weights and not is_weights_name(weights)
+            Path(weights) for weights in self.levels("weights").values() if weights and not is_weights_name(weights)
         )
 
     def _value(self, field: str, place: Mapping[str, str]) -> Any:
@@ -237,14 +257,16 @@ class Experiment:
 
     @property
     def declared_test(self) -> Test:
-        """The test to be used: the one declared, or the default for the way the split is made."""
+        """The test to be used: the one declared, or the default for the way the parts are made."""
         if self.test is not None:
             return self.test
-        return CorrectedResampled() if self._redrawn else Welch()
+        if self._redraws("redraws_test"):
+            return CorrectedResampled()
+        return Paired() if self.metric in NO_IMAGES else Crossed()
 
-    @property
-    def _redrawn(self) -> bool:
-        return any(getattr(split, "redrawn", False) for split in self._levels("split").values())
+    def _redraws(self, what: str) -> bool:
+        """Does some split of the grid redraw "redraws_training" or "redraws_test" for each seed?"""
+        return any(getattr(split, what, False) for split in self.levels("split").values())
 
     def cells(self, data: str) -> tuple[Cell, ...]:
         """The grid in order, recipes outermost and seeds innermost, for the data with this digest.
@@ -269,8 +291,8 @@ class Experiment:
 
     def smoke(self) -> Experiment:
         """The same experiment made small, under a name of its own: few images, small size, one epoch, two seeds."""
-        models = [str(model) for model in self._levels("model").values()]
-        warm = {name: shortened(level, 1) for name, level in self._levels("schedule").items()}
+        models = [str(model) for model in self.levels("model").values()]
+        warm = {name: shortened(level, 1) for name, level in self.levels("schedule").items()}
         small: dict[str, Any] = {
             "image_size": self.image_size if any(map(needs_its_size, models)) else min(self.image_size, 64),
             "cache_size": None,

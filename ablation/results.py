@@ -24,7 +24,7 @@ NO_SCORE = "without a finite score"
 """The status of a run that finished, where the experiment's metric is not a number: it is in no mean and no test."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Results:
     """`table` has a column for each factor, then seed, id, status, the test metrics, and what the run cost."""
 
@@ -35,6 +35,8 @@ class Results:
     table: pd.DataFrame
     left_out: int = 0
     """Files of the data that cannot be used, and were left out by `SkipBad`."""
+    images: int = 0
+    """Of the data, all parts together."""
 
     def __post_init__(self) -> None:
         if self.experiment.metric in self.table:
@@ -62,7 +64,7 @@ class Results:
         table = pd.DataFrame(
             [{**cell.factors, "seed": cell.seed, "id": cell.spec.id, **rows[cell.spec.id]} for cell in cells]
         )
-        return cls(experiment, cells, data.classes, root, table, len(data.left_out))
+        return cls(experiment, cells, data.classes, root, table, len(data.left_out), len(data.labels))
 
     @property
     def factors(self) -> list[str]:

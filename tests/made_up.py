@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ablation.analysis.comparison import Welch
 from ablation.augment import Brightness, Contrast
-from ablation.data import Digits
+from ablation.data import Digits, Fixed
 from ablation.evidence.effects import Effect
 from ablation.experiment import Cell, Experiment
 from ablation.optim import SGD, Adam
@@ -27,6 +28,8 @@ def question() -> Experiment:
         optimizers={"adam": Adam(), "sgd": SGD(lr=0.1)},
         baseline="none",
         seeds=5,
+        split=Fixed(),
+        test=Welch(),
     )
 
 
@@ -65,7 +68,7 @@ def results_of(experiment: Experiment, score: Callable[[Cell], float | str] = us
             where = {"device": "cpu", "precision": "float32", "torch": "2.11"}
             metrics = {experiment.metric: got, "macro_f1": got - 0.1}
             rows.append(row | {"status": "finished"} | metrics | told | where)
-    return MadeUp(experiment, cells, ("a", "b"), Path("runs"), pd.DataFrame(rows))
+    return MadeUp(experiment, cells, ("a", "b"), Path("runs"), pd.DataFrame(rows), images=200)
 
 
 def find(effects: tuple[Effect, ...], recipe: str, **condition: str) -> Effect:

@@ -56,18 +56,18 @@ def attribute(
     scores: Mapping[Recipe, Sequence[float]],
     operations: Sequence[str],
     paired: bool = False,
-    test_share: float = 0.0,
+    overlap: float = 0.0,
     alpha: float = 0.05,
     design: Design | None = None,
 ) -> Attribution:
     """scores: recipe -> per-seed scores (n,), n >= 2; recipes of other operations are left out.
 
-    paired: all recipes have the same seeds in one order, as the declared test wants it; test_share as for
+    paired: all recipes have the same seeds in one order, as the declared test wants it; overlap as for
     `CorrectedResampled`. design: by default the first of `Design` for which all recipes are there. Raises ValueError,
     with the recipes that are missing, where there is none.
     """
     chosen = _design(scores, operations, design)
-    differences = [_difference(scores, weights(chosen, operations, name), paired, test_share) for name in operations]
+    differences = [_difference(scores, weights(chosen, operations, name), paired, overlap) for name in operations]
     p_values = [difference.p_value() for difference in differences]
     contributions = tuple(
         Contribution(name, difference, *difference.interval(alpha), p, p_holm)
@@ -75,7 +75,7 @@ def attribute(
     )
     total = {frozenset(operations): 1.0, frozenset[str](): -1.0}
     total_and_remainder = [
-        _difference(scores, share, paired, test_share) if share and share.keys() <= scores.keys() else None
+        _difference(scores, share, paired, overlap) if share and share.keys() <= scores.keys() else None
         for share in (total, remainder_weights(chosen, operations))
     ]
     return Attribution(chosen, contributions, *total_and_remainder)
@@ -123,10 +123,10 @@ def _subsets(operations: Recipe) -> Iterable[Recipe]:
 
 
 def _difference(
-    scores: Mapping[Recipe, Sequence[float]], share: Mapping[Recipe, float], paired: bool, test_share: float
+    scores: Mapping[Recipe, Sequence[float]], share: Mapping[Recipe, float], paired: bool, overlap: float
 ) -> Difference:
     groups, factors = [scores[recipe] for recipe in share], list(share.values())
-    return Difference.of(paired_contrast(groups, factors, test_share) if paired else contrast(groups, factors))
+    return Difference.of(paired_contrast(groups, factors, overlap) if paired else contrast(groups, factors))
 
 
 def _design(scores: Mapping[Recipe, Sequence[float]], operations: Sequence[str], wanted: Design | None) -> Design:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ablation.analysis.crossed import Parts, half_width, over_both, over_seeds
+from ablation.analysis.crossed import Crossed, Parts, crossed_of, few_images, half_width, over_both, over_seeds
 from ablation.analysis.student import Estimate, Floats, variance
 from ablation.seeds import stream
 
@@ -74,6 +74,11 @@ class MultiBootstrap:
     @property
     def estimate(self) -> Floats:
         return self.together.value
+
+    @property
+    def crossed(self) -> Crossed:
+        """The same for a metric of one number, as the two-way model gives it."""
+        return crossed_of(self.together, self.seeds)
 
     def interval(self, alpha: float) -> tuple[Floats, Floats]:
         """At level 1 - alpha, point by point: Student's t, never narrower than over seeds alone (see `crossed`)."""
@@ -130,10 +135,12 @@ def _sum_by(group: NDArray[np.int64], chosen: NDArray[np.int64], weights: NDArra
     return (csr_array((ones, (group[chosen], chosen)), shape=(classes, len(group))) @ weights).astype(float)
 
 
-def multi_bootstrap(treatment: Scores, baseline: Scores, paired: bool) -> MultiBootstrap:
+def multi_bootstrap(
+    treatment: Scores, baseline: Scores, paired: bool, overlap: float = 0.0, share: bool = False
+) -> MultiBootstrap:
     """The difference of two arms over the same draws of the same images.
 
-    paired: place i is the same seed in both arms. At least 2 seeds an arm.
+    paired: place i is the same seed in both arms. At least 2 seeds an arm. overlap, share: as for `crossed`.
     """
     _check(treatment, baseline, paired)
     scale = max(float(np.abs(arm.observed).max()) for arm in (treatment, baseline))
@@ -145,6 +152,9 @@ def multi_bootstrap(treatment: Scores, baseline: Scores, paired: bool) -> MultiB
         arms = [(both, 1)]
     value = np.asarray(sum(sign * arm.observed.mean(axis=0) for arm, sign in arms))
     parts = _parts(arms, scale)
+    wider = [(part * (1 + (df + 1) * overlap), df) for part, df in parts.seeds]
+    images = parts.images[0] + (few_images(treatment.images) if share else 0.0), parts.images[1]
+    parts = parts._replace(seeds=wider, images=images)
     return MultiBootstrap(over_both(value, parts), over_seeds(value, parts))
 
 

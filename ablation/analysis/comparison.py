@@ -24,13 +24,16 @@ MIN_SEEDS = 3  # fewer, and no verdict is given
 class Difference:
     """treatment - baseline: estimate, standard error, degrees of freedom of Student's t.
 
-    sizes: seeds of both groups where their variances may differ, by which p and interval are calibrated (see
+    floor: a second, narrower view of the same difference that may never look less certain than this one; its p-values
+    are taken where they are larger, its interval where it is wider (see `ablation.analysis.crossed`). sizes: seeds of
+    both groups where their variances may differ, by which p and interval are calibrated (see
     `ablation.analysis.welch`).
     """
 
     estimate: float
     error: float
     df: float
+    floor: Difference | None = None
     sizes: tuple[int, int] | None = None
 
     @classmethod
@@ -40,19 +43,45 @@ class Difference:
 
     def p_value(self) -> float:
         """Two-sided p of no difference. 1 where the scores do not differ at all; nan if they cannot be judged."""
-        return float(student.two_sided(self._array()))
+        own = float(student.two_sided(self._array()))
+        return own if self.floor is None else float(np.fmax(own, self.floor.p_value()))
 
     def p_equivalent(self, margin: float) -> float:
         """p of the two one-sided tests that |difference| < margin (Schuirmann 1987): the larger of the two."""
-        return float(student.equivalent(self._array(), margin))
+        own = float(student.equivalent(self._array(), margin))
+        return own if self.floor is None else float(np.fmax(own, self.floor.p_equivalent(margin)))
 
     def interval(self, alpha: float) -> tuple[float, float]:
         """The interval at level 1 - alpha; nan if the scores cannot be judged."""
-        reach = float(student.reach(self._array(), alpha))
+        reach = self._reach(alpha)
         return self.estimate - reach, self.estimate + reach
+
+    def _reach(self, alpha: float) -> float:
+        own = float(student.reach(self._array(), alpha))
+        return own if self.floor is None else float(np.fmax(own, self.floor._reach(alpha)))
 
     def _array(self) -> student.Estimate:
         return student.Estimate(np.asarray(self.estimate), np.asarray(self.error), np.asarray(self.df), self.sizes)
+
+
+@value
+class Crossed:
+    """Seeds and test photographs are both drawn: the two-way random-effects model of seeds x images (Searle et al.
+    1992).
+
+    The default. Paired by seed: runs of one seed share the training part, so that what it does to both cancels. The
+    variance of the mean difference has a part of the seeds (with `Redrawn`: of the training photographs, too) and a
+    part of the test photographs; where training parts overlap the first grows (see `crossed`). For metrics that
+    are means over images, and for macro-F1 and balanced accuracy by the multi-bootstrap; `Paired` for other metrics.
+    """
+
+    paired: ClassVar[bool] = True
+    simultaneous: ClassVar[bool] = False
+    new_images: ClassVar[bool] = True
+
+    def difference(self, treatment: Sequence[float], baseline: Sequence[float], overlap: float) -> Difference:
+        """The seeds' part alone: treatment, baseline (n,) scores of the same seeds, n >= 2, on the images given."""
+        return Difference.of(student.paired_contrast((treatment, baseline), (1, -1), overlap))
 
 
 @value
@@ -65,8 +94,9 @@ class Welch:
 
     paired: ClassVar[bool] = False
     simultaneous: ClassVar[bool] = False
+    new_images: ClassVar[bool] = False
 
-    def difference(self, treatment: Sequence[float], baseline: Sequence[float], test_share: float) -> Difference:
+    def difference(self, treatment: Sequence[float], baseline: Sequence[float], overlap: float) -> Difference:
         """treatment (n,), baseline (m,) scores, n, m >= 2; degrees of freedom by Welch and Satterthwaite."""
         return Difference.of(student.contrast((treatment, baseline), (1, -1)))
 
@@ -75,15 +105,16 @@ class Welch:
 class Paired:
     """The paired t-test (Student 1908) over the seeds that both have, where runs of one seed have something in common.
 
-    For a fixed split: a split that is redrawn for each seed needs `CorrectedResampled`.
+    On the test photographs given. With `PerSeed` and `KFold`, which redraw these, use `CorrectedResampled`.
     """
 
     paired: ClassVar[bool] = True
     simultaneous: ClassVar[bool] = False
+    new_images: ClassVar[bool] = False
 
-    def difference(self, treatment: Sequence[float], baseline: Sequence[float], test_share: float) -> Difference:
-        """treatment, baseline (n,) scores of the same seeds, n >= 2; test_share does not matter."""
-        return Difference.of(student.paired_contrast((treatment, baseline), (1, -1)))
+    def difference(self, treatment: Sequence[float], baseline: Sequence[float], overlap: float) -> Difference:
+        """treatment, baseline (n,) scores of the same seeds, n >= 2; overlap: of redrawn training parts, else 0."""
+        return Difference.of(student.paired_contrast((treatment, baseline), (1, -1), overlap))
 
 
 @value
@@ -96,10 +127,11 @@ class CorrectedResampled:
 
     paired: ClassVar[bool] = True
     simultaneous: ClassVar[bool] = False
+    new_images: ClassVar[bool] = True
 
-    def difference(self, treatment: Sequence[float], baseline: Sequence[float], test_share: float) -> Difference:
-        """treatment, baseline (n,) scores of the same seeds, n >= 2; test_share = n_test / n_train."""
-        return Difference.of(student.paired_contrast((treatment, baseline), (1, -1), test_share))
+    def difference(self, treatment: Sequence[float], baseline: Sequence[float], overlap: float) -> Difference:
+        """treatment, baseline (n,) scores of the same seeds, n >= 2; overlap = n_test / n_train."""
+        return Difference.of(student.paired_contrast((treatment, baseline), (1, -1), overlap))
 
 
 @dataclass(frozen=True)
@@ -145,8 +177,9 @@ class Dunnett:
 
     paired: ClassVar[bool] = False
     simultaneous: ClassVar[bool] = True
+    new_images: ClassVar[bool] = False
 
-    def difference(self, treatment: Sequence[float], baseline: Sequence[float], test_share: float) -> Difference:
+    def difference(self, treatment: Sequence[float], baseline: Sequence[float], overlap: float) -> Difference:
         """A family of one: Student's pooled t. treatment (n,), baseline (m,) scores, n, m >= 2."""
         return self.family([treatment], baseline).differences[0]
 
@@ -166,7 +199,7 @@ class Dunnett:
         )
 
 
-Test = Welch | CorrectedResampled | Paired | Dunnett
+Test = Crossed | Welch | CorrectedResampled | Paired | Dunnett
 """What an experiment may declare."""
 
 

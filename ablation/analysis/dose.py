@@ -65,29 +65,29 @@ class DoseResponse:
     peak_high: float
 
 
-def dose_response(doses: ArrayLike, scores: ArrayLike, test_share: float = 0.0, alpha: float = 0.05) -> DoseResponse:
+def dose_response(doses: ArrayLike, scores: ArrayLike, overlap: float = 0.0, alpha: float = 0.05) -> DoseResponse:
     """doses (K,), K >= 2 different ones; scores (n seeds, K), a row a seed, nan where a run is missing.
 
-    Only seeds with all doses count (`seeds` of them, at least 2; `left_out` says how many do not). test_share: n_test /
+    Only seeds with all doses count (`seeds` of them, at least 2; `left_out` says how many do not). overlap: n_test /
     n_train where the split is redrawn per seed, as for `CorrectedResampled`.
     """
     at, table = np.asarray(doses, float), np.asarray(scores, float)
     _check(at, table)
     complete, order = np.isfinite(table).all(axis=1), np.argsort(at)
     at, table = at[order], table[complete][:, order]
-    contrasts = [Difference.of(_weighted(table, column, test_share)) for column in _orthogonal(at).T[1:]]
-    slope = Difference.of(_weighted(table, (at - at.mean()) / ((at - at.mean()) ** 2).sum(), test_share))
+    contrasts = [Difference.of(_weighted(table, column, overlap)) for column in _orthogonal(at).T[1:]]
+    slope = Difference.of(_weighted(table, (at - at.mean()) / ((at - at.mean()) ** 2).sum(), overlap))
     beyond = [p for p in holm([contrast.p_value() for contrast in contrasts[2:]]) if not math.isnan(p)]
     grid = np.linspace(at[0], at[-1], CURVE_POINTS)
     return DoseResponse(
         len(table),
         int((~complete).sum()),
-        _band(at, table, np.eye(len(at)), test_share, alpha),
-        _band(grid, table, _fit(at, grid, min(2, len(at) - 1)), test_share, alpha),
+        _band(at, table, np.eye(len(at)), overlap, alpha),
+        _band(grid, table, _fit(at, grid, min(2, len(at) - 1)), overlap, alpha),
         slope,
         contrasts[1] if len(at) > 2 else None,
         min(beyond, default=math.nan),
-        *_peak(at, table, test_share, alpha),
+        *_peak(at, table, overlap, alpha),
     )
 
 
@@ -107,19 +107,19 @@ def _fit(doses: Floats, at: Floats, degree: int, derivative: int = 0) -> Floats:
     return rows @ np.linalg.pinv(((doses - middle) / width)[:, None] ** powers)
 
 
-def _weighted(scores: Floats, weights: Floats, test_share: float) -> Estimate:
-    return paired_contrast(list(scores.T), weights.tolist(), test_share)
+def _weighted(scores: Floats, weights: Floats, overlap: float) -> Estimate:
+    return paired_contrast(list(scores.T), weights.tolist(), overlap)
 
 
-def _band(at: Floats, scores: Floats, weights: Floats, test_share: float, alpha: float) -> Band:
-    each = [_weighted(scores, row, test_share) for row in weights]
+def _band(at: Floats, scores: Floats, weights: Floats, overlap: float, alpha: float) -> Band:
+    each = [_weighted(scores, row, overlap) for row in weights]
     found = Estimate(*(np.array([getattr(one, name) for one in each]) for name in Estimate._fields))
     one, every = reach(found, alpha), reach(found, alpha / scores.shape[1])
     value = found.value
     return Band(at, value, value - one, value + one, value - every, value + every)
 
 
-def _peak(doses: Floats, scores: Floats, test_share: float, alpha: float) -> tuple[float | None, float, float]:
+def _peak(doses: Floats, scores: Floats, overlap: float, alpha: float) -> tuple[float | None, float, float]:
     """The vertex of the mean curve, and the doses whose slope may be 0, between the first dose and the last.
 
     The slope is a straight line in the dose, so both ends solve a quadratic equation: slope^2 = t^2 error^2. Where it
@@ -134,7 +134,7 @@ def _peak(doses: Floats, scores: Floats, test_share: float, alpha: float) -> tup
     if not first > 0 > last:
         return None, math.nan, math.nan
     seeds = len(slopes)
-    reach2 = stdtrit(seeds - 1, 1 - alpha / 2) ** 2 * (1 / seeds + test_share)
+    reach2 = stdtrit(seeds - 1, 1 - alpha / 2) ** 2 * (1 / seeds + overlap)
     spread = np.cov(np.stack([slopes[:, 0], slopes[:, 1] - slopes[:, 0]]))
     line = np.array([first, last - first])
     (constant, mixed), (_, square) = np.outer(line, line) - reach2 * spread

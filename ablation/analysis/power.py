@@ -13,11 +13,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from ablation.analysis import welch
-from ablation.analysis.comparison import MIN_SEEDS, CorrectedResampled, Dunnett, Test, Welch
+from ablation.analysis.comparison import MIN_SEEDS, Dunnett, Test, Welch
 from ablation.analysis.dunnett import critical, loadings
 from ablation.analysis.student import Floats, quantile_nodes, root_mean_chi2, satterthwaite
 
@@ -33,7 +34,10 @@ class Design:
 
     sd, baseline_sd: of the recipe's and the baseline's score over seeds (the same where baseline_sd is None), in the
     metric's unit. correlation: of the two arms over shared seeds, for the tests that pair them; 0 is the careful guess.
-    test_share: n_test / n_train, for `CorrectedResampled`. comparisons: the size m of Holm's family.
+    overlap: n_test / n_train for `CorrectedResampled`, rho / (1 - rho) where training parts share photographs.
+    comparisons: the size m of Holm's family. images, image_sd: for `Crossed`, the test photographs, and the sd over
+    them of the mean difference of two arms; with an image_sd of 0 nothing is known of them, and seeds are all that
+    varies.
     """
 
     test: Test
@@ -41,9 +45,11 @@ class Design:
     sd: float
     baseline_sd: float | None = None
     correlation: float = 0.0
-    test_share: float = 0.0
+    overlap: float = 0.0
     comparisons: int = 1
     alpha: float = 0.05
+    images: int = 0
+    image_sd: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -60,10 +66,10 @@ def power(design: Design, difference: float) -> float:
         return math.nan
     from scipy.special import ndtr
 
-    weight, error, df, sigma = _errors(design)
+    weight, half, sigma = _half_widths(design, partial(_steps, design))
     if sigma == 0:
         return float(difference != 0)
-    bar = _steps(design, df) * error / sigma
+    bar = half / sigma
     return float((weight * (ndtr(difference / sigma - bar) + ndtr(-difference / sigma - bar))).sum())
 
 
@@ -73,10 +79,11 @@ def power_of_equivalence(design: Design, difference: float, margin: float) -> fl
         return math.nan
     from scipy.special import ndtr
 
-    weight, error, df, sigma = _errors(design)
+    tail = design.alpha / design.comparisons
+    weight, half, sigma = _half_widths(design, partial(_quantile, design, tail=tail))
     if sigma == 0:
         return float(abs(difference) < margin)
-    room = (margin - _quantile(design, df, design.alpha / design.comparisons) * error) / sigma
+    room = (margin - half) / sigma
     inside = ndtr(room - difference / sigma) - ndtr(-room - difference / sigma)
     return float((weight * np.maximum(inside, 0.0)).sum())
 
@@ -87,13 +94,29 @@ def detectable(design: Design, wanted: float = POWER) -> float:
 
     if design.seeds < 2:
         return math.nan
-    sigma = _errors(design)[3]
+    sigma = _half_widths(design, partial(_steps, design))[2]
     if sigma == 0:
         return 0.0
     high = sigma
     while power(design, high) < wanted:
         high *= 2
     return float(brentq(lambda difference: power(design, difference) - wanted, 0.0, high, xtol=1e-9 * sigma))
+
+
+def images_needed(design: Design, difference: float, wanted: float = POWER) -> int | None:
+    """The fewest test photographs, above those there are, with power `wanted` at that difference and these seeds.
+
+    None where not even a thousand times as many would be enough, or nothing is known of them: seeds are then what
+    lacks.
+    """
+    if not design.image_sd or power(replace(design, images=1000 * design.images), difference) < wanted:
+        return None
+    low, high = design.images, 1000 * design.images
+    while high - low > max(1, low // 100):
+        middle = (low + high) // 2
+        enough = power(replace(design, images=middle), difference) >= wanted
+        low, high = (low, middle) if enough else (middle, high)
+    return high
 
 
 def seeds_needed(design: Design, difference: float, wanted: float = POWER) -> int | None:
@@ -146,14 +169,29 @@ def _quantile(design: Design, df: Floats, tail: float) -> Floats:
     return np.asarray(-stdtrit(df, level / 2))
 
 
+def _half_widths(design: Design, steps: Callable[[Floats], Floats]) -> tuple[Floats, Floats, float]:
+    """(weights, half widths of the interval) at the nodes, and the true sd of the estimated difference.
+
+    steps: degrees of freedom -> standard errors. With test photographs as in `crossed.half_width`: over both, and never
+    less than over seeds alone.
+    """
+    weight, error, df, sigma = _errors(design)
+    half = steps(df) * error
+    if not design.image_sd:
+        return weight, half, sigma
+    images = design.image_sd**2 / design.images
+    total = np.square(error) + images
+    both = np.square(total) / (np.square(np.square(error)) / df + images**2 / max(design.images - 1, 1))
+    return weight, np.maximum(half, steps(both) * np.sqrt(total)), math.sqrt(sigma**2 + images)
+
+
 def _errors(design: Design) -> tuple[Floats, Floats, Floats, float]:
     """(weights, standard errors, degrees of freedom) at the nodes, and the true sd of the estimated difference."""
     first, second = design.sd, design.sd if design.baseline_sd is None else design.baseline_sd
     n, test = design.seeds, design.test
     if test.paired:
         spread = first**2 + second**2 - 2 * design.correlation * first * second
-        overlap = design.test_share if isinstance(test, CorrectedResampled) else 0.0
-        return _one_variance(n - 1, math.sqrt(max(spread, 0.0) * (1 / n + overlap)))
+        return _one_variance(n - 1, math.sqrt(max(spread, 0.0) * (1 / n + design.overlap)))
     if isinstance(test, Dunnett):
         return _one_variance((design.comparisons + 1) * (n - 1), math.sqrt((first**2 + second**2) / n))
     return _two_variances(n, first**2 / n, second**2 / n)

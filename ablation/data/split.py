@@ -58,6 +58,11 @@ class Splittable(Protocol):
         """(N,) the number of each sample's group of exact copies."""
 
 
+def _share(size: Size, total: int) -> float:
+    """A part's share of all images."""
+    return size if isinstance(size, float) else size / total
+
+
 def _check_shares(split: Any) -> Iterator[str]:
     shares = [part for part in (split.train, split.val, split.test) if isinstance(part, float)]
     if sum(shares) > 1 + 1e-9:
@@ -79,7 +84,9 @@ class Fixed:
     test: Size = 0.2
     seed: Whole = 0
     together: Together = "near"
-    redrawn: ClassVar[bool] = False
+    redraws_training: ClassVar[bool] = False
+    redraws_test: ClassVar[bool] = False
+    runs_per_draw: ClassVar[int] = 1
 
     def check(self) -> Iterator[str]:
         yield from _check_shares(self)
@@ -98,14 +105,91 @@ class Fixed:
 
 
 @value
+class Redrawn:
+    """One test part and one validation part for all runs; the training part is redrawn for each seed from the rest.
+
+    All runs of a seed share its training part, so recipes are compared in pairs, and a verdict holds for other training
+    photographs of that number, not for one choice of them. Training parts of different seeds share no photograph while
+    there are enough: the rest is dealt into as many parts as it has, and dealt anew when they are used up. `overlap`
+    says how much the parts have in common, which the test allows for.
+
+    train, val, test, together: as in `Fixed`. seed: of the deal. runs_per_draw: how many seeds in a row are trained on
+    one training part; with 2 or more the report can tell what the seed does from what the choice of photographs does.
+
+    >>> split = Redrawn(train=100, val=100, test=700)
+    >>> split.overlap(1797, draws=range(9), trained=100)  # 997 photographs are enough for nine parts of 100
+    0.0
+    """
+
+    train: Size = 0.3
+    val: Size = 0.1
+    test: Size = 0.3
+    runs_per_draw: Count = 1
+    seed: Whole = 0
+    together: Together = "near"
+    redraws_training: ClassVar[bool] = True
+    redraws_test: ClassVar[bool] = False
+
+    def check(self) -> Iterator[str]:
+        yield from _check_shares(self)
+
+    def drawn_from(self, seed: int) -> int:
+        """The number of the training part: seeds that have it in common are trained on the same photographs."""
+        return seed // self.runs_per_draw
+
+    def draw(self, data: Splittable, seed: int) -> Parts:
+        """The parts for this run's `seed`. Raises DataError if a part would lack a class."""
+        total, groups = len(data.labels), groups_of(data, self.together)
+        held_out = (_share(self.val, total), _share(self.test, total))
+        pool, val, test = stratified(data, (1.0 - sum(held_out), *held_out), self.seed, self.together)
+        share, blocks = self._blocks(total)
+        turn, block = divmod(self.drawn_from(seed), blocks)
+        dealt = deal(data.labels[pool], groups[pool], [share] * blocks, self.seed, "training parts", turn)
+        return _refuse_empty(data, Parts(pool[dealt[block]], val, test), groups)
+
+    def overlap(self, total: int, draws: Sequence[int], trained: float) -> float:
+        """rho / (1 - rho), rho the mean share of photographs that the training parts of two draws have in common.
+
+        total: images of the data. trained: images of each training part, which `TrainSize` may have made smaller.
+        0 where they share none; infinite where all are trained on the same ones.
+        """
+        _, blocks = self._blocks(total)
+        turns = [draw // blocks for draw in draws]
+        pairs = [one != other for place, one in enumerate(turns) for other in turns[:place]]
+        pool = total * (1 - _share(self.val, total) - _share(self.test, total))
+        rho = min(1.0, trained / pool) * float(np.mean(pairs)) if pairs else 0.0
+        return rho / (1 - rho) if rho < 1 else float("inf")
+
+    def _blocks(self, total: int) -> tuple[float, int]:
+        """The training part's share of what is neither validated nor tested on, and how many such parts there are."""
+        wanted = _share(self.train, total)
+        rest = 1 - _share(self.val, total) - _share(self.test, total)
+        if wanted > rest + 1e-9:
+            raise DataError(
+                f"the split asks for {wanted * total:.0f} images to train on, and {rest * total:.0f} are left"
+            )
+        blocks = int(rest / wanted + 1e-9)
+        return min(wanted / rest, 1 / blocks), blocks
+
+    def smoke(self) -> Redrawn:
+        return Redrawn(0.25, 0.2, 0.3, self.runs_per_draw, self.seed, self.together)
+
+
+@value
 class PerSeed:
-    """A split redrawn for each seed of the grid; all arms of a seed share it. Fields as in `Fixed`."""
+    """All parts are redrawn for each seed, the test part too; all runs of a seed share them. Fields as in `Fixed`.
+
+    `Redrawn` keeps the test part and is the better tool where little is trained on: the correction that shared
+    photographs take here grows with n_test / n_train (see `ablation.analysis.comparison.CorrectedResampled`).
+    """
 
     train: Size = 0.6
     val: Size = 0.2
     test: Size = 0.2
     together: Together = "near"
-    redrawn: ClassVar[bool] = True
+    redraws_training: ClassVar[bool] = True
+    redraws_test: ClassVar[bool] = True
+    runs_per_draw: ClassVar[int] = 1
 
     def check(self) -> Iterator[str]:
         yield from _check_shares(self)
@@ -132,7 +216,9 @@ class KFold:
     k: Annotated[int, Range(low=2)] = 5
     val: Share = 0.1
     together: Together = "near"
-    redrawn: ClassVar[bool] = True
+    redraws_training: ClassVar[bool] = True
+    redraws_test: ClassVar[bool] = True
+    runs_per_draw: ClassVar[int] = 1
 
     def check(self) -> Iterator[str]:
         if self.val >= 1 - 1 / self.k:
@@ -168,7 +254,9 @@ class Given:
     val: Share = 0.1
     seed: Whole = 0
     duplicates: Literal["refuse", "drop", "keep"] = "refuse"
-    redrawn: ClassVar[bool] = False
+    redraws_training: ClassVar[bool] = False
+    redraws_test: ClassVar[bool] = False
+    runs_per_draw: ClassVar[int] = 1
 
     def drawn_from(self, seed: int) -> int:
         return self.seed
@@ -208,7 +296,7 @@ class Given:
         return Given(0.2, self.seed, self.duplicates)
 
 
-Split = Fixed | PerSeed | KFold | Given
+Split = Redrawn | Fixed | PerSeed | KFold | Given
 
 
 @value
@@ -257,7 +345,7 @@ def stratified(
     image of a class.
     """
     total = len(data.labels)
-    shares = [size if isinstance(size, float) else size / total for size in sizes]
+    shares = [_share(size, total) for size in sizes]
     if sum(shares) > 1 + 1e-9:
         raise DataError(f"the split asks for {sum(shares) * total:.0f} images, the data has {total}")
     groups = groups_of(data, together)

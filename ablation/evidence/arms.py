@@ -1,17 +1,22 @@
 """Arms: a recipe's scores, seed by seed, and the baseline's beside them. From the table of results to pairs of arms.
 
 A condition is a level of everything but recipe and seed (the optimizer, and whatever else varies). Over several
-conditions together the score of a seed is its mean over them, and a seed counts only where it finished in all.
+conditions together the score of a seed is its mean over them, and a seed counts only where it finished in all. Where
+several seeds are trained on one draw of the training part (`Redrawn.runs_per_draw`), what counts here as a seed is the
+draw, with the mean of its runs.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
+from ablation.analysis.comparison import CorrectedResampled
+from ablation.data.split import Redrawn
+from ablation.evidence.failed_trainings import LOST, failed_trainings
 from ablation.results import Results
 
 Condition = tuple[str, ...]
@@ -24,7 +29,8 @@ class Arm:
     """One recipe over some conditions. Every dict is by seed; a seed that has not finished is in none of them.
 
     planned: seeds in the grid. runs: the ids of each seed's runs, a run a condition. every: the ids of all runs,
-    finished or not. diverged: how many of them did.
+    finished or not. lost: how many of them diverged, failed or have no finite score. failed: how many of the finished
+    ones are failed trainings (`ablation.evidence.failed_trainings`), of `trained`.
     """
 
     recipe: str
@@ -33,7 +39,9 @@ class Arm:
     macro_f1: dict[int, float]
     runs: dict[int, tuple[str, ...]]
     every: frozenset[str]
-    diverged: int
+    lost: int
+    failed: frozenset[str]
+    trained: int
 
     def of(self, seeds: list[int]) -> Arm:
         """The same arm with these seeds only, in their order."""
@@ -44,7 +52,9 @@ class Arm:
             {seed: self.macro_f1[seed] for seed in seeds},
             {seed: self.runs[seed] for seed in seeds},
             self.every,
-            self.diverged,
+            self.lost,
+            self.failed,
+            self.trained,
         )
 
 
@@ -54,7 +64,7 @@ class Pair:
 
     condition: factor -> level, {} where pooled. own: the recipe's arm, by itself the whole of it; where the test pairs
     seeds, `treatment` and `reference` have those that both finished. block: the conditions that were asked for.
-    test_share: n_test / n_train, the largest of the finished runs. flag: what makes the recipe suspect.
+    overlap: what the training parts of its seeds have in common, see `overlap_of`. flag: what makes the recipe suspect.
     """
 
     condition: dict[str, str]
@@ -63,7 +73,7 @@ class Pair:
     own: Arm
     treatment: Arm
     reference: Arm
-    test_share: float
+    overlap: float
     flag: str
 
     @property
@@ -80,9 +90,9 @@ def blocks(results: Results) -> list[Block]:
 
 def pairs(results: Results) -> Iterator[Pair]:
     """Every recipe of every block, beside the baseline; in the order of the experiment. The baseline has a pair too."""
-    others, table = [factor for factor in results.factors if factor != "recipe"], results.table
+    others, table = [factor for factor in results.factors if factor != "recipe"], drawn_table(results)
     places: list[Condition] = list(table[others].itertuples(index=False, name=None))
-    present = set(zip(places, table["recipe"], strict=True))
+    present, failed = set(zip(places, table["recipe"], strict=True)), failed_trainings(results)
     for block in blocks(results):
         named = dict(zip(others, block[0], strict=True)) if len(block) == 1 else {}
         for recipe in results.experiment.recipes:
@@ -90,43 +100,69 @@ def pairs(results: Results) -> Iterator[Pair]:
             if held:
                 shared = tuple(place for place in held if (place, results.experiment.baseline) in present)
                 rows = table[[place in shared for place in places]]
-                yield _pair(results, rows, recipe, named, block, shared)
+                yield _pair(results, rows, recipe, named, block, shared, failed)
+
+
+def drawn_table(results: Results) -> pd.DataFrame:
+    """The table of results with a column "draw": the seed, or the draw of the training part that seeds share."""
+    draws = {cell.spec.id: cell.seed // cell.spec.split.runs_per_draw for cell in results.cells}
+    return results.table.assign(draw=results.table["id"].map(draws))
 
 
 def _pair(
-    results: Results, rows: pd.DataFrame, recipe: str, named: dict[str, str], block: Block, shared: Block
+    results: Results,
+    rows: pd.DataFrame,
+    recipe: str,
+    named: dict[str, str],
+    block: Block,
+    shared: Block,
+    failed: frozenset[str],
 ) -> Pair:
     experiment = results.experiment
     own, reference = (
-        _arm(rows[rows["recipe"] == name], name, experiment.metric, len(shared))
-        for name in (recipe, experiment.baseline)
+        _arm(rows[rows["recipe"] == name], name, experiment.metric, failed) for name in (recipe, experiment.baseline)
     )
     treatment = own
     if experiment.declared_test.paired:
         both = [seed for seed in own.scores if seed in reference.scores]
         treatment, reference = own.of(both), reference.of(both)
-    done = rows[rows["status"] == "finished"]
-    share = float((done["test_images"] / done["train_images"]).max()) if len(done) else 0.0
-    return Pair(named, block, shared, own, treatment, reference, share, _flag(rows[rows["recipe"] == recipe]))
+    overlap = overlap_of(results, rows[rows["status"] == "finished"], list(treatment.scores))
+    return Pair(named, block, shared, own, treatment, reference, overlap, _flag(rows[rows["recipe"] == recipe]))
 
 
-def _arm(rows: pd.DataFrame, recipe: str, metric: str, conditions: int) -> Arm:
-    found = finished_seeds(rows, conditions)
+def overlap_of(results: Results, done: pd.DataFrame, draws: Sequence[int]) -> float:
+    """By how much, in multiples of the variance over seeds, the mean over these draws varies more than 1 / n of it.
+
+    rho / (1 - rho) where the training parts have photographs in common (see `ablation.data.split.Redrawn.overlap`);
+    n_test / n_train for the corrected resampled t; 0 where nothing is redrawn. done: the finished runs.
+    """
+    if done.empty:
+        return 0.0
+    if isinstance(results.experiment.declared_test, CorrectedResampled):
+        return float((done["test_images"] / done["train_images"]).max())
+    trained = float(done["train_images"].max())
+    splits = {cell.spec.split for cell in results.cells if isinstance(cell.spec.split, Redrawn)}
+    return max((split.overlap(results.images, draws, trained) for split in splits), default=0.0)
+
+
+def _arm(rows: pd.DataFrame, recipe: str, metric: str, failed: frozenset[str]) -> Arm:
+    found, statuses = finished_seeds(rows), rows.drop_duplicates("id").set_index("id")["status"]
     return Arm(
         recipe,
-        rows["seed"].nunique(),
+        rows["draw"].nunique(),
         {seed: float(runs[metric].mean()) for seed, runs in found.items()},
         {seed: float(runs["macro_f1"].mean()) for seed, runs in found.items()},
         {seed: tuple(runs["id"]) for seed, runs in found.items()},
         frozenset(rows["id"]),
-        rows.loc[rows["status"] == "diverged", "id"].nunique(),
+        int(statuses.isin(LOST).sum()),
+        failed & frozenset(rows["id"]),
+        int((statuses == "finished").sum()),
     )
 
 
-def finished_seeds(rows: pd.DataFrame, conditions: int) -> dict[int, pd.DataFrame]:
-    """The runs of each seed that finished under all of so many conditions. rows: those of one recipe."""
-    done = rows[rows["status"] == "finished"]
-    return {int(runs["seed"].iloc[0]): runs for _, runs in done.groupby("seed") if len(runs) == conditions}
+def finished_seeds(rows: pd.DataFrame) -> dict[int, pd.DataFrame]:
+    """The runs of each seed (or draw) of which all have finished. rows: those of one recipe, from `drawn_table`."""
+    return {int(str(draw)): runs for draw, runs in rows.groupby("draw") if (runs["status"] == "finished").all()}
 
 
 def _flag(runs: pd.DataFrame) -> str:

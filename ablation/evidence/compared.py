@@ -28,5 +28,5 @@ class Compared:
 def compared(results: Results) -> Compared:
     """By the declared test, corrected over all comparisons of the experiment."""
     family = [pair for pair in pairs(results) if pair.own.planned and pair.own.recipe != results.experiment.baseline]
-    answers = zip(family, judged(results.experiment, family), strict=True)
+    answers = zip(family, judged(results, family), strict=True)
     return Compared({(pair.own.recipe, frozenset(pair.shared)): tested for pair, tested in answers})

@@ -108,7 +108,7 @@ def _curve(experiment: Experiment, ladder: Ladder, found: Scores) -> DoseCurve:
         return DoseCurve(
             found.condition, len(rows), found.planned, table, None, *unknown, note="too few finished seeds"
         )
-    response = _response(ladder.doses, rows, found.test_share, experiment.alpha)
+    response = _response(ladder.doses, rows, found.overlap, experiment.alpha)
     slope, bend = (one.p_value() if one else math.nan for one in (response.linear, response.curvature))
     still = math.isnan(slope) and math.isnan(bend)
     note = found.note(len(rows)) or ("no spread over seeds: the test cannot judge" if still else "")

@@ -1,9 +1,11 @@
 """Families: the declared test on every pair, corrected for how many there are. From pairs of arms to what is judged.
 
-By Holm's correction all comparisons that are shown, pooled ones too, are one family. A test that judges the recipes of
-a condition at once (Dunnett's) corrects within each, and for the number of conditions by Bonferroni. Equivalence is
-corrected by Holm's in both. Comparisons that cannot be made yet count in their family all the same: whether a run
-failed may have something to do with its score. So does the baseline under another name, of which nothing is asked.
+What the experiment declares as primary (`Experiment.primary`) is one family for Holm's correction; everything else that
+is shown stands behind it in a gatekeeping procedure (`ablation.analysis.gatekeeping`), and the family-wise error is
+that of all of it together. A test that judges the recipes of a condition at once (Dunnett's) corrects within each, and
+for the number of conditions by Bonferroni. Comparisons that cannot be made yet count in their family all the same:
+whether a run failed may have something to do with its score. So does the baseline under another name, of which nothing
+is asked.
 """
 
 from __future__ import annotations
@@ -12,18 +14,24 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ablation.analysis.comparison import Difference, Dunnett, holm
+from ablation.analysis.comparison import Crossed, Difference, Dunnett, holm
+from ablation.analysis.gatekeeping import Gatekept, behind, gatekept
 from ablation.evidence.arms import Block, Pair
+from ablation.evidence.photographs import image_scores
 from ablation.experiment import Experiment
+from ablation.results import Results
 
 MIN_SCORES = 2  # of either arm, for a difference with a standard error
 
 
 @dataclass(frozen=True)
 class Tested:
-    """A difference with its interval over seeds at level 1 - alpha, and its p-values; nan where they are not known.
+    """A difference with its interval and its p-values; nan where they are not known.
 
-    p: before correction. p_adjusted, p_equivalent: after it.
+    low, high: simultaneous over the family, and in agreement with its verdicts (see `_interval`). alone_low,
+    alone_high: at level 1 - alpha, as if nothing else were asked. p: before correction. p_adjusted, p_equivalent: after
+    it. primary: is it of the primary family? reached: was it tested at all, or do the primary ones that it stands
+    behind leave it nothing?
     """
 
     difference: Difference
@@ -32,16 +40,20 @@ class Tested:
     p: float
     p_adjusted: float
     p_equivalent: float
+    alone_low: float = math.nan
+    alone_high: float = math.nan
+    primary: bool = True
+    reached: bool = True
 
 
-def judged(experiment: Experiment, pairs: Sequence[Pair]) -> list[Tested | None]:
+def judged(results: Results, pairs: Sequence[Pair]) -> list[Tested | None]:
     """The declared test on all comparisons of the experiment, in order; None where an arm has too few scores.
 
     Pooled over a single condition is that condition again: it is judged, and counted, once.
     """
     places = {_question(pair): place for place, pair in reversed(list(enumerate(pairs)))}
     once = sorted(places.values())
-    answers = dict(zip(once, _judged(experiment, [pairs[place] for place in once]), strict=True))
+    answers = dict(zip(once, _judged(results, [pairs[place] for place in once]), strict=True))
     return [answers[places[_question(pair)]] for pair in pairs]
 
 
@@ -54,25 +66,96 @@ def distinct(pairs: Sequence[Pair]) -> list[Pair]:
     return list({_question(pair): pair for pair in reversed(pairs)}.values())[::-1]
 
 
-def _judged(experiment: Experiment, pairs: Sequence[Pair]) -> list[Tested | None]:
-    found = [_tested(experiment, pair) for pair in pairs]
+def _judged(results: Results, pairs: Sequence[Pair]) -> list[Tested | None]:
+    experiment = results.experiment
+    found = [_tested(results, pair) for pair in pairs]
     if isinstance(experiment.declared_test, Dunnett):
         found = _simultaneous(experiment, pairs, found)
-    else:
-        adjusted = holm([one.p if one else math.nan for one in found])
-        found = [one and replace(one, p_adjusted=p) for one, p in zip(found, adjusted, strict=True)]
-    equivalent = holm([one.difference.p_equivalent(experiment.margin) if one else math.nan for one in found])
-    return [one and replace(one, p_equivalent=p) for one, p in zip(found, equivalent, strict=True)]
+        equivalent = holm([one.difference.p_equivalent(experiment.margin) if one else math.nan for one in found])
+        return [one and replace(one, p_equivalent=p) for one, p in zip(found, equivalent, strict=True)]
+    parents = _parents(experiment, pairs)
+    weights, transitions = behind(parents)
+    by_difference, by_equivalence = (
+        gatekept(p_values, weights, transitions, experiment.alpha)
+        for p_values in (
+            [one.p if one else math.nan for one in found],
+            [one.difference.p_equivalent(experiment.margin) if one else math.nan for one in found],
+        )
+    )
+    return [
+        one and _corrected(experiment, one, place, not parents[place], weights.max(), by_difference, by_equivalence)
+        for place, one in enumerate(found)
+    ]
 
 
-def _tested(experiment: Experiment, pair: Pair) -> Tested | None:
+def _parents(experiment: Experiment, pairs: Sequence[Pair]) -> list[tuple[int, ...]]:
+    """Of each comparison, those behind which it stands; () for the primary ones."""
+    pooled: dict[str, int] = {}
+    single: dict[str, list[int]] = {}
+    for place, pair in enumerate(pairs):
+        if len(pair.shared or pair.block) > 1:
+            pooled[pair.own.recipe] = place
+        else:
+            single.setdefault(pair.own.recipe, []).append(place)
+    first = experiment.primary == "pooled"
+    found: list[tuple[int, ...]] = [()] * len(pairs)
+    for recipe, place in pooled.items():
+        for other in single.get(recipe, []) if first else []:
+            found[other] = (place,)
+        if not first:
+            found[place] = tuple(single.get(recipe, []))
+    return found
+
+
+def _corrected(
+    experiment: Experiment,
+    one: Tested,
+    place: int,
+    primary: bool,
+    weight: float,
+    by_difference: Gatekept,
+    by_equivalence: Gatekept,
+) -> Tested:
+    p_adjusted, p_equivalent = float(by_difference.adjusted[place]), float(by_equivalence.adjusted[place])
+    level = float(by_difference.level[place])
+    reached = primary or level > 0 or by_equivalence.level[place] > 0
+    low, high = one.difference.interval(level if level and not primary else experiment.alpha * weight)
+    low, high = _interval(experiment, (low, high), one.difference.estimate, p_adjusted, p_equivalent)
+    return replace(
+        one, low=low, high=high, p_adjusted=p_adjusted, p_equivalent=p_equivalent, primary=primary, reached=reached
+    )
+
+
+def _interval(
+    experiment: Experiment, span: tuple[float, float], estimate: float, p_adjusted: float, p_equivalent: float
+) -> tuple[float, float]:
+    """Bonferroni's interval, cut where Holm's procedure has shown more than it.
+
+    What is different from 0 has an interval on one side of it, what is equivalent one within the margin; an interval of
+    anything else holds 0, as Bonferroni's does wherever Holm's procedure does not reject.
+    """
+    low, high = span
+    if p_adjusted < experiment.alpha:
+        return (max(low, 0.0), high) if estimate > 0 else (low, min(high, 0.0))
+    if p_equivalent < experiment.alpha:
+        return max(low, -experiment.margin), min(high, experiment.margin)
+    return low, high
+
+
+def _tested(results: Results, pair: Pair) -> Tested | None:
+    """Before correction."""
+    test, alpha = results.experiment.declared_test, results.experiment.alpha
     if pair.seeds < MIN_SCORES:
         return None
     if same_runs(pair):
         return Tested(Difference(0.0, 0.0, math.nan), *(math.nan,) * 5)
     treatment, baseline = (list(arm.scores.values()) for arm in (pair.treatment, pair.reference))
-    difference = experiment.declared_test.difference(treatment, baseline, pair.test_share)
-    return Tested(difference, *difference.interval(experiment.alpha), difference.p_value(), math.nan, math.nan)
+    difference = test.difference(treatment, baseline, pair.overlap)
+    if isinstance(test, Crossed):
+        found = image_scores(results).difference((pair.treatment.runs, pair.reference.runs), True, pair.overlap)
+        difference = found.difference if found else difference
+    span = difference.interval(alpha)
+    return Tested(difference, *span, difference.p_value(), math.nan, math.nan, *span)
 
 
 def _simultaneous(experiment: Experiment, pairs: Sequence[Pair], found: list[Tested | None]) -> list[Tested | None]:
@@ -106,16 +189,19 @@ def _family(experiment: Experiment, pairs: Sequence[Pair], families: int) -> dic
         family.differences, family.p_adjusted(families), family.intervals(experiment.alpha, families), strict=True
     )
     return {
-        place: Tested(difference, *interval, difference.p_value(), p_adjusted, math.nan)
+        place: Tested(
+            difference, *interval, difference.p_value(), p_adjusted, math.nan, *difference.interval(experiment.alpha)
+        )
         for alike, (difference, p_adjusted, interval) in zip(places.values(), told, strict=True)
         for place in alike
     }
 
 
 def hardest_bar(experiment: Experiment, comparisons: int, families: int) -> tuple[int, float]:
-    """(comparisons, alpha) that one comparison is up against before any other has passed, as `power.Design` takes them.
+    """(comparisons, alpha) that one primary comparison is up against before any other has passed, for `power.Design`.
 
-    families: of how many the comparisons are made, all of one size, where the test is simultaneous.
+    comparisons: the primary ones. families: of how many the comparisons are made, all of one size, where the test is
+    simultaneous.
     """
     if experiment.declared_test.simultaneous:
         return max(1, math.ceil(comparisons / max(families, 1))), experiment.alpha / max(families, 1)

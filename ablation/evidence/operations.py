@@ -108,7 +108,7 @@ def _contributions(experiment: Experiment, plan: Plan, found: Scores, known: Com
         parts: [found.of[recipe][seed] for seed in (found.shared if paired else found.of[recipe])]
         for parts, recipe in plan.recipes.items()
     }
-    attribution = attribute(scores, plan.parts, paired, found.test_share, experiment.alpha, plan.design)
+    attribution = attribute(scores, plan.parts, paired, found.overlap, experiment.alpha, plan.design)
     each, together, beyond = _gains(attribution, experiment, plan, found, known)
     still = any(math.isnan(gain.p) for gain in each)
     note = found.note(seeds) or ("no spread over seeds: the test cannot judge" if still else "")

@@ -55,7 +55,7 @@ class Sizes:
     """Of one condition: the fewest and the most test images, and n_test / n_train, the largest."""
 
     test_images: tuple[int, int]
-    test_share: float
+    overlap: float
 
 
 def outlooks(
@@ -119,9 +119,9 @@ def _outlook(
     bar: tuple[int, float],
     differences: Sequence[float],
 ) -> Outlook:
-    seeds, share = len(experiment.seed_numbers), max(size.test_share for size in sizes)
+    seeds, share = len(experiment.seed_numbers), max(size.overlap for size in sizes)
     comparisons, alpha = bar
-    design = Design(experiment.declared_test, seeds, spread.sd, test_share=share, comparisons=comparisons, alpha=alpha)
+    design = Design(experiment.declared_test, seeds, spread.sd, overlap=share, comparisons=comparisons, alpha=alpha)
     images = [images for size in sizes for images in size.test_images]
     known = not math.isnan(spread.sd)
     return Outlook(

@@ -1,4 +1,4 @@
-"""Would a difference hold on new photographs too? Per-image scores of finished runs, and the interval over both.
+"""Would a difference hold on new photographs too? Per-image scores of finished runs, and the difference over both.
 
 Between the records and `ablation.analysis`: `crossed` for metrics that are means over the test images, the
 multi-bootstrap for those that are functions of counts per class. Only where all runs of a comparison were tested on the
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from ablation.analysis import bootstrap
 from ablation.analysis.bootstrap import Scores
 from ablation.analysis.comparison import MIN_SEEDS
-from ablation.analysis.crossed import crossed
+from ablation.analysis.crossed import Crossed, crossed
 from ablation.analysis.metrics import log_softmax
 from ablation.results import Results
 
@@ -53,35 +54,53 @@ PER_CLASS = {"macro_f1": bootstrap.macro_f1, "balanced_accuracy": bootstrap.bala
 """Metrics that are functions of how often each class is there, is guessed, and is guessed right."""
 
 
+@lru_cache(maxsize=2)
+def image_scores(results: Results) -> ImageScores:
+    """Of these results, read once for all that ask."""
+    return ImageScores(results)
+
+
 class ImageScores:
     """What each test image gave in each run, read once."""
 
     def __init__(self, results: Results):
         self.results = results
         self.metric = results.experiment.metric
-        self._redrawn = any(cell.spec.split.redrawn for cell in results.cells)
+        self._redrawn = any(cell.spec.split.redraws_test for cell in results.cells)
         self._images: dict[str, NDArray[np.int64]] = {}
         self._values: dict[str, Floats] = {}
         self._scores: dict[str, Scores] = {}
         self._counts: NDArray[np.float32] | None = None
 
-    def interval(self, arms: tuple[Arm, Arm], paired: bool, alpha: float) -> tuple[float, float]:
-        """Of the first arm's mean minus the second's, over new seeds and new photographs together.
+    def difference(self, arms: tuple[Arm, Arm], paired: bool, overlap: float = 0.0) -> Crossed | None:
+        """The first arm's mean minus the second's, with its error over new seeds and new photographs together.
 
-        (nan, nan) for a metric that no formula is known for, for a split that is redrawn, for runs that were not tested
-        on the same images, and under three seeds, whose spread is known too badly.
+        None for a metric that no formula is known for, for a test part that is redrawn, for runs that were not tested
+        on the same images, and under two seeds. overlap: of the training parts, see `ablation.analysis.crossed`.
         """
         known = self.metric in PER_IMAGE or self.metric in PER_CLASS
-        if not known or self._redrawn or min(map(len, arms)) < MIN_SEEDS or not self._same_images(arms):
-            return math.nan, math.nan
+        if not known or self._redrawn or min(map(len, arms)) < 2 or not self._same_images(arms):
+            return None
         if self.metric in PER_IMAGE:
             treatment, baseline = (
                 np.array([np.mean([self._values[run] for run in runs], axis=0) for runs in arm.values()])
                 for arm in arms
             )
-            return crossed(treatment, baseline, paired).interval(alpha)
-        low, high = bootstrap.multi_bootstrap(self._arm(arms[0]), self._arm(arms[1]), paired).interval(alpha)
-        return float(low), float(high)
+            return crossed(treatment, baseline, paired, overlap, share=self.metric == "accuracy")
+        return bootstrap.multi_bootstrap(self._arm(arms[0]), self._arm(arms[1]), paired, overlap, share=True).crossed
+
+    def interval(self, arms: tuple[Arm, Arm], paired: bool, alpha: float) -> tuple[float, float]:
+        """Of `difference`; (nan, nan) where there is none, and under three seeds, whose spread is known too badly."""
+        found = self.difference(arms, paired) if min(map(len, arms)) >= MIN_SEEDS else None
+        return found.interval(alpha) if found else (math.nan, math.nan)
+
+    def spread(self, arms: tuple[Arm, Arm]) -> tuple[int, float]:
+        """(test photographs, sd over them of the mean difference of two paired arms); (0, 0) where it is not known."""
+        found = self.difference(arms, paired=True)
+        if found is None:
+            return 0, 0.0
+        images = len(self._images[next(iter(arms[0].values()))[0]])
+        return images, found.image_error * math.sqrt(images)
 
     def _same_images(self, arms: tuple[Arm, Arm]) -> bool:
         """Were all runs of both arms tested on the same two images or more? Reads those that are not known yet."""

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ablation.analysis.comparison import MIN_SEEDS, CorrectedResampled
-from ablation.evidence.arms import Condition, finished_seeds
+from ablation.analysis.comparison import MIN_SEEDS
+from ablation.evidence.arms import Condition, drawn_table, finished_seeds, overlap_of
+from ablation.evidence.failed_trainings import LOST, failed_trainings
 from ablation.results import Results
 
 
@@ -20,16 +21,16 @@ from ablation.results import Results
 class Scores:
     """of: recipe -> seed -> score, without the seeds that have not finished under all of the conditions.
 
-    condition: factor -> level, {} where pooled. planned: seeds in the grid. test_share: what the declared test makes of
-    n_test / n_train, 0 where it is not for splits that are redrawn. diverged: how many runs did.
+    condition: factor -> level, {} where pooled. planned: seeds in the grid. overlap: what training parts have in common
+    (`ablation.evidence.arms.overlap_of`). lost: how many runs diverged, failed, or are failed trainings.
     """
 
     condition: dict[str, str]
     conditions: tuple[Condition, ...]
     of: Mapping[str, Mapping[int, float]]
     planned: int
-    test_share: float
-    diverged: int
+    overlap: float
+    lost: int
 
     @property
     def seeds(self) -> int:
@@ -50,7 +51,7 @@ class Scores:
         """Why nothing is claimed from so many seeds; '' where it is."""
         if seeds < MIN_SEEDS:
             return f"no claim under {MIN_SEEDS} seeds"
-        return f"{self.diverged} diverged here: no claim on those that are left" if self.diverged else ""
+        return f"{self.lost} failed or diverged here: no claim on those that are left" if self.lost else ""
 
 
 def others(results: Results) -> list[str]:
@@ -75,28 +76,23 @@ def blocks(results: Results, recipes: Sequence[str]) -> list[Scores]:
 
 def scores_over(results: Results, recipes: Iterable[str], conditions: tuple[Condition, ...]) -> Scores:
     """The scores of the recipes over these conditions together."""
-    factors, table = others(results), results.table
+    recipes, factors, table = list(recipes), others(results), drawn_table(results)
     places = list(table[factors].itertuples(index=False, name=None))
     rows = table[[place in conditions for place in places]]
-    done = rows[rows["status"] == "finished"]
+    own = rows[rows["recipe"].isin(recipes)]
+    lost = own["status"].isin(LOST) | own["id"].isin(failed_trainings(results))
+    of = {recipe: _by_seed(rows[rows["recipe"] == recipe], results.experiment.metric) for recipe in recipes}
     return Scores(
         dict(zip(factors, conditions[0], strict=True)) if len(conditions) == 1 else {},
         conditions,
-        {
-            recipe: _by_seed(rows[rows["recipe"] == recipe], results.experiment.metric, len(conditions))
-            for recipe in recipes
-        },
-        rows["seed"].nunique(),
-        _test_share(results, done),
-        rows.loc[rows["recipe"].isin(list(recipes)) & (rows["status"] == "diverged"), "id"].nunique(),
+        of,
+        rows["draw"].nunique(),
+        overlap_of(
+            results, own[own["status"] == "finished"], sorted({seed for found in of.values() for seed in found})
+        ),
+        own.loc[lost, "id"].nunique(),
     )
 
 
-def _test_share(results: Results, done: pd.DataFrame) -> float:
-    if done.empty or not isinstance(results.experiment.declared_test, CorrectedResampled):
-        return 0.0
-    return float((done["test_images"] / done["train_images"]).max())
-
-
-def _by_seed(rows: pd.DataFrame, metric: str, conditions: int) -> dict[int, float]:
-    return {seed: float(runs[metric].mean()) for seed, runs in finished_seeds(rows, conditions).items()}
+def _by_seed(rows: pd.DataFrame, metric: str) -> dict[int, float]:
+    return {seed: float(runs[metric].mean()) for seed, runs in finished_seeds(rows).items()}

@@ -90,10 +90,10 @@ def curve(experiment: Experiment, recipe: str, found: Iterable[AtSize], known: C
     )  # fmt: skip
     if len(rows) < 2 or len(set(images)) < len(images):
         return made if len(rows) < 2 else replace(made, note="two sizes have the same number of images")
-    share = max(scores.test_share for scores in several)
+    share = max(scores.overlap for scores in several)
     response = dose_response(np.log2(images), rows, share, experiment.alpha)
     p = response.linear.p_value()
-    whole = replace(several[0], diverged=sum(scores.diverged for scores in several))
+    whole = replace(several[0], lost=sum(scores.lost for scores in several))
     note = whole.note(len(rows)) or ("no spread over seeds: the test cannot judge" if math.isnan(p) else "")
     return replace(made, response=response, p_slope=p, note=note)
 

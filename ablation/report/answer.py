@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ablation.analysis.comparison import MIN_SEEDS
 from ablation.evidence.effects import OWN_RUNS, Effect
 from ablation.experiment import Experiment
-from ablation.report.sentences import BOUNDS, evidence, finding
+from ablation.report.sentences import bounds, evidence, finding, picked
 from ablation.report.wording import (
     NAME,
     UNIT,
@@ -76,31 +76,37 @@ def _leading(experiment: Experiment, effects: Sequence[Effect], tested: list[Eff
         seeds = min(min(one.seeds, one.baseline_seeds) for one in tested if not math.isnan(one.estimate))
         what = f"{NAME[experiment.metric]} ({counted(seeds, 'seed')})"
         return f"No recipe is shown to be better than {experiment.baseline} in {what}{_scope(experiment, effects)}."
-    parts = [finding(better[0], experiment, brief=True) + _partly(better[0], effects)]
+    parts = [finding(better[0], experiment) + _partly(better[0], effects)]
     for effect in better[1:]:
-        numbers = evidence(effect, experiment, math.copysign(1, effect.estimate), brief=True)
+        numbers = evidence(effect, experiment, math.copysign(1, effect.estimate))
         size = points(abs(effect.estimate), effect.metric)
-        parts.append(f"{effect.recipe} by {size} ({numbers}){_partly(effect, effects)}")
-    return f"{opening(listing(parts), experiment.recipes)}{_scope(experiment, effects)}."
+        parts.append(f"{effect.recipe} beats {experiment.baseline} by {size} ({numbers}){_partly(effect, effects)}")
+    told = f"{opening(listing(parts), experiment.recipes)}{_scope(experiment, effects)}."
+    others = listing((effect.recipe for effect in better[1:]), "or")
+    if others and len(better) <= 4:
+        told += f" {opening(better[0].recipe, experiment.recipes)} is not shown to beat {others}."
+    if more := picked(better[0], effects):
+        told += f" {opening(better[0].recipe, experiment.recipes)} was {more}."
+    return told
 
 
 def _rest(experiment: Experiment, tested: list[Effect]) -> str:
     """Every recipe that is not better, by verdict, and the bounds of it all."""
-    told = [finding(effect, experiment, brief=True) for effect in tested if effect.verdict == "worse"]
+    told = [finding(effect, experiment) for effect in tested if effect.verdict == "worse"]
     for verdict, words in (("equivalent", f"equivalent to {experiment.baseline}"), ("undecided", "undecided")):
         alike = [effect for effect in tested if effect.verdict == verdict and effect.note != OWN_RUNS]
         compared = [effect for effect in alike if not math.isnan(effect.estimate)]
         if len(compared) == 1:
-            told.append(finding(compared[0], experiment, brief=True))
+            told.append(finding(compared[0], experiment))
         elif compared:
             names = listing(effect.recipe for effect in compared)
             numbers = f" ({'; '.join(map(_brief, compared))})" if len(compared) <= 3 else ""
             told.append(f"{names} are {words}{numbers}")
-        told += [finding(effect, experiment, brief=True) for effect in alike if math.isnan(effect.estimate)]
+        told += [finding(effect, experiment) for effect in alike if math.isnan(effect.estimate)]
     told += [finding(effect, experiment) for effect in tested if effect.note == OWN_RUNS]
     if not told:
-        return f"No recipe is worse or undecided; all of this holds {BOUNDS}."
-    return f"{opening('; '.join(told), experiment.recipes)}; all of this holds {BOUNDS}."
+        return f"No recipe is worse or undecided; all of this holds {bounds(experiment)}."
+    return f"{opening('; '.join(told), experiment.recipes)}; all of this holds {bounds(experiment)}."
 
 
 def _partly(effect: Effect, effects: Sequence[Effect]) -> str:

@@ -7,7 +7,7 @@ import math
 from ablation.evidence.effects import Effect
 from ablation.experiment import LOWER_IS_BETTER, Experiment
 from ablation.report.sentences import chance_text
-from ablation.report.wording import MINUS, NAME, NONE, UNIT, points
+from ablation.report.wording import MINUS, NAME, NONE, UNIT, interval, percent, points
 
 
 def detail_headers(experiment: Experiment) -> dict[str, str]:
@@ -16,7 +16,9 @@ def detail_headers(experiment: Experiment) -> dict[str, str]:
     unit = " (%)" if UNIT[metric] == "points" else ", lower is better" if metric in LOWER_IS_BETTER else ""
     return {
         "recipe": "recipe",
-        "chance": "pairs of runs won, chance (%)",
+        "alone": f"{percent(1 - experiment.alpha)} interval by itself",
+        **({} if experiment.declared_test.new_images else {"new": "for new photographs"}),
+        "chance": "seeds won, chance (%)",
         "g": "Hedges' g",
         "needed": "seeds to decide",
         "scores": f"{NAME[metric]} of each seed{unit}",
@@ -27,6 +29,8 @@ def details(effect: Effect) -> dict[str, str]:
     """One effect as the cells of a row, under the keys of `detail_headers`."""
     return {
         "recipe": effect.recipe,
+        "alone": interval(effect.alone_low, effect.alone_high, effect.metric),
+        "new": interval(effect.new_low, effect.new_high, effect.metric),
         "chance": chance_text(effect),
         "g": NONE
         if math.isnan(effect.g)
@@ -46,5 +50,4 @@ def _needed(effect: Effect) -> str:
         return NONE
     if effect.decided_as == "neither":
         return "> 1,000"
-    whose = " of the baseline" if effect.seeds_needed <= effect.seeds else ""
-    return f"{effect.seeds_needed:.0f}{whose}, as {effect.decided_as}"
+    return f"{effect.seeds_needed:.0f}, as {effect.decided_as}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ablation.declaration import beforehand, declaration_of
+from ablation.evidence.target import target_of
 from ablation.experiment import Experiment
 from ablation.record import RunRecord
 from ablation.report.wording import NAME, NONE, UNIT, corrected_by, counted, listing, percent, points, recipe_text
@@ -16,6 +17,7 @@ from ablation.spec import default_cache_size
 from ablation.values import label
 
 TESTS = {
+    "Crossed": "two-way random effects of seeds and test photographs, paired by seed (Searle et al. 1992)",
     "Welch": "Welch's t on the scores per seed (Welch 1947)",
     "Paired": "paired t on the scores of shared seeds (Student 1908)",
     "CorrectedResampled": "corrected resampled t, paired by seed (Nadeau and Bengio 2003)",
@@ -82,6 +84,7 @@ def _question(experiment: Experiment) -> list[tuple[str, str]]:
         ("baseline", experiment.baseline),
         ("metric", f"{NAME[metric]} on the test part"),
         ("test", f"{TESTS[test]}, {corrected_by(experiment)}"),
+        ("verdicts hold", f"{target_of(experiment)}, on this data, model and budget"),
         ("family-wise error", percent(experiment.alpha)),
         ("margin", f"{points(experiment.margin, metric)} {UNIT[metric]}".strip()),
         ("seeds", listing(map(str, experiment.seed_numbers))),
@@ -110,7 +113,7 @@ def _data(experiment: Experiment, results: Results, records: list[RunRecord]) ->
         ("source", label(experiment.data)),
         ("digest", results.cells[0].spec.data),
         ("classes", f"{len(results.classes)}{f': {names}' if names else ''}"),
-        ("images", ", ".join(parts)),
+        ("images", f"{', '.join(parts)}{' (each class gives whole images)' if parts else ''}"),
         ("left out", f"{counted(results.left_out, 'file')} that cannot be used" if results.left_out else ""),
         ("split", _levels(experiment, "split")),
         ("training part", _levels(experiment, "train_size")),

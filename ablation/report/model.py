@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ablation.evidence.alarms import alarms
-from ablation.evidence.effects import Effect
+from ablation.evidence.effects import Effect, comparisons, primaries
 from ablation.evidence.interplay import interplay
 from ablation.experiment import Experiment
 from ablation.figures.preview import PreviewInfo
@@ -20,15 +20,25 @@ from ablation.record import RunRecord
 from ablation.report.answer import answer, deciding, question_of
 from ablation.report.details import detail_headers, details
 from ablation.report.doses_view import doses_told
-from ablation.report.facts import Facts, RunsTable, facts_of, runs_table
+from ablation.report.facts import TESTS, Facts, RunsTable, facts_of, runs_table
 from ablation.report.interplay_view import InterplayView, interaction_scene, interplay_view
 from ablation.report.operations_view import operations_told
 from ablation.report.scenes import Scene, curves_scene, forest_scene, heat_scene
-from ablation.report.sentences import sentence
+from ablation.report.sentences import bounds, sentence
 from ablation.report.sizes_view import sizes_told
 from ablation.report.told import Told
 from ablation.report.views import Choice, changes_of, chosen_runs, maps_scene, preview_of
-from ablation.report.wording import condition_text, headers, points, pooled_over, row, verdict_text
+from ablation.report.wording import (
+    about_intervals,
+    condition_text,
+    corrected_by,
+    headers,
+    opening,
+    points,
+    pooled_over,
+    row,
+    verdict_text,
+)
 from ablation.results import Results
 
 
@@ -72,6 +82,7 @@ class Report:
     heat: Scene | None
     interplay: InterplayView | None
     interaction: Scene | None
+    about: str
     maps: Scene | None
     preview: PreviewInfo | None
     changes: tuple[Mapping[str, str], ...]
@@ -95,7 +106,8 @@ def tell(experiment: Experiment, results: Results, effects: Sequence[Effect], co
         alarms=tuple(alarms(results)),
         verdicts=verdict_grid(experiment, effects),
         sentences=tuple(sentence(effect, effects, experiment) for effect in deciding(effects)),
-        headers=headers(experiment),
+        headers=headers(experiment, effects),
+        about=about(experiment, effects),
         groups=groups_of(experiment, effects),
         detail_headers=detail_headers(experiment),
         detail_groups=detail_groups_of(experiment, effects),
@@ -115,6 +127,16 @@ def tell(experiment: Experiment, results: Results, effects: Sequence[Effect], co
         runs=runs_table(results),
         look=styles(experiment.recipes, experiment.baseline),
         experiment=experiment,
+    )
+
+
+def about(experiment: Experiment, effects: Sequence[Effect]) -> str:
+    """What the main table holds: its scores, test, correction and intervals, and what its verdicts are of."""
+    first, every = primaries(effects), comparisons(effects)
+    return (
+        f"Scores on the test part. Differences to {experiment.baseline} by "
+        f"{TESTS[type(experiment.declared_test).__name__]}. {opening(corrected_by(experiment, first, every - first))}; "
+        f"equivalence is two one-sided tests within the margin, corrected likewise. {about_intervals(experiment)} Every verdict holds {bounds(experiment)}."
     )
 
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ablation.evidence.effects import Effect
+from ablation.evidence.target import target_of
 from ablation.experiment import LOWER_IS_BETTER, Experiment
 from ablation.figures.curves import Curve, CurvesInfo, Panel, mean_and_sd
 from ablation.figures.forest import ForestGroup, ForestInfo, ForestRow
 from ablation.figures.heat import HeatCell, HeatInfo
 from ablation.record import RunRecord
-from ablation.report.wording import NAME, UNIT, condition_text, interval, percent, points
+from ablation.report.wording import NAME, UNIT, about_intervals, condition_text, interval, points
 from ablation.results import Results
 
 
@@ -54,8 +55,8 @@ def forest_scene(experiment: Experiment, effects: Sequence[Effect]) -> Scene | N
     )
     margin = f"{points(experiment.margin, experiment.metric)} {UNIT[experiment.metric]}".strip()
     caption = (
-        f"Difference to {experiment.baseline} with its {percent(1 - experiment.alpha)} interval over seeds, before "
-        "correction for multiple comparisons; verdicts use Holm's correction. The shaded band is the margin within "
+        f"Difference to {experiment.baseline}, {target_of(experiment)}. {about_intervals(experiment)} "
+        "The shaded band is the margin within "
         f"which recipes count as equivalent (±{margin}). "
         f"Positive is {'worse' if info.lower_is_better else 'better'}."
     )

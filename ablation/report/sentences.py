@@ -6,8 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ablation.analysis.failures import most_failures
 from ablation.evidence.effects import OWN_RUNS
-from ablation.experiment import Experiment
+from ablation.evidence.target import target_of
+from ablation.experiment import LOWER_IS_BETTER, Experiment
 from ablation.report.wording import (
     NAME,
     NONE,
@@ -28,7 +30,13 @@ from ablation.report.wording import (
 if TYPE_CHECKING:
     from ablation.evidence.effects import Effect
 
-BOUNDS = "on this data, model and budget"
+MOST_SEEDS = 100
+"""More new seeds than this are nobody's next step."""
+
+
+def bounds(experiment: Experiment) -> str:
+    """What every verdict holds for: 'for new training and test photographs, on this data, model and budget'."""
+    return f"{target_of(experiment)}, on this data, model and budget"
 
 
 def sentence(effect: Effect, effects: Sequence[Effect], experiment: Experiment) -> str:
@@ -40,15 +48,12 @@ def sentence(effect: Effect, effects: Sequence[Effect], experiment: Experiment) 
         return f"{effect.recipe} is the baseline: {told}."
     if effect.note == OWN_RUNS:
         return f"{finding(effect, experiment)}."
-    more = filter(None, (chance(effect), need(effect), BOUNDS))
-    return f"{finding(effect, experiment)}{where}; {'; '.join(more)}."
+    more = filter(None, (chance(effect), picked(effect, effects), failures(effect), need(effect)))
+    return f"{finding(effect, experiment)}{where}; {'; '.join([*more, bounds(experiment)])}."
 
 
-def finding(effect: Effect, experiment: Experiment, brief: bool = False) -> str:
-    """The verdict on one recipe with its numbers, without an end: 'crop beats none by 4.1 points of accuracy (...)'.
-
-    brief: without the interval for new photographs.
-    """
+def finding(effect: Effect, experiment: Experiment) -> str:
+    """The verdict on one recipe with its numbers, without an end: 'crop beats none by 4.1 points of accuracy (...)'."""
     baseline, metric = experiment.baseline, effect.metric
     if math.isnan(effect.estimate):
         why = f"{effect.note or 'no scores'}: {seeds_text(effect, experiment)}"
@@ -56,38 +61,38 @@ def finding(effect: Effect, experiment: Experiment, brief: bool = False) -> str:
     if effect.note == OWN_RUNS:
         return f"{effect.recipe} is {OWN_RUNS}"
     if effect.verdict in ("better", "worse"):
-        numbers = evidence(effect, experiment, math.copysign(1, effect.estimate), brief)
+        numbers = evidence(effect, experiment, math.copysign(1, effect.estimate))
         verb = "beats" if effect.verdict == "better" else "is worse than"
         return f"{effect.recipe} {verb} {baseline} by {amount(abs(effect.estimate), metric)} ({numbers})"
     difference = size(effect.estimate, metric, sign=True)
-    numbers = evidence(effect, experiment, brief=brief)
+    if not math.isnan(effect.without_failed):
+        without = size(effect.without_failed, metric, sign=True)
+        seeds = f"n = {seeds_text(effect, experiment)}"
+        numbers = f"{difference} of {NAME[metric]} with the failed trainings, {without} without their seeds; {seeds}"
+        return f"{effect.recipe} has no verdict (difference {numbers}; {effect.note})"
+    numbers = evidence(effect, experiment)
     if effect.verdict == "equivalent":
         within = size(experiment.margin, metric)
         return f"{effect.recipe} is equivalent to {baseline} within {within} (difference {difference}, {numbers})"
     why = f"; {effect.note}" if effect.note else ""
-    verdict = "has no verdict" if verdict_text(effect) == "no verdict" else "is undecided"
+    verdict = "is undecided" if verdict_text(effect) == "undecided" else f"has {verdict_text(effect)}"
+    verdict = "is not tested" if verdict_text(effect) == "not tested" else verdict
     return f"{effect.recipe} {verdict} (difference {difference} of {NAME[metric]}, {numbers}{why})"
 
 
-def evidence(effect: Effect, experiment: Experiment, toward: float = 0, brief: bool = False) -> str:
-    """What stands behind an estimate: '95 % interval 2.2 to 6.0 over seeds, 1.9 to 6.3 for new photographs; Holm p =
-    .002; n = 5 seeds'.
+def evidence(effect: Effect, experiment: Experiment, toward: float = 0) -> str:
+    """What stands behind an estimate: '95 % interval 2.2 to 6.0; Holm p = .002; n = 5 seeds'.
 
-    toward: 1 or -1 tells the interval as sizes in that direction, 0 with signs. An equivalence gives its own p. brief:
-    without new photographs.
+    toward: 1 or -1 gives the interval as sizes in that direction, 0 with signs. An equivalence gives its own p.
     """
     low, high = _toward(effect.low, effect.high, toward)
-    new_low, new_high = _toward(effect.new_low, effect.new_high, toward)
     equivalent = effect.verdict == "equivalent"
     p = effect.p_equivalent if equivalent else effect.p_adjusted
     parts = []
     if not math.isnan(low):
-        seeds = interval(low, high, effect.metric, sign=not toward)
-        told = f"{percent(1 - experiment.alpha)} interval {seeds}" + ("" if brief else " over seeds")
-        if not (brief or math.isnan(new_low)):
-            told += f", {interval(new_low, new_high, effect.metric, sign=not toward)} for new photographs"
-        parts.append(told)
-    if not math.isnan(p):
+        span = interval(low, high, effect.metric, sign=not toward)
+        parts.append(f"{percent(1 - experiment.alpha)} interval {span}")
+    if not math.isnan(p) and verdict_text(effect) != "not tested":
         parts.append(f"{'equivalence' if equivalent else correction(experiment)} {p_phrase(p, experiment.alpha)}")
     return "; ".join([*parts, f"n = {seeds_text(effect, experiment)}"])
 
@@ -112,24 +117,45 @@ def scope(effect: Effect, effects: Sequence[Effect], experiment: Experiment) -> 
 
 
 def chance(effect: Effect) -> str:
-    """What runs say of the next ones, where the recipe is better or worse: of whichever of the two wins.
+    """In how many seeds the better of the two won: 'it was better in 5 of 5 seeds', 'the baseline was better in ...'.
 
-    'a new run of it beats one of the baseline's with a chance of 92 % (58 to 99)', or, as no sample shows that a chance
-    is 100 %, 'it won all 25 pairs of runs, so that a new run of it beats one of the baseline's with a chance of at
-    least 56 %'.
+    Nothing is concluded from the count: five of five leave a chance of 48 to 100 %.
     """
-    if effect.verdict not in ("better", "worse") or math.isnan(effect.p_better):
+    if effect.verdict not in ("better", "worse"):
         return ""
-    share, low, high = effect.p_better, effect.p_better_low, effect.p_better_high
-    who, winner, loser = "it", "it", "the baseline's"
-    if effect.verdict == "worse":
-        share, low, high = 1 - share, 1 - high, 1 - low
-        who, winner, loser = "the baseline", "the baseline", "this recipe"
-    beats = f"a new run of {winner} beats one of {loser} with a chance of"
-    if share < 1:
-        return f"{beats} {in_percent(share)} % ({round(100 * low)} to {round(100 * high)})"
-    pairs = f"all {effect.seeds * effect.baseline_seeds} pairs of runs"
-    return f"{who} won {pairs}, so that {beats} at least {round(100 * low)} %"
+    sign = (-1 if effect.metric in LOWER_IS_BETTER else 1) * (1 if effect.verdict == "better" else -1)
+    shared = [seed for seed in effect.scores if seed in effect.baseline_scores]
+    won = sum(sign * (effect.scores[seed] - effect.baseline_scores[seed]) > 0 for seed in shared)
+    who = "it" if effect.verdict == "better" else "the baseline"
+    return f"{who} was better in {won} of {len(shared)} seeds" if shared else ""
+
+
+def picked(effect: Effect, effects: Sequence[Effect]) -> str:
+    """Of the best of several that are beside the baseline: what choosing it costs, '' for any other.
+
+    'picked as the best of 4, so expect less when it is repeated: about 0.9 points'.
+    """
+    if effect.verdict != "better" or effect.beside < 2 or effect is not best_of(effect, effects):
+        return ""
+    expected = size(abs(effect.expected), effect.metric)
+    shrinks = expected != size(abs(effect.estimate), effect.metric)
+    told = f"picked as the best of {effect.beside}, so expect less when it is repeated"
+    return f"{told}: about {expected}" if shrinks else f"{told}, if only a little"
+
+
+def best_of(effect: Effect, effects: Sequence[Effect]) -> Effect:
+    """The best recipe of the effect's condition, by its estimate."""
+    sign = -1 if effect.metric in LOWER_IS_BETTER else 1
+    beside = [one for one in effects if one.tested and one.condition == effect.condition and one.error > 0]
+    return max(beside, key=lambda one: sign * one.estimate, default=effect)
+
+
+def failures(effect: Effect) -> str:
+    """What an equivalence may hide: 'none of its 5 trainings failed, but up to 45 % may (95 % confidence)'."""
+    if effect.verdict != "equivalent" or not effect.trained or effect.failed:
+        return ""
+    most = round(100 * most_failures(0, effect.trained))
+    return f"none of its {effect.trained} trainings failed, but up to {most} % may (95 % confidence)"
 
 
 def in_percent(share: float) -> int:
@@ -138,7 +164,7 @@ def in_percent(share: float) -> int:
 
 
 def chance_text(effect: Effect) -> str:
-    """'92 (58 to 99)', in percent: of the pairs of runs, with the interval of the chance; a dash for nan."""
+    """'100 (48 to 100)', in percent: of the shared seeds, with the interval of the chance; a dash for nan."""
     shares = (effect.p_better, effect.p_better_low, effect.p_better_high)
     if any(map(math.isnan, shares)):
         return NONE
@@ -147,13 +173,26 @@ def chance_text(effect: Effect) -> str:
 
 
 def need(effect: Effect) -> str:
-    """What an undecided recipe lacks: '23 seeds would show it to be different (power 80 %) if ...'."""
+    """What an undecided recipe lacks: 'with 23 new seeds per recipe the chance to show a difference is about 80 %,
+    ...'.
+
+    Always of a new experiment: seeds that are added until a test decides, undo its error rate. Where training parts
+    share photographs more seeds hardly help, and it says what does.
+    """
     if not effect.decided_as:
         return ""
-    if effect.decided_as == "neither":
-        told = "not even 1,000 seeds would decide it"
-    elif effect.seeds_needed <= effect.seeds:
-        told = f"{effect.seeds_needed:.0f} seeds of the baseline would show it to be {effect.decided_as} (power 80 %)"
-    else:
-        told = f"{effect.seeds_needed:.0f} seeds would show it to be {effect.decided_as} (power 80 %)"
-    return f"{told} if the truth is what was seen so far"
+    really = f"if the difference really is {size(effect.estimate, effect.metric, sign=True)}"
+    what = "equivalence" if effect.decided_as == "equivalent" else "a difference"
+    told = []
+    if effect.decided_as != "neither" and effect.seeds_needed <= MOST_SEEDS:
+        told.append(f"{effect.seeds_needed:.0f} new seeds per recipe")
+    if not math.isnan(effect.images_needed) and effect.decided_as != "equivalent":
+        told.append(f"{effect.images_needed:,.0f} test photographs and {effect.seeds} new seeds")
+    if told:
+        return f"with {', or with '.join(told)}, the chance to show {what} is about 80 %, {really}"
+    if effect.overlap:
+        return (
+            f"more seeds alone would hardly show {what}, {really}: their training parts share photographs; smaller "
+            "training parts or more photographs would help"
+        )
+    return f"not even {MOST_SEEDS} new seeds per recipe would show {what} with a chance of 80 %, {really}"

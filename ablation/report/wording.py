@@ -37,7 +37,15 @@ UNIT = {
 }
 """What a difference in each metric is counted in; "" has no unit."""
 
-SYMBOL = {"better": "▲", "worse": "▼", "equivalent": "≈", "undecided": "?", "no verdict": "…", "baseline": "○"}
+SYMBOL = {
+    "better": "▲",
+    "worse": "▼",
+    "equivalent": "≈",
+    "undecided": "?",
+    "no verdict": "…",
+    "not tested": "·",
+    "baseline": "○",
+}
 """A sign for each verdict, so that it never rests on colour alone."""
 
 NONE, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
@@ -160,11 +168,25 @@ def seeds_text(effect: Effect, experiment: Experiment) -> str:
     return f"{told} against the baseline's {effect.baseline_seeds}"
 
 
-def corrected_by(experiment: Experiment, comparisons: int | None = None) -> str:
-    """How the declared test is corrected for the number of comparisons."""
+def corrected_by(experiment: Experiment, primary: int | None = None, behind: int = 0) -> str:
+    """How the declared test is corrected for the number of comparisons: of the primary ones, and those behind them."""
     if experiment.declared_test.simultaneous:
         return "all recipes of a condition together, Bonferroni's correction over conditions"
-    return f"Holm's correction over all {comparisons or ''} comparisons".replace("  ", " ")
+    several = any(len(levels) > 1 for factor, levels in experiment.factors.items() if factor != "recipe")
+    if not several:
+        return f"Holm's correction over all {primary or ''} comparisons".replace("  ", " ")
+    what = "pooled comparisons" if experiment.primary == "pooled" else "comparisons under each condition"
+    told = f"Holm's correction over the {primary or ''} {what}, which come first".replace("  ", " ")
+    return f"{told}; {f'the other {behind}' if behind else 'the others'} are tested behind them"
+
+
+def about_intervals(experiment: Experiment) -> str:
+    """What the intervals of the table mean, in a sentence."""
+    level = percent(1 - experiment.alpha)
+    return (
+        f"The {level} intervals are simultaneous, so that with {level} confidence all primary ones hold, and agree "
+        "with the verdicts."
+    )
 
 
 def correction(experiment: Experiment) -> str:
@@ -173,7 +195,12 @@ def correction(experiment: Experiment) -> str:
 
 
 def verdict_text(effect: Effect) -> str:
-    """The verdict as shown: 'no verdict' where a note says why there is none, which is not the same as undecided."""
+    """The verdict as shown: 'no verdict' where a note says why there is none, which is not the same as undecided.
+
+    'not tested' where what comes first left it nothing to be tested with.
+    """
+    if effect.note.startswith("not tested"):
+        return "not tested"
     return "no verdict" if effect.verdict == "undecided" and effect.note else effect.verdict
 
 
@@ -191,8 +218,8 @@ def changed(share: float, change: float) -> tuple[str, str]:
     return f"{100 * share:.0f} %", f"{255 * change:.1f} of 255"
 
 
-def headers(experiment: Experiment) -> dict[str, str]:
-    """The columns to show of `row`, key -> heading, in order. Both p-values by Holm are over all comparisons shown."""
+def headers(experiment: Experiment, effects: Iterable[Effect]) -> dict[str, str]:
+    """The columns to show of `row`, key -> heading, in order; failed trainings only where there are some."""
     metric = experiment.metric
     unit = "%" if UNIT[metric] == "points" else UNIT[metric]
     lower = ", lower is better" if metric in LOWER_IS_BETTER else ""
@@ -202,15 +229,17 @@ def headers(experiment: Experiment) -> dict[str, str]:
         "mean": f"{NAME[metric]} ± sd{f' ({unit}{lower})' if unit or lower else ''}".replace("(, ", "("),
         "difference": f"difference{f' ({UNIT[metric]})' if UNIT[metric] else ''}",
         "interval": f"{percent(1 - experiment.alpha)} interval",
-        "new": "and for new photographs",
         "p": "p",
         "p_adjusted": f"{correction(experiment)} p",
         "p_equivalent": "equivalence p",
         "macro_f1": "macro-F1 difference",
+        "failed": "failed trainings",
         "verdict": "verdict",
         "note": "note",
     }
-    return {key: head for key, head in heads.items() if (key, metric) != ("macro_f1", "macro_f1")}
+    hidden = {"macro_f1"} if metric == "macro_f1" else set[str]()
+    hidden |= set() if any(effect.failed for effect in effects) else {"failed"}
+    return {key: head for key, head in heads.items() if key not in hidden}
 
 
 def row(effect: Effect, alpha: float = 0.05) -> dict[str, str]:
@@ -223,11 +252,11 @@ def row(effect: Effect, alpha: float = 0.05) -> dict[str, str]:
         "mean": points(effect.mean, metric) + sd,
         "difference": points(effect.estimate, metric, sign=True),
         "interval": interval(effect.low, effect.high, metric),
-        "new": interval(effect.new_low, effect.new_high, metric),
         "p": p_text(effect.p, alpha),
         "p_adjusted": p_text(effect.p_adjusted, alpha),
         "p_equivalent": p_text(effect.p_equivalent, alpha),
         "macro_f1": points(effect.macro_f1_difference, "macro_f1", sign=True),
+        "failed": f"{effect.failed} of {effect.trained}",
         "verdict": verdict_text(effect),
         "note": "; ".join(filter(None, (effect.flag, effect.note))),
     }

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ablation.data.contents import left_out_words
-from ablation.evidence.effects import comparisons
+from ablation.evidence.effects import comparisons, primaries
 from ablation.experiment import LOWER_IS_BETTER, Experiment
 from ablation.report import wording
 from ablation.report.facts import TESTS
-from ablation.report.sentences import BOUNDS, chance_text
+from ablation.report.sentences import bounds, chance_text
 
 if TYPE_CHECKING:
     from ablation.evidence.effects import Effect
@@ -94,13 +94,15 @@ def _heads(experiment: Experiment, effects: Sequence[Effect]) -> dict[str, tuple
         "seeds": ("", "n"),
         "mean": (wording.NAME[experiment.metric], f"± sd in {share}" if unit else "± sd"),
         "difference": ("difference", f"in {unit}" if unit else ""),
-        "interval": (span, "over seeds"),
+        "interval": (span, "simultaneous"),
         "new": (span, "new photos"),
         "p_adjusted": (wording.correction(experiment), "p"),
         "p_better": ("P(better)", "in %"),
+        "failed": ("failed", "trainings"),
         "verdict": ("", "verdict"),
     }
     hidden = {"seeds"} if _same_seeds(effects) else set[str]()
+    hidden |= set() if any(effect.failed for effect in effects) else {"failed"}
     hidden |= {"new"} if all(math.isnan(effect.new_low) for effect in effects) else set()
     return {key: head for key, head in heads.items() if key not in hidden}
 
@@ -119,28 +121,26 @@ def _caption(experiment: Experiment, effects: Sequence[Effect]) -> list[str]:
     seeds += " (those that the recipe shares with the baseline)" if test.paired and not _same_seeds(effects) else ""
     titles = {_title(effect, experiment) for effect in effects}
     where = f", under {titles.pop()}" if len(titles) == 1 else ""
-    compared = wording.counted(comparisons(effects), "comparison")
+    every, first = comparisons(effects), primaries(effects)
+    compared = wording.counted(every, "comparison")
     margin = wording.size(experiment.margin, metric)
     return [
         f"{wording.opening(wording.NAME[metric])} on test images{' (lower is better)' * (metric in LOWER_IS_BETTER)}, "
         f"mean ± sd over {seeds}, and its difference to the baseline “{experiment.baseline}”{where}.",
         _intervals(experiment, effects),
         f"{wording.correction(experiment)} p: two-sided, {TESTS[type(test).__name__]}; {compared}, "
-        f"{wording.corrected_by(experiment)}.",
-        "P(better): the share of pairs of runs in which the recipe's is better, with the interval of the chance that a "
-        "new run beats a new run of the baseline.",
+        f"{wording.corrected_by(experiment, first, every - first)}.",
+        "P(better): the share of seeds in which the recipe is better than the baseline, with the interval of the "
+        "chance that it is in a new seed.",
         f"Verdicts: better or worse by this p, equivalent within ±{margin} by two one-sided tests (Schuirmann 1987) "
         f"with Holm's correction; family-wise error {wording.percent(experiment.alpha)} for each kind.",
         *(["Pooled: the mean over the conditions, by seed."] if any(effect.pooled for effect in effects) else []),
-        f"All of this holds {BOUNDS}.",
+        f"All of this holds {bounds(experiment)}.",
     ]
 
 
 def _intervals(experiment: Experiment, effects: Sequence[Effect]) -> str:
-    """The sentence on what the intervals mean."""
-    simultaneous = experiment.declared_test.simultaneous
-    what = f"{wording.percent(1 - experiment.alpha)} intervals of the difference"
-    told = ["over seeds, as if trained again" + " (simultaneous over all comparisons)" * simultaneous]
-    if not all(math.isnan(effect.new_low) for effect in effects):
-        told.append("new photos, as if tested on other photographs too" + " (not corrected)" * simultaneous)
-    return f"{what}{'' if simultaneous else ', not corrected for their number'}: {'; '.join(told)}."
+    """The sentences on what the intervals mean."""
+    if all(math.isnan(effect.new_low) for effect in effects):
+        return wording.about_intervals(experiment)
+    return f"{wording.about_intervals(experiment)} New photos: as if tested on other photographs too, not corrected."
