@@ -9,12 +9,15 @@ from rich.markup import escape
 
 from ablation.console import console, say, table
 from ablation.evidence.effects import Effect, comparisons, primaries
+from ablation.evidence.sources import sources
 from ablation.evidence.target import target_of
 from ablation.experiment import Experiment
 from ablation.report import wording
 from ablation.report.answer import deciding
 from ablation.report.details import detail_headers, details
 from ablation.report.sentences import sentence
+from ablation.report.sources_wording import sources_text
+from ablation.results import Results
 from ablation.values import label
 
 EFFECT_COLUMNS = {
@@ -99,3 +102,10 @@ def show_sentences(experiment: Experiment, effects: Sequence[Effect]) -> None:
         console.print()
     for text in told:
         say(text, bullet="• ")
+
+
+def show_sources(results: Results) -> None:
+    """Where the variance comes from, in a sentence."""
+    found = sources(results)
+    if found is not None:
+        say(f"\n{sources_text(found, results.experiment)}", "dim")

@@ -16,7 +16,8 @@ from ablation.console import console, say, show_left_out, table
 from ablation.data.split import Given, groups_of
 from ablation.declaration import declaration_of
 from ablation.evidence.arms import Condition
-from ablation.evidence.outlook import Outlook, Sizes, Spread, comparisons_of, outlooks
+from ablation.evidence.outlook import Outlook, Sizes, Spread, comparisons_of, outlooks, overlap_planned
+from ablation.evidence.target import target_of
 from ablation.experiment import LOWER_IS_BETTER, Cell, Experiment
 from ablation.report import wording
 from ablation.values import label
@@ -51,7 +52,7 @@ def show_plan(
         f"{len(runs)} runs{'' if len(cells) == len(runs) else f' ({len(cells)} cells, some with the same values)'}, "
         f"{finished} finished; {sum(run.epochs for run in runs.values()):,} epochs in all"
     )
-    sizes = _show_parts(data, cells)
+    sizes = _show_parts(experiment, data, cells)
     slow = [
         recipe
         for recipe, operations in experiment.factors["recipe"].items()
@@ -63,8 +64,8 @@ def show_plan(
         )
     told = outlooks(experiment, cells, sizes, single, pooled)
     say(
-        f"judged by {label(experiment.declared_test)} on {experiment.metric}, {len(experiment.seed_numbers)} seeds, "
-        f"{wording.corrected_by(experiment, comparisons_of(told))} with {experiment.baseline!r}, "
+        f"each recipe against {experiment.baseline!r} by {label(experiment.declared_test)} on {experiment.metric}, "
+        f"{len(experiment.seed_numbers)} seeds; {wording.corrected_by(experiment, comparisons_of(told))}; "
         f"alpha {experiment.alpha:g}, equivalent within {wording.amount(experiment.margin, experiment.metric)}; "
         f"plan {declaration_of(experiment, cells).hash}"
     )
@@ -98,7 +99,7 @@ def _show_outlooks(experiment: Experiment, cells: Sequence[Cell], told: Sequence
             escape(f"{recipes} {_where(experiment, cells, one)}"),
             str(one.seeds),
             f"{low:,}" if low == high else f"{low:,} to {high:,}",
-            wording.points(one.spread.sd, metric),
+            wording.points(one.spread.of(experiment.declared_test), metric),
             wording.points(one.smallest, metric),
             *(f"{seeds:,}" if seeds else "> 1,000" for _, seeds in one.needed),
         )
@@ -106,14 +107,36 @@ def _show_outlooks(experiment: Experiment, cells: Sequence[Cell], told: Sequence
     origins = dict.fromkeys(one.spread.origin for one in told)
     unit = wording.UNIT[metric] or name
     say(
-        f"in {unit}; sd: over seeds, {'; '.join(origins)}; finds: the smallest difference that one comparison "
-        f"shows with 80 % power after {wording.correction(experiment)}'s correction; takes: seeds that others need",
+        f"in {unit}; sd: over seeds{' of a paired difference' * experiment.declared_test.paired}, "
+        f"{'; '.join(origins)}; finds: the smallest difference that one comparison shows with 80 % power after "
+        f"{wording.correction(experiment)}'s correction; takes: seeds that others need",
         "dim",
     )
+    say(_sources(experiment, told[-1]))
     for one in told:
         if metric not in LOWER_IS_BETTER and one.smallest >= 1:
             where = escape(_where(experiment, cells, one))
             console.print(f"[bold yellow]{where}: no difference that {metric} can show would be significant[/]")
+
+
+def _sources(experiment: Experiment, one: Outlook) -> str:
+    """What varies in this design, so that a verdict holds for it, and what that costs."""
+    target, metric = target_of(experiment), experiment.metric
+    told = [f"Verdicts hold {target}, {wording.counted(one.seeds, 'seed')}."]
+    if target.images and not math.isnan(one.on_these_images):
+        guessed = "" if one.spread.images is not None else " (how much they matter is assumed)"
+        told.append(
+            f"It finds {wording.points(one.smallest, metric)}; with the test photographs taken as given it would find "
+            f"{wording.points(one.on_these_images, metric)}{guessed}."
+        )
+    if not math.isnan(one.without_overlap):
+        told.append(
+            "Training parts of different seeds share photographs; if they shared none it would find "
+            f"{wording.points(one.without_overlap, metric)}: train on fewer, or give more photographs."
+        )
+    if not target.training:
+        told.append("Which photographs are trained on does not vary; split=Redrawn(...) redraws them for each seed.")
+    return " ".join(told)
 
 
 def _where(experiment: Experiment, cells: Sequence[Cell], one: Outlook) -> str:
@@ -125,7 +148,7 @@ def _where(experiment: Experiment, cells: Sequence[Cell], one: Outlook) -> str:
     return f"{'pooled over' if one.pooled else 'under each of'} {len(one.conditions)} conditions"
 
 
-def _show_parts(data: Listing, cells: Sequence[Cell]) -> dict[Condition, Sizes]:
+def _show_parts(experiment: Experiment, data: Listing, cells: Sequence[Cell]) -> dict[Condition, Sizes]:
     """How many photographs each part has, and what is kept on one side, or left out; the sizes by condition."""
     specs = [cell.spec for cell in cells]
     first = {repr((spec.split, spec.train_size)): spec for spec in reversed(specs)}  # the first of each kind
@@ -152,4 +175,8 @@ def _show_parts(data: Listing, cells: Sequence[Cell]) -> dict[Condition, Sizes]:
     ):
         console.print(f"[yellow]{escape(caution)}[/]")
     by_condition = {cell.condition: parts[repr((cell.spec.split, cell.spec.train_size))] for cell in cells}
-    return {place: Sizes((test, test), test / train) for place, (train, _, test) in by_condition.items()}
+    splits = {cell.condition: cell.spec.split for cell in cells}
+    return {
+        place: Sizes((test, test), overlap_planned(experiment, splits[place], len(data.labels), train, test))
+        for place, (train, _, test) in by_condition.items()
+    }

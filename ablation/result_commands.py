@@ -69,13 +69,14 @@ def compare(place: Place, every: bool, **files: Path | None) -> None:
 def show_comparison(results: Results, effects: Sequence[Effect], every: bool = False) -> None:
     """The tables and sentences of `compare`; `every`: with what stands behind each verdict."""
     from ablation.console_curves import show_curves
-    from ablation.console_effects import show_details, show_effects, show_sentences
+    from ablation.console_effects import show_details, show_effects, show_sentences, show_sources
     from ablation.console_interplay import show_interplay
 
     show_effects(results.experiment, effects)
     if every:
         show_details(results.experiment, effects)
     show_sentences(results.experiment, effects)
+    show_sources(results)
     show_interplay(results)
     show_curves(results)
 

@@ -13,6 +13,7 @@ from typing import Any
 from ablation.evidence.alarms import alarms
 from ablation.evidence.effects import Effect, comparisons, primaries
 from ablation.evidence.interplay import interplay
+from ablation.evidence.sources import sources
 from ablation.experiment import Experiment
 from ablation.figures.preview import PreviewInfo
 from ablation.figures.style import Style, styles
@@ -26,6 +27,7 @@ from ablation.report.operations_view import operations_told
 from ablation.report.scenes import Scene, curves_scene, forest_scene, heat_scene
 from ablation.report.sentences import bounds, sentence
 from ablation.report.sizes_view import sizes_told
+from ablation.report.sources_wording import sources_text
 from ablation.report.told import Told
 from ablation.report.views import Choice, changes_of, chosen_runs, maps_scene, preview_of
 from ablation.report.wording import (
@@ -83,6 +85,7 @@ class Report:
     interplay: InterplayView | None
     interaction: Scene | None
     about: str
+    sources: str
     maps: Scene | None
     preview: PreviewInfo | None
     changes: tuple[Mapping[str, str], ...]
@@ -108,6 +111,7 @@ def tell(experiment: Experiment, results: Results, effects: Sequence[Effect], co
         sentences=tuple(sentence(effect, effects, experiment) for effect in deciding(effects)),
         headers=headers(experiment, effects),
         about=about(experiment, effects),
+        sources=sources_text(spread, experiment) if (spread := sources(results)) else "",
         groups=groups_of(experiment, effects),
         detail_headers=detail_headers(experiment),
         detail_groups=detail_groups_of(experiment, effects),
@@ -136,7 +140,8 @@ def about(experiment: Experiment, effects: Sequence[Effect]) -> str:
     return (
         f"Scores on the test part. Differences to {experiment.baseline} by "
         f"{TESTS[type(experiment.declared_test).__name__]}. {opening(corrected_by(experiment, first, every - first))}; "
-        f"equivalence is two one-sided tests within the margin, corrected likewise. {about_intervals(experiment)} Every verdict holds {bounds(experiment)}."
+        f"equivalence is two one-sided tests within the margin, corrected likewise. {about_intervals(experiment)} "
+        f"Every verdict holds {bounds(experiment)}."
     )
 
 
