@@ -17,14 +17,16 @@ import pytest
 import simulator
 from claims import CLAIMS, Claim
 from product import PRODUCT
+from sections import INTERACTIONS
 
 from ablation.analysis import crossed, dunnett, student
 from ablation.analysis.comparison import Welch
+from ablation.analysis.interaction import _Grid
 from ablation.evidence import effects, families
 
-KNOWN = {claim.asked: claim for claim in (*CLAIMS, *PRODUCT)}
+KNOWN = {claim.asked: claim for claim in (*CLAIMS, *PRODUCT, *INTERACTIONS)}
 QUICK = ("crossed, paired, seeds are nearly all", 3)
-LONG = ("macro-F1", "A/A, through compare", "crossed")
+LONG = ("macro-F1", "A/A, through compare", "crossed", "effects depend on it")
 """Claims that begin so take seconds to half a minute; all others together a few seconds."""
 
 
@@ -44,6 +46,12 @@ TOTAL = "np.maximum(seeds + images - rest, np.maximum(seeds, images))"
 EVERY = "[*parts.seeds, parts.images, *parts.rest]"
 WELCHS_DF = "satterthwaite(parts, [group.shape[-1] - 1 for group in arrays])"
 STUDENTS_DF = "np.full(np.shape(parts[0]), sum(group.shape[-1] - 1.0 for group in arrays))"
+ONE_VARIANCE = (
+    "every = [runs for own in self.cells.values() for runs in own.values()]; "
+    "pooled = np.mean([runs.var(ddof=1) for runs in every]); df = np.asarray(sum(map(len, every)) - len(every)); "
+    "error = np.sqrt(pooled * sum(weight**2 / len(group) for group, weight in zip(groups, weights))); "
+    "return student.contrast(groups, weights)._replace(error=error, df=df)"
+)
 NO_FLOOR = {crossed.half_width: {"np.fmax(reach(together, alpha), reach(seeds, alpha))": "reach(together, alpha)"}}
 
 MUTATIONS = (
@@ -71,6 +79,7 @@ MUTATIONS = (
             ("all off by the margin, “equivalent”", 3),
             ("40 idle recipes called different", 5),
             ("A/A, through compare", 5),
+            ("effects depend on it, paired", 5),
         ),
     ),
     Mutation(
@@ -161,6 +170,11 @@ MUTATIONS = (
         "Welch with the degrees of freedom of equal variances",
         {student.contrast: {WELCHS_DF: STUDENTS_DF}},
         (("over seeds, Welch, one sd × 3", 3), ("over seeds, Welch, one sd × 3", 5)),
+    ),
+    Mutation(
+        "one variance of all cells, where effects depend on the optimizer",
+        {_Grid.estimate: {"return student.contrast(groups, weights)": ONE_VARIANCE}},
+        (("effects depend on it, one cell's sd × 5", 3), ("effects depend on it, one cell's sd × 5", 5)),
     ),
     Mutation(
         "one-sided p",

@@ -6,16 +6,20 @@ is a comparison with the baseline is judged in its own family, which `product` m
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 
 import numpy as np
 import pytest
-from claims import Claim, at_most, row
+from claims import Claim, at_least, at_most, row
 from made_up import question, results_of
 from simulator import ALPHA, SEED
 
-from ablation.analysis.comparison import Difference
+from ablation.analysis import student
+from ablation.analysis.comparison import Difference, Paired, Welch
+from ablation.analysis.factorial import anova
+from ablation.analysis.interaction import interactions
 from ablation.augment import Brightness, Contrast, Hue, Operation, RandomRotation, Saturation
+from ablation.data import Fixed
 from ablation.evidence import doses, operations, sizes
 from ablation.evidence.compared import Compared
 from ablation.evidence.designs import plan_of
@@ -23,6 +27,7 @@ from ablation.evidence.families import Tested
 from ablation.evidence.interplay import interplay
 from ablation.evidence.ladders import ladders
 from ablation.evidence.scores import Scores
+from ablation.experiment import Experiment
 from ablation.recipes import leave_one_out, powerset
 from ablation.report.interplay_wording import sentence
 from ablation.seeds import stream
@@ -128,22 +133,88 @@ def uncorrected(measure: Callable[[int], float], seeds: int) -> float:
     with pytest.MonkeyPatch.context() as patch:
         for module in (operations, doses, sizes):
             patch.setattr(module, "holm", list)
+        patch.setattr(student, "holm", np.asarray)
         return measure(seeds)
 
 
-@cache
-def interplays(seeds: int) -> tuple[float, float]:
-    """Shares of tables, three recipes under two optimizers: effects are said to depend on it; a winner to be beaten."""
-    asked = replace(question(), seeds=seeds, metric="ece")
-    results, depends, beaten = results_of(asked, lambda cell: 0.5), [], []
+MAIN = {"none": 0.0, "bright": 3.0, "contrast": -2.0, "hue": 5.0, "all": 1.0}
+OPTIMIZERS = {"adam": 0.0, "sgd": 4.0}
+"""What each recipe and each optimizer does, in sd of a run: much, and the same beside whatever else."""
+
+Spread = Mapping[str, float]
+"""Recipe, or recipe and optimizer -> its sd over seeds; 1 where it is not named."""
+ALIKE: Spread = {}
+WILD_CELL, WILDER_CELL, WILD_RECIPE = {"bright sgd": 3.0}, {"bright sgd": 5.0}, {"bright": 4.0}
+
+
+def cells(seeds: int, grid: int, spread: Spread, planted: float, paired: bool) -> dict[str, dict[str, np.ndarray]]:
+    """optimizer -> recipe -> (seeds,) scores. planted: what bright gains more under sgd. paired: runs share a luck."""
+    random = stream(SEED, "sections", "interaction", seeds, grid)
+    luck = 2 * paired * random.standard_normal(seeds)
+    return {
+        optimizer: {
+            recipe: gain
+            + more
+            + planted * (f"{recipe} {optimizer}" == "bright sgd")
+            + luck
+            + spread.get(f"{recipe} {optimizer}", spread.get(recipe, 1.0)) * random.standard_normal(seeds)
+            for recipe, gain in MAIN.items()
+        }
+        for optimizer, more in OPTIMIZERS.items()
+    }
+
+
+def any_interaction(seeds: int, spread: Spread = ALIKE, planted: float = 0.0, paired: bool = False) -> float:
+    """Share of grids in which the effect of a recipe, or of bright where it is planted, depends on the optimizer."""
+    levels, found = {name: {"optimizer": name} for name in OPTIMIZERS}, []
+    for grid in range(GRIDS):
+        asked = interactions(cells(seeds, grid, spread, planted, paired), levels, "none", paired)
+        assert len(asked) == 4
+        found.append(any(one.p_adjusted < ALPHA for one in asked if not planted or one.recipe == "bright"))
+    return float(np.mean(found))
+
+
+def any_interaction_by_f(seeds: int, spread: Spread) -> float:
+    """The same by the F test of the interaction, which supposes one sd for all cells."""
+    found = []
+    for grid in range(GRIDS):
+        drawn = cells(seeds, grid, spread, 0.0, False)
+        runs = [(score, recipe, where) for where, own in drawn.items() for recipe, s in own.items() for score in s]
+        scores, recipes, optimizers = zip(*runs, strict=True)
+        made = anova(scores, {"recipe": recipes, "optimizer": optimizers})
+        found.append(made.term("recipe", "optimizer").p_holm < ALPHA)
+    return float(np.mean(found))
+
+
+def said_to_depend(seeds: int) -> float:
+    """Share of tables, five recipes under two optimizers, whose sentence says that effects depend on the optimizer."""
+    asked = of_losses(seeds, recipes=ALONE, test=Paired())
+    results, found = results_of(asked, lambda cell: 0.5), []
+    assert tuple(asked.recipes) == tuple(MAIN)
+    for grid in range(TABLES):
+        drawn = cells(seeds, grid, WILDER_CELL, 0.0, True)
+        rows = results.table[["recipe", "optimizer", "seed"]].itertuples(index=False, name=None)
+        scores = [0.5 + 0.01 * drawn[optimizer][recipe][seed] for recipe, optimizer, seed in rows]
+        told = interplay(replace(results, table=results.table.assign(ece=scores)))
+        assert told is not None
+        found.append("How much a recipe helps depends on" in sentence(told, asked))
+    return float(np.mean(found))
+
+
+def said_to_be_beaten(seeds: int) -> float:
+    """Share of tables, three recipes that do nothing under two optimizers, whose winner is said to be beaten."""
+    asked = of_losses(seeds, test=Welch())
+    results, found = results_of(asked, lambda cell: 0.5), []
     for grid in range(TABLES):
         scores = 0.5 + 0.01 * stream(SEED, "sections", "interplay", seeds, grid).standard_normal(len(results.table))
         told = interplay(replace(results, table=results.table.assign(ece=scores)))
         assert told is not None
-        said = sentence(told, asked)
-        depends.append("how much a recipe helps depends on" in said)
-        beaten.append(" beats it " in said)
-    return float(np.mean(depends)), float(np.mean(beaten))
+        found.append(" beats it " in sentence(told, asked))
+    return float(np.mean(found))
+
+
+def of_losses(seeds: int, **changes) -> Experiment:
+    return replace(question(), seeds=seeds, metric="ece", split=Fixed(), **changes)
 
 
 one_by_one = partial(any_contribution, recipes=leave_one_out(PARTS))
@@ -151,16 +222,44 @@ every_order = partial(any_contribution, recipes=powerset(PARTS))
 added = partial(any_contribution, recipes=ALONE)
 TOO_MANY = "> .0691"
 
+depends, paired = any_interaction, partial(any_interaction, paired=True)
+INTERACTIONS = (
+    Claim("effects depend on the optimizer", depends, "≤ .0691", at_most(MOST)),
+    Claim("effects depend on it, one cell's sd × 3", partial(depends, spread=WILD_CELL), "≤ .0691", at_most(MOST)),
+    Claim("effects depend on it, one cell's sd × 5", partial(depends, spread=WILDER_CELL), "≤ .0691", at_most(MOST)),
+    Claim("effects depend on it, one recipe's sd × 4", partial(depends, spread=WILD_RECIPE), "≤ .0691", at_most(MOST)),
+    Claim("effects depend on it, paired", paired, "≤ .0691", at_most(MOST)),
+    Claim(
+        "effects depend on it, paired, one cell's sd × 5", partial(paired, spread=WILDER_CELL), "≤ .0691", at_most(MOST)
+    ),
+    Claim(
+        "effects depend on it, paired, one recipe's sd × 4",
+        partial(paired, spread=WILD_RECIPE),
+        "≤ .0691",
+        at_most(MOST),
+    ),
+    Claim("effects depend on it, in the sentence", said_to_depend, "≤ .0802", at_most(MOST_OF_TABLES, (3, 5))),
+    Claim(
+        "there, by the F test",
+        partial(any_interaction_by_f, spread=WILDER_CELL),
+        TOO_MANY,
+        at_least(MOST),
+    ),
+    Claim("effects depend on it, paired, without Holm", partial(uncorrected, paired), TOO_MANY, at_least(MOST)),
+    Claim("an effect that differs by 5 sd is found", partial(depends, planted=5.0), "≥ .70", at_least(0.7, (5, 10))),
+    Claim(
+        "an effect that differs by 5 sd is found, paired", partial(paired, planted=5.0), "≥ .70", at_least(0.7, (5, 10))
+    ),
+)
+
 SECTIONS = (
     Claim("operations, left out one by one", one_by_one, "≤ .0691", at_most(MOST)),
     Claim("operations, all combinations", every_order, "≤ .0691", at_most(MOST)),
     Claim("operations, added one by one: beyond the sum", added, "≤ .0691", at_most(MOST)),
     Claim("doses, four ladders", any_dose, "≤ .0691", at_most(MOST)),
     Claim("sizes, six recipes", any_size, "≤ .0691", at_most(MOST)),
-    Claim(
-        "effects depend on the optimizer", lambda seeds: interplays(seeds)[0], "≤ .0802", at_most(MOST_OF_TABLES, (5,))
-    ),
-    Claim("the winner is beaten", lambda seeds: interplays(seeds)[1], "≤ .0802", at_most(MOST_OF_TABLES, (5,))),
+    *INTERACTIONS,
+    Claim("the winner is beaten", said_to_be_beaten, "≤ .0802", at_most(MOST_OF_TABLES, (5,))),
     Claim("operations, left out, without Holm", partial(uncorrected, one_by_one), TOO_MANY, {5: (MOST, 1.0)}),
     Claim("doses without Holm", partial(uncorrected, any_dose), TOO_MANY, {5: (MOST, 1.0)}),
     Claim("sizes without Holm", partial(uncorrected, any_size), TOO_MANY, {5: (MOST, 1.0)}),
