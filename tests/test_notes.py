@@ -9,10 +9,11 @@ import torch
 from bench import Bench, question
 from bench import train as made_up
 
-from ablation import Brightness, Results, publication, sweep, train
+from ablation import Brightness, InputError, Results, Strength, publication, sweep, train
 from ablation.augment.captions import WORDS
 from ablation.evidence.alarms import alarms
 from ablation.evidence.effects import compare
+from ablation.evidence.ladders import ladders
 from ablation.preview import DRAWS, previews
 from ablation.record import RECORD_FILE, RunRecord, read_record, write_record
 from ablation.report import write_report
@@ -67,6 +68,14 @@ def test_an_operation_that_no_table_knows_is_trained_previewed_and_reported(brig
     assert list(results.finished["recipe"]) == ["none", "dim"]
     page = write_report(experiment, results, compare(results), tmp_path / "x.html").read_text()
     assert "Dimmer(brightness=0.4)" in page.replace("\xa0", " ")
+
+
+def test_an_operation_that_no_table_knows_has_no_strengths(bright):
+    """The report looks for ladders among all recipes; who asks for a strength is told that there is none."""
+    recipes = {"none": (), "half": (Dimmer(0.2), Brightness(0.2)), "whole": (Dimmer(0.4), Brightness(0.4))}
+    assert all("strength" not in ladder.magnitude for ladder in ladders(replace(bright, recipes=recipes)))
+    with pytest.raises(InputError, match=r"Dimmer\(brightness=0.4\) cannot have 0.5 times its strength: nothing says"):
+        Strength((Dimmer(0.4),), 0.5)
 
 
 ACCOMPANIMENTS = {

@@ -40,7 +40,10 @@ from ablation.errors import InputError, Problem
 
 
 def scaled(recipe: tuple[Any, ...], factor: float) -> tuple[Any, ...]:
-    """The recipe at `factor` times its strength. Raises InputError where a magnitude would leave its range."""
+    """The recipe at `factor` times its strength.
+
+    Raises InputError where a magnitude would leave its range, and for an operation that has no other strength.
+    """
     if factor == 1:
         return recipe
     if factor == 0:
@@ -48,11 +51,15 @@ def scaled(recipe: tuple[Any, ...], factor: float) -> tuple[Any, ...]:
     found = []
     for operation in recipe:
         try:
-            found.append(SCALED[type(operation)](operation, factor))
+            found.append(SCALED.get(type(operation), _unknown)(operation, factor))
         except InputError as error:
             message = f"{operation!r} cannot have {factor:g} times its strength: {error.problems[0].message}"
             raise InputError([Problem(message)]) from None
     return tuple(found)
+
+
+def _unknown(operation: Any, factor: float) -> Any:
+    raise InputError("nothing says what that is for it; Sometimes(operation, p) applies it to a share of the pictures")
 
 
 def times(magnitude: Any, factor: float, about: float = 0, low: float = -math.inf) -> Any:
