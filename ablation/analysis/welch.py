@@ -32,6 +32,7 @@ Floats = NDArray[np.float64]
 
 _LEAST = 1e-12
 """Welch's p down to which g is tabulated. Below it Banerjee's bound is used, which is larger."""
+_NO_LESS = 1e-150  # what is less counts as this: scipy's quantiles of t fail far beyond it
 _KNOTS = 40  # of the table, over log p
 _STEP = 0.4  # of the trapezoid rule over log(q / (1 - q)), which converges exponentially there
 _CUT = 36.0  # log of what the density is cut off at: far below any g
@@ -123,4 +124,4 @@ def _banerjee(p: Floats, n: int, m: int) -> Floats:
     """
     from scipy.special import stdtr, stdtrit
 
-    return np.where(p > 0, 2 * stdtr(min(n, m) - 1, stdtrit(n + m - 2, p / 2)), 0.0)
+    return 2 * stdtr(min(n, m) - 1, stdtrit(n + m - 2, np.maximum(p, _NO_LESS) / 2))
