@@ -6,6 +6,7 @@ import pandas as pd
 
 from ablation.data.contents import left_out_words
 from ablation.declaration import beforehand, declaration_of, declared
+from ablation.evidence.failed_trainings import failed_trainings
 from ablation.record import RECORD_FILE
 from ablation.results import NO_SCORE, Results
 from ablation.runs import strays
@@ -41,7 +42,7 @@ def alarms(results: Results) -> list[str]:
     done = results.finished
     if len(done):
         found += [*_two_results(results), *_environments(done), *_splits(results, done)]
-        found += [*_without_spread(results, done), *_alike(results, done), *_idle(done)]
+        found += [*_failed(results, done), *_without_spread(results, done), *_alike(results, done), *_idle(done)]
         found += _notes(done)
     return found
 
@@ -101,6 +102,23 @@ def _splits(results: Results, done: pd.DataFrame) -> list[str]:
     sizes = [factor for factor in ("image_size", "cache_size", "batch_size") if factor in results.factors]
     if (done.groupby(["split_digest", *sizes])["first_test_batch"].nunique() > 1).any():
         found.append("the test images are not the same in all runs of one split: the comparison does not hold")
+    return found
+
+
+def _failed(results: Results, done: pd.DataFrame) -> list[str]:
+    """Failed trainings of each arm, with the mean that they are part of, and the mean without them."""
+    failed, metric = failed_trainings(results), results.experiment.metric
+    found = []
+    for arm, runs in _arms(results, done):
+        wrong = runs["id"].isin(failed)
+        if wrong.any():
+            means = [f"{runs[metric].mean():.3f} with"] + (
+                [f"{runs[~wrong][metric].mean():.3f} without"] * (not wrong.all())
+            )
+            found.append(
+                f"{arm}: {wrong.sum()} of {len(runs)} trainings failed, near chance or far below the others: no verdict "
+                f"on its mean ({metric} {', '.join(means)} them)"
+            )
     return found
 
 
