@@ -63,8 +63,8 @@ def interactions(
     condition -> factor -> level. Levels are compared where all other factors are the same, and the mean is taken.
 
     Cells with fewer than `MIN_SEEDS` scores take no part. paired: one number for each seed that all cells of the
-    contrast have, and Student's t over these, which is exact whatever the variances of the cells; overlap: n_test /
-    n_train where the split is redrawn for each seed (`student.paired_contrast`). Else cells are independent samples
+    contrast have, and Student's t over these, which is exact whatever the variances of the cells; overlap: of the
+    training parts, where they are redrawn for each seed (`student.paired_contrast`). Else cells are independent samples
     (`student.contrast`).
     """
     grid = _Grid(

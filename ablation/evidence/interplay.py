@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ablation.analysis.comparison import MIN_SEEDS, CorrectedResampled
+from ablation.analysis.comparison import MIN_SEEDS
 from ablation.analysis.factorial import Anova, anova
 from ablation.analysis.interaction import Interaction, interactions
 from ablation.analysis.ranks import EVERYWHERE, Known, Ranks, Winner, rank_stability, winner
+from ablation.evidence.arms import drawn_table, finished_seeds, overlap_of
 from ablation.evidence.compared import compared
 from ablation.evidence.scores import conditions_with
 from ablation.experiment import LOWER_IS_BETTER, Experiment
@@ -31,7 +32,11 @@ Level = tuple[str, str]
 
 @dataclass(frozen=True)
 class Standing:
-    """A recipe under a condition. scores: of the finished runs, by seed. planned: seeds in the grid."""
+    """A recipe under a condition. scores: of the finished runs, by seed. planned: seeds in the grid.
+
+    Where several seeds are trained on one draw of the training part, a seed is here the draw, with the mean of its runs
+    (`ablation.evidence.arms`).
+    """
 
     scores: Mapping[int, float]
     planned: int
@@ -57,8 +62,8 @@ class Interplay:
 
     interactions: does the effect of a recipe depend on a factor? Contrasts of all that the grid plans, also under the
     conditions that are silent. anova: how much each factor explains, a description; None where it cannot be made, and
-    `no_anova` says why. overlap: n_test / n_train, which these and the winner's test allow for where the split is
-    redrawn.
+    `no_anova` says why. overlap: of the training parts where they are redrawn, which these and the winner's test
+    allow for (`ablation.evidence.arms.overlap_of`).
 
     needed: the seeds that rank a recipe, under every condition: `MIN_SEEDS`, or 1 where fewer than two recipes have
     that many, and nothing is to be concluded. ranked: who has them. left_out: of each other recipe a condition where it
@@ -97,7 +102,7 @@ def interplay(results: Results) -> Interplay | None:
     standings = _standings(table[table["condition"].isin(alive)], experiment)
     needed, ranked = _ranked(standings, list(alive))
     factors = tuple(factor for factor in others if done[factor].nunique() > 1)
-    overlap = _overlap(experiment, done)
+    overlap = overlap_of(results, done, sorted(set(done["draw"])))
     made, reason = _anova(experiment, done, factors, overlap)
     return Interplay(
         metric=experiment.metric,
@@ -108,7 +113,7 @@ def interplay(results: Results) -> Interplay | None:
         standings=standings,
         twins=twins,
         statuses={str(status): int(runs) for status, runs in table["status"].value_counts().items()},
-        seeds=done["seed"].nunique(),
+        seeds=done["draw"].nunique(),
         overlap=overlap,
         interactions=_interactions(experiment, table, conditions, overlap),
         anova=made,
@@ -127,7 +132,7 @@ def interplay(results: Results) -> Interplay | None:
 
 def _each_run_once(results: Results) -> tuple[pd.DataFrame, dict[Level, str]]:
     """The table with one name for each level and one row for each run, its condition's key, and the names given up."""
-    table, twins = results.table.copy(), dict[Level, str]()
+    table, twins = drawn_table(results), dict[Level, str]()
     for factor in results.factors:
         names = _one_name(table, factor, [*results.factors, "seed"], results.experiment.baseline)
         table[factor] = table[factor].map(names)
@@ -167,24 +172,17 @@ def _standings(table: pd.DataFrame, experiment: Experiment) -> dict[str, dict[st
     """recipe -> key of a condition -> standing, in the order of the experiment; recipes without a score too."""
     found: dict[str, dict[str, Standing]] = {recipe: {} for recipe in experiment.recipes}
     for (recipe, key), rows in table.groupby(["recipe", "condition"], sort=False):
-        done = rows[rows["status"] == "finished"]
-        scores = {int(seed): float(score) for seed, score in zip(done["seed"], done[experiment.metric], strict=True)}
-        found[str(recipe)][str(key)] = Standing(scores, len(rows), int((rows["status"] == "diverged").sum()))
+        scores = {seed: float(runs[experiment.metric].mean()) for seed, runs in finished_seeds(rows).items()}
+        diverged = int((rows["status"] == "diverged").sum())
+        found[str(recipe)][str(key)] = Standing(scores, rows["draw"].nunique(), diverged)
     return {recipe: own for recipe, own in found.items() if own}
-
-
-def _overlap(experiment: Experiment, done: pd.DataFrame) -> float:
-    """n_test / n_train, the largest of all runs, where the declared test allows for it."""
-    if not isinstance(experiment.declared_test, CorrectedResampled):
-        return 0.0
-    return float((done["test_images"] / done["train_images"]).max())
 
 
 def _anova(
     experiment: Experiment, done: pd.DataFrame, factors: tuple[str, ...], overlap: float
 ) -> tuple[Anova | None, str]:
     """With the seeds as blocks where the declared test pairs them; or why there is none."""
-    blocks = done["seed"].tolist() if experiment.declared_test.paired and done["seed"].nunique() > 1 else None
+    blocks = done["draw"].tolist() if experiment.declared_test.paired and done["draw"].nunique() > 1 else None
     made = anova(
         done[experiment.metric].to_numpy(),
         {factor: done[factor].tolist() for factor in ("recipe", *factors)},
@@ -203,15 +201,20 @@ def _interactions(
     """Of the whole grid; cells with a run that diverged take no part."""
     standings, paired = _standings(table, experiment), experiment.declared_test.paired
     scores = {
-        key: {recipe: _by_seed(own[key], experiment) for recipe, own in standings.items() if key in own}
+        key: {recipe: _by_seed(own[key], _seeds(standings)) for recipe, own in standings.items() if key in own}
         for key in conditions
     }
     return interactions(scores, conditions, experiment.baseline, paired, overlap, experiment.alpha)
 
 
-def _by_seed(standing: Standing, experiment: Experiment) -> list[float]:
+def _by_seed(standing: Standing, seeds: list[int]) -> list[float]:
     scores = {} if standing.diverged else standing.scores
-    return [scores.get(seed, math.nan) for seed in experiment.seed_numbers]
+    return [scores.get(seed, math.nan) for seed in seeds]
+
+
+def _seeds(standings: Mapping[str, Mapping[str, Standing]]) -> list[int]:
+    """All that have finished somewhere."""
+    return sorted({seed for own in standings.values() for standing in own.values() for seed in standing.scores})
 
 
 def _enough(own: Mapping[str, Standing], key: str, needed: int) -> bool:
@@ -244,7 +247,7 @@ def _winner(
 ) -> Winner:
     """Recipes that are not ranked may be rivals, where they have enough scores."""
     experiment = results.experiment
-    seeds = experiment.seed_numbers
+    seeds = _seeds(standings)
     scores = {
         key: {
             recipe: [own[key].scores.get(seed, math.nan) for seed in seeds]

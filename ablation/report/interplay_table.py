@@ -87,7 +87,7 @@ def contrasts_method(told: Interplay, experiment: Experiment) -> str:
     same = " where the other factors are the same, averaged over them" if len(told.factors) > 1 else ""
     if experiment.declared_test.paired:
         how = "Student's t over the seeds that its cells share"
-        how += ", wide enough for a split that is redrawn for each seed" if told.overlap else ""
+        how += ", wide enough for training parts that overlap" if told.overlap else ""
     else:
         how = "Welch's t of its own cells"
     sign = " Lower is better." if told.metric in LOWER_IS_BETTER else ""
@@ -136,8 +136,8 @@ def method(told: Interplay, experiment: Experiment) -> str:
     if not told.overlap:
         return made
     return (
-        f"{made} For the intervals each F is divided by 1 + {told.seeds} × {told.overlap:.2f} (seeds × test images / "
-        "training images): the split is redrawn for each seed, so that training parts overlap."
+        f"{made} For the intervals each F is divided by 1 + {told.seeds} × {told.overlap:.2f} (seeds × overlap), as "
+        "the training parts of different seeds overlap."
     )
 
 

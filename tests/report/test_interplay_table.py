@@ -89,7 +89,7 @@ def test_how_contrasts_are_judged_depends_on_the_test(experiment):
     assert "judged by Student's t over the seeds that its cells share: " in table.contrasts_method(found, paired)
     redrawn = replace(experiment, split=PerSeed(), test=CorrectedResampled())
     found = interplay(results_of(redrawn))
-    assert "share, wide enough for a split that is redrawn for each seed: " in table.contrasts_method(found, redrawn)
+    assert "share, wide enough for training parts that overlap: " in table.contrasts_method(found, redrawn)
 
 
 def test_of_many_contrasts_the_smallest_p_are_shown(experiment):
