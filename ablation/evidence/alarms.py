@@ -166,6 +166,8 @@ def _idle(done: pd.DataFrame) -> list[str]:
 
 def _notes(done: pd.DataFrame) -> list[str]:
     """What accompanies results and could not be computed: the results themselves stand."""
+    if "notes" not in done:
+        return []
     runs = done.drop_duplicates("id")
-    told = runs[runs["notes"] != ""] if "notes" in runs else runs[:0]
+    told = runs[runs["notes"] != ""]
     return [f"{note}, in {len(those)} of {len(runs)} runs" for note, those in told.groupby("notes", sort=False)]
