@@ -19,7 +19,7 @@ from claims import CLAIMS, Claim
 from product import PRODUCT
 from sections import INTERACTIONS
 
-from ablation.analysis import crossed, dunnett, student
+from ablation.analysis import crossed, dunnett, student, welch
 from ablation.analysis.comparison import Welch
 from ablation.analysis.interaction import _Grid
 from ablation.evidence import effects, families
@@ -62,7 +62,8 @@ MUTATIONS = (
             ("over seeds, paired t", 3),
             ("over seeds, paired t", 10),
             ("over seeds, Welch, one sd × 3", 5),
-            ("A/A, one recipe's sd × 3", 5),
+            ("20 recipes × 1, the baseline's sd / 5", 5),
+            ("4 recipes × 2, the baseline's sd / 10", 3),
             ("A/A, Dunnett", 3),
             ("over seeds, redrawn split", 3),
             ("crossed, independent, seeds differ much", 5),
@@ -172,6 +173,21 @@ MUTATIONS = (
         (("over seeds, Welch, one sd × 3", 3), ("over seeds, Welch, one sd × 3", 5)),
     ),
     Mutation(
+        "Welch's p as it comes",
+        {student._tail: {"if not isinstance(estimate.sizes, tuple):": "if True:"}},
+        (
+            ("4 recipes × 2, the baseline's sd / 5", 5),
+            ("4 recipes × 2, the baseline's sd / 10", 3),
+            ("8 recipes × 3, the baseline's sd / 5", 3),
+            ("20 recipes × 1, the baseline's sd / 10", 5),
+        ),
+    ),
+    Mutation(
+        "Welch's p calibrated to equal variances",
+        {welch._curve.__wrapped__: {"_BEYOND - 2 * log_p[:, None] / (n + m - 2)": "0 * (_BEYOND + log_p[:, None])"}},
+        (("8 recipes × 3, the baseline's sd / 5", 5), ("20 recipes × 1, the baseline's sd / 10", 3)),
+    ),
+    Mutation(
         "one variance of all cells, where effects depend on the optimizer",
         {_Grid.estimate: {"return student.contrast(groups, weights)": ONE_VARIANCE}},
         (("effects depend on it, one cell's sd × 5", 3), ("effects depend on it, one cell's sd × 5", 5)),
@@ -179,7 +195,7 @@ MUTATIONS = (
     Mutation(
         "one-sided p",
         {student.two_sided: {"2 * _tail": "_tail"}},
-        (("A/A, Welch and Holm", 5), ("power at 1.5 sd, Welch", 5)),
+        (("A/A, Welch and Holm", 10), ("A/A, one recipe's sd × 3", 5), ("power at 1.5 sd, Welch", 5)),
     ),
     Mutation(
         "equivalent by the smaller of both p",

@@ -41,6 +41,23 @@ def any_false_verdict(seeds: int, spreads: tuple[float, ...], correct: Callable 
     return float(((correct or student.holm)(p_values) < ALPHA).any(axis=1).mean())
 
 
+def any_false_verdict_of_many(
+    seeds: int, recipes: int, conditions: int, ratio: float, calibrated: bool = True
+) -> float:
+    """The same for recipes whose sd over seeds is `ratio` times the baseline's, under some conditions and pooled.
+
+    Pooled: of each seed the mean over all conditions; where there is but one, that is no comparison of its own. Welch's
+    test as it is, or with Satterthwaite's degrees of freedom alone.
+    """
+    random = stream(SEED, "many", seeds, recipes, conditions, str(ratio))
+    drawn = random.standard_normal((GRIDS, recipes + 1, conditions, seeds))
+    drawn[:, 1:] *= ratio
+    arms = np.concatenate([drawn, drawn.mean(axis=2, keepdims=True)], axis=2) if conditions > 1 else drawn
+    found = student.contrast((arms[:, 1:], arms[:, :1]), (1, -1))
+    found = found if calibrated else found._replace(sizes=None)
+    return float((student.holm(student.two_sided(found).reshape(GRIDS, -1)) < ALPHA).any(axis=1).mean())
+
+
 def any_false_verdict_of_dunnett(seeds: int, spreads: tuple[float, ...]) -> float:
     """The same by Dunnett's test: whether the largest |t| passes the critical value of the family."""
     treatments, baseline = scores(seeds, spreads)
