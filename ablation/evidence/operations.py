@@ -25,7 +25,8 @@ class Gain:
     """Of an operation, of all together, or beyond the sum; in the metric's unit, positive where the score is higher.
 
     low, high: the interval over seeds. p, p_adjusted: before and after correction; nan where the test cannot judge.
-    compared: is it a comparison with the baseline? Then each number, and the correction, is that of `compare`.
+    compared: is it a comparison with the baseline? Then each number, and the correction, is that of `compare`; so are
+    p_equivalent, of equivalence after correction, and reached: was it tested at all?
     """
 
     name: str
@@ -35,6 +36,8 @@ class Gain:
     p: float
     p_adjusted: float
     compared: bool
+    p_equivalent: float = math.nan
+    reached: bool = True
 
 
 @dataclass(frozen=True)
@@ -125,8 +128,9 @@ def _gains(
         tested = known.of(recipe, found.conditions)
         if tested is not None:
             return Gain(
-                name, tested.difference.estimate, tested.low, tested.high, tested.p, tested.p_adjusted, compared=True
-            )
+                name, tested.difference.estimate, tested.low, tested.high, tested.p, tested.p_adjusted, True,
+                tested.p_equivalent, tested.reached,
+            )  # fmt: skip
         low, high = difference.interval(experiment.alpha)
         return Gain(name, difference.estimate, low, high, difference.p_value(), math.nan, compared=False)
 

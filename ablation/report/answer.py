@@ -82,8 +82,8 @@ def _leading(experiment: Experiment, effects: Sequence[Effect], tested: list[Eff
         size = points(abs(effect.estimate), effect.metric)
         parts.append(f"{effect.recipe} beats {experiment.baseline} by {size} ({numbers}){_partly(effect, effects)}")
     told = f"{opening(listing(parts), experiment.recipes)}{_scope(experiment, effects)}."
-    others = listing((effect.recipe for effect in better[1:]), "or")
-    if others and len(better) <= 4:
+    if 1 < len(better) <= 4:
+        others = listing((effect.recipe for effect in better[1:]), "or")
         told += f" {opening(better[0].recipe, experiment.recipes)} is not shown to beat {others}."
     if more := picked(better[0], effects):
         told += f" {opening(better[0].recipe, experiment.recipes)} was {more}."

@@ -9,7 +9,7 @@ from ablation.experiment import LOWER_IS_BETTER, Experiment
 from ablation.figures.dose import CurvePanel, DosePanel, DoseRow, DosesInfo
 from ablation.report.doses_wording import asks, best_text, claimed_best, dose_text, sentence
 from ablation.report.scenes import Scene
-from ablation.report.told import Rows, Told, beside, heading, measure, scale, value_text
+from ablation.report.told import Rows, Told, beside, heading, measure, scale, seeds_bounds, value_text
 from ablation.report.wording import NAME, NONE, opening, p_text, percent
 from ablation.results import Results
 
@@ -78,7 +78,7 @@ def caption(found: tuple[Doses, ...], experiment: Experiment) -> str:
         "of each seed's own curve, judged over seeds. Misfit p: whether the means leave a quadratic by more than "
         f"chance; where it is small the curve is not to be trusted. All {family} of these p-values, of every ladder "
         "and row, are one family for Holm's correction. The best mean was chosen because it came out best, so it "
-        "flatters its dose. Everything holds on this data, model and budget."
+        f"flatters its dose. Everything holds {seeds_bounds(experiment)}."
     )
 
 

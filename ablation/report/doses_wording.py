@@ -11,7 +11,7 @@ from ablation.analysis.dose import DoseResponse
 from ablation.evidence.doses import DoseCurve, Doses
 from ablation.evidence.ladders import Ladder
 from ablation.experiment import Experiment
-from ablation.report.told import MOST_NAMED, gain, holm_phrase, seeds_of, value_text
+from ablation.report.told import MOST_NAMED, gain, holm_phrase, on_images, seeds_of, value_text
 from ablation.report.wording import NAME, NONE, condition_text, conditions_text, counted, listing, opening, percent
 
 
@@ -35,7 +35,8 @@ def sentence(one: Doses, experiment: Experiment) -> str:
     """What the curve of a ladder says, from the pooled one or that of the only condition."""
     curve, ladder = one.deciding, one.ladder
     response = curve.response
-    where = f"{_where(one, experiment)} ({seeds_of(curve.seeds, curve.planned)})"
+    images = f",{told}" if (told := on_images(experiment)) else ""
+    where = f"{_where(one, experiment)}{images} ({seeds_of(curve.seeds, curve.planned)})"
     if response is None:
         return f"{opening(ladder.magnitude)}: no answer yet, {counted(curve.seeds, 'seed')} finished at all doses."
     ends = _ends(ladder, response, experiment)

@@ -8,9 +8,9 @@ from typing import Any
 from ablation.evidence.operations import Contributions, Gain, Operations, contributions
 from ablation.experiment import LOWER_IS_BETTER, Experiment
 from ablation.figures.contributions import ContributionGroup, ContributionRow, ContributionsInfo
-from ablation.report.operations_wording import asks, is_shown, seeds_text, sentences, signed
+from ablation.report.operations_wording import asks, is_equivalent, is_shown, seeds_text, sentences, signed
 from ablation.report.scenes import Scene, shown, unit_text
-from ablation.report.told import Rows, Told, among, gain, heading
+from ablation.report.told import Rows, Told, among, gain, heading, seeds_bounds
 from ablation.report.wording import NAME, NONE, UNIT, correction, interval, p_text, percent, points
 from ablation.results import Results
 
@@ -81,11 +81,13 @@ def _cells(one: Gain, experiment: Experiment) -> dict[str, str]:
 
 
 def claim(one: Gain, note: str, experiment: Experiment, words: tuple[str, str] = ("helps", "harms")) -> str:
-    """'helps', 'harms', 'not shown'; 'no claim' where a note says why."""
+    """'helps', 'harms', 'equivalent', 'not shown', 'not tested'; 'no claim' where a note says why."""
     if note:
         return "no claim"
+    if is_equivalent(one, experiment):
+        return "equivalent"
     if not is_shown(one, experiment):
-        return "not shown"
+        return "not shown" if one.reached else "not tested"
     return words[0] if gain(one.estimate, experiment.metric) > 0 else words[1]
 
 
@@ -97,7 +99,8 @@ def caption(found: Operations, experiment: Experiment) -> str:
     told += [*_families(found, experiment), "Claims rest on p after correction."]
     if found.plan.design == "shapley":
         told.append("What an operation does alone and added to all others is shown for comparison, without a test.")
-    told.append("Everything holds on this data, model and budget.")
+    several = any(one.compared for part in found.found for one in (*part.each, *part.sums))
+    told.append(f"{'The rest' if several else 'Everything'} holds {seeds_bounds(experiment)}.")
     return " ".join([*told, *left_out(found)])
 
 
@@ -109,8 +112,8 @@ def _families(found: Operations, experiment: Experiment) -> list[str]:
         alone = found.plan.design == "add_one_in"
         told.append(
             f"{'What an operation does alone, and all together' if alone else 'All together'}: the comparisons with "
-            f"{experiment.baseline}, with the same numbers as there, corrected over all comparisons of the experiment"
-            f"{'' if correction(experiment) == 'Holm' else ' (Dunnett, the interval too)'}."
+            f"{experiment.baseline}, which hold as there and with the same numbers, corrected over all comparisons "
+            f"of the experiment{'' if correction(experiment) == 'Holm' else ' (Dunnett, the interval too)'}."
         )
     if False in kinds:
         told.append(

@@ -9,7 +9,16 @@ from ablation.evidence.designs import Plan
 from ablation.evidence.operations import Contributions, Gain, Operations
 from ablation.experiment import LOWER_IS_BETTER, Experiment
 from ablation.report.scenes import unit_text
-from ablation.report.told import MOST_NAMED, among, compared_phrase, gain, holm_phrase, seeds_of, spanned
+from ablation.report.told import (
+    MOST_NAMED,
+    among,
+    compared_phrase,
+    gain,
+    holm_phrase,
+    on_images,
+    seeds_of,
+    spanned,
+)
 from ablation.report.wording import (
     NAME,
     amount,
@@ -19,6 +28,7 @@ from ablation.report.wording import (
     interval,
     listing,
     opening,
+    p_phrase,
     points,
     size,
 )
@@ -77,6 +87,11 @@ def is_shown(one: Gain, experiment: Experiment) -> bool:
     return one.p_adjusted < experiment.alpha
 
 
+def is_equivalent(one: Gain, experiment: Experiment) -> bool:
+    """Is it a comparison that `compare` calls equivalent?"""
+    return one.reached and not is_shown(one, experiment) and one.p_equivalent < experiment.alpha
+
+
 def _shown(one: Contributions, found: Operations, experiment: Experiment) -> list[str]:
     """What is shown to contribute or to cost, the largest first."""
     claimed = [each for each in one.each if is_shown(each, experiment)]
@@ -113,7 +128,7 @@ def _change(difference: float, metric: str) -> str:
 
 
 def _holds(each: Gain, found: Operations, experiment: Experiment) -> str:
-    """'; by itself under adam and sgd', where there are several conditions."""
+    """'; also shown under adam and sgd, each alone', where there are several conditions."""
     single = [one for one in found.found if not one.pooled]
     if len(single) < 2:
         return ""
@@ -124,25 +139,42 @@ def _holds(each: Gain, found: Operations, experiment: Experiment) -> str:
         if other.name == each.name and is_shown(other, experiment) and other.estimate * each.estimate > 0
     ]
     if not same:
-        return "; under no condition by itself"
+        return "; not shown under any condition alone"
     if len(single) > 3 or any("," in place for place in same):
-        return f"; by itself under {len(same)} of {len(single)} conditions"
-    return f"; by itself under {listing(same)}"
+        return f"; also shown under {len(same)} of {len(single)} conditions, each alone"
+    return f"; also shown under {listing(same)}{', each' if len(same) > 1 else ''} alone"
 
 
 def _unshown(one: Contributions, experiment: Experiment) -> list[str]:
+    """'brightness is equivalent to none within 1.0 points (...)', '... not shown to change accuracy (...)'."""
+    words = (_within(experiment), f"not shown to change {NAME[experiment.metric]}", "not tested")
+    said: dict[str, list[Gain]] = {word: [] for word in words}
+    for each in one.each:
+        if not is_shown(each, experiment):
+            place = 0 if is_equivalent(each, experiment) else 1 if each.reached else 2
+            said[words[place]].append(each)
+    return [_alike(alike, word, experiment) for word, alike in said.items() if alike]
+
+
+def _within(experiment: Experiment) -> str:
+    return f"equivalent to {experiment.baseline} within {size(experiment.margin, experiment.metric)}"
+
+
+def _alike(left: list[Gain], words: str, experiment: Experiment) -> str:
     """'brightness and contrast are not shown to change accuracy (brightness 0.0, -0.6 to +0.6; ...)'."""
-    left = [each for each in one.each if not is_shown(each, experiment)]
-    if not left:
-        return []
-    metric = experiment.metric
-    effect = f"to change {NAME[metric]}"
-    spans = [f"{signed(each, experiment)}, {interval(each.low, each.high, metric)}" for each in left]
-    if len(left) == 1:
-        return [f"{left[0].name} is not shown {effect} ({spans[0]})"]
     names = [each.name for each in left]
-    numbers = "; ".join(f"{name} {span}" for name, span in zip(names, spans, strict=True))
-    return [f"{among(names, 'operation')} are not shown {effect}{f' ({numbers})' if len(left) <= 3 else ''}"]
+    if len(left) == 1:
+        return f"{names[0]} is {words} ({_brief(left[0], experiment)})"
+    numbers = "; ".join(f"{each.name} {_brief(each, experiment)}" for each in left)
+    return f"{among(names, 'operation')} are {words}{f' ({numbers})' if len(left) <= 3 else ''}"
+
+
+def _brief(one: Gain, experiment: Experiment) -> str:
+    """What is not shown, in numbers; the interval of a comparison stands in the answer, beside its verdict."""
+    if is_equivalent(one, experiment):
+        return f"{signed(one, experiment)}, equivalence {p_phrase(one.p_equivalent, experiment.alpha)}"
+    span = "" if one.compared else f", {interval(one.low, one.high, experiment.metric)}"
+    return f"{signed(one, experiment)}{span}"
 
 
 def _together(one: Contributions, design: Design, experiment: Experiment) -> str:
@@ -152,17 +184,19 @@ def _together(one: Contributions, design: Design, experiment: Experiment) -> str
         return ""
     if is_shown(total, experiment):
         told = f"Together they {_change(total.estimate, metric)} ({_evidence(total, experiment)})"
+    elif is_equivalent(total, experiment):
+        told = f"Together they are {_within(experiment)} ({_brief(total, experiment)})"
+    elif not total.reached:
+        told = f"Together they are not tested ({_brief(total, experiment)})"
     else:
-        numbers = (
-            f"{signed(total, experiment)}, {interval(total.low, total.high, metric)}; {_chance(total, experiment)}"
-        )
+        numbers = f"{_brief(total, experiment)}; {_chance(total, experiment)}"
         told = f"Together they are not shown to change {NAME[metric]} ({numbers})"
     return f"{told}{_beyond(one.beyond, total, design, experiment) if one.beyond else ''}."
 
 
 def _beyond(beyond: Gain, total: Gain, design: Design, experiment: Experiment) -> str:
     """'; that this differs from the sum of ... is not shown', or by how much it does, and what that means."""
-    metric, whole = experiment.metric, SUM[design]
+    metric, whole = experiment.metric, f"{SUM[design]}{on_images(experiment)}"
     if not is_shown(beyond, experiment):
         span = interval(beyond.low, beyond.high, metric)
         numbers = f"remainder {signed(beyond, experiment)}, {span}; {_chance(beyond, experiment)}"
@@ -184,7 +218,8 @@ def _scope(found: Operations, experiment: Experiment) -> str:
         where = f"pooled over {conditions_text(single, MOST_NAMED)}"
     else:
         where = f"under {condition_text(one.condition, experiment)}"
-    return f"{where} ({seeds_text(one)})"
+    images = "" if all(each.compared for each in one.each) else on_images(experiment)
+    return f"{where}{f',{images}' if images else ''} ({seeds_text(one)})"
 
 
 def seeds_text(one: Contributions) -> str:

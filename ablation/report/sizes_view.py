@@ -20,11 +20,13 @@ from ablation.report.told import (
     compared_phrase,
     gain,
     holm_phrase,
+    on_images,
     scale,
+    seeds_bounds,
     seeds_of,
     spanned,
 )
-from ablation.report.wording import NONE, UNIT, amount, counted, interval, p_text, percent, points, size
+from ablation.report.wording import NONE, UNIT, amount, counted, interval, p_phrase, p_text, percent, points, size
 from ablation.results import Results
 
 MOST_PANELS = 12
@@ -56,7 +58,8 @@ def sentences(found: tuple[SizeCurve, ...], experiment: Experiment) -> tuple[str
     left = [curve.recipe for curve in found if not _changes(curve, experiment)]
     told = [sentence(curve, experiment) for curve in claimed]
     if left:
-        told.append(f"Of {among(left, 'other recipe')} it is not shown that the gain depends on the number of images.")
+        what = f"that the gain depends on the number of images{on_images(experiment)}"
+        told.append(f"Of {among(left, 'other recipe')} it is not shown {what}.")
     return tuple(told)
 
 
@@ -77,15 +80,15 @@ def _images(curve: SizeCurve, place: int) -> str:
     return f"{curve.images[place]:,.0f}"
 
 
-UNSHOWN, DIFFERS = "is not shown to help or hurt", "has a difference of"
-"""Where a comparison has no verdict; and where the differences at a size are no comparisons, so that none is made."""
+UNSHOWN, NOT_TESTED, DIFFERS = "is not shown to help or hurt", "is not tested", "has a difference of"
+"""Where a comparison is undecided; where what comes first left it nothing; where a difference is no comparison."""
 
 
 def _helps(curve: SizeCurve, experiment: Experiment) -> str:
     """'helps by 4.1 points of accuracy with 100 images (...) and by 0.3 points with 800 (...)'."""
     (verb, few), (other, many) = (_end(curve, place, experiment) for place in (0, -1))
     if verb == other:
-        return f"{verb} {few} {'or' if verb == UNSHOWN else 'and'} {many}"
+        return f"{verb} {few} {'or' if verb in (UNSHOWN, NOT_TESTED) else 'and'} {many}"
     return f"{verb} {few} and {other} {many}"
 
 
@@ -100,8 +103,13 @@ def _end(curve: SizeCurve, place: int, experiment: Experiment) -> tuple[str, str
         return DIFFERS, f"{size(difference, metric, sign=True)} {images} ({interval(low, high, metric)})"
     difference, chance = tested.difference.estimate, compared_phrase(tested.p_adjusted, experiment)
     if not tested.p_adjusted < experiment.alpha:
-        span = interval(tested.low, tested.high, metric)
-        return UNSHOWN, f"{images} ({points(difference, metric, sign=True)}, {span}; {chance})"
+        numbers = f"{points(difference, metric, sign=True)}, {interval(tested.low, tested.high, metric)}"
+        if not tested.reached:
+            return NOT_TESTED, f"{images} ({numbers})"
+        if tested.p_equivalent < experiment.alpha:
+            within = f"is equivalent to {experiment.baseline} within {size(experiment.margin, metric)}"
+            return within, f"{images} ({numbers}; equivalence {p_phrase(tested.p_equivalent, experiment.alpha)})"
+        return UNSHOWN, f"{images} ({numbers}; {chance})"
     far = (amount if first else size)(abs(difference), metric)
     span = spanned(tested.low, tested.high, experiment, math.copysign(1, difference))
     return "helps" if gain(difference, metric) > 0 else "hurts", f"by {far} {images} ({span}; {chance})"
@@ -114,14 +122,14 @@ def _slope(curve: SizeCurve, experiment: Experiment) -> str:
     low, high = slope.interval(experiment.alpha)
     if not _changes(curve, experiment):
         numbers = f"{points(slope.estimate, metric, sign=True)} for each doubling, {interval(low, high, metric)}"
-        return f"that this depends on their number is not shown ({numbers}, {holm_phrase(curve.p_slope, experiment)})"
+        what = f"that this depends on their number is not shown{on_images(experiment)}"
+        return f"{what} ({numbers}, {holm_phrase(curve.p_slope, experiment)})"
     numbers = (
         f"{spanned(low, high, experiment, math.copysign(1, slope.estimate))}; {holm_phrase(curve.p_slope, experiment)}"
     )
     verbs = {_end(curve, place, experiment)[0] for place in (0, -1)}
-    return (
-        f"{becomes(verbs, slope.estimate, metric)} by {size(abs(slope.estimate), metric)} for each doubling ({numbers})"
-    )
+    far = f"{size(abs(slope.estimate), metric)} for each doubling{on_images(experiment)}"
+    return f"{becomes(verbs, slope.estimate, metric)} by {far} ({numbers})"
 
 
 def becomes(verbs: Collection[str], slope: float, metric: str) -> str:
@@ -198,7 +206,8 @@ def caption(found: tuple[SizeCurve, ...], experiment: Experiment) -> str:
         f"Differences to {experiment.baseline} in {unit_text(experiment.metric)}, seed by seed{pooled}. {ends}. Each "
         "doubling: the slope of the straight line through the differences over log2 of the training images, judged "
         "over seeds, Holm's correction over the recipes. Every size is trained for as many epochs, so with fewer "
-        "images the network is also updated less often. Everything holds on this data, model and budget."
+        f"images the network is also updated less often. {'Everything' if over > 1 else 'The slope'} holds "
+        f"{seeds_bounds(experiment)}."
     )
 
 

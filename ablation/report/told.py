@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ablation.analysis.comparison import CorrectedResampled
+from ablation.evidence.target import target_of
 from ablation.experiment import LOWER_IS_BETTER, Experiment
 from ablation.report.scenes import Scene
 from ablation.report.wording import (
@@ -73,6 +75,20 @@ def spanned(low: float, high: float, experiment: Experiment, toward: float = 0) 
     if toward:
         low, high = sorted((low * toward, high * toward))
     return f"{percent(1 - experiment.alpha)} interval {interval(low, high, experiment.metric, sign=not toward)}"
+
+
+def on_images(experiment: Experiment) -> str:
+    """' on these test photographs': of a claim that rests on seeds alone, whatever test is declared.
+
+    '' where the test part is redrawn for each seed, so that seeds vary in their photographs too.
+    """
+    return "" if isinstance(experiment.declared_test, CorrectedResampled) else " on these test photographs"
+
+
+def seeds_bounds(experiment: Experiment) -> str:
+    """What such claims hold for: 'for new training photographs, on these test photographs, on this data, ...'."""
+    own = replace(target_of(experiment), images=not on_images(experiment))
+    return f"{own}, on this data, model and budget"
 
 
 def holm_phrase(p: float, experiment: Experiment) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 import ablation.results
 from ablation import SGD, Adam, Brightness, Contrast, Cosine, Digits, Experiment, RandomResizedCrop, Results
+from ablation.data import Redrawn
 from ablation.declaration import declare
 from ablation.experiment import Cell
 from ablation.record import Arrays, RunRecord, write_record
@@ -25,7 +26,7 @@ GAINS = {"none": 0.0, "crop": 0.045, "brightness": 0.006, "contrast": -0.001, "a
 
 
 def recipes_and_optimizers(**changes: Any) -> Experiment:
-    """Five recipes under two optimizers, five seeds; `changes` are fields of Experiment."""
+    """Five recipes under two optimizers, five seeds with a training part each; `changes` are fields of Experiment."""
     given: dict[str, Any] = {
         "name": "fake",
         "data": Digits(),
@@ -38,7 +39,7 @@ def recipes_and_optimizers(**changes: Any) -> Experiment:
         },
         "optimizers": {"adam": Adam(lr=1e-3), "sgd": SGD(lr=0.1, momentum=0.9)},
         "baseline": "none", "model": "shallow_cnn", "image_size": 16, "epochs": 12, "batch_size": 32,
-        "schedule": Cosine(warmup=2), "seeds": 5,
+        "schedule": Cosine(warmup=2), "seeds": 5, "split": Redrawn(train=0.1, val=0.1, test=0.3),
     }  # fmt: skip
     return Experiment(**given | changes)
 
@@ -55,10 +56,11 @@ def fake_results(
     """Write a record for every cell and load them as `Results` does.
 
     fate: 'finished', 'diverged', 'failed' or 'planned' for each cell. gains: of accuracy over the baseline, by recipe.
-    spread: the sd over seeds.
+    spread: the sd over seeds. images: of the test part; the data has as many as the split makes them a share of.
     """
     names = tuple(f"class {place}" for place in range(classes))
     listing = SimpleNamespace(digest="8f14e45fceea167a5a36dedd4bea2543f6d2c9e1a1b0c3d4", classes=names, left_out=())
+    listing.labels = range(10 * images // 3)
     cells = experiment.cells(listing.digest)
     declare(experiment, cells, folder_of(experiment, root))
     for cell in cells:
@@ -80,11 +82,12 @@ def _record(cell: Cell, ending: str, gain: float, classes: int, images: int, spr
     finished = ending == "finished"
     random = stream(cell.seed, "fake", cell.spec.id)
     accuracy = 0.8 + gain - 0.02 * (cell.factors["optimizer"] == "sgd") + spread * random.normal()
+    accuracy = round(images * accuracy) / images
     metrics = {"accuracy": accuracy, "macro_f1": accuracy - 0.01, "balanced_accuracy": accuracy - 0.005}
     metrics |= {"log_loss": 1.2 - accuracy, "brier": 0.6 - accuracy / 2, "ece": 0.05}
     evidence = {
         "first_test_batch": "a1b2c3d4e5f60718", "split": "0123456789abcdef", "mean": [0.31, 0.32, 0.33],
-        "std": [0.2, 0.21, 0.22], "parameters": 1_234_567, "train_images": 3 * images, "val_images": images,
+        "std": [0.2, 0.21, 0.22], "parameters": 1_234_567, "train_images": images // 3, "val_images": images // 3,
         "test_images": images, "diverged_step": None if finished else 7,
         "captions": ["unchanged", "crop 62 %", "brightness × 1.31"],
     }  # fmt: skip
@@ -99,7 +102,7 @@ def _record(cell: Cell, ending: str, gain: float, classes: int, images: int, spr
         cost={"seconds": 65.5, "images_per_second": 1490.0, "gpu_memory_mib": None},
         environment=ENVIRONMENT,
     )
-    return record, _arrays(cell, gain, classes, images if finished else 0)
+    return record, _arrays(cell, gain, classes, images if finished else 0, accuracy)
 
 
 def _epoch(epoch: int, epochs: int, accuracy: float, random: np.random.Generator) -> dict[str, Any]:
@@ -114,17 +117,22 @@ def _epoch(epoch: int, epochs: int, accuracy: float, random: np.random.Generator
     }
 
 
-def _arrays(cell: Cell, gain: float, classes: int, images: int) -> Arrays:
-    """Clusters, the further apart the larger the gain; the picture is the same but for the shade that a draw has."""
+def _arrays(cell: Cell, gain: float, classes: int, images: int, accuracy: float) -> Arrays:
+    """Clusters, the further apart the larger the gain; the picture is the same but for the shade that a draw has.
+
+    As many are right as the accuracy says, the easier ones in every run.
+    """
     labels = np.arange(images) % classes
     centres = stream(0, "centres", classes).normal(size=(classes, 32))
     noise = stream(cell.seed, "features", cell.spec.id).normal(size=(images, 32))
     features = (centres[labels] * (1.0 + 10 * gain) + noise).astype(np.float32)
+    right = stream(0, "difficulty", images).permutation(images) < round(images * accuracy)
+    logits = 5 * np.eye(classes, dtype=np.float32)[np.where(right, labels, (labels + 1) % classes)]
     side = cell.spec.image_size
     coarse = stream(cell.seed, "picture").integers(60, 200, size=(4, 4, 3))
     original = coarse.repeat(side // 4, 0).repeat(side // 4, 1).astype(np.uint8)
     draws = np.stack([np.clip(original + 1000 * gain * draw, 0, 255).astype(np.uint8) for draw in range(3)])
-    return Arrays(np.arange(images), labels, features[:, :classes].copy(), features, original, draws)
+    return Arrays(np.arange(images), labels, logits, features, original, draws)
 
 
 @pytest.fixture(scope="session")
@@ -140,4 +148,4 @@ def fake() -> Callable[..., Results]:
 @pytest.fixture(scope="session")
 def complete(tmp_path_factory: pytest.TempPathFactory) -> Results:
     """Fifty finished runs."""
-    return fake_results(recipes_and_optimizers(), tmp_path_factory.mktemp("runs"), images=60)
+    return fake_results(recipes_and_optimizers(), tmp_path_factory.mktemp("runs"), images=240)

@@ -101,11 +101,18 @@ def test_no_verdict_is_not_undecided():
 
 
 def test_a_row_has_every_heading(build):
-    assert set(headers(build())) <= set(row(effect()))
-    assert "macro_f1" not in headers(build(metric="macro_f1"))
+    assert set(headers(build(), [effect(failed=1, trained=5)])) <= set(row(effect()))
+    assert "macro_f1" not in headers(build(metric="macro_f1"), [])
     assert row(effect())["mean"] == "84.1 ± 1.2"
     assert row(effect())["interval"] == "+2.2 to +6.0"
     assert row(effect(seeds=3))["seeds"] == "3 of 5"
+
+
+def test_failed_trainings_have_a_column_only_where_there_are_some(build):
+    assert "failed" not in headers(build(), [effect(trained=5)])
+    one = effect(failed=1, trained=5)
+    assert headers(build(), [effect(trained=5), one])["failed"] == "failed trainings"
+    assert row(one)["failed"] == "1 of 5"
 
 
 def test_condition_text_names_what_varies(build):
@@ -131,10 +138,13 @@ def test_answer_orders_by_size_and_tells_all_the_rest(build):
     ]
     first, second = answer(build(), effects)
     assert first.startswith("all beats none by 6.0 points of accuracy")
-    assert "and crop by 4.1 (95 % interval 2.2 to 6.0; Holm p = .002; n = 5 seeds), pooled over adam and sgd." in first
+    assert "and crop beats none by 4.1 (95 % interval 2.2 to 6.0; Holm p = .002; n = 5 seeds), pooled over" in first
+    assert first.endswith("adam and sgd. all is not shown to beat crop.")
     assert second.startswith("brightness is undecided (difference +0.4 points of accuracy, 95 % interval")
     assert "contrast cannot be compared with none (too few finished seeds: 1 of 5 seeds)" in second
-    assert second.endswith("on this data, model and budget.")
+    assert second.endswith(
+        "; all of this holds for new training and test photographs, on this data, model and budget."
+    )
 
 
 def test_answer_says_when_nothing_is_better(build):
