@@ -1,9 +1,10 @@
 """The baseline against itself, for real: networks trained with the settings of the quickstart, and other seeds.
 
-`python again.py FOLDER` trains what is missing there, and prints the figures. 400 seeds under both optimizers are 800
-trainings. They are dealt to 80 arms of five seeds; an arm that is not the baseline's is called a recipe, "again". That
-is the only thing made up here: a column of names. Two recipes with the same operations would share their runs (equal
-specs have one id), and the same seed would give the same bits.
+`python again.py FOLDER` trains what is missing there, and prints the figures. Four runs on each of 100 training parts,
+under both optimizers, are 800 trainings. Each experiment has five training parts, and the four runs on each are its
+four arms: the first is called the baseline, the others recipes, "again". That is the only thing made up here: a column
+of names. Two recipes with the same operations would share their runs (equal specs have one id), and the same seed would
+give the same bits.
 """
 
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ablation.data import Redrawn
 from ablation.evidence.effects import Effect, compare
 from ablation.experiment import Experiment
 from ablation.experiment_files import read
@@ -18,15 +20,16 @@ from ablation.results import Results
 from ablation.sweeps import sweep
 
 QUICKSTART = Path(__file__).parents[2] / "experiments" / "quickstart.py"
-REPEATS, SEEDS = 40, 5
-ARMS = 2 * REPEATS
+EXPERIMENTS, DRAWS, ARMS = 20, 5, 4
 
 
 def question() -> Experiment:
-    """The quickstart's baseline, with a seed for each run of 80 arms."""
+    """The quickstart's baseline, with a seed for each run: seed s is the run s % 4 on the training part s // 4."""
     quickstart = read(QUICKSTART).experiment
+    assert isinstance(quickstart.split, Redrawn)
     baseline = {quickstart.baseline: quickstart.recipes[quickstart.baseline]}
-    return replace(quickstart, name="again", recipes=baseline, seeds=ARMS * SEEDS)
+    split = replace(quickstart.split, runs_per_draw=ARMS)
+    return replace(quickstart, name="again", recipes=baseline, split=split, seeds=EXPERIMENTS * DRAWS * ARMS)
 
 
 def train(folder: Path) -> Results:
@@ -35,15 +38,17 @@ def train(folder: Path) -> Results:
     return Results.load(question(), folder / "runs", folder / "cache")
 
 
-def seeds_of(arm: int) -> range:
-    return range(arm * SEEDS, (arm + 1) * SEEDS)
+def seeds_of(experiment: int, arm: int) -> range:
+    """One run on each of the experiment's training parts."""
+    first = experiment * DRAWS * ARMS
+    return range(first + arm, first + DRAWS * ARMS, ARMS)
 
 
-def relabelled(results: Results, arms: Sequence[int]) -> Results:
+def relabelled(results: Results, experiment: int, arms: Sequence[int]) -> Results:
     """The runs of these arms only: the first arm is the baseline, the others are recipes that do what it does."""
     baseline = results.experiment.baseline
     names = [baseline, *(f"again {place}" for place in range(1, len(arms)))]
-    called = {seed: name for arm, name in zip(arms, names, strict=True) for seed in seeds_of(arm)}
+    called = {seed: name for arm, name in zip(arms, names, strict=True) for seed in seeds_of(experiment, arm)}
     table = results.table[results.table["seed"].isin(called)]
     recipes = dict.fromkeys(names, results.experiment.recipes[baseline])
     return replace(
@@ -56,18 +61,20 @@ def relabelled(results: Results, arms: Sequence[int]) -> Results:
 
 @dataclass(frozen=True)
 class Counts:
-    """Of 40 experiments: those with a false verdict, and with a p below alpha before correction; of how many p."""
+    """Of so many experiments: those with a false verdict, and with a p below alpha before correction; of how many p."""
 
+    experiments: int
     verdicts: int
     uncorrected: int
     comparisons: int
     equivalent: int
 
 
-def count(results: Results, arms_of: Sequence[Sequence[int]]) -> Counts:
-    told = [tested(compare(relabelled(results, arms))) for arms in arms_of]
+def count(results: Results, asked: Sequence[tuple[int, Sequence[int]]]) -> Counts:
+    told = [tested(compare(relabelled(results, *one))) for one in asked]
     alpha = results.experiment.alpha
     return Counts(
+        len(told),
         sum(any(effect.verdict in ("better", "worse") for effect in effects) for effects in told),
         sum(any(effect.p < alpha for effect in effects) for effects in told),
         len(told[0]),
@@ -79,19 +86,19 @@ def tested(effects: Sequence[Effect]) -> list[Effect]:
     return [effect for effect in effects if effect.tested]
 
 
-PAIRS = [(2 * repeat, 2 * repeat + 1) for repeat in range(REPEATS)]
-"""Two arms a repeat, each used once: 40 independent experiments."""
+PAIRS = [(experiment, arms) for experiment in range(EXPERIMENTS) for arms in ((0, 1), (2, 3))]
+"""40 experiments with one recipe; each run is used once."""
 
-FAMILIES = [tuple((2 * repeat + place) % ARMS for place in (0, 1, 4, 9, 11)) for repeat in range(REPEATS)]
-"""As many arms as the quickstart has. Each arm is used two or three times, but no two of them meet twice."""
+FAMILIES = [(experiment, (0, 1, 2, 3)) for experiment in range(EXPERIMENTS)]
+"""20 experiments with three recipes."""
 
 
 def lines(results: Results) -> list[str]:
     """Of the table in docs/honesty.md."""
-    asked = {"one recipe": count(results, PAIRS), "four recipes": count(results, FAMILIES)}
+    asked = {"one recipe": count(results, PAIRS), "three recipes": count(results, FAMILIES)}
     return [
-        f"| {name} | {told.comparisons} | {told.verdicts} of {REPEATS} | {told.uncorrected} of {REPEATS} | "
-        f"{told.equivalent} of {REPEATS * told.comparisons} |"
+        f"| {name} | {told.comparisons} | {told.verdicts} of {told.experiments} | "
+        f"{told.uncorrected} of {told.experiments} | {told.equivalent} of {told.experiments * told.comparisons} |"
         for name, told in asked.items()
     ]
 
