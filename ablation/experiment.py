@@ -67,7 +67,7 @@ class Experiment:
     is redrawn for each seed. primary: what is asked first where there are several conditions: each recipe pooled over
     them, or each recipe under each; the rest is tested behind it.
 
-    model: a classifier of torchvision's, "shallow_cnn", or "package.module:function" for one's own (see
+    model: a classifier of torchvision's, "shallow_cnn", "lenet", or "package.module:function" for one's own (see
     `ablation.models.own`). stem: "small" for images below 64 pixels, on ResNets. weights: to start from, by
     torchvision's name or as a path. freeze: "backbone", or how many layers, are not trained. normalization: by the mean
     and sd of the training part ("data"), of ImageNet, or given. lr, weight_decay: in place of each optimizer's own.

@@ -31,7 +31,7 @@ def summary(
 ) -> None:
     """Show a network layer by layer: shapes, parameters, MACs, memory.
 
-    MODEL is a classifier of torchvision, shallow_cnn, or a factory of yours as package.module:factory.
+    MODEL is a classifier of torchvision, shallow_cnn or lenet, or a factory of yours as package.module:factory.
 
     \b
     Example:

@@ -116,8 +116,8 @@ def _failed(results: Results, done: pd.DataFrame) -> list[str]:
                 [f"{runs[~wrong][metric].mean():.3f} without"] * (not wrong.all())
             )
             found.append(
-                f"{arm}: {wrong.sum()} of {len(runs)} trainings failed, near chance or far below the others: no verdict "
-                f"on its mean ({metric} {', '.join(means)} them)"
+                f"{arm}: {wrong.sum()} of {len(runs)} trainings failed, near chance or far below the others: no "
+                f"verdict on its mean ({metric} {', '.join(means)} them)"
             )
     return found
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from ablation.errors import did_you_mean
 from ablation.models.own import is_own, missing_module
 
-SHALLOW = "shallow_cnn"
+SMALL = ("shallow_cnn", "lenet")
+"""Networks of this package, for small images."""
 SMALL_STEM = ("resnet", "resnext", "wide_resnet")
 """The families that have a stem for small images, by how their names begin."""
 STOCHASTIC_DEPTH = (*SMALL_STEM, "convnext", "efficientnet", "maxvit", "swin")
@@ -40,9 +41,9 @@ def _sources() -> tuple[str, ...]:
 
 @cache
 def model_names() -> tuple[str, ...]:
-    """Every classifier of the installed torchvision, and `shallow_cnn`."""
+    """Every classifier of the installed torchvision, and those of `SMALL`."""
     found = [name or function for source in _sources() for name, function in _REGISTERED.findall(source)]
-    return (SHALLOW, *sorted(name for name in found if not name.startswith(_NO_LINEAR_HEAD)))
+    return (*SMALL, *sorted(name for name in found if not name.startswith(_NO_LINEAR_HEAD)))
 
 
 @cache
@@ -81,7 +82,7 @@ def wrong_model(model: str) -> str:
     if model.startswith(_NO_LINEAR_HEAD) and any(f"def {model}(" in source for source in _sources()):
         return f"model = {model!r} ends in a convolution, so it has no features before a linear layer; take another"
     suggestion = did_you_mean(model, model_names())
-    kinds = "any torchvision classifier, shallow_cnn, or your own as package.module:factory"
+    kinds = f"any torchvision classifier, {', '.join(SMALL)}, or your own as package.module:factory"
     return f"model = {model!r} is unknown{suggestion} ({kinds})"
 
 

@@ -1,4 +1,4 @@
-"""Building a network by name: any torchvision classifier, a shallow CNN, or a network of the user's own.
+"""Building a network by name: any torchvision classifier, a small one of this package, or a network of the user's own.
 
 Every network here is a `Classifier`: a backbone that ends in features, then dropout, then one linear layer.
 """
@@ -18,7 +18,7 @@ from torch.nn.parameter import is_lazy
 from ablation.errors import InputError, Problem
 from ablation.models import own
 from ablation.models.classifier import AdaptiveMean, Classifier
-from ablation.models.names import SHALLOW, wrong_model, wrong_stem, wrong_stochastic_depth, wrong_weights
+from ablation.models.names import wrong_model, wrong_stem, wrong_stochastic_depth, wrong_weights
 from ablation.models.stems import small_stem
 from ablation.models.stochastic_depth import drop_branches, switch_off
 from ablation.models.weights import load
@@ -86,8 +86,8 @@ def _body(model: str, classes: int, image_size: int | None) -> _Body:
     The dropout and stochastic depth that torchvision gives its networks are switched off: an experiment's are all there
     are. In a network of the user's own what is written there stays.
     """
-    if model == SHALLOW:
-        return _shallow_cnn()
+    if model in SMALL_NETWORKS:
+        return SMALL_NETWORKS[model]()
     if own.is_own(model):
         return _of_own(model, classes, image_size or 32)
     network = _from_torchvision(model, image_size)
@@ -130,6 +130,24 @@ def _shallow_cnn(widths: tuple[int, ...] = (32, 64, 128)) -> _Body:
             nn.MaxPool2d(2),
         ]
     return _Body(nn.Sequential(*layers[:-1], AdaptiveMean(1), nn.Flatten()), widths[-1])
+
+
+def _lenet() -> _Body:
+    """LeNet-5 (LeCun et al. 1998) with rectified units and maxima: 32,000 weights, for small images.
+
+    Its features are of 3 x 3 places, so that, unlike `shallow_cnn`, it has to learn that a shifted digit is the same.
+    """
+    convolutions = [
+        layer
+        for before, after in ((3, 6), (6, 16))
+        for layer in (nn.Conv2d(before, after, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2))
+    ]
+    linear = [nn.Linear(16 * 3 * 3, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU()]
+    return _Body(nn.Sequential(*convolutions, AdaptiveMean(3), nn.Flatten(), *linear), 84)
+
+
+SMALL_NETWORKS: dict[str, Callable[[], _Body]] = {"shallow_cnn": _shallow_cnn, "lenet": _lenet}
+"""Those of `names.SMALL`."""
 
 
 def _from_torchvision(model: str, image_size: int | None) -> nn.Module:

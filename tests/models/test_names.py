@@ -11,7 +11,7 @@ from ablation.models.names import model_names, weights_names, wrong_model
 def test_the_names_are_those_that_torchvision_lists():
     listed = torchvision.models.list_models(module=torchvision.models)
     with_a_linear_head = {name for name in listed if not name.startswith("squeezenet")}
-    assert set(model_names()) == with_a_linear_head | {"shallow_cnn"}
+    assert set(model_names()) == with_a_linear_head | {"shallow_cnn", "lenet"}
     assert len(model_names()) == len(set(model_names()))
 
 
