@@ -51,7 +51,8 @@ class Parts(NamedTuple):
 class Crossed:
     """treatment - baseline: estimate, standard error over new seeds and new images together, degrees of freedom.
 
-    seed_error, seed_df: over new seeds alone. image_error: what new images add to that.
+    seed_error, seed_df: over new seeds alone. image_error: what new images add to that. seed_sizes: seeds of
+    both arms where these are independent, by which what is said of seeds alone is calibrated (see `welch`).
     """
 
     estimate: float
@@ -60,17 +61,19 @@ class Crossed:
     seed_error: float
     seed_df: float
     image_error: float
+    seed_sizes: tuple[int, int] | None = None
 
     @property
     def difference(self) -> Difference:
         """What a test judges: never more certain than seeds alone are, see `half_width`."""
-        seeds = Difference(self.estimate, self.seed_error, self.seed_df)
+        seeds = Difference(self.estimate, self.seed_error, self.seed_df, sizes=self.seed_sizes)
         return Difference(self.estimate, self.error, self.df, floor=seeds)
 
     def interval(self, alpha: float) -> tuple[float, float]:
         """At level 1 - alpha, and never narrower than the interval over seeds alone. nan where nothing varies."""
         together = Estimate(np.asarray(self.estimate), np.asarray(self.error), np.asarray(self.df))
-        seeds = Estimate(np.asarray(self.estimate), np.asarray(self.seed_error), np.asarray(self.seed_df))
+        error, df = np.asarray(self.seed_error), np.asarray(self.seed_df)
+        seeds = Estimate(np.asarray(self.estimate), error, df, self.seed_sizes)
         half = float(half_width(together, seeds, alpha))
         return self.estimate - half, self.estimate + half
 
@@ -94,7 +97,8 @@ def crossed(
 def crossed_of(together: Estimate, seeds: Estimate) -> Crossed:
     """Of two estimates without repetitions: over both, and over seeds alone."""
     images = np.sqrt(np.maximum(np.square(together.error) - np.square(seeds.error), 0.0))
-    return Crossed(*map(float, (together.value, together.error, together.df, seeds.error, seeds.df, images)))
+    own = float(together.value), float(together.error), float(together.df)
+    return Crossed(*own, float(seeds.error), float(seeds.df), float(images), seeds.sizes)
 
 
 def difference_parts(
@@ -160,8 +164,9 @@ def over_both(value: Floats, parts: Parts) -> Estimate:
 
 def over_seeds(value: Floats, parts: Parts) -> Estimate:
     """The mean difference with its error over new seeds, the images given: what `Welch` and `Paired` find."""
-    variances = [part for part, _ in parts.seeds]
-    return Estimate(value, np.sqrt(np.asarray(sum(variances))), satterthwaite(variances, [df for _, df in parts.seeds]))
+    variances, dfs = [part for part, _ in parts.seeds], [df for _, df in parts.seeds]
+    sizes = (round(dfs[0]) + 1, round(dfs[1]) + 1) if len(dfs) == 2 else None
+    return Estimate(value, np.sqrt(np.asarray(sum(variances))), satterthwaite(variances, dfs), sizes)
 
 
 def half_width(together: Estimate, seeds: Estimate, alpha: float) -> Floats:

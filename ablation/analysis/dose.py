@@ -113,9 +113,9 @@ def _weighted(scores: Floats, weights: Floats, overlap: float) -> Estimate:
 
 def _band(at: Floats, scores: Floats, weights: Floats, overlap: float, alpha: float) -> Band:
     each = [_weighted(scores, row, overlap) for row in weights]
-    found = Estimate(*(np.array([getattr(one, name) for one in each]) for name in Estimate._fields))
+    value, error, df = (np.array([getattr(one, name) for one in each]) for name in ("value", "error", "df"))
+    found = Estimate(value, error, df)
     one, every = reach(found, alpha), reach(found, alpha / scores.shape[1])
-    value = found.value
     return Band(at, value, value - one, value + one, value - every, value + every)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ablation.analysis import welch
 from ablation.analysis.student import quantile_nodes, root_mean_chi2, satterthwaite, variance
 
 LEAST_DF = 1.5
@@ -36,7 +37,8 @@ def hedges_g(treatment: ArrayLike, baseline: ArrayLike, alpha: float = 0.05) -> 
     for n = m that is also the pooled sd. Estimate: d J(df), J Hedges' (1981, equation 6e) correction for few seeds; all
     is nan where the unit has few degrees of freedom (two seeds in the arm that varies), as J is 0 at one, and takes the
     estimate out of its interval. Interval: the noncentralities under which Welch's t lies at either end of its
-    distribution (Cumming and Finch 2001), without J, since they need no correction.
+    distribution (Cumming and Finch 2001), without J, since they need no correction; at the level at which Welch's test
+    keeps alpha (see `welch`), so that the interval excludes 0 just where p < alpha.
     """
     groups = [np.asarray(scores, float) for scores in (treatment, baseline)]
     sizes, spreads = [len(scores) for scores in groups], [float(variance(scores)) for scores in groups]
@@ -48,7 +50,8 @@ def hedges_g(treatment: ArrayLike, baseline: ArrayLike, alpha: float = 0.05) -> 
     gap = float(groups[0].mean() - groups[1].mean())
     error = math.sqrt(sum(spread / size for spread, size in zip(spreads, sizes, strict=True)))
     df_t = float(satterthwaite([spread / size for spread, size in zip(spreads, sizes, strict=True)], dfs))
-    low, high = (_noncentrality(gap / error, df_t, quantile) * error / unit for quantile in (1 - alpha / 2, alpha / 2))
+    level = welch.level(alpha, *sizes)
+    low, high = (_noncentrality(gap / error, df_t, quantile) * error / unit for quantile in (1 - level / 2, level / 2))
     return Size(gap / unit * small_sample(df_unit), low, high)
 
 

@@ -158,7 +158,7 @@ Known = Mapping[tuple[str, str], tuple[float, float]]
 def winner(
     scores: Mapping[str, Mapping[str, ArrayLike]],
     test: Test | None = None,
-    test_share: float = 0.0,
+    overlap: float = 0.0,
     alpha: float = 0.05,
     higher_is_better: bool = True,
     baseline: str | None = None,
@@ -188,7 +188,7 @@ def winner(
     best = {where: max(own, key=own.__getitem__) for where, own in means.items()}
     pairs = [(where, name) for where, own in arms.items() for name in own if name != overall]
     declared = _beside(overall, baseline, known or {})
-    found = {pair: _difference(test, arms[pair[0]][pair[1]], arms[pair[0]][overall], test_share) for pair in pairs}
+    found = {pair: _difference(test, arms[pair[0]][pair[1]], arms[pair[0]][overall], overlap) for pair in pairs}
     own = [pair for pair in pairs if pair not in declared]
     p_values = [found[pair].p_value() for pair in own]
     corrected = dict(zip(own, holm(p_values), strict=True)) | {pair: p for pair, (_, p) in declared.items()}
@@ -222,11 +222,11 @@ def _beside(overall: str, baseline: str | None, known: Known) -> Known:
     }
 
 
-def _difference(test: Test, rival: Floats, reference: Floats, test_share: float) -> Difference:
+def _difference(test: Test, rival: Floats, reference: Floats, overlap: float) -> Difference:
     """By the declared test, rival - reference; without a standard error where there are too few scores."""
     there, beside = np.isfinite(rival), np.isfinite(reference)
     if test.paired:
         there = beside = there & beside
     if min(there.sum(), beside.sum()) < 2:
         return Difference(float(np.nanmean(rival) - np.nanmean(reference)), math.nan, math.nan)
-    return test.difference(rival[there].tolist(), reference[beside].tolist(), test_share)
+    return test.difference(rival[there].tolist(), reference[beside].tolist(), overlap)

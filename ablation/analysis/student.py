@@ -115,7 +115,7 @@ def reach(estimate: Estimate, alpha: float) -> Floats:
     """Half the width of the interval at level 1 - alpha; nan where nothing varies."""
     from scipy.special import stdtrit
 
-    level = welch.level(alpha, *estimate.sizes) if isinstance(estimate.sizes, tuple) else alpha
+    level = welch.level(alpha, *estimate.sizes) if estimate.sizes else alpha
     return np.where(estimate.error > 0, -stdtrit(estimate.df, level / 2) * estimate.error, np.nan)
 
 
@@ -125,7 +125,7 @@ def _tail(distance: ArrayLike, estimate: Estimate) -> Floats:
 
     with np.errstate(invalid="ignore", divide="ignore"):
         tail = np.where(estimate.error > 0, stdtr(estimate.df, -np.asarray(distance) / estimate.error), np.nan)
-    if not isinstance(estimate.sizes, tuple):
+    if estimate.sizes is None:
         return tail
     return np.where(tail < 0.5, welch.calibrated(2 * np.fmin(tail, 0.5), *estimate.sizes) / 2, tail)
 

@@ -19,6 +19,7 @@ from ablation.analysis.interaction import Interaction, interactions
 from ablation.analysis.ranks import EVERYWHERE, Known, Ranks, Winner, rank_stability, winner
 from ablation.evidence.arms import drawn_table, finished_seeds, overlap_of
 from ablation.evidence.compared import compared
+from ablation.evidence.failed_trainings import failed_trainings
 from ablation.evidence.scores import conditions_with
 from ablation.experiment import LOWER_IS_BETTER, Experiment
 from ablation.results import Results
@@ -99,7 +100,7 @@ def interplay(results: Results) -> Interplay | None:
     alive = {key: levels for key, levels in conditions.items() if key in set(done["condition"])}
     if len(alive) < 2 or done["recipe"].nunique() < 2:
         return None
-    standings = _standings(table[table["condition"].isin(alive)], experiment)
+    standings = _standings(table[table["condition"].isin(alive)], experiment, failed_trainings(results))
     needed, ranked = _ranked(standings, list(alive))
     factors = tuple(factor for factor in others if done[factor].nunique() > 1)
     overlap = overlap_of(results, done, sorted(set(done["draw"])))
@@ -115,7 +116,7 @@ def interplay(results: Results) -> Interplay | None:
         statuses={str(status): int(runs) for status, runs in table["status"].value_counts().items()},
         seeds=done["draw"].nunique(),
         overlap=overlap,
-        interactions=_interactions(experiment, table, conditions, overlap),
+        interactions=_interactions(results, table, conditions, overlap),
         anova=made,
         no_anova=reason,
         needed=needed,
@@ -168,12 +169,12 @@ def _same_runs(one: Mapping[tuple, str], other: Mapping[tuple, str]) -> bool:
     return bool(shared) and all(one[place] == other[place] for place in shared)
 
 
-def _standings(table: pd.DataFrame, experiment: Experiment) -> dict[str, dict[str, Standing]]:
+def _standings(table: pd.DataFrame, experiment: Experiment, failed: frozenset[str]) -> dict[str, dict[str, Standing]]:
     """recipe -> key of a condition -> standing, in the order of the experiment; recipes without a score too."""
     found: dict[str, dict[str, Standing]] = {recipe: {} for recipe in experiment.recipes}
     for (recipe, key), rows in table.groupby(["recipe", "condition"], sort=False):
         scores = {seed: float(runs[experiment.metric].mean()) for seed, runs in finished_seeds(rows).items()}
-        diverged = int((rows["status"] == "diverged").sum())
+        diverged = int(((rows["status"] == "diverged") | rows["id"].isin(failed)).sum())
         found[str(recipe)][str(key)] = Standing(scores, rows["draw"].nunique(), diverged)
     return {recipe: own for recipe, own in found.items() if own}
 
@@ -196,10 +197,11 @@ def _anova(
 
 
 def _interactions(
-    experiment: Experiment, table: pd.DataFrame, conditions: Mapping[str, Mapping[str, str]], overlap: float
+    results: Results, table: pd.DataFrame, conditions: Mapping[str, Mapping[str, str]], overlap: float
 ) -> tuple[Interaction, ...]:
-    """Of the whole grid; cells with a run that diverged take no part."""
-    standings, paired = _standings(table, experiment), experiment.declared_test.paired
+    """Of the whole grid; cells with a run that diverged or failed to train take no part."""
+    experiment = results.experiment
+    standings, paired = _standings(table, experiment, failed_trainings(results)), experiment.declared_test.paired
     scores = {
         key: {recipe: _by_seed(own[key], _seeds(standings)) for recipe, own in standings.items() if key in own}
         for key in conditions

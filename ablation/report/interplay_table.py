@@ -95,7 +95,7 @@ def contrasts_method(told: Interplay, experiment: Experiment) -> str:
         f"{rows}A contrast is the effect of a recipe (its mean {NAME[told.metric]} less that of {experiment.baseline}) "
         f"at one level, less its mean effect at the others{same}. Each is judged by {how}: cells may vary differently. "
         f"Holm's correction is over {counted(number, 'contrast')}. Cells with fewer than {MIN_SEEDS} seeds, or with a "
-        f"run that diverged, take no part.{sign}"
+        f"run that diverged or failed to train, take no part.{sign}"
     )
 
 
@@ -246,5 +246,5 @@ def _why(told: Interplay, recipe: str, experiment: Experiment) -> str:
 
 def _lack(own: Standing) -> str:
     if own.diverged:
-        return f"{own.diverged} of {counted(own.planned, 'run')} diverged"
+        return f"{own.diverged} of {counted(own.planned, 'run')} diverged or failed"
     return f"{len(own.scores)} of {counted(own.planned, 'seed')} finished"

@@ -208,7 +208,7 @@ def _untested(told: Interplay, experiment: Experiment) -> str:
     shared = "shared " if experiment.declared_test.paired else ""
     return (
         f"it takes {MIN_SEEDS} {shared}seeds of a recipe and of the baseline under two conditions that differ in one "
-        "factor, none of which diverged"
+        "factor, none of which diverged or failed to train"
     )
 
 

@@ -21,7 +21,7 @@ GROUPS = [
 
 @pytest.mark.parametrize(("treatment", "baseline"), GROUPS)
 def test_welch_is_scipys_calibrated(treatment, baseline):
-    ours = Welch().difference(treatment, baseline, test_share=0.5)  # the share does not matter to it
+    ours = Welch().difference(treatment, baseline, overlap=0.5)  # the share does not matter to it
     scipys = stats.ttest_ind(treatment, baseline, equal_var=False)
     sizes = len(treatment), len(baseline)
     assert ours.p_value() == pytest.approx(float(calibrated(scipys.pvalue, *sizes)), rel=1e-9)
@@ -46,7 +46,7 @@ def test_equivalence_is_scipys_two_one_sided_tests_calibrated(treatment, baselin
 @pytest.mark.parametrize("seeds", [2, 5, 30])
 def test_corrected_resampled_without_overlap_is_scipys_paired_test(seeds):
     treatment, baseline = RNG.normal(0.8, 0.02, seeds), RNG.normal(0.78, 0.02, seeds)
-    ours = CorrectedResampled().difference(treatment, baseline, test_share=0.0)
+    ours = CorrectedResampled().difference(treatment, baseline, overlap=0.0)
     scipys = stats.ttest_rel(treatment, baseline)
     assert ours.p_value() == pytest.approx(scipys.pvalue, rel=1e-9)
     assert ours.interval(0.05) == pytest.approx(tuple(scipys.confidence_interval(0.95)), rel=1e-9)
@@ -69,7 +69,7 @@ def test_corrected_resampled_gives_the_numbers_of_scikit_learns_example():
     linear, rbf = (
         np.array([search.cv_results_[f"split{fold}_test_score"][place] for fold in range(100)]) for place in (0, 1)
     )
-    ours = CorrectedResampled().difference(rbf, linear, test_share=10 / 90)
+    ours = CorrectedResampled().difference(rbf, linear, overlap=10 / 90)
     assert ours.estimate / ours.error == pytest.approx(0.750, abs=5e-4)
     assert ours.p_value() / 2 == pytest.approx(0.227, abs=5e-4)
 
@@ -149,7 +149,7 @@ def test_holm_is_monotone_bounded_and_knows_no_order(p_values, shuffle):
 @pytest.mark.parametrize("seeds", [2, 5, 30])
 def test_paired_is_scipys_related_t(seeds):
     treatment, baseline = RNG.normal(0.8, 0.02, seeds), RNG.normal(0.78, 0.02, seeds)
-    ours, scipys = Paired().difference(treatment, baseline, test_share=0.5), stats.ttest_rel(treatment, baseline)
+    ours, scipys = Paired().difference(treatment, baseline, overlap=0.0), stats.ttest_rel(treatment, baseline)
     assert ours.p_value() == pytest.approx(scipys.pvalue, rel=1e-9)
     assert ours.interval(0.05) == pytest.approx(tuple(scipys.confidence_interval(0.95)), rel=1e-9)
 

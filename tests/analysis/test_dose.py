@@ -154,7 +154,7 @@ def test_two_and_three_doses():
 
 
 def test_redrawn_splits_widen_the_band():
-    plain, redrawn = (dose_response(DOSES, runs(hump), test_share=share) for share in (0.0, 0.25))
+    plain, redrawn = (dose_response(DOSES, runs(hump), overlap=share) for share in (0.0, 0.25))
     ratio = (redrawn.curve.high - redrawn.curve.value) / (plain.curve.high - plain.curve.value)
     np.testing.assert_allclose(ratio, math.sqrt((1 / 5 + 0.25) * 5))
 

@@ -32,7 +32,7 @@ def test_the_paired_tests_are_statsmodels(seeds, difference, comparisons):
     share = 0.3
     noncentral = difference / math.sqrt(2 * (1 / seeds + share))
     steps = stats.t.isf(0.025 / comparisons, seeds - 1)
-    found = power(replace(design, test=CorrectedResampled(), test_share=share), difference)
+    found = power(replace(design, test=CorrectedResampled(), overlap=share), difference)
     expected = stats.nct.sf(steps, seeds - 1, noncentral) + stats.nct.cdf(-steps, seeds - 1, noncentral)
     assert found == pytest.approx(expected, abs=3e-5)
 
@@ -92,7 +92,7 @@ def test_what_makes_a_difference_easier_to_find():
     assert detectable(replace(design, sd=0.005, baseline_sd=0.005)) == pytest.approx(least / 2)
     paired = replace(design, test=Paired())
     assert detectable(replace(paired, correlation=0.9)) < detectable(paired)
-    redrawn = replace(design, test=CorrectedResampled(), test_share=0.25)
+    redrawn = replace(design, test=CorrectedResampled(), overlap=0.25)
     assert detectable(redrawn) > detectable(paired)
     points = replace(design, sd=1.0)
     assert detectable(points) == pytest.approx(100 * least), "fractions or points"
@@ -108,7 +108,7 @@ def test_seeds_needed_are_the_fewest():
 
 def test_no_number_of_seeds_finds_what_the_overlap_of_training_parts_hides():
     """The variance of a redrawn split has a floor, n_test / n_train, that seeds do not lower."""
-    design = Design(CorrectedResampled(), 5, sd=0.01, test_share=0.25)
+    design = Design(CorrectedResampled(), 5, sd=0.01, overlap=0.25)
     assert seeds_needed(design, 0.01) is None
     noncentral = {seeds: 3 / math.sqrt(2 * (1 / seeds + 0.25)) for seeds in (6, 7)}
     enough = {n: stats.nct.sf(stats.t.isf(0.025, n - 1), n - 1, ncp) > 0.8 for n, ncp in noncentral.items()}

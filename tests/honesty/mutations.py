@@ -174,7 +174,7 @@ MUTATIONS = (
     ),
     Mutation(
         "Welch's p as it comes",
-        {student._tail: {"if not isinstance(estimate.sizes, tuple):": "if True:"}},
+        {student._tail: {"if estimate.sizes is None:": "if True:"}},
         (
             ("4 recipes × 2, the baseline's sd / 5", 5),
             ("4 recipes × 2, the baseline's sd / 10", 3),

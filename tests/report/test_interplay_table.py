@@ -71,7 +71,7 @@ def test_the_contrasts_have_a_row_each(experiment):
     assert table.contrasts_method(found, experiment) == (
         "A contrast is the effect of a recipe (its mean accuracy less that of none) at one level, less its mean effect "
         "at the others. Each is judged by Welch's t of its own cells: cells may vary differently. Holm's correction is "
-        "over 2 contrasts. Cells with fewer than 3 seeds, or with a run that diverged, take no part."
+        "over 2 contrasts. Cells with fewer than 3 seeds, or with a run that diverged or failed to train, take no part."
     )
 
 
