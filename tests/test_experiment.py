@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from ablation.analysis.comparison import CorrectedResampled, Dunnett, Paired, Welch
+from ablation.analysis.comparison import CorrectedResampled, Crossed, Dunnett, Paired, Welch
 from ablation.augment import Brightness, RandomResizedCrop
-from ablation.data import Digits, Fixed, KFold, PerSeed, Subset
+from ablation.data import Digits, Fixed, KFold, PerSeed, Redrawn, Subset
 from ablation.errors import InputError
 from ablation.experiment import Experiment
 from ablation.optim import SGD, Adam, AdamW, Constant, Cosine, RMSprop, Step
@@ -212,18 +212,37 @@ def test_fields_of_the_wrong_kind_are_told_with_what_belongs_there():
 
 
 def test_the_test_follows_from_the_split_unless_declared(experiment):
-    assert experiment.declared_test == Welch()
+    assert experiment.split == Redrawn()
+    assert experiment.declared_test == replace(experiment, split=Fixed()).declared_test == Crossed()
+    assert replace(experiment, metric="ece").declared_test == Paired(), "of new photographs nothing is known there"
     assert replace(experiment, split=PerSeed()).declared_test == CorrectedResampled()
+    assert replace(experiment, split=PerSeed(), metric="ece").declared_test == CorrectedResampled()
     assert replace(experiment, vary={"split": (Fixed(), PerSeed())}).declared_test == CorrectedResampled()
     assert replace(experiment, test=CorrectedResampled()).declared_test == CorrectedResampled()
 
 
-@pytest.mark.parametrize("test", [Welch(), Paired(), Dunnett()])
+@pytest.mark.parametrize("test", [Welch(), Paired(), Dunnett(), Crossed()])
 @pytest.mark.parametrize("redrawn", [{"split": PerSeed()}, {"vary": {"split": (Fixed(), KFold(5))}}])
 def test_a_test_that_knows_nothing_of_shared_photographs_is_refused(experiment, test, redrawn):
-    told = re.escape(f"test = {type(test).__name__}(): where the split is redrawn, seeds share photographs")
+    told = re.escape(f"test = {type(test).__name__}(): where the test part is redrawn for each seed, seeds share")
     with pytest.raises(InputError, match=told):
         replace(experiment, test=test, **redrawn)
+
+
+@pytest.mark.parametrize("test", [Welch(), Dunnett()])
+@pytest.mark.parametrize("redrawn", [{}, {"split": Fixed(), "vary": {"split": (Fixed(), Redrawn())}}])
+def test_recipes_that_share_training_parts_are_compared_in_pairs(experiment, test, redrawn):
+    told = re.escape(f"test = {type(test).__name__}(): where the training part is redrawn for each seed, recipes share")
+    with pytest.raises(InputError, match=told):
+        replace(experiment, test=test, **redrawn)
+    assert replace(experiment, split=Fixed(), test=test).declared_test == test
+    for paired in (Crossed(), Paired()):
+        assert replace(experiment, test=paired, **redrawn).declared_test == paired
+
+
+def test_a_metric_without_a_formula_for_photographs_refuses_the_test_that_needs_one(experiment):
+    with pytest.raises(InputError, match=re.escape("test = Crossed(): it has no formula for ece; leave `test` out")):
+        replace(experiment, metric="ece", test=Crossed())
 
 
 def test_ten_thousand_cells_are_planned_within_two_seconds(experiment):

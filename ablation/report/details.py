@@ -20,7 +20,7 @@ def detail_headers(experiment: Experiment) -> dict[str, str]:
         **({} if experiment.declared_test.new_images else {"new": "for new photographs"}),
         "chance": "seeds won, chance (%)",
         "g": "Hedges' g",
-        "needed": "seeds to decide",
+        "needed": "new seeds to decide",
         "scores": f"{NAME[metric]} of each seed{unit}",
     }
 

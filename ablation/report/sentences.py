@@ -74,7 +74,7 @@ def finding(effect: Effect, experiment: Experiment) -> str:
     if effect.verdict == "equivalent":
         within = size(experiment.margin, metric)
         return f"{effect.recipe} is equivalent to {baseline} within {within} (difference {difference}, {numbers})"
-    why = f"; {effect.note}" if effect.note else ""
+    why = f"; {effect.note.removeprefix('not tested: ')}" if effect.note else ""
     verdict = "is undecided" if verdict_text(effect) == "undecided" else f"has {verdict_text(effect)}"
     verdict = "is not tested" if verdict_text(effect) == "not tested" else verdict
     return f"{effect.recipe} {verdict} (difference {difference} of {NAME[metric]}, {numbers}{why})"
@@ -146,7 +146,7 @@ def picked(effect: Effect, effects: Sequence[Effect]) -> str:
 def best_of(effect: Effect, effects: Sequence[Effect]) -> Effect:
     """The best recipe of the effect's condition, by its estimate."""
     sign = -1 if effect.metric in LOWER_IS_BETTER else 1
-    beside = [one for one in effects if one.tested and one.condition == effect.condition and one.error > 0]
+    beside = [one for one in effects if one.condition == effect.condition and not math.isnan(one.expected)]
     return max(beside, key=lambda one: sign * one.estimate, default=effect)
 
 

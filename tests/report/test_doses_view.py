@@ -10,6 +10,7 @@ from balanced import luck
 from made_up import question, results_of
 
 from ablation.augment import Brightness, RandomResizedCrop
+from ablation.data import KFold
 from ablation.experiment import Cell, Experiment
 from ablation.optim import Adam
 from ablation.recipes import dose
@@ -51,7 +52,7 @@ def test_rises_and_then_falls():
     assert sentence.startswith("With the amount of Brightness accuracy rises and then falls (bend Holm p < .001): ")
     assert "the fitted curve is highest at 0.3 (95 % interval 0.29" in sentence
     assert ". Accuracy is 80.0 % at 0, 89.0 % at 0.3 (the best mean) and 80.0 % at 0.6, " in sentence
-    assert sentence.endswith(", pooled over adam and sgd (5 seeds).")
+    assert sentence.endswith(", pooled over adam and sgd, on these test photographs (5 seeds).")
     assert found.asks.startswith("7 doses of the amount of Brightness, 0 to 0.6 (0 is none).")
 
 
@@ -105,7 +106,7 @@ def tilted(low: float, high: float) -> Callable[[Cell], float]:
     def score(cell: Cell) -> float:
         x = cell.spec.recipe[0].brightness if cell.spec.recipe else 0.0
         top = low + (high - low) * cell.seed / 4
-        return 0.8 - (x - top) ** 2 + luck(cell, 0.0003)
+        return 0.8 - 0.2 * (x - top) ** 2 + luck(cell, 0.00006)
 
     return score
 
@@ -154,9 +155,24 @@ def test_the_table_has_a_row_a_condition():
         assert (row["p_slope"] == NONE, row["p_bend"]) == (False, "<.001")
         assert row["measured"].startswith("0.3 (8")
         assert row["best"].startswith("0.")
-    lost = told(lambda cell: "failed" if cell.seed == 4 else along(hump)(cell))
+    lost = told(lambda cell: "planned" if cell.seed == 4 else along(hump)(cell))
     assert lost.groups[0].rows[0]["condition"] == "adam, 4 of 5 seeds"
-    assert lost.sentences[0].endswith("under adam (4 of 5 seeds).")
+    assert lost.sentences[0].endswith("under adam, on these test photographs (4 of 5 seeds).")
+
+
+def test_failed_runs_and_failed_trainings_leave_no_claim():
+    for fate in ("failed", 0.1):
+        one = told(lambda cell, fate=fate: fate if cell.seed == 4 and not cell.spec.recipe else along(hump)(cell))
+        assert one.sentences[0].startswith("Amount of Brightness: 1 failed or diverged here: no claim on those that")
+
+
+def test_the_caption_says_what_it_holds_for():
+    assert told(along(hump)).caption.endswith(
+        "for this split, on these test photographs, on this data, model and budget."
+    )
+    redrawn = told(along(hump), split=KFold(), test=None)
+    assert redrawn.caption.endswith("for new training and test photographs, on this data, model and budget.")
+    assert "on these test photographs" not in redrawn.sentences[0]
 
 
 def test_the_picture_shows_percent_and_the_recipe_without():

@@ -10,13 +10,15 @@ from made_up import question, results_of
 
 from ablation.analysis.comparison import Dunnett
 from ablation.augment import Brightness, Contrast, Hue, Saturation
-from ablation.evidence.effects import compare
+from ablation.data import PerSeed, Redrawn
+from ablation.evidence.effects import NOT_REACHED_POOLED, compare
 from ablation.experiment import Cell
 from ablation.optim import Adam
 from ablation.recipes import leave_one_out, powerset
+from ablation.report.answer import answer
 from ablation.report.operations_view import MOST_ROWS, operations_told
 from ablation.report.told import Told
-from ablation.report.wording import MINUS, p_text
+from ablation.report.wording import MINUS, interval, p_text
 
 PARTS: dict[str, Any] = {"bright": Brightness(0.4), "contrast": Contrast(0.4), "hue": Hue(0.2)}
 ALONE = {"none": ()} | {name: (operation,) for name, operation in PARTS.items()} | {"all": tuple(PARTS.values())}
@@ -49,16 +51,16 @@ def test_alone_what_is_shown_what_is_not_and_the_sum():
     assert found.asks.startswith("Each of bright, contrast and hue was run alone, and all of them together as all.")
     first, second = found.sentences
     assert first.startswith("bright contributes 5.0 points of accuracy (95 % interval 4.")
-    assert "; Holm p < .001; by itself under adam and sgd); " in first
-    assert f"contrast and hue are not shown to change accuracy (contrast 0.0, {MINUS}0." in first
-    assert first.endswith(", pooled over adam and sgd (5 seeds).")
+    assert "; Holm p < .001; also shown under adam and sgd, each alone); " in first
+    assert "contrast and hue are equivalent to none within 1.0 points (contrast 0.0, equivalence p = .00" in first
+    assert first.endswith(", pooled over adam and sgd (5 seeds)."), "each of these is a comparison with the baseline"
     assert second.startswith("Together they gain 5.0 points of accuracy (95 % interval ")
-    assert "; that this differs from the sum of what each does alone is not shown (remainder " in second
+    assert "; that this differs from the sum of what each does alone on these test photographs is not shown (" in second
 
 
 def test_less_than_the_sum_and_more():
     less = words(told(ALONE, scoring({"bright": 0.05, "hue": 0.05}, together=-0.05)))
-    assert ", 5.0 points less than the sum of what each does alone (95 % interval " in less
+    assert ", 5.0 points less than the sum of what each does alone on these test photographs (95 % interval " in less
     assert less.endswith("they do the same work twice, or are too much together.")
     more = words(told(ALONE, scoring({"bright": 0.03}, together=0.05)))
     assert "points more than the sum of what each does alone" in more
@@ -80,9 +82,9 @@ def test_of_a_loss_less_is_better():
     first, second = found.sentences
     assert first.startswith("bright lowers log loss by 0.050 nats (95 % interval 0.04")
     assert "; hue raises log loss by 0.03" in first
-    assert "contrast is not shown to change log loss (" in first
+    assert "contrast is equivalent to none within 0.010 nats (0.000, equivalence p = .00" in first
     assert second.startswith("Together they lower log loss by 0.0")
-    assert [row["claim"] for row in found.groups[0].rows[:3]] == ["helps", "not shown", "harms"]
+    assert [row["claim"] for row in found.groups[0].rows[:3]] == ["helps", "equivalent", "harms"]
     assert found.scene.info.lower_is_better
     more = words(told(ALONE, scoring({"bright": -0.05}, together=-0.04), metric="log_loss", **ADAM))
     assert "nats lower than by the sum of what each does alone" in more
@@ -117,13 +119,13 @@ def test_left_out_one_by_one():
 def test_conditions_of_two_factors_are_counted_not_listed():
     """'adam, dropout 0.0, adam, dropout 0.3' is no list that can be read."""
     two = told(ALONE, scoring({"bright": 0.05}), vary={"dropout": (0.0, 0.3)})
-    assert "; by itself under 4 of 4 conditions)" in two.sentences[0]
+    assert "; also shown under 4 of 4 conditions, each alone)" in two.sentences[0]
     assert two.sentences[0].endswith(", pooled over 4 conditions (5 seeds).")
 
 
 def test_the_correction_is_called_by_its_name():
     found = told(ALONE, scoring({"bright": 0.05}), test=Dunnett())
-    assert "; Dunnett p < .001; by itself under adam and sgd)" in found.sentences[0]
+    assert "; Dunnett p < .001; also shown under adam and sgd, each alone)" in found.sentences[0]
     assert "; Dunnett p < .001); that this differs" in found.sentences[1]
     assert "(remainder " in found.sentences[1]
     assert "; Holm p = " in found.sentences[1]
@@ -150,7 +152,7 @@ def test_what_all_together_do_is_what_the_comparison_says():
     effect = next(effect for effect in compare(results) if effect.recipe == "all")
     assert effect.p < 0.05 < effect.p_adjusted
     found = operations_told(results)
-    assert found.sentences[1].startswith("Together they are not shown to change accuracy (+0.5, ")
+    assert found.sentences[1].startswith("Together they are not shown to change accuracy (+0.5; Holm p = .1")
     together = found.groups[0].rows[3]
     assert (together["operation"], together["claim"]) == ("all together", "not shown")
     assert together["p_adjusted"] == p_text(effect.p_adjusted)
@@ -159,28 +161,79 @@ def test_what_all_together_do_is_what_the_comparison_says():
 def test_names_are_left_as_they_are():
     recipes = {"none": (), "r0": (Brightness(0.4),), "R0": (Contrast(0.4),)}
     recipes |= {"both": (Brightness(0.4), Contrast(0.4))}
-    assert told(recipes, lambda cell: 0.7 + luck(cell), **ADAM).sentences[0].startswith("r0 and R0 are not shown to ")
+    found = told(recipes, lambda cell: 0.7 + luck(cell), **ADAM)
+    assert found.sentences[0].startswith("r0 and R0 are not shown to ")
 
 
 def test_nothing_shown():
-    found = told(ALONE, scoring({}))
-    assert found.sentences[0].startswith("bright, contrast and hue are not shown to change accuracy (bright ")
-    assert found.sentences[1].startswith("Together they are not shown to change accuracy (")
-    assert {row["claim"] for group in found.groups for row in group.rows} == {"not shown"}
+    """With a margin that nothing could be shown to lie within; every order is judged here, and has an interval."""
+    found = told(ALONE, scoring({}), margin=0.0001)
+    assert found.sentences[0].startswith("bright, contrast and hue are not shown to change accuracy (bright 0.0; ")
+    assert found.sentences[1].startswith("Together they are not shown to change accuracy (0.0; Holm p = 1.000)")
+    assert {row["claim"] for row in found.groups[-1].rows} == {"not shown"}
+    assert {row["claim"] for row in found.groups[0].rows} == {"not tested", "not shown"}
+    every = told(powerset(PARTS), scoring({}))
+    assert f"not shown to change accuracy (bright 0.0, {MINUS}0." in every.sentences[0]
+    assert every.sentences[0].endswith(", pooled over adam and sgd, on these test photographs (5 seeds).")
+    assert "Together they are equivalent to none within 1.0 points (0.0, equivalence p = .0" in every.sentences[1]
 
 
-def test_by_itself_under_one_condition_or_none():
+def test_what_the_comparison_calls_equivalent_is_not_said_to_be_open():
+    """Recipe by recipe the section says what the answer says, and the intervals stand there only."""
+    results = results_of(replace(question(), recipes=ALONE), scoring({"hue": 0.05}))
+    effects = compare(results)
+    verdicts = {effect.recipe: effect.verdict for effect in effects if effect.pooled}
+    found = operations_told(results)
+    assert verdicts == {
+        "none": "baseline", "bright": "equivalent", "contrast": "equivalent", "hue": "better", "all": "better",
+    }  # fmt: skip
+    assert [row["claim"] for row in found.groups[-1].rows[:4]] == ["equivalent", "equivalent", "helps", "helps"]
+    for effect in effects:
+        if effect.pooled and effect.verdict == "equivalent":
+            span = interval(effect.low, effect.high, "accuracy")
+            assert span in " ".join(answer(results.experiment, effects))
+            assert span not in words(found)
+
+
+def test_of_what_is_not_tested_nothing_is_claimed():
+    """Pooled comparisons that stand behind those under each condition, and these are undecided."""
+
+    def score(cell: Cell) -> float:
+        return scoring({})(cell) + luck(cell, 0.02)
+
+    results = results_of(replace(question(), recipes=ALONE, primary="each"), score)
+    notes = {effect.recipe: effect.note for effect in compare(results) if effect.pooled}
+    assert notes["bright"] == notes["all"] == NOT_REACHED_POOLED
+    found = operations_told(results)
+    assert found.sentences[0].startswith("bright, contrast and hue are not tested (bright ")
+    assert found.sentences[1].startswith("Together they are not tested (")
+    assert {row["claim"] for row in found.groups[-1].rows[:4]} == {"not tested"}
+
+
+def test_a_redrawn_test_part_is_not_given():
+    found = told(powerset(PARTS), scoring({"bright": 0.05}), split=PerSeed(), test=None)
+    assert "on these test photographs" not in words(found) + found.caption
+    assert "holds for new training and test photographs, on this data, model and budget." in found.caption
+
+
+def test_what_is_judged_over_seeds_says_what_it_holds_for():
+    found = told(powerset(PARTS), scoring({"bright": 0.05}), split=Redrawn(0.1, 0.1, 0.2), test=None)
+    assert "on these test photographs (5 seeds)." in found.sentences[0]
+    assert "The rest holds for new training photographs, on these test photographs, on this data," in found.caption
+
+
+def test_also_shown_under_one_condition_or_none():
     def under_adam(cell: Cell) -> float:
         return scoring({"bright": 0.1 * (cell.factors["optimizer"] == "adam")})(cell)
 
-    assert "; by itself under adam)" in told(ALONE, under_adam).sentences[0]
+    assert "; also shown under adam alone)" in told(ALONE, under_adam).sentences[0]
 
     def shared(cell: Cell) -> float:
         """A luck that adam and sgd have against one another, so that it is gone where they are pooled."""
         apart = 0.1 * (cell.seed - 2) * (1 if cell.factors["optimizer"] == "adam" else -1)
         return scoring({"bright": 0.05})(cell) + apart
 
-    assert "; under no condition by itself); " in told(ALONE, shared).sentences[0]
+    assert "; not shown under any condition alone); " in told(ALONE, shared).sentences[0]
 
 
 def test_the_table_has_a_heading_a_condition_and_the_sums_last():
@@ -246,7 +299,7 @@ def test_of_many_conditions_only_the_pooled_are_drawn():
     assert sum(len(group.rows) for group in found.groups) > MOST_ROWS
     assert [group.pooled for group in found.scene.info.groups] == [True]
     assert "Drawn is the last of 10 headings of the table." in found.scene.caption
-    assert "; by itself under 9 of 9 conditions)" in found.sentences[0]
+    assert "; also shown under 9 of 9 conditions, each alone)" in found.sentences[0]
     assert "pooled over 9 conditions (5 seeds)" in found.sentences[0]
 
 
@@ -258,7 +311,7 @@ def test_without_a_design_the_section_is_absent():
 def test_seeds_that_are_missing_are_said(seeds):
     found = told(
         ALONE,
-        lambda cell: "failed" if cell.factors["recipe"] == "hue" and cell.seed >= seeds else scoring({})(cell),
+        lambda cell: "planned" if cell.factors["recipe"] == "hue" and cell.seed >= seeds else scoring({})(cell),
         **ADAM,
     )
     assert found.sentences[0].endswith("under adam (5 seeds)." if seeds == 5 else "under adam (at least 3 of 5 seeds).")

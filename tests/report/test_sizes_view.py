@@ -13,7 +13,7 @@ from scipy import stats
 
 from ablation.analysis.comparison import Dunnett
 from ablation.augment import Brightness, Contrast
-from ablation.data import TrainSize
+from ablation.data import PerSeed, TrainSize
 from ablation.experiment import Cell
 from ablation.optim import Adam
 from ablation.report.sizes_view import MOST_PANELS, sizes_told
@@ -49,7 +49,7 @@ def test_a_gain_that_shrinks():
     (sentence,) = told(fading(0.05, -0.014)).sentences
     assert sentence.startswith("bright helps by 5.0 points of accuracy with 100 images (95 % interval 4.")
     assert "; Holm p < .001) and by 0.8 points with 800 (95 % interval 0." in sentence
-    assert ": the gain shrinks by 1.4 points for each doubling (95 % interval 1." in sentence
+    assert ": the gain shrinks by 1.4 points for each doubling on these test photographs (95 % interval 1." in sentence
     assert sentence.endswith("; Holm p < .001) (5 seeds).")
 
 
@@ -71,20 +71,32 @@ def test_a_gain_that_shrinks():
     ],
 )
 def test_every_way_in_which_a_difference_changes(start, step, metric, said):
-    (sentence,) = told(fading(start, step), metric=metric).sentences
+    (sentence,) = told(fading(start, step), metric=metric, primary="each").sentences
     places = [sentence.index(words) for words in said]
     assert places == sorted(places)
 
 
 def test_what_is_not_shown_is_not_claimed():
-    (sentence,) = told(lambda images: 0.0).sentences
+    (sentence,) = told(lambda images: 0.0, margin=0.0001, primary="each").sentences
     assert sentence.startswith("bright is not shown to help or hurt with 100 images (")
     assert ") or with 800 (" in sentence
-    assert ": that this depends on their number is not shown (" in sentence
-    (mixed,) = told(fading(0.0, 0.01)).sentences
+    assert ": that this depends on their number is not shown on these test photographs (" in sentence
+    (mixed,) = told(fading(0.0, 0.01), margin=0.0001).sentences
     assert "is not shown to help or hurt with 100 images (" in mixed
     assert ") and helps by 3." in mixed
     assert "points with 800 (" in mixed
+
+
+def test_a_size_where_it_is_equivalent_or_not_tested_says_so():
+    (alike,) = told(lambda images: 0.0).sentences
+    assert alike.startswith("bright is equivalent to none within 1.0 points with 100 images (0.0, ")
+    assert "; equivalence p = .00" in alike
+    (crossing,) = told(fading(0.03, -0.02)).sentences
+    assert crossing.startswith("bright is not tested with 100 images (+3.0, "), "pooled over the sizes nothing is shown"
+    assert f") or with 800 ({MINUS}3.0, " in crossing
+    assert ": the difference falls by 2.0 points for each doubling on these test photographs (" in crossing
+    redrawn = told(lambda images: 0.0, split=PerSeed(), test=None)
+    assert "on these test photographs" not in redrawn.sentences[0] + redrawn.caption
 
 
 BOTH = {"optimizers": question().optimizers}
@@ -96,7 +108,7 @@ def test_one_size_over_several_conditions_has_numbers_and_no_verdict():
     (sentence,) = found.sentences
     assert sentence.startswith("bright has a difference of +5.0 points with 100 images (+4.")
     assert ") and +0.8 points with 800 (+0." in sentence
-    assert ": the difference falls by 1.4 points for each doubling (" in sentence
+    assert ": the difference falls by 1.4 points for each doubling on these test photographs (" in sentence
     assert not {"helps", "hurts", "gain", "loss"} & set(sentence.split())
     assert "intervals there hold for all sizes at once (Bonferroni)" in found.caption
     scores = found.scene.info.panels[0].scores[:, 0]
@@ -108,7 +120,7 @@ def test_one_size_over_several_conditions_has_numbers_and_no_verdict():
 def test_where_compare_is_undecided_nothing_is_claimed_of_a_size():
     """Eight recipes at four sizes: what one comparison by itself would show, 36 together do not."""
     others = {f"b{place}": (Brightness(0.01 * (1 + place)),) for place in range(4)}
-    changes = {"optimizers": {"adam": Adam()}, "seeds": 5}
+    changes = {"optimizers": {"adam": Adam()}, "seeds": 5, "primary": "each"}
     recipes = {"none": (), "bright": (Brightness(0.4),), **others}
     found = told(lambda images: 0.006, recipes=recipes, size=0.003, **changes)
     sentence = found.sentences[0]
@@ -203,10 +215,8 @@ def test_of_many_recipes_those_that_change_are_told_and_the_surest_drawn():
     others = {f"b{place}": (Brightness(0.01 * (1 + place)),) for place in range(MOST_PANELS + 2)}
     found = told(fading(0.05, -0.014), recipes={"none": (), "bright": (Brightness(0.4),), **others})
     assert found.sentences[0].startswith("bright helps by")
-    assert (
-        found.sentences[-1]
-        == f"Of {len(others)} other recipes it is not shown that the gain depends on the number of images."
-    )
+    what = "that the gain depends on the number of images on these test photographs"
+    assert found.sentences[-1] == f"Of {len(others)} other recipes it is not shown {what}."
     assert len(found.groups[0].rows) == len(others) + 1
     assert len(found.scene.info.panels) == MOST_PANELS
     assert found.scene.info.panels[0].title == "bright"

@@ -142,9 +142,7 @@ def test_answer_orders_by_size_and_tells_all_the_rest(build):
     assert first.endswith("adam and sgd. all is not shown to beat crop.")
     assert second.startswith("brightness is undecided (difference +0.4 points of accuracy, 95 % interval")
     assert "contrast cannot be compared with none (too few finished seeds: 1 of 5 seeds)" in second
-    assert second.endswith(
-        "; all of this holds for new training and test photographs, on this data, model and budget."
-    )
+    assert second.endswith("; all of this holds for new training and test photographs, on this data, model and budget.")
 
 
 def test_answer_says_when_nothing_is_better(build):

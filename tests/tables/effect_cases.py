@@ -6,6 +6,7 @@ from made_up import noise, question
 
 from ablation.analysis.comparison import Dunnett
 from ablation.augment import Brightness
+from ablation.data import Redrawn
 
 HOSTILE = (
     "none\\_%&#$ {}", "~^\\<b>|x", "\N{MINUS SIGN} ± ≈ × λ é 中 😀", "[a](b) *b* `c`", "*star", "&amp; $x^2$ #1",
@@ -37,6 +38,10 @@ def loss(cell):
     return 0.5 - 0.1 * (cell.factors["recipe"] == "bright") + noise(cell)
 
 
+def one_failed(cell):
+    return 0.1 if (cell.factors["recipe"], cell.seed) == ("bright", 2) else 0.8 + noise(cell)
+
+
 CASES = {
     "pooled": (question(), None),
     "one condition": (under_one_optimizer(), None),
@@ -47,5 +52,7 @@ CASES = {
     "without a unit": (replace(question(), metric="ece", alpha=0.01), loss),
     "Dunnett": (replace(question(), test=Dunnett()), None),
     "alike": (replace(question(), recipes={**question().recipes, "same": ()}), None),
+    "redrawn": (replace(question(), test=None, split=Redrawn(0.1, 0.1, 0.2)), None),
+    "failed trainings": (under_one_optimizer(), one_failed),
     "a recipe left out": (replace(question(), exclude=({"recipe": "bright", "optimizer": "sgd"},)), None),
 }

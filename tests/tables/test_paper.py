@@ -35,14 +35,31 @@ def test_numbers_are_those_of_the_effects(found):
 def test_the_caption_tells_what_a_reviewer_asks(found):
     assert sheet(*found("pooled")).caption == (
         "Accuracy on test images, mean ± sd over 5 seeds, and its difference to the baseline “none”. "
-        "95 % intervals of the difference, not corrected for their number: over seeds, as if trained again; new "
-        "photos, as if tested on other photographs too. Holm p: two-sided, Welch's t on the scores per seed (Welch "
-        f"1947); 6 comparisons, {wording.corrected_by(question())}. P(better): the share of pairs of runs in "
-        "which the recipe's is better, with the interval of the chance that a new run beats a new run of the baseline. "
+        f"{wording.about_intervals(question())} New photos: as if tested on other photographs too, not corrected. "
+        "Holm p: two-sided, Welch's t on the scores per seed (Welch 1947); 6 comparisons, Holm's correction over the "
+        "2 pooled comparisons, which come first; the other 4 are tested behind them. P(better): the share of seeds in "
+        "which the recipe is better than the baseline, with the interval of the chance that it is in a new seed. "
         "Verdicts: better or worse by this p, equivalent within ±1.0 points by two one-sided tests (Schuirmann 1987) "
         "with Holm's correction; family-wise error 5 % for each kind. Pooled: the mean over the conditions, by seed. "
-        "All of this holds on this data, model and budget."
+        "All of this holds for this split, on these test photographs, on this data, model and budget."
     )
+
+
+def test_where_test_photographs_count_as_drawn_there_is_one_interval(found):
+    experiment, effects = found("redrawn")
+    assert "new" not in heads(experiment, effects)
+    caption = sheet(experiment, effects).caption
+    assert "New photos" not in caption
+    assert "two-way random effects of seeds and test photographs" in caption
+    assert caption.endswith("holds for new training and test photographs, on this data, model and budget.")
+
+
+def test_failed_trainings_have_a_column_where_there_are_some(found):
+    experiment, effects = found("failed trainings")
+    assert heads(experiment, effects)[-2:] == ["failed", "verdict"]
+    ((_, rows),) = sheet(experiment, effects).groups
+    assert [row["failed"] for row in rows] == ["0 of 5", "1 of 5", "0 of 5"]
+    assert "failed" not in heads(*found("one condition"))
 
 
 def test_the_caption_follows_the_experiment(found):
@@ -62,7 +79,7 @@ def test_dunnett_is_told_as_such(found):
     made = sheet(*found("Dunnett"))
     assert made.heads["p_adjusted"] == ("Dunnett", "p")
     assert "Dunnett p: two-sided, Dunnett's test" in made.caption
-    assert "trained again (simultaneous over all comparisons); new photos" in made.caption
+    assert "all recipes of a condition together, Bonferroni's correction over conditions" in made.caption
     assert "Holm p" not in made.caption
 
 
@@ -76,15 +93,18 @@ def test_lower_is_better_keeps_its_sign_and_its_verdict(found):
 def test_notes_say_why_there_is_no_verdict(found):
     experiment, effects = found("some missing")
     made = sheet(experiment, effects, left_out=1)
-    assert made.notes[0] == "† too few finished seeds."
-    assert made.notes[1] == "‡ 1 diverged here: no verdict on those that are left."
+    assert made.notes[:3] == (
+        "† not tested: the pooled comparison comes first, and shows no difference.",
+        "‡ too few finished seeds.",
+        "§ 1 run failed or diverged here: no verdict on those that are left.",
+    )
     assert made.notes[-1] == "1 file of the data cannot be used and is left out."
     marks = {(title, row["recipe"]): row["mark"] for title, rows in made.groups for row in rows}
-    assert marks["adam", "bright"] == ""
-    assert marks["sgd", "bright"] == marks["pooled over all conditions", "bright"] == "†"
-    assert marks["sgd", "contrast"] == "‡"
-    assert r"no verdict\textsuperscript{\dag{}}" in latex(experiment, effects)
-    assert "| no verdict† |" in markdown(experiment, effects)
+    assert (marks["adam", "bright"], marks["adam", "contrast"]) == ("†", "")
+    assert marks["sgd", "bright"] == marks["pooled over all conditions", "bright"] == "‡"
+    assert marks["sgd", "contrast"] == "§"
+    assert r"not tested\textsuperscript{\dag{}}" in latex(experiment, effects)
+    assert "| no verdict‡ |" in markdown(experiment, effects)
 
 
 def test_notes_tell_what_an_equivalence_rests_on(found):
