@@ -19,14 +19,14 @@ from ablation.analysis.effect_size import hedges_g, p_better
 from ablation.analysis.power import Design, images_needed, seeds_to_decide
 from ablation.analysis.shrinkage import shrunk
 from ablation.evidence.arms import Arm, Pair, pairs
-from ablation.evidence.families import Tested, distinct, hardest_bar, judged, same_runs
+from ablation.evidence.families import Tested, are_primary, distinct, hardest_bar, judged, same_runs
 from ablation.evidence.photographs import image_scores
 from ablation.experiment import LOWER_IS_BETTER, Experiment
 from ablation.results import Results
 
 OWN_RUNS = "the baseline's own runs under another name"
-NOT_REACHED = "not tested: the pooled comparison comes first, and is undecided"
-NOT_REACHED_POOLED = "not tested: the comparisons under each condition come first, and are undecided"
+NOT_REACHED = "not tested: the pooled comparison comes first, and shows no difference"
+NOT_REACHED_POOLED = "not tested: the comparisons under each condition come first, and show no difference"
 
 Verdict = Literal["baseline", "better", "worse", "equivalent", "undecided"]
 
@@ -123,14 +123,15 @@ def compare(results: Results) -> tuple[Effect, ...]:
     experiment = results.experiment
     found = list(pairs(results))
     family = [pair for pair in found if _is_comparison(pair, experiment)]
-    answers = judged(results, family)
-    primary = [pair for pair, tested in zip(family, answers, strict=True) if tested is None or tested.primary]
-    requested = distinct(primary)
+    primary = are_primary(experiment, family)
+    requested = distinct([pair for pair, first in zip(family, primary, strict=True) if first])
     bar = hardest_bar(experiment, len(requested), len({pair.block for pair in requested}))
-    told = iter(answers)
-    return _expecting(
-        [_effect(results, pair, next(told) if _is_comparison(pair, experiment) else None, bar) for pair in found]
-    )
+    told = iter(zip(judged(results, family), primary, strict=True))
+    effects = []
+    for pair in found:
+        tested, first = next(told) if _is_comparison(pair, experiment) else (None, True)
+        effects.append(replace(_effect(results, pair, tested, bar), primary=first))
+    return _expecting(effects)
 
 
 def comparisons(effects: Sequence[Effect]) -> int:
@@ -206,7 +207,6 @@ def _sized(effect: Effect, results: Results, pair: Pair, tested: Tested) -> Effe
         p=tested.p,
         p_adjusted=tested.p_adjusted,
         p_equivalent=tested.p_equivalent,
-        primary=tested.primary,
         overlap=pair.overlap,
         p_better=chance[0],
         p_better_low=chance[1],
@@ -268,9 +268,11 @@ def _note(pair: Pair, tested: Tested) -> str:
     if pair.own.failed or pair.reference.failed:
         own, reference = (f"{len(arm.failed)} of {arm.trained}" for arm in (pair.own, pair.reference))
         return f"{own} trainings failed, {reference} of the baseline: no verdict on means that hide it"
+    if tested.difference.error == 0:
+        return "no spread over seeds: the test cannot judge"
     if not tested.reached:
         return NOT_REACHED if pair.condition else NOT_REACHED_POOLED
-    return "no spread over seeds: the test cannot judge" if tested.difference.error == 0 else ""
+    return ""
 
 
 def _needing(effect: Effect, results: Results, pair: Pair, bar: tuple[int, float]) -> Effect:
@@ -319,10 +321,13 @@ def _mean(scores: dict[int, float]) -> float:
 
 
 def _expecting(effects: list[Effect]) -> tuple[Effect, ...]:
-    """With the difference to expect of each when it is repeated, among those of the same condition."""
+    """With the difference to expect of each when it is repeated, among those of the same condition.
+
+    Not of those whose runs failed: their spread is no error of a mean.
+    """
     beside: dict[tuple[tuple[str, str], ...], list[int]] = {}
     for place, effect in enumerate(effects):
-        if effect.tested and effect.error > 0:
+        if effect.tested and effect.error > 0 and not effect.failed + effect.baseline_failed:
             beside.setdefault(tuple(effect.condition.items()), []).append(place)
     for places in (several for several in beside.values() if len(several) > 1):
         told = shrunk([effects[place].estimate for place in places], [effects[place].error for place in places])

@@ -30,8 +30,8 @@ class Tested:
 
     low, high: simultaneous over the family, and in agreement with its verdicts (see `_interval`). alone_low,
     alone_high: at level 1 - alpha, as if nothing else were asked. p: before correction. p_adjusted, p_equivalent: after
-    it. primary: is it of the primary family? reached: was it tested at all, or do the primary ones that it stands
-    behind leave it nothing?
+    it. primary: is it of the primary family? reached: was it tested for a difference, or shown to be equivalent; or do
+    the primary ones that it stands behind leave it nothing?
     """
 
     difference: Difference
@@ -64,6 +64,13 @@ def _question(pair: Pair) -> tuple[str, Block]:
 def distinct(pairs: Sequence[Pair]) -> list[Pair]:
     """The comparisons that are a question of their own, see `judged`."""
     return list({_question(pair): pair for pair in reversed(pairs)}.values())[::-1]
+
+
+def are_primary(experiment: Experiment, pairs: Sequence[Pair]) -> list[bool]:
+    """Of each comparison, whether it is of the primary family, whatever has finished; all are for Dunnett's test."""
+    if isinstance(experiment.declared_test, Dunnett):
+        return [True] * len(pairs)
+    return [not parents for parents in _parents(experiment, pairs)]
 
 
 def _judged(results: Results, pairs: Sequence[Pair]) -> list[Tested | None]:
@@ -118,7 +125,7 @@ def _corrected(
 ) -> Tested:
     p_adjusted, p_equivalent = float(by_difference.adjusted[place]), float(by_equivalence.adjusted[place])
     level = float(by_difference.level[place])
-    reached = primary or level > 0 or by_equivalence.level[place] > 0
+    reached = primary or level > 0 or p_equivalent < experiment.alpha
     low, high = one.difference.interval(level if level and not primary else experiment.alpha * weight)
     low, high = _interval(experiment, (low, high), one.difference.estimate, p_adjusted, p_equivalent)
     return replace(
@@ -131,15 +138,16 @@ def _interval(
 ) -> tuple[float, float]:
     """Bonferroni's interval, cut where Holm's procedure has shown more than it.
 
-    What is different from 0 has an interval on one side of it, what is equivalent one within the margin; an interval of
-    anything else holds 0, as Bonferroni's does wherever Holm's procedure does not reject.
+    What is different from 0 has an interval on one side of it, what is equivalent one within the margin. An interval of
+    anything else holds 0, as Bonferroni's does wherever Holm's procedure does not reject; behind a pooled comparison
+    that is undecided it is stretched to 0, as nothing is said of what is not tested.
     """
     low, high = span
     if p_adjusted < experiment.alpha:
         return (max(low, 0.0), high) if estimate > 0 else (low, min(high, 0.0))
     if p_equivalent < experiment.alpha:
         return max(low, -experiment.margin), min(high, experiment.margin)
-    return low, high
+    return min(low, 0.0), max(high, 0.0)
 
 
 def _tested(results: Results, pair: Pair) -> Tested | None:

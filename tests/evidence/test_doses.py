@@ -124,7 +124,7 @@ def test_what_cannot_be_claimed_says_why():
     nothing = found_in(asking(), lambda cell: "planned").deciding
     assert (nothing.response, nothing.note, math.isnan(nothing.p_bend)) == (None, "too few finished seeds", True)
     lost = found_in(asking(), lambda cell: "diverged" if amount(cell) == 0.6 and cell.seed == 0 else hump(cell))
-    assert lost.deciding.note == "2 diverged here: no claim on those that are left"
+    assert lost.deciding.note == "2 failed or diverged here: no claim on those that are left"
     still = found_in(asking(), lambda cell: 0.8 + amount(cell) ** 2).deciding
     assert still.note == "no spread over seeds: the test cannot judge"
 

@@ -124,7 +124,7 @@ def test_what_cannot_be_claimed_says_why():
     nothing = curves(asking(), lambda cell: "planned")["bright"]
     assert (nothing.response, nothing.seeds, nothing.note) == (None, 0, "too few finished seeds")
     lost = curves(asking(), lambda c: "diverged" if (c.factors["recipe"], c.seed) == ("bright", 0) else fading(c))
-    assert lost["bright"].note == "8 diverged here: no claim on those that are left"
+    assert lost["bright"].note == "8 failed or diverged here: no claim on those that are left"
     assert lost["contrast"].note == ""
     still = curves(asking(), lambda cell: 0.8 - 0.125 * (images(cell) == 20) * bool(cell.spec.recipe))
     assert still["bright"].note == "no spread over seeds: the test cannot judge"
