@@ -13,7 +13,8 @@ from ablation.analysis.comparison import MIN_SEEDS
 from ablation.augment.choice import every_operation
 from ablation.cautions import cautions
 from ablation.console import console, say, show_left_out, table
-from ablation.data.split import Given, groups_of
+from ablation.data.parts import groups_of
+from ablation.data.split import Given
 from ablation.declaration import declaration_of
 from ablation.evidence.arms import Condition
 from ablation.evidence.outlook import Outlook, Sizes, Spread, comparisons_of, outlooks, overlap_planned

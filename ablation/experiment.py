@@ -13,12 +13,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from ablation.analysis.comparison import CorrectedResampled, Crossed, Paired, Test
+from ablation.analysis.comparison import Test
 from ablation.augment import Recipe
 from ablation.augment.mix import misplaced
 from ablation.data.normalization import NormalizationChoice
 from ablation.data.sources import Source, Subset
 from ablation.data.split import Redrawn, Split, TrainSize
+from ablation.declared import default_test, wrong_test
 from ablation.errors import InputError, did_you_mean
 from ablation.models.choice import CHOICES, Freeze, FrozenBatchNorm, Stem, needs_its_size, wrong_choices
 from ablation.models.names import is_weights_name, wrong_model
@@ -29,9 +30,6 @@ from ablation.values import BelowOne, Count, NonNegative, Positive, Range, Whole
 Primary = Literal["pooled", "each"]
 Metric = Literal["accuracy", "macro_f1", "balanced_accuracy", "log_loss", "brier", "ece"]
 LOWER_IS_BETTER = ("log_loss", "brier", "ece")
-NO_IMAGES = ("ece",)
-"""Metrics that are no mean over images nor a function of counts per class: of new photographs nothing is known."""
-
 VARIABLE = (
     "model", "stem", "weights", "freeze", "frozen_batch_norm", "dropout", "stochastic_depth",
     *IN_OPTIMIZER, "head_lr_factor", "schedule", "epochs", "batch_size", "label_smoothing", "clip_norm", "ema",
@@ -130,25 +128,8 @@ class Experiment:
             yield from self._check_networks()
             yield from self._check_optimizers()
             yield from self._check_schedules()
-        yield from self._check_test()
-
-    def _check_test(self) -> Iterator[str]:
-        """Whether the test knows how the parts are made."""
-        test = self.test
-        if test is None:
-            return
-        if self._redraws("redraws_test") and not isinstance(test, CorrectedResampled):
-            yield (
-                f"test = {label(test)}: where the test part is redrawn for each seed, seeds share photographs, of "
-                "which it knows nothing; leave `test` out, or give CorrectedResampled()"
-            )
-        elif self._redraws("redraws_training") and not isinstance(test, Crossed | Paired | CorrectedResampled):
-            yield (
-                f"test = {label(test)}: where the training part is redrawn for each seed, recipes share it, and are to "
-                "be compared in pairs; leave `test` out, or give Crossed() or Paired()"
-            )
-        if isinstance(test, Crossed) and self.metric in NO_IMAGES:
-            yield f"test = Crossed(): it has no formula for {self.metric}; leave `test` out, or give Paired()"
+        if self.test is not None:
+            yield from wrong_test(self.test, self.levels("split").values(), self.metric)
 
     def _check_levels(self, name: str, hint: Any) -> Iterator[str]:
         levels = getattr(self, name)
@@ -258,15 +239,7 @@ class Experiment:
     @property
     def declared_test(self) -> Test:
         """The test to be used: the one declared, or the default for the way the parts are made."""
-        if self.test is not None:
-            return self.test
-        if self._redraws("redraws_test"):
-            return CorrectedResampled()
-        return Paired() if self.metric in NO_IMAGES else Crossed()
-
-    def _redraws(self, what: str) -> bool:
-        """Does some split of the grid redraw "redraws_training" or "redraws_test" for each seed?"""
-        return any(getattr(split, what, False) for split in self.levels("split").values())
+        return self.test or default_test(self.levels("split").values(), self.metric)
 
     def cells(self, data: str) -> tuple[Cell, ...]:
         """The grid in order, recipes outermost and seeds innermost, for the data with this digest.

@@ -15,7 +15,8 @@ from typing import Any, get_args
 
 from ablation.augment import Operation, Recipe
 from ablation.data.normalization import IMAGENET, Normalization, NormalizationChoice
-from ablation.data.split import Parts, Split, Splittable, TrainSize
+from ablation.data.parts import Parts, Splittable
+from ablation.data.split import Split, TrainSize
 from ablation.models.choice import Freeze, FrozenBatchNorm, Stem
 from ablation.models.own import is_own, source_digest
 from ablation.models.weights_file import settled

@@ -10,7 +10,7 @@ import pytest
 
 from ablation.augment import Brightness, Contrast, Operation, RandomHorizontalFlip, RandomResizedCrop, Recipe
 from ablation.data.normalization import Normalization
-from ablation.data.split import Fixed, Given, KFold, PerSeed, TrainSize
+from ablation.data.split import Fixed, Given, KFold, PerSeed, Redrawn, TrainSize
 from ablation.errors import InputError
 from ablation.optim import (
     ASGD,
@@ -201,6 +201,7 @@ SAMPLES = {
     Cosine: Cosine(warmup=5, final=0.01),
     OneCycle: OneCycle(pct_start=0.4),
     Fixed: Fixed(train=200, val=0.1, test=0.3, seed=4),
+    Redrawn: Redrawn(train=200, val=0.1, test=0.3, runs_per_draw=2),
     PerSeed: PerSeed(train=0.5),
     KFold: KFold(3, together="exact"),
     Given: Given(duplicates="drop"),

@@ -9,58 +9,26 @@ told in `ablation.data.deal`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ablation.data.deal import deal
+from ablation.data.parts import (
+    Parts,
+    Rows,
+    Share,
+    Size,
+    Splittable,
+    Together,
+    groups_of,
+    refuse_empty,
+    share_of,
+    stratified,
+)
 from ablation.errors import DataError, Problem
 from ablation.seeds import stream
 from ablation.values import Count, Range, Whole, value
-
-Share = Annotated[float, Range(above=0, below=1)]
-Size = Count | Share
-Rows = NDArray[np.int64]
-
-Together = Literal["near", "exact", "nothing"]
-"""What is kept on one side: near-duplicates (exact copies among them), exact copies, or nothing. What the data says
-belongs together is kept with either of the first two."""
-
-
-class Parts(NamedTuple):
-    """Sample indices of each part, ascending."""
-
-    train: Rows
-    val: Rows
-    test: Rows
-
-
-class Splittable(Protocol):
-    """What a split looks at: N samples, as `Listing` and `Dataset` hold them."""
-
-    @property
-    def classes(self) -> tuple[str, ...]: ...
-    @property
-    def names(self) -> tuple[str, ...]: ...
-    @property
-    def labels(self) -> Rows: ...
-    @property
-    def parts(self) -> NDArray[np.int8]:
-        """(N,) place in `Parts` that the data itself gives, or -1."""
-
-    @property
-    def near(self) -> Rows:
-        """(N,) the number of each sample's group of near-duplicates."""
-
-    @property
-    def exact(self) -> Rows:
-        """(N,) the number of each sample's group of exact copies."""
-
-
-def _share(size: Size, total: int) -> float:
-    """A part's share of all images."""
-    return size if isinstance(size, float) else size / total
 
 
 def _check_shares(split: Any) -> Iterator[str]:
@@ -140,12 +108,12 @@ class Redrawn:
     def draw(self, data: Splittable, seed: int) -> Parts:
         """The parts for this run's `seed`. Raises DataError if a part would lack a class."""
         total, groups = len(data.labels), groups_of(data, self.together)
-        held_out = (_share(self.val, total), _share(self.test, total))
+        held_out = (share_of(self.val, total), share_of(self.test, total))
         pool, val, test = stratified(data, (1.0 - sum(held_out), *held_out), self.seed, self.together)
         share, blocks = self._blocks(total)
         turn, block = divmod(self.drawn_from(seed), blocks)
         dealt = deal(data.labels[pool], groups[pool], [share] * blocks, self.seed, "training parts", turn)
-        return _refuse_empty(data, Parts(pool[dealt[block]], val, test), groups)
+        return refuse_empty(data, Parts(pool[dealt[block]], val, test), groups)
 
     def overlap(self, total: int, draws: Sequence[int], trained: float) -> float:
         """rho / (1 - rho), rho the mean share of photographs that the training parts of two draws have in common.
@@ -156,14 +124,14 @@ class Redrawn:
         _, blocks = self._blocks(total)
         turns = [draw // blocks for draw in draws]
         pairs = [one != other for place, one in enumerate(turns) for other in turns[:place]]
-        pool = total * (1 - _share(self.val, total) - _share(self.test, total))
+        pool = total * (1 - share_of(self.val, total) - share_of(self.test, total))
         rho = min(1.0, trained / pool) * float(np.mean(pairs)) if pairs else 0.0
         return rho / (1 - rho) if rho < 1 else float("inf")
 
     def _blocks(self, total: int) -> tuple[float, int]:
         """The training part's share of what is neither validated nor tested on, and how many such parts there are."""
-        wanted = _share(self.train, total)
-        rest = 1 - _share(self.val, total) - _share(self.test, total)
+        wanted = share_of(self.train, total)
+        rest = 1 - share_of(self.val, total) - share_of(self.test, total)
         if wanted > rest + 1e-9:
             raise DataError(
                 f"the split asks for {wanted * total:.0f} images to train on, and {rest * total:.0f} are left"
@@ -235,7 +203,7 @@ class KFold:
         rest = np.sort(np.concatenate([rows for place, rows in enumerate(folds) if place != fold]))
         share = self.val * len(data.labels) / len(rest)
         val, train = deal(data.labels[rest], groups[rest], [share], turn, "val", fold)
-        return _refuse_empty(data, Parts(rest[train], rest[val], folds[fold]), groups)
+        return refuse_empty(data, Parts(rest[train], rest[val], folds[fold]), groups)
 
     def smoke(self) -> KFold:
         return KFold(min(self.k, 3), 0.2, self.together)
@@ -273,7 +241,7 @@ class Given:
         if len(parts.val) == 0:
             val, train = deal(data.labels[parts.train], data.near[parts.train], [self.val], self.seed, "val")
             parts = parts._replace(train=parts.train[train], val=parts.train[val])
-        return _refuse_empty(data, self._without_leaks(data, parts))
+        return refuse_empty(data, self._without_leaks(data, parts))
 
     def _without_leaks(self, data: Splittable, parts: Parts) -> Parts:
         if self.duplicates == "keep":
@@ -327,55 +295,3 @@ class TrainSize:
         if problems:
             raise DataError(problems)
         return np.sort(np.concatenate(kept))
-
-
-def groups_of(data: Splittable, together: Together) -> Rows:
-    """(N,) group numbers: samples with the same number may not be parted."""
-    if together == "nothing":
-        return np.arange(len(data.labels))
-    return data.near if together == "near" else data.exact
-
-
-def stratified(
-    data: Splittable, sizes: tuple[int | float, int | float, int | float], seed: int, together: Together = "near"
-) -> Parts:
-    """Deal each class, shuffled, to train, val and test; groups stay whole.
-
-    sizes: a share of the images, or a number of images, for each part. Raises DataError if a part would be without an
-    image of a class.
-    """
-    total = len(data.labels)
-    shares = [_share(size, total) for size in sizes]
-    if sum(shares) > 1 + 1e-9:
-        raise DataError(f"the split asks for {sum(shares) * total:.0f} images, the data has {total}")
-    groups = groups_of(data, together)
-    train, val, test, _ = deal(data.labels, groups, shares, seed)
-    return _refuse_empty(data, Parts(train, val, test), groups)
-
-
-def _refuse_empty(data: Splittable, parts: Parts, groups: Rows | None = None) -> Parts:
-    """The parts, or a problem for each one that lacks a class, naming five of its classes. groups: kept whole."""
-    problems = []
-
-    def have(label: int) -> str:
-        rows = np.flatnonzero(data.labels == label)
-        whole = len(rows) if groups is None else len(np.unique(groups[rows]))
-        belong = f" in {whole} group{'s' * (whole > 1)} that stay{'s' * (whole == 1)} whole"
-        return f"class {label} ({data.classes[label]}) has {len(rows)}{belong if whole < min(3, len(rows)) else ''}"
-
-    for part, rows in zip(Parts._fields, parts, strict=True):
-        short = np.flatnonzero(np.bincount(data.labels[rows], minlength=len(data.classes)) == 0)
-        if len(short):
-            told = [have(label) for label in short[:5]]
-            problems.append(Problem(_lacking(part, len(short), told)))
-    if problems:
-        raise DataError(problems)
-    return parts
-
-
-def _lacking(part: str, classes: int, told: Sequence[str]) -> str:
-    more = f", and {classes - len(told)} more" if classes > len(told) else ""
-    return (
-        f"the split leaves the {part} part without an image of {classes} class{'es' if classes > 1 else ''} "
-        f"({', '.join(told)}{more}); give each class more images, or the part a larger share"
-    )

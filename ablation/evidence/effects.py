@@ -16,10 +16,10 @@ import numpy as np
 
 from ablation.analysis.comparison import MIN_SEEDS
 from ablation.analysis.effect_size import hedges_g, p_better
-from ablation.analysis.power import Design, images_needed, seeds_to_decide
 from ablation.analysis.shrinkage import shrunk
 from ablation.evidence.arms import Arm, Pair, pairs
 from ablation.evidence.families import Tested, are_primary, distinct, hardest_bar, judged, same_runs
+from ablation.evidence.needs import needs_of
 from ablation.evidence.photographs import image_scores
 from ablation.experiment import LOWER_IS_BETTER, Experiment
 from ablation.results import Results
@@ -279,41 +279,7 @@ def _needing(effect: Effect, results: Results, pair: Pair, bar: tuple[int, float
     """With the seeds, or the photographs, that would decide it, where it is undecided for want of them."""
     if effect.verdict != "undecided" or effect.note:
         return effect
-    design = design_of(results, pair, bar)
-    need = seeds_to_decide(design, effect.estimate, results.experiment.margin)
-    images = images_needed(design, effect.estimate)
-    return replace(
-        effect,
-        seeds_needed=need.seeds if need else math.nan,
-        images_needed=images or math.nan,
-        decided_as=need.verdict if need else "neither",
-    )
-
-
-def design_of(results: Results, pair: Pair, bar: tuple[int, float]) -> Design:
-    """What a new experiment like this one could show of the pair, if its scores vary as they did."""
-    treatment, baseline = (list(arm.scores.values()) for arm in (pair.treatment, pair.reference))
-    test = results.experiment.declared_test
-    arms = pair.treatment.runs, pair.reference.runs
-    images, image_sd = image_scores(results).spread(arms) if test.new_images else (0, 0.0)
-    return Design(
-        test,
-        pair.seeds,
-        float(np.std(treatment, ddof=1)),
-        float(np.std(baseline, ddof=1)),
-        _correlation(treatment, baseline) if test.paired else 0.0,
-        pair.overlap,
-        *bar,
-        images=images,
-        image_sd=image_sd,
-    )
-
-
-def _correlation(treatment: list[float], baseline: list[float]) -> float:
-    """Of the two arms over shared seeds; 0 where one of them does not vary."""
-    if min(np.ptp(treatment), np.ptp(baseline)) == 0:
-        return 0.0
-    return float(np.corrcoef(treatment, baseline)[0, 1])
+    return replace(effect, **vars(needs_of(results, pair, bar, effect.estimate)))
 
 
 def _mean(scores: dict[int, float]) -> float:
@@ -321,10 +287,7 @@ def _mean(scores: dict[int, float]) -> float:
 
 
 def _expecting(effects: list[Effect]) -> tuple[Effect, ...]:
-    """With the difference to expect of each when it is repeated, among those of the same condition.
-
-    Not of those whose runs failed: their spread is no error of a mean.
-    """
+    """With what to expect of each when repeated, among those of its condition; not where a training failed."""
     beside: dict[tuple[tuple[str, str], ...], list[int]] = {}
     for place, effect in enumerate(effects):
         if effect.tested and effect.error > 0 and not effect.failed + effect.baseline_failed:

@@ -154,7 +154,7 @@ def test_after_k_seeds_the_folds_are_dealt_anew():
     first, second = ([set(KFold(3).draw(data, seed).test) for seed in range(turn, turn + 3)] for turn in (0, 3))
     assert all(fold not in first for fold in second)
     assert not np.array_equal(KFold(3).draw(data, 0).val, KFold(3).draw(data, 1).val)
-    assert (KFold.redrawn, KFold().drawn_from(7)) == (True, 7)
+    assert (KFold.redraws_training, KFold.redraws_test, KFold().drawn_from(7)) == (True, True, 7)
 
 
 def test_folds_that_leave_nothing_to_train_on_are_refused():

@@ -138,7 +138,8 @@ def test_fixed_is_one_split_for_all_seeds_and_per_seed_is_not():
     for one, other in zip(PerSeed().draw(data, 5), Fixed(seed=5).draw(data, 0), strict=True):
         assert np.array_equal(one, other)
     assert not np.array_equal(PerSeed().draw(data, 0).test, PerSeed().draw(data, 1).test)
-    assert (Fixed.redrawn, PerSeed.redrawn) == (False, True)
+    assert (Fixed.redraws_training, Fixed.redraws_test) == (False, False)
+    assert (PerSeed.redraws_training, PerSeed.redraws_test) == (True, True)
     assert (Fixed(seed=7).drawn_from(3), PerSeed().drawn_from(3)) == (7, 3)
 
 
