@@ -45,6 +45,11 @@ def noise(cell: Cell, size: float = 0.004) -> float:
     return float(stream(cell.seed, "luck", *varied).normal(0, size))
 
 
+def alike(cell: Cell) -> float:
+    """No recipe does anything."""
+    return 0.8 + noise(cell)
+
+
 def usual(cell: Cell) -> float:
     return 0.8 + GAIN.get(cell.factors["recipe"], 0.0) + noise(cell)
 

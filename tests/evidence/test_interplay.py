@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_up import noise, question, results_of, usual
+from made_up import alike, noise, question, results_of, usual
 from scipy import stats
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
@@ -243,9 +243,9 @@ def test_two_names_for_the_same_runs_count_once_under_the_first_or_the_baselines
 def test_a_second_name_fills_where_the_first_is_kept_out(experiment):
     """`again` is under sgd alone what `bright` is under adam alone: one recipe, everywhere."""
     recipes = {**experiment.recipes, "again": (Brightness(0.4),)}
-    found = interplay(results_of(replace(experiment, recipes=recipes, exclude=BRIGHT_WITHOUT_SGD), noise))
+    found = interplay(results_of(replace(experiment, recipes=recipes, exclude=BRIGHT_WITHOUT_SGD), alike))
     assert found.ranked == ("none", "bright", "contrast")
-    assert f_values(found) == pytest.approx(f_values(interplay(results_of(experiment, noise))))
+    assert f_values(found) == pytest.approx(f_values(interplay(results_of(experiment, alike))))
 
 
 def test_different_recipes_whose_scores_are_alike_are_not_one(experiment):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from interplays import FOUR, asked, but, scores
-from made_up import noise, results_of, usual
+from made_up import alike, results_of, usual
 
 from ablation import CorrectedResampled, Paired, PerSeed
 from ablation.augment import Brightness
@@ -98,10 +98,10 @@ def test_of_many_contrasts_the_smallest_p_are_shown(experiment):
         optimizers=FOUR,
         recipes={"none": (), **{f"b{place}": (Brightness(place / 20),) for place in (1, 2, 3)}},
     )
-    found = interplay(results_of(many, noise))
+    found = interplay(results_of(many, alike))
     assert len(found.interactions) == 12
     many = replace(many, recipes={**many.recipes, "more": (Brightness(0.9),)})
-    found = interplay(results_of(many, noise))
+    found = interplay(results_of(many, alike))
     rows = table.contrasts(found, many)
     assert len(rows) == table.MOST_CONTRASTS < len(found.interactions) == 16
     assert rows[0]["p_holm"] == f"{min(one.p_adjusted for one in found.interactions):.3f}".removeprefix("0")
@@ -155,7 +155,7 @@ def test_ranks_that_agree_under_several_conditions_are_more_than_chance(experime
     assert agreed.endswith(
         "(1 is full, chance alone gives 0.25). That is more than chance (Friedman's test, p = .005)."
     )
-    mixed = table.ranks(interplay(results_of(four, lambda cell: 0.8 + noise(cell))), four)
+    mixed = table.ranks(interplay(results_of(four, alike)), four)
     assert "That is not shown to be more than chance (Friedman's test, p = " in mixed
 
 
