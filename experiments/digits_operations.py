@@ -1,25 +1,25 @@
-"""What do cropping, shifting and rotating each contribute on handwritten digits, and do they do the same work twice?
+"""What do shifting, turning and zooming each contribute on handwritten digits, and do they do the same work twice?
 
     ablation run digits_operations        # 64 runs; about two minutes on two CPU cores
 
 All eight combinations of the three, so that each contribution is an average over every order in which they could have
-been added. The data are those of `quickstart`.
+been added. The data and the network are those of `quickstart`.
 """
 
-from ablation import Adam, Cosine, Digits, Experiment, Fixed, RandomCrop, RandomResizedCrop, RandomRotation
+from ablation import Adam, Cosine, Digits, Experiment, RandomAffine, RandomRotation, Redrawn
 from ablation.recipes import powerset
 
 experiment = Experiment(
     name="digits_operations",
     data=Digits(),
-    model="shallow_cnn", image_size=12, cache_size=24,
-    epochs=40, batch_size=50, schedule=Cosine(warmup=2),
-    split=Fixed(train=200, val=100, test=1000),
+    model="lenet", image_size=12, cache_size=24,
+    epochs=60, batch_size=25, schedule=Cosine(warmup=2),
+    split=Redrawn(train=100, val=97, test=800),
     recipes=powerset(
         {
-            "crop": RandomResizedCrop(scale=(0.65, 1.0), ratio=(0.6, 1.67)),
-            "shift": RandomCrop(padding=1),
-            "rotate": RandomRotation(15),
+            "shift": RandomAffine(0, translate=(0.1, 0.1)),
+            "rotate": RandomRotation(10),
+            "zoom": RandomAffine(0, scale=(0.9, 1.1)),
         }
     ),
     optimizers={"adam": Adam(lr=3e-3)},
