@@ -3,8 +3,8 @@
     ablation run quickstart        # 80 runs; about two minutes on two CPU cores
 
 scikit-learn's digits (1,797 real images of 8 x 8 pixels, which come with the library), enlarged to 12 x 12. Each seed
-is trained on a hundred digits of its own, and all are tested on the same eight hundred. With so few, what an augmentation
-adds shows: "move" turns, shifts and zooms a little.
+is trained on a hundred digits of its own, and all are tested on the same eight hundred. With so few, what an
+augmentation adds shows: "move" turns, shifts and zooms a little.
 """
 
 from ablation import (
