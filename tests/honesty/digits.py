@@ -9,7 +9,7 @@ are trained on matters more than the run, as it does to networks. Everything is 
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 from claims import MOST, Claim, at_least, at_most, row
@@ -17,6 +17,7 @@ from made_up import MadeUp, results_of
 from simulator import SEED
 
 from ablation.analysis.comparison import Welch
+from ablation.analysis.crossed import crossed
 from ablation.augment import Brightness, Contrast, GaussianNoise, RandomCrop
 from ablation.data import Digits, Fixed, Redrawn
 from ablation.data.split import Split
@@ -175,7 +176,41 @@ def is_wrong(effect: Effect, true: float) -> bool:
     return {"better": true <= 0, "worse": true >= 0}.get(effect.verdict, False)
 
 
+LARGE, RUNS, REPEATS = 900, 60, 2000
+"""Digits that each run of the population is trained on, so that few are answered wrongly; runs; repetitions."""
+
+
+@cache
+def population() -> np.ndarray:
+    """(2, RUNS, 797): which digits a run without noise, and with it, answers rightly; pairs share what they train on."""
+    data, order = digits(), stream(SEED, "population").permutation(len(digits().labels))
+    test, pool, right = order[:797], order[797:], []
+    for run in range(RUNS):
+        train = stream(SEED, "population", run).permutation(pool)[:LARGE]
+        told = [logits(recipe, train, test, "population", run).argmax(axis=1) for recipe in ("none", "noise")]
+        right.append([guesses == data.labels[test] for guesses in told])
+    return np.array(right, float).swapaxes(0, 1)
+
+
+@cache
+def covers(seeds: int, images: int) -> float:
+    """Share of intervals that hold the population's difference, of real runs and photographs drawn from it."""
+    none, noise = population()
+    true, held = (noise - none).mean(), []
+    for repeat in range(REPEATS):
+        random = stream(SEED, "resampled digits", seeds, images, repeat)
+        runs, shown = random.choice(RUNS, seeds, replace=False), random.integers(0, none.shape[1], images)
+        found = crossed(noise[np.ix_(runs, shown)], none[np.ix_(runs, shown)], True, share=True)
+        low, high = found.interval(0.05)
+        held.append(low <= true <= high)
+    return float(np.mean(held))
+
+
 DIGITS = (
+    *(
+        Claim(f"real predictions, {images} photographs", partial(covers, images=images), "≥ .93", at_least(0.93))
+        for images in (50, 100, 200)
+    ),
     Claim("real digits, wrong verdicts", lambda seeds: judged(seeds, True)[0], "≤ .0596", at_most(MOST, (5,))),
     Claim("real digits, intervals", lambda seeds: judged(seeds, True)[1], "≥ .93", at_least(0.93, (5,))),
     Claim("there, one split and Welch: wrong", lambda seeds: judged(seeds, False)[0], "> .0596", at_least(MOST, (5,))),
