@@ -42,7 +42,7 @@ def _written_as_tables(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command()
-@click.option("--all", "every", is_flag=True, help="Also the chance to be better, effect sizes, and each seed's score.")
+@click.option("--all", "every", is_flag=True, help="Also seeds won, effect sizes, intervals by themselves, each score.")
 @_written_as_tables
 @on_experiment
 def compare(place: Place, every: bool, **files: Path | None) -> None:

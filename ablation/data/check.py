@@ -19,7 +19,7 @@ from ablation.data.files import PARTS
 from ablation.data.groups import exact_pairs, joined, near_links, several
 from ablation.data.readers import Progress
 from ablation.data.sources import Source
-from ablation.data.split import Fixed, Given, Split
+from ablation.data.split import Given, Redrawn, Split
 from ablation.errors import DataError, Problem
 
 Rows = NDArray[np.int64]
@@ -94,8 +94,8 @@ class Check:
     """Every file that cannot be used."""
     stopped: tuple[Problem, ...]
     listing: Listing | None
-    split: Split = field(default_factory=Fixed)
-    """What the data is checked for: the experiment's, else `Given()` where the data has parts, else `Fixed()`."""
+    split: Split = field(default_factory=Redrawn)
+    """What the data is checked for: the experiment's, else `Given()` where the data has parts, else `Redrawn()`."""
     unsplit: tuple[Problem, ...] = ()
     """Why that split is refused, look-alikes in several parts apart."""
     copies: tuple[Copies, ...] = ()
@@ -173,7 +173,7 @@ def check(
     width, height = traits["width"], traits["height"]
     shorter, longer = np.minimum(width, height), np.maximum(width, height)
     copies = copies_of(data)
-    split = split or (Given() if {0, 2} <= set(data.parts.tolist()) else Fixed())
+    split = split or (Given() if {0, 2} <= set(data.parts.tolist()) else Redrawn())
     return Check(
         source=source,
         named=named,

@@ -23,6 +23,7 @@ from ablation.report.wording import (
     opening,
     points,
     pooled_over,
+    verdict_text,
 )
 
 
@@ -93,17 +94,17 @@ def _leading(experiment: Experiment, effects: Sequence[Effect], tested: list[Eff
 def _rest(experiment: Experiment, tested: list[Effect]) -> str:
     """Every recipe that is not better, by verdict, and the bounds of it all."""
     told = [finding(effect, experiment) for effect in tested if effect.verdict == "worse"]
-    for verdict, words in (("equivalent", f"equivalent to {experiment.baseline}"), ("undecided", "undecided")):
-        alike = [effect for effect in tested if effect.verdict == verdict and effect.note != OWN_RUNS]
-        compared = [effect for effect in alike if not math.isnan(effect.estimate)]
-        if len(compared) == 1:
-            told.append(finding(compared[0], experiment))
-        elif compared:
-            names = listing(effect.recipe for effect in compared)
-            numbers = f" ({'; '.join(map(_brief, compared))})" if len(compared) <= 3 else ""
+    for verdict in ("equivalent", "undecided", "not tested"):
+        alike = [effect for effect in tested if verdict_text(effect) == verdict]
+        if len(alike) == 1:
+            told.append(finding(alike[0], experiment))
+        elif alike:
+            names = listing(effect.recipe for effect in alike)
+            words = f"equivalent to {experiment.baseline}" if verdict == "equivalent" else verdict
+            numbers = f" ({'; '.join(map(_brief, alike))})" if len(alike) <= 3 else ""
             told.append(f"{names} are {words}{numbers}")
-        told += [finding(effect, experiment) for effect in alike if math.isnan(effect.estimate)]
-    told += [finding(effect, experiment) for effect in tested if effect.note == OWN_RUNS]
+    without = [effect for effect in tested if verdict_text(effect) == "no verdict"]
+    told += [finding(effect, experiment) for effect in sorted(without, key=lambda effect: effect.note == OWN_RUNS)]
     if not told:
         return f"No recipe is worse or undecided; all of this holds {bounds(experiment)}."
     return f"{opening('; '.join(told), experiment.recipes)}; all of this holds {bounds(experiment)}."

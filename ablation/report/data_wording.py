@@ -14,14 +14,14 @@ import numpy as np
 
 from ablation.data.check import EXTREME_RATIO, OUTLYING, SMALL_SIDE, UNBALANCED, Across, Check, Variation
 from ablation.data.sources import SkipBad
-from ablation.data.split import Given
+from ablation.data.split import Given, Redrawn
 from ablation.report.wording import listing, percent
 from ablation.values import label as label_of
 
 Level = Literal["error", "warning", "note"]
 Topic = Literal["bad", "classes", "copies", "files", "sizes", "light", "colour", "study"]
 
-_DEFAULT_TEST = 0.2  # of `Fixed()`
+_DEFAULT_TEST = Redrawn().test
 _MOST_NAMES = 5
 
 
@@ -121,7 +121,7 @@ _ACROSS: dict[Across, tuple[Level, str, str]] = {
         "in different classes",
         "one of the labels is wrong, or the picture shows both: look at them",
     ),
-    "nothing": ("note", "within a class", "Fixed, PerSeed and KFold keep each group on one side of the split"),
+    "nothing": ("note", "within a class", "Redrawn, Fixed, PerSeed and KFold keep each group on one side of the split"),
 }
 """How bad it is, where they are, what to do."""
 
@@ -269,7 +269,7 @@ def magnitude(varies: Variation) -> float:
 
 
 def size_of_test(found: Check) -> tuple[str, int]:
-    """What is tested on, in words, and its number of photographs: the data's own part, else that of `Fixed()`."""
+    """What is tested on, in words, and its number of photographs: the data's own part, else that of `Redrawn()`."""
     parts = found.part_counts
     if "test" in parts:
         return "the test part", int(parts["test"].sum())

@@ -11,7 +11,7 @@ from checked import PLAIN, looked_at, saying, texts
 from photos import folder, pictures, save, whole
 from PIL import Image, ImageEnhance, ImageOps
 
-from ablation.data import CsvFile, Digits, Fixed, Given, ImageFolder
+from ablation.data import CsvFile, Digits, Fixed, Given, ImageFolder, Redrawn
 from ablation.data.check import Check, check
 from ablation.errors import DataError
 from ablation.report.data_wording import share
@@ -217,10 +217,10 @@ def test_a_split_that_would_be_refused_is_an_error_as_the_run_would_tell_it(tmp_
     few = looked_at(folder(tmp_path / "few", {"cat": 4, "dog": 3}))
     told = saying(few, "is refused")
     assert told.level == "error"
-    assert told.text.startswith("Fixed() is refused: the split leaves the val part without an image of 1 class")
+    assert told.text.startswith("Redrawn() is refused: the split leaves the val part without an image of 1 class")
     assert "class 1 (dog) has 3" in told.text
-    with pytest.raises(DataError, match=re.escape(told.text.removeprefix("Fixed() is refused: "))):
-        Fixed().draw(few.listing, 0)
+    with pytest.raises(DataError, match=re.escape(told.text.removeprefix("Redrawn() is refused: "))):
+        Redrawn().draw(few.listing, 0)
     assert texts(looked_at(folder(tmp_path / "enough", {"cat": 4, "dog": 4}))) == []
     ownparts = {"train/cat": 1, "train/dog": 1, "test/cat": 1, "test/dog": 1}
     parts = looked_at(folder(tmp_path / "parts", ownparts))

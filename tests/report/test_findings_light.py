@@ -85,7 +85,7 @@ def test_more_variation_than_an_operation_can_make_is_told_so(plain):
 
 
 def test_the_test_part_is_the_datas_own_or_a_fifth(plain, tmp_path):
-    assert size_of_test(plain) == ("a test part of 20 %", 3)
+    assert size_of_test(plain) == ("a test part of 30 %", 5)
     parts = looked_at(folder(tmp_path / "d", {"train/cat": 5, "train/dog": 5, "test/cat": 4, "test/dog": 4}))
     assert size_of_test(parts) == ("the test part", 8)
     assert saying(parts, "the test part has").text.startswith("the test part has 8 photographs: one is 12 points")

@@ -189,6 +189,16 @@ def test_failed_trainings_are_told_with_both_means_and_no_advice():
     assert details(bright)["needed"] == NONE
 
 
+def test_a_failed_training_is_told_however_many_recipes_have_no_verdict():
+    """Not one of several that are undecided: it is not said to be, and both its means are told."""
+    told = answer(
+        *comparing(lambda cell: one_failed(cell) if cell.factors["recipe"] == "bright" else scoring({}, 0.02)(cell))
+    )[1]
+    assert told.startswith("contrast is undecided (difference 0.0 points of accuracy, ")
+    assert "; bright has no verdict (difference " in told
+    assert "points without their seeds; n = 5 seeds; 1 of 5 trainings failed" in told
+
+
 def test_what_the_best_can_expect_does_not_hang_on_another_recipes_failed_training():
     """The spread of a mean that hides a failed training is no error of what stands beside it."""
     _, effects = found = comparing(one_failed)
