@@ -13,9 +13,8 @@ from ablation.evidence.sources import sources
 from ablation.evidence.target import target_of
 from ablation.experiment import Experiment
 from ablation.report import wording
-from ablation.report.answer import deciding
+from ablation.report.answer import sentences
 from ablation.report.details import detail_headers, details
-from ablation.report.sentences import sentence
 from ablation.report.sources_wording import sources_text
 from ablation.results import Results
 from ablation.values import label
@@ -78,10 +77,9 @@ def _show_blocks(
         made = table(*heads.values(), right=[head for key, head in heads.items() if key not in ("recipe", "verdict")])
         where = escape(wording.condition_text(condition, experiment))
         made.title, made.title_justify = f"[bold]{'' if condition else 'pooled over '}{where}[/]", "left"
-        for column, width in zip(made.columns, widths, strict=True):
-            column.min_width = width
-        for column in (made.columns[0], made.columns[-1]):
-            column.no_wrap = True
+        for key, column, width in zip(heads, made.columns, widths, strict=True):
+            column.min_width = None if key == "scores" else width
+            column.no_wrap = key != "scores"
         for effect, row in group:
             cells = {key: escape(text) for key, text in row.items()}
             if "verdict" in cells:
@@ -97,7 +95,7 @@ def show_details(experiment: Experiment, effects: Sequence[Effect]) -> None:
 
 def show_sentences(experiment: Experiment, effects: Sequence[Effect]) -> None:
     """A sentence for each recipe, of the effects that answer the question."""
-    told = [sentence(effect, effects, experiment) for effect in deciding(effects)]
+    told = sentences(experiment, effects)
     if told:
         console.print()
     for text in told:

@@ -11,7 +11,8 @@ is asked.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ablation.analysis.comparison import Crossed, Difference, Dunnett, holm
@@ -28,7 +29,7 @@ MIN_SCORES = 2  # of either arm, for a difference with a standard error
 class Tested:
     """A difference with its interval and its p-values; nan where they are not known.
 
-    low, high: simultaneous over the family, and in agreement with its verdicts (see `_interval`). alone_low,
+    low, high: simultaneous over those of its kind, and in agreement with verdicts (see `_interval`). alone_low,
     alone_high: at level 1 - alpha, as if nothing else were asked. p: before correction. p_adjusted, p_equivalent: after
     it. primary: is it of the primary family? reached: was it tested for a difference, or shown to be equivalent; or do
     the primary ones that it stands behind leave it nothing?
@@ -89,8 +90,9 @@ def _judged(results: Results, pairs: Sequence[Pair]) -> list[Tested | None]:
             [one.difference.p_equivalent(experiment.margin) if one else math.nan for one in found],
         )
     )
+    alike = Counter(not those for those in parents)
     return [
-        one and _corrected(experiment, one, place, not parents[place], weights.max(), by_difference, by_equivalence)
+        one and _corrected(experiment, one, place, not parents[place], alike, by_difference, by_equivalence)
         for place, one in enumerate(found)
     ]
 
@@ -119,15 +121,14 @@ def _corrected(
     one: Tested,
     place: int,
     primary: bool,
-    weight: float,
+    alike: Mapping[bool, int],
     by_difference: Gatekept,
     by_equivalence: Gatekept,
 ) -> Tested:
     p_adjusted, p_equivalent = float(by_difference.adjusted[place]), float(by_equivalence.adjusted[place])
-    level = float(by_difference.level[place])
-    reached = primary or level > 0 or p_equivalent < experiment.alpha
-    low, high = one.difference.interval(level if level and not primary else experiment.alpha * weight)
-    low, high = _interval(experiment, (low, high), one.difference.estimate, p_adjusted, p_equivalent)
+    reached = primary or by_difference.level[place] > 0 or p_equivalent < experiment.alpha
+    span = one.difference.interval(experiment.alpha / alike[primary])
+    low, high = _interval(experiment, span, one.difference.estimate, p_adjusted, p_equivalent)
     return replace(
         one, low=low, high=high, p_adjusted=p_adjusted, p_equivalent=p_equivalent, primary=primary, reached=reached
     )
@@ -136,11 +137,11 @@ def _corrected(
 def _interval(
     experiment: Experiment, span: tuple[float, float], estimate: float, p_adjusted: float, p_equivalent: float
 ) -> tuple[float, float]:
-    """Bonferroni's interval, cut where Holm's procedure has shown more than it.
+    """Bonferroni's interval, over the primary comparisons or over those behind them, in agreement with the verdict.
 
-    What is different from 0 has an interval on one side of it, what is equivalent one within the margin. An interval of
-    anything else holds 0, as Bonferroni's does wherever Holm's procedure does not reject; behind a pooled comparison
-    that is undecided it is stretched to 0, as nothing is said of what is not tested.
+    What is different from 0 has an interval on one side of it, what is equivalent one within the margin: cut there,
+    where the procedure has shown more than Bonferroni's. An interval of anything else holds 0: primary ones do, the
+    others are stretched to 0 where nothing may be said of them, as what comes first is undecided.
     """
     low, high = span
     if p_adjusted < experiment.alpha:

@@ -33,8 +33,12 @@ class Sources:
 
 
 def sources(results: Results) -> Sources | None:
-    """Over the pooled differences, or those of the only condition; None where no recipe has two seeds to compare."""
+    """Over the pooled differences without a failed training, or those of the only condition.
+
+    None where no recipe has two seeds to compare.
+    """
     every = [pair for pair in pairs(results) if pair.seeds > 1 and not same_runs(pair)]
+    every = [pair for pair in every if not (pair.own.failed or pair.reference.failed)] or every
     pooled = [pair for pair in every if len(pair.block) > 1] or every
     if not pooled:
         return None

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ablation.analysis.comparison import MIN_SEEDS
 from ablation.evidence.effects import OWN_RUNS, Effect
 from ablation.experiment import Experiment
-from ablation.report.sentences import bounds, evidence, finding, picked
+from ablation.report.sentences import bounds, evidence, finding, picked, sentence
 from ablation.report.wording import (
     NAME,
     UNIT,
@@ -25,6 +25,9 @@ from ablation.report.wording import (
     pooled_over,
     verdict_text,
 )
+
+MOST_NAMES = 6
+"""Of recipes with one verdict that are named; more are counted."""
 
 
 def question_of(experiment: Experiment) -> str:
@@ -42,6 +45,14 @@ def deciding(effects: Sequence[Effect]) -> list[Effect]:
     """The effects that answer the question: the pooled ones where there are several conditions; not the baseline's."""
     pooled = [effect for effect in effects if effect.pooled] or list(effects)
     return [effect for effect in pooled if effect.verdict != "baseline"]
+
+
+def sentences(experiment: Experiment, effects: Sequence[Effect]) -> tuple[str, ...]:
+    """A sentence for each effect that answers; with many recipes, for those that are decided or have a note."""
+    told = deciding(effects)
+    if len(told) > MOST_NAMES:
+        told = [effect for effect in told if verdict_text(effect) not in ("undecided", "not tested")]
+    return tuple(sentence(effect, effects, experiment) for effect in told)
 
 
 def answer(experiment: Experiment, effects: Sequence[Effect]) -> tuple[str, ...]:
@@ -85,7 +96,7 @@ def _leading(experiment: Experiment, effects: Sequence[Effect], tested: list[Eff
     told = f"{opening(listing(parts), experiment.recipes)}{_scope(experiment, effects)}."
     if 1 < len(better) <= 4:
         others = listing((effect.recipe for effect in better[1:]), "or")
-        told += f" {opening(better[0].recipe, experiment.recipes)} is not shown to beat {others}."
+        told += f" {opening(better[0].recipe, experiment.recipes)} is not shown to beat {others}: each was compared with {experiment.baseline} alone."
     if more := picked(better[0], effects):
         told += f" {opening(better[0].recipe, experiment.recipes)} was {more}."
     return told
@@ -99,7 +110,9 @@ def _rest(experiment: Experiment, tested: list[Effect]) -> str:
         if len(alike) == 1:
             told.append(finding(alike[0], experiment))
         elif alike:
-            names = listing(effect.recipe for effect in alike)
+            every = len(alike) == len(tested)
+            several = f"{'all ' * every}{len(alike)} recipes"
+            names = listing(effect.recipe for effect in alike) if len(alike) <= MOST_NAMES else several
             words = f"equivalent to {experiment.baseline}" if verdict == "equivalent" else verdict
             numbers = f" ({'; '.join(map(_brief, alike))})" if len(alike) <= 3 else ""
             told.append(f"{names} are {words}{numbers}")

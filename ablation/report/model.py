@@ -18,14 +18,14 @@ from ablation.experiment import Experiment
 from ablation.figures.preview import PreviewInfo
 from ablation.figures.style import Style, styles
 from ablation.record import RunRecord
-from ablation.report.answer import answer, deciding, question_of
+from ablation.report.answer import answer, question_of, sentences
 from ablation.report.details import detail_headers, details
 from ablation.report.doses_view import doses_told
 from ablation.report.facts import TESTS, Facts, RunsTable, facts_of, runs_table
 from ablation.report.interplay_view import InterplayView, interaction_scene, interplay_view
 from ablation.report.operations_view import operations_told
 from ablation.report.scenes import Scene, curves_scene, forest_scene, heat_scene
-from ablation.report.sentences import bounds, sentence
+from ablation.report.sentences import bounds
 from ablation.report.sizes_view import sizes_told
 from ablation.report.sources_wording import sources_text
 from ablation.report.told import Told
@@ -108,7 +108,7 @@ def tell(experiment: Experiment, results: Results, effects: Sequence[Effect], co
         answer=answer(experiment, effects),
         alarms=tuple(alarms(results)),
         verdicts=verdict_grid(experiment, effects),
-        sentences=tuple(sentence(effect, effects, experiment) for effect in deciding(effects)),
+        sentences=sentences(experiment, effects),
         headers=headers(experiment, effects),
         about=about(experiment, effects),
         sources=sources_text(spread, experiment) if (spread := sources(results)) else "",
