@@ -94,11 +94,12 @@ def _leading(experiment: Experiment, effects: Sequence[Effect], tested: list[Eff
         size = points(abs(effect.estimate), effect.metric)
         parts.append(f"{effect.recipe} beats {experiment.baseline} by {size} ({numbers}){_partly(effect, effects)}")
     told = f"{opening(listing(parts), experiment.recipes)}{_scope(experiment, effects)}."
-    if 1 < len(better) <= 4:
+    best = opening(better[0].recipe, experiment.recipes)
+    if 1 < len(better) <= MOST_NAMES:
         others = listing((effect.recipe for effect in better[1:]), "or")
-        told += f" {opening(better[0].recipe, experiment.recipes)} is not shown to beat {others}: each was compared with {experiment.baseline} alone."
+        told += f" {best} is not shown to beat {others}: each was compared with {experiment.baseline} alone."
     if more := picked(better[0], effects):
-        told += f" {opening(better[0].recipe, experiment.recipes)} was {more}."
+        told += f" {best} was {more}."
     return told
 
 
