@@ -9,15 +9,18 @@ from scipy.stats import ttest_ind
 
 from ablation import Dunnett
 from ablation.analysis.power import Design, detectable
+from ablation.analysis.welch import level
 from ablation.evidence.outlook import ASSUMED_SD, Sizes, Spread, comparisons_of, outlooks, seed_spread
 from ablation.experiment import Experiment
 from ablation.optim import Adam
 from ablation.seeds import stream
 
 SIZES = Sizes((40, 40), 0.5)
+EACH = replace(question(), primary="each")
 
 
 def told(experiment: Experiment, sizes=None, single=Spread(), pooled=Spread()):  # noqa: B008
+    """Of the primary comparisons."""
     cells = experiment.cells("0" * 16)
     sizes = sizes or {cell.condition: SIZES for cell in cells}
     return outlooks(experiment, cells, sizes, single, pooled)
@@ -50,45 +53,51 @@ def test_arms_weigh_their_degrees_of_freedom():
     assert seed_spread(results).origin == "estimated from 12 finished runs"
 
 
-def test_the_smallest_difference_is_found_four_times_in_five():
-    single, pooled = told(question(), single=Spread(0.02, "given"), pooled=Spread(0.01, "given"))
-    assert comparisons_of([single, pooled]) == 6
-    for one, sd in ((single, 0.02), (pooled, 0.01)):
-        draws = stream(0, "outlook").normal(0, sd, (2, one.seeds, 20_000))
-        p = ttest_ind(draws[0] + one.smallest, draws[1], equal_var=False).pvalue
-        assert (p < 0.05 / 6).mean() == pytest.approx(0.8, abs=0.01)
+@pytest.mark.parametrize(("asked", "sd", "comparisons"), [(EACH, 0.02, 4), (question(), 0.01, 2)])
+def test_the_smallest_difference_is_found_four_times_in_five(asked, sd, comparisons):
+    """Of the primary comparisons alone, each of which is up against its share of alpha."""
+    (one,) = told(asked, single=Spread(0.02, "given"), pooled=Spread(0.01, "given"))
+    assert comparisons_of([one]) == comparisons
+    draws = stream(0, "outlook").normal(0, sd, (2, one.seeds, 20_000))
+    p = ttest_ind(draws[0] + one.smallest, draws[1], equal_var=False).pvalue
+    assert (p < level(0.05 / comparisons, 5, 5)).mean() == pytest.approx(0.8, abs=0.01)
 
 
 def test_more_seeds_are_needed_for_less():
-    single, _ = told(question())
+    (single,) = told(EACH)
     assert (single.spread, single.seeds) == (Spread(), 5)
     differences, needed = zip(*single.needed, strict=True)
     assert differences == (0.005, 0.01, 0.02)
     assert needed[0] > needed[1] > needed[2] > 2
     for difference, seeds in single.needed:
-        enough, fewer = (told(replace(question(), seeds=number))[0] for number in (seeds, seeds - 1))
+        enough, fewer = (told(replace(EACH, seeds=number))[0] for number in (seeds, seeds - 1))
         assert enough.smallest <= difference < fewer.smallest
 
 
 def test_conditions_that_are_alike_are_told_once_and_others_apart():
-    single, pooled = told(question())
+    (single,), (pooled,) = told(EACH), told(question())
     assert single.conditions == pooled.conditions == (("adam",), ("sgd",))
     assert (single.pooled, pooled.pooled, single.recipes) == (False, True, ("bright", "contrast"))
     larger = {("adam",): SIZES, ("sgd",): Sizes((80, 80), 0.5)}
-    apart = told(question(), larger)
+    apart = told(EACH, larger) + told(question(), larger)
     assert [(one.conditions, one.test_images) for one in apart] == [
         ((("adam",),), (40, 40)),
         ((("sgd",),), (80, 80)),
         ((("adam",), ("sgd",)), (40, 80)),
     ]
-    uneven = told(replace(question(), exclude=({"recipe": "bright", "optimizer": "sgd"},)))
-    assert [one.recipes for one in uneven] == [("bright", "contrast"), ("contrast",), ("contrast",)]
-    assert comparisons_of(uneven) == 4, "bright is pooled over adam alone, which is no comparison of its own"
+
+
+def test_pooled_over_the_only_condition_is_no_comparison_of_its_own():
+    rules = ({"recipe": "bright", "optimizer": "sgd"},)
+    each, first = (told(replace(asked, exclude=rules)) for asked in (EACH, question()))
+    assert [one.recipes for one in each] == [("bright", "contrast"), ("contrast",)]
+    assert [(one.recipes, one.pooled) for one in first] == [(("bright",), False), (("contrast",), True)]
+    assert (comparisons_of(each), comparisons_of(first)) == (3, 2)
 
 
 def test_where_the_baseline_is_excluded_nothing_is_compared():
     lonely = told(replace(question(), exclude=({"recipe": "none", "optimizer": "sgd"},)))
-    assert [one.conditions for one in lonely] == [(("adam",),)]
+    assert [(one.conditions, one.pooled) for one in lonely] == [((("adam",),), False)]
     assert told(replace(question(), recipes={"none": ()})) == []
 
 
@@ -106,8 +115,9 @@ def test_of_a_loss_nothing_is_assumed():
     loss = replace(question(), metric="log_loss")
     for one in told(loss):
         assert (np.isnan(one.spread.sd), np.isnan(one.smallest), one.needed) == (True, True, ())
-    single, pooled = told(loss, single=Spread(0.2, "given"), pooled=Spread(0.1, "given"))
+    spreads = {"single": Spread(0.2, "given"), "pooled": Spread(0.1, "given")}
+    (single,), (pooled,) = told(replace(loss, primary="each"), **spreads), told(loss, **spreads)
     assert [difference for difference, _ in single.needed] == pytest.approx([0.1, 0.2, 0.4])
     assert [difference for difference, _ in pooled.needed] == pytest.approx([0.1, 0.2, 0.4]), "of one table"
-    points, _ = told(question())
+    (points,) = told(EACH)
     assert [seeds for _, seeds in single.needed] == [seeds for _, seeds in points.needed]
