@@ -106,4 +106,5 @@ def show_sources(results: Results) -> None:
     """Where the variance comes from, in a sentence."""
     found = sources(results)
     if found is not None:
-        say(f"\n{sources_text(found, results.experiment)}", "dim")
+        console.print()
+        say(sources_text(found, results.experiment), "dim")

@@ -16,6 +16,6 @@ experiment = Experiment(
     epochs=60, batch_size=25, schedule=Cosine(warmup=2),
     split=Redrawn(train=100, val=97, test=800),
     recipes=dose(RandomAffine(10, translate=(0.1, 0.1), scale=(0.9, 1.1)), (0.5, 1, 2, 3, 4)),
-    optimizers={"adam": Adam(lr=3e-3), "sgd": SGD(lr=0.05, momentum=0.9)},
+    optimizers={"adam": Adam(lr=3e-3), "sgd": SGD(lr=0.02, momentum=0.9)},
     seeds=8, baseline="none",
 )  # fmt: skip

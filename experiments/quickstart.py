@@ -33,6 +33,6 @@ experiment = Experiment(
         "brightness": (Brightness(0.4),),
         "contrast": (Contrast(0.4),),
     },
-    optimizers={"adam": Adam(lr=3e-3), "sgd": SGD(lr=0.05, momentum=0.9)},
+    optimizers={"adam": Adam(lr=3e-3), "sgd": SGD(lr=0.02, momentum=0.9)},
     seeds=8, baseline="none",
 )  # fmt: skip
