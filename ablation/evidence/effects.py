@@ -265,14 +265,15 @@ def _note(pair: Pair, tested: Tested) -> str:
         return f"{lost} run{'s' * (lost > 1)} failed or diverged here: no verdict on those that are left"
     if same:
         return OWN_RUNS
+    if tested.note:
+        return tested.note
     if pair.own.failed or pair.reference.failed:
         own, reference = (f"{len(arm.failed)} of {arm.trained}" for arm in (pair.own, pair.reference))
         return f"{own} trainings failed, {reference} of the baseline: no verdict on means that hide it"
     if tested.difference.error == 0:
         return "no spread over seeds: the test cannot judge"
-    if not tested.reached:
-        return NOT_REACHED if pair.condition else NOT_REACHED_POOLED
-    return ""
+    behind = NOT_REACHED if pair.condition else NOT_REACHED_POOLED
+    return "" if tested.reached else behind
 
 
 def _needing(effect: Effect, results: Results, pair: Pair, bar: tuple[int, float]) -> Effect:

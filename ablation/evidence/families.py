@@ -22,6 +22,7 @@ from ablation.evidence.photographs import image_scores
 from ablation.experiment import Experiment
 from ablation.results import Results
 
+OTHER_IMAGES = "its runs were tested on different photographs; Paired() judges on those given"
 MIN_SCORES = 2  # of either arm, for a difference with a standard error
 
 
@@ -45,6 +46,8 @@ class Tested:
     alone_high: float = math.nan
     primary: bool = True
     reached: bool = True
+    note: str = ""
+    """Why it cannot be judged, where that is known here."""
 
 
 def judged(results: Results, pairs: Sequence[Pair]) -> list[Tested | None]:
@@ -162,7 +165,9 @@ def _tested(results: Results, pair: Pair) -> Tested | None:
     difference = test.difference(treatment, baseline, pair.overlap)
     if isinstance(test, Crossed):
         found = image_scores(results).difference((pair.treatment.runs, pair.reference.runs), True, pair.overlap)
-        difference = found.difference if found else difference
+        if found is None:
+            return Tested(Difference(difference.estimate, 0.0, math.nan), *(math.nan,) * 5, note=OTHER_IMAGES)
+        difference = found.difference
     span = difference.interval(alpha)
     return Tested(difference, *span, difference.p_value(), math.nan, math.nan, *span)
 

@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_up import question, results_of
+from made_up import MadeUp, find, question, results_of
 
-from ablation import Paired, PerSeed, Welch
+from ablation import Adam, Crossed, Fixed, Paired, PerSeed, Welch
 from ablation.analysis.bootstrap import Scores, class_scores, image_counts, multi_bootstrap
 from ablation.analysis.crossed import crossed
 from ablation.analysis.metrics import classification_metrics
 from ablation.evidence.effects import compare
+from ablation.evidence.families import OTHER_IMAGES
 from ablation.evidence.photographs import DRAWS, PER_CLASS, PER_IMAGE
 from ablation.results import Results
 from ablation.seeds import stream
@@ -35,10 +36,10 @@ def test_real_runs_get_the_interval_of_their_own_answers(tiny, cache, tmp_path):
         own = done[(done["recipe"] == recipe) & (done["optimizer"] == "adam")]
         arrays = [results.arrays(run_id) for run_id in own["id"]]
         tables.append(np.array([run.logits.argmax(axis=1) == run.label for run in arrays], float))
-    expected = crossed(*tables, paired=False)
+    expected = crossed(*tables, paired=False, share=True)
     assert (effect.new_low, effect.new_high) == pytest.approx(expected.interval(0.05))
     assert effect.estimate == pytest.approx(expected.estimate)
-    assert effect.new_high - effect.new_low >= effect.high - effect.low - 1e-12
+    assert effect.new_high - effect.new_low >= effect.alone_high - effect.alone_low - 1e-12
 
 
 @pytest.mark.parametrize("paired", [False, True])
@@ -61,14 +62,16 @@ def test_metrics_of_classes_get_the_multi_bootstrap_of_their_own_answers(metric,
         drawn = [np.mean([each[one, seed].resampled for one in ("adam", "sgd")], axis=0) for seed in asked.seed_numbers]
         assert observed == pytest.approx(done.groupby("seed")[metric].mean().tolist())
         arms.append(Scores(np.array(observed), np.concatenate(drawn, axis=1), len(label)))
-    expected = multi_bootstrap(arms[0], arms[1], paired).interval(0.05)
+    expected = multi_bootstrap(arms[0], arms[1], paired, share=True).interval(0.05)
     effect = next(effect for effect in compare(results) if effect.recipe == "crop" and effect.pooled)
     assert (effect.new_low, effect.new_high) == pytest.approx(tuple(map(float, expected)))
-    assert effect.new_high - effect.new_low >= effect.high - effect.low - 1e-12
+    assert effect.new_high - effect.new_low >= effect.alone_high - effect.alone_low - 1e-12
 
 
 def test_there_is_none_where_it_would_mean_nothing():
-    for experiment in (replace(question(), metric="ece"), replace(question(), split=PerSeed())):
+    redrawn = replace(question(), split=PerSeed(), test=None)
+    judged_on_new_ones = replace(question(), test=Crossed())
+    for experiment in (replace(question(), metric="ece"), redrawn, judged_on_new_ones):
         assert all(math.isnan(effect.new_low) for effect in compare(results_of(experiment)))
     few = compare(results_of(replace(question(), seeds=2)))
     assert all(math.isnan(effect.new_low) for effect in few)
@@ -91,3 +94,21 @@ def test_runs_on_other_images_are_not_compared_image_by_image():
         if effect.tested:
             assert math.isnan(effect.new_low) == (effect.pooled or effect.condition["optimizer"] == touched)
             assert not math.isnan(effect.low)
+
+
+def test_runs_tested_on_different_photographs_have_no_verdict_for_new_ones():
+    """Two fixed splits as a factor: under each there is one, over both there is none."""
+    splits = {"one": Fixed(seed=1), "other": Fixed(seed=2)}
+    asked = replace(question(), test=None, optimizers={"adam": Adam()}, vary={"split": splits}, primary="each")
+
+    class Apart(MadeUp):
+        def predictions(self, run_id):
+            place = self.table.loc[self.table["id"] == run_id, "split"].iloc[0] == "other"
+            sample, labels, logits = super().predictions(run_id)
+            return sample + 40 * place, labels, logits
+
+    made = results_of(asked)
+    effects = compare(Apart(asked, made.cells, made.classes, made.root, made.table, images=200))
+    pooled = find(effects, "bright")
+    assert (pooled.verdict, pooled.note) == ("undecided", OTHER_IMAGES)
+    assert all(not effect.note for effect in effects if effect.condition and effect.tested)
