@@ -1,4 +1,4 @@
-"""What results mean: the declared test for each recipe, primary before the rest, and a verdict only where there is one."""
+"""What results mean: the declared test for each recipe, primary ones first, and a verdict only where there is one."""
 
 import math
 from dataclasses import replace
@@ -201,9 +201,7 @@ def test_what_is_decided_needs_no_seeds_and_what_cannot_be_says_so(experiment):
     decided = [effect for effect in compare(results_of(experiment)) if effect.tested]
     assert {effect.decided_as for effect in decided} == {""}
     assert all(math.isnan(effect.seeds_needed) for effect in decided)
-    redrawn = replace(
-        experiment, split=PerSeed(), test=None
-    )  # the same photographs come back: more seeds help only so far
+    redrawn = replace(experiment, split=PerSeed(), test=None)  # the same photographs come back: seeds help little
     hopeless = results_of(redrawn, lambda cell: 0.5 + 0.0101 * bool(cell.spec.recipe) + noise(cell, 0.1))
     pooled = [effect for effect in compare(hopeless) if effect.tested and effect.pooled]
     effect = min(pooled, key=lambda effect: abs(effect.estimate))
