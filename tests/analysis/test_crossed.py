@@ -1,17 +1,21 @@
 """The crossed interval against an ordinary two-way analysis of variance, arithmetic, and what it must never do."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
 from ablation.analysis.comparison import Paired, Welch
-from ablation.analysis.crossed import crossed
+from ablation.analysis.crossed import crossed, difference_parts, half_width, over_both, over_seeds
+from ablation.analysis.student import reach
+from ablation.data import Redrawn
 from ablation.seeds import stream
 
 
@@ -130,3 +134,74 @@ def test_arms_that_never_vary_have_no_interval_and_one_that_does_has():
 def test_tables_that_do_not_fit_are_refused(treatment, baseline, paired, told):
     with pytest.raises(ValueError, match=told):
         crossed(treatment, baseline, paired)
+
+
+POOL, TRAINED = 60, 30
+SHARED = Redrawn(train=TRAINED, val=20, test=20, together="nothing")
+DATA = SimpleNamespace(labels=np.arange(100) % 2, classes=("a", "b"), names=(), near=np.arange(100))
+
+
+def trained_on(seeds: int) -> np.ndarray:
+    """(seeds, 100) which photographs each seed's training part holds: drawn by the product's own split."""
+    return np.array([np.isin(np.arange(100), SHARED.draw(DATA, seed).train) for seed in range(seeds)], float)
+
+
+def seeds_part(parts: np.ndarray, overlap: float, run: float = 0.0) -> tuple[float, float]:
+    """(mean variance, coverage of 0) of the seeds' part in 20,000 worlds. Each photograph does something of its own, a
+    part the sum of that, and the run adds so many times as much variance."""
+    seeds, trained = len(parts), parts[0].sum()
+    random = stream(5, "photographs", seeds)
+    scores = random.standard_normal((20_000, 100)) @ parts.T
+    scores += math.sqrt(run * trained) * random.standard_normal(scores.shape)
+    tables = np.repeat(scores[:, :, None], 2, axis=2)
+    value, found = difference_parts(tables, np.zeros_like(tables), True, overlap)
+    inside = np.abs(value) <= reach(over_seeds(value, found), 0.05)
+    return float(found.seeds[0][0].mean()), float(inside.mean())
+
+
+@pytest.mark.parametrize("seeds", [4, 7])
+def test_training_parts_that_overlap_take_as_much_from_the_seeds_as_is_added(seeds):
+    """What their mean varies by is told by the seeds' part times 1 + n rho / (1 - rho), and not without it."""
+    parts, overlap = trained_on(seeds), SHARED.overlap(100, range(seeds), TRAINED)
+    truth = float(np.square(parts.mean(axis=0)).sum())
+    assert seeds_part(parts, overlap)[0] == pytest.approx(truth, rel=0.03)
+    assert seeds_part(parts, 0.0)[0] < 0.75 * truth
+    assert seeds_part(parts, overlap, run=0.5)[1] >= 0.95
+    assert seeds_part(parts, 0.0, run=0.5)[1] < 0.92
+
+
+def test_the_seeds_part_with_overlap_is_nadeaus_and_bengios():
+    """Over seeds alone it is the paired test with that correction; both p-values and intervals are no bolder."""
+    found = crossed(TREATMENT, BASELINE, True, 0.5)
+    over_seeds_alone = Paired().difference(TREATMENT.mean(axis=1), BASELINE.mean(axis=1), 0.5)
+    assert (found.seed_error, found.seed_df) == pytest.approx((over_seeds_alone.error, over_seeds_alone.df), rel=1e-9)
+    assert found.difference.p_value() >= over_seeds_alone.p_value() - 1e-12
+    assert found.difference.p_equivalent(0.2) >= over_seeds_alone.p_equivalent(0.2) - 1e-12
+    assert found.error > crossed(TREATMENT, BASELINE, True).error
+
+
+@pytest.mark.parametrize("images", [20, 50, 400])
+@pytest.mark.parametrize("paired", [True, False])
+def test_where_no_image_differs_the_variance_is_that_of_one_won_and_one_lost(images, paired):
+    """As of Bonett and Price's adjusted Wald interval with no discordant pair."""
+    alike = np.ones((3, images))
+    discordant = 1 / (images + 2)
+    expected = math.sqrt((discordant + discordant) / (images + 2))
+    found = crossed(alike, alike, paired, share=True)
+    assert (found.estimate, found.error, found.seed_error) == (0.0, pytest.approx(expected), 0.0)
+    low, high = found.interval(0.05)
+    assert high == -low == pytest.approx(stats.t.ppf(0.975, images - 1) * expected)
+    assert crossed(alike, alike, paired).error == 0
+
+
+def test_near_the_ceiling_few_images_say_little():
+    """Of 50 images 3 % are won and 1 % is lost, in every seed alike: what is added is what the interval lacks."""
+    draws = stream(6, "ceiling").random((4000, 1, 50))
+    gains = np.where(draws < 0.03, 1.0, np.where(draws > 0.99, -1.0, 0.0)) + np.zeros((1, 3, 1))
+    covers = {}
+    for share in (False, True):
+        value, found = difference_parts(gains, np.zeros_like(gains), True, share=share)
+        half = np.nan_to_num(half_width(over_both(value, found), over_seeds(value, found), 0.05))
+        covers[share] = float((np.abs(value - 0.02) <= half).mean())
+    assert covers[True] >= 0.95
+    assert covers[False] < 0.9
