@@ -15,18 +15,20 @@ from types import CodeType, FunctionType
 
 import pytest
 import simulator
+import worlds
 from claims import CLAIMS, Claim
 from product import PRODUCT
 from sections import INTERACTIONS
+from worlds import WORLDS
 
-from ablation.analysis import crossed, dunnett, student, welch
+from ablation.analysis import crossed, dunnett, gatekeeping, shrinkage, student, welch
 from ablation.analysis.comparison import Welch
 from ablation.analysis.interaction import _Grid
 from ablation.evidence import effects, families
 
-KNOWN = {claim.asked: claim for claim in (*CLAIMS, *PRODUCT, *INTERACTIONS)}
+KNOWN = {claim.asked: claim for claim in (*CLAIMS, *PRODUCT, *INTERACTIONS, *WORLDS)}
 QUICK = ("crossed, paired, seeds are nearly all", 3)
-LONG = ("macro-F1", "A/A, through compare", "crossed", "effects depend on it")
+LONG = ("macro-F1", "A/A, through compare", "crossed", "effects depend on it", "A/A, 200", "A/A, training", ".995")
 """Claims that begin so take seconds to half a minute; all others together a few seconds."""
 
 
@@ -203,6 +205,31 @@ MUTATIONS = (
         (("all off by the margin, “equivalent”", 3),),
     ),
     Mutation(
+        "test photographs are taken as given",
+        {crossed.over_both: {TOTAL: "seeds", EVERY: "parts.seeds"}},
+        (("A/A, 200 test photographs", 10), ("A/A, 200 test photographs, recipe x image sd 1", 5)),
+    ),
+    Mutation(
+        "overlap of training parts is forgotten",
+        {crossed.difference_parts: {"seeds * (1 + treatment.shape[-2] * overlap)": "seeds"}},
+        (("A/A, training photographs matter 3 x the run", 10),),
+    ),
+    Mutation(
+        "few photographs are taken for many",
+        {crossed.few_images: {"2 / (images + 2) ** 2": "0.0"}},
+        ((".995 against .98, 50 photographs", 10),),
+    ),
+    Mutation(
+        "what is rejected hands all of its share to either side",
+        {gatekeeping.behind: {"(0.5 if others else 1.0)": "1.0"}},
+        (("all that is shown, pooled first", 5),),
+    ),
+    Mutation(
+        "the best is not shrunk",
+        {shrinkage.shrunk: {"true / (true + noise)": "1.0"}},
+        (("best of 30, shrunk / truth", 5),),
+    ),
+    Mutation(
         "overlap of redrawn splits is forgotten",
         {student.paired_contrast: {"(1 / seeds + overlap)": "(1 / seeds)"}},
         (("over seeds, redrawn split", 3), ("over seeds, redrawn split", 10)),
@@ -263,7 +290,7 @@ def _edited(function: FunctionType, changes: dict[str, str]) -> CodeType:
 def forget() -> None:
     """Empty what the product and the simulator keep for later: computed under a mistake, or not."""
     for name, module in list(sys.modules.items()):
-        if module is simulator or name.startswith("ablation."):
+        if module in (simulator, worlds) or name.startswith("ablation."):
             for kept_for_later in vars(module).values():
                 if hasattr(kept_for_later, "cache_clear"):
                     kept_for_later.cache_clear()
