@@ -37,6 +37,9 @@ def _check_shares(split: Any) -> Iterator[str]:
         yield f"the shares of train, val and test add up to {sum(shares):g}; they may not pass 1"
 
 
+ALWAYS_THE_SAME = "each seed would be trained on the same ones; use Fixed(...), or a smaller train"
+
+
 @value
 class Fixed:
     """One split for all runs. A part is a share (0.6) or a number of images (200, over all classes together).
@@ -100,6 +103,9 @@ class Redrawn:
 
     def check(self) -> Iterator[str]:
         yield from _check_shares(self)
+        shares = [part for part in (self.train, self.val, self.test) if isinstance(part, float)]
+        if len(shares) == 3 and abs(sum(shares) - 1) < 1e-9:
+            yield f"train, val and test take every image: {ALWAYS_THE_SAME}"
 
     def drawn_from(self, seed: int) -> int:
         """The number of the training part: seeds that have it in common are trained on the same photographs."""
@@ -108,9 +114,8 @@ class Redrawn:
     def draw(self, data: Splittable, seed: int) -> Parts:
         """The parts for this run's `seed`. Raises DataError if a part would lack a class."""
         total, groups = len(data.labels), groups_of(data, self.together)
-        held_out = (share_of(self.val, total), share_of(self.test, total))
+        held_out, (share, blocks) = (share_of(self.val, total), share_of(self.test, total)), self._blocks(total)
         pool, val, test = stratified(data, (1.0 - sum(held_out), *held_out), self.seed, self.together)
-        share, blocks = self._blocks(total)
         turn, block = divmod(self.drawn_from(seed), blocks)
         dealt = deal(data.labels[pool], groups[pool], [share] * blocks, self.seed, "training parts", turn)
         return refuse_empty(data, Parts(pool[dealt[block]], val, test), groups)
@@ -131,11 +136,13 @@ class Redrawn:
     def _blocks(self, total: int) -> tuple[float, int]:
         """The training part's share of what is neither validated nor tested on, and how many such parts there are."""
         wanted = share_of(self.train, total)
-        rest = 1 - share_of(self.val, total) - share_of(self.test, total)
+        rest = max(0.0, 1 - share_of(self.val, total) - share_of(self.test, total))
         if wanted > rest + 1e-9:
             raise DataError(
                 f"the split asks for {wanted * total:.0f} images to train on, and {rest * total:.0f} are left"
             )
+        if wanted > rest - 1e-9:
+            raise DataError(f"the split trains on all {rest * total:.0f} images that are left: {ALWAYS_THE_SAME}")
         blocks = int(rest / wanted + 1e-9)
         return min(wanted / rest, 1 / blocks), blocks
 
