@@ -102,8 +102,8 @@ def test_the_whole_path(folder):
 
     code, out, _ = ablation(folder, "plan", "small", "--sd", "0.8")
     assert "crop under " in out
-    assert " 0.8 " in out
-    assert "sd: over seeds, given" in out
+    assert " 1.1 " in out, "of a difference of two such scores"
+    assert "sd: over seeds of a paired difference, given" in out
 
     code, out, _ = ablation(folder, "report", "small")
     assert (code, out) == (0, "wrote reports/small.html\n")

@@ -95,7 +95,7 @@ def test_every_table_says_how_many_files_were_left_out(photos, tmp_path, environ
             assert "1 file that cannot be used" in shown
         assert "1 file of the data cannot be used and is left out" in shown
         if command[0] == "plan":
-            assert "10 images of 2 classes: 2 to 6 to train on, 2 to validate, 2 to test" in shown
+            assert "10 images of 2 classes: 2 to 4 to train on, 2 to validate, 2 to test" in shown
 
 
 def test_a_leak_between_parts_is_an_error(tmp_path, environment):
@@ -182,8 +182,10 @@ def test_odd_places_are_checked_like_others(photos, tmp_path, environment):
     (tmp_path / "l").mkdir()
     shutil.copytree(odd, tmp_path / "l" / "in")
     lines = [f"in/{path.relative_to(odd)}\t{place % 2}" for place, path in enumerate(names)]
-    draw(tmp_path / "far.png", 77)
-    (tmp_path / "l" / "list.txt").write_text("\n".join([*lines, f"{tmp_path}/far.png\t0"]))
+    for place in range(2):
+        draw(tmp_path / f"far{place}.png", 77 + place)
+        lines.append(f"{tmp_path}/far{place}.png\t0")
+    (tmp_path / "l" / "list.txt").write_text("\n".join(lines))
     told = ablation("check", "l/list.txt", "--outside", cwd=tmp_path, environment=environment)
     assert (told.returncode, told.stderr) == (0, "")
 

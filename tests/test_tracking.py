@@ -175,7 +175,7 @@ def test_the_report_run_is_finished_only_when_all_runs_are(bench: Bench, tmp_pat
     assert partly.info.status == "FAILED"
     assert partly.data.tags["ablation.outcome"] == "3 finished"
     assert (partly.data.metrics["runs_planned"], partly.data.metrics["runs_finished"]) == (4, 3)
-    assert (partly.data.params["baseline"], partly.data.params["test"]) == ("none", "Welch()")
+    assert (partly.data.params["baseline"], partly.data.params["test"]) == ("none", "Crossed()")
 
     train(bench.runs[3])
     page.write_text("second")

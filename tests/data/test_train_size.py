@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from piles import parted_piles, pile, seeds
 
-from ablation import SGD, Adam, CorrectedResampled, Digits, Experiment, RunSpec, Welch
-from ablation.data import Fixed, Given, KFold, PerSeed, TrainSize
+from ablation import SGD, Adam, CorrectedResampled, Crossed, Digits, Experiment, RunSpec
+from ablation.data import Fixed, Given, KFold, PerSeed, Redrawn, TrainSize
 from ablation.errors import DataError, InputError
 
 
@@ -24,7 +24,7 @@ def spec_of(split: Any, size: TrainSize | None, seed: int = 0) -> RunSpec:
     return question(split=split, train_size=size, seeds=(seed,)).cells("d")[0].spec
 
 
-SPLITS = (Fixed(), PerSeed(), KFold(4), Given(duplicates="drop"))
+SPLITS = (Redrawn(), Fixed(), PerSeed(), KFold(4), Given(duplicates="drop"))
 sizes = st.one_of(st.integers(1, 12), st.integers(2, 20).map(lambda share: share / 20))
 
 
@@ -46,7 +46,7 @@ def test_smaller_sizes_are_contained_in_larger_ones(data, some, seed):
 @settings(deadline=None, max_examples=40)
 @given(
     parted_piles((0, 1, 2)),
-    st.sampled_from((Fixed(), PerSeed(), KFold(4), Given(duplicates="drop"))),
+    st.sampled_from(SPLITS),
     st.integers(0, 99),
 )
 def test_val_and_test_stay_as_they_are(data, split, seed):
@@ -70,6 +70,8 @@ def test_one_choice_for_all_runs_of_a_fixed_split_and_another_for_each_seed_of_a
     assert not np.array_equal(of_given, of_other_seed)
     redrawn = spec_of(PerSeed(), TrainSize(7), seed=3).parts(data).train
     assert np.array_equal(redrawn, spec_of(Fixed(seed=3), TrainSize(7)).parts(data).train)
+    first, second = (spec_of(Redrawn(), TrainSize(7), seed).parts(data).train for seed in (0, 1))
+    assert not set(first.tolist()) & set(second.tolist()), "of training parts that share no photograph"
     folded = spec_of(KFold(2), TrainSize(7), seed=3).parts(data).train
     assert np.array_equal(folded, TrainSize(7).kept(data, KFold(2).draw(data, 3).train, 3))
 
@@ -146,6 +148,6 @@ def test_a_smoke_run_trains_on_all_that_there_is():
 
 def test_the_default_test_is_that_of_the_way_the_split_is_made():
     assert isinstance(question(split=KFold()).declared_test, CorrectedResampled)
-    assert isinstance(question(split=Given()).declared_test, Welch)
+    assert isinstance(question(split=Given()).declared_test, Crossed)
     varied = replace(question(), vary={"split": (Fixed(), KFold())}, optimizers={"sgd": SGD(lr=0.1)})
     assert isinstance(varied.declared_test, CorrectedResampled)
