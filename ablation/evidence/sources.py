@@ -35,9 +35,9 @@ class Sources:
 def sources(results: Results) -> Sources | None:
     """Over the pooled differences without a failed training, or those of the only condition.
 
-    None where no recipe has two seeds to compare.
+    None where no recipe shares two seeds with it.
     """
-    every = [pair for pair in pairs(results) if pair.seeds > 1 and not same_runs(pair)]
+    every = [pair for pair in pairs(results) if len(_shared(pair)) > 1 and not same_runs(pair)]
     every = [pair for pair in every if not (pair.own.failed or pair.reference.failed)] or every
     pooled = [pair for pair in every if len(pair.block) > 1] or every
     if not pooled:
@@ -53,8 +53,7 @@ def sources(results: Results) -> Sources | None:
 
 def _variances(results: Results, pair: Pair) -> tuple[float, float, float]:
     """(of runs with one training part, of one run with its training part, of the mean over test photographs)."""
-    shared = [draw for draw in pair.treatment.scores if draw in pair.reference.scores]
-    within, runs = [], 1
+    shared, within, runs = _shared(pair), [], 1
     for draw in shared:
         gains = _gains(results, pair, draw)
         runs = len(gains)
@@ -68,6 +67,11 @@ def _variances(results: Results, pair: Pair) -> tuple[float, float, float]:
     known = results.experiment.declared_test.new_images
     images, sd = image_scores(results).spread(arms) if known and results.experiment.declared_test.paired else (0, 0.0)
     return run, both, sd**2 / images if images else math.nan
+
+
+def _shared(pair: Pair) -> list[int]:
+    """The draws that both arms have."""
+    return [draw for draw in pair.treatment.scores if draw in pair.reference.scores]
 
 
 def _gains(results: Results, pair: Pair, draw: int) -> list[float]:
