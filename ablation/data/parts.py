@@ -6,8 +6,8 @@ part. The kinds of splits that are made of this are in `ablation.data.split`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Literal, NamedTuple, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,12 @@ class Splittable(Protocol):
 def share_of(size: Size, total: int) -> float:
     """A part's share of all images."""
     return size if isinstance(size, float) else size / total
+
+
+def check_shares(split: Any) -> Iterator[str]:
+    shares = [part for part in (split.train, split.val, split.test) if isinstance(part, float)]
+    if sum(shares) > 1 + 1e-9:
+        yield f"the shares of train, val and test add up to {sum(shares):g}; they may not pass 1"
 
 
 def groups_of(data: Splittable, together: Together) -> Rows:

@@ -9,7 +9,7 @@ told in `ablation.data.deal`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from ablation.data.parts import (
     Size,
     Splittable,
     Together,
+    check_shares,
     groups_of,
     refuse_empty,
     share_of,
@@ -29,13 +30,6 @@ from ablation.data.parts import (
 from ablation.errors import DataError, Problem
 from ablation.seeds import stream
 from ablation.values import Count, Range, Whole, value
-
-
-def _check_shares(split: Any) -> Iterator[str]:
-    shares = [part for part in (split.train, split.val, split.test) if isinstance(part, float)]
-    if sum(shares) > 1 + 1e-9:
-        yield f"the shares of train, val and test add up to {sum(shares):g}; they may not pass 1"
-
 
 ALWAYS_THE_SAME = "each seed would be trained on the same ones; use Fixed(...), or a smaller train"
 
@@ -60,7 +54,7 @@ class Fixed:
     runs_per_draw: ClassVar[int] = 1
 
     def check(self) -> Iterator[str]:
-        yield from _check_shares(self)
+        yield from check_shares(self)
 
     def drawn_from(self, seed: int) -> int:
         """The number that the split is drawn from, for a run with this seed."""
@@ -102,7 +96,7 @@ class Redrawn:
     redraws_test: ClassVar[bool] = False
 
     def check(self) -> Iterator[str]:
-        yield from _check_shares(self)
+        yield from check_shares(self)
         shares = [part for part in (self.train, self.val, self.test) if isinstance(part, float)]
         if len(shares) == 3 and abs(sum(shares) - 1) < 1e-9:
             yield f"train, val and test take every image: {ALWAYS_THE_SAME}"
@@ -167,7 +161,7 @@ class PerSeed:
     runs_per_draw: ClassVar[int] = 1
 
     def check(self) -> Iterator[str]:
-        yield from _check_shares(self)
+        yield from check_shares(self)
 
     def drawn_from(self, seed: int) -> int:
         return seed
