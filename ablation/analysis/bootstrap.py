@@ -22,8 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ablation.analysis.crossed import Crossed, Parts, crossed_of, few_images, half_width, over_both, over_seeds
-from ablation.analysis.student import Estimate, Floats, variance
+from ablation.analysis.crossed import CrossedDifference, Parts, few_images, half_width
+from ablation.analysis.student import Floats, variance
 from ablation.seeds import stream
 
 Metric = Callable[[Floats, Floats, Floats], Floats]
@@ -65,24 +65,21 @@ class Scores:
 class MultiBootstrap:
     """treatment - baseline, of shape (...): one number for a metric, several for a curve.
 
-    together, seeds: the estimate with its error over new seeds and new images, and over new seeds alone.
+    parts: what its variance is made of. more: what is added to that of images (`crossed.few_images`).
     """
 
-    together: Estimate
-    seeds: Estimate
+    estimate: Floats
+    parts: Parts
+    more: float = 0.0
 
     @property
-    def estimate(self) -> Floats:
-        return self.together.value
-
-    @property
-    def crossed(self) -> Crossed:
+    def crossed(self) -> CrossedDifference:
         """The same for a metric of one number, as the two-way model gives it."""
-        return crossed_of(self.together, self.seeds)
+        return CrossedDifference(float(self.estimate), self.parts, self.more)
 
     def interval(self, alpha: float) -> tuple[Floats, Floats]:
-        """At level 1 - alpha, point by point: Student's t, never narrower than over seeds alone (see `crossed`)."""
-        half = half_width(self.together, self.seeds, alpha)
+        """At level 1 - alpha, point by point, as in `crossed.half_width`."""
+        half = half_width(self.parts, alpha, self.more)
         return self.estimate - half, self.estimate + half
 
 
@@ -152,10 +149,8 @@ def multi_bootstrap(
         arms = [(both, 1)]
     value = np.asarray(sum(sign * arm.observed.mean(axis=0) for arm, sign in arms))
     parts = _parts(arms, scale)
-    wider = [(part * (1 + (df + 1) * overlap), df) for part, df in parts.seeds]
-    images = parts.images[0] + (few_images(treatment.images) if share else 0.0), parts.images[1]
-    parts = parts._replace(seeds=wider, images=images)
-    return MultiBootstrap(over_both(value, parts), over_seeds(value, parts))
+    parts = parts._replace(seeds=[(part * (1 + (df + 1) * overlap), df) for part, df in parts.seeds])
+    return MultiBootstrap(value, parts, few_images(treatment.images) if share else 0.0)
 
 
 def _parts(arms: list[tuple[Scores, int]], scale: float) -> Parts:

@@ -24,16 +24,13 @@ MIN_SEEDS = 3  # fewer, and no verdict is given
 class Difference:
     """treatment - baseline: estimate, standard error, degrees of freedom of Student's t.
 
-    floor: a second, narrower view of the same difference that may never look less certain than this one; its p-values
-    are taken where they are larger, its interval where it is wider (see `ablation.analysis.crossed`). sizes: seeds of
-    both groups where their variances may differ, by which p and interval are calibrated (see
+    sizes: seeds of both groups where their variances may differ, by which p and interval are calibrated (see
     `ablation.analysis.welch`).
     """
 
     estimate: float
     error: float
     df: float
-    floor: Difference | None = None
     sizes: tuple[int, int] | None = None
 
     @classmethod
@@ -43,22 +40,16 @@ class Difference:
 
     def p_value(self) -> float:
         """Two-sided p of no difference. 1 where the scores do not differ at all; nan if they cannot be judged."""
-        own = float(student.two_sided(self._array()))
-        return own if self.floor is None else float(np.fmax(own, self.floor.p_value()))
+        return float(student.two_sided(self._array()))
 
     def p_equivalent(self, margin: float) -> float:
         """p of the two one-sided tests that |difference| < margin (Schuirmann 1987): the larger of the two."""
-        own = float(student.equivalent(self._array(), margin))
-        return own if self.floor is None else float(np.fmax(own, self.floor.p_equivalent(margin)))
+        return float(student.equivalent(self._array(), margin))
 
     def interval(self, alpha: float) -> tuple[float, float]:
         """The interval at level 1 - alpha; nan if the scores cannot be judged."""
-        reach = self._reach(alpha)
+        reach = float(student.reach(self._array(), alpha))
         return self.estimate - reach, self.estimate + reach
-
-    def _reach(self, alpha: float) -> float:
-        own = float(student.reach(self._array(), alpha))
-        return own if self.floor is None else float(np.fmax(own, self.floor._reach(alpha)))
 
     def _array(self) -> student.Estimate:
         return student.Estimate(np.asarray(self.estimate), np.asarray(self.error), np.asarray(self.df), self.sizes)

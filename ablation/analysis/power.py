@@ -19,6 +19,7 @@ import numpy as np
 
 from ablation.analysis import welch
 from ablation.analysis.comparison import MIN_SEEDS, Dunnett, Test, Welch
+from ablation.analysis.crossed import few_images
 from ablation.analysis.dunnett import critical, loadings
 from ablation.analysis.student import Floats, quantile_nodes, root_mean_chi2, satterthwaite
 
@@ -50,6 +51,7 @@ class Design:
     alpha: float = 0.05
     images: int = 0
     image_sd: float = 0.0
+    share: bool = False
 
 
 @dataclass(frozen=True)
@@ -172,17 +174,16 @@ def _quantile(design: Design, df: Floats, tail: float) -> Floats:
 def _half_widths(design: Design, steps: Callable[[Floats], Floats]) -> tuple[Floats, Floats, float]:
     """(weights, half widths of the interval) at the nodes, and the true sd of the estimated difference.
 
-    steps: degrees of freedom -> standard errors. With test photographs as in `crossed.half_width`: over both, and never
-    less than over seeds alone.
+    steps: degrees of freedom -> standard errors. Seeds and test photographs as in `crossed.half_width`.
     """
     weight, error, df, sigma = _errors(design)
     half = steps(df) * error
     if not design.image_sd:
         return weight, half, sigma
     images = design.image_sd**2 / design.images
-    total = np.square(error) + images
-    both = np.square(total) / (np.square(np.square(error)) / df + images**2 / max(design.images - 1, 1))
-    return weight, np.maximum(half, steps(both) * np.sqrt(total)), math.sqrt(sigma**2 + images)
+    counted = images + (few_images(design.images) if design.share else 0.0)
+    last = np.asarray(max(design.images - 1.0, 1.0))
+    return weight, np.sqrt(np.square(half) + np.square(steps(last)) * counted), math.sqrt(sigma**2 + images)
 
 
 def _errors(design: Design) -> tuple[Floats, Floats, Floats, float]:

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ablation.analysis.comparison import Crossed, Difference, Dunnett, holm
+from ablation.analysis.crossed import CrossedDifference
 from ablation.analysis.gatekeeping import Gatekept, behind, gatekept
 from ablation.evidence.arms import Block, Pair
 from ablation.evidence.photographs import image_scores
@@ -36,7 +37,7 @@ class Tested:
     the primary ones that it stands behind leave it nothing?
     """
 
-    difference: Difference
+    difference: Difference | CrossedDifference
     low: float
     high: float
     p: float
@@ -162,12 +163,12 @@ def _tested(results: Results, pair: Pair) -> Tested | None:
     if same_runs(pair):
         return Tested(Difference(0.0, 0.0, math.nan), *(math.nan,) * 5)
     treatment, baseline = (list(arm.scores.values()) for arm in (pair.treatment, pair.reference))
-    difference = test.difference(treatment, baseline, pair.overlap)
+    difference: Difference | CrossedDifference = test.difference(treatment, baseline, pair.overlap)
     if isinstance(test, Crossed):
         found = image_scores(results).difference((pair.treatment.runs, pair.reference.runs), True, pair.overlap)
         if found is None:
             return Tested(Difference(difference.estimate, 0.0, math.nan), *(math.nan,) * 5, note=OTHER_IMAGES)
-        difference = found.difference
+        difference = found
     span = difference.interval(alpha)
     return Tested(difference, *span, difference.p_value(), math.nan, math.nan, *span)
 

@@ -10,6 +10,7 @@ import numpy as np
 from ablation.analysis.power import Design, images_needed, seeds_to_decide
 from ablation.evidence.arms import Pair
 from ablation.evidence.photographs import image_scores
+from ablation.experiment import LOWER_IS_BETTER
 from ablation.results import Results
 
 
@@ -49,6 +50,7 @@ def design_of(results: Results, pair: Pair, bar: tuple[int, float]) -> Design:
         *bar,
         images=images,
         image_sd=image_sd,
+        share=results.experiment.metric not in LOWER_IS_BETTER,
     )
 
 

@@ -197,6 +197,7 @@ def _design(experiment: Experiment, spread: Spread, overlap: float, images: int,
         alpha=alpha,
         images=images,
         image_sd=image_sd if isinstance(test, Crossed) else 0.0,
+        share=experiment.metric not in LOWER_IS_BETTER,
     )
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ablation.analysis import bootstrap
 from ablation.analysis.bootstrap import Scores
 from ablation.analysis.comparison import MIN_SEEDS
-from ablation.analysis.crossed import Crossed, crossed
+from ablation.analysis.crossed import CrossedDifference, crossed
 from ablation.analysis.metrics import log_softmax
 from ablation.results import Results
 
@@ -72,7 +72,7 @@ class ImageScores:
         self._scores: dict[str, Scores] = {}
         self._counts: NDArray[np.float32] | None = None
 
-    def difference(self, arms: tuple[Arm, Arm], paired: bool, overlap: float = 0.0) -> Crossed | None:
+    def difference(self, arms: tuple[Arm, Arm], paired: bool, overlap: float = 0.0) -> CrossedDifference | None:
         """The first arm's mean minus the second's, with its error over new seeds and new photographs together.
 
         None for a metric that no formula is known for, for a test part that is redrawn, for runs that were not tested
