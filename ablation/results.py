@@ -37,6 +37,8 @@ class Results:
     """Files of the data that cannot be used, and were left out by `SkipBad`."""
     images: int = 0
     """Of the data, all parts together."""
+    groups: NDArray[np.int64] | None = None
+    """(images,) the number of each image's group: near-duplicates, and what the data says belongs together."""
 
     def __post_init__(self) -> None:
         if self.experiment.metric in self.table:
@@ -64,7 +66,7 @@ class Results:
         table = pd.DataFrame(
             [{**cell.factors, "seed": cell.seed, "id": cell.spec.id, **rows[cell.spec.id]} for cell in cells]
         )
-        return cls(experiment, cells, data.classes, root, table, len(data.left_out), len(data.labels))
+        return cls(experiment, cells, data.classes, root, table, len(data.left_out), len(data.labels), data.near)
 
     @property
     def factors(self) -> list[str]:

@@ -1,10 +1,10 @@
 """Does cropping, brightness or contrast help on twelve cat breeds, and under which optimizer?
 
-    ablation run cats12 -j 4                           # 60 runs; some 10 minutes on one H200, from measured epochs
+    ablation run cats12 -j 4                           # 60 runs; not measured as it stands; an epoch of 1,296 images takes 0.8 s on one H200
     ablation run cats12 --smoke --data PATH_TO_CATS    # the same path on a CPU, in about two minutes
 
 2,160 photographs, 180 of each breed: the cats of Oxford-IIIT Pet (Parkhi et al. 2012) as a list of path<TAB>label.
-Each seed is trained on 648 of them. Two such draws have none in common; what four draws share, the test allows for.
+Each of the four seeds is trained on 324 of them that no other is trained on, and all are tested on the same 648.
 """
 
 from ablation import SGD, Adam, AdamW, Brightness, Contrast, Cosine, Experiment, ListFile, RandomResizedCrop, Redrawn
@@ -16,7 +16,7 @@ experiment = Experiment(
     data=ListFile("data/cats12/train_list.txt", classes="data/cats12/classes.txt"),
     model="resnet50", image_size=196, cache_size=256,
     epochs=60, batch_size=64, schedule=Cosine(warmup=5),
-    split=Redrawn(train=0.3, val=0.1, test=0.3),
+    split=Redrawn(train=0.15, val=0.1, test=0.3),
     recipes={
         "none": (),
         "crop": (crop,),

@@ -1,4 +1,4 @@
-"""What do shifting, turning and zooming each contribute on handwritten digits, and do they do the same work twice?
+"""What do shifting, turning and cropping each contribute on handwritten digits, and do they do the same work twice?
 
     ablation run digits_operations        # 64 runs; about two minutes on two CPU cores
 
@@ -6,7 +6,7 @@ All eight combinations of the three, so that each contribution is an average ove
 been added. The data and the network are those of `quickstart`.
 """
 
-from ablation import Adam, Cosine, Digits, Experiment, RandomAffine, RandomRotation, Redrawn
+from ablation import Adam, Cosine, Digits, Experiment, RandomCrop, RandomResizedCrop, RandomRotation, Redrawn
 from ablation.recipes import powerset
 
 experiment = Experiment(
@@ -17,9 +17,9 @@ experiment = Experiment(
     split=Redrawn(train=100, val=97, test=800),
     recipes=powerset(
         {
-            "shift": RandomAffine(0, translate=(0.1, 0.1)),
+            "shift": RandomCrop(padding=1),
             "rotate": RandomRotation(10),
-            "zoom": RandomAffine(0, scale=(0.9, 1.1)),
+            "crop": RandomResizedCrop(scale=(0.8, 1.0)),
         }
     ),
     optimizers={"adam": Adam(lr=3e-3)},

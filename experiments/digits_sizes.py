@@ -14,7 +14,7 @@ experiment = Experiment(
     model="lenet", image_size=12, cache_size=24,
     epochs=60, batch_size=25, schedule=Cosine(warmup=2),
     split=Redrawn(train=200, val=97, test=800),
-    recipes={"none": (), "move": (RandomAffine(10, translate=(0.1, 0.1), scale=(0.9, 1.1)),)},
+    recipes={"none": (), "move": (RandomAffine(5, translate=(0.05, 0.05), scale=(0.95, 1.05)),)},
     optimizers={"adam": Adam(lr=3e-3)},
     vary={"train_size": {f"{10 * size} images": TrainSize(size) for size in (5, 10, 20)}},
     seeds=8, baseline="none",

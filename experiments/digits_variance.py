@@ -14,7 +14,7 @@ experiment = Experiment(
     model="lenet", image_size=12, cache_size=24,
     epochs=60, batch_size=25, schedule=Cosine(warmup=2),
     split=Redrawn(train=100, val=97, test=800, runs_per_draw=3),
-    recipes={"none": (), "move": (RandomAffine(10, translate=(0.1, 0.1), scale=(0.9, 1.1)),)},
+    recipes={"none": (), "move": (RandomAffine(5, translate=(0.05, 0.05), scale=(0.95, 1.05)),)},
     optimizers={"adam": Adam(lr=3e-3)},
     seeds=24, baseline="none",
 )  # fmt: skip

@@ -28,11 +28,11 @@ experiment = Experiment(
     split=Redrawn(train=100, val=97, test=800),
     recipes={
         "none": (),
-        "move": (RandomAffine(10, translate=(0.1, 0.1), scale=(0.9, 1.1)),),
+        "move": (RandomAffine(5, translate=(0.05, 0.05), scale=(0.95, 1.05)),),
         "crop": (RandomResizedCrop(scale=(0.8, 1.0)),),
         "brightness": (Brightness(0.4),),
         "contrast": (Contrast(0.4),),
     },
-    optimizers={"adam": Adam(lr=3e-3), "sgd": SGD(lr=0.02, momentum=0.9)},
+    optimizers={"adam": Adam(lr=3e-3), "sgd": SGD(lr=0.03, momentum=0.9)},
     seeds=8, baseline="none",
 )  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -61,7 +62,7 @@ def image_scores(results: Results) -> ImageScores:
 
 
 class ImageScores:
-    """What each test image gave in each run, read once."""
+    """What each test image gave in each run, read once. Photographs that belong together count as one (`_groups`)."""
 
     def __init__(self, results: Results):
         self.results = results
@@ -114,12 +115,24 @@ class ImageScores:
     def _read(self, run: str) -> None:
         sample, labels, logits = self.results.predictions(run)
         self._images[run] = sample
+        group = self._groups(sample)
+        count = int(group.max()) + 1
         if self.metric in PER_IMAGE:
-            self._values[run] = PER_IMAGE[self.metric](logits, labels)
+            sums = np.bincount(group, weights=PER_IMAGE[self.metric](logits, labels), minlength=count)
+            self._values[run] = sums * count / len(sample)
             return
         if self._counts is None or len(self._counts) != len(labels):
-            self._counts = bootstrap.image_counts(len(labels), DRAWS)
-        self._scores[run] = bootstrap.class_scores(labels, logits.argmax(axis=1), self._counts, PER_CLASS[self.metric])
+            self._counts = bootstrap.image_counts(count, DRAWS)[group]
+        scores = bootstrap.class_scores(labels, logits.argmax(axis=1), self._counts, PER_CLASS[self.metric])
+        self._scores[run] = replace(scores, images=count)
+
+    def _groups(self, sample: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(T,) numbers from 0 on: photographs that belong together are drawn together, and count as one.
+
+        Their scores are added, so that the mean over groups is that over photographs.
+        """
+        groups = self.results.groups
+        return np.unique(sample if groups is None else groups[sample], return_inverse=True)[1]
 
     def _arm(self, arm: Arm) -> Scores:
         """The scores of each seed, a mean over the conditions."""
