@@ -1,8 +1,8 @@
 """Families: the declared test on every pair, corrected for how many there are. From pairs of arms to what is judged.
 
-What the experiment declares as primary (`Experiment.primary`) is one family for Holm's correction; everything else that
-is shown stands behind it in a gatekeeping procedure (`ablation.analysis.gatekeeping`), and the family-wise error is
-that of all of it together. A test that judges the recipes of a condition at once (Dunnett's) corrects within each, and
+What the experiment declares as primary (`Experiment.primary`) has alpha to itself; everything else that is shown stands
+behind it in a gatekeeping procedure (`ablation.analysis.gatekeeping`), and the family-wise error is that of all of it
+together. Primary comparisons with nothing behind them are Holm's family; otherwise half of what each leaves goes there. A test that judges the recipes of a condition at once (Dunnett's) corrects within each, and
 for the number of conditions by Bonferroni. Comparisons that cannot be made yet count in their family all the same:
 whether a run failed may have something to do with its score. So does the baseline under another name, of which nothing
 is asked.
@@ -145,7 +145,8 @@ def _interval(
 
     What is different from 0 has an interval on one side of it, what is equivalent one within the margin: cut there,
     where the procedure has shown more than Bonferroni's. An interval of anything else holds 0: primary ones do, the
-    others are stretched to 0 where nothing may be said of them, as what comes first is undecided.
+    others are stretched to 0 where nothing may be said of them, as what comes first is undecided. The cut costs
+    confidence where an effect is next to nothing beside others beyond doubt: all then hold with at least 1 - 1.5 alpha.
     """
     low, high = span
     if p_adjusted < experiment.alpha:
