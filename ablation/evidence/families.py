@@ -2,10 +2,10 @@
 
 What the experiment declares as primary (`Experiment.primary`) has alpha to itself; everything else that is shown stands
 behind it in a gatekeeping procedure (`ablation.analysis.gatekeeping`), and the family-wise error is that of all of it
-together. Primary comparisons with nothing behind them are Holm's family; otherwise half of what each leaves goes there. A test that judges the recipes of a condition at once (Dunnett's) corrects within each, and
-for the number of conditions by Bonferroni. Comparisons that cannot be made yet count in their family all the same:
-whether a run failed may have something to do with its score. So does the baseline under another name, of which nothing
-is asked.
+together. Primary comparisons with nothing behind them are Holm's family; otherwise half of what each leaves goes there.
+A test that judges the recipes of a condition at once (Dunnett's) corrects within each, and for the number of conditions
+by Bonferroni. Comparisons that cannot be made yet count in their family all the same: whether a run failed may have
+something to do with its score. So does the baseline under another name, of which nothing is asked.
 """
 
 from __future__ import annotations
@@ -131,29 +131,10 @@ def _corrected(
 ) -> Tested:
     p_adjusted, p_equivalent = float(by_difference.adjusted[place]), float(by_equivalence.adjusted[place])
     reached = primary or by_difference.level[place] > 0 or p_equivalent < experiment.alpha
-    span = one.difference.interval(experiment.alpha / alike[primary])
-    low, high = _interval(experiment, span, one.difference.estimate, p_adjusted, p_equivalent)
+    low, high = one.difference.interval(experiment.alpha / (alike[primary] if primary else 2 * alike[primary]))
     return replace(
         one, low=low, high=high, p_adjusted=p_adjusted, p_equivalent=p_equivalent, primary=primary, reached=reached
     )
-
-
-def _interval(
-    experiment: Experiment, span: tuple[float, float], estimate: float, p_adjusted: float, p_equivalent: float
-) -> tuple[float, float]:
-    """Bonferroni's interval, over the primary comparisons or over those behind them, in agreement with the verdict.
-
-    What is different from 0 has an interval on one side of it, what is equivalent one within the margin: cut there,
-    where the procedure has shown more than Bonferroni's. An interval of anything else holds 0: primary ones do, the
-    others are stretched to 0 where nothing may be said of them, as what comes first is undecided. The cut costs
-    confidence where an effect is next to nothing beside others beyond doubt: all then hold with at least 1 - 1.5 alpha.
-    """
-    low, high = span
-    if p_adjusted < experiment.alpha:
-        return (max(low, 0.0), high) if estimate > 0 else (low, min(high, 0.0))
-    if p_equivalent < experiment.alpha:
-        return max(low, -experiment.margin), min(high, experiment.margin)
-    return min(low, 0.0), max(high, 0.0)
 
 
 def _tested(results: Results, pair: Pair) -> Tested | None:
