@@ -1,6 +1,7 @@
 """The crossed interval against an ordinary two-way analysis of variance, arithmetic, and what it must never do."""
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,8 +14,7 @@ from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
 from ablation.analysis.comparison import Paired, Welch
-from ablation.analysis.crossed import crossed, difference_parts, half_width, over_both, over_seeds
-from ablation.analysis.student import reach
+from ablation.analysis.crossed import crossed, difference_parts, few_images, half_width
 from ablation.data import Redrawn
 from ablation.seeds import stream
 
@@ -38,15 +38,16 @@ def mean_squares(table: np.ndarray) -> dict[str, float]:
 
 
 def test_paired_seeds_give_the_two_way_random_effects():
-    """(MS_seed + MS_image - MS_rest) / (n_s n_i), Satterthwaite's degrees of freedom over all three."""
+    """(MS_seed + MS_image - MS_rest) / (n_s n_i); in the interval each part has its own quantile (Banerjee 1960)."""
     squares = mean_squares(TREATMENT - BASELINE)
     total = squares["seed"] + squares["image"] - squares["rest"]
     assert total > max(squares["seed"], squares["image"]), "the floor is tested below"
     found = crossed(TREATMENT, BASELINE, paired=True)
     assert found.estimate == pytest.approx(TREATMENT.mean() - BASELINE.mean())
     assert found.error == pytest.approx(math.sqrt(total / 300), rel=1e-9)
-    spread = squares["seed"] ** 2 / 4 + squares["image"] ** 2 / 59 + squares["rest"] ** 2 / (4 * 59)
-    assert found.df == pytest.approx(total**2 / spread, rel=1e-9)
+    of_seeds, of_images = (stats.t.ppf(0.975, df) ** 2 for df in (4, 59))
+    half = math.sqrt((of_seeds * squares["seed"] + of_images * (squares["image"] - squares["rest"])) / 300)
+    assert found.interval(0.05) == pytest.approx((found.estimate - half, found.estimate + half), rel=1e-9)
 
 
 def test_independent_seeds_take_the_images_from_the_arms_means_and_the_seeds_from_each_arm():
@@ -63,8 +64,9 @@ def test_the_part_of_the_seeds_is_what_the_declared_test_finds():
     for test, paired in ((Welch(), False), (Paired(), True)):
         over_seeds = test.difference(TREATMENT.mean(axis=1), BASELINE.mean(axis=1), 0.0)
         found = crossed(TREATMENT, BASELINE, paired)
-        assert (found.seed_error, found.seed_df) == pytest.approx((over_seeds.error, over_seeds.df), rel=1e-9)
+        assert found.seed_error == pytest.approx(over_seeds.error, rel=1e-9)
         assert found.error >= over_seeds.error
+        assert found.p_value() >= over_seeds.p_value() - 1e-12
         low, high = over_seeds.interval(0.05)
         wide_low, wide_high = found.interval(0.05)
         assert wide_low <= low + 1e-12
@@ -93,14 +95,18 @@ def test_seeds_are_not_images():
 
 
 def test_the_interval_is_never_narrower_than_over_seeds_alone():
-    """Plain Satterthwaite is: few images add a part with many degrees of freedom."""
+    """Satterthwaite's would be: few images add a part with many degrees of freedom."""
     luck = np.array([[-0.3], [0.0], [0.3]])
     images = stream(8, "images").normal(0, 1.0, (1, 30))
     table = luck + images + stream(8, "rest").normal(0, 0.01, (3, 30))
     found = crossed(table, np.zeros_like(table), paired=True)
-    assert found.df > 2 * found.seed_df
-    over_seeds = Paired().difference(table.mean(axis=1), [0.0] * 3, 0.0).interval(0.05)
-    assert found.interval(0.05) == pytest.approx(over_seeds, rel=1e-9)
+    squares = mean_squares(table)
+    spread = squares["seed"] ** 2 / 2 + squares["image"] ** 2 / 29 + squares["rest"] ** 2 / 58
+    df = (squares["seed"] + squares["image"] - squares["rest"]) ** 2 / spread
+    low, high = Paired().difference(table.mean(axis=1), [0.0] * 3, 0.0).interval(0.05)
+    assert 2 * stats.t.ppf(0.975, df) * found.error < high - low
+    assert found.interval(0.05)[0] <= low
+    assert high <= found.interval(0.05)[1]
 
 
 @given(st.randoms(use_true_random=False), st.booleans())
@@ -155,14 +161,17 @@ def seeds_part(parts: np.ndarray, overlap: float, run: float = 0.0) -> tuple[flo
     scores += math.sqrt(run * trained) * random.standard_normal(scores.shape)
     tables = np.repeat(scores[:, :, None], 2, axis=2)
     value, found = difference_parts(tables, np.zeros_like(tables), True, overlap)
-    inside = np.abs(value) <= reach(over_seeds(value, found), 0.05)
-    return float(found.seeds[0][0].mean()), float(inside.mean())
+    variance, df = found.seeds[0]
+    inside = np.abs(value) <= stats.t.ppf(0.975, df) * np.sqrt(variance)
+    return float(variance.mean()), float(inside.mean())
 
 
 @pytest.mark.parametrize("seeds", [4, 7])
 def test_training_parts_that_overlap_take_as_much_from_the_seeds_as_is_added(seeds):
     """What their mean varies by is told by the seeds' part times 1 + n rho / (1 - rho), and not without it."""
-    parts, overlap = trained_on(seeds), SHARED.overlap(100, range(seeds), TRAINED)
+    parts = trained_on(seeds)
+    rho = (parts @ parts.T / TRAINED)[np.triu_indices(seeds, 1)].mean()
+    overlap = rho / (1 - rho)
     truth = float(np.square(parts.mean(axis=0)).sum())
     assert seeds_part(parts, overlap)[0] == pytest.approx(truth, rel=0.03)
     assert seeds_part(parts, 0.0)[0] < 0.75 * truth
@@ -171,12 +180,12 @@ def test_training_parts_that_overlap_take_as_much_from_the_seeds_as_is_added(see
 
 
 def test_the_seeds_part_with_overlap_is_nadeaus_and_bengios():
-    """Over seeds alone it is the paired test with that correction; both p-values and intervals are no bolder."""
+    """Over seeds alone it is the paired test with that correction, and p-values are no bolder."""
     found = crossed(TREATMENT, BASELINE, True, 0.5)
     over_seeds_alone = Paired().difference(TREATMENT.mean(axis=1), BASELINE.mean(axis=1), 0.5)
-    assert (found.seed_error, found.seed_df) == pytest.approx((over_seeds_alone.error, over_seeds_alone.df), rel=1e-9)
-    assert found.difference.p_value() >= over_seeds_alone.p_value() - 1e-12
-    assert found.difference.p_equivalent(0.2) >= over_seeds_alone.p_equivalent(0.2) - 1e-12
+    assert found.seed_error == pytest.approx(over_seeds_alone.error, rel=1e-9)
+    assert found.p_value() >= over_seeds_alone.p_value() - 1e-12
+    assert found.p_equivalent(0.2) >= over_seeds_alone.p_equivalent(0.2) - 1e-12
     assert found.error > crossed(TREATMENT, BASELINE, True).error
 
 
@@ -200,8 +209,19 @@ def test_near_the_ceiling_few_images_say_little():
     gains = np.where(draws < 0.03, 1.0, np.where(draws > 0.99, -1.0, 0.0)) + np.zeros((1, 3, 1))
     covers = {}
     for share in (False, True):
-        value, found = difference_parts(gains, np.zeros_like(gains), True, share=share)
-        half = np.nan_to_num(half_width(over_both(value, found), over_seeds(value, found), 0.05))
+        value, found = difference_parts(gains, np.zeros_like(gains), True)
+        half = half_width(found, 0.05, few_images(50) if share else 0.0)
         covers[share] = float((np.abs(value - 0.02) <= half).mean())
     assert covers[True] >= 0.95
     assert covers[False] < 0.9
+
+
+@given(st.floats(1e-9, 0.999), st.booleans())
+def test_p_is_the_level_at_which_the_interval_ends_at_nothing(alpha, paired):
+    """And of equivalence, that of the one-sided interval which ends at the margin."""
+    found = crossed(TREATMENT, BASELINE, paired, share=True)
+    low, high = found.interval(alpha)
+    at_the_end = replace(found, estimate=(high - low) / 2)
+    assert at_the_end.p_value() == pytest.approx(alpha, rel=1e-6)
+    assert at_the_end.p_equivalent(high - low) == pytest.approx(alpha / 2, rel=1e-6)
+    assert replace(found, estimate=0.0).p_value() == 1.0
