@@ -32,8 +32,6 @@ def show_interplay(results: Results) -> None:
         _show(interplay_table.headers(told), rows, ("term",))
         say(interplay_table.method(told, experiment), "dim")
         say(interplay_table.reading(told), "dim")
-        for caution in interplay_table.spread(told):
-            say(caution, "yellow")
     say(interplay_table.ranks(told, experiment))
     for note in interplay_table.notes(told, experiment):
         say(note, "yellow")

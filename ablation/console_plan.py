@@ -110,7 +110,7 @@ def _show_outlooks(experiment: Experiment, cells: Sequence[Cell], told: Sequence
     say(
         f"in {unit}; sd: over seeds{' of a paired difference' * experiment.declared_test.paired}, "
         f"{'; '.join(origins)}; finds: the smallest difference that one comparison shows with 80 % power after "
-        f"{wording.correction(experiment)}'s correction; takes: seeds that others need",
+        "correction; takes: seeds that others need",
         "dim",
     )
     say(_sources(experiment, told[-1]))

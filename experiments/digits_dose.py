@@ -2,8 +2,8 @@
 
     ablation run digits_dose        # 96 runs; about three minutes on two CPU cores
 
-Five strengths of one movement, from a half of it to three times as much, beside none. The data and the network are those
-of `quickstart`.
+Five strengths of one movement, from a half of it to three times as much, beside none. The data and the network are
+those of `quickstart`.
 """
 
 from ablation import SGD, Adam, Cosine, Digits, Experiment, RandomAffine, Redrawn

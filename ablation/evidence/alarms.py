@@ -106,18 +106,18 @@ def _splits(results: Results, done: pd.DataFrame) -> list[str]:
 
 
 def _failed(results: Results, done: pd.DataFrame) -> list[str]:
-    """Failed trainings of each arm, with the mean that they are part of, and the mean without them."""
+    """Failed trainings of each arm with their scores, and the arm's mean with and without them."""
     failed, metric = failed_trainings(results), results.experiment.metric
     found = []
     for arm, runs in _arms(results, done):
         wrong = runs["id"].isin(failed)
         if wrong.any():
-            means = [f"{runs[metric].mean():.3f} with"] + (
-                [f"{runs[~wrong][metric].mean():.3f} without"] * (not wrong.all())
-            )
+            scores = ", ".join(f"{score:.3f}" for score in runs[wrong][metric])
+            means = f"{runs[metric].mean():.3f} with"
+            means += "" if wrong.all() else f", {runs[~wrong][metric].mean():.3f} without"
             found.append(
-                f"{arm}: {wrong.sum()} of {len(runs)} trainings failed, near chance or far below the others: no "
-                f"verdict on its mean ({metric} {', '.join(means)} them)"
+                f"{arm}: {wrong.sum()} of {len(runs)} trainings failed or ended far below the others "
+                f"({metric} {scores}; mean {means}): no verdict on a mean that rests on it"
             )
     return found
 

@@ -25,8 +25,8 @@ from ablation.experiment import LOWER_IS_BETTER, Experiment
 from ablation.results import Results
 
 OWN_RUNS = "the baseline's own runs under another name"
-NOT_REACHED = "not tested: the pooled comparison comes first, and shows no difference"
-NOT_REACHED_POOLED = "not tested: the comparisons under each condition come first, and show no difference"
+NOT_REACHED = "not tested: the pooled comparison comes first, and has shown no difference"
+NOT_REACHED_POOLED = "not tested: those under each condition come first, and have shown no difference"
 
 Verdict = Literal["baseline", "better", "worse", "equivalent", "undecided"]
 
@@ -269,7 +269,7 @@ def _note(pair: Pair, tested: Tested) -> str:
         return tested.note
     if pair.own.failed or pair.reference.failed:
         own, reference = (f"{len(arm.failed)} of {arm.trained}" for arm in (pair.own, pair.reference))
-        return f"{own} trainings failed, {reference} of the baseline: no verdict on means that hide it"
+        return f"{own} trainings failed or ended far below the others, {reference} of the baseline: no verdict on means"
     if tested.difference.error == 0:
         return "no spread over seeds: the test cannot judge"
     behind = NOT_REACHED if pair.condition else NOT_REACHED_POOLED

@@ -31,7 +31,7 @@ MIN_SCORES = 2  # of either arm, for a difference with a standard error
 class Tested:
     """A difference with its interval and its p-values; nan where they are not known.
 
-    low, high: simultaneous over those of its kind, and in agreement with verdicts (see `_interval`). alone_low,
+    low, high: simultaneous over those of its kind (Bonferroni); what is undecided has one that holds 0. alone_low,
     alone_high: at level 1 - alpha, as if nothing else were asked. p: before correction. p_adjusted, p_equivalent: after
     it. primary: is it of the primary family? reached: was it tested for a difference, or shown to be equivalent; or do
     the primary ones that it stands behind leave it nothing?

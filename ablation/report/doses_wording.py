@@ -133,7 +133,7 @@ def _ends(ladder: Ladder, response: DoseResponse, experiment: Experiment) -> str
     best = max(range(len(means)), key=lambda place: gain(means[place], metric))
     told = []
     for place in sorted({0, best, len(means) - 1}):
-        mark = " (the best mean)" if place == best else ""
+        mark = " (the highest mean)" if place == best else ""
         told.append(f"{value_text(means[place], metric)} at {ladder.doses[place]:g}{mark}")
     return listing(told)
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 
 from ablation.analysis.comparison import MIN_SEEDS
-from ablation.analysis.factorial import Anova, Term
+from ablation.analysis.factorial import Term
 from ablation.analysis.interaction import Interaction
-from ablation.analysis.ranks import Ranks, least_p
+from ablation.analysis.ranks import Ranks
 from ablation.evidence.alarms import UNFINISHED
 from ablation.evidence.interplay import Interplay, Standing
 from ablation.experiment import LOWER_IS_BETTER, Experiment
@@ -25,7 +25,6 @@ from ablation.report.wording import (
     interval,
     listing,
     opening,
-    p_phrase,
     p_text,
     percent,
     points,
@@ -36,9 +35,6 @@ MOST_RANKS = 8
 
 MOST_CONTRASTS = 12
 """Rows of contrasts; of more, those with the smallest p."""
-
-SPREAD = 3.0
-"""Largest sd over smallest, from which on the intervals of shares carry a caution."""
 
 
 def contrast_headers(told: Interplay) -> dict[str, str]:
@@ -105,7 +101,6 @@ def headers(told: Interplay) -> dict[str, str]:
         "term": "term",
         "df": "df",
         "eta": "share explained",
-        "interval": f"{level(told)} interval",
     }
 
 
@@ -119,12 +114,10 @@ def rows(told: Interplay) -> tuple[dict[str, str], ...]:
 
 
 def _row(term: Term) -> dict[str, str]:
-    known = not math.isnan(term.low)
     return {
         "term": term_name(term),
         "df": str(term.df),
         "eta": share_text(term.partial_eta2),
-        "interval": f"{share_text(term.low)} to {share_text(term.high)}" if known else share_text(math.nan),
     }
 
 
@@ -132,13 +125,7 @@ def method(told: Interplay, experiment: Experiment) -> str:
     """How the table was made, in a sentence."""
     runs = counted(told.statuses["finished"], "finished run")
     blocks = ", seeds as blocks" if experiment.declared_test.paired and told.seeds > 1 else ""
-    made = f"Analysis of variance of {runs}{blocks}; sums of squares of type II."
-    if not told.overlap:
-        return made
-    return (
-        f"{made} For the intervals each F is divided by 1 + {told.seeds} × {told.overlap:.2f} (seeds × overlap), as "
-        "the training parts of different seeds overlap."
-    )
+    return f"Analysis of variance of {runs}{blocks}; sums of squares of type II."
 
 
 def reading(told: Interplay) -> str:
@@ -147,27 +134,8 @@ def reading(told: Interplay) -> str:
         "Share explained (partial η²) is the part of the variance between runs, from 0 to 1, that goes with a term "
         "when the others are set aside. Shares describe these runs and prove nothing: whether a recipe helps is for "
         "the comparisons with the baseline to say, and whether its effect depends on conditions for the contrasts. "
-        f"With few runs a share is too large; its {level(told)} interval allows for that, and may lie below."
+        "With few runs a share is too large."
     )
-
-
-def spread(told: Interplay) -> tuple[str, ...]:
-    """The caution on unequal variances; () where there is nothing to say."""
-    made = told.anova
-    if made is None or not made.spread_ratio > SPREAD:
-        return ()
-    differs, chance = f"the sd over seeds differs {fold(made.spread_ratio)} between cells", fold(made.spread_by_chance)
-    if beyond_chance(made):
-        return (
-            f"Caution: {differs}, more than chance explains (up to {chance}). Intervals of shares suppose one sd for "
-            "all cells, and are not to be trusted here. The contrasts do not suppose it.",
-        )
-    return (f"Intervals of shares suppose one sd for all cells: {differs}, as chance may (up to {chance}).",)
-
-
-def beyond_chance(made: Anova) -> bool:
-    """Do cells vary so differently that what supposes one variance is not to be trusted?"""
-    return made.spread_ratio > max(SPREAD, made.spread_by_chance)
 
 
 def term_name(term: Term) -> str:
@@ -175,19 +143,9 @@ def term_name(term: Term) -> str:
     return " × ".join(factor.replace("_", " ") for factor in term.factors)
 
 
-def level(told: Interplay) -> str:
-    """Of the interval of a share: '90 %'."""
-    return percent(1 - 2 * told.alpha)
-
-
 def share_text(share: float) -> str:
     """A share of variance: '0.04'."""
     return NONE if math.isnan(share) else f"{share:.2f}"
-
-
-def fold(ratio: float) -> str:
-    """'4.1-fold'; 'without bound' where a cell does not vary at all."""
-    return f"{ratio:.1f}-fold" if math.isfinite(ratio) else "without bound"
 
 
 def ranks(told: Interplay, experiment: Experiment) -> str:
@@ -198,21 +156,14 @@ def ranks(told: Interplay, experiment: Experiment) -> str:
     names = [f"{recipe} ({round(rank, 2):g})" for rank, recipe in order[:MOST_RANKS]]
     more = [f"{len(order) - MOST_RANKS} more"] if len(order) > MOST_RANKS else []
     conditions = counted(told.ranks.conditions, "condition")
-    return (
-        f"Average rank over {conditions}, 1 is best: {listing([*names, *more])}. {_agreement(told.ranks, told.alpha)}"
-    )
+    return f"Average rank over {conditions}, 1 is best: {listing([*names, *more])}. {_agreement(told.ranks)}"
 
 
-def _agreement(found: Ranks, alpha: float) -> str:
-    least = least_p(len(found.average), found.conditions)
-    if least >= alpha:
-        verdict = f"It proves nothing, as so few recipes and conditions cannot give a p below {p_text(least)}."
-    else:
-        shown = "more" if found.p < alpha else "not shown to be more"
-        verdict = f"That is {shown} than chance (Friedman's test, {p_phrase(found.p, alpha)})."
+def _agreement(found: Ranks) -> str:
+    """Without a p: conditions share seeds and photographs, so that they agree more than chance would have it."""
     return (
-        f"The agreement of the conditions on that order, Kendall's W, is {found.kendall_w:.2f} (1 is full, chance "
-        f"alone gives {1 / found.conditions:.2f}). {verdict}"
+        f"The agreement of the conditions on that order, Kendall's W, is {found.kendall_w:.2f} (1 is full). No p is "
+        "given, as conditions share seeds and photographs."
     )
 
 

@@ -53,7 +53,7 @@ def interplay_view(told: Interplay, experiment: Experiment) -> InterplayView:
         contrast_caption=table.contrasts_method(told, experiment) if contrasts else "",
         headers=table.headers(told),
         rows=rows,
-        caption=(table.method(told, experiment), table.reading(told), *table.spread(told)) if rows else (),
+        caption=(table.method(told, experiment), table.reading(told)) if rows else (),
         ranks=table.ranks(told, experiment),
         notes=table.notes(told, experiment),
     )

@@ -14,6 +14,7 @@ from ablation.analysis.interaction import Interaction
 from ablation.analysis.ranks import Rival, Winner
 from ablation.evidence.interplay import NO_SPREAD, Interplay, Standing
 from ablation.experiment import LOWER_IS_BETTER, Experiment
+from ablation.report.told import seeds_bounds
 from ablation.report.wording import (
     NAME,
     condition_text,
@@ -45,7 +46,10 @@ def changed(told: Interplay) -> str:
 def sentence(told: Interplay, experiment: Experiment) -> str:
     """The answer: who wins, whether that holds under each condition, and whether effects depend on the condition."""
     who = f"{opening(standing(told, experiment), experiment.recipes)}."
-    return f"{who} {opening(dependence(told, experiment))}." if judged(told) else who
+    if not judged(told):
+        return who
+    held = f"Comparisons with the baseline hold as above, all else here {seeds_bounds(experiment)}."
+    return f"{who} {opening(dependence(told, experiment))}. {held}"
 
 
 def judged(told: Interplay) -> bool:

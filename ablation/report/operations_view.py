@@ -44,7 +44,7 @@ def headers(found: Operations, experiment: Experiment) -> dict[str, str]:
         "contribution": f"contribution{unit}",
         "interval": f"{percent(1 - experiment.alpha)} interval",
         "p": "p",
-        "p_adjusted": f"{'Holm' if correction(experiment) == 'Holm' else 'corrected'} p",
+        "p_adjusted": "adjusted p",
         **marks,
         "claim": "",
     }
@@ -113,7 +113,7 @@ def _families(found: Operations, experiment: Experiment) -> list[str]:
         told.append(
             f"{'What an operation does alone, and all together' if alone else 'All together'}: the comparisons with "
             f"{experiment.baseline}, which hold as there and with the same numbers, corrected over all comparisons "
-            f"of the experiment{'' if correction(experiment) == 'Holm' else ' (Dunnett, the interval too)'}."
+            f"of the experiment{' (Dunnett, the interval too)' * (correction(experiment) == 'Dunnett')}."
         )
     if False in kinds:
         told.append(

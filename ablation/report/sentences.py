@@ -18,6 +18,7 @@ from ablation.report.wording import (
     condition_text,
     conditions_text,
     correction,
+    draws,
     interval,
     p_phrase,
     percent,
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 MOST_SEEDS = 100
 """More new seeds than this are nobody's next step."""
+
+FEW_SEEDS = 5
+"""With fewer the spread over seeds is known so badly that what it takes can only be guessed."""
 
 
 def bounds(experiment: Experiment) -> str:
@@ -48,7 +52,7 @@ def sentence(effect: Effect, effects: Sequence[Effect], experiment: Experiment) 
         return f"{effect.recipe} is the baseline: {told}."
     if effect.note == OWN_RUNS:
         return f"{finding(effect, experiment)}."
-    more = filter(None, (chance(effect), picked(effect, effects), failures(effect), need(effect)))
+    more = filter(None, (chance(effect), picked(effect, effects), failures(effect), need(effect, experiment)))
     return f"{finding(effect, experiment)}{where}; {'; '.join([*more, bounds(experiment)])}."
 
 
@@ -133,14 +137,15 @@ def chance(effect: Effect) -> str:
 def picked(effect: Effect, effects: Sequence[Effect]) -> str:
     """Of the best of several that are beside the baseline: what choosing it costs, '' for any other.
 
-    'picked as the best of 4, so expect less when it is repeated: about 0.9 points'.
+    'picked as the best of 4, so expect less when it is repeated: at most about 0.9 points'. At most, as being
+    significant was a second choice, which the estimate does not allow for.
     """
     if effect.verdict != "better" or effect.beside < 2 or effect is not best_of(effect, effects):
         return ""
     expected = size(abs(effect.expected), effect.metric)
     shrinks = expected != size(abs(effect.estimate), effect.metric)
     told = f"picked as the best of {effect.beside}, so expect less when it is repeated"
-    return f"{told}: about {expected}" if shrinks else f"{told}, if only a little"
+    return f"{told}: at most about {expected}" if shrinks else f"{told}, if only a little"
 
 
 def best_of(effect: Effect, effects: Sequence[Effect]) -> Effect:
@@ -172,7 +177,7 @@ def chance_text(effect: Effect) -> str:
     return f"{in_percent(effect.p_better)} ({low} to {high})"
 
 
-def need(effect: Effect) -> str:
+def need(effect: Effect, experiment: Experiment) -> str:
     """What an undecided recipe lacks: 'with 23 new seeds per recipe the chance to show a difference is about 80 %,
     ...'.
 
@@ -181,18 +186,20 @@ def need(effect: Effect) -> str:
     """
     if not effect.decided_as:
         return ""
-    really = f"if the difference really is {size(effect.estimate, effect.metric, sign=True)}"
+    really = f"if the difference really is {size(effect.estimate, effect.metric, sign=True)} and seeds vary as here"
+    thing = "training draw" if draws(experiment) > 1 else "seed"
     what = "equivalence" if effect.decided_as == "equivalent" else "a difference"
     told = []
     if effect.decided_as != "neither" and effect.seeds_needed <= MOST_SEEDS:
-        told.append(f"{effect.seeds_needed:.0f} new seeds per recipe")
+        told.append(f"{effect.seeds_needed:.0f} new {thing}s per recipe")
     if not math.isnan(effect.images_needed) and effect.decided_as != "equivalent":
-        told.append(f"{effect.images_needed:,.0f} test photographs and {effect.seeds} new seeds")
+        told.append(f"{effect.images_needed:,.0f} test photographs and {effect.seeds} new {thing}s")
     if told:
-        return f"with {', or with '.join(told)}, the chance to show {what} is about 80 %, {really}"
+        rough = "very roughly" if effect.seeds < FEW_SEEDS else "about"
+        return f"with {', or with '.join(told)}, the chance to show {what} is {rough} 80 %, {really}"
     if effect.overlap:
         return (
             f"more seeds alone would hardly show {what}, {really}: their training parts share photographs; smaller "
             "training parts or more photographs would help"
         )
-    return f"not even {MOST_SEEDS} new seeds per recipe would show {what} with a chance of 80 %, {really}"
+    return f"not even {MOST_SEEDS} new {thing}s per recipe would show {what} with a chance of 80 %, {really}"

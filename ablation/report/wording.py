@@ -124,6 +124,11 @@ def opening(text: str, names: Iterable[str] = ()) -> str:
     return text if named else text[:1].upper() + text[1:]
 
 
+def draws(experiment: Experiment) -> int:
+    """How many seeds in a row are trained on one draw of the training part, and count as one."""
+    return max(split.runs_per_draw for split in experiment.levels("split").values())
+
+
 def counted(number: int, thing: str) -> str:
     """'1 seed', '5 seeds'."""
     return f"{number} {thing}{'' if number == 1 else 's'}"
@@ -154,13 +159,14 @@ def recipe_text(experiment: Experiment, recipe: str) -> str:
 
 def seeds_text(effect: Effect, experiment: Experiment) -> str:
     """'5 seeds', '4 of 5 seeds' where some are missing; '3 shared seeds of 5', '5 seeds against the baseline's 3'."""
+    thing = "seed" if draws(experiment) == 1 else "training draw"
     alone = effect.verdict == "baseline" or effect.seeds == effect.baseline_seeds
     if effect.seeds == effect.planned:
-        told = counted(effect.seeds, "seed")
+        told = counted(effect.seeds, thing)
     elif effect.tested and alone and experiment.declared_test.paired:
-        return f"{counted(effect.seeds, 'shared seed')} of {effect.planned}"
+        return f"{counted(effect.seeds, f'shared {thing}')} of {effect.planned}"
     else:
-        told = f"{effect.seeds} of {counted(effect.planned, 'seed')}"
+        told = f"{effect.seeds} of {counted(effect.planned, thing)}"
     if alone:
         return told
     if experiment.declared_test.paired:
@@ -172,26 +178,34 @@ def corrected_by(experiment: Experiment, primary: int | None = None, behind: int
     """How the declared test is corrected for the number of comparisons: of the primary ones, and those behind them."""
     if experiment.declared_test.simultaneous:
         return "all recipes of a condition together, Bonferroni's correction over conditions"
-    several = any(len(levels) > 1 for factor, levels in experiment.factors.items() if factor != "recipe")
-    if not several:
+    if not _several(experiment):
         return f"Holm's correction over all {primary or ''} comparisons".replace("  ", " ")
     what = "pooled comparisons" if experiment.primary == "pooled" else "comparisons under each condition"
-    told = f"Holm's correction over the {primary or ''} {what}, which come first".replace("  ", " ")
-    return f"{told}; {f'the other {behind}' if behind else 'the others'} are tested behind them"
+    told = f"corrected over the {primary or ''} {what}, which come first".replace("  ", " ")
+    others = f"the other {behind}" if behind else "the others"
+    return f"{told}, and {others} behind them (gatekeeping by Bretz et al. 2009)"
 
 
 def about_intervals(experiment: Experiment) -> str:
     """What the intervals of the table mean, in a sentence."""
     level = percent(1 - experiment.alpha)
+    which = "all primary ones hold" if _several(experiment) else "all of them hold"
     return (
-        f"The {level} intervals are simultaneous, so that with {level} confidence all primary ones hold, and agree "
-        "with the verdicts."
+        f"Intervals are simultaneous (Bonferroni): with {level} confidence {which}. A verdict may be sharper than its "
+        "interval: a recipe can be better though its interval reaches 0."
     )
 
 
 def correction(experiment: Experiment) -> str:
-    """Whose correction an adjusted p has: 'Holm' or 'Dunnett'."""
-    return "Dunnett" if experiment.declared_test.simultaneous else "Holm"
+    """Of an adjusted p: 'Holm', 'Dunnett', or 'adjusted' where comparisons stand behind others (gatekeeping)."""
+    if experiment.declared_test.simultaneous:
+        return "Dunnett"
+    return "adjusted" if _several(experiment) else "Holm"
+
+
+def _several(experiment: Experiment) -> bool:
+    """Does anything vary beside the recipe?"""
+    return any(len(levels) > 1 for factor, levels in experiment.factors.items() if factor != "recipe")
 
 
 def verdict_text(effect: Effect) -> str:
@@ -253,7 +267,9 @@ def row(effect: Effect, alpha: float = 0.05) -> dict[str, str]:
         "difference": points(effect.estimate, metric, sign=True),
         "interval": interval(effect.low, effect.high, metric),
         "p": p_text(effect.p, alpha),
-        "p_adjusted": p_text(effect.p_adjusted, alpha),
+        "p_adjusted": NONE
+        if verdict_text(effect) in ("not tested", "no verdict")
+        else p_text(effect.p_adjusted, alpha),
         "p_equivalent": p_text(effect.p_equivalent, alpha),
         "macro_f1": points(effect.macro_f1_difference, "macro_f1", sign=True),
         "failed": f"{effect.failed} of {effect.trained}",

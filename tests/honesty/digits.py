@@ -182,7 +182,7 @@ LARGE, RUNS, REPEATS = 900, 60, 2000
 
 @cache
 def population() -> np.ndarray:
-    """(2, RUNS, 797): which digits a run without noise, and with it, answers rightly; pairs share what they train on."""
+    """(2, RUNS, 797): which digits a run without noise, and with it, answers rightly; pairs share their training."""
     data, order = digits(), stream(SEED, "population").permutation(len(digits().labels))
     test, pool, right = order[:797], order[797:], []
     for run in range(RUNS):

@@ -9,7 +9,7 @@ from made_up import alike, results_of, usual
 from ablation import CorrectedResampled, Paired, PerSeed
 from ablation.augment import Brightness
 from ablation.evidence.interplay import interplay
-from ablation.experiment import Cell, Experiment
+from ablation.experiment import Experiment
 from ablation.report import interplay_table as table
 from ablation.report.wording import MINUS, NONE
 
@@ -108,30 +108,6 @@ def test_of_many_contrasts_the_smallest_p_are_shown(experiment):
     assert table.contrasts_method(found, many).startswith("Shown are the 12 contrasts with the smallest p. A contrast")
 
 
-def test_cells_that_vary_differently_make_the_intervals_of_shares_doubtful(experiment):
-    def wild(cell: Cell) -> float:
-        loud = cell.factors == {"recipe": "none", "optimizer": "sgd"}
-        return scores({"bright": 0.05}, {"bright": 0.10}, size=0.1 if loud else 0.004)(cell)
-
-    (caution,) = table.spread(interplay(results_of(experiment, wild)))
-    assert caution.startswith(
-        "Caution: the sd over seeds differs 25.0-fold between cells, more than chance explains (up to 5"
-    )
-    assert caution.endswith("The contrasts do not suppose it.")
-    assert table.spread(interplay(results_of(experiment, scores({"bright": 0.05})))) == ()
-
-
-def test_a_spread_that_chance_explains_is_told_without_alarm(experiment):
-    def rather_wild(cell: Cell) -> float:
-        loud = cell.factors == {"recipe": "none", "optimizer": "sgd"}
-        return scores({"bright": 0.05}, size=0.016 if loud else 0.004)(cell)
-
-    assert table.spread(interplay(results_of(experiment, rather_wild))) == (
-        "Intervals of shares suppose one sd for all cells: the sd over seeds differs 4.0-fold between cells, as chance "
-        "may (up to 5.4-fold).",
-    )
-
-
 def test_why_there_is_no_analysis_of_variance_is_told(experiment):
     flat = interplay(results_of(experiment, lambda cell: 0.8 + 0.1 * (cell.factors["recipe"] == "bright")))
     assert table.rows(flat) == ()
@@ -170,4 +146,3 @@ def test_of_many_recipes_the_first_ranks_are_told(experiment):
 
 def test_numbers():
     assert [table.share_text(share) for share in (0.375, float("nan"))] == ["0.38", NONE]
-    assert (table.fold(4.06), table.fold(float("inf"))) == ("4.1-fold", "without bound")
