@@ -29,8 +29,8 @@ def draw(path: Path, number: int, **options: object) -> None:
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Two classes of five."""
-    for number in range(10):
+    """Two classes of twelve."""
+    for number in range(24):
         draw(tmp_path / "photos" / ("tabby", "calico")[number % 2] / f"{number}.png", number)
     return tmp_path / "photos"
 
@@ -45,9 +45,9 @@ def test_a_check_is_a_screen_a_page_and_json(tmp_path, environment):
     told = ablation("check", "photos", cwd=tmp_path, environment=environment)
     assert (told.returncode, told.stderr) == (0, "")
     assert "ready to be used" in told.stdout
-    assert re.search(r"calico\s+5\s+█", told.stdout)
+    assert re.search(r"calico\s+12\s+█", told.stdout)
     found = json.loads((tmp_path / "reports" / "photos" / "check.json").read_text("utf-8"))
-    assert found["classes"] == {"calico": 5, "tabby": 5}
+    assert found["classes"] == {"calico": 12, "tabby": 12}
     assert f"mean=[{', '.join(f'{channel:.4f}' for channel in found['mean'])}]" in told.stdout
     page = (tmp_path / "reports" / "photos" / "check.html").read_text("utf-8")
     assert "calico" in page
@@ -62,7 +62,7 @@ def test_bad_files_are_told_in_one_list_with_exit_status_3_and_can_be_left_out(p
     (photos / "calico" / "lfs.jpg").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
     told = ablation("check", "photos", "--out", "here", cwd=tmp_path, environment=environment)
     assert told.returncode == 3
-    assert "3 files of 13 cannot be used" in told.stdout
+    assert "3 files of 27 cannot be used" in told.stdout
     assert f"{photos / 'tabby' / 'half.png'}: cannot be decoded: " in told.stdout
     assert f"{photos / 'calico' / '404.jpg'}: cannot be decoded: an HTML page" in told.stdout
     found = json.loads((tmp_path / "here" / "check.json").read_text("utf-8"))
@@ -70,7 +70,7 @@ def test_bad_files_are_told_in_one_list_with_exit_status_3_and_can_be_left_out(p
     assert found["stops_a_run"] is True
     told = ablation("check", "photos", "--skip-bad", cwd=tmp_path, environment=environment)
     assert told.returncode == 0
-    assert "3 files of 13 left out, as asked" in told.stdout
+    assert "3 files of 27 left out, as asked" in told.stdout
 
 
 EXPERIMENT = """
@@ -78,7 +78,7 @@ from ablation import *
 experiment = Experiment(
     name="few", data=SkipBad(ImageFolder("photos")), model="shallow_cnn", image_size=16, epochs=1, batch_size=4,
     recipes={"none": (), "crop": (RandomResizedCrop(),)}, optimizers={"sgd": SGD(lr=0.01)}, seeds=3, baseline="none",
-    vary={"train_size": {"one": TrainSize(1), "all": None}},
+    vary={"train_size": {"one": TrainSize(1), "all": None}}, split=Redrawn(0.3, 0.1, 0.3),
 )
 """
 
@@ -95,7 +95,7 @@ def test_every_table_says_how_many_files_were_left_out(photos, tmp_path, environ
             assert "1 file that cannot be used" in shown
         assert "1 file of the data cannot be used and is left out" in shown
         if command[0] == "plan":
-            assert "10 images of 2 classes: 2 to 4 to train on, 2 to validate, 2 to test" in shown
+            assert "24 images of 2 classes: 2 to 8 to train on, 2 to validate, 8 to test" in shown
 
 
 def test_a_leak_between_parts_is_an_error(tmp_path, environment):
@@ -143,7 +143,7 @@ def test_caches_are_listed_and_removed(photos, tmp_path, environment):
     other = build(listing(ImageFolder(str(photos)), root), 16, root)
     told = ablation("cache", "ls", cwd=tmp_path, environment=environment).stdout
     assert re.search(rf"{small.digest}-8\s+20\s+8\s", told)
-    assert re.search(rf"{other.digest}-16\s+10\s+16\s", told)
+    assert re.search(rf"{other.digest}-16\s+24\s+16\s", told)
     for wrong, why in ((["zz"], "no cache is called 'zz'"), ([""], "no cache is called ''"), ([], "or --all")):
         told_wrong = ablation("cache", "rm", *wrong, cwd=tmp_path, environment=environment)
         assert told_wrong.returncode == 2

@@ -24,7 +24,7 @@ def spec_of(split: Any, size: TrainSize | None, seed: int = 0) -> RunSpec:
     return question(split=split, train_size=size, seeds=(seed,)).cells("d")[0].spec
 
 
-SPLITS = (Redrawn(), Fixed(), PerSeed(), KFold(4), Given(duplicates="drop"))
+SPLITS = (Redrawn(0.3, 0.1, 0.3), Fixed(), PerSeed(), KFold(4), Given(duplicates="drop"))
 sizes = st.one_of(st.integers(1, 12), st.integers(2, 20).map(lambda share: share / 20))
 
 
@@ -70,7 +70,7 @@ def test_one_choice_for_all_runs_of_a_fixed_split_and_another_for_each_seed_of_a
     assert not np.array_equal(of_given, of_other_seed)
     redrawn = spec_of(PerSeed(), TrainSize(7), seed=3).parts(data).train
     assert np.array_equal(redrawn, spec_of(Fixed(seed=3), TrainSize(7)).parts(data).train)
-    first, second = (spec_of(Redrawn(), TrainSize(7), seed).parts(data).train for seed in (0, 1))
+    first, second = (spec_of(Redrawn(0.3, 0.1, 0.3), TrainSize(7), seed).parts(data).train for seed in (0, 1))
     assert not set(first.tolist()) & set(second.tolist()), "of training parts that share no photograph"
     folded = spec_of(KFold(2), TrainSize(7), seed=3).parts(data).train
     assert np.array_equal(folded, TrainSize(7).kept(data, KFold(2).draw(data, 3).train, 3))

@@ -214,14 +214,16 @@ def test_balance_is_told_with_what_it_means(tmp_path, counts, level, said):
 
 
 def test_a_split_that_would_be_refused_is_an_error_as_the_run_would_tell_it(tmp_path):
-    few = looked_at(folder(tmp_path / "few", {"cat": 4, "dog": 3}))
+    few = check(ImageFolder(str(folder(tmp_path / "few", {"cat": 4, "dog": 3}))), tmp_path / "cache")
     told = saying(few, "is refused")
     assert told.level == "error"
-    assert told.text.startswith("Redrawn() is refused: the split leaves the val part without an image of 1 class")
+    assert told.text.startswith("Redrawn() is refused: the split leaves the val part without an image of ")
     assert "class 1 (dog) has 3" in told.text
     with pytest.raises(DataError, match=re.escape(told.text.removeprefix("Redrawn() is refused: "))):
         Redrawn().draw(few.listing, 0)
-    assert texts(looked_at(folder(tmp_path / "enough", {"cat": 4, "dog": 4}))) == []
+    enough = check(ImageFolder(str(folder(tmp_path / "enough", {"cat": 13, "dog": 13}))), tmp_path / "cache")
+    assert enough.split == Redrawn(), "what runs take, if nothing else is declared"
+    assert texts(enough) == []
     ownparts = {"train/cat": 1, "train/dog": 1, "test/cat": 1, "test/dog": 1}
     parts = looked_at(folder(tmp_path / "parts", ownparts))
     assert "Given() is refused: " in saying(parts, "is refused").text

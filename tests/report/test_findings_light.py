@@ -11,7 +11,7 @@ from checked import PLAIN, looked_at, saying
 from photos import folder, pictures, save
 from PIL import Image, ImageEnhance
 
-from ablation import Brightness, Contrast
+from ablation import Brightness, Contrast, Redrawn
 from ablation.data.check import Check, variation_of
 from ablation.data.traits import TRAITS, traits_of_array
 from ablation.report.data_wording import known_to, magnitude, share, size_of_test
@@ -84,8 +84,9 @@ def test_more_variation_than_an_operation_can_make_is_told_so(plain):
 # --- what an accuracy is worth
 
 
-def test_the_test_part_is_the_datas_own_or_a_fifth(plain, tmp_path):
-    assert size_of_test(plain) == ("a test part of 30 %", 5)
+def test_the_test_part_is_the_datas_own_or_that_of_the_default_split(plain, tmp_path):
+    tested = Redrawn().test
+    assert size_of_test(plain) == (f"a test part of {100 * tested:.0f} %", round(16 * tested))
     parts = looked_at(folder(tmp_path / "d", {"train/cat": 5, "train/dog": 5, "test/cat": 4, "test/dog": 4}))
     assert size_of_test(parts) == ("the test part", 8)
     assert saying(parts, "the test part has").text.startswith("the test part has 8 photographs: one is 12 points")

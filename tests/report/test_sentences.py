@@ -109,7 +109,7 @@ def test_an_undecided_recipe_says_what_it_lacks(build, needs, told):
 
 def test_where_training_parts_share_photographs_no_number_of_seeds_is_advised():
     """Two parts of 60 of 120 photographs: five seeds have 40 % in common."""
-    shared = {"split": Redrawn(), "test": None}
+    shared = {"split": Redrawn(0.3, 0.1, 0.3), "test": None}
     told = says(comparing(scoring({"bright": 0.02}, 0.01), **shared), "bright", optimizer="adam")
     assert (
         "; more seeds alone would hardly show a difference, if the difference really is +2.0 points: their training "
