@@ -11,8 +11,7 @@ something to do with its score. So does the baseline under another name, of whic
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ablation.analysis.comparison import Crossed, Difference, Dunnett, holm
@@ -94,9 +93,12 @@ def _judged(results: Results, pairs: Sequence[Pair]) -> list[Tested | None]:
             [one.difference.p_equivalent(experiment.margin) if one else math.nan for one in found],
         )
     )
-    alike = Counter(not those for those in parents)
+    least = [
+        min((weights[other] * transitions[other, place] for other in ahead), default=weights[place])
+        for place, ahead in enumerate(parents)
+    ]
     return [
-        one and _corrected(experiment, one, place, not parents[place], alike, by_difference, by_equivalence)
+        one and _corrected(experiment, one, place, not parents[place], least[place], by_difference, by_equivalence)
         for place, one in enumerate(found)
     ]
 
@@ -125,13 +127,14 @@ def _corrected(
     one: Tested,
     place: int,
     primary: bool,
-    alike: Mapping[bool, int],
+    least: float,
     by_difference: Gatekept,
     by_equivalence: Gatekept,
 ) -> Tested:
+    """least: the smallest share of alpha that it is ever tested at, and its interval always has."""
     p_adjusted, p_equivalent = float(by_difference.adjusted[place]), float(by_equivalence.adjusted[place])
     reached = primary or by_difference.level[place] > 0 or p_equivalent < experiment.alpha
-    low, high = one.difference.interval(experiment.alpha / (alike[primary] if primary else 2 * alike[primary]))
+    low, high = one.difference.interval(experiment.alpha * least)
     return replace(
         one, low=low, high=high, p_adjusted=p_adjusted, p_equivalent=p_equivalent, primary=primary, reached=reached
     )

@@ -62,8 +62,8 @@ def _variances(results: Results, pair: Pair) -> tuple[float, float, float]:
     run = float(np.mean(within)) if within else math.nan
     means = [pair.treatment.scores[draw] - pair.reference.scores[draw] for draw in shared]
     between = float(np.var(means, ddof=1))
-    between *= 1 + pair.overlap  # the draws are alike by rho, so that they vary by 1 - rho of what is to be known
-    both = between if math.isnan(run) else max(between - run / runs, 0.0) + run
+    wider = 1 + pair.overlap  # the draws are alike by rho, so that they vary by 1 - rho of what is to be known
+    both = wider * between if math.isnan(run) else wider * max(between - run / runs, 0.0) + run
     arms = pair.treatment.runs, pair.reference.runs
     known = results.experiment.declared_test.new_images
     images, sd = image_scores(results).spread(arms) if known and results.experiment.declared_test.paired else (0, 0.0)

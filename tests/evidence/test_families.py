@@ -235,26 +235,27 @@ def judged_of(nine, found: list[Difference], **changes) -> list[families.Tested]
 
 
 @pytest.mark.parametrize("primary", ["pooled", "each"])
-def test_intervals_agree_with_verdicts_whatever_was_drawn(nine, primary):
-    """Two thousand tables of nine comparisons each, effects from nothing to beyond doubt."""
+def test_no_interval_gainsays_its_verdict_whatever_was_drawn(nine, primary):
+    """Two thousand tables of nine comparisons each, effects from nothing to beyond doubt. What is undecided has an
+    interval that holds 0; a primary one that does not is different, on that side."""
     said = Counter[str]()
     random = stream(0, "truths")
     for table in range(2000):
         margin = float(random.choice([0.5, 3.0, 8.0]))
         (found,) = differences(random.normal(0, random.choice([0, 2, 6]), (2, 3)), f"{primary} {table}", 1)
         for one in judged_of(nine, found, primary=primary, margin=margin):
-            estimate = one.difference.estimate
+            estimate, holds = one.difference.estimate, one.low <= 0 <= one.high
             assert one.low <= estimate <= one.high
-            assert (one.alone_low, one.alone_high) == one.difference.interval(0.05) or math.isnan(one.alone_low)
             if one.p_adjusted < 0.05:
                 said["different"] += 1
-                assert one.low >= 0 if estimate > 0 else one.high <= 0
+                assert holds or np.sign(one.low) == np.sign(estimate)
             elif one.p_equivalent < 0.05:
                 said["equivalent"] += 1
-                assert -margin <= one.low <= one.high <= margin
+                assert abs(estimate) < margin
+                assert holds or not one.primary
             else:
                 said["undecided" if one.reached else "not tested"] += 1
-                assert one.low <= 0 <= one.high
+                assert holds or not one.reached
     assert min(said.values()) > 200
     assert len(said) == 4
 
@@ -264,31 +265,22 @@ TRUTHS = {
     "one recipe helps": np.array([[4.0, 0, 0], [4.0, 0, 0]]),
     "all help, more or less": np.array([[1.0, 3.0, 6.0], [2.0, 3.0, 4.0]]),
     "it depends on the optimizer": np.array([[3.0, -4.0, 0], [-3.0, 4.0, 0]]),
+    "next to nothing beside two beyond doubt": np.array([[60.0, 60.0, -0.001]] * 2),
 }
 
 
 @pytest.mark.parametrize("primary", ["pooled", "each"])
 @pytest.mark.parametrize("truth", TRUTHS.values(), ids=TRUTHS)
-def test_all_primary_intervals_hold_together(nine, truth, primary):
+def test_all_primary_intervals_hold_together_and_so_do_the_others(nine, truth, primary):
     """In 95 % of tables, and no verdict on a comparison is false in more than 5 %."""
     tables = 1000
     true = [*truth.ravel(), *truth.mean(axis=0)]
     held, false = [], []
     for found in differences(truth, str(truth.ravel()), tables):
         told = judged_of(nine, found, primary=primary, margin=0.2)
-        held.append(all(one.low <= t <= one.high for one, t in zip(told, true, strict=True) if one.primary))
+        inside = [one.low <= t <= one.high for one, t in zip(told, true, strict=True)]
+        held.append([all(i for i, one in zip(inside, told, strict=True) if one.primary == p) for p in (True, False)])
         false.append(any(one.p_adjusted < 0.05 and not t for one, t in zip(told, true, strict=True)))
     error = 1.96 * math.sqrt(0.05 * 0.95 / tables)
-    assert np.mean(held) >= 0.95 - error
+    assert (np.mean(held, axis=0) >= 0.95 - error).all()
     assert np.mean(false) <= 0.05 + error
-
-
-def test_the_cut_at_0_costs_at_most_half_of_alpha(nine):
-    """Two effects beyond doubt hand their alpha to one that is next to nothing: its side is wrong in half of alpha,
-    beside what the intervals of the other two have of it."""
-    truth, tables = np.array([[60.0, 60.0, -0.001]] * 2), 1000
-    held = [
-        all(one.low <= true <= one.high for one, true in zip(told[6:], truth[0], strict=True))
-        for told in (judged_of(nine, found) for found in differences(truth, "cut", tables))
-    ]
-    assert np.mean(held) >= 1 - 1.5 * 0.05
