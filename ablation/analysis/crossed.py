@@ -86,7 +86,7 @@ class CrossedDifference:
         return self._p(room) / 2 if room > 0 else 1 - self._p(-room) / 2
 
     def _p(self, distance: float) -> float:
-        return float(two_sided(self.parts, distance, self.more)) if self.error > 0 else math.nan
+        return two_sided(self.parts, distance, self.more) if self.error > 0 else math.nan
 
 
 def crossed(
@@ -122,16 +122,16 @@ def half_width(parts: Parts, alpha: float, more: float = 0.0) -> Floats:
     return np.sqrt(np.maximum(together, reach2(images + more, df)))
 
 
-def two_sided(parts: Parts, distance: ArrayLike, more: float = 0.0) -> Floats:
-    """The alpha at which `half_width` is this distance (...); found by halving, on the scale of the normal quantile."""
+def two_sided(parts: Parts, distance: float, more: float = 0.0) -> float:
+    """The alpha at which `half_width` is this distance: a p-value, down to 1e-300. For parts without repetitions."""
+    from scipy.optimize import brentq
     from scipy.special import ndtr
 
-    low, high = np.zeros(np.shape(distance)), np.full(np.shape(distance), 37.0)
-    for _ in range(52):
-        middle = (low + high) / 2
-        inside = half_width(parts, 2 * ndtr(-middle), more) < np.asarray(distance)
-        low, high = np.where(inside, middle, low), np.where(inside, high, middle)
-    return 2 * ndtr(-low)
+    def beyond(steps: float) -> float:
+        return float(half_width(parts, 2 * ndtr(-steps), more)) - distance
+
+    most = 37.0  # of the normal quantile
+    return 2 * float(ndtr(-(brentq(beyond, 0.0, most, xtol=1e-12) if beyond(most) > 0 else most)))
 
 
 def _added(parts: Parts) -> Floats:

@@ -44,8 +44,7 @@ class Mutation:
     noticed: tuple[tuple[str, int], ...]
 
 
-TOTAL = "np.maximum(seeds + images - rest, np.maximum(seeds, images))"
-EVERY = "[*parts.seeds, parts.images, *parts.rest]"
+HALF = "np.sqrt(np.maximum(together, reach2(images + more, df)))"
 WELCHS_DF = "satterthwaite(parts, [group.shape[-1] - 1 for group in arrays])"
 STUDENTS_DF = "np.full(np.shape(parts[0]), sum(group.shape[-1] - 1.0 for group in arrays))"
 ONE_VARIANCE = (
@@ -54,7 +53,6 @@ ONE_VARIANCE = (
     "error = np.sqrt(pooled * sum(weight**2 / len(group) for group, weight in zip(groups, weights))); "
     "return student.contrast(groups, weights)._replace(error=error, df=df)"
 )
-NO_FLOOR = {crossed.half_width: {"np.fmax(reach(together, alpha), reach(seeds, alpha))": "reach(together, alpha)"}}
 
 MUTATIONS = (
     Mutation(
@@ -142,7 +140,7 @@ MUTATIONS = (
     ),
     Mutation(
         "all answers as if independent",
-        {crossed.over_both: {TOTAL: "rest", EVERY: "parts.rest"}, **NO_FLOOR},
+        {crossed.half_width: {HALF: "np.sqrt(sum(reach2(*part) for part in parts.rest))"}},
         (
             ("crossed, independent seeds", 3),
             ("crossed, independent, seeds differ much", 10),
@@ -161,12 +159,17 @@ MUTATIONS = (
     ),
     Mutation(
         "new photographs are forgotten",
-        {crossed.half_width: {"np.fmax(reach(together, alpha), reach(seeds, alpha))": "reach(seeds, alpha)"}},
-        (("crossed, independent seeds", 5), ("crossed, paired seeds", 10), ("macro-F1, multi-bootstrap", 10)),
+        {crossed.half_width: {HALF: "np.sqrt(sum(reach2(*part) for part in parts.seeds))"}},
+        (
+            ("crossed, independent seeds", 5),
+            ("crossed, paired seeds", 10),
+            ("macro-F1, multi-bootstrap", 10),
+            ("A/A, 200 test photographs", 10),
+        ),
     ),
     Mutation(
         "new seeds are forgotten",
-        {crossed.over_both: {TOTAL: "images", EVERY: "[parts.images]"}, **NO_FLOOR},
+        {crossed.half_width: {HALF: "np.sqrt(reach2(images + more, df))"}},
         (("crossed, independent, seeds differ much", 5), ("macro-F1, seeds differ much", 5)),
     ),
     Mutation(
@@ -203,11 +206,6 @@ MUTATIONS = (
         "equivalent by the smaller of both p",
         {student.equivalent: {"np.maximum": "np.minimum"}},
         (("all off by the margin, “equivalent”", 3),),
-    ),
-    Mutation(
-        "test photographs are taken as given",
-        {crossed.over_both: {TOTAL: "seeds", EVERY: "parts.seeds"}},
-        (("A/A, 200 test photographs", 10), ("A/A, 200 test photographs, recipe x image sd 1", 5)),
     ),
     Mutation(
         "overlap of training parts is forgotten",

@@ -12,7 +12,7 @@ from scipy.special import ndtr
 
 from ablation.analysis import student
 from ablation.analysis.bootstrap import Scores, class_scores, image_counts, macro_f1, multi_bootstrap
-from ablation.analysis.crossed import difference_parts, half_width, over_both, over_seeds
+from ablation.analysis.crossed import Parts, difference_parts, half_width
 from ablation.analysis.dunnett import critical, loadings
 from ablation.seeds import stream
 
@@ -155,16 +155,24 @@ def crossed_covers_at_worst(seeds: int, how: str = "crossed") -> float:
 
 def _held(treatment: np.ndarray, baseline: np.ndarray, truth: float, paired: bool, how: str) -> int:
     value, parts = difference_parts(treatment, baseline, paired)
-    together, seeds = over_both(value, parts), over_seeds(value, parts)
+    nothing = np.zeros_like(value), 1.0
     half = {
-        "crossed": lambda: half_width(together, seeds, ALPHA),
-        "satterthwaite": lambda: np.nan_to_num(student.reach(together, ALPHA)),
-        "seeds": lambda: np.nan_to_num(student.reach(seeds, ALPHA)),
+        "crossed": lambda: half_width(parts, ALPHA),
+        "satterthwaite": lambda: np.nan_to_num(student.reach(satterthwaite(value, parts), ALPHA)),
+        "seeds": lambda: half_width(parts._replace(images=nothing, rest=[nothing]), ALPHA),
         "answers": lambda: (
             1.96 * np.sqrt(sum(arm.var(axis=(-2, -1)) for arm in (treatment, baseline)) / treatment[0].size)
         ),
     }[how]()
     return int((np.abs(value - truth) <= half).sum())
+
+
+def satterthwaite(value: np.ndarray, parts: Parts) -> student.Estimate:
+    """The textbook's interval (Satterthwaite 1946), which is too bold where the seeds are most of the variance."""
+    every = [*parts.seeds, parts.images, *parts.rest]
+    total = sum(part for part, _ in (*parts.seeds, parts.images)) - sum(part for part, _ in parts.rest)
+    total = np.maximum(total, np.maximum(sum(part for part, _ in parts.seeds), parts.images[0]))
+    return student.Estimate(value, np.sqrt(total), total**2 / sum(part**2 / df for part, df in every))
 
 
 RESAMPLED = 1000

@@ -6,16 +6,17 @@ training photographs do to the recipe, and noise add up to more than 0, all norm
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache, partial
 
 import numpy as np
 import pytest
 from claims import MOST, Claim, at_least, at_most, row
 from scipy.special import ndtri
-from simulator import ALPHA, SEED
+from simulator import ALPHA, SEED, satterthwaite
 
 from ablation.analysis import crossed as module
-from ablation.analysis.crossed import Crossed, crossed
+from ablation.analysis.crossed import CrossedDifference, Parts, crossed, half_width
 from ablation.analysis.gatekeeping import behind, gatekept
 from ablation.analysis.shrinkage import shrunk
 from ablation.analysis.student import holm, paired_contrast, reach, two_sided
@@ -39,14 +40,19 @@ def answers(
     return score + np.asarray(skills, np.float32)[:, None, None] > 0
 
 
-def judge(tables: np.ndarray, overlap: float = 0.0) -> list[Crossed]:
+def judge(tables: np.ndarray, overlap: float = 0.0) -> list[CrossedDifference]:
     """Each recipe after the first against the first, as the default test does."""
     return [crossed(table, tables[0], True, overlap, share=True) for table in tables[1:].astype(float)]
 
 
-def any_false(found: list[Crossed], seeds_alone: bool = False) -> bool:
+def any_false(found: list[CrossedDifference], seeds_alone: bool = False) -> bool:
     """Is a recipe called different, with Holm's correction? seeds_alone: as if the test photographs were given."""
-    p_values = [(one.difference.floor if seeds_alone else one.difference).p_value() for one in found]
+    nothing = 0.0, 1.0
+    judged = [
+        replace(one, parts=one.parts._replace(images=nothing, rest=[nothing]), more=0.0) if seeds_alone else one
+        for one in found
+    ]
+    p_values = [one.p_value() for one in judged]
     return bool((holm(np.nan_to_num(p_values, nan=1.0)) < ALPHA).any())
 
 
@@ -62,35 +68,73 @@ def false_on_photographs(seeds: int, images: int, own: float) -> tuple[float, fl
     return float(ours), float(alone)
 
 
-POOL, TRAINED = 400, 100
-SPLIT = Redrawn(train=TRAINED, val=50, test=50, together="nothing")
-"""Four training parts of 100 without a photograph in common, then the 400 are dealt anew."""
+TRAINED = 100
 
 
-def training_draws(random: np.random.Generator, seeds: int, recipes: int, sd: float) -> np.ndarray:
-    """(recipes, seeds): what a run's training photographs do to each recipe; each adds its own, sd in all."""
-    photographs = sd / np.sqrt(TRAINED) * random.standard_normal((recipes, POOL))
-    turns = [random.permutation(POOL).reshape(-1, TRAINED) for _ in range(-(-seeds * TRAINED // POOL))]
-    return photographs[:, np.concatenate(turns)[:seeds]].sum(axis=2)
+def training_draws(random: np.random.Generator, seeds: int, recipes: int, sd: float, pool: int) -> np.ndarray:
+    """(recipes, seeds): what a run's training photographs do to each recipe; each adds its own, sd in all.
+
+    As `Redrawn` draws them: as many parts without a photograph in common as the pool has, then each by itself.
+    """
+    photographs = sd / np.sqrt(TRAINED) * random.standard_normal((recipes, pool))
+    parts = list(random.permutation(pool).reshape(-1, TRAINED))[:seeds]
+    parts += [random.permutation(pool)[:TRAINED] for _ in range(seeds - len(parts))]
+    return photographs[:, np.array(parts)].sum(axis=2)
 
 
 @cache
-def false_on_draws(seeds: int, times: float) -> tuple[float, float, float]:
+def false_on_draws(seeds: int, times: float, pool: int = 400) -> tuple[float, float, float]:
     """Shares of grids with a false verdict where training photographs matter `times` as much as the run.
 
-    (ours, as if training parts shared nothing, one training part for all seeds as if it were any).
+    (ours, as if training parts shared nothing, one training part for all seeds as if it were any). pool: what is left
+    of the photographs to be trained on, a hundred at a time.
     """
     told, run = [], 0.15
-    overlap = SPLIT.overlap(POOL + 100, range(seeds), TRAINED)
+    split = Redrawn(train=TRAINED, val=50, test=50, together="nothing")
+    overlap = split.overlap(pool + 100, range(seeds), TRAINED)
     for grid in range(GRIDS):
-        random = stream(SEED, "training photographs", seeds, str(times), grid)
-        draws = training_draws(random, seeds, 5, times * run) + run * random.standard_normal((5, seeds))
-        tables = answers(random, [1.0] * 5, 500, 0.2, draws)
-        one = np.repeat(training_draws(random, 1, 5, times * run), seeds, 1) + run * random.standard_normal((5, seeds))
-        fixed = answers(random, [1.0] * 5, 500, 0.2, one)
+        random = stream(SEED, "training photographs", seeds, str(times), pool, grid)
+        own = run * random.standard_normal((5, seeds))
+        tables = answers(random, [1.0] * 5, 500, 0.2, training_draws(random, seeds, 5, times * run, pool) + own)
+        one = np.repeat(training_draws(random, 1, 5, times * run, pool), seeds, 1)
+        fixed = answers(random, [1.0] * 5, 500, 0.2, one + run * random.standard_normal((5, seeds)))
         told.append([any_false(judge(tables, overlap)), any_false(judge(tables)), any_false(judge(fixed))])
     ours, sharing, single = np.mean(told, axis=0)
     return float(ours), float(sharing), float(single)
+
+
+@cache
+def false_at_small_levels(seeds: int) -> tuple[float, float]:
+    """Shares of grids of 30 recipes with a false verdict, half as much due to photographs as to seeds.
+
+    (ours, with Satterthwaite's degrees of freedom). Normal, and photographs many, so that their part is known.
+    """
+    random, photographs, level = stream(SEED, "small levels", seeds), 0.5, ALPHA / RECIPES
+    shape = 10 * GRIDS, RECIPES
+    found = random.chisquare(seeds - 1, shape) / (seeds - 1)
+    value = np.sqrt(1 + photographs) * random.standard_normal(shape)
+    nothing = np.zeros(shape), 1.0
+    parts = Parts([(found, seeds - 1.0)], (np.full(shape, photographs), 1e9), [nothing])
+    textbook = reach(satterthwaite(value, parts), level)
+    return tuple(float((np.abs(value) > half).any(axis=1).mean()) for half in (half_width(parts, level), textbook))
+
+
+@cache
+def false_with_groups(seeds: int) -> tuple[float, float]:
+    """Shares of pairs of equal recipes with a p below .05: 30 objects, each photographed ten times.
+
+    (objects counted, as the product does; photographs counted, as if each were another object).
+    """
+    told = []
+    for pair in range(GRIDS):
+        random = stream(SEED, "objects", seeds, pair)
+        liked = 0.7 * random.standard_normal((2, 1, 30, 1)) + EASE * random.standard_normal((1, 1, 30, 1))
+        own = RUN * random.standard_normal((2, seeds, 1, 1))
+        right = (1.0 + liked + own + random.standard_normal((2, seeds, 30, 10)) > 0).astype(float)
+        counted = right.mean(axis=3), right.reshape(2, seeds, 300)
+        told.append([crossed(one, other, True, share=True).p_value() < ALPHA for one, other in counted])
+    ours, each = np.mean(told, axis=0)
+    return float(ours), float(each)
 
 
 CEILING = (0.995, 0.98)
@@ -195,6 +239,10 @@ WORLDS = (
         )
         for times in (0, 1, 3)
     ),
+    Claim(
+        "A/A, training parts overlap by half, 3 x the run", part(false_on_draws, 0, times=3, pool=200), "≤ .0596",
+        at_most(MOST),
+    ),
     Claim("there, overlap forgotten", part(false_on_draws, 1, times=3), "> .0596 at 10", at_least(MOST, (10,))),
     Claim("there, one training part for all seeds", part(false_on_draws, 2, times=3), "> .0596", at_least(MOST)),
     *(
@@ -208,6 +256,12 @@ WORLDS = (
         "there, 50, without the two images", partial(covers_at_the_ceiling, images=50, added=False), "< .93 from 5",
         at_most(COVERED, (5, 10)),
     ),
+    Claim("30 recipes, seeds and photographs", part(false_at_small_levels, 0), "≤ .0596", at_most(MOST)),
+    Claim(
+        "there, Satterthwaite's df", part(false_at_small_levels, 1), "> .0596 from 5", at_least(MOST, (5, 10))
+    ),
+    Claim("30 objects, ten photographs each", part(false_with_groups, 0), "≤ .0596", at_most(MOST)),
+    Claim("there, each photograph an object", part(false_with_groups, 1), "> .0596", at_least(MOST)),
     Claim("best of 30, simultaneous interval", part(screening, 0), "≥ .95", at_least(0.95)),
     Claim("best of 30, its interval by itself", part(screening, 1), "< .93", at_most(COVERED)),
     Claim("best of 30, shrunk / truth", part(screening, 3), ".9 to 1.1", dict.fromkeys((3, 5, 10), (0.9, 1.1))),
