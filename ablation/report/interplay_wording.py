@@ -48,7 +48,7 @@ def sentence(told: Interplay, experiment: Experiment) -> str:
     who = f"{opening(standing(told, experiment), experiment.recipes)}."
     if not judged(told):
         return who
-    held = f"Comparisons with the baseline hold as above, all else here {seeds_bounds(experiment)}."
+    held = f"Comparisons with the baseline hold as above; all else holds {seeds_bounds(experiment)}."
     return f"{who} {opening(dependence(told, experiment))}. {held}"
 
 

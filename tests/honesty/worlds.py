@@ -258,7 +258,7 @@ WORLDS = (
     ),
     Claim("30 recipes, seeds and photographs", part(false_at_small_levels, 0), "≤ .0596", at_most(MOST)),
     Claim(
-        "there, Satterthwaite's df", part(false_at_small_levels, 1), "> .0596 from 5", at_least(MOST, (5, 10))
+        "there, Satterthwaite's df", part(false_at_small_levels, 1), "> .0596 at 5", at_least(MOST, (5,))
     ),
     Claim("30 objects, ten photographs each", part(false_with_groups, 0), "≤ .0596", at_most(MOST)),
     Claim("there, each photograph an object", part(false_with_groups, 1), "> .0596", at_least(MOST)),
