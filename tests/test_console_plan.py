@@ -56,9 +56,9 @@ def test_it_says_what_verdicts_will_hold_for_and_what_that_costs(printed):
 def test_the_primary_comparisons_come_first(printed):
     """Two recipes pooled over two optimizers, or each under each."""
     told = printed(question())
-    assert "Holm's correction over the 2 pooled comparisons, which come first" in told
+    assert "corrected over the 2 pooled comparisons, which come first" in told
     assert "2 recipes pooled over 2 conditions" in told
     assert "under each of" not in told
     each = printed(replace(question(), primary="each"))
-    assert "Holm's correction over the 4 comparisons under each condition, which come first" in each
+    assert "corrected over the 4 comparisons under each condition, which come first" in each
     assert "2 recipes under each of 2 conditions" in each

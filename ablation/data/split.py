@@ -1,9 +1,7 @@
 """Splits: which photographs are trained on, looked at during training, and tested on.
 
-Stratified: each class gives each part its share, to within one image. Whole: photographs that belong together (copies,
-near-duplicates, or what the data says does) go to one part. The order of the samples is that of their content (see
-`ablation.data.contents`), so a split depends on neither file names nor the order of a list. How samples are dealt is
-told in `ablation.data.deal`.
+Each class gives each part its share, and what belongs together goes to one part (`ablation.data.parts`). The order of
+the samples is that of their content (`ablation.data.contents`), so a split depends on neither file names nor a list.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import numpy as np
 from ablation.analysis.dose import DoseResponse
 from ablation.evidence.doses import DoseCurve, Doses
 from ablation.evidence.ladders import Ladder
-from ablation.experiment import Experiment
+from ablation.experiment import LOWER_IS_BETTER, Experiment
 from ablation.report.told import MOST_NAMED, gain, holm_phrase, on_images, seeds_of, value_text
 from ablation.report.wording import NAME, NONE, condition_text, conditions_text, counted, listing, opening, percent
 
@@ -128,12 +128,12 @@ def fits(curve: DoseCurve, experiment: Experiment) -> bool:
 
 
 def _ends(ladder: Ladder, response: DoseResponse, experiment: Experiment) -> str:
-    """'96.2 % at 0, 97.3 % at 0.75 (the best of those measured) and 94.8 % at 2'."""
+    """'96.2 % at 0, 97.3 % at 0.75 (the highest mean) and 94.8 % at 2'."""
     means, metric = response.measured.value.tolist(), experiment.metric
     best = max(range(len(means)), key=lambda place: gain(means[place], metric))
-    told = []
+    told, top = [], "lowest" if metric in LOWER_IS_BETTER else "highest"
     for place in sorted({0, best, len(means) - 1}):
-        mark = " (the highest mean)" if place == best else ""
+        mark = f" (the {top} mean)" if place == best else ""
         told.append(f"{value_text(means[place], metric)} at {ladder.doses[place]:g}{mark}")
     return listing(told)
 

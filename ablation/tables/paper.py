@@ -124,16 +124,17 @@ def _caption(experiment: Experiment, effects: Sequence[Effect]) -> list[str]:
     every, first = comparisons(effects), primaries(effects)
     compared = wording.counted(every, "comparison")
     margin = wording.size(experiment.margin, metric)
+    likewise = "corrected likewise" if wording.correction(experiment) == "adjusted" else "with Holm's correction"
     return [
         f"{wording.opening(wording.NAME[metric])} on test images{' (lower is better)' * (metric in LOWER_IS_BETTER)}, "
         f"mean ± sd over {seeds}, and its difference to the baseline “{experiment.baseline}”{where}.",
         _intervals(experiment, effects),
-        f"{wording.correction(experiment)} p: two-sided, {TESTS[type(test).__name__]}; {compared}, "
+        f"{wording.opening(wording.correction(experiment))} p: two-sided, {TESTS[type(test).__name__]}; {compared}, "
         f"{wording.corrected_by(experiment, first, every - first)}.",
         "P(better): the share of seeds in which the recipe is better than the baseline, with the interval of the "
         "chance that it is in a new seed.",
         f"Verdicts: better or worse by this p, equivalent within ±{margin} by two one-sided tests (Schuirmann 1987) "
-        f"with Holm's correction; family-wise error {wording.percent(experiment.alpha)} for each kind.",
+        f"{likewise}; family-wise error {wording.percent(experiment.alpha)} for each kind.",
         *(["Pooled: the mean over the conditions, by seed."] if any(effect.pooled for effect in effects) else []),
         f"All of this holds {bounds(experiment)}.",
     ]

@@ -51,7 +51,7 @@ def test_rises_and_then_falls():
     (sentence,) = found.sentences
     assert sentence.startswith("With the amount of Brightness accuracy rises and then falls (bend Holm p < .001): ")
     assert "the fitted curve is highest at 0.3 (95 % interval 0.29" in sentence
-    assert ". Accuracy is 80.0 % at 0, 89.0 % at 0.3 (the best mean) and 80.0 % at 0.6, " in sentence
+    assert ". Accuracy is 80.0 % at 0, 89.0 % at 0.3 (the highest mean) and 80.0 % at 0.6, " in sentence
     assert sentence.endswith(", pooled over adam and sgd, on these test photographs (5 seeds).")
     assert found.asks.startswith("7 doses of the amount of Brightness, 0 to 0.6 (0 is none).")
 
@@ -59,7 +59,7 @@ def test_rises_and_then_falls():
 def test_of_a_loss_it_falls_and_then_rises():
     sentence = says(along(lambda x: -hump(x)), metric="log_loss")
     assert "log loss falls and then rises (bend Holm p < .001): the fitted curve is lowest at 0." in sentence
-    assert "Log loss is 0.800 nats at 0, 0.710 nats at 0.3 (the best mean)" in sentence
+    assert "Log loss is 0.800 nats at 0, 0.710 nats at 0.3 (the lowest mean)" in sentence
 
 
 def test_a_slope_without_a_bend():
@@ -124,10 +124,10 @@ def test_an_end_within_the_interval_is_not_said_to_be_left_behind():
 def test_what_a_quadratic_cannot_follow_is_not_read_off_it():
     found = told(along(lambda x: 0.1 * (0.25 < x < 0.45), size=0.001))
     assert "a quadratic does not follow the means (Holm p < .001), so read them, not the curve" in found.sentences[0]
-    assert "highest" not in found.sentences[0]
+    assert "the fitted curve" not in found.sentences[0]
     assert found.groups[0].rows[0]["best"] == NONE
     assert found.scene.info.rows[0].panels[0].best is None
-    assert "(the best mean)" in found.sentences[0]
+    assert "(the highest mean)" in found.sentences[0]
 
 
 def test_few_seeds_make_no_claim():

@@ -51,7 +51,7 @@ def test_alone_what_is_shown_what_is_not_and_the_sum():
     assert found.asks.startswith("Each of bright, contrast and hue was run alone, and all of them together as all.")
     first, second = found.sentences
     assert first.startswith("bright contributes 5.0 points of accuracy (95 % interval 4.")
-    assert "; Holm p < .001; also shown under adam and sgd, each alone); " in first
+    assert "; adjusted p < .001; also shown under adam and sgd, each alone); " in first
     assert "contrast and hue are equivalent to none within 1.0 points (contrast 0.0, equivalence p = .00" in first
     assert first.endswith(", pooled over adam and sgd (5 seeds)."), "each of these is a comparison with the baseline"
     assert second.startswith("Together they gain 5.0 points of accuracy (95 % interval ")
@@ -129,7 +129,7 @@ def test_the_correction_is_called_by_its_name():
     assert "; Dunnett p < .001); that this differs" in found.sentences[1]
     assert "(remainder " in found.sentences[1]
     assert "; Holm p = " in found.sentences[1]
-    assert found.headers["p_adjusted"] == "corrected p"
+    assert found.headers["p_adjusted"] == "adjusted p"
     assert "corrected over all comparisons of the experiment (Dunnett, the interval too)." in found.caption
 
 
@@ -169,7 +169,7 @@ def test_nothing_shown():
     """With a margin that nothing could be shown to lie within; every order is judged here, and has an interval."""
     found = told(ALONE, scoring({}), margin=0.0001)
     assert found.sentences[0].startswith("bright, contrast and hue are not shown to change accuracy (bright 0.0; ")
-    assert found.sentences[1].startswith("Together they are not shown to change accuracy (0.0; Holm p = 1.000)")
+    assert found.sentences[1].startswith("Together they are not shown to change accuracy (0.0; adjusted p = 1.000)")
     assert {row["claim"] for row in found.groups[-1].rows} == {"not shown"}
     assert {row["claim"] for row in found.groups[0].rows} == {"not tested", "not shown"}
     every = told(powerset(PARTS), scoring({}))

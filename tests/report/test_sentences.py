@@ -45,9 +45,9 @@ def says(found: tuple[Experiment, tuple[Effect, ...]], recipe: str, **condition:
 def test_a_better_recipe(build):
     whole = effect(scores=FIVE, baseline_scores=dict.fromkeys(FIVE, 0.8))
     assert sentence(whole, EVERYWHERE, build()) == (
-        "crop beats none by 4.1 points of accuracy (95 % interval 2.2 to 6.0; Holm p = .002; n = 5 seeds), pooled over "
-        "adam and sgd; it was better in 5 of 5 seeds; for new training and test photographs, on this data, model and "
-        "budget."
+        "crop beats none by 4.1 points of accuracy (95 % interval 2.2 to 6.0; adjusted p = .002; n = 5 seeds), pooled "
+        "over adam and sgd; it was better in 5 of 5 seeds; for new training and test photographs, on this data, model "
+        "and budget."
     )
 
 
@@ -81,7 +81,7 @@ def test_equivalent_gives_the_margin_and_the_p_that_it_rests_on(build):
         (
             {"seeds_needed": 23.0, "decided_as": "different"},
             "; with 23 new seeds per recipe, the chance to show a difference is about 80 %, if the difference really "
-            "is +0.2 points; for",
+            "is +0.2 points and seeds vary as here; for",
         ),
         (
             {"seeds_needed": 23.0, "images_needed": 12_345.0, "decided_as": "different"},
@@ -112,9 +112,9 @@ def test_where_training_parts_share_photographs_no_number_of_seeds_is_advised():
     shared = {"split": Redrawn(0.3, 0.1, 0.3), "test": None}
     told = says(comparing(scoring({"bright": 0.02}, 0.01), **shared), "bright", optimizer="adam")
     assert (
-        "; more seeds alone would hardly show a difference, if the difference really is +2.0 points: their training "
-        "parts share photographs; smaller training parts or more photographs would help; for new training and test "
-        "photographs, on this data, model and budget."
+        "; more seeds alone would hardly show a difference, if the difference really is +2.0 points and seeds vary as "
+        "here: their training parts share photographs; smaller training parts or more photographs would help; for new "
+        "training and test photographs, on this data, model and budget."
     ) in told
     assert "new seeds" not in told
     apart = says(comparing(scoring({"bright": 0.02}, 0.01), split=Redrawn(0.1, 0.1, 0.2), test=None), "bright", **AT)
@@ -129,13 +129,15 @@ def test_the_best_of_several_is_told_with_what_picking_it_costs():
     first = find(effects, "bright", **AT)
     assert 0 < first.expected < first.estimate
     expected = size(first.expected, "accuracy")
-    assert f"; picked as the best of 2, so expect less when it is repeated: about {expected}; " in says(
+    assert f"; picked as the best of 2, so expect less when it is repeated: at most about {expected}; " in says(
         found, "bright", **AT
     )
     assert "picked" not in says(found, "contrast", **AT)
     told = answer(experiment, effects)[0]
     assert ", under adam. bright is not shown to beat contrast: each was compared with none alone. " in told
-    assert told.endswith(f"bright was picked as the best of 2, so expect less when it is repeated: about {expected}.")
+    assert told.endswith(
+        f"bright was picked as the best of 2, so expect less when it is repeated: at most about {expected}."
+    )
 
 
 def test_where_next_to_nothing_is_lost_by_picking_no_other_number_is_told():
@@ -156,7 +158,7 @@ def test_one_better_recipe_beats_no_other():
 def test_of_a_loss_the_best_is_the_lowest():
     experiment, effects = found = comparing(scoring({"bright": -0.03, "contrast": -0.02}, 0.006), metric="log_loss")
     assert "picked as the best of 2" in says(found, "bright", **AT)
-    assert f"about {size(-find(effects, 'bright', **AT).expected, 'log_loss')}; " in says(found, "bright", **AT)
+    assert f"at most about {size(-find(effects, 'bright', **AT).expected, 'log_loss')}; " in says(found, "bright", **AT)
     assert "bright is not shown to beat contrast: each was compared with none alone." in answer(experiment, effects)[0]
 
 
@@ -178,8 +180,8 @@ def test_failed_trainings_are_told_with_both_means_and_no_advice():
     with_, without = (size(x, "accuracy", sign=True) for x in (bright.estimate, bright.without_failed))
     assert says(found, "bright", **AT) == (
         f"bright has no verdict (difference {with_} of accuracy with the failed trainings, {without} without their "
-        "seeds; n = 5 seeds; 1 of 5 trainings failed, 0 of 5 of the baseline: no verdict on means that hide it), under "
-        "adam; for this split, on these test photographs, on this data, model and budget."
+        "seeds; n = 5 seeds; 1 of 5 trainings failed or ended far below the others, 0 of 5 of the baseline: no "
+        "verdict on means), under adam; for this split, on these test photographs, on this data, model and budget."
     )
     told = " ".join(answer(experiment, effects))
     assert f"difference {with_} of accuracy with the failed trainings, {without} without their seeds" in told
@@ -223,7 +225,7 @@ def test_what_is_not_tested_has_no_p_and_no_advice():
         told = says(found, "bright", **AT)
         assert told.startswith("bright is not tested (difference +3.0 points of accuracy, 95 % interval ")
         assert (
-            "; n = 5 seeds; the pooled comparison comes first, and shows no difference), under adam; for this split"
+            "; n = 5 seeds; the pooled comparison comes first, and has shown no difference), under adam; for this split"
             in told
         )
         assert "Holm" not in told

@@ -48,7 +48,7 @@ def fading(start: float, step: float) -> Callable[[int], float]:
 def test_a_gain_that_shrinks():
     (sentence,) = told(fading(0.05, -0.014)).sentences
     assert sentence.startswith("bright helps by 5.0 points of accuracy with 100 images (95 % interval 4.")
-    assert "; Holm p < .001) and by 0.8 points with 800 (95 % interval 0." in sentence
+    assert "; adjusted p < .001) and by 0.8 points with 800 (95 % interval 0." in sentence
     assert ": the gain shrinks by 1.4 points for each doubling on these test photographs (95 % interval 1." in sentence
     assert sentence.endswith("; Holm p < .001) (5 seeds).")
 
@@ -125,7 +125,7 @@ def test_where_compare_is_undecided_nothing_is_claimed_of_a_size():
     found = told(lambda images: 0.006, recipes=recipes, size=0.003, **changes)
     sentence = found.sentences[0]
     assert sentence.startswith("bright is not shown to help or hurt with 100 images (+0.6, ")
-    assert "; Holm p = " in sentence
+    assert "; adjusted p = " in sentence
     assert "is what the comparison with the baseline says, with its numbers" in found.caption
 
 

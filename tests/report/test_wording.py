@@ -138,7 +138,7 @@ def test_answer_orders_by_size_and_tells_all_the_rest(build):
     ]
     first, second = answer(build(), effects)
     assert first.startswith("all beats none by 6.0 points of accuracy")
-    assert "and crop beats none by 4.1 (95 % interval 2.2 to 6.0; Holm p = .002; n = 5 seeds), pooled over" in first
+    assert "and crop beats none by 4.1 (95 % interval 2.2 to 6.0; adjusted p = .002; n = 5 seeds), pooled over" in first
     assert first.endswith("adam and sgd. all is not shown to beat crop: each was compared with none alone.")
     assert second.startswith("brightness is undecided (difference +0.4 points of accuracy, 95 % interval")
     assert "contrast cannot be compared with none (too few finished seeds: 1 shared seed of 5)" in second

@@ -27,7 +27,8 @@ def test_numbers_are_those_of_the_effects(found):
         assert row["difference"] == wording.points(effect.estimate, "accuracy", sign=True)
         assert row["interval"] == wording.interval(effect.low, effect.high, "accuracy", sign=False)
         assert row["new"] == wording.interval(effect.new_low, effect.new_high, "accuracy", sign=False)
-        assert row["p_adjusted"] == wording.p_text(effect.p_adjusted)
+        judged = wording.verdict_text(effect) not in ("not tested", "no verdict")
+        assert row["p_adjusted"] == (wording.p_text(effect.p_adjusted) if judged else wording.NONE)
     chances = replace(effects[1], p_better=0.92, p_better_low=0.581, p_better_high=0.994)
     assert sheet(experiment, [chances]).groups[0][1][0]["p_better"] == "92 (58\N{EN DASH}99)"
 
@@ -36,11 +37,12 @@ def test_the_caption_tells_what_a_reviewer_asks(found):
     assert sheet(*found("pooled")).caption == (
         "Accuracy on test images, mean ± sd over 5 seeds, and its difference to the baseline “none”. "
         f"{wording.about_intervals(question())} New photos: as if tested on other photographs too, not corrected. "
-        "Holm p: two-sided, Welch's t on the scores per seed (Welch 1947); 6 comparisons, Holm's correction over the "
-        "2 pooled comparisons, which come first; the other 4 are tested behind them. P(better): the share of seeds in "
-        "which the recipe is better than the baseline, with the interval of the chance that it is in a new seed. "
-        "Verdicts: better or worse by this p, equivalent within ±1.0 points by two one-sided tests (Schuirmann 1987) "
-        "with Holm's correction; family-wise error 5 % for each kind. Pooled: the mean over the conditions, by seed. "
+        "Adjusted p: two-sided, Welch's t on the scores per seed (Welch 1947); 6 comparisons, corrected over the 2 "
+        "pooled comparisons, which come first, and the other 4 behind them (gatekeeping by Bretz et al. 2009). "
+        "P(better): the share of seeds in which the recipe is better than the baseline, with the interval of the "
+        "chance that it is in a new seed. Verdicts: better or worse by this p, equivalent within ±1.0 points by two "
+        "one-sided tests (Schuirmann 1987) corrected likewise; family-wise error 5 % for each kind. Pooled: the mean "
+        "over the conditions, by seed. "
         "All of this holds for this split, on these test photographs, on this data, model and budget."
     )
 
@@ -69,7 +71,7 @@ def test_the_caption_follows_the_experiment(found):
     lower = sheet(*found("lower is better")).caption
     assert lower.startswith("Log loss on test images (lower is better), mean ± sd over 5 seeds")
     assert "within ±0.020 nats" in lower
-    assert "99 % intervals" in sheet(*found("without a unit")).caption
+    assert "with 99 % confidence" in sheet(*found("without a unit")).caption
     assert "within ±0.010 by" in sheet(*found("without a unit")).caption
     assert "mean ± sd over n of 5 seeds" in sheet(*found("some missing")).caption
     assert "mean ± sd over 0 of 5 seeds" in sheet(*found("nothing finished")).caption
@@ -94,7 +96,7 @@ def test_notes_say_why_there_is_no_verdict(found):
     experiment, effects = found("some missing")
     made = sheet(experiment, effects, left_out=1)
     assert made.notes[:3] == (
-        "† not tested: the pooled comparison comes first, and shows no difference.",
+        "† not tested: the pooled comparison comes first, and has shown no difference.",
         "‡ too few finished seeds.",
         "§ 1 run failed or diverged here: no verdict on those that are left.",
     )
