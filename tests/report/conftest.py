@@ -60,7 +60,7 @@ def fake_results(
     """
     names = tuple(f"class {place}" for place in range(classes))
     listing = SimpleNamespace(digest="8f14e45fceea167a5a36dedd4bea2543f6d2c9e1a1b0c3d4", classes=names, left_out=())
-    listing.labels = range(10 * images // 3)
+    listing.labels = listing.near = np.arange(10 * images // 3)
     cells = experiment.cells(listing.digest)
     declare(experiment, cells, folder_of(experiment, root))
     for cell in cells:
