@@ -7,6 +7,9 @@ from numpy.typing import ArrayLike
 
 from ablation.analysis.student import Floats
 
+FAR = 4.0
+"""A variance of more than so many times the median has no part in what is estimated of the others."""
+
 
 def shrunk(estimates: ArrayLike, errors: ArrayLike) -> Floats:
     """Empirical-Bayes estimates of k true differences. estimates, errors (k,): in one unit; k >= 2, no nan.
@@ -19,6 +22,8 @@ def shrunk(estimates: ArrayLike, errors: ArrayLike) -> Floats:
     >>> shrunk([3.0, 1.0], [1.0, 1.0]).tolist()
     [2.4, 0.8]
     """
-    found, noise = np.asarray(estimates, float), float(np.square(errors).mean())
-    true = max(0.0, float(np.square(found).mean()) - noise)
-    return found * (true / (true + noise) if true > 0 else 0.0)
+    found, noise = np.asarray(estimates, float), np.square(errors)
+    known = noise <= FAR * np.median(noise)
+    error = float(noise[known].mean())
+    true = max(0.0, float(np.square(found[known]).mean()) - error)
+    return found * (true / (true + error) if true > 0 else 0.0)

@@ -304,7 +304,8 @@ def test_where_no_contrast_has_enough_seeds_that_is_the_reason(experiment, test,
     assert found == (
         "No winner can be named, as fewer than two recipes have enough scores under adam and sgd",
         f"Whether the effect of a recipe depends on the optimizer cannot be tested, as it takes {seeds} of a "
-        "recipe and of the baseline under two conditions that differ in one factor, none of which diverged or failed to train.",
+        "recipe and of the baseline under two conditions that differ in one factor, none of which diverged or failed to "
+        "train.",
     )
 
 
@@ -319,8 +320,8 @@ def test_what_is_missing_is_told(experiment):
     fates |= {f"{recipe}_rms_{seed}": "planned" for recipe in wider.recipes for seed in range(5)}
     found = interplay(results_of(wider, but(scores({"bright": 0.05, "again": 0.05}), **fates)))
     assert table.notes(found, wider) == (
-        "Without enough scores under every condition, and so not ranked: contrast (1 of 5 runs diverged or failed under "
-        "adam) and strong (not in the grid under sgd).",
+        "Without enough scores under every condition, and so not ranked: contrast (1 of 5 runs diverged or failed "
+        "under adam) and strong (not in the grid under sgd).",
         "No run has finished under rms.",
         "Counted are 33 of 55 runs; 20 not started, 1 failed and 1 diverged. That a run is missing may have to do with "
         "its recipe.",
