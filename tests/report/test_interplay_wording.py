@@ -304,8 +304,8 @@ def test_where_no_contrast_has_enough_seeds_that_is_the_reason(experiment, test,
     assert found == (
         "No winner can be named, as fewer than two recipes have enough scores under adam and sgd",
         f"Whether the effect of a recipe depends on the optimizer cannot be tested, as it takes {seeds} of a "
-        "recipe and of the baseline under two conditions that differ in one factor, none of which diverged or failed to "
-        "train.",
+        "recipe and of the baseline under two conditions that differ in one factor, none of which diverged or failed "
+        "to train.",
     )
 
 
