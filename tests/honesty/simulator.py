@@ -155,11 +155,13 @@ def crossed_covers_at_worst(seeds: int, how: str = "crossed") -> float:
 
 def _held(treatment: np.ndarray, baseline: np.ndarray, truth: float, paired: bool, how: str) -> int:
     value, parts = difference_parts(treatment, baseline, paired)
-    nothing = np.zeros_like(value), 1.0
+    compare = student.paired_contrast if paired else student.contrast
     half = {
         "crossed": lambda: half_width(parts, ALPHA),
         "satterthwaite": lambda: np.nan_to_num(student.reach(satterthwaite(value, parts), ALPHA)),
-        "seeds": lambda: half_width(parts._replace(images=nothing, rest=[nothing]), ALPHA),
+        "seeds": lambda: np.nan_to_num(
+            student.reach(compare((treatment.mean(axis=-1), baseline.mean(axis=-1)), (1, -1)), ALPHA)
+        ),
         "answers": lambda: (
             1.96 * np.sqrt(sum(arm.var(axis=(-2, -1)) for arm in (treatment, baseline)) / treatment[0].size)
         ),
