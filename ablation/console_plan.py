@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from ablation.data import Listing
 
 
+FEW_TO_TRAIN = 30
+"""Photographs of a class: with fewer it is said why there are so few."""
+
+
 def show_plan(
     experiment: Experiment, data: Listing, cells: Sequence[Cell], finished: int, single: Spread, pooled: Spread
 ) -> None:
@@ -162,6 +166,13 @@ def _show_parts(experiment: Experiment, data: Listing, cells: Sequence[Cell]) ->
         f"{len(data.labels):,} images of {len(data.classes)} classes: "
         f"{train} to train on, {val} to validate, {test} to test"
     )
+    each = min(count[0] for count in parts.values()) / len(data.classes)
+    if each < FEW_TO_TRAIN and all(spec.split.redraws_training and not spec.split.redraws_test for spec in specs):
+        say(
+            f"Each seed is trained on about {each:.0f} photographs of a class, so that others are left for other seeds; "
+            "split=Fixed(0.6, 0.2, 0.2) trains on more, for a verdict about that one split",
+            "yellow",
+        )
     for together in dict.fromkeys(spec.split.together for spec in specs if not isinstance(spec.split, Given)):
         several = [count for count in np.bincount(groups_of(data, together)) if count > 1]
         if several:
