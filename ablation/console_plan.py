@@ -169,8 +169,8 @@ def _show_parts(experiment: Experiment, data: Listing, cells: Sequence[Cell]) ->
     each = min(count[0] for count in parts.values()) / len(data.classes)
     if each < FEW_TO_TRAIN and all(spec.split.redraws_training and not spec.split.redraws_test for spec in specs):
         say(
-            f"Each seed is trained on about {each:.0f} photographs of a class, so that others are left for other seeds; "
-            "split=Fixed(0.6, 0.2, 0.2) trains on more, for a verdict about that one split",
+            f"Each seed is trained on about {each:.0f} photographs of a class, so that others are left for other "
+            "seeds; split=Fixed(0.6, 0.2, 0.2) trains on more, for a verdict about that one split",
             "yellow",
         )
     for together in dict.fromkeys(spec.split.together for spec in specs if not isinstance(spec.split, Given)):
