@@ -123,14 +123,14 @@ def half_width(parts: Parts, alpha: float, more: float = 0.0) -> Floats:
 
 
 def two_sided(parts: Parts, distance: float, more: float = 0.0) -> float:
-    """The alpha at which `half_width` is this distance: a p-value, down to 1e-300. For parts without repetitions."""
+    """The alpha at which `half_width` is this distance: a p-value, down to 1e-148. For parts without repetitions."""
     from scipy.optimize import brentq
     from scipy.special import ndtr
 
     def beyond(steps: float) -> float:
         return float(half_width(parts, 2 * ndtr(-steps), more)) - distance
 
-    most = 37.0  # of the normal quantile
+    most = 26.0  # of the normal quantile: far beyond it scipy's quantiles of t fail, and their squares overflow
     return 2 * float(ndtr(-(brentq(beyond, 0.0, most, xtol=1e-12) if beyond(most) > 0 else most)))
 
 

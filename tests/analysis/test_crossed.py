@@ -216,6 +216,15 @@ def test_near_the_ceiling_few_images_say_little():
     assert covers[False] < 0.9
 
 
+@pytest.mark.parametrize("seeds", [2, 3, 30])
+def test_what_is_beyond_any_doubt_has_a_p_of_next_to_nothing(seeds):
+    sure = crossed(np.ones((seeds, 5000)), np.zeros((seeds, 5000)), True, share=True)
+    assert 0 < sure.p_value() < 1e-100
+    found = crossed(1000 + TREATMENT[:, :30], BASELINE[:, :30], True, share=True)
+    assert 0 < found.p_value() < 1e-9
+    assert found.p_equivalent(1.0) == pytest.approx(1)
+
+
 @given(st.floats(1e-9, 0.999), st.booleans())
 def test_p_is_the_level_at_which_the_interval_ends_at_nothing(alpha, paired):
     """And of equivalence, that of the one-sided interval which ends at the margin."""

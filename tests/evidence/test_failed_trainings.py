@@ -48,7 +48,8 @@ def test_it_leaves_no_verdict_and_is_told_with_both_means(test):
     for one, trained in ((effect, 5), (pooled, 10)):
         assert (one.verdict, one.failed, one.trained, one.baseline_failed) == ("undecided", 1, trained, 0)
         assert one.note == (
-            f"1 of {trained} trainings failed, 0 of {trained} of the baseline: no verdict on means that hide it"
+            f"1 of {trained} trainings failed or ended far below the others, 0 of {trained} of the baseline: "
+            "no verdict on means"
         )
         kept = [seed for seed in range(5) if seed != 2]
         without = np.mean([one.scores[seed] - one.baseline_scores[seed] for seed in kept])
@@ -72,8 +73,8 @@ def test_where_the_baseline_failed_nothing_is_said_of_any_recipe_beside_it():
 def test_the_alarm_tells_the_mean_that_hides_it_and_the_mean_without():
     (alarm,) = alarms(results_of(question(), failing("bright")))
     assert alarm == (
-        "bright, adam: 1 of 5 trainings failed, near chance or far below the others: no verdict on its mean "
-        "(accuracy 0.830 with, 0.911 without them)"
+        "bright, adam: 1 of 5 trainings failed or ended far below the others (accuracy 0.502; mean 0.830 with, 0.911 "
+        "without): no verdict on a mean that rests on it"
     )
     every, *_ = alarms(results_of(question(), lambda cell: 0.1 if cell.factors["recipe"] == "bright" else usual(cell)))
     assert "bright, adam: 5 of 5 trainings failed" in every
