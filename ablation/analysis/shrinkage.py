@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from ablation.analysis.student import Floats
 
-FAR = 4.0
+FAR = 20.0
 """A variance of more than so many times the median has no part in what is estimated of the others."""
 
 
