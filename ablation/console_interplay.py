@@ -10,7 +10,7 @@ from rich.text import Text
 from ablation.console import console, head, say, table
 from ablation.evidence.interplay import interplay
 from ablation.report import interplay_table
-from ablation.report.interplay_wording import sentence, title
+from ablation.report.interplay_wording import holds, sentence, title
 
 if TYPE_CHECKING:
     from ablation.results import Results
@@ -23,6 +23,7 @@ def show_interplay(results: Results) -> None:
         return
     head(title(told))
     say(sentence(told, experiment))
+    say(holds(experiment), "dim")
     contrasts = interplay_table.contrasts(told, experiment)
     if contrasts:
         _show(interplay_table.contrast_headers(told), contrasts, ("recipe", "level", "others"))

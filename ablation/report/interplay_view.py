@@ -14,7 +14,7 @@ from ablation.evidence.interplay import Interplay, Standing
 from ablation.experiment import LOWER_IS_BETTER, Experiment
 from ablation.figures.interaction import InteractionInfo, InteractionPanel, Point
 from ablation.report import interplay_table as table
-from ablation.report.interplay_wording import sentence, title
+from ablation.report.interplay_wording import holds, sentence, title
 from ablation.report.scenes import Scene, shown
 from ablation.report.told import measure
 from ablation.report.wording import NAME, condition_text, percent
@@ -32,6 +32,7 @@ class InterplayView:
 
     title: str
     sentence: str
+    holds: str
     contrast_headers: Mapping[str, str]
     contrasts: tuple[Mapping[str, str], ...]
     contrast_caption: str
@@ -48,6 +49,7 @@ def interplay_view(told: Interplay, experiment: Experiment) -> InterplayView:
     return InterplayView(
         title=title(told),
         sentence=sentence(told, experiment),
+        holds=holds(experiment),
         contrast_headers=table.contrast_headers(told),
         contrasts=contrasts,
         contrast_caption=table.contrasts_method(told, experiment) if contrasts else "",

@@ -46,10 +46,12 @@ def changed(told: Interplay) -> str:
 def sentence(told: Interplay, experiment: Experiment) -> str:
     """The answer: who wins, whether that holds under each condition, and whether effects depend on the condition."""
     who = f"{opening(standing(told, experiment), experiment.recipes)}."
-    if not judged(told):
-        return who
-    held = f"Comparisons with the baseline hold as above; all else holds {seeds_bounds(experiment)}."
-    return f"{who} {opening(dependence(told, experiment))}. {held}"
+    return f"{who} {opening(dependence(told, experiment))}." if judged(told) else who
+
+
+def holds(experiment: Experiment) -> str:
+    """What the section's claims hold for, in a sentence."""
+    return f"Comparisons with the baseline hold as above; all else here holds {seeds_bounds(experiment)}."
 
 
 def judged(told: Interplay) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 from checked import looked_at
 from photos import folder, pictures, save
 
-from ablation.data import ImageFolder, SkipBad
+from ablation.data import Fixed, ImageFolder, SkipBad
 from ablation.data.check import check
 from ablation.report.findings import stops
 
@@ -26,7 +26,7 @@ def test_bad_files_are_told_and_the_others_looked_at(tmp_path):
     assert {Path(problem.where).name for problem in found.bad} == {"half.png", "page.jpg", "empty.jpg"}
     assert len(found.listing.labels) == 9
     assert stops(found)
-    skipped = check(SkipBad(ImageFolder(str(root))), tmp_path / "cache")
+    skipped = check(SkipBad(ImageFolder(str(root))), tmp_path / "cache", split=Fixed())
     assert skipped.bad == found.bad
     assert not stops(skipped)
 

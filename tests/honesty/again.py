@@ -1,7 +1,7 @@
 """The baseline against itself, for real: networks trained with the settings of the quickstart, and other seeds.
 
-`python again.py FOLDER` trains what is missing there, and prints the figures. Four runs on each of 100 training parts,
-under both optimizers, are 800 trainings. Each experiment has five training parts, and the four runs on each are its
+`python again.py FOLDER` trains what is missing there, and prints the figures. Four runs on each of 50 training parts,
+under both optimizers, are 400 trainings. Each experiment has five training parts, and the four runs on each are its
 four arms: the first is called the baseline, the others recipes, "again". That is the only thing made up here: a column
 of names. Two recipes with the same operations would share their runs (equal specs have one id), and the same seed would
 give the same bits.
@@ -20,7 +20,7 @@ from ablation.results import Results
 from ablation.sweeps import sweep
 
 QUICKSTART = Path(__file__).parents[2] / "experiments" / "quickstart.py"
-EXPERIMENTS, DRAWS, ARMS = 20, 5, 4
+EXPERIMENTS, DRAWS, ARMS = 10, 5, 4
 
 
 def question() -> Experiment:
@@ -87,10 +87,10 @@ def tested(effects: Sequence[Effect]) -> list[Effect]:
 
 
 PAIRS = [(experiment, arms) for experiment in range(EXPERIMENTS) for arms in ((0, 1), (2, 3))]
-"""40 experiments with one recipe; each run is used once."""
+"""20 experiments with one recipe; each run is used once."""
 
 FAMILIES = [(experiment, (0, 1, 2, 3)) for experiment in range(EXPERIMENTS)]
-"""20 experiments with three recipes."""
+"""10 experiments with three recipes."""
 
 
 def lines(results: Results) -> list[str]:

@@ -172,7 +172,7 @@ def test_whatever_a_network_drops_by_itself_is_switched_off():
         (
             {"model": "resnet5O"},
             "model = 'resnet5O' is unknown; did you mean 'resnet50'? "
-            "(any torchvision classifier, shallow_cnn, or your own as package.module:factory)",
+            "(any torchvision classifier, shallow_cnn, lenet, or your own as package.module:factory)",
         ),
         (
             {"model": "vgg11", "stem": "small"},

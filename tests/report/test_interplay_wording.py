@@ -13,7 +13,7 @@ from ablation.evidence.interplay import interplay
 from ablation.experiment import Cell, Experiment
 from ablation.optim import Adam, RMSprop
 from ablation.report import interplay_table as table
-from ablation.report.interplay_wording import sentence, title
+from ablation.report.interplay_wording import holds, sentence, title
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_another_is_ahead_somewhere_which_may_be_chance(experiment):
     winner, dependence = told(experiment, scores({"bright": 0.004}, {"none": 0.002, "bright": 0.001}))
     assert winner == (
         "bright has the highest mean accuracy over adam and sgd together; under sgd the baseline none is ahead by 0.1 "
-        "points (Holm p = 1.000), which is not shown to be more than chance"
+        "points (adjusted p = 1.000), which is not shown to be more than chance"
     )
     assert dependence.startswith(
         "That the effect of a recipe depends on the optimizer is not shown (smallest Holm p = "
@@ -100,7 +100,7 @@ def test_the_baseline_that_leads_is_beaten_somewhere(experiment):
     winner, _ = told(experiment, scores({"bright": 0.03, "contrast": -0.05}, {"bright": -0.04, "contrast": -0.05}))
     assert winner == (
         "No recipe has a higher mean accuracy than the baseline none, over adam and sgd together, but under adam "
-        "bright beats it by 3.0 points (Holm p = .011): the winner does not survive the change of optimizer"
+        "bright beats it by 3.0 points (adjusted p = .011): the winner does not survive the change of optimizer"
     )
 
 
@@ -110,7 +110,7 @@ def test_beaten_though_no_effect_is_shown_to_depend_on_it(experiment):
     winner, dependence = told(partly, scores({"bright": 0.03, "contrast": -0.05}))
     assert winner == (
         "Of the 2 recipes with enough scores under every condition, no other has a higher mean accuracy than the "
-        "baseline none, over adam and sgd together, but under adam bright beats it by 3.0 points (Holm p < .001): the "
+        "baseline none, over adam and sgd together, but under adam bright beats it by 3.0 points (adjusted p < .001): the "
         "winner does not survive the change of optimizer"
     )
     assert dependence.startswith(
@@ -141,7 +141,7 @@ def test_where_less_is_better_the_lowest_wins_and_sizes_have_their_unit(experime
     assert winner == "No recipe has a lower mean log loss than the baseline none, under adam and sgd alike"
     winner, _ = told(loss, scores({"bright": -0.12, "contrast": 0.1}, {"bright": 0.03, "contrast": 0.1}))
     assert winner.endswith(
-        "under sgd the baseline none beats it by 0.030 nats (Holm p < .001): the winner does not survive the change of "
+        "under sgd the baseline none beats it by 0.030 nats (adjusted p < .001): the winner does not survive the change of "
         "optimizer"
     )
 
@@ -336,13 +336,18 @@ def test_too_few_finished_seeds_are_counted(experiment):
     assert table.notes(found, experiment)[0].endswith("not ranked: contrast (2 of 5 seeds finished under sgd).")
 
 
-def test_a_redrawn_split_is_told_with_its_allowance(experiment):
+def test_seeds_are_blocks_where_the_test_pairs_them(experiment):
     redrawn = replace(experiment, split=PerSeed(), test=CorrectedResampled())
-    found = interplay(results_of(redrawn))
-    assert table.method(found, redrawn) == (
-        "Analysis of variance of 30 finished runs, seeds as blocks; sums of squares of type II. For the intervals each "
-        "F is divided by 1 + 5 × 0.67 (seeds × overlap), as the training parts of different seeds overlap."
+    assert table.method(interplay(results_of(redrawn)), redrawn) == (
+        "Analysis of variance of 30 finished runs, seeds as blocks; sums of squares of type II."
     )
     assert table.method(interplay(results_of(experiment)), experiment) == (
         "Analysis of variance of 30 finished runs; sums of squares of type II."
+    )
+
+
+def test_the_section_says_what_it_holds_for(experiment):
+    assert holds(experiment) == (
+        "Comparisons with the baseline hold as above; all else here holds for this split, on these test photographs, on "
+        "this data, model and budget."
     )
