@@ -66,9 +66,7 @@ MUTATIONS = (
             ("4 recipes × 2, the baseline's sd / 10", 3),
             ("A/A, Dunnett", 3),
             ("over seeds, redrawn split", 3),
-            ("crossed, independent, seeds differ much", 5),
             ("crossed, paired, seeds are nearly all", 5),
-            ("macro-F1, seeds differ much", 3),
         ),
     ),
     Mutation(
@@ -164,7 +162,6 @@ MUTATIONS = (
         "new photographs are forgotten",
         {crossed.half_width: {HALF: "np.sqrt(sum(reach2(*part) for part in parts.seeds))"}},
         (
-            ("crossed, independent seeds", 5),
             ("crossed, paired seeds", 10),
             ("macro-F1, multi-bootstrap", 10),
             ("A/A, 200 test photographs", 10),

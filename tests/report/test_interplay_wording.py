@@ -110,8 +110,8 @@ def test_beaten_though_no_effect_is_shown_to_depend_on_it(experiment):
     winner, dependence = told(partly, scores({"bright": 0.03, "contrast": -0.05}))
     assert winner == (
         "Of the 2 recipes with enough scores under every condition, no other has a higher mean accuracy than the "
-        "baseline none, over adam and sgd together, but under adam bright beats it by 3.0 points (adjusted p < .001): the "
-        "winner does not survive the change of optimizer"
+        "baseline none, over adam and sgd together, but under adam bright beats it by 3.0 points (adjusted p < .001): "
+        "the winner does not survive the change of optimizer"
     )
     assert dependence.startswith(
         "No effect against the baseline is shown to depend on the optimizer (smallest Holm p = "
@@ -141,8 +141,8 @@ def test_where_less_is_better_the_lowest_wins_and_sizes_have_their_unit(experime
     assert winner == "No recipe has a lower mean log loss than the baseline none, under adam and sgd alike"
     winner, _ = told(loss, scores({"bright": -0.12, "contrast": 0.1}, {"bright": 0.03, "contrast": 0.1}))
     assert winner.endswith(
-        "under sgd the baseline none beats it by 0.030 nats (adjusted p < .001): the winner does not survive the change of "
-        "optimizer"
+        "under sgd the baseline none beats it by 0.030 nats (adjusted p < .001): the winner does not survive the "
+        "change of optimizer"
     )
 
 
@@ -348,6 +348,6 @@ def test_seeds_are_blocks_where_the_test_pairs_them(experiment):
 
 def test_the_section_says_what_it_holds_for(experiment):
     assert holds(experiment) == (
-        "Comparisons with the baseline hold as above; all else here holds for this split, on these test photographs, on "
-        "this data, model and budget."
+        "Comparisons with the baseline hold as above; all else here holds for this split, on these test photographs, "
+        "on this data, model and budget."
     )
