@@ -108,6 +108,8 @@ def _splits(results: Results, done: pd.DataFrame) -> list[str]:
 def _failed(results: Results, done: pd.DataFrame) -> list[str]:
     """Failed trainings of each arm with their scores, and the arm's mean with and without them."""
     failed, metric = failed_trainings(results), results.experiment.metric
+    if failed >= set(done["id"]):
+        return [f"all {len(failed)} trainings ended near chance: nothing has been learned, and no verdict is given"]
     found = []
     for arm, runs in _arms(results, done):
         wrong = runs["id"].isin(failed)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_up import find, question, results_of, usual
+from made_up import find, noise, question, results_of, usual
 
 from ablation import Crossed, Dunnett, Paired, Welch
 from ablation.evidence.alarms import alarms
@@ -102,3 +102,10 @@ def test_a_run_that_crashed_or_diverged_blocks_a_verdict_as_well():
         assert find(effects, "contrast").verdict == "worse"
     waiting = compare(results_of(question(), lambda cell: "planned" if cell.seed == 4 else usual(cell)))
     assert find(waiting, "bright").verdict == "better", "what has not run yet says nothing of the recipe"
+
+
+def test_where_nothing_was_learned_that_is_said_once():
+    told = alarms(results_of(question(), lambda cell: 0.1 + noise(cell)))
+    assert [alarm for alarm in told if "trainings" in alarm] == [
+        "all 30 trainings ended near chance: nothing has been learned, and no verdict is given"
+    ]
