@@ -52,7 +52,7 @@ def sentence(effect: Effect, effects: Sequence[Effect], experiment: Experiment) 
         return f"{effect.recipe} is the baseline: {told}."
     if effect.note == OWN_RUNS:
         return f"{finding(effect, experiment)}."
-    more = filter(None, (chance(effect), picked(effect, effects), failures(effect), need(effect, experiment)))
+    more = filter(None, (won(effect, experiment), picked(effect, effects), failures(effect), need(effect, experiment)))
     return f"{finding(effect, experiment)}{where}; {'; '.join([*more, bounds(experiment)])}."
 
 
@@ -120,7 +120,7 @@ def scope(effect: Effect, effects: Sequence[Effect], experiment: Experiment) -> 
     return f", under {told[0]} alone" if len(told) == 1 else f", pooled over {conditions_text(told)}"
 
 
-def chance(effect: Effect) -> str:
+def won(effect: Effect, experiment: Experiment) -> str:
     """In how many seeds the better of the two won: 'it was better in 5 of 5 seeds', 'the baseline was better in ...'.
 
     Nothing is concluded from the count: five of five leave a chance of 48 to 100 %.
@@ -129,9 +129,10 @@ def chance(effect: Effect) -> str:
         return ""
     sign = (-1 if effect.metric in LOWER_IS_BETTER else 1) * (1 if effect.verdict == "better" else -1)
     shared = [seed for seed in effect.scores if seed in effect.baseline_scores]
-    won = sum(sign * (effect.scores[seed] - effect.baseline_scores[seed]) > 0 for seed in shared)
+    wins = sum(sign * (effect.scores[seed] - effect.baseline_scores[seed]) > 0 for seed in shared)
     who = "it" if effect.verdict == "better" else "the baseline"
-    return f"{who} was better in {won} of {len(shared)} seeds" if shared else ""
+    thing = "training draws" if draws(experiment) > 1 else "seeds"
+    return f"{who} was better in {wins} of {len(shared)} {thing}" if shared else ""
 
 
 def picked(effect: Effect, effects: Sequence[Effect]) -> str:

@@ -179,6 +179,8 @@ def corrected_by(experiment: Experiment, primary: int | None = None, behind: int
     if experiment.declared_test.simultaneous:
         return "all recipes of a condition together, Bonferroni's correction over conditions"
     if not _several(experiment):
+        if primary == 1:
+            return "one comparison, so that nothing is corrected for"
         return f"Holm's correction over all {primary or ''} comparisons".replace("  ", " ")
     what = "pooled comparisons" if experiment.primary == "pooled" else "comparisons under each condition"
     told = f"corrected over the {primary or ''} {what}, which come first".replace("  ", " ")
