@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from ablation.augment import Strength as Strength
     from ablation.augment import TorchvisionTransform as TorchvisionTransform
     from ablation.augment import TrivialAugmentWide as TrivialAugmentWide
+    from ablation.core.errors import DataError as DataError
+    from ablation.core.errors import InputError as InputError
     from ablation.data import CsvFile as CsvFile
     from ablation.data import Digits as Digits
     from ablation.data import Fixed as Fixed
@@ -68,11 +70,16 @@ if TYPE_CHECKING:
     from ablation.data import TorchvisionData as TorchvisionData
     from ablation.data import TrainSize as TrainSize
     from ablation.data.normalization import Normalization as Normalization
-    from ablation.errors import DataError as DataError
-    from ablation.errors import InputError as InputError
     from ablation.evidence.effects import Effect as Effect
     from ablation.evidence.effects import compare as compare
-    from ablation.experiment import Experiment as Experiment
+    from ablation.experiment.experiment import Experiment as Experiment
+    from ablation.experiment.recipes import add_one_in as add_one_in
+    from ablation.experiment.recipes import dose as dose
+    from ablation.experiment.recipes import leave_one_out as leave_one_out
+    from ablation.experiment.recipes import powerset as powerset
+    from ablation.experiment.record import RunRecord as RunRecord
+    from ablation.experiment.results import Results as Results
+    from ablation.experiment.spec import RunSpec as RunSpec
     from ablation.optim import ASGD as ASGD
     from ablation.optim import SAM as SAM
     from ablation.optim import SGD as SGD
@@ -96,15 +103,8 @@ if TYPE_CHECKING:
     from ablation.optim import RMSprop as RMSprop
     from ablation.optim import Rprop as Rprop
     from ablation.optim import Step as Step
-    from ablation.recipes import add_one_in as add_one_in
-    from ablation.recipes import dose as dose
-    from ablation.recipes import leave_one_out as leave_one_out
-    from ablation.recipes import powerset as powerset
-    from ablation.record import RunRecord as RunRecord
     from ablation.report import write_report as write_report
-    from ablation.results import Results as Results
-    from ablation.spec import RunSpec as RunSpec
-    from ablation.sweeps import sweep as sweep
+    from ablation.training.sweep import sweep as sweep
 
 __version__ = "0.1.0"
 
@@ -119,25 +119,25 @@ _HOMES = {
         *("RandAugment", "TrivialAugmentWide", "AutoAugment", "AugMix"),
         *("Sometimes", "OneOf", "Strength", "TorchvisionTransform", "ImageFunction"),
     ),
-    "ablation.recipes": ("add_one_in", "dose", "leave_one_out", "powerset"),
+    "ablation.experiment.recipes": ("add_one_in", "dose", "leave_one_out", "powerset"),
     "ablation.data": (
         *("ImageFolder", "ListFile", "CsvFile", "Digits", "TorchvisionData", "SkipBad"),
         *("Redrawn", "Fixed", "PerSeed", "KFold", "Given", "TrainSize"),
     ),
     "ablation.data.normalization": ("Normalization",),
     "ablation.evidence.effects": ("Effect", "compare"),
-    "ablation.errors": ("DataError", "InputError"),
-    "ablation.experiment": ("Experiment",),
+    "ablation.core.errors": ("DataError", "InputError"),
+    "ablation.experiment.experiment": ("Experiment",),
     "ablation.optim": (
         *("SGD", "Adam", "AdamW", "NAdam", "RAdam", "Adamax", "Adagrad", "Adadelta", "RMSprop", "Rprop", "ASGD"),
         *("Adafactor", "Muon", "SAM", "Lookahead"),
         *("Constant", "Step", "MultiStep", "Cosine", "OneCycle", "Polynomial", "Exponential", "Plateau"),
     ),
-    "ablation.record": ("RunRecord",),
+    "ablation.experiment.record": ("RunRecord",),
     "ablation.report": ("write_report",),
-    "ablation.results": ("Results",),
-    "ablation.spec": ("RunSpec",),
-    "ablation.sweeps": ("sweep",),
+    "ablation.experiment.results": ("Results",),
+    "ablation.experiment.spec": ("RunSpec",),
+    "ablation.training.sweep": ("sweep",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -28,11 +28,11 @@ from pathlib import Path
 import numpy as np
 
 from ablation.analysis.metrics import classification_metrics
+from ablation.core.seeds import stream
 from ablation.data import listing
-from ablation.experiment_files import read
-from ablation.record import Arrays, RunRecord, write_record
-from ablation.runs import Run, folder_of, runs_of
-from ablation.seeds import stream
+from ablation.experiment.files import read
+from ablation.experiment.record import Arrays, RunRecord, write_record
+from ablation.experiment.runs import Run, folder_of, runs_of
 
 IMAGES, CLASSES = 5000, 100
 SECONDS, GIB = 60.0, 4.0
@@ -98,7 +98,7 @@ def write_all(folder: Path, seeds: int) -> int:
 def compare(folder: Path, metric: str, seeds: int) -> tuple[float, float, float]:
     """Wall seconds, processor seconds and GiB at the peak of `ablation compare`, in a process of its own."""
     file = write_file(folder, metric, seeds)
-    command = [sys.executable, "-m", "ablation.cli", "compare", str(file)]
+    command = [sys.executable, "-m", "ablation.cli.main", "compare", str(file)]
     command += ["--runs", str(folder / "runs"), "--cache", str(folder / "cache")]
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)

@@ -28,10 +28,10 @@ from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
 import ablation
+from ablation.core.seeds import stream
 from ablation.data import Dataset, build, listing
 from ablation.data.guess import source_at
-from ablation.evaluate import View, batches
-from ablation.seeds import stream
+from ablation.training.view import View, batches
 
 BATCH, ROUNDS, SIZE, CACHED = 64, 5, 196, 224
 SCALE = (0.35, 1.0)

@@ -7,7 +7,7 @@ those of `quickstart`.
 """
 
 from ablation import SGD, Adam, Cosine, Digits, Experiment, RandomAffine, Redrawn
-from ablation.recipes import dose
+from ablation.experiment.recipes import dose
 
 experiment = Experiment(
     name="digits_dose",

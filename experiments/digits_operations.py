@@ -7,7 +7,7 @@ been added. The data and the network are those of `quickstart`.
 """
 
 from ablation import Adam, Cosine, Digits, Experiment, RandomCrop, RandomResizedCrop, RandomRotation, Redrawn
-from ablation.recipes import powerset
+from ablation.experiment.recipes import powerset
 
 experiment = Experiment(
     name="digits_operations",

@@ -1,6 +1,6 @@
 """Made-up luck that sums to nothing over five seeds, so that means are known to the last digit that is shown."""
 
-from ablation.experiment import Cell
+from ablation.experiment.experiment import Cell
 
 
 def luck(cell: Cell, size: float = 0.002) -> float:

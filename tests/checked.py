@@ -10,8 +10,8 @@ from PIL import Image
 
 from ablation.data import Fixed, ImageFolder, SkipBad
 from ablation.data.check import Check, check
-from ablation.report.data_wording import Finding
-from ablation.report.findings import findings
+from ablation.report.data_check.findings import findings
+from ablation.report.data_check.text import Finding
 
 PLAIN = {"cat": 8, "dog": 8}
 """Two classes of photographs without a defect, see `photos.folder`."""

@@ -10,7 +10,7 @@ import pytest
 from bench import Bench, question
 
 from ablation import SGD, Adam, Brightness, Contrast, Digits, Experiment, Fixed, RandomResizedCrop
-from ablation.publication import safe_key
+from ablation.tracking.runs import safe_key
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # as workers have it: read when CUDA is first used
 
@@ -86,9 +86,9 @@ def trained(tmp_path: Path, cache: Path):
     import torch
 
     from ablation.data import build, listing
+    from ablation.experiment.runs import runs_of
     from ablation.models.weights_file import keep
-    from ablation.runs import runs_of
-    from ablation.train import train
+    from ablation.training.loop import train
 
     made = []
 
@@ -107,7 +107,7 @@ def trained(tmp_path: Path, cache: Path):
 
 @pytest.fixture
 def environment() -> dict[str, str]:
-    """For `python -m ablation.cli` in a subprocess: the package found from any folder, plain output."""
+    """For `python -m ablation.cli.main` in a subprocess: the package found from any folder, plain output."""
     return {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "PYTHON": sys.executable}
 
 

@@ -8,13 +8,13 @@ import pandas as pd
 
 from ablation.analysis.comparison import Welch
 from ablation.augment import Brightness, Contrast
+from ablation.core.seeds import stream
+from ablation.core.values import label
 from ablation.data import Digits, Fixed
 from ablation.evidence.effects import Effect
-from ablation.experiment import Cell, Experiment
+from ablation.experiment.experiment import Cell, Experiment
+from ablation.experiment.results import Results
 from ablation.optim import SGD, Adam
-from ablation.results import Results
-from ablation.seeds import stream
-from ablation.values import label
 
 CLASSES = tuple("abcdefghij")
 """Ten, so that a score of .5 is far from chance, and no failed training."""

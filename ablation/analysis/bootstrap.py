@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ablation.analysis.crossed import CrossedDifference, Parts, few_images, half_width
 from ablation.analysis.student import Floats, variance
-from ablation.seeds import stream
+from ablation.core.seeds import stream
 
 Metric = Callable[[Floats, Floats, Floats], Floats]
 """Scores (...) from counts per class (classes, ...): of images guessed right, guessed to be it, labelled with it."""

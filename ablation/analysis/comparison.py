@@ -15,7 +15,7 @@ import numpy as np
 
 from ablation.analysis import student
 from ablation.analysis.dunnett import critical, largest_beyond, loadings
-from ablation.values import value
+from ablation.core.values import value
 
 MIN_SEEDS = 3  # fewer, and no verdict is given
 

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from ablation.analysis.comparison import Difference, Test, Welch, holm
 from ablation.analysis.student import Floats
-from ablation.seeds import stream
+from ablation.core.seeds import stream
 
 EXACT, DRAWS = 50_000, 20_000
 """Orders of all conditions that are looked at one by one; where there are more, so many are drawn."""

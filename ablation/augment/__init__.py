@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ablation.augment.choice import OneOf, Sometimes, Strength
-from ablation.augment.color import (
+from ablation.augment.operations.choice import OneOf, Sometimes, Strength
+from ablation.augment.operations.color import (
     Brightness,
     ColorJitter,
     Contrast,
@@ -12,8 +12,8 @@ from ablation.augment.color import (
     RandomGrayscale,
     Saturation,
 )  # fmt: skip
-from ablation.augment.detail import GaussianBlur, GaussianNoise, RandomAdjustSharpness
-from ablation.augment.geometry import (
+from ablation.augment.operations.detail import GaussianBlur, GaussianNoise, RandomAdjustSharpness
+from ablation.augment.operations.geometry import (
     CenterCrop,
     RandomCrop,
     RandomHorizontalFlip,
@@ -21,12 +21,18 @@ from ablation.augment.geometry import (
     RandomVerticalFlip,
     Resize,
 )  # fmt: skip
-from ablation.augment.mix import CutMix, MixUp
-from ablation.augment.occlusion import Cutout, RandomErasing
-from ablation.augment.per_image import ImageFunction, TorchvisionTransform
-from ablation.augment.policy import AugMix, AutoAugment, RandAugment, TrivialAugmentWide
-from ablation.augment.tone import RandomAutocontrast, RandomEqualize, RandomInvert, RandomPosterize, RandomSolarize
-from ablation.augment.warp import RandomAffine, RandomPerspective, RandomRotation, RandomZoomOut
+from ablation.augment.operations.mix import CutMix, MixUp
+from ablation.augment.operations.occlusion import Cutout, RandomErasing
+from ablation.augment.operations.per_image import ImageFunction, TorchvisionTransform
+from ablation.augment.operations.policy import AugMix, AutoAugment, RandAugment, TrivialAugmentWide
+from ablation.augment.operations.tone import (
+    RandomAutocontrast,
+    RandomEqualize,
+    RandomInvert,
+    RandomPosterize,
+    RandomSolarize,
+)
+from ablation.augment.operations.warp import RandomAffine, RandomPerspective, RandomRotation, RandomZoomOut
 
 Geometry = (
     RandomResizedCrop | RandomCrop | CenterCrop | Resize | RandomHorizontalFlip | RandomVerticalFlip

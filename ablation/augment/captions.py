@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ablation.augment.color import (
+from ablation.augment.draws import Drawn, DrawnRecipe
+from ablation.augment.operation import Array
+from ablation.augment.operations.color import (
     Brightness,
     Contrast,
     Hue,
@@ -21,9 +23,8 @@ from ablation.augment.color import (
     RandomGrayscale,
     Saturation,
 )  # fmt: skip
-from ablation.augment.detail import GaussianBlur, GaussianNoise, RandomAdjustSharpness
-from ablation.augment.draws import Drawn, DrawnRecipe
-from ablation.augment.geometry import (
+from ablation.augment.operations.detail import GaussianBlur, GaussianNoise, RandomAdjustSharpness
+from ablation.augment.operations.geometry import (
     CenterCrop,
     RandomCrop,
     RandomHorizontalFlip,
@@ -31,14 +32,19 @@ from ablation.augment.geometry import (
     RandomVerticalFlip,
     Resize,
 )  # fmt: skip
-from ablation.augment.mix import CutMix, MixUp
-from ablation.augment.occlusion import Cutout, RandomErasing
-from ablation.augment.operation import Array
-from ablation.augment.per_image import ImageFunction, TorchvisionTransform
-from ablation.augment.policy import Mixture
-from ablation.augment.tone import RandomAutocontrast, RandomEqualize, RandomInvert, RandomPosterize, RandomSolarize
-from ablation.augment.warp import RandomAffine, RandomPerspective, RandomRotation, RandomZoomOut
-from ablation.values import label
+from ablation.augment.operations.mix import CutMix, MixUp
+from ablation.augment.operations.occlusion import Cutout, RandomErasing
+from ablation.augment.operations.per_image import ImageFunction, TorchvisionTransform
+from ablation.augment.operations.policy import Mixture
+from ablation.augment.operations.tone import (
+    RandomAutocontrast,
+    RandomEqualize,
+    RandomInvert,
+    RandomPosterize,
+    RandomSolarize,
+)
+from ablation.augment.operations.warp import RandomAffine, RandomPerspective, RandomRotation, RandomZoomOut
+from ablation.core.values import label
 
 UNCHANGED = "unchanged"
 BETWEEN = " · "
@@ -151,7 +157,7 @@ def _affine(seen: Seen) -> str:
     """Rotation, shift, factor and shear, as far as there are any.
 
     The shift of an operation that shifts nothing by itself belongs to the shear, which keeps a corner in its place
-    (see `ablation.augment.policy`).
+    (see `ablation.augment.operations.policy`).
     """
     drawn = seen.drawn
     along = [f"{_signed(angle)}° along {axis}" for axis, angle in zip("xy", drawn["shear"], strict=True) if angle]

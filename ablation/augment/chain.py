@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from ablation.augment.draws import Drawn, DrawnRecipe
-from ablation.augment.geometry import boxes_of, identities
 from ablation.augment.operation import Array, Border, Draws, Kind
+from ablation.augment.operations.geometry import boxes_of, identities
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ Step = Resample | Adjust | Blend
 
 
 def chain(recipe: DrawnRecipe) -> tuple[Step, ...]:
-    """The steps that apply a recipe as drawn, mixing left out (see `ablation.augment.mix`)."""
+    """The steps that apply a recipe as drawn, mixing left out (see `ablation.augment.operations.mix`)."""
     parts = [part for parts in recipe.operations for part in parts if not hasattr(part.operation, "mix")]
     return _steps([recipe.center, *parts] if recipe.center else parts, len(recipe.aspect), shown=True)
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from ablation.augment.choice import Sometimes, Strength
-from ablation.augment.geometry import center_stage, start_frame
 from ablation.augment.operation import Array, Draws, Stage
-from ablation.seeds import stream
+from ablation.augment.operations.choice import Sometimes, Strength
+from ablation.augment.operations.geometry import center_stage, start_frame
+from ablation.core.seeds import stream
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ablation.values import Range
+from ablation.core.values import Range
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -81,7 +81,7 @@ class PixelOperation(Protocol):
 
 
 class MixingOperation(Protocol):
-    """Mixes each picture with a partner's. Comes last in a recipe. See `ablation.augment.mix`."""
+    """Mixes each picture with a partner's. Comes last in a recipe. See `ablation.augment.operations.mix`."""
 
     uniforms: ClassVar[int]
 

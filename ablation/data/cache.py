@@ -27,13 +27,13 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from PIL import Image
 
+from ablation.core.errors import DataError, Problem
+from ablation.core.files import Damaged, atomic, sync_folder, undamaged, write_json
 from ablation.data.contents import Listing
 from ablation.data.decode import Pixels, Undecodable, open_upright, to_square
 from ablation.data.files import Origin, printable
 from ablation.data.published import digest_of
 from ablation.data.readers import Progress, cores
-from ablation.durable import Damaged, atomic, sync_folder, undamaged, write_json
-from ablation.errors import DataError, Problem
 
 _AT_ONCE = 512  # images in flight: bounds memory, whatever the size of the data
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from filelock import Timeout
 
+from ablation.core.errors import InputError, Problem, did_you_mean
 from ablation.data.cache import lock_of, remove_leftovers, unfinished_of
-from ablation.errors import InputError, Problem, did_you_mean
 
 _REMEMBERED = "traits"
 _CACHE = re.compile(r"[0-9a-f]{16}-[0-9]+")

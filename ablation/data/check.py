@@ -14,13 +14,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ablation.core.errors import DataError, Problem
 from ablation.data.contents import Listing, find, listed
 from ablation.data.files import PARTS
 from ablation.data.groups import exact_pairs, joined, near_links, several
 from ablation.data.readers import Progress
 from ablation.data.sources import Source
 from ablation.data.split import Given, Redrawn, Split
-from ablation.errors import DataError, Problem
 
 Rows = NDArray[np.int64]
 

@@ -20,6 +20,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ablation.core.errors import DataError, InputError, Problem
+from ablation.core.files import Damaged, atomic, undamaged
+from ablation.core.values import label as describe
 from ablation.data.files import PARTS, Origin, Sample, capped, printable
 from ablation.data.groups import NEAR, exact_pairs, given_pairs, joined, near_links
 from ablation.data.published import digest_of
@@ -27,9 +30,6 @@ from ablation.data.readers import SIZE_LIMIT
 from ablation.data.sources import SkipBad, Source, Subset
 from ablation.data.survey import Progress, survey
 from ablation.data.traits import TRAITS
-from ablation.durable import Damaged, atomic, undamaged
-from ablation.errors import DataError, InputError, Problem
-from ablation.values import label as describe
 
 _REMEMBERED_FROM = 10_000  # samples from which on finding near-duplicates takes longer than reading them back
 

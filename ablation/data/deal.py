@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ablation.core.seeds import stream
 from ablation.data.groups import several
-from ablation.seeds import stream
 
 Rows = NDArray[np.int64]
 

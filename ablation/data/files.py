@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ablation.errors import DataError, Problem, did_you_mean
+from ablation.core.errors import DataError, Problem, did_you_mean
 
 Origin = Path | Callable[[], NDArray[np.uint8]]
 """Where pixels come from: an absolute path, or a call that gives an (H, W, 3) array (and may take a while)."""

@@ -10,11 +10,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from ablation.core.errors import DataError, InputError, did_you_mean
 from ablation.data.files import part_folders, printable, siblings_of, visible_folders
 from ablation.data.lists import table_delimiter
 from ablation.data.published import has_parts, torchvision_names
 from ablation.data.sources import CsvFile, Digits, ImageFolder, ListFile, Source, TorchvisionData
-from ablation.errors import DataError, InputError, did_you_mean
 
 _TABLES = (".csv", ".tsv")
 _LISTS = (".txt", ".lst", ".list")

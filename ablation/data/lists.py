@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ablation.core.errors import DataError, Problem, did_you_mean
 from ablation.data.files import PART_OF, PARTS, Sample, Samples, capped, existing, printable, uneven_classes
-from ablation.errors import DataError, Problem, did_you_mean
 
 _COLUMNS = ("path", "label", "split", "group")
 _DELIMITERS = (",", ";", "\t")

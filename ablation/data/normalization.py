@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ablation.core.values import Range, value
 from ablation.data.cache import Dataset, mean_std
-from ablation.values import Range, value
 
 
 @value

@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ablation.core.errors import DataError, Problem
+from ablation.core.values import Count, Range
 from ablation.data.deal import deal
-from ablation.errors import DataError, Problem
-from ablation.values import Count, Range
 
 Share = Annotated[float, Range(above=0, below=1)]
 Size = Count | Share

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ablation.core.errors import DataError, Problem
 from ablation.data.files import PART_OF, PARTS, Sample, Samples, capped, uneven_classes
-from ablation.errors import DataError, Problem
 
 _NOT_DATA = ("ImageFolder", "DatasetFolder", "VisionDataset", "wrap_dataset_for_transforms_v2")
 

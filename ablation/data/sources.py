@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
+from ablation.core.errors import InputError, did_you_mean
+from ablation.core.values import Count, value
 from ablation.data.files import Samples, read_folder
 from ablation.data.lists import read_list, read_table
 from ablation.data.published import read_digits, read_torchvision, torchvision_names
-from ablation.errors import InputError, did_you_mean
-from ablation.values import Count, value
 
 
 @value

@@ -11,6 +11,9 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
+from ablation.core.errors import DataError, Problem
+from ablation.core.seeds import stream
+from ablation.core.values import Count, Range, Whole, value
 from ablation.data.deal import deal
 from ablation.data.parts import (
     Parts,
@@ -25,9 +28,6 @@ from ablation.data.parts import (
     share_of,
     stratified,
 )
-from ablation.errors import DataError, Problem
-from ablation.seeds import stream
-from ablation.values import Count, Range, Whole, value
 
 ALWAYS_THE_SAME = "each seed would be trained on the same ones; use Fixed(...), or a smaller train"
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ablation.core.files import Damaged, atomic, undamaged
 from ablation.data.files import Origin, Sample
 from ablation.data.readers import Progress, read_all
 from ablation.data.traits import TRAITS, traits_of_array
-from ablation.durable import Damaged, atomic, undamaged
 
 _WRITTEN_EVERY = 30.0  # seconds: what was read is not lost to a kill
 

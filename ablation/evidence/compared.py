@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from ablation.evidence.arms import Condition, pairs
 from ablation.evidence.families import Tested, judged
-from ablation.results import Results
+from ablation.evidence.pairs import Condition, pairs
+from ablation.experiment.results import Results
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,12 @@ import numpy as np
 from ablation.analysis.comparison import MIN_SEEDS
 from ablation.analysis.effect_size import hedges_g, p_better
 from ablation.analysis.shrinkage import shrunk
-from ablation.evidence.arms import Arm, Pair, pairs
 from ablation.evidence.families import Tested, are_primary, distinct, hardest_bar, judged, same_runs
+from ablation.evidence.image_intervals import image_scores
 from ablation.evidence.needs import needs_of
-from ablation.evidence.photographs import image_scores
-from ablation.experiment import LOWER_IS_BETTER, Experiment
-from ablation.results import Results
+from ablation.evidence.pairs import Arm, Pair, pairs
+from ablation.experiment.experiment import LOWER_IS_BETTER, Experiment
+from ablation.experiment.results import Results
 
 OWN_RUNS = "the baseline's own runs under another name"
 NOT_REACHED = "not tested: the pooled comparison comes first, and has shown no difference"
@@ -62,7 +62,7 @@ class Effect:
     """Its interval at level 1 - alpha, as if nothing else were asked."""
     new_low: float = math.nan
     new_high: float = math.nan
-    """That for new photographs too, where the declared test judges on those given (`ablation.evidence.photographs`)."""
+    """That for new photographs too, where the declared test judges on those given (`evidence.image_intervals`)."""
     p: float = math.nan
     p_adjusted: float = math.nan
     """Two-sided, before and after correction for the number of comparisons."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from ablation.analysis.failures import chance, failed
-from ablation.results import NO_SCORE, Results
+from ablation.experiment.results import NO_SCORE, Results
 
 LOST = ("failed", "diverged", NO_SCORE)
 """The statuses of runs that ended without a score: they block a verdict, as why they ended may have to do with it."""

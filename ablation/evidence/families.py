@@ -17,10 +17,10 @@ from dataclasses import dataclass, replace
 from ablation.analysis.comparison import Crossed, Difference, Dunnett, holm
 from ablation.analysis.crossed import CrossedDifference
 from ablation.analysis.gatekeeping import Gatekept, behind, gatekept
-from ablation.evidence.arms import Block, Pair
-from ablation.evidence.photographs import image_scores
-from ablation.experiment import Experiment
-from ablation.results import Results
+from ablation.evidence.image_intervals import image_scores
+from ablation.evidence.pairs import Block, Pair
+from ablation.experiment.experiment import Experiment
+from ablation.experiment.results import Results
 
 OTHER_IMAGES = "its runs were tested on different photographs; Paired() judges on those given"
 MIN_SCORES = 2  # of either arm, for a difference with a standard error

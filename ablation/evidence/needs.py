@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ablation.analysis.power import Design, images_needed, seeds_to_decide
-from ablation.evidence.arms import Pair
-from ablation.evidence.photographs import image_scores
-from ablation.experiment import LOWER_IS_BETTER
-from ablation.results import Results
+from ablation.evidence.image_intervals import image_scores
+from ablation.evidence.pairs import Pair
+from ablation.experiment.experiment import LOWER_IS_BETTER
+from ablation.experiment.results import Results
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ablation.analysis.comparison import MIN_SEEDS
-from ablation.evidence.arms import Condition, drawn_table, finished_seeds, overlap_of
 from ablation.evidence.failed_trainings import LOST, failed_trainings
-from ablation.results import Results
+from ablation.evidence.pairs import Condition, drawn_table, finished_seeds, overlap_of
+from ablation.experiment.results import Results
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Scores:
     """of: recipe -> seed -> score, without the seeds that have not finished under all of the conditions.
 
     condition: factor -> level, {} where pooled. planned: seeds in the grid. overlap: what training parts have in common
-    (`ablation.evidence.arms.overlap_of`). lost: how many runs diverged, failed, or are failed trainings.
+    (`ablation.evidence.pairs.overlap_of`). lost: how many runs diverged, failed, or are failed trainings.
     """
 
     condition: dict[str, str]

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ablation.data.split import Given
-from ablation.experiment import Experiment
+from ablation.experiment.experiment import Experiment
 
 
 @dataclass(frozen=True)

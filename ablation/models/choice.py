@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
+from ablation.core.values import Whole
 from ablation.models.names import wrong_stem, wrong_stochastic_depth, wrong_weights
 from ablation.models.own import is_own
-from ablation.values import Whole
 
 Stem = Literal["torchvision", "small"]
 """How a network begins: as torchvision builds it, or for small images."""

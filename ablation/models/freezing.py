@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from torch import nn
 
-from ablation.errors import InputError
+from ablation.core.errors import InputError
 from ablation.models.choice import Freeze, FrozenBatchNorm
 from ablation.models.classifier import Classifier
 

@@ -12,7 +12,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from ablation.errors import did_you_mean
+from ablation.core.errors import did_you_mean
 from ablation.models.own import is_own, missing_module
 
 SMALL = ("shallow_cnn", "lenet")

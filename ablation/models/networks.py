@@ -15,14 +15,14 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from ablation.errors import InputError, Problem
+from ablation.core.errors import InputError, Problem
+from ablation.core.seeds import torch_stream
 from ablation.models import own
 from ablation.models.classifier import AdaptiveMean, Classifier
 from ablation.models.names import wrong_model, wrong_stem, wrong_stochastic_depth, wrong_weights
 from ablation.models.stems import small_stem
 from ablation.models.stochastic_depth import drop_branches, switch_off
 from ablation.models.weights import load
-from ablation.seeds import torch_stream
 
 __all__ = ["AdaptiveMean", "Classifier", "build", "count_parameters", "placed", "precision_on", "settle"]
 

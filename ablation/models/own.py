@@ -21,8 +21,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ablation.errors import InputError, did_you_mean
-from ablation.seeds import stream, torch_stream
+from ablation.core.errors import InputError, did_you_mean
+from ablation.core.seeds import stream, torch_stream
 
 if TYPE_CHECKING:
     from torch import nn

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from ablation.seeds import torch_stream
+from ablation.core.seeds import torch_stream
 
 
 def small_stem(network: nn.Module, seed: int) -> None:

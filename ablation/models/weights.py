@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ablation.errors import DataError, InputError
+from ablation.core.errors import DataError, InputError
 from ablation.models.classifier import Classifier, Loaded
 from ablation.models.names import SMALL_STEM, is_weights_name, weights_names, wrong_weights
 from ablation.models.weights_file import PREFIX, digest_of_file, kept, told

@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ablation.durable import atomic
-from ablation.errors import DataError, InputError
+from ablation.core.errors import DataError, InputError
+from ablation.core.files import atomic
 from ablation.models.names import is_weights_name, weights_proper, wrong_weights
 
 PREFIX = "sha256:"

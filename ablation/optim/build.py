@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from ablation.errors import InputError
+from ablation.core.errors import InputError
 from ablation.optim.optimizers import SAM, AdamW, Lookahead, Muon, Optimizer, Plain
 
 if TYPE_CHECKING:

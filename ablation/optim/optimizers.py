@@ -13,8 +13,8 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Annotated
 
-from ablation.errors import InputError, did_you_mean
-from ablation.values import BelowOne, Count, NonNegative, Positive, Range, value
+from ablation.core.errors import InputError, did_you_mean
+from ablation.core.values import BelowOne, Count, NonNegative, Positive, Range, value
 
 Betas = Annotated[tuple[float, float], Range(low=0, below=1)]
 UpToOne = Annotated[float, Range(low=0, high=1)]

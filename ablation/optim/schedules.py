@@ -15,7 +15,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from ablation.values import Count, NonNegative, Positive, Range, Whole, value
+from ablation.core.values import Count, NonNegative, Positive, Range, Whole, value
 
 
 @value

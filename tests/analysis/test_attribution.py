@@ -9,7 +9,7 @@ from scipy import stats
 
 from ablation.analysis.attribution import attribute, needed
 from ablation.analysis.welch import calibrated
-from ablation.seeds import stream
+from ablation.core.seeds import stream
 
 OPERATIONS = ("crop", "hue", "blur")
 

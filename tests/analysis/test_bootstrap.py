@@ -14,7 +14,7 @@ from ablation.analysis.bootstrap import (
     multi_bootstrap,
 )
 from ablation.analysis.crossed import crossed
-from ablation.seeds import stream
+from ablation.core.seeds import stream
 
 IMAGES, CLASSES = 120, 5
 RANDOM = stream(7, "predictions")

@@ -15,8 +15,8 @@ from statsmodels.stats.anova import anova_lm
 
 from ablation.analysis.comparison import Paired, Welch
 from ablation.analysis.crossed import crossed, difference_parts, few_images, half_width
+from ablation.core.seeds import stream
 from ablation.data import Redrawn
-from ablation.seeds import stream
 
 
 def right_or_wrong(seeds: int, images: int, gain: float, name: str, seed_sd: float = 0.6) -> np.ndarray:

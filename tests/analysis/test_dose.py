@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from ablation.analysis.dose import dose_response
-from ablation.seeds import stream
+from ablation.core.seeds import stream
 
 DOSES = [0.0, 0.1, 0.2, 0.4, 0.8]
 

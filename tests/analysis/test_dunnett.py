@@ -8,7 +8,7 @@ from scipy import stats
 
 from ablation.analysis.comparison import Dunnett
 from ablation.analysis.dunnett import critical, largest_beyond, loadings
-from ablation.seeds import stream
+from ablation.core.seeds import stream
 
 RANDOM = stream(1, "arms")
 BASELINE = RANDOM.normal(0.80, 0.02, 7).tolist()

@@ -11,7 +11,7 @@ from scipy import stats
 from ablation.analysis.comparison import Welch
 from ablation.analysis.effect_size import hedges_g, p_better, small_sample
 from ablation.analysis.welch import level
-from ablation.seeds import stream
+from ablation.core.seeds import stream
 
 
 def test_hedges_correction_is_the_published_constant():

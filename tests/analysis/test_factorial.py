@@ -11,7 +11,7 @@ from statsmodels.stats.anova import anova_lm
 
 from ablation.analysis.comparison import CorrectedResampled
 from ablation.analysis.factorial import HUGE, anova, partial_eta2_interval, spread_by_chance
-from ablation.seeds import stream
+from ablation.core.seeds import stream
 
 
 def grid(missing: int = 0, interaction: float = 0.02) -> pd.DataFrame:

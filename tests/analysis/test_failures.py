@@ -8,7 +8,7 @@ from scipy import stats
 
 from ablation.analysis.failures import LOSSES, SHARES, _luck, _noise, _outlying, chance, failed, most_failures
 from ablation.analysis.metrics import classification_metrics
-from ablation.seeds import stream
+from ablation.core.seeds import stream
 
 
 @pytest.fixture

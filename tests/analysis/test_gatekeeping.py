@@ -12,7 +12,7 @@ from scipy.stats import norm
 from statsmodels.stats.multitest import multipletests
 
 from ablation.analysis.gatekeeping import behind, gatekept
-from ablation.seeds import stream
+from ablation.core.seeds import stream
 
 CONDITIONS, RECIPES = 2, 3
 POOLED_FIRST = [(), (), (), (0,), (0,), (1,), (1,), (2,), (2,)]

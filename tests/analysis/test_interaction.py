@@ -8,7 +8,7 @@ from scipy import stats
 
 from ablation.analysis import student
 from ablation.analysis.interaction import Interaction, interactions
-from ablation.seeds import stream
+from ablation.core.seeds import stream
 
 TWO = {"adam": {"optimizer": "adam"}, "sgd": {"optimizer": "sgd"}}
 THREE = {**TWO, "rms": {"optimizer": "rms"}}

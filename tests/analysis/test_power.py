@@ -20,7 +20,7 @@ from ablation.analysis.power import (
     seeds_to_decide,
 )
 from ablation.analysis.welch import level
-from ablation.seeds import stream
+from ablation.core.seeds import stream
 
 
 @pytest.mark.parametrize("comparisons", [1, 12])

@@ -9,7 +9,7 @@ from scipy import stats
 from ablation.analysis import ranks
 from ablation.analysis.comparison import Paired, Welch, holm
 from ablation.analysis.ranks import EVERYWHERE, from_average_ranks, least_p, rank_stability, winner
-from ablation.seeds import stream
+from ablation.core.seeds import stream
 
 # Demsar (2006), Table 6: AUC of C4.5, C4.5+m, C4.5+cf and C4.5+m+cf on 14 data sets.
 DEMSAR = [

@@ -8,7 +8,7 @@ from sklearn.model_selection import LeaveOneOut, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
 
 from ablation.analysis.separability import LAYOUT_SD, embed, initial_layout, separability, stratified_subset
-from ablation.seeds import stream
+from ablation.core.seeds import stream
 
 
 def clusters(images: int, classes: int = 4, width: int = 12, distance: float = 2.0) -> tuple[np.ndarray, np.ndarray]:

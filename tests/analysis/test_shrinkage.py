@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ablation.analysis.shrinkage import shrunk
-from ablation.seeds import stream
+from ablation.core.seeds import stream
 
 
 def best_of(count: int, spread: float, error: float, name: str) -> np.ndarray:

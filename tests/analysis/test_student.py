@@ -11,7 +11,7 @@ from statsmodels.stats.multitest import multipletests
 
 from ablation.analysis import student, welch
 from ablation.analysis.comparison import Paired, Welch
-from ablation.seeds import stream
+from ablation.core.seeds import stream
 
 GRIDS = stream(5, "grids").normal(0.8, 0.02, (40, 3, 6))
 

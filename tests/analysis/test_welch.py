@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from ablation.analysis.welch import calibrated, how_often, level
-from ablation.seeds import stream
+from ablation.core.seeds import stream
 
 SIZES = [(3, 3), (3, 5), (5, 5), (10, 4), (10, 10)]
 

@@ -56,9 +56,9 @@ from ablation.augment import (
 from ablation.augment import apply as applying
 from ablation.augment.chain import chain
 from ablation.augment.draws import DrawnRecipe, draw, with_stage
-from ablation.augment.geometry import start_frame
-from ablation.seeds import stream
-from ablation.values import label
+from ablation.augment.operations.geometry import start_frame
+from ablation.core.seeds import stream
+from ablation.core.values import label
 
 RED = (0.9, 0.2, 0.1)
 

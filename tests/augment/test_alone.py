@@ -31,8 +31,8 @@ from ablation.augment import (
 from ablation.augment.apply import apply
 from ablation.augment.chain import chain
 from ablation.augment.draws import draw, stream_name
-from ablation.augment.mix import Mixing, misplaced
-from ablation.seeds import stream
+from ablation.augment.operations.mix import Mixing, misplaced
+from ablation.core.seeds import stream
 
 CROP = RandomResizedCrop()
 COUNT = 64

@@ -9,7 +9,8 @@ from test_policy import applied, close, magnitude_of, torchvisions
 from torch import Tensor
 from torchvision.transforms import v2
 
-from ablation.augment import AugMix, policy
+from ablation.augment import AugMix
+from ablation.augment.operations import policy
 
 SIDE = 48
 

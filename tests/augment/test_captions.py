@@ -46,7 +46,7 @@ from ablation.augment import (
 from ablation.augment.captions import UNCHANGED, WORDS, Seen, caption, plain
 from ablation.augment.draws import draw
 from ablation.augment.operation import Array
-from ablation.augment.policy import PIXELS
+from ablation.augment.operations.policy import PIXELS
 
 FRAME = np.array([200.0, 100.0])
 SIZE = 100

@@ -49,10 +49,10 @@ from ablation.augment import (
     TrivialAugmentWide,
 )
 from ablation.augment.draws import draw
-from ablation.augment.policy_tables import POLICIES
+from ablation.augment.operations.policy_tables import POLICIES
 from ablation.augment.strength import scaled
-from ablation.errors import InputError
-from ablation.values import label
+from ablation.core.errors import InputError
+from ablation.core.values import label
 
 COUNT = 10_000
 ONES = np.ones(COUNT)

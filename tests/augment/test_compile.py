@@ -23,7 +23,7 @@ from ablation.augment import (
 from ablation.augment import apply as applying
 from ablation.augment.chain import chain
 from ablation.augment.draws import draw
-from ablation.values import label
+from ablation.core.values import label
 
 COUNT, SIDE, SIZE = 12, 24, 16
 LONG = (

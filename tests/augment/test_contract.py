@@ -26,12 +26,12 @@ from catalogue import (
 from ablation.augment import Operation
 from ablation.augment.chain import chain
 from ablation.augment.draws import draw
-from ablation.augment.geometry import start_frame
+from ablation.augment.operations.geometry import start_frame
 from ablation.augment.strength import SCALED
-from ablation.errors import InputError
-from ablation.seeds import stream
-from ablation.spec import CLASSES
-from ablation.values import fit, label, plain, restore
+from ablation.core.errors import InputError
+from ablation.core.seeds import stream
+from ablation.core.values import fit, label, plain, restore
+from ablation.experiment.spec import CLASSES
 
 forced_into(SCALED, "strength")
 

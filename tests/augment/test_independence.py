@@ -28,8 +28,8 @@ from ablation.augment import (
 )
 from ablation.augment import apply as applying
 from ablation.augment.draws import Drawn, draw
-from ablation.seeds import stream
-from ablation.values import label
+from ablation.core.seeds import stream
+from ablation.core.values import label
 
 COUNT, SIDE = 40, 32
 ASPECT = spread_of_aspects(COUNT)

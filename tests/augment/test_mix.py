@@ -8,8 +8,8 @@ from torchvision.transforms import v2
 
 from ablation.augment import Brightness, CutMix, MixUp, OneOf, Sometimes, Strength
 from ablation.augment.draws import draw
-from ablation.augment.mix import Mixing, misplaced
-from ablation.seeds import stream
+from ablation.augment.operations.mix import Mixing, misplaced
+from ablation.core.seeds import stream
 
 COUNT, SIDE = 200, 48
 MIXES = [MixUp(), MixUp(0.2), CutMix(), CutMix(0.3)]

@@ -9,7 +9,7 @@ from scipy.stats import kstest
 from ablation.augment import GaussianNoise, RandomErasing
 from ablation.augment.noise import normal, uniform
 from ablation.augment.operation import keys
-from ablation.seeds import stream
+from ablation.core.seeds import stream
 
 KEYS = torch.from_numpy(keys(stream(0, "keys").random(200)))
 NEIGHBOURS = torch.arange(200)

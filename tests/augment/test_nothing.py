@@ -39,7 +39,7 @@ from ablation.augment import (
     TorchvisionTransform,
 )
 from ablation.augment.draws import draw
-from ablation.values import label
+from ablation.core.values import label
 
 COUNT, SIDE = 40, 40
 ASPECT = spread_of_aspects(COUNT)

@@ -10,10 +10,10 @@ from catalogue import augmented, pictures, stored
 from torchvision.transforms import v2
 
 from ablation.augment import ImageFunction, TorchvisionTransform
-from ablation.errors import AblationError, InputError
-from ablation.seeds import stream, torch_stream
-from ablation.spec import CLASSES
-from ablation.values import label, plain, restore
+from ablation.core.errors import AblationError, InputError
+from ablation.core.seeds import stream, torch_stream
+from ablation.core.values import label, plain, restore
+from ablation.experiment.spec import CLASSES
 
 COUNT, SIDE = 20, 32
 KEYS = stream(0, "keys").integers(0, 2**31, COUNT)

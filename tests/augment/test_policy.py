@@ -12,10 +12,11 @@ from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
-from ablation.augment import AutoAugment, ColorJitter, RandAugment, TrivialAugmentWide, policy
+from ablation.augment import AutoAugment, ColorJitter, RandAugment, TrivialAugmentWide
 from ablation.augment.chain import chain
 from ablation.augment.draws import DrawnRecipe, with_stage
-from ablation.augment.policy_tables import POLICIES
+from ablation.augment.operations import policy
+from ablation.augment.operations.policy_tables import POLICIES
 
 SIDE = 48
 SPACES = {

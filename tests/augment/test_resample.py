@@ -7,9 +7,9 @@ from catalogue import pictures, stored
 from torch import Tensor
 from torchvision.transforms.v2 import functional
 
-from ablation.augment.geometry import box_maps, boxes_of
+from ablation.augment.operations.geometry import box_maps, boxes_of
 from ablation.augment.resample import Taps, as_pixels, gaussian, separable, soften_, taps
-from ablation.seeds import stream
+from ablation.core.seeds import stream
 
 WHOLE = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
 CLOSE = 0.002 / 255  # sums in another order

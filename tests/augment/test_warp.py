@@ -24,9 +24,9 @@ from ablation.augment import (
 from ablation.augment import apply as applying
 from ablation.augment.chain import Resample, chain
 from ablation.augment.draws import draw
-from ablation.augment.warp import _homography
-from ablation.seeds import stream
-from ablation.values import label
+from ablation.augment.operations.warp import _homography
+from ablation.core.seeds import stream
+from ablation.core.values import label
 
 SIDE, COUNT = 48, 60
 CROP, TURN = RandomResizedCrop((0.5, 1.0)), RandomRotation(30)

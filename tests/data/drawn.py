@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ablation.seeds import stream
+from ablation.core.seeds import stream
 
 
 def draw(path: Path, number: int, kind: str = "PNG", **options) -> None:

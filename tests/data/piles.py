@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
+from ablation.core.errors import DataError
 from ablation.data import Parts
-from ablation.errors import DataError
 
 seeds = st.integers(0, 2**31)
 

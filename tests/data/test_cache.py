@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from pictures import GOOD, JPEG, encoded, noise, photos
 from PIL import Image
 
+from ablation.core.errors import DataError
 from ablation.data import CsvFile, Digits, ImageFolder, Subset, build, listing, load, mean_std
 from ablation.data.cache import Dataset
 from ablation.data.survey import survey
-from ablation.errors import DataError
 
 ROOT = Path(__file__).parents[2]
 

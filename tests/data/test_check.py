@@ -10,12 +10,12 @@ from photos import folder, pictures, save, whole
 from PIL import Image, ImageEnhance, ImageOps
 from scipy.stats import median_abs_deviation
 
+from ablation.core.errors import DataError
+from ablation.core.seeds import stream
 from ablation.data import CsvFile, Digits, Given, ListFile
 from ablation.data.check import Check, check, moments_of, variation_of, wrong_ending
 from ablation.data.traits import TRAITS, traits_of_array
-from ablation.errors import DataError
-from ablation.report.findings import stops
-from ablation.seeds import stream
+from ablation.report.data_check.findings import stops
 
 CATS = Path(__file__).parents[3] / "shared" / "data" / "cats12"
 

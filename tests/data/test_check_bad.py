@@ -7,7 +7,7 @@ from photos import folder, pictures, save
 
 from ablation.data import Fixed, ImageFolder, SkipBad
 from ablation.data.check import check
-from ablation.report.findings import stops
+from ablation.report.data_check.findings import stops
 
 
 def broken(root: Path) -> Path:

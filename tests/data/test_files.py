@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from ablation.core.errors import DataError
 from ablation.data import ImageFolder, listing
 from ablation.data.files import PART_OF, PARTS, printable
-from ablation.errors import DataError
 
 
 def draw(path: Path, number: int) -> None:

@@ -15,12 +15,12 @@ import pytest
 from pictures import encoded
 from PIL import Image
 
+from ablation.core.errors import DataError
+from ablation.core.seeds import stream
 from ablation.data import ImageFolder, SkipBad, build, listing
 from ablation.data.decode import FORMATS, PIXEL_LIMIT
 from ablation.data.readers import read_all
 from ablation.data.traits import TRAITS
-from ablation.errors import DataError
-from ablation.seeds import stream
 
 ROOT = Path(__file__).parents[2]
 CATS = ROOT.parent / "shared" / "data" / "cats12" / "cat_12_train"

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 from piles import parted_piles, pile, seeds, sides, told
 
+from ablation.core.errors import InputError
 from ablation.data import Given, ImageFolder, KFold, listing
-from ablation.errors import InputError
 
 # --- the data's own parts
 

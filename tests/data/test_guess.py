@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from ablation.core.errors import DataError, InputError
 from ablation.data.guess import source_at
 from ablation.data.sources import CsvFile, Digits, ImageFolder, ListFile, TorchvisionData
-from ablation.errors import DataError, InputError
 
 ROOT = Path(__file__).parents[2]
 CATS = ROOT.parent / "shared" / "data" / "cats12"

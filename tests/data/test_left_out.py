@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from drawn import three_classes
 
+from ablation.core.errors import DataError, InputError
 from ablation.data import ImageFolder, SkipBad, Subset, listing
 from ablation.data.contents import _digest_of_bad
 from ablation.data.files import Sample
-from ablation.errors import DataError, InputError
 
 ROOT = Path(__file__).parents[2]
 CATS = ROOT.parent / "shared" / "data" / "cats12"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ablation.core.errors import DataError
 from ablation.data.sources import CsvFile, ListFile
-from ablation.errors import DataError
 
 
 def draw(path: Path, number: int = 0) -> None:

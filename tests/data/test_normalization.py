@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from torchvision.transforms._presets import ImageClassification
 
+from ablation.core.errors import InputError
+from ablation.core.values import fit, plain, restore
 from ablation.data import Digits, Subset, build, listing, mean_std
 from ablation.data.normalization import FLOOR, IMAGENET, Normalization, NormalizationChoice, moments
-from ablation.errors import InputError
-from ablation.values import fit, plain, restore
 
 
 @pytest.fixture(scope="module")

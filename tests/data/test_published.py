@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ablation.core.errors import DataError, InputError
 from ablation.data import Digits, TorchvisionData, listing
 from ablation.data.published import digest_of, every_part, has_parts
-from ablation.errors import DataError, InputError
 
 
 def draw(path: Path, number: int) -> None:

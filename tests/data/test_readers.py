@@ -15,9 +15,9 @@ import pytest
 from pictures import encoded
 from PIL import Image
 
+from ablation.core.seeds import stream
 from ablation.data.readers import MEMORY_LIMIT, _Reader, cores, read_all
 from ablation.data.traits import TRAITS, traits_of
-from ablation.seeds import stream
 
 ROOT = Path(__file__).parents[2]
 linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are told and memory is limited by Linux")

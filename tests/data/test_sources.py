@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from ablation.core.errors import InputError
+from ablation.core.values import plain, restore
 from ablation.data import Digits, ImageFolder, ListFile, Subset, TorchvisionData
 from ablation.data.sources import CsvFile, SkipBad
-from ablation.errors import InputError
-from ablation.values import plain, restore
 
 ROOT = Path(__file__).parents[2]
 

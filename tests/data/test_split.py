@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from piles import mixed, pile, piles, seeds, sides, told
 
+from ablation.core.errors import InputError
 from ablation.data import Fixed, Given, KFold, PerSeed
-from ablation.errors import InputError
 
 ROOT = Path(__file__).parents[2]
 CATS = ROOT.parent / "shared" / "data" / "cats12"

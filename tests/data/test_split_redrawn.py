@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from piles import mixed, pile, piles, seeds, sides, told
 
 from ablation import Adam, Digits, Experiment
+from ablation.core.errors import InputError
 from ablation.data import Redrawn, TrainSize
-from ablation.errors import InputError
 
 SIZES = (120, 90, 60)
 DATA = mixed(SIZES)

@@ -9,9 +9,9 @@ import pytest
 from pictures import JPEG, encoded, noise, photos
 from PIL import Image
 
+from ablation.core.errors import DataError
 from ablation.data import ImageFolder, ListFile, SkipBad, build, listing, load
 from ablation.data.decode import to_square
-from ablation.errors import DataError
 
 ROOT = Path(__file__).parents[2]
 CATS = ROOT.parent / "shared" / "data" / "cats12"

@@ -10,8 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from ablation.core.errors import DataError
 from ablation.data.sources import CsvFile, ListFile
-from ablation.errors import DataError
 
 
 def draw(path: Path, number: int = 0) -> None:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from piles import parted_piles, pile, seeds
 
 from ablation import SGD, Adam, CorrectedResampled, Crossed, Digits, Experiment, RunSpec
+from ablation.core.errors import DataError, InputError
 from ablation.data import Fixed, Given, KFold, PerSeed, Redrawn, TrainSize
-from ablation.errors import DataError, InputError
 
 
 def question(**fields: Any) -> Experiment:

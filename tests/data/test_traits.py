@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
+from ablation.core.seeds import stream
 from ablation.data.decode import Undecodable
 from ablation.data.files import Sample
 from ablation.data.groups import NEAR
 from ablation.data.published import digest_of
 from ablation.data.survey import _read, survey
 from ablation.data.traits import HASHED_FROM, MIRROR, TRAITS, traits_of, traits_of_array
-from ablation.seeds import stream
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:

@@ -15,7 +15,7 @@ from ablation.analysis.welch import calibrated, level
 from ablation.augment import Brightness, Contrast
 from ablation.data import Fixed, PerSeed
 from ablation.evidence.effects import NOT_REACHED, compare, comparisons, primaries
-from ablation.experiment import Cell, Experiment
+from ablation.experiment.experiment import Cell, Experiment
 from ablation.optim import SGD, Adam
 
 

@@ -8,11 +8,11 @@ import pytest
 from made_up import find, noise, question, results_of, usual
 
 from ablation import Crossed, Dunnett, Paired, Welch
-from ablation.evidence.alarms import alarms
 from ablation.evidence.effects import compare
 from ablation.evidence.failed_trainings import failed_trainings
-from ablation.experiment import Cell
-from ablation.results import Results
+from ablation.evidence.warnings import alarms
+from ablation.experiment.experiment import Cell
+from ablation.experiment.results import Results
 
 SEEN = (0.911, 0.912, 0.502, 0.910, 0.913)
 """Under ten classes .502 is nearer to chance than to the other runs."""

@@ -15,13 +15,13 @@ from scipy import stats
 from ablation import Dunnett
 from ablation.analysis.comparison import Difference
 from ablation.augment import Brightness, Contrast, Hue
+from ablation.core.seeds import stream
 from ablation.evidence import families
-from ablation.evidence.arms import Pair, pairs
 from ablation.evidence.effects import NOT_REACHED, NOT_REACHED_POOLED, Effect, compare
-from ablation.experiment import Cell, Experiment
+from ablation.evidence.pairs import Pair, pairs
+from ablation.experiment.experiment import Cell, Experiment
+from ablation.experiment.results import Results
 from ablation.optim import Adam
-from ablation.results import Results
-from ablation.seeds import stream
 
 
 @pytest.fixture

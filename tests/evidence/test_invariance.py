@@ -14,12 +14,12 @@ from made_up import MadeUp, question, results_of
 
 from ablation.analysis.comparison import Crossed, Test
 from ablation.augment import Brightness, Contrast
+from ablation.core.seeds import stream
+from ablation.core.values import label
 from ablation.evidence.effects import Effect, compare
-from ablation.experiment import Cell, Experiment
+from ablation.experiment.experiment import Cell, Experiment
+from ablation.experiment.results import Results
 from ablation.optim import SGD, Adam
-from ablation.results import Results
-from ablation.seeds import stream
-from ablation.values import label
 
 EXACT = 1e-9
 """Relative. Rounding alone is about 1e-13; a different formula is not."""

@@ -6,8 +6,8 @@ import pytest
 from made_up import question
 
 from ablation import CorrectedResampled, Crossed, Dunnett, Given, KFold, Paired, PerSeed, Redrawn, Welch
+from ablation.core.errors import InputError
 from ablation.data import Fixed
-from ablation.errors import InputError
 from ablation.evidence.target import target_of
 
 NEW, THESE = "for new training and test photographs", "on these test photographs"

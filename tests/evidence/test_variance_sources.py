@@ -8,12 +8,12 @@ import pytest
 from made_up import MadeUp, question, results_of, usual
 
 from ablation import Crossed, Paired, PerSeed, Redrawn, Welch
+from ablation.core.seeds import stream
 from ablation.data import Fixed
-from ablation.evidence.sources import sources
-from ablation.experiment import Cell, Experiment
+from ablation.evidence.variance_sources import sources
+from ablation.experiment.experiment import Cell, Experiment
+from ablation.experiment.results import Results
 from ablation.optim import Adam
-from ablation.results import Results
-from ablation.seeds import stream
 
 RUN, TRAINING, IMAGE, IMAGES = 0.03, 0.05, 0.4, 80
 TWICE = Redrawn(0.1, 0.1, 0.3, runs_per_draw=2)

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from ablation.data import Redrawn
 from ablation.evidence.effects import Effect, compare
-from ablation.experiment import Experiment
-from ablation.experiment_files import read
-from ablation.results import Results
-from ablation.sweeps import sweep
+from ablation.experiment.experiment import Experiment
+from ablation.experiment.files import read
+from ablation.experiment.results import Results
+from ablation.training.sweep import sweep
 
 QUICKSTART = Path(__file__).parents[2] / "experiments" / "quickstart.py"
 EXPERIMENTS, DRAWS, ARMS = 10, 5, 4

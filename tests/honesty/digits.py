@@ -19,12 +19,12 @@ from simulator import SEED
 from ablation.analysis.comparison import Welch
 from ablation.analysis.crossed import crossed
 from ablation.augment import Brightness, Contrast, GaussianNoise, RandomCrop
+from ablation.core.seeds import stream
 from ablation.data import Digits, Fixed, Redrawn
 from ablation.data.split import Split
 from ablation.evidence.effects import Effect, compare
-from ablation.experiment import Experiment
+from ablation.experiment.experiment import Experiment
 from ablation.optim import Adam
-from ablation.seeds import stream
 
 EXPERIMENTS, SPLITS = 120, 600
 """Those that are judged, and the other splits over which the truth is averaged."""

@@ -12,7 +12,7 @@ from claims import SEEDS, Claim, at_least, at_most, row
 from simulator import ALPHA, SEED
 
 from ablation.analysis import failures, student
-from ablation.seeds import stream
+from ablation.core.seeds import stream
 
 GRIDS, MOST = 20_000, 0.0530
 """5 % and 1.96 standard errors of a share of 20,000: sqrt(.05 x .95 / 20000) = 0.15 points."""

@@ -16,10 +16,10 @@ from ablation.analysis import student
 from ablation.analysis.comparison import CorrectedResampled, Crossed, Dunnett, Paired, Test, Welch
 from ablation.analysis.crossed import crossed
 from ablation.augment import Brightness
+from ablation.core.seeds import stream
 from ablation.evidence.effects import Effect, compare
-from ablation.experiment import Cell, Experiment
+from ablation.experiment.experiment import Cell, Experiment
 from ablation.optim import Adam
-from ablation.seeds import stream
 
 GRIDS = 200
 MOST = 0.0802

@@ -19,18 +19,20 @@ from ablation.analysis.comparison import Difference, Paired, Welch
 from ablation.analysis.factorial import anova
 from ablation.analysis.interaction import interactions
 from ablation.augment import Brightness, Contrast, Hue, Operation, RandomRotation, Saturation
+from ablation.core.seeds import stream
 from ablation.data import Fixed
-from ablation.evidence import doses, operations, sizes
 from ablation.evidence.compared import Compared
-from ablation.evidence.designs import plan_of
 from ablation.evidence.families import Tested
-from ablation.evidence.interplay import interplay
-from ablation.evidence.ladders import ladders
 from ablation.evidence.scores import Scores
-from ablation.experiment import Experiment
-from ablation.recipes import leave_one_out, powerset
-from ablation.report.interplay_wording import sentence
-from ablation.seeds import stream
+from ablation.experiment.experiment import Experiment
+from ablation.experiment.recipes import leave_one_out, powerset
+from ablation.report.sections.attribution import compute as operations
+from ablation.report.sections.attribution.designs import plan_of
+from ablation.report.sections.dose_response import compute as doses
+from ablation.report.sections.dose_response.magnitudes import ladders
+from ablation.report.sections.interaction.compute import interplay
+from ablation.report.sections.interaction.text import sentence
+from ablation.report.sections.train_size import compute as sizes
 
 GRIDS, MOST = 500, 0.0691
 """5 % and 1.96 standard errors of a share of 500: sqrt(.05 x .95 / 500) = 0.97 points."""

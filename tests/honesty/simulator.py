@@ -14,7 +14,7 @@ from ablation.analysis import student
 from ablation.analysis.bootstrap import Scores, class_scores, image_counts, macro_f1, multi_bootstrap
 from ablation.analysis.crossed import Parts, difference_parts, half_width
 from ablation.analysis.dunnett import critical, loadings
-from ablation.seeds import stream
+from ablation.core.seeds import stream
 
 SEED = 2026
 ALPHA = 0.05

@@ -10,10 +10,10 @@ import pytest
 from again import ARMS, DRAWS, EXPERIMENTS, FAMILIES, PAIRS, count, question, relabelled, seeds_of, train
 from made_up import noise, results_of
 
-from ablation.evidence.arms import drawn_table
-from ablation.experiment import Cell
-from ablation.results import Results
-from ablation.seeds import stream
+from ablation.core.seeds import stream
+from ablation.evidence.pairs import drawn_table
+from ablation.experiment.experiment import Cell
+from ablation.experiment.results import Results
 
 MOST = {20: 3, 10: 2}
 """False ones of so many experiments. Where 5 % are false, more happens in one of sixty, or ninety, such suites."""

@@ -14,22 +14,22 @@ from simulator import SEED
 
 from ablation.analysis.comparison import CorrectedResampled, Dunnett, Paired, Test, Welch
 from ablation.augment import Brightness
+from ablation.core.seeds import stream
 from ablation.data import Fixed, PerSeed, TrainSize
 from ablation.evidence import scores
 from ablation.evidence.effects import NOT_REACHED, Effect, compare
-from ablation.evidence.interplay import interplay
-from ablation.evidence.operations import contributions
-from ablation.evidence.sizes import sizes
-from ablation.experiment import Cell, Experiment
+from ablation.experiment.experiment import Cell, Experiment
+from ablation.experiment.results import Results
 from ablation.optim import Adam
-from ablation.report.answer import answer
-from ablation.report.doses_view import doses_told
-from ablation.report.interplay_wording import sentence
-from ablation.report.operations_view import operations_told
-from ablation.report.sizes_view import sizes_told
-from ablation.report.wording import size
-from ablation.results import Results
-from ablation.seeds import stream
+from ablation.report.sections.attribution.compute import contributions
+from ablation.report.sections.attribution.section import operations_told
+from ablation.report.sections.dose_response.section import doses_told
+from ablation.report.sections.effects.answer import answer
+from ablation.report.sections.interaction.compute import interplay
+from ablation.report.sections.interaction.text import sentence
+from ablation.report.sections.train_size.compute import sizes
+from ablation.report.sections.train_size.section import sizes_told
+from ablation.report.text import size
 
 DOCS = Path(__file__).parents[2] / "docs" / "honesty.md"
 CASES = [(claim, seeds) for claim in SECTIONS for seeds in claim.bounds]

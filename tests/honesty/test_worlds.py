@@ -12,7 +12,7 @@ from digits import DIGITS, digits, logits, truth
 from mutations import kept
 from worlds import EASE, WORLDS, answers, skill
 
-from ablation.seeds import stream
+from ablation.core.seeds import stream
 
 DOCS = Path(__file__).parents[2] / "docs" / "honesty.md"
 CASES = [pytest.param(claim, seeds, id=f"{claim.asked}, {seeds}") for claim in WORLDS for seeds in claim.bounds]

@@ -20,8 +20,8 @@ from ablation.analysis.crossed import CrossedDifference, Parts, crossed, half_wi
 from ablation.analysis.gatekeeping import behind, gatekept
 from ablation.analysis.shrinkage import shrunk
 from ablation.analysis.student import holm, paired_contrast, reach, two_sided
+from ablation.core.seeds import stream
 from ablation.data.split import Redrawn
-from ablation.seeds import stream
 
 GRIDS = 2000
 PAIRS = 2000

@@ -7,12 +7,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ablation.errors import InputError
+from ablation.core.errors import InputError
+from ablation.core.seeds import stream
 from ablation.models.classifier import Classifier
 from ablation.models.freezing import freeze, layer_count
-from ablation.models.macs import Unfilled
 from ablation.models.networks import build
-from ablation.seeds import stream
+from ablation.training.cost.macs import Unfilled
 
 
 def trained(network, steps=2):

@@ -6,12 +6,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ablation.errors import InputError
-from ablation.models.macs import Unfilled
+from ablation.core.errors import InputError
+from ablation.core.seeds import stream
 from ablation.models.names import model_names
 from ablation.models.networks import build, settle
-from ablation.models.sizes import smallest_size
-from ablation.seeds import stream
+from ablation.training.cost.macs import Unfilled
+from ablation.training.cost.smallest_size import smallest_size
 
 FAMILIES = {  # the smallest member of each family: the side of its images, its features
     "alexnet": (63, 4096),

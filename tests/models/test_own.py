@@ -6,11 +6,11 @@ import sys
 import pytest
 import torch
 
-from ablation.errors import InputError
+from ablation.core.errors import InputError
+from ablation.core.seeds import torch_stream
 from ablation.models.names import wrong_model
 from ablation.models.networks import build
 from ablation.models.own import is_own, source_digest
-from ablation.seeds import torch_stream
 
 NET = """
 import torch

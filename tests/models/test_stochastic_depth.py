@@ -6,9 +6,9 @@ from torch import nn
 from torchvision.models.resnet import BasicBlock
 from torchvision.ops import StochasticDepth
 
-from ablation.models.macs import Unfilled
+from ablation.core.seeds import stream
 from ablation.models.networks import build
-from ablation.seeds import stream
+from ablation.training.cost.macs import Unfilled
 
 
 def rates(network):

@@ -5,11 +5,11 @@ import torch
 import torchvision
 from torch import nn
 
-from ablation.errors import DataError, InputError
+from ablation.core.errors import DataError, InputError
+from ablation.core.seeds import stream
 from ablation.models.classifier import Loaded
 from ablation.models.networks import build
 from ablation.models.weights_file import digest_of_file, keep
-from ablation.seeds import stream
 
 
 def images(side=64):

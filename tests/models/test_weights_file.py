@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torchvision
 
-from ablation.errors import DataError, InputError
+from ablation.core.errors import DataError, InputError
 from ablation.models.networks import build
 from ablation.models.weights_file import keep, kept, settled, told
 

@@ -7,8 +7,7 @@ import torch
 from stepped import CASES, WRAPPED, Small, closure_of, every_case, network, same, stepped, through_a_file
 from torch import nn
 
-from ablation.errors import InputError
-from ablation.models.macs import Unfilled
+from ablation.core.errors import InputError
 from ablation.models.networks import build
 from ablation.optim import (
     SAM,
@@ -23,6 +22,7 @@ from ablation.optim import (
     set_lr,
 )
 from ablation.optim.build import matrices
+from ablation.training.cost.macs import Unfilled
 
 
 @every_case

@@ -11,7 +11,8 @@ import pytest
 import torch
 from stepped import CASES, WRAPPED, every_kind
 
-from ablation.errors import InputError
+from ablation.core.errors import InputError
+from ablation.core.values import plain, restore
 from ablation.optim import (
     ASGD,
     SAM,
@@ -30,7 +31,6 @@ from ablation.optim import (
     Rprop,
     with_values,
 )
-from ablation.values import plain, restore
 
 
 def test_every_optimizer_has_its_case_here():

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 from torch.optim import lr_scheduler
 
-from ablation.errors import InputError
+from ablation.core.errors import InputError
+from ablation.core.values import plain, restore
 from ablation.optim import (
     Constant,
     Cosine,
@@ -23,7 +24,6 @@ from ablation.optim import (
     Step,
     learning_rate,
 )
-from ablation.values import plain, restore
 
 LR, STEPS, EPOCHS = 0.3, 7, 12  # a step count that no schedule divides evenly
 TOTAL = STEPS * EPOCHS

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-import ablation.results
+import ablation.experiment.results
 from ablation import SGD, Adam, Brightness, Contrast, Cosine, Digits, Experiment, RandomResizedCrop, Results
+from ablation.core.seeds import stream
 from ablation.data import Redrawn
-from ablation.declaration import declare
-from ablation.experiment import Cell
-from ablation.record import Arrays, RunRecord, write_record
-from ablation.runs import Run, folder_of
-from ablation.seeds import stream
+from ablation.experiment.experiment import Cell
+from ablation.experiment.preregistration import declare
+from ablation.experiment.record import Arrays, RunRecord, write_record
+from ablation.experiment.runs import Run, folder_of
 
 CROP = RandomResizedCrop(scale=(0.35, 1.0))
 ENVIRONMENT = {
@@ -74,7 +74,7 @@ def fake_results(
             run.prepare()
             run.journal.append("failed", reason="OutOfMemoryError: 3 GiB asked, 1 GiB free")
     with pytest.MonkeyPatch.context() as patch:  # the data itself is never looked at: only its digest and class names
-        patch.setattr(ablation.results, "listing", lambda *_: listing)
+        patch.setattr(ablation.experiment.results, "listing", lambda *_: listing)
         return Results.load(experiment, runs=root)
 
 

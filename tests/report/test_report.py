@@ -13,11 +13,11 @@ import pytest
 
 from ablation import Adam, Brightness, RandomResizedCrop
 from ablation.evidence.effects import compare
-from ablation.figures.curves import CurvesInfo
-from ablation.record import write_record
+from ablation.experiment.record import write_record
 from ablation.report import input_digest, is_current, write_report
-from ablation.report.html import render
-from ablation.report.model import Report, tell
+from ablation.report.page import Report, tell
+from ablation.report.render.html import render
+from ablation.report.sections.learning_curves.figure import CurvesInfo
 
 HOSTILE = '<b>&"crop"'
 
@@ -228,12 +228,12 @@ def test_report_is_made_again_only_when_something_changed(build, fake, tmp_path)
 
 
 def test_report_knows_neither_torch_nor_mlflow_and_wording_no_drawing():
-    code = "import sys, ablation.report, ablation.report.wording, ablation.report.answer; print(*sys.modules)"
+    code = "import sys, ablation.report.text, ablation.report.sections.effects.answer; print(*sys.modules)"
     modules = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
     )
     assert not {"torch", "mlflow", "matplotlib", "jinja2"} & set(modules.stdout.split())
-    code = "import sys, ablation.report.html; print(*sys.modules)"
+    code = "import sys, ablation.report.render.html; print(*sys.modules)"
     modules = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
     )

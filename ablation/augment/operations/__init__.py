@@ -1,0 +1,1 @@
+"""The operations, a file a family, a class an operation. See `ablation.augment.operation` for what one is."""

@@ -1,0 +1,138 @@
+"""Mixing: each picture with that of a partner, and its label with the partner's. Comes last in a recipe.
+
+torchvision pairs neighbours in the batch, with one weight for all of it. Here each sample has its own weight and its
+own partner among the images that are trained on, who looks as it does in that epoch: nothing depends on the batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from ablation.augment.operation import Array, Draws, Part, from_beta, keys
+from ablation.augment.operations.choice import every_operation
+from ablation.augment.operations.occlusion import inside
+from ablation.core.values import Positive, value
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ablation.augment.draws import DrawnRecipe
+
+
+@value
+class MixUp:
+    """Adds up picture and partner with weights w and 1 - w, w from Beta(alpha, alpha) (Zhang et al. 2017, eq. 1)."""
+
+    alpha: Positive = 1.0
+
+    uniforms: ClassVar[int] = 2
+
+    def draw(self, uniforms: Array, frame: Array) -> Draws:
+        """`{"partner": (N,) int64 keys, "weight": (N,)}`: the weight of the own picture and label."""
+        weight = from_beta(self.alpha, uniforms[:, 1]).astype(np.float32)
+        return {"partner": keys(uniforms[:, 0]), "weight": weight}
+
+    def mix(self, images: Tensor, partners: Tensor, drawn: dict[str, Tensor]) -> Tensor:
+        weight = drawn["weight"].view(-1, 1, 1, 1)
+        return images * weight + partners * (1 - weight)
+
+
+@value
+class CutMix:
+    """Pastes a box of the partner's picture, of share 1 - w before it is cut off at the edge, w from Beta(alpha, alpha)
+    (Yun et al. 2019, eq. 1 and 2). Labels are weighted by the pixels.
+    """
+
+    alpha: Positive = 1.0
+
+    uniforms: ClassVar[int] = 4
+
+    def draw(self, uniforms: Array, frame: Array) -> Draws:
+        """`{"partner": (N,) int64 keys, "box": (N, 4), "weight": (N,)}`: the share of own pixels."""
+        size, share = np.floor(frame), from_beta(self.alpha, uniforms[:, 1:2])
+        center, half = np.floor(uniforms[:, 2:] * size), np.floor(0.5 * np.sqrt(1 - share) * size)
+        start, stop = np.maximum(center - half, 0), np.minimum(center + half, size)
+        weight = 1 - (stop - start).prod(axis=1) / size.prod(axis=1)
+        box = np.concatenate([start / frame, stop / frame], axis=1).astype(np.float32)
+        return {"partner": keys(uniforms[:, 0]), "box": box, "weight": weight.astype(np.float32)}
+
+    def mix(self, images: Tensor, partners: Tensor, drawn: dict[str, Tensor]) -> Tensor:
+        return partners.where(inside(drawn["box"], *images.shape[2:]), images)
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """The mixing of a recipe as drawn, for N samples of which some are trained on.
+
+    parts: (operation, parameters, applies) each. partner: (N,) the row of each sample's partner in the data set.
+    weight: (N,) of the own label, 1 where nothing is mixed.
+    """
+
+    parts: tuple[Part, ...]
+    partner: Array
+    weight: Array
+
+    @classmethod
+    def of(cls, recipe: DrawnRecipe, trained: Array) -> Mixing | None:
+        """The mixing in a drawn recipe, with partners among the rows `trained`; None where there is none."""
+        parts = [part for parts in recipe.operations for part in parts if hasattr(part.operation, "mix")]
+        if not any(part.applies.any() for part in parts):
+            return None
+        partner, weight = np.arange(len(recipe.aspect)), np.ones(len(recipe.aspect), np.float32)
+        for part in parts:
+            chosen = trained[part.parameters["partner"] * len(trained) >> 31]
+            partner = np.where(part.applies, chosen, partner)
+            weight = np.where(part.applies, part.parameters["weight"], weight)
+        return cls(tuple((part.operation, part.parameters, part.applies) for part in parts), partner, weight)
+
+    def pictures(self, images: Tensor, partners: Tensor, samples: Array) -> Tensor:
+        """Images (B, 3, H, W) of the samples (B,) mixed with their partners' images."""
+        import torch
+
+        images = images.clone()
+        for operation, parameters, applies in self.parts:
+            at = np.flatnonzero(applies[samples])
+            where, *drawn = (
+                torch.from_numpy(told).to(images.device, non_blocking=True)
+                for told in (at, *(told[samples[at]] for told in parameters.values()))
+            )
+            images[where] = operation.mix(images[where], partners[where], dict(zip(parameters, drawn, strict=True)))
+        return images
+
+    def targets(self, labels: Tensor, samples: Array, classes: int) -> Tensor:
+        """What each sample's label is, as probabilities (B, classes). labels: (N,) of the data set."""
+        import torch
+        from torch.nn import functional
+
+        own, partner, weight = (
+            torch.from_numpy(told).to(labels.device, non_blocking=True)
+            for told in (samples, self.partner[samples], self.weight[samples, None])
+        )
+        first, second = (functional.one_hot(labels[rows], classes) for rows in (own, partner))
+        return weight * first + (1 - weight) * second
+
+
+def misplaced(recipe: tuple[Any, ...]) -> str:
+    """What is wrong with the place of a mixing operation in a recipe; '' where nothing is."""
+    *before, last = recipe or (None,)
+    if any(map(_mixes, before)):
+        return "mixing (MixUp, CutMix) comes last in a recipe, and once"
+    return _misplaced_within(last)
+
+
+def _misplaced_within(operation: Any) -> str:
+    """The same, of what the last operation of a recipe holds."""
+    if hasattr(operation, "recipe"):
+        return misplaced(operation.recipe)
+    held = getattr(operation, "operations", None) or filter(None, [getattr(operation, "operation", None)])
+    held = tuple(held)
+    if any(map(_mixes, held)) and not all(map(_mixes, held)):
+        return "OneOf holds either mixing operations (MixUp, CutMix) or others, not both"
+    return next(filter(None, map(_misplaced_within, held)), "")
+
+
+def _mixes(operation: Any) -> bool:
+    return any(hasattr(one, "mix") for one in every_operation((operation,)))

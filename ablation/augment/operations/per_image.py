@@ -1,0 +1,205 @@
+"""Anything else: a torchvision transform or a function of one's own, one image at a time. Slower, and the plan says so.
+
+Both are named rather than handed over, so that a run's id and its spec on disk say what was done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import field
+from functools import cache
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ablation.augment.operation import Array, Draws, keys
+from ablation.core.errors import AblationError, did_you_mean
+from ablation.core.seeds import stream, torch_stream
+from ablation.core.values import value
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@value
+class TorchvisionTransform:
+    """A transform of `torchvision.transforms.v2` by its name, with its arguments: TorchvisionTransform("JPEG",
+    {"quality": (10, 50)}). It sees one float picture (3, H, W) in [0, 1], and draws from this sample's stream.
+    """
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    uniforms: ClassVar[int] = 1
+    per_image: ClassVar[bool] = True
+
+    @property
+    def called(self) -> str:
+        """What tells it from others of its class, in the names of streams."""
+        return self.name
+
+    def check(self):
+        yield from _unkept(self.arguments)
+        try:
+            from torchvision.transforms import v2
+        except ImportError:  # where runs are only looked at
+            return
+
+        names = [name for name, kind in vars(v2).items() if inspect.isclass(kind) and issubclass(kind, v2.Transform)]
+        if self.name not in names:
+            yield f"name = {self.name!r} is no transform of torchvision.transforms.v2{did_you_mean(self.name, names)}"
+            return
+        try:
+            self._made()
+        except (TypeError, ValueError) as error:
+            yield f"{self.name}({_listed(self.arguments)}): {error}"
+
+    def _made(self) -> Any:
+        from torchvision.transforms import v2
+
+        return getattr(v2, self.name)(**self.arguments)
+
+    def draw(self, uniforms: Array, frame: Array) -> Draws:
+        """`{"key": (N,)}`, int64, which names the sample's stream."""
+        return {"key": keys(uniforms[:, 0])}
+
+    def apply(self, images: Tensor, drawn: dict[str, Tensor]) -> Tensor:
+        transform = self._made()
+
+        def seen(image: Tensor, key: int) -> Tensor:
+            with torch_stream(key, self.name, device=image.device):
+                if self.name == "JPEG":  # the one that takes levels of 8 bits only
+                    return transform((image * 255).round().byte()) / 255
+                return transform(image)
+
+        return _each(seen, self.name, images, drawn["key"])
+
+
+@value
+class ImageFunction:
+    """A function of one's own, as "file.py:function" or "package.module:function".
+
+    It is called with a float picture (3, H, W) in [0, 1], a numpy Generator to draw from, and the arguments by name;
+    it returns a picture of the same shape. source: a digest of its code, filled in, so that a change makes new runs.
+    """
+
+    function: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
+
+    uniforms: ClassVar[int] = 1
+    per_image: ClassVar[bool] = True
+
+    @property
+    def called(self) -> str:
+        """What tells it from others of its class, in the names of streams: wherever its file lies."""
+        return self.function.rpartition(":")[2]
+
+    def check(self):
+        yield from _unkept(self.arguments)
+        try:
+            function = _load(self.function)
+            found = _digest(function)
+        except (Exception, SystemExit) as error:  # the file is run, and may raise anything
+            form = "write 'file.py:name' or 'package.module:name'"
+            yield f"function = {self.function!r} cannot be loaded ({error}); {form}"
+            return
+        try:
+            inspect.signature(function).bind(None, None, **self.arguments)
+        except TypeError as error:
+            yield f"{self.function}(picture, generator, {_listed(self.arguments)}): {error}"
+        if self.source not in ("", found):
+            yield f"{self.function} has changed since this was written: its code is {found}, not {self.source}"
+        object.__setattr__(self, "source", found)
+
+    def draw(self, uniforms: Array, frame: Array) -> Draws:
+        """`{"key": (N,)}`, int64, which names the sample's stream."""
+        return {"key": keys(uniforms[:, 0])}
+
+    def apply(self, images: Tensor, drawn: dict[str, Tensor]) -> Tensor:
+        function = _load(self.function)
+
+        def seen(image: Tensor, key: int) -> Tensor:
+            with torch_stream(key, self.called, device=image.device):  # should it draw from torch after all
+                return function(image, stream(key, self.called), **self.arguments)
+
+        return _each(seen, self.function, images, drawn["key"])
+
+
+def _unkept(arguments: Mapping[str, Any]) -> list[str]:
+    """A mistake where arguments would not come back from the spec of a run as they went in."""
+    try:
+        kept = json.loads(json.dumps(arguments, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        return [f"arguments = {arguments!r}: {error}; use numbers, text, lists and dicts"]
+    if "type" in _keys(arguments):
+        return ["arguments: none may be called 'type', which is how values are told in a spec"]
+    return [] if _as_lists(arguments) == kept else [f"arguments = {arguments!r}: the keys of a dict are texts"]
+
+
+def _keys(item: Any) -> set[str]:
+    if isinstance(item, Mapping):
+        return set(item).union(*map(_keys, item.values()))
+    return set().union(*map(_keys, item)) if isinstance(item, list | tuple) else set()
+
+
+def _as_lists(item: Any) -> Any:
+    if isinstance(item, Mapping):
+        return {key: _as_lists(inner) for key, inner in item.items()}
+    return [_as_lists(inner) for inner in item] if isinstance(item, list | tuple) else item
+
+
+def _each(function: Callable[[Tensor, int], Tensor], name: str, images: Tensor, keys: Tensor) -> Tensor:
+    """The function on each picture, whose result is held to its shape and clamped to [0, 1]."""
+    import torch
+
+    seen = []
+    for image, key in zip(images, keys.tolist(), strict=True):
+        try:
+            result = function(image.clone(), key)
+        except Exception as error:  # whatever a function of someone else's raises
+            raise AblationError(f"{name} failed on a picture {tuple(image.shape)}: {error}") from error
+        if not isinstance(result, torch.Tensor) or result.shape != image.shape or not result.is_floating_point():
+            told = (
+                f"{result.dtype} {tuple(result.shape)}" if isinstance(result, torch.Tensor) else type(result).__name__
+            )
+            raise AblationError(f"{name} returned {told} for a float32 picture {tuple(image.shape)}; return the same")
+        if not result.isfinite().all():
+            raise AblationError(f"{name} returned numbers that are not finite; levels are from 0 to 1")
+        seen.append(result)
+    return torch.stack(seen).to(images).clamp_(0, 1) if seen else images
+
+
+@cache
+def _load(path: str) -> Callable[..., Any]:
+    place, _, name = path.rpartition(":")
+    if not place.endswith(".py"):
+        return getattr(import_module(place), name)
+    file = Path(place).resolve()
+    called = f"ablation_function_{file.stem}_{hashlib.blake2b(str(file).encode(), digest_size=8).hexdigest()}"
+    if called not in sys.modules:  # it is there already while it runs, should it name its own functions
+        spec = spec_from_file_location(called, file)
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[called] = module_from_spec(spec)
+        try:
+            spec.loader.exec_module(sys.modules[called])
+        except BaseException:
+            del sys.modules[called]
+            raise
+    return getattr(sys.modules[called], name)
+
+
+def _digest(function: Callable[..., Any]) -> str:
+    return hashlib.blake2b(
+        inspect.getsource(inspect.getmodule(function) or function).encode(), digest_size=8
+    ).hexdigest()
+
+
+def _listed(arguments: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={given!r}" for name, given in arguments.items())

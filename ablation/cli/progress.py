@@ -1,0 +1,167 @@
+"""What a person sees while a sweep runs: one panel in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from ablation.experiment.runs import Run
+from ablation.training.worker import ENDINGS
+
+
+@contextmanager
+def counting(doing: str, console: Console) -> Iterator[Callable[[int, int], None]]:
+    """Gives a function to be called with (done, all): in a terminal a bar, from the first call to the end."""
+    columns = (TextColumn("[dim]{task.description}[/]"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bar = Bar(*columns, console=console, transient=True, disable=not console.is_terminal)
+    tasks: list[TaskID] = []
+
+    def count(done: int, total: int) -> None:
+        if not tasks:
+            tasks.append(bar.add_task(doing, total=total))
+            bar.start()
+        bar.update(tasks[0], completed=done, total=total)
+
+    try:
+        yield count
+    finally:
+        bar.stop()
+
+
+class Progress:
+    """Counts events (thread-safe) and shows them; use it as a context manager around a sweep.
+
+    names: run id -> what people call the run.
+    """
+
+    def __init__(self, title: str, names: dict[str, str], console: Console):
+        self.title, self.names, self.console = title, names, console
+        self.live: Live | None = None
+        self.bars = ExitStack()
+        self.count: Callable[[int, int], None] | None = None
+        self._lock = threading.Lock()
+        self.counts = dict.fromkeys(ENDINGS, 0)
+        self.running: dict[str, dict[str, Any]] = {}
+        self.rates: dict[str, float] = {}
+        self.total = self.before = self.epochs_done = self.epochs_planned = self.workers = 0
+        self.started = time.monotonic()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bars.close()
+        if self.live is not None:
+            self.live.update(self._panel(), refresh=True)
+            self.live.stop()
+
+    def caching(self, done: int, total: int) -> None:
+        """The image cache is being built."""
+        if self.count is None:
+            self.count = self.bars.enter_context(counting("reading images into the cache", self.console))
+        self.count(done, total)
+        if done == total:
+            self.bars.close()
+            self.count = None
+            self.console.print(f"[dim]read {total:,} images into the cache[/]", highlight=False)
+
+    def planned(self, missing: tuple[Run, ...], finished: int, workers: int) -> None:
+        """The sweep starts."""
+        self.total, self.before, self.workers = len(missing) + finished, finished, workers
+        self.epochs_planned = sum(run.spec.epochs for run in missing)
+        self.started = time.monotonic()
+        if not missing:
+            self.console.print(f"all {self.total} runs are finished: nothing to train", highlight=False)
+            return
+        if self.console.is_terminal:
+            self.live = Live(get_renderable=self._panel, console=self.console, refresh_per_second=4)
+            self.live.start()
+            return
+        plural = "s" if workers > 1 else ""
+        self.console.print(
+            f"{len(missing)} of {self.total} runs to train, on {workers} worker{plural}", highlight=False
+        )
+
+    def event(self, run: Run, event: dict[str, Any]) -> None:
+        """Something happened to a run."""
+        with self._lock:
+            if event["event"] in ENDINGS:
+                self._ended(run, event)
+            else:
+                resumed = run.spec.id not in self.running and event["epoch"] > 1
+                self.epochs_done += event["epoch"] if resumed else 1
+                self.running[run.spec.id] = event
+                self.rates[run.spec.id] = event["images_per_second"]
+
+    def _ended(self, run: Run, event: dict[str, Any]) -> None:
+        last = self.running.pop(run.spec.id, {"epoch": 0})
+        self.rates.pop(run.spec.id, None)
+        self.epochs_done += run.spec.epochs - last["epoch"]
+        self.counts[event["event"]] += 1
+        if self.live is None:
+            done = self.before + sum(self.counts.values())
+            self.console.print(
+                f"[{done}/{self.total}]", f"{self.names[run.spec.id]}: {_outcome(event)}", markup=False, highlight=False
+            )
+        elif event["event"] != "finished":
+            self.live.console.print(f"{self.names[run.spec.id]}: {_outcome(event)}", markup=False, highlight=False)
+
+    def time_left(self) -> str:
+        """An estimate from the epochs so far, or '' before the first."""
+        if not self.epochs_done:
+            return ""
+        share = (self.epochs_planned - self.epochs_done) / self.epochs_done
+        return duration((time.monotonic() - self.started) * share)
+
+    def _panel(self) -> RenderableType:
+        with self._lock:
+            grid = Table.grid(padding=(0, 2), expand=True)
+            grid.add_column(ratio=1)
+            grid.add_row(self._counts())
+            grid.add_row(ProgressBar(total=self.epochs_planned or 1, completed=self.epochs_done))
+            for run_id, event in list(self.running.items())[: 2 * max(1, self.workers)]:
+                grid.add_row(
+                    f"[dim]{self.names[run_id]:<40}[/] epoch {event['epoch']:>3}  val {event['val_accuracy']:.3f}"
+                )
+            return Panel(grid, title=self.title, title_align="left", border_style="dim")
+
+    def _counts(self) -> str:
+        done = self.before + self.counts["finished"]
+        parts = [f"[bold green]{done}[/] of {self.total} done", f"{len(self.running)} running"]
+        parts += [
+            f"[bold red]{self.counts[name]} {name}[/]" for name in ("failed", "diverged", "busy") if self.counts[name]
+        ]
+        if self.rates:
+            parts.append(f"{sum(self.rates.values()):,.0f} images/s")
+        left = self.time_left()
+        return "   ".join([*parts, f"{left} left"] if left and self.running else parts)
+
+
+def _outcome(event: dict[str, Any]) -> str:
+    if event["event"] == "finished":
+        return f"accuracy {event['accuracy']:.3f}"
+    return f"failed: {event['reason']}" if event["event"] == "failed" else event["event"]
+
+
+def duration(seconds: float) -> str:
+    """'48 s', '3 min 20 s', '2 h 05 min'."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"

@@ -1,0 +1,290 @@
+"""Values: frozen dataclasses that check themselves, and their plain form for hashing and JSON.
+
+`@value` makes a frozen dataclass whose constructor holds each argument to its annotation
+(`lr: Annotated[float, Range(above=0)]`) and then asks the optional method `check()` for rules between fields. A
+mistake raises `InputError`; while an experiment file is being read (`collecting`) it is noted with its line instead,
+so that one reading finds every mistake in the file.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
+from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
+
+from ablation.core.errors import InputError, Problem, did_you_mean
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Range:
+    """Bounds of a number, or of each number in a tuple."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    above: float = -math.inf
+    below: float = math.inf
+
+    def __contains__(self, number: float) -> bool:
+        return self.low <= number <= self.high and self.above < number < self.below
+
+    def __str__(self) -> str:
+        bounds = [
+            f"{sign} {bound:g}"
+            for sign, bound in (
+                ("above", self.above),
+                ("at least", self.low),
+                ("below", self.below),
+                ("at most", self.high),
+            )
+            if math.isfinite(bound)
+        ]
+        return " and ".join(bounds)
+
+
+Positive = Annotated[float, Range(above=0)]
+NonNegative = Annotated[float, Range(low=0)]
+Probability = Annotated[float, Range(low=0, high=1)]
+BelowOne = Annotated[float, Range(low=0, below=1)]
+Count = Annotated[int, Range(low=1)]
+Whole = Annotated[int, Range(low=0)]
+
+_collected: ContextVar[tuple[str, list[Problem]] | None] = ContextVar("collected", default=None)
+
+
+@contextmanager
+def collecting(path: str) -> Iterator[list[Problem]]:
+    """Note the problems of values made in the file `path` instead of raising at the first."""
+    problems: list[Problem] = []
+    token = _collected.set((path, problems))
+    try:
+        yield problems
+    finally:
+        _collected.reset(token)
+
+
+def _report(messages: list[str]) -> None:
+    collected = _collected.get()
+    if collected is None:
+        raise InputError(Problem(message) for message in messages)
+    path, problems = collected
+    frame = sys._getframe(2)
+    while frame.f_back is not None and frame.f_code.co_filename != path:
+        frame = frame.f_back
+    where = f"{path}:{frame.f_lineno}" if frame.f_code.co_filename == path else path
+    problems.extend(Problem(message, where) for message in messages)
+
+
+@dataclass_transform(frozen_default=True)
+def value(cls: type[T]) -> type[T]:
+    """Class decorator: a frozen dataclass that is checked when made. See the module's docstring."""
+    cls = dataclass(frozen=True)(cls)
+
+    def __init__(self: Any, *args: Any, **given: Any) -> None:
+        messages = list(_fill(self, args, given))
+        if not messages and hasattr(self, "check"):
+            messages = [f"{cls.__name__}: {message}" for message in self.check()]
+        if messages:
+            _report(messages)
+
+    cls.__init__ = __init__  # type: ignore[method-assign]
+    return cls
+
+
+@cache
+def hints(cls: Any) -> dict[str, Any]:
+    """The annotation of every field of a value class, in order."""
+    found = typing.get_type_hints(cls, include_extras=True)
+    return {field.name: found[field.name] for field in fields(cls)}
+
+
+def _fill(self: Any, args: tuple[Any, ...], given: dict[str, Any]) -> Iterator[str]:
+    """Set every field of `self` from the arguments, coerced to its annotation; yield what is wrong."""
+    cls: Any = type(self)
+    names = list(hints(cls))
+    if len(args) > len(names):
+        yield f"{cls.__name__} takes at most {len(names)} values ({', '.join(names) or 'none'}), got {len(args)}"
+    placed = dict(zip(names, args, strict=False))
+    for name in placed.keys() & given.keys():
+        yield f"{cls.__name__} is given {name} twice, by its place and by its name"
+    given = placed | given
+    for name in [name for name in given if name not in names]:
+        allowed = f"its fields are {', '.join(names)}" if names else "it has no fields"
+        yield f"{cls.__name__} has no field {name!r}{did_you_mean(name, names)} ({allowed})"
+    for field in fields(cls):
+        if field.name in given:
+            fitted, wrong = fit(given[field.name], hints(cls)[field.name])
+            if wrong:
+                yield f"{cls.__name__}: {field.name} = {given[field.name]!r}: {wrong}"
+        elif field.default is not MISSING:
+            fitted = field.default
+        elif field.default_factory is not MISSING:
+            fitted = field.default_factory()
+        else:
+            fitted = None
+            yield f"{cls.__name__} needs the field {field.name!r}"
+        object.__setattr__(self, field.name, fitted)
+
+
+def fit(given: Any, hint: Any) -> tuple[Any, str]:
+    """Hold a value to an annotation: (the value, coerced; '' or what is wrong with it)."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        return _fit_range(given, arguments[0], arguments[1])
+    if origin in (typing.Union, types.UnionType):
+        return _fit_union(given, arguments)
+    if origin is Literal:
+        wrong = f"expected one of {', '.join(map(repr, arguments))}{did_you_mean(str(given), arguments)}"
+        return given, "" if given in arguments else wrong
+    if origin is tuple:
+        return _fit_tuple(given, arguments)
+    if hint is float or hint is int:
+        if isinstance(given, bool) or not isinstance(given, int | hint) or not math.isfinite(given):
+            return given, f"expected {'a whole' if hint is int else 'a finite'} number"
+        return hint(given), ""
+    expected = dict if origin in (dict, Mapping) else origin or hint
+    if isinstance(expected, type) and not isinstance(given, expected):
+        return given, f"expected {describe(hint)}{_suggest_class(given, (expected,))}"
+    unnamed = [key for key in given if not isinstance(key, str)] if expected is dict else []
+    return given, f"the name {unnamed[0]!r} is not a text" if unnamed else ""
+
+
+def _fit_range(given: Any, base: Any, bounds: Range) -> tuple[Any, str]:
+    fitted, wrong = fit(given, base)
+    numbers = fitted if isinstance(fitted, tuple) else (fitted,)
+    if not wrong and not all(number in bounds for number in numbers if number is not None):
+        wrong = f"must be {bounds}"
+    return fitted, wrong
+
+
+def _fit_union(given: Any, members: tuple[Any, ...]) -> tuple[Any, str]:
+    attempts = [fit(given, member) for member in members]
+    for fitted, wrong in attempts:
+        if not wrong:
+            return fitted, ""
+    near = [wrong for _, wrong in attempts if not wrong.startswith("expected")]
+    if near:
+        return given, near[0]
+    allowed = _any_of([describe(member) for member in members])
+    return given, f"expected {allowed}{_suggest_class(given, members)}"
+
+
+def _fit_tuple(given: Any, members: tuple[Any, ...]) -> tuple[Any, str]:
+    if not isinstance(given, list | tuple):
+        return given, f"expected {describe(tuple.__class_getitem__(members))}"
+    if members[-1:] == (Ellipsis,):
+        members = (members[0],) * len(given)
+    if len(given) != len(members):
+        return given, f"expected {len(members)} values, got {len(given)}"
+    fitted = [fit(item, member) for item, member in zip(given, members, strict=True)]
+    wrong = next((f"{item!r}: {wrong}" for item, (_, wrong) in zip(given, fitted, strict=True) if wrong), "")
+    return tuple(item for item, _ in fitted), wrong
+
+
+def describe(hint: Any) -> str:
+    """An annotation in words: 'a number', 'a pair of numbers', 'SGD'."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        return describe(arguments[0])
+    if origin is Literal:
+        return _any_of(list(map(repr, arguments)))
+    if origin in (dict, Mapping):
+        return "a dict of name -> value"
+    if origin is tuple and arguments[-1:] == (Ellipsis,):
+        return f"a tuple of {describe(arguments[0])}"
+    if origin is tuple:
+        return f"({', '.join(describe(argument) for argument in arguments)})"
+    if origin in (typing.Union, types.UnionType):
+        return _any_of([describe(argument) for argument in arguments])
+    plain_names = {float: "a number", int: "a whole number", str: "a text", bool: "True or False", type(None): "None"}
+    return plain_names.get(hint, getattr(hint, "__name__", str(hint)))
+
+
+def _any_of(names: list[str]) -> str:
+    """'SGD or Adam'; of many, a few: 'RandomResizedCrop, RandomCrop, CenterCrop or any of 35 others'."""
+    return f"{', '.join(names[:3])} or any of {len(names) - 3} others" if len(names) > 10 else " or ".join(names)
+
+
+def _suggest_class(given: Any, members: tuple[Any, ...]) -> str:
+    """For text where a value belongs ('adamm', 'imagnet'), or a class not called (`Adam`): what to write."""
+    names = [
+        member.__name__ for member in members if isinstance(member, type) and hasattr(member, "__dataclass_fields__")
+    ]
+    if isinstance(given, type) and given.__name__ in names:
+        return f"; write {given.__name__}(...), with its fields"
+    words = [word for member in members if typing.get_origin(member) is Literal for word in typing.get_args(member)]
+    return did_you_mean(given, [*names, *words]) if isinstance(given, str) else ""
+
+
+def plain(given: Any) -> Any:
+    """A value as JSON holds it: a dict with its class under "type"; tuples as lists; numbers and text as they are."""
+    if not hasattr(given, "__dataclass_fields__"):
+        return _plain_item(given)
+    known = _known.get(id(given))
+    if known is None:
+        form = {"type": type(given).__name__} | {
+            field.name: _plain_item(getattr(given, field.name)) for field in fields(given)
+        }
+        if not _is_hashable(given):  # what holds a dict can change under its old identity
+            return form
+        known = _known[id(given)] = (given, form)
+    return known[1]
+
+
+_known: dict[int, tuple[Any, Any]] = {}
+"""The plain forms so far, by identity: values that are equal (1, 1.0 and True in a field) may have different ones. Each
+value is held beside its form, so that no other can come to have its identity."""
+
+
+def _is_hashable(given: Any) -> bool:
+    try:
+        hash(given)
+    except TypeError:
+        return False
+    return True
+
+
+def _plain_item(item: Any) -> Any:
+    if isinstance(item, tuple):
+        return [_plain_item(member) for member in item]
+    if isinstance(item, Mapping):
+        return {key: _plain_item(member) for key, member in item.items()}
+    return plain(item) if hasattr(item, "__dataclass_fields__") else item
+
+
+def restore(form: Any, classes: Mapping[str, type]) -> Any:
+    """The value whose plain form this is; `classes` maps each "type" that may occur to its class."""
+    if isinstance(form, list):
+        return tuple(restore(item, classes) for item in form)
+    if isinstance(form, Mapping) and "type" in form:
+        return classes[form["type"]](**{key: restore(item, classes) for key, item in form.items() if key != "type"})
+    if isinstance(form, Mapping):
+        return {key: restore(item, classes) for key, item in form.items()}
+    return form
+
+
+def label(given: Any) -> str:
+    """A value in a table or a chart: `SGD(lr=0.1, momentum=0.9)`, with fields at their default left out."""
+    if not hasattr(given, "__dataclass_fields__"):
+        return given if isinstance(given, str) else repr(given)
+    changed = {
+        field.name: getattr(given, field.name)
+        for field in fields(given)
+        if getattr(given, field.name) != field.default and getattr(given, field.name) != {}
+    }
+    return f"{type(given).__name__}({', '.join(f'{name}={_labels(item)}' for name, item in changed.items())})"
+
+
+def _labels(item: Any) -> str:
+    """A field's value: values within it by their own labels."""
+    if isinstance(item, tuple) and any(hasattr(member, "__dataclass_fields__") for member in item):
+        return f"({', '.join(map(label, item))})"
+    return label(item) if hasattr(item, "__dataclass_fields__") else repr(item)

@@ -1,0 +1,282 @@
+"""Experiment: the question, as its author writes it, and the grid of runs that answers it.
+
+A value without torch, MLflow or files: `cells(data)` multiplies it out, given the digest of the data.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from ablation.analysis.comparison import Test
+from ablation.augment import Recipe
+from ablation.augment.operations.mix import misplaced
+from ablation.core.errors import InputError, did_you_mean
+from ablation.core.values import BelowOne, Count, NonNegative, Positive, Range, Whole, fit, hints, label, value
+from ablation.data.normalization import NormalizationChoice
+from ablation.data.sources import Source, Subset
+from ablation.data.split import Redrawn, Split, TrainSize
+from ablation.experiment.default_test import default_test, wrong_test
+from ablation.experiment.spec import IN_OPTIMIZER, RunSpec, resolver
+from ablation.models.choice import CHOICES, Freeze, FrozenBatchNorm, Stem, needs_its_size, wrong_choices
+from ablation.models.names import is_weights_name, wrong_model
+from ablation.optim import Constant, Optimizer, Schedule, shortened, with_values
+
+Primary = Literal["pooled", "each"]
+Metric = Literal["accuracy", "macro_f1", "balanced_accuracy", "log_loss", "brier", "ece"]
+LOWER_IS_BETTER = ("log_loss", "brier", "ece")
+VARIABLE = (
+    "model", "stem", "weights", "freeze", "frozen_batch_norm", "dropout", "stochastic_depth",
+    *IN_OPTIMIZER, "head_lr_factor", "schedule", "epochs", "batch_size", "label_smoothing", "clip_norm", "ema",
+    "image_size", "cache_size", "normalization", "split", "train_size",
+)  # fmt: skip
+"""What `vary` may name, besides the recipes, optimizers and seeds that have fields of their own."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One place in the grid: the level of each factor by its name in the file, the seed, and the resolved spec."""
+
+    factors: Mapping[str, str]
+    seed: int
+    spec: RunSpec
+
+    @property
+    def condition(self) -> tuple[str, ...]:
+        """Everything but recipe and seed: the arms of a comparison share it."""
+        return tuple(level for factor, level in self.factors.items() if factor != "recipe")
+
+
+@value
+class Experiment:
+    """Recipes x optimizers x whatever else varies x seeds, a baseline, a primary metric, and the test to be used.
+
+    recipes, optimizers, vary: name -> value; the names are for people and change no result. vary maps a field of this
+    class (see `VARIABLE`) to a tuple of values, or to a dict of name -> value. exclude: dicts of factor -> name; a cell
+    that matches all of one is dropped. seeds: how many (0, 1, ...), or which. margin: the difference in the metric
+    below which two recipes count as equivalent (0.01 is one point of accuracy), alpha: the family-wise error. question:
+    in words; by default the first line of the file's docstring. test: by default `Crossed`, for new seeds (with
+    `Redrawn`, new training photographs too) and new test photographs together; `CorrectedResampled` where the test part
+    is redrawn for each seed. primary: what is asked first where there are several conditions: each recipe pooled over
+    them, or each recipe under each; the rest is tested behind it.
+
+    model: a classifier of torchvision's, "shallow_cnn", "lenet", or "package.module:function" for one's own (see
+    `ablation.models.own`). stem: "small" for images below 64 pixels, on ResNets. weights: to start from, by
+    torchvision's name or as a path. freeze: "backbone", or how many layers, are not trained. normalization: by the mean
+    and sd of the training part ("data"), of ImageNet, or given. lr, weight_decay: in place of each optimizer's own.
+    head_lr_factor: the last layer's learning rate in multiples of the others'. clip_norm: the most that the norm of all
+    gradients may be. ema: the decay of an average of the weights over the steps, which is then what is tested.
+    """
+
+    name: str
+    data: Source
+    recipes: Mapping[str, Recipe]
+    optimizers: Mapping[str, Optimizer]
+    baseline: str
+    model: str = "resnet50"
+    stem: Stem = "torchvision"
+    weights: str | None = None
+    freeze: Freeze = 0
+    frozen_batch_norm: FrozenBatchNorm = "eval"
+    image_size: Count = 224
+    cache_size: Count | None = None
+    normalization: NormalizationChoice = "data"
+    dropout: BelowOne = 0.0
+    stochastic_depth: BelowOne = 0.0
+    lr: Positive | None = None
+    weight_decay: NonNegative | None = None
+    head_lr_factor: Positive = 1.0
+    schedule: Schedule = Constant()
+    epochs: Count = 30
+    batch_size: Annotated[int, Range(low=2)] = 64
+    label_smoothing: BelowOne = 0.0
+    clip_norm: Positive | None = None
+    ema: Annotated[float, Range(above=0, below=1)] | None = None
+    split: Split = Redrawn()
+    train_size: TrainSize | None = None
+    seeds: Count | tuple[Whole, ...] = 5
+    vary: Mapping[str, Any] = field(default_factory=dict)
+    exclude: tuple[Mapping[str, str], ...] = ()
+    metric: Metric = "accuracy"
+    test: Test | None = None
+    primary: Primary = "pooled"
+    margin: Positive = 0.01
+    alpha: Annotated[float, Range(above=0, below=1)] = 0.05
+    question: str = ""
+
+    def check(self) -> Iterator[str]:
+        """Rules between fields; each broken one is a message."""
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}", self.name):
+            yield f"name = {self.name!r}: use at most 200 letters, digits, '-', '_' and '.', as it names a folder"
+        levels = [*self._check_levels("recipes", Recipe), *self._check_levels("optimizers", Optimizer)]
+        yield from levels
+        if self.baseline not in self.recipes:
+            yield (
+                f"baseline = {self.baseline!r} is not one of the recipes"
+                f"{did_you_mean(self.baseline, self.recipes)} ({', '.join(self.recipes)})"
+            )
+        if isinstance(self.seeds, tuple) and (not self.seeds or len(set(self.seeds)) < len(self.seeds)):
+            yield f"seeds = {self.seeds}: name at least one seed, and each once"
+        wrong = [*self._check_vary(), *self._check_exclude()]
+        yield from wrong
+        if not levels and not wrong:
+            yield from self._check_networks()
+            yield from self._check_optimizers()
+            yield from self._check_schedules()
+        if self.test is not None:
+            yield from wrong_test(self.test, self.levels("split").values(), self.metric)
+
+    def _check_levels(self, name: str, hint: Any) -> Iterator[str]:
+        levels = getattr(self, name)
+        if not levels:
+            yield f"{name} is empty; name at least one"
+        for key, level in levels.items():
+            _, wrong = fit(level, hint)
+            wrong = wrong or (misplaced(level) if name == "recipes" else "")
+            comma = "; a recipe of one operation needs a comma: (operation,)" if name == "recipes" else ""
+            if not key.strip():
+                yield f"{name}: the name {key!r} says nothing"
+            if wrong.startswith("expected a tuple"):
+                yield f"{name}[{key!r}]: {wrong}{comma}"
+            elif wrong:
+                yield f"{name}[{key!r}]: {wrong if wrong.startswith('expected') else f'{level!r}: {wrong}'}"
+
+    def _check_vary(self) -> Iterator[str]:
+        for factor, levels in self.vary.items():
+            if factor not in VARIABLE:
+                yield f"vary: {factor!r} cannot vary{did_you_mean(factor, VARIABLE)} ({', '.join(VARIABLE)})"
+            elif not isinstance(levels, tuple | list | Mapping) or not levels:
+                yield f"vary[{factor!r}] = {levels!r}: expected a tuple of values, or a dict of name -> value"
+            elif isinstance(levels, Mapping) and (wrong := fit(dict(levels), dict)[1]):
+                yield f"vary[{factor!r}]: {wrong}"
+            else:
+                for level in levels.values() if isinstance(levels, Mapping) else levels:
+                    _, wrong = fit(level, hints(Experiment)[factor])
+                    if wrong:
+                        yield f"vary[{factor!r}]: {level!r}: {wrong}"
+                if len(set(map(repr, self.levels(factor).values()))) < len(levels):
+                    yield f"vary[{factor!r}] = {levels!r}: a value is given twice"
+
+        for model in self.levels("model").values():
+            if isinstance(model, str) and (wrong := wrong_model(model)):
+                yield wrong
+
+    def _check_networks(self) -> Iterator[str]:
+        """What each network of the grid cannot take of what is asked of it, each mistake once."""
+        asked = {tuple(self._value(name, place) for name in CHOICES): None for place in self._grid()}
+        yield from dict.fromkeys(wrong for choices in asked for wrong in wrong_choices(*choices))
+
+    def _check_optimizers(self) -> Iterator[str]:
+        """Whether each optimizer has the fields that `lr` and `weight_decay` would set."""
+        given = {name: max(filter(None, self.levels(name).values()), default=None) for name in IN_OPTIMIZER}
+        for name, optimizer in self.optimizers.items():
+            try:
+                with_values(optimizer, **given)
+            except InputError as error:
+                yield f"optimizers[{name!r}]: {error.problems[0].message}"
+
+    def _check_schedules(self) -> Iterator[str]:
+        """Whether each schedule of the grid comes out of its warm-up."""
+        asked = {(self._value("schedule", place), self._value("epochs", place)): None for place in self._grid()}
+        for schedule, epochs in asked:
+            if schedule.warmup >= epochs:
+                yield (
+                    f"{label(schedule)} with epochs = {epochs}: warm-up takes all epochs, and the learning rate is "
+                    f"never reached; expected a warmup below {epochs}"
+                )
+
+    def _check_exclude(self) -> Iterator[str]:
+        for rule in self.exclude:
+            for factor, level in rule.items():
+                if factor not in self.factors:
+                    suggestion = did_you_mean(factor, self.factors)
+                    yield f"exclude: {factor!r} is not a factor{suggestion} ({', '.join(self.factors)})"
+                elif level not in self.factors[factor]:
+                    levels = self.factors[factor]
+                    suggestion = did_you_mean(str(level), levels)
+                    yield f"exclude: {factor} has no level {level!r}{suggestion} ({', '.join(levels)})"
+            if not rule:
+                yield "exclude: an empty rule would drop every cell"
+        dropped = not any(names["recipe"] == self.baseline for names in self._grid()) if self.exclude else False
+        if dropped and self.baseline in self.recipes:
+            yield f"exclude drops every cell of the baseline {self.baseline!r}: nothing would be compared"
+
+    def levels(self, factor: str) -> dict[str, Any]:
+        """The levels of a field by name: those in `vary`, or the one given."""
+        levels = self.vary.get(factor, (getattr(self, factor),))
+        if not isinstance(levels, Mapping | tuple | list):
+            return {}  # a mistake, which `check` tells
+        named = dict(levels) if isinstance(levels, Mapping) else {label(level): level for level in levels}
+        return {name: fit(level, hints(Experiment)[factor])[0] for name, level in named.items()}
+
+    @cached_property
+    def factors(self) -> dict[str, dict[str, Any]]:
+        """Every factor of the grid with its levels, name -> value, in the order of the file; without the seeds."""
+        recipes = {name: fit(recipe, Recipe)[0] for name, recipe in self.recipes.items()}
+        varied = {factor: self.levels(factor) for factor in self.vary if factor in VARIABLE}
+        return {"recipe": recipes, "optimizer": dict(self.optimizers), **varied}
+
+    @property
+    def weight_files(self) -> tuple[Path, ...]:
+        """The files of weights that runs start from."""
+        return tuple(
+            Path(weights) for weights in self.levels("weights").values() if weights and not is_weights_name(weights)
+        )
+
+    def _value(self, field: str, place: Mapping[str, str]) -> Any:
+        """What a field is at one place of the grid."""
+        return self.factors[field][place[field]] if field in place else getattr(self, field)
+
+    @property
+    def seed_numbers(self) -> tuple[int, ...]:
+        return tuple(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
+
+    @property
+    def declared_test(self) -> Test:
+        """The test to be used: the one declared, or the default for the way the parts are made."""
+        return self.test or default_test(self.levels("split").values(), self.metric)
+
+    def cells(self, data: str) -> tuple[Cell, ...]:
+        """The grid in order, recipes outermost and seeds innermost, for the data with this digest.
+
+        Two names for the same values give two cells with one spec, hence one run. Raises DataError for a file of
+        weights that cannot be read.
+        """
+        resolved = resolver()
+        fixed = {name: getattr(self, name) for name in VARIABLE if name not in self.vary}
+        cells = []
+        for names in self._grid():
+            values = resolved(fixed | {factor: self.factors[factor][name] for factor, name in names.items()})
+            cells += [Cell(names, seed, RunSpec(data=data, seed=seed, **values)) for seed in self.seed_numbers]
+        return tuple(cells)
+
+    def _grid(self) -> Iterator[dict[str, str]]:
+        """The names of the levels, factor -> name, of every place in the grid that `exclude` leaves; seeds aside."""
+        for combination in itertools.product(*self.factors.values()):
+            names = dict(zip(self.factors, combination, strict=True))
+            if not any(all(names.get(factor) == level for factor, level in rule.items()) for rule in self.exclude):
+                yield names
+
+    def smoke(self) -> Experiment:
+        """The same experiment made small, under a name of its own: few images, small size, one epoch, two seeds."""
+        models = [str(model) for model in self.levels("model").values()]
+        warm = {name: shortened(level, 1) for name, level in self.levels("schedule").items()}
+        small: dict[str, Any] = {
+            "image_size": self.image_size if any(map(needs_its_size, models)) else min(self.image_size, 64),
+            "cache_size": None,
+            "epochs": 1,
+            "batch_size": min(self.batch_size, 16),
+            "split": self.split.smoke(),
+            "train_size": None,
+        }
+        small["vary"] = {factor: levels for factor, levels in self.vary.items() if factor not in small}
+        small["vary"] |= {"schedule": warm} if "schedule" in self.vary else {}
+        small["schedule"] = shortened(self.schedule, 1)
+        small["exclude"] = tuple(rule for rule in self.exclude if not rule.keys() & small.keys())
+        data, seeds = Subset(self.data, per_class=10), self.seed_numbers[:2]
+        return replace(self, name=f"{self.name}-smoke", data=data, seeds=seeds, **small)

@@ -1,0 +1,130 @@
+"""Results: one tidy table, a row a cell of the grid, beside the predictions. pandas; no torch.
+
+Between what happened (the records on disk) and what it means (`ablation.evidence`). A cell whose run is missing, failed
+or diverged is a row too, with its status and without metrics.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ablation.data import listing
+from ablation.data.survey import Progress
+from ablation.experiment.experiment import Cell, Experiment
+from ablation.experiment.record import Arrays, idle_operations, read_arrays, read_predictions
+from ablation.experiment.runs import Run, folder_of
+
+NO_SCORE = "without a finite score"
+"""The status of a run that finished, where the experiment's metric is not a number: it is in no mean and no test."""
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """`table` has a column for each factor, then seed, id, status, the test metrics, and what the run cost."""
+
+    experiment: Experiment
+    cells: tuple[Cell, ...]
+    classes: tuple[str, ...]
+    root: Path
+    table: pd.DataFrame
+    left_out: int = 0
+    """Files of the data that cannot be used, and were left out by `SkipBad`."""
+    images: int = 0
+    """Of the data, all parts together."""
+    groups: NDArray[np.int64] | None = None
+    """(images,) the number of each image's group: near-duplicates, and what the data says belongs together."""
+
+    def __post_init__(self) -> None:
+        if self.experiment.metric in self.table:
+            scores = np.asarray(self.table[self.experiment.metric], float)
+            lost = (self.table["status"] == "finished") & ~np.isfinite(scores)
+            if lost.any():
+                table = self.table.assign(status=self.table["status"].mask(lost, NO_SCORE))
+                object.__setattr__(self, "table", table)
+
+    @classmethod
+    def load(
+        cls,
+        experiment: Experiment,
+        runs: Path | str = "runs",
+        cache: Path | str = "cache",
+        progress: Progress | None = None,
+    ) -> Results:
+        """Read the records of every cell of the experiment from the folders `runs` and `cache`.
+
+        progress: told of files that have to be read first, see `ablation.data.listing`.
+        """
+        data = listing(experiment.data, Path(cache), progress)
+        cells, root = experiment.cells(data.digest), folder_of(experiment, Path(runs))
+        rows = {run_id: _row(Run(root, spec)) for run_id, spec in {cell.spec.id: cell.spec for cell in cells}.items()}
+        table = pd.DataFrame(
+            [{**cell.factors, "seed": cell.seed, "id": cell.spec.id, **rows[cell.spec.id]} for cell in cells]
+        )
+        return cls(experiment, cells, data.classes, root, table, len(data.left_out), len(data.labels), data.near)
+
+    @property
+    def factors(self) -> list[str]:
+        return list(self.experiment.factors)
+
+    @property
+    def finished(self) -> pd.DataFrame:
+        """The rows with test metrics."""
+        return self.table[self.table["status"] == "finished"]
+
+    def run(self, run_id: str) -> Run:
+        return Run(self.root, next(cell.spec for cell in self.cells if cell.spec.id == run_id))
+
+    def arrays(self, run_id: str) -> Arrays:
+        """The predictions, features and first pictures of a finished run."""
+        return read_arrays(self.root / run_id)
+
+    def predictions(self, run_id: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+        """Of a finished run: (T,) rows of its test images, (T,) their classes, (T, C) logits."""
+        return read_predictions(self.root / run_id)
+
+    def changes(self) -> pd.DataFrame:
+        """What each operation did to the pictures of the first epoch: a row an operation of each recipe, in order.
+
+        Columns: recipe, operation, share_changed (of the images) and mean_change (of a pixel, in [0, 1]), both as means
+        over the runs that have a record, and idle: whether in some run no picture was changed.
+        """
+        rows: list[dict[str, Any]] = []
+        for cell in self.cells:
+            record = Run(self.root, cell.spec).record()
+            if record is None:
+                continue
+            idle = idle_operations(record)
+            for place, told in enumerate(record.evidence.get("changes", ())):
+                nothing = told["operation"] in idle and not told["share_changed"]
+                rows.append({"recipe": cell.factors["recipe"], "place": place, **told, "idle": nothing})
+        columns = ["recipe", "place", "operation", "share_changed", "mean_change", "idle"]
+        grouped = pd.DataFrame(rows, columns=columns).groupby(columns[:3], sort=False)
+        return grouped.agg({"share_changed": "mean", "mean_change": "mean", "idle": "max"}).reset_index()
+
+    def history(self) -> pd.DataFrame:
+        """A row an epoch of each run that has a record, with the run's factors and seed beside the epoch's figures."""
+        rows: list[dict[str, Any]] = []
+        for cell in self.cells:
+            record = Run(self.root, cell.spec).record()
+            rows += [{**cell.factors, "seed": cell.seed, **epoch} for epoch in (record.history if record else ())]
+        return pd.DataFrame(rows)
+
+
+def _row(run: Run) -> dict[str, Any]:
+    """Status, metrics, evidence that arms are compared by, and cost of one run."""
+    status, record = run.status(), run.record()
+    if record is None:
+        return {"status": status, "reason": run.failure()}
+    names = ("first_test_batch", "train_images", "test_images", "diverged_step")
+    shared = {name: record.evidence.get(name) for name in names}
+    shared["split_digest"] = record.evidence.get("split")  # "split" may be a factor of the grid
+    where = {name: record.environment.get(name) for name in ("device", "precision", "torch", "torchvision", "numpy")}
+    idle = ", ".join(idle_operations(record))
+    own = {"status": status, "reason": "", "record_id": record.id, "idle": idle, "notes": "; ".join(record.notes)}
+    return {**own, **record.metrics, **shared, **where, **record.cost}

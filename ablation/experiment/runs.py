@@ -1,0 +1,122 @@
+"""The runs folder: where each run of an experiment lives, and how it stands, derived from what lies there.
+
+runs/EXPERIMENT/ID/spec.json      what it is
+                   journal.jsonl  what happened, an event a line
+                   lock           held by the worker that trains it (a kernel lock: it cannot go stale)
+                   checkpoint.pt  the newest epoch, until the run has finished
+                   weights.pt     of the network that was tested, where that was asked for
+                   arrays.npz, record.json   the record; record.json is written last
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import FileLock, Timeout
+
+from ablation.core.files import Journal, write_json
+from ablation.experiment.experiment import Cell, Experiment
+from ablation.experiment.record import RECORD_FILE, RunRecord, read_record
+from ablation.experiment.spec import RunSpec
+
+SPEC_FILE = "spec.json"
+
+Status = Literal["finished", "diverged", "running", "failed", "interrupted", "planned"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the experiment kept in `root`: its spec and its folder."""
+
+    root: Path
+    spec: RunSpec
+
+    @property
+    def folder(self) -> Path:
+        return self.root / self.spec.id
+
+    @property
+    def journal(self) -> Journal:
+        return Journal(self.folder / "journal.jsonl")
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / "checkpoint.pt"
+
+    @property
+    def weights(self) -> Path:
+        return self.folder / "weights.pt"
+
+    def lock(self) -> FileLock:
+        """The lock that the worker holds while it trains this run."""
+        return FileLock(self.folder / "lock")
+
+    def record(self) -> RunRecord | None:
+        return read_record(self.folder)
+
+    def status(self) -> Status:
+        """How the run stands. An interrupted or failed one goes on from its newest checkpoint when started again."""
+        if (self.folder / RECORD_FILE).exists():
+            record = self.record()
+            return record.outcome if record else "planned"
+        if not self.folder.exists():
+            return "planned"
+        if self._locked():
+            return "running"
+        events = self.journal.events()
+        if not events:
+            return "planned"
+        return "failed" if events[-1]["event"] == "failed" else "interrupted"
+
+    def _locked(self) -> bool:
+        try:
+            with self.lock().acquire(blocking=False):
+                return False
+        except Timeout:
+            return True
+
+    def failure(self) -> str:
+        """Why the run failed, in a line; '' if it did not."""
+        events = self.journal.events()
+        return events[-1]["reason"] if events and events[-1]["event"] == "failed" else ""
+
+    def prepare(self) -> None:
+        """Make the folder and write the spec into it, unless that was done before."""
+        if not (self.folder / SPEC_FILE).exists():
+            write_json(self.folder / SPEC_FILE, self.spec.to_plain())
+
+
+def folder_of(experiment: Experiment, runs: Path) -> Path:
+    """Where the runs of this experiment live."""
+    return runs / experiment.name
+
+
+def runs_of(cells: tuple[Cell, ...], root: Path) -> tuple[Run, ...]:
+    """The distinct runs behind the cells, in grid order: two names for the same values share one run."""
+    return tuple(Run(root, spec) for spec in {cell.spec.id: cell.spec for cell in cells}.values())
+
+
+def strays(root: Path, ids: set[str]) -> list[tuple[Path, str]]:
+    """Folders in `root` under another name that hold a result of one of these runs, with its id: copies, as a rule."""
+    found = []
+    for folder in sorted(root.iterdir()) if root.is_dir() else ():
+        record = read_record(folder) if folder.name not in ids and folder.is_dir() else None
+        if record is not None and record.id in ids:
+            found.append((folder, record.id))
+    return found
+
+
+def history_of(run: Run) -> list[dict[str, Any]]:
+    """The epochs as the journal tells them, an event each; an epoch repeated after a kill is told once.
+
+    Those before a restart are of a training that was given up.
+    """
+    epochs: dict[int, dict[str, Any]] = {}
+    for event in run.journal.events():
+        if event["event"] == "restarted":
+            epochs.clear()
+        elif event["event"] == "epoch":
+            epochs.setdefault(event["epoch"], event)
+    return [epochs[epoch] for epoch in sorted(epochs)]

@@ -1,0 +1,127 @@
+"""RunSpec: one cell of the grid, as resolved values only, and the id that names its result.
+
+The id is a hash of what can change the result: the data's digest stands for the photographs, and no name given in the
+experiment file takes part. Renaming a recipe changes no id; changing a magnitude does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import cache, cached_property
+from typing import Any, get_args
+
+from ablation.augment import Operation, Recipe
+from ablation.core.values import plain, restore
+from ablation.data.normalization import IMAGENET, Normalization, NormalizationChoice
+from ablation.data.parts import Parts, Splittable
+from ablation.data.split import Split, TrainSize
+from ablation.models.choice import Freeze, FrozenBatchNorm, Stem
+from ablation.models.own import is_own, source_digest
+from ablation.models.weights_file import settled
+from ablation.optim import Optimizer, Schedule, with_values
+
+RESULTS_VERSION = 3
+"""Raised when a change of this program changes what the same spec measures; old runs then count as missing."""
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """Everything that one training depends on.
+
+    data: the digest of the images, their labels and groups. model_source: that of the code of a network of one's own,
+    else "". weights: a name of torchvision's, or "sha256:" and the digest of a file. The other fields mean what they
+    mean in `Experiment`.
+    """
+
+    data: str
+    split: Split
+    train_size: TrainSize | None
+    image_size: int
+    cache_size: int
+    normalization: NormalizationChoice
+    recipe: Recipe
+    model: str
+    model_source: str
+    stem: Stem
+    weights: str | None
+    freeze: Freeze
+    frozen_batch_norm: FrozenBatchNorm
+    dropout: float
+    stochastic_depth: float
+    optimizer: Optimizer
+    head_lr_factor: float
+    schedule: Schedule
+    epochs: int
+    batch_size: int
+    label_smoothing: float
+    clip_norm: float | None
+    ema: float | None
+    seed: int
+
+    @cached_property
+    def id(self) -> str:
+        """16 hexadecimal digits of a SHA-256 over the resolved values."""
+        text = json.dumps([RESULTS_VERSION, self.to_plain()], sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def parts(self, data: Splittable) -> Parts:
+        """What is trained on, looked at and tested on. Raises DataError where the data cannot give that."""
+        parts = self.split.draw(data, self.seed)
+        if self.train_size is None:
+            return parts
+        return parts._replace(train=self.train_size.kept(data, parts.train, self.split.drawn_from(self.seed)))
+
+    def to_plain(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {
+            field.name: [plain(operation) for operation in self.recipe]
+            if field.name == "recipe"
+            else plain(getattr(self, field.name))
+            for field in fields(self)
+        }
+
+    @classmethod
+    def from_plain(cls, form: Mapping[str, Any]) -> RunSpec:
+        return cls(**{name: restore(item, CLASSES) for name, item in form.items()})
+
+
+CLASSES: dict[str, type] = {
+    member.__name__: member
+    for union in (Operation, Optimizer, Schedule, Split)
+    for member in (*get_args(union), TrainSize, Normalization)
+}
+"""Every class whose plain form may stand in a spec."""
+
+IN_OPTIMIZER = ("lr", "weight_decay")
+"""Fields of an experiment that stand in the run's optimizer, where they are given."""
+
+
+def resolver() -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """A function from an experiment's fields at one place of the grid to those of a spec, but for data and seed.
+
+    Every file is read once. Raises DataError for a file of weights that cannot be read.
+    """
+    source, weights = cache(lambda model: source_digest(model) if is_own(model) else ""), cache(settled)
+
+    def resolved(given: Mapping[str, Any]) -> dict[str, Any]:
+        own = {name: given[name] for name in IN_OPTIMIZER}
+        told = {name: value for name, value in given.items() if name not in own}
+        told["optimizer"] = with_values(given["optimizer"], **own)
+        told["cache_size"] = given["cache_size"] or default_cache_size(given["image_size"])
+        told["model_source"] = source(given["model"])
+        told["weights"] = weights(given["weights"], given["model"])
+        if not given["freeze"]:  # no batch norm is frozen then: whatever one should do makes no other run
+            told["frozen_batch_norm"] = "eval"
+        if given["normalization"] == IMAGENET:
+            told["normalization"] = "imagenet"
+        return told
+
+    return resolved
+
+
+def default_cache_size(image_size: int) -> int:
+    """The side of the cached squares for images of this size: 8/7 of it (256 for 224), in whole steps of 8."""
+    return -(-image_size * 8 // 7 // 8) * 8

@@ -1,0 +1,1 @@
+"""Whatever shows any section or table: HTML, and tables as files."""

@@ -1,0 +1,1 @@
+"""How strong should an operation be?"""

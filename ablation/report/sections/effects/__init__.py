@@ -1,0 +1,1 @@
+"""Which recipes are better than the baseline?"""

@@ -1,0 +1,192 @@
+"""An effect as a sentence that a student understands and a statistician signs. From effects to text; no jinja2."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ablation.analysis.failures import most_failures
+from ablation.core.text import NONE, p_phrase, percent
+from ablation.evidence.effects import OWN_RUNS
+from ablation.evidence.target import target_of
+from ablation.experiment.experiment import LOWER_IS_BETTER, Experiment
+from ablation.experiment.labels import condition_text, conditions_text
+from ablation.report.text import NAME, UNIT, amount, correction, draws, interval, points, seeds_text, size, verdict_text
+
+if TYPE_CHECKING:
+    from ablation.evidence.effects import Effect
+
+MOST_SEEDS = 100
+"""More new seeds than this are nobody's next step."""
+
+FEW_SEEDS = 5
+"""With fewer the spread over seeds is known so badly that what it takes can only be guessed."""
+
+
+def bounds(experiment: Experiment) -> str:
+    """What every verdict holds for: 'for new training and test photographs, on this data, model and budget'."""
+    return f"{target_of(experiment)}, on this data, model and budget"
+
+
+def sentence(effect: Effect, effects: Sequence[Effect], experiment: Experiment) -> str:
+    """One effect by itself: the verdict with its numbers, where it holds, and what it would still take."""
+    where = scope(effect, effects, experiment)
+    if effect.verdict == "baseline":
+        score = f"{points(effect.mean, effect.metric)}{' %' if UNIT[effect.metric] == 'points' else ''}"
+        told = f"{NAME[effect.metric]} {score} ({seeds_text(effect, experiment)}{where})"
+        return f"{effect.recipe} is the baseline: {told}."
+    if effect.note == OWN_RUNS:
+        return f"{finding(effect, experiment)}."
+    more = filter(None, (won(effect, experiment), picked(effect, effects), failures(effect), need(effect, experiment)))
+    return f"{finding(effect, experiment)}{where}; {'; '.join([*more, bounds(experiment)])}."
+
+
+def finding(effect: Effect, experiment: Experiment) -> str:
+    """The verdict on one recipe with its numbers, without an end: 'crop beats none by 4.1 points of accuracy (...)'."""
+    baseline, metric = experiment.baseline, effect.metric
+    if math.isnan(effect.estimate):
+        why = f"{effect.note or 'no scores'}: {seeds_text(effect, experiment)}"
+        return f"{effect.recipe} cannot be compared with {baseline} ({why})"
+    if effect.note == OWN_RUNS:
+        return f"{effect.recipe} is {OWN_RUNS}"
+    if effect.verdict in ("better", "worse"):
+        numbers = evidence(effect, experiment, math.copysign(1, effect.estimate))
+        verb = "beats" if effect.verdict == "better" else "is worse than"
+        return f"{effect.recipe} {verb} {baseline} by {amount(abs(effect.estimate), metric)} ({numbers})"
+    difference = size(effect.estimate, metric, sign=True)
+    if not math.isnan(effect.without_failed):
+        without = size(effect.without_failed, metric, sign=True)
+        seeds = f"n = {seeds_text(effect, experiment)}"
+        numbers = f"{difference} of {NAME[metric]} with the failed trainings, {without} without their seeds; {seeds}"
+        return f"{effect.recipe} has no verdict (difference {numbers}; {effect.note})"
+    numbers = evidence(effect, experiment)
+    if effect.verdict == "equivalent":
+        within = size(experiment.margin, metric)
+        return f"{effect.recipe} is equivalent to {baseline} within {within} (difference {difference}, {numbers})"
+    why = f"; {effect.note.removeprefix('not tested: ')}" if effect.note else ""
+    verdict = "is undecided" if verdict_text(effect) == "undecided" else f"has {verdict_text(effect)}"
+    verdict = "is not tested" if verdict_text(effect) == "not tested" else verdict
+    return f"{effect.recipe} {verdict} (difference {difference} of {NAME[metric]}, {numbers}{why})"
+
+
+def evidence(effect: Effect, experiment: Experiment, toward: float = 0) -> str:
+    """What stands behind an estimate: '95 % interval 2.2 to 6.0; Holm p = .002; n = 5 seeds'.
+
+    toward: 1 or -1 gives the interval as sizes in that direction, 0 with signs. An equivalence gives its own p.
+    """
+    low, high = _toward(effect.low, effect.high, toward)
+    equivalent = effect.verdict == "equivalent"
+    p = effect.p_equivalent if equivalent else effect.p_adjusted
+    parts = []
+    if not math.isnan(low):
+        span = interval(low, high, effect.metric, sign=not toward)
+        parts.append(f"{percent(1 - experiment.alpha)} interval {span}")
+    if not math.isnan(p) and verdict_text(effect) != "not tested":
+        parts.append(f"{'equivalence' if equivalent else correction(experiment)} {p_phrase(p, experiment.alpha)}")
+    return "; ".join([*parts, f"n = {seeds_text(effect, experiment)}"])
+
+
+def _toward(low: float, high: float, toward: float) -> tuple[float, float]:
+    return (min(low * toward, high * toward), max(low * toward, high * toward)) if toward else (low, high)
+
+
+def scope(effect: Effect, effects: Sequence[Effect], experiment: Experiment) -> str:
+    """', under adam', or ', pooled over adam and sgd': the conditions that have the recipe and the baseline.
+
+    ', under adam alone' where only one has them.
+    """
+    if not effect.pooled:
+        return f", under {condition_text(effect.condition, experiment)}"
+    told = [
+        condition_text(other.condition, experiment)
+        for other in effects
+        if other.recipe == effect.recipe and not other.pooled and (other.tested or other.verdict == "baseline")
+    ]
+    return f", under {told[0]} alone" if len(told) == 1 else f", pooled over {conditions_text(told)}"
+
+
+def won(effect: Effect, experiment: Experiment) -> str:
+    """In how many seeds the better of the two won: 'it was better in 5 of 5 seeds', 'the baseline was better in ...'.
+
+    Nothing is concluded from the count: five of five leave a chance of 48 to 100 %.
+    """
+    if effect.verdict not in ("better", "worse"):
+        return ""
+    sign = (-1 if effect.metric in LOWER_IS_BETTER else 1) * (1 if effect.verdict == "better" else -1)
+    shared = [seed for seed in effect.scores if seed in effect.baseline_scores]
+    wins = sum(sign * (effect.scores[seed] - effect.baseline_scores[seed]) > 0 for seed in shared)
+    who = "it" if effect.verdict == "better" else "the baseline"
+    thing = "training draws" if draws(experiment) > 1 else "seeds"
+    return f"{who} was better in {wins} of {len(shared)} {thing}" if shared else ""
+
+
+def picked(effect: Effect, effects: Sequence[Effect]) -> str:
+    """Of the best of several that are beside the baseline: what choosing it costs, '' for any other.
+
+    'picked as the best of 4, so expect less when it is repeated: at most about 0.9 points'. At most, as being
+    significant was a second choice, which the estimate does not allow for.
+    """
+    if effect.verdict != "better" or effect.beside < 2 or effect is not best_of(effect, effects):
+        return ""
+    expected = size(abs(effect.expected), effect.metric)
+    shrinks = expected != size(abs(effect.estimate), effect.metric)
+    told = f"picked as the best of {effect.beside}, so expect less when it is repeated"
+    return f"{told}: at most about {expected}" if shrinks else f"{told}, if only a little"
+
+
+def best_of(effect: Effect, effects: Sequence[Effect]) -> Effect:
+    """The best recipe of the effect's condition, by its estimate."""
+    sign = -1 if effect.metric in LOWER_IS_BETTER else 1
+    beside = [one for one in effects if one.condition == effect.condition and not math.isnan(one.expected)]
+    return max(beside, key=lambda one: sign * one.estimate, default=effect)
+
+
+def failures(effect: Effect) -> str:
+    """What an equivalence may hide: 'none of its 5 trainings failed, but up to 45 % may (95 % confidence)'."""
+    if effect.verdict != "equivalent" or not effect.trained or effect.failed:
+        return ""
+    most = round(100 * most_failures(0, effect.trained))
+    return f"none of its {effect.trained} trainings failed, but up to {most} % may (95 % confidence)"
+
+
+def in_percent(share: float) -> int:
+    """A share of pairs: 0 or 100 only where that is exact."""
+    return round(100 * share) if share in (0, 1) else min(99, max(1, round(100 * share)))
+
+
+def chance_text(effect: Effect) -> str:
+    """'100 (48 to 100)', in percent: of the shared seeds, with the interval of the chance; a dash for nan."""
+    shares = (effect.p_better, effect.p_better_low, effect.p_better_high)
+    if any(map(math.isnan, shares)):
+        return NONE
+    low, high = (round(100 * share) for share in shares[1:])
+    return f"{in_percent(effect.p_better)} ({low} to {high})"
+
+
+def need(effect: Effect, experiment: Experiment) -> str:
+    """What an undecided recipe lacks: 'with 23 new seeds per recipe the chance to show a difference is about 80 %,
+    ...'.
+
+    Always of a new experiment: seeds that are added until a test decides, undo its error rate. Where training parts
+    share photographs more seeds hardly help, and it says what does.
+    """
+    if not effect.decided_as:
+        return ""
+    really = f"if the difference really is {size(effect.estimate, effect.metric, sign=True)} and seeds vary as here"
+    thing = "training draw" if draws(experiment) > 1 else "seed"
+    what = "equivalence" if effect.decided_as == "equivalent" else "a difference"
+    told = []
+    if effect.decided_as != "neither" and effect.seeds_needed <= MOST_SEEDS:
+        told.append(f"{effect.seeds_needed:.0f} new {thing}s per recipe")
+    if not math.isnan(effect.images_needed) and effect.decided_as != "equivalent":
+        told.append(f"{effect.images_needed:,.0f} test photographs and {effect.seeds} new {thing}s")
+    if told:
+        rough = "very roughly" if effect.seeds < FEW_SEEDS else "about"
+        return f"with {', or with '.join(told)}, the chance to show {what} is {rough} 80 %, {really}"
+    if effect.overlap:
+        return (
+            f"more seeds alone would hardly show {what}, {really}: their training parts share photographs; smaller "
+            "training parts or more photographs would help"
+        )
+    return f"not even {MOST_SEEDS} new {thing}s per recipe would show {what} with a chance of 80 %, {really}"

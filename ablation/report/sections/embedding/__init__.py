@@ -1,0 +1,1 @@
+"""Are the classes better separated? t-SNE, and separability measured in feature space."""

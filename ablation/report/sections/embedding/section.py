@@ -1,0 +1,61 @@
+"""t-SNE of the test images for one run a recipe, with separability measured in feature space."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ablation.analysis.separability import embed, initial_layout, separability, stratified_subset
+from ablation.core.text import MINUS, NONE
+from ablation.evidence.study import Choice
+from ablation.experiment.record import Arrays
+from ablation.experiment.results import Results
+from ablation.report.section import Scene
+from ablation.report.sections.embedding.figure import Map, MapsInfo
+
+MOST_IMAGES = 600
+
+
+FEWEST_IMAGES = 12  # under this a map shows nothing
+
+
+def maps_scene(results: Results, choice: Choice) -> Scene | None:
+    """t-SNE of the test images, the same ones in every panel; None where they are too few."""
+    arrays = {recipe: results.arrays(run_id) for recipe, run_id in choice.runs.items()}
+    first = arrays.get(results.experiment.baseline) or next(iter(arrays.values()))
+    arrays = {recipe: told for recipe, told in arrays.items() if np.array_equal(told.sample, first.sample)}
+    picks = stratified_subset(first.label, MOST_IMAGES)
+    if len(picks) < FEWEST_IMAGES:
+        return None
+    layout = initial_layout(first.features[picks])
+    made: dict[str, Map] = {}
+    for recipe, told in arrays.items():
+        twin = next((name for name in made if choice.runs[name] == choice.runs[recipe]), None)
+        made[recipe] = Map(recipe, made[twin].points, made[twin].notes) if twin else _map(recipe, told, picks, layout)
+    info = MapsInfo(tuple(made.values()), first.label[picks], results.classes)
+    return Scene(info, "t-SNE maps of the test images by recipe", _caption(info, choice, len(first.label)))
+
+
+def _map(recipe: str, told: Arrays, picks: np.ndarray, layout: np.ndarray) -> Map:
+    features, labels = told.features[picks], told.label[picks]
+    made, measured = embed(features, layout), separability(features, labels)
+    knn = NONE if math.isnan(measured.knn_accuracy) else f"{100 * measured.knn_accuracy:.1f} %"
+    silhouette = NONE if math.isnan(measured.silhouette) else f"{measured.silhouette:.2f}".replace("-", MINUS)
+    in_features = f"features: silhouette {silhouette}, {measured.neighbours}-NN {knn}"
+    return Map(recipe, made.points, (f"map: trustworthiness {made.trustworthiness:.2f}", in_features))
+
+
+def _caption(info: MapsInfo, choice: Choice, images: int) -> str:
+    count = len(info.labels)
+    which = f"all {count}" if count == images else f"{count} of {images}, each class in its share"
+    unnamed = "" if info.named else f" The {len(info.classes)} classes are too many to be named one by one."
+    return (
+        f"t-SNE of the test images' features that go into the last layer ({choice}; {which}). Every panel shows the "
+        "same images and starts from the same layout, the first two principal components of the first network's "
+        f"features.{unnamed} Caution: t-SNE bends distances; the size of a cluster and the gaps between clusters mean "
+        "little. Trustworthiness says how far neighbours on the map are neighbours in feature space (1 is best). "
+        "Whether classes are better separated is measured in feature space: by the silhouette (1 is best, 0 is "
+        "overlap) and by the leave-one-out accuracy of the nearest neighbours. It is one run a recipe: another seed "
+        "gives other numbers."
+    )

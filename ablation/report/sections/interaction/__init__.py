@@ -1,0 +1,1 @@
+"""Does the effect of a recipe depend on the optimizer, or on what else varies?"""

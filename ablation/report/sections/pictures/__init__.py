@@ -1,0 +1,1 @@
+"""What did the network see? One photograph as each recipe draws it."""

@@ -1,0 +1,249 @@
+"""Preview: a row a recipe, with the original, what was drawn, and what that changed, pixel for pixel. numpy and Pillow.
+
+Tiny pictures are enlarged by a whole factor, their pixels as squares; others are brought to the tile's side (Lanczos).
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from ablation.report.style import FAINT, INK, SOFT, Style, shortened
+
+Pixels = NDArray[np.uint8]
+
+TINY = 64  # up to this side a picture is enlarged by whole pixels
+TILE, STRIP_TILE = 264, 192  # pixels of a picture's side, in the picture of its own and in a strip for a page
+GAP = 0.08  # between tiles, in tiles
+FRAME = 2  # pixels around each tile, without which a white photograph would have no edge
+MARGIN = 48
+
+AMPLIFICATIONS = (16, 8, 4, 2, 1)
+GREY = 128
+
+TIED = r"(?<=\d) (?=%|px|bit)|(?<=[×σ<+]) (?=[\d.])|(?<=px) (?=right|left|up|down)|(?<=along) "
+EXPLAINED = "Difference: the first draw that differs, minus the original, about grey: where it is grey nothing changed."
+
+
+@dataclass(frozen=True, eq=False)
+class PreviewRow:
+    """A recipe and its operations in words, a photograph of side S, and D draws of it with what was drawn in words.
+
+    original: (S, S, 3) uint8; draws: (D, S, S, 3) uint8; captions: D, operations separated by ' · ', summands by ' + '.
+    """
+
+    recipe: str
+    operations: str
+    original: Pixels
+    draws: Pixels
+    captions: tuple[str, ...]
+
+    @cached_property
+    def changed(self) -> int | None:
+        """The first draw that differs from the original; None where none does."""
+        differs = (self.draws != self.original).any(axis=(1, 2, 3))
+        return int(differs.argmax()) if differs.any() else None
+
+    @cached_property
+    def amplification(self) -> int:
+        """By how much the difference is amplified: as much as leaves 99 of 100 levels in range."""
+        most = np.percentile(np.abs(self._change()), 99)
+        return next((factor for factor in AMPLIFICATIONS if factor * most <= GREY - 1), 1)
+
+    @cached_property
+    def difference(self) -> Pixels:
+        """(S, S, 3) the first draw that changed, minus the original, amplified, around grey."""
+        return (GREY + self.amplification * self._change()).clip(0, 255).astype(np.uint8)
+
+    def _change(self) -> NDArray[np.int16]:
+        return self.draws[self.changed or 0].astype(np.int16) - self.original
+
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """Over each tile."""
+        return ("original", *(f"draw {place}" for place in range(1, len(self.draws) + 1)), "difference")
+
+    @property
+    def words(self) -> tuple[tuple[str, ...], ...]:
+        """Under each tile, lines."""
+        told = ["no draw differs"]
+        if self.changed is not None:
+            mean = 100 * np.abs(self._change()).mean() / 255
+            told = [f"draw {self.changed + 1} minus original", f"amplified × {self.amplification}"]
+            told = [*told[: 1 if self.amplification == 1 else 2], f"mean change {mean:.{1 if mean < 9.95 else 0}f} %"]
+        drawn = (re.split(r" · | (?=\+ )", caption) for caption in self.captions)
+        return ((), *(tuple(map(tied, lines)) for lines in (*drawn, told)))
+
+    @property
+    def tiles(self) -> Pixels:
+        """(D + 2, S, S, 3)."""
+        return np.concatenate([self.original[None], self.draws, self.difference[None]])
+
+
+@dataclass(frozen=True)
+class PreviewInfo:
+    """Rows of one photograph. note: what it is, in a sentence."""
+
+    title: str
+    note: str
+    rows: tuple[PreviewRow, ...]
+
+
+def tied(text: str) -> str:
+    """With no-break spaces between a number and what belongs to it: '62 %', '× 1.31', 'σ 2 px', '5 px up'."""
+    return re.sub(TIED, "\u00a0", text)
+
+
+def scaled(pictures: Pixels, side: int) -> Pixels:
+    """(K, S, S, 3) as tiles of about this side: tiny ones enlarged by a whole factor, others resampled (Lanczos)."""
+    own = pictures.shape[1]
+    if own <= TINY:
+        factor = max(1, side // own)
+        return pictures.repeat(factor, axis=1).repeat(factor, axis=2)
+    if own == side:
+        return pictures
+    resized = [Image.fromarray(picture).resize((side, side), Image.Resampling.LANCZOS) for picture in pictures]
+    return np.stack([np.asarray(picture) for picture in resized])
+
+
+def join(tiles: Pixels) -> Pixels:
+    """(K, S, S, 3) framed and side by side, with white between them."""
+    color = np.array(_rgb(FAINT), np.uint8)
+    count, side = len(tiles), tiles.shape[1] + 2 * FRAME
+    pitch = side + round(GAP * side)
+    strip = np.full((side, pitch * (count - 1) + side, 3), 255, np.uint8)
+    for place, tile in enumerate(tiles):
+        strip[:, place * pitch : place * pitch + side] = color
+        strip[FRAME:-FRAME, place * pitch + FRAME : place * pitch + side - FRAME] = tile
+    return strip
+
+
+def encode_strip(row: PreviewRow) -> tuple[bytes, str]:
+    """The tiles of a row as a file and its kind: 'png' for tiny pictures, which stay exact, 'jpeg' for photographs."""
+    picture = Image.fromarray(join(scaled(row.tiles, STRIP_TILE)))
+    buffer, tiny = io.BytesIO(), row.original.shape[0] <= TINY
+    if tiny:
+        picture.save(buffer, format="PNG", optimize=True)
+    else:
+        picture.save(buffer, format="JPEG", quality=90, subsampling=0)
+    return buffer.getvalue(), "png" if tiny else "jpeg"
+
+
+def draw_preview(info: PreviewInfo, look: Mapping[str, Style]) -> bytes:
+    """The whole preview as a PNG on white, as high as its rows need."""
+    strips = [join(scaled(row.tiles, TILE)) for row in info.rows]
+    page = Page(max(strip.shape[1] for strip in strips))
+    page.write(info.title, "title")
+    page.write(info.note, "note")
+    for place, (row, strip) in enumerate(zip(info.rows, strips, strict=True)):
+        page.space(56 if place else 40)
+        page.name(row, look[row.recipe].color)
+        page.row(row, strip, headed=place == 0)
+    page.space(44)
+    page.write(EXPLAINED, "note")
+    return page.png()
+
+
+FONTS = {
+    "title": (34, True, INK), "name": (28, True, INK), "note": (23, False, SOFT), "heading": (23, False, SOFT),
+    "caption": (22, False, INK),
+}  # fmt: skip
+"""Pixels, whether bold, and colour; two pixels are one on the screen."""
+
+
+@cache
+def font(kind: str) -> ImageFont.FreeTypeFont:
+    """That of the other figures."""
+    size, bold, _ = FONTS[kind]
+    file = Path(matplotlib.get_data_path(), "fonts", "ttf", f"DejaVuSans{'-Bold' if bold else ''}.ttf")
+    return ImageFont.truetype(file, size, layout_engine=ImageFont.Layout.BASIC)
+
+
+def wrapped(text: str, kind: str, width: float) -> list[str]:
+    """The text in lines of at most this width; a word that is wider is broken, never cut off."""
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if font(kind).getlength(longer) <= width:
+            lines[-1] = longer
+            continue
+        lines += [""] * bool(lines[-1])
+        for letter in word:
+            if lines[-1] and font(kind).getlength(lines[-1] + letter) > width:
+                lines.append("")
+            lines[-1] += letter
+    return lines
+
+
+class Page:
+    """White paper of a fixed width that grows as it is written on, from the top down."""
+
+    def __init__(self, width: int):
+        self.width, self.y = width, MARGIN
+        self.paper = Image.new("RGB", (width + 2 * MARGIN, 1), "white")
+
+    def space(self, height: int) -> None:
+        self.y += height
+
+    def _sheet(self, height: int) -> ImageDraw.ImageDraw:
+        """To draw on; there is paper down to `height` below here."""
+        if self.y + height > self.paper.height:
+            longer = Image.new("RGB", (self.paper.width, 2 * (self.y + height)), "white")
+            longer.paste(self.paper)
+            self.paper = longer
+        return ImageDraw.Draw(self.paper)
+
+    def write(self, text: str, kind: str, x: int = 0, width: int | None = None) -> None:
+        """Lines of text; the place below them is next."""
+        size, _, color = FONTS[kind]
+        for line in wrapped(text, kind, width or self.width - x):
+            self._sheet(2 * size).text((MARGIN + x, self.y + size), line, fill=color, font=font(kind), anchor="ls")
+            self.y += round(1.4 * size)
+
+    def name(self, row: PreviewRow, color: str) -> None:
+        """The recipe's name beside its colour, its operations below."""
+        self._sheet(40).rectangle((MARGIN, self.y + 7, MARGIN + 19, self.y + 26), fill=color)
+        self.write(shortened(row.recipe, 120), "name", x=32)
+        self.write(row.operations, "note", x=32)
+        self.space(10)
+
+    def row(self, row: PreviewRow, strip: Pixels, headed: bool) -> None:
+        """Headings, tiles and what stands under each, in columns."""
+        side, columns = strip.shape[0], len(row.headings)
+        pitch = side + round(GAP * side)
+        if headed:
+            self._columns([(heading,) for heading in row.headings], "heading", pitch, side)
+            self.space(4)
+        self._sheet(side)
+        self.paper.paste(Image.fromarray(strip), (MARGIN, self.y))
+        self.space(side + 8)
+        assert len(row.words) == columns
+        self._columns(row.words, "caption", pitch, side)
+
+    def _columns(self, texts: Sequence[Sequence[str]], kind: str, pitch: int, width: int) -> None:
+        top = lowest = self.y
+        for place, lines in enumerate(texts):
+            self.y = top
+            for line in lines:
+                self.write(line, kind, place * pitch, width)
+            lowest = max(lowest, self.y)
+        self.y = lowest
+
+    def png(self) -> bytes:
+        buffer = io.BytesIO()
+        whole = self.paper.crop((0, 0, self.paper.width, self.y + MARGIN))
+        whole.save(buffer, format="PNG", optimize=True, dpi=(192, 192))
+        return buffer.getvalue()
+
+
+def _rgb(color: str) -> tuple[int, int, int]:
+    return tuple(bytes.fromhex(color[1:]))  # type: ignore[return-value]

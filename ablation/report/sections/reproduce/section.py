@@ -1,0 +1,242 @@
+"""How to reproduce it: the facts of the experiment, data, training and machine, and every run by its folder."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ablation.core.text import NONE, counted, listing, percent
+from ablation.core.values import label
+from ablation.evidence.target import target_of
+from ablation.experiment.experiment import Experiment
+from ablation.experiment.labels import recipe_text
+from ablation.experiment.preregistration import beforehand, declaration_of
+from ablation.experiment.record import RunRecord
+from ablation.experiment.results import Results
+from ablation.experiment.spec import default_cache_size
+from ablation.report.text import NAME, TESTS, UNIT, corrected_by, points
+
+NETWORK = {
+    "stem": "stem",
+    "weights": "starts from",
+    "freeze": "not trained, from the first layer",
+    "frozen_batch_norm": "batch norms not trained",
+    "normalization": "normalisation",
+    "stochastic_depth": "stochastic depth",
+}
+STEPS = {
+    "lr": "learning rate, in place of the optimizers'",
+    "weight_decay": "weight decay, in place of the optimizers'",
+    "head_lr_factor": "learning rate of the head, times the others'",
+    "clip_norm": "norm of the gradients, at most",
+    "ema": "average of the weights, decay",
+}
+"""Fields of an experiment that are told where they are not left as they are, with their terms."""
+
+DEFAULTS = {field.name: field.default for field in fields(Experiment)}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A heading, and under it terms with what they mean here."""
+
+    title: str
+    items: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class RunsTable:
+    """Every run of the grid: `columns`, and a tuple of texts a run. folder: where the runs lie."""
+
+    folder: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def facts_of(experiment: Experiment, results: Results, records: Mapping[str, RunRecord]) -> tuple[Facts, ...]:
+    """The definition table in five parts; what no record holds is left out."""
+    told = list(records.values())
+    parts = (
+        ("Question", [*_question(experiment), ("plan", _plan(results))]),
+        ("Data", _data(experiment, results, told)),
+        ("Training", _training(experiment, told)),
+        ("Machine", _machine(told)),
+        ("Cost", _cost(results, told)),
+    )
+    filled = ((title, tuple((term, text) for term, text in items if text)) for title, items in parts)
+    return tuple(Facts(title, items) for title, items in filled if items)
+
+
+def _question(experiment: Experiment) -> list[tuple[str, str]]:
+    metric = experiment.metric
+    test = type(experiment.declared_test).__name__
+    return [
+        *((f"recipe {name}", recipe_text(experiment, name)) for name in experiment.recipes),
+        ("baseline", experiment.baseline),
+        ("metric", f"{NAME[metric]} on the test part"),
+        ("test", f"{TESTS[test]}, {corrected_by(experiment)}"),
+        ("verdicts hold", f"{target_of(experiment)}, on this data, model and budget"),
+        ("family-wise error", percent(experiment.alpha)),
+        ("margin", f"{points(experiment.margin, metric)} {UNIT[metric]}".strip()),
+        ("seeds", listing(map(str, experiment.seed_numbers))),
+    ]
+
+
+def _plan(results: Results) -> str:
+    """The hash of what the verdicts rest on, and whether it was recorded before there was anything to judge."""
+    plan, before = declaration_of(results.experiment, results.cells), beforehand(results.root)
+    if before is None:
+        return f"{plan.hash}; none was recorded before the first result"
+    if before.declaration == plan:
+        return f"{plan.hash}, recorded {before.day}, before the first result"
+    changes = "; ".join(before.declaration.changed_to(plan)) or "more comparisons since, and nothing else"
+    return f"{plan.hash}; {before.declaration.hash} was recorded {before.day}, before the first result: {changes}"
+
+
+def _data(experiment: Experiment, results: Results, records: list[RunRecord]) -> list[tuple[str, str]]:
+    names = ", ".join(results.classes) if len(results.classes) <= 20 else ""
+    parts = [
+        f"{part} {seen}"
+        for part in ("train", "val", "test")
+        if (seen := distinct(record.evidence.get(f"{part}_images") for record in records))
+    ]
+    return [
+        ("source", label(experiment.data)),
+        ("digest", results.cells[0].spec.data),
+        ("classes", f"{len(results.classes)}{f': {names}' if names else ''}"),
+        ("images", f"{', '.join(parts)}{' (each class gives whole images)' if parts else ''}"),
+        ("left out", f"{counted(results.left_out, 'file')} that cannot be used" if results.left_out else ""),
+        ("split", _levels(experiment, "split")),
+        ("training part", _levels(experiment, "train_size")),
+    ]
+
+
+def _moments(moment: Any) -> str | None:
+    return moment and ", ".join(f"{channel:.3f}" for channel in moment)
+
+
+def _training(experiment: Experiment, records: list[RunRecord]) -> list[tuple[str, str]]:
+    sizes = experiment.cache_size or default_cache_size(experiment.image_size)
+    return [
+        ("model", _levels(experiment, "model")),
+        ("parameters", distinct(map(_parameters, records))),
+        *((term, _changed(experiment, field)) for field, term in NETWORK.items()),
+        ("weights taken", distinct(map(_loaded, records))),
+        ("normalised by mean (RGB)", distinct(_moments(record.evidence.get("mean")) for record in records)),
+        ("and by sd (RGB)", distinct(_moments(record.evidence.get("std")) for record in records)),
+        ("optimizers", "; ".join(f"{name} = {label(level)}" for name, level in experiment.optimizers.items())),
+        ("weight decay", distinct(map(_decay, records))),
+        *((term, _changed(experiment, field)) for field, term in STEPS.items()),
+        ("schedule", _levels(experiment, "schedule")),
+        ("epochs", _levels(experiment, "epochs")),
+        ("batch size", _levels(experiment, "batch_size")),
+        ("image size", _levels(experiment, "image_size")),
+        ("cache size", "" if "image_size" in experiment.vary else _levels(experiment, "cache_size") or str(sizes)),
+        ("dropout", _levels(experiment, "dropout")),
+        ("label smoothing", _levels(experiment, "label_smoothing")),
+    ]
+
+
+def _parameters(record: RunRecord) -> str | None:
+    """'25 557 032', or with what of it is trained."""
+    every, trained = (record.evidence.get(name) for name in ("parameters", "trained_parameters"))
+    if not every:
+        return None
+    return _spaced(every) if trained in (None, every) else f"{_spaced(every)}, of which {_spaced(trained)} are trained"
+
+
+def _loaded(record: RunRecord) -> str | None:
+    """'60 tensors of sha256:1a2b…; not head (10 x 128; here 9 x 128)'; None where none were loaded."""
+    told = record.evidence.get("weights")
+    if not told:
+        return None
+    source = f"{told['source'][:19]}…" if told["source"].startswith("sha256:") else told["source"]
+    left_out = f"; not {', '.join(told['left_out'])}" if told["left_out"] else ""
+    return f"{told['loaded']} tensors of {source}{left_out}"
+
+
+def _decay(record: RunRecord) -> str | None:
+    """'0.05 on 25 503 912 parameters, 0 on 53 120': that norms and biases are spared can be seen in it."""
+    numbers: dict[float, int] = {}
+    for group in record.evidence.get("parameter_groups") or ():
+        numbers[group["weight_decay"]] = numbers.get(group["weight_decay"], 0) + group["parameters"]
+    if not any(numbers):
+        return None
+    told = [f"{decay:g} on {_spaced(numbers[decay])}" for decay in sorted(numbers, reverse=True)]
+    return ", ".join([f"{told[0]} parameters", *told[1:]])
+
+
+def _spaced(number: int) -> str:
+    return f"{number:,}".replace(",", " ")
+
+
+def _changed(experiment: Experiment, field: str) -> str:
+    """As `_levels`; '' for a field that was left as it is."""
+    left = field not in experiment.vary and getattr(experiment, field) == DEFAULTS[field]
+    return "" if left else _levels(experiment, field)
+
+
+def _machine(records: list[RunRecord]) -> list[tuple[str, str]]:
+    terms = {"device": "device", "precision": "precision", "platform": "platform", "python": "Python"}
+    terms |= {"torch": "torch", "numpy": "NumPy", "ablation": "ablation"}
+    return [(term, distinct(record.environment.get(key) for record in records)) for key, term in terms.items()]
+
+
+def _cost(results: Results, records: list[RunRecord]) -> list[tuple[str, str]]:
+    seconds = [record.cost["seconds"] for record in records if record.cost.get("seconds")]
+    speeds = sorted(record.cost["images_per_second"] for record in records if record.cost.get("images_per_second"))
+    return [
+        ("runs", f"{len(records)} with a record, of {results.table['id'].nunique()} planned"),
+        (
+            "training",
+            f"{duration(sum(seconds))} in all, {duration(sum(seconds) / len(seconds))} a run" if seconds else "",
+        ),
+        ("speed", f"{speeds[len(speeds) // 2]:,.0f} images a second (median run)".replace(",", " ") if speeds else ""),
+    ]
+
+
+def _levels(experiment: Experiment, field: str) -> str:
+    """A field's value, or the values that it takes in the grid."""
+    if field in experiment.vary:
+        return "varied: " + "; ".join(
+            name if name == label(level) else f"{name} = {label(level)}"
+            for name, level in experiment.factors[field].items()
+        )
+    held = getattr(experiment, field)
+    return "" if held is None else label(held)
+
+
+def distinct(found: Iterable[Any]) -> str:
+    """The different values in order of appearance, 'cpu' or 'cpu; cuda'; '' where there is none."""
+    return "; ".join(dict.fromkeys(str(item) for item in found if item is not None))
+
+
+def duration(seconds: float) -> str:
+    """'8.4 s', '12 min 5 s', '3 h 20 min'."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{counted(minutes, 'min').removesuffix('s')} {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def runs_table(results: Results) -> RunsTable:
+    """A row a cell of the grid, in order, with the folder that its numbers come from."""
+    metric, factors = results.experiment.metric, results.factors
+    rows = []
+    for told in results.table.to_dict("records"):
+        score = told.get(metric, math.nan) if told["status"] == "finished" else math.nan
+        status = f"{told['status']}: {told['reason']}" if told.get("reason") else told["status"]
+        seconds = told.get("seconds", math.nan)
+        time = NONE if seconds is None or math.isnan(seconds) else duration(seconds)
+        rows.append(
+            (told["id"], *(told[factor] for factor in factors), str(told["seed"]), status, points(score, metric), time)
+        )
+    unit = " (%)" if UNIT[metric] == "points" else ""
+    names = (factor.replace("_", " ") for factor in factors)
+    return RunsTable(
+        results.root.as_posix(), ("run", *names, "seed", "status", f"{NAME[metric]}{unit}", "training"), tuple(rows)
+    )

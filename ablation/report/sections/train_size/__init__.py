@@ -1,0 +1,1 @@
+"""How much training data is an augmentation worth?"""

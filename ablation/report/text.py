@@ -1,0 +1,259 @@
+"""How an effect is put into words and numbers, once for the report and the terminal. No matplotlib, no jinja2.
+
+Scores in [0, 1] where higher is better are told in percent, and their differences in points (1 point = 0.01); losses
+keep their own unit. Numbers carry a true minus sign.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ablation.analysis.comparison import CorrectedResampled
+from ablation.core.text import MINUS, NONE, counted, p_phrase, percent
+from ablation.evidence.target import target_of
+from ablation.experiment.experiment import LOWER_IS_BETTER, Experiment
+from ablation.experiment.labels import condition_text
+
+if TYPE_CHECKING:
+    from ablation.evidence.effects import Effect
+
+NAME = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "balanced_accuracy": "balanced accuracy",
+    "log_loss": "log loss",
+    "brier": "Brier score",
+    "ece": "calibration error",
+}
+"""Each metric in a sentence."""
+
+UNIT = {
+    "accuracy": "points",
+    "macro_f1": "points",
+    "balanced_accuracy": "points",
+    "log_loss": "nats",
+    "brier": "",
+    "ece": "",
+}
+"""What a difference in each metric is counted in; "" has no unit."""
+
+SYMBOL = {
+    "better": "▲",
+    "worse": "▼",
+    "equivalent": "≈",
+    "undecided": "?",
+    "no verdict": "…",
+    "not tested": "·",
+    "baseline": "○",
+}
+"""A sign for each verdict, so that it never rests on colour alone."""
+
+
+def points(x: float, metric: str, sign: bool = False) -> str:
+    """A score or a difference as shown: points with one decimal, other units with three; a dash for nan."""
+    if math.isnan(x):
+        return NONE
+    text = f"{abs(x) * 100:.1f}" if UNIT[metric] == "points" else f"{abs(x):.3f}"
+    if not float(text):
+        return text
+    return f"{MINUS if x < 0 else '+' if sign else ''}{text}"
+
+
+def amount(x: float, metric: str) -> str:
+    """A difference with what it counts: '4.1 points of accuracy', '0.120 nats of log loss'."""
+    return f"{size(x, metric)} of {NAME[metric]}"
+
+
+def size(x: float, metric: str, sign: bool = False) -> str:
+    """A difference with its unit: '4.1 points', '0.120 nats'."""
+    return f"{points(x, metric, sign)} {UNIT[metric]}".strip()
+
+
+def interval(low: float, high: float, metric: str, sign: bool = True) -> str:
+    """'+2.2 to +6.0'; a dash where there is none."""
+    if math.isnan(low) or math.isnan(high):
+        return NONE
+    return f"{points(low, metric, sign)} to {points(high, metric, sign)}"
+
+
+def draws(experiment: Experiment) -> int:
+    """How many seeds in a row are trained on one draw of the training part, and count as one."""
+    return max(split.runs_per_draw for split in experiment.levels("split").values())
+
+
+def seeds_text(effect: Effect, experiment: Experiment) -> str:
+    """'5 seeds', '4 of 5 seeds' where some are missing; '3 shared seeds of 5', '5 seeds against the baseline's 3'."""
+    thing = "seed" if draws(experiment) == 1 else "training draw"
+    alone = effect.verdict == "baseline" or effect.seeds == effect.baseline_seeds
+    if effect.seeds == effect.planned:
+        told = counted(effect.seeds, thing)
+    elif effect.tested and alone and experiment.declared_test.paired:
+        return f"{counted(effect.seeds, f'shared {thing}')} of {effect.planned}"
+    else:
+        told = f"{effect.seeds} of {counted(effect.planned, thing)}"
+    if alone:
+        return told
+    if experiment.declared_test.paired:
+        return f"{told}, {effect.baseline_seeds} shared with the baseline"
+    return f"{told} against the baseline's {effect.baseline_seeds}"
+
+
+def corrected_by(experiment: Experiment, primary: int | None = None, behind: int = 0) -> str:
+    """How the declared test is corrected for the number of comparisons: of the primary ones, and those behind them."""
+    if experiment.declared_test.simultaneous:
+        return "all recipes of a condition together, Bonferroni's correction over conditions"
+    if not _several(experiment):
+        if primary == 1:
+            return "one comparison, so that nothing is corrected for"
+        return f"Holm's correction over all {primary or ''} comparisons".replace("  ", " ")
+    what = "pooled comparisons" if experiment.primary == "pooled" else "comparisons under each condition"
+    told = f"corrected over the {primary or ''} {what}, which come first".replace("  ", " ")
+    others = f"the other {behind}" if behind else "the others"
+    return f"{told}, and {others} behind them (gatekeeping by Bretz et al. 2009)"
+
+
+def about_intervals(experiment: Experiment) -> str:
+    """What the intervals of the table mean, in a sentence."""
+    level = percent(1 - experiment.alpha)
+    which = "all primary ones hold" if _several(experiment) else "all of them hold"
+    return (
+        f"Intervals are simultaneous (Bonferroni): with {level} confidence {which}. A verdict may be sharper than its "
+        "interval: a recipe can be better though its interval reaches 0."
+    )
+
+
+def correction(experiment: Experiment) -> str:
+    """Of an adjusted p: 'Holm', 'Dunnett', or 'adjusted' where comparisons stand behind others (gatekeeping)."""
+    if experiment.declared_test.simultaneous:
+        return "Dunnett"
+    return "adjusted" if _several(experiment) else "Holm"
+
+
+def _several(experiment: Experiment) -> bool:
+    """Does anything vary beside the recipe?"""
+    return any(len(levels) > 1 for factor, levels in experiment.factors.items() if factor != "recipe")
+
+
+def verdict_text(effect: Effect) -> str:
+    """The verdict as shown: 'no verdict' where a note says why there is none, which is not the same as undecided.
+
+    'not tested' where what comes first left it nothing to be tested with.
+    """
+    if effect.note.startswith("not tested"):
+        return "not tested"
+    return "no verdict" if effect.verdict == "undecided" and effect.note else effect.verdict
+
+
+def pooled_over(effect: Effect, effects: Iterable[Effect]) -> str:
+    """'over 4 of 6 conditions' for a pooled effect whose recipe the grid leaves out of some; else ''."""
+    single = [other for other in effects if not other.pooled]
+    every = {tuple(other.condition.items()) for other in single}
+    held = {tuple(other.condition.items()) for other in single if other.recipe == effect.recipe}
+    partly = effect.pooled and 0 < len(held) < len(every)
+    return f"over {len(held)} of {counted(len(every), 'condition')}" if partly else ""
+
+
+def changed(share: float, change: float) -> tuple[str, str]:
+    """What an operation did: '98 %' of the images, '12.3 of 255' levels of a pixel."""
+    return f"{100 * share:.0f} %", f"{255 * change:.1f} of 255"
+
+
+MOST_NAMED = 6
+"""Names in a sentence; more are counted."""
+
+
+def heading(condition: Mapping[str, str], conditions: int, experiment: Experiment) -> str:
+    """'adam', or 'pooled over 2 conditions'."""
+    return condition_text(condition, experiment) if condition else f"pooled over {counted(conditions, 'condition')}"
+
+
+def beside(name: str, seeds: int, planned: int) -> str:
+    """A name with how many seeds stand behind it, where some are missing: 'adam, 4 of 5 seeds'."""
+    return name if seeds == planned else f"{name}, {seeds_of(seeds, planned)}"
+
+
+def seeds_of(seeds: int, planned: int) -> str:
+    """'5 seeds', or '4 of 5 seeds'."""
+    return counted(seeds, "seed") if seeds == planned else f"{seeds} of {counted(planned, 'seed')}"
+
+
+def gain(difference: float, metric: str) -> float:
+    """A difference as a gain: above 0 where the score is better, whichever way that is."""
+    return -difference if metric in LOWER_IS_BETTER else difference
+
+
+def spanned(low: float, high: float, experiment: Experiment, toward: float = 0) -> str:
+    """'95 % interval 0.5 to 1.7'; with signs, or as sizes where `toward` is 1 or -1."""
+    if toward:
+        low, high = sorted((low * toward, high * toward))
+    return f"{percent(1 - experiment.alpha)} interval {interval(low, high, experiment.metric, sign=not toward)}"
+
+
+def on_images(experiment: Experiment) -> str:
+    """' on these test photographs': of a claim that rests on seeds alone, whatever test is declared.
+
+    '' where the test part is redrawn for each seed, so that seeds vary in their photographs too.
+    """
+    return "" if isinstance(experiment.declared_test, CorrectedResampled) else " on these test photographs"
+
+
+def seeds_bounds(experiment: Experiment) -> str:
+    """What such claims hold for: 'for new training photographs, on these test photographs, on this data, ...'."""
+    own = replace(target_of(experiment), images=not on_images(experiment))
+    return f"{own}, on this data, model and budget"
+
+
+def holm_phrase(p: float, experiment: Experiment) -> str:
+    return f"Holm {p_phrase(p, experiment.alpha)}"
+
+
+def compared_phrase(p: float, experiment: Experiment) -> str:
+    """Of a comparison with the baseline, by the declared test's correction: 'Holm p = .004', 'Dunnett p = .004'."""
+    return f"{correction(experiment)} {p_phrase(p, experiment.alpha)}"
+
+
+def value_text(score: float, metric: str) -> str:
+    """A score: '96.2 %', '0.120 nats'."""
+    return f"{points(score, metric)} {'%' if UNIT[metric] == 'points' else UNIT[metric]}".strip()
+
+
+def scale(metric: str) -> float:
+    """What scores are multiplied by to be shown: 100 where in percent."""
+    return 100.0 if UNIT[metric] == "points" else 1.0
+
+
+def measure(metric: str) -> str:
+    """What an axis of scores counts: 'accuracy (%)', 'log loss (nats, lower is better)'."""
+    unit = "%" if UNIT[metric] == "points" else UNIT[metric]
+    told = ", ".join(filter(None, (unit, "lower is better" if metric in LOWER_IS_BETTER else "")))
+    return f"{NAME[metric]} ({told})" if told else NAME[metric]
+
+
+def among(names: Sequence[str], what: str, last: str = "and") -> str:
+    """The names, or how many where they are many: '9 recipes'."""
+    if len(names) > MOST_NAMED:
+        return counted(len(names), what)
+    *others, final = names
+    return f"{', '.join(others)} {last} {final}" if others else final
+
+
+def shown(x: float, metric: str) -> float:
+    """A score in the unit that it is shown in."""
+    return 100 * x if UNIT[metric] == "points" else x
+
+
+def unit_text(metric: str) -> str:
+    """'points of accuracy', 'nats of log loss', 'Brier score'."""
+    return f"{UNIT[metric]} of {NAME[metric]}" if UNIT[metric] else NAME[metric]
+
+
+TESTS = {
+    "Crossed": "two-way random effects of seeds and test photographs, paired by seed (Searle et al. 1992)",
+    "Welch": "Welch's t on the scores per seed (Welch 1947)",
+    "Paired": "paired t on the scores of shared seeds (Student 1908)",
+    "CorrectedResampled": "corrected resampled t, paired by seed (Nadeau and Bengio 2003)",
+    "Dunnett": "Dunnett's test on the scores per seed, one variance for all recipes of a condition (Dunnett 1955)",
+}

@@ -1,1 +1,0 @@
-"""The tables room: effects as files for other tools and for a paper. CSV, JSON, LaTeX and Markdown."""

@@ -1,0 +1,1 @@
+"""Training: one run (`loop`), one worker process (`worker`), all runs of an experiment (`sweep`)."""

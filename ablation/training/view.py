@@ -1,0 +1,132 @@
+"""Looking at images without augmentation: the clean view, predictions, and a digest that proves what was looked at."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from ablation.augment import Recipe
+from ablation.augment.apply import apply, on
+from ablation.augment.chain import Step, chain
+from ablation.augment.draws import DrawnRecipe, draw
+from ablation.augment.operations.mix import Mixing
+from ablation.data import Dataset
+from ablation.data.batches import bounds
+from ablation.experiment.spec import RunSpec
+from ablation.models.networks import Classifier
+
+Array = NDArray[np.float64]
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class View:
+    """How pictures reach a network: from the cache to the device, through the chain's steps, mixed, normalised.
+
+    mean, std: (3,) of the training part, in [0, 1].
+    """
+
+    pixels: Callable[[Rows], Tensor]
+    steps: tuple[Step, ...]
+    size: int
+    mean: NDArray[np.float64]
+    std: NDArray[np.float64]
+    mixing: Mixing | None = None
+
+    @classmethod
+    def clean(cls, data: Dataset, device: torch.device, size: int, mean: Array, std: Array) -> View:
+        """What test images see: the centre crop, resized."""
+        return cls(pixels_of(data, device), chain(draw((), 0, 0, data.aspect, size)), size, mean, std)
+
+    def augmented(self, recipe: Recipe, seed: int, epoch: int, aspect: NDArray[np.float32], trained: Rows) -> View:
+        """The same through a recipe as it is drawn in one epoch; partners for mixing come from the rows `trained`."""
+        return self.through(draw(recipe, seed, epoch, aspect, self.size), trained)
+
+    def through(self, drawn: DrawnRecipe, trained: Rows) -> View:
+        """The same through a recipe as drawn."""
+        return replace(self, steps=chain(drawn), mixing=Mixing.of(drawn, trained))
+
+    def pictures(self, rows: Rows) -> Tensor:
+        """(B, 3, size, size) float32 in [0, 1]."""
+        shown = apply(self.steps, self.pixels(rows), rows, self.size)
+        if self.mixing is None:
+            return shown
+        partners = self.mixing.partner[rows]
+        return self.mixing.pictures(shown, apply(self.steps, self.pixels(partners), partners, self.size), rows)
+
+    def normalized(self, pictures: Tensor) -> Tensor:
+        """(B, 3, size, size) float32 as the network takes them, in the device's preferred memory layout."""
+        mean, std = (on(pictures.device, moment, torch.float32) for moment in (self.mean, self.std))
+        images = (pictures - mean.view(3, 1, 1)) / std.view(3, 1, 1)
+        return images.contiguous(memory_format=torch.channels_last) if images.is_cuda else images
+
+    def targets(self, labels: Tensor, rows: Rows, classes: int) -> Tensor:
+        """The labels (B,) of these rows; where pictures are mixed, probabilities (B, classes). labels: (N,)."""
+        if self.mixing is None:
+            return labels[on(labels.device, rows)]
+        return self.mixing.targets(labels, rows, classes)
+
+
+@lru_cache(maxsize=1)
+def pixels_of(data: Dataset, device: torch.device) -> Callable[[Rows], Tensor]:
+    """rows -> their cached squares (B, 3, R, R) uint8 on the device; kept there if half its memory is enough.
+
+    The next run on the same data finds them there.
+    """
+    if device.type == "cuda" and data.images.nbytes < torch.cuda.mem_get_info(device)[0] / 2:
+        resident = torch.from_numpy(np.array(data.images)).to(device)
+        return lambda rows: resident[on(device, rows)]
+    return lambda rows: on(device, data.images[rows])
+
+
+def batches(rows: Rows, batch_size: int) -> Iterator[Rows]:
+    """`rows` in their order, `batch_size` at a time, cut as `bounds` says."""
+    for start, stop in bounds(len(rows), batch_size):
+        yield rows[start:stop]
+
+
+@torch.no_grad()
+def predict(
+    model: Classifier, view: View, rows: Rows, batch_size: int, precision: Callable[[], AbstractContextManager],
+    seen: list[str] | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:  # fmt: skip
+    """Logits (T, C) and features (T, F) of these rows; a digest of each batch of pictures goes to `seen`."""
+    model.eval()
+    logits, features = [], []
+    for batch in batches(rows, batch_size):
+        pictures = view.pictures(batch)  # outside `precision`: pixels are float32 everywhere
+        if seen is not None:
+            seen.append(batch_digest(pictures))
+        images = view.normalized(pictures)
+        with precision():
+            outputs = model.logits_and_features(images)
+        logits.append(outputs[0].float())
+        features.append(outputs[1].float())
+    return torch.cat(logits).cpu().numpy(), torch.cat(features).cpu().numpy()
+
+
+def loss_and_accuracy(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float, float]:
+    """Mean cross-entropy (nats) and accuracy."""
+    loss = functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels))
+    return float(loss), float((logits.argmax(axis=1) == labels).mean())
+
+
+def batch_digest(pictures: Tensor) -> str:
+    """A digest of pictures as 8-bit images, by which runs show that they tested on the same."""
+    bytes_ = (pictures * 255).round().to(torch.uint8).cpu().numpy().tobytes()
+    return hashlib.blake2b(bytes_, digest_size=8).hexdigest()
+
+
+def untouched(data: Dataset, device: torch.device, spec: RunSpec, rows: Rows) -> list[str]:
+    """The digests of the batches of these rows as no augmentation may change them, made from the cache anew."""
+    clean = View.clean(data, device, spec.image_size, np.zeros(3), np.ones(3))
+    return [batch_digest(clean.pictures(batch)) for batch in batches(rows, spec.batch_size)]

@@ -1,0 +1,278 @@
+"""The commands as a person runs them, in a subprocess and a folder of their own."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+
+EXPERIMENT = '''
+"""Does cropping help?"""
+from ablation import Adam, Digits, Experiment, Fixed, RandomResizedCrop, SGD
+experiment = Experiment(
+    name="small", data={data}, model="shallow_cnn", image_size=8, cache_size=8, epochs={epochs}, batch_size=32,
+    recipes={{"none": (), "crop": (RandomResizedCrop(scale=(0.5, 1.0)),)}},
+    optimizers={{"sgd": SGD(lr=0.05)}}, split=Fixed(train=0.2, val=0.2, test=0.4), seeds=3, baseline="none",
+)
+'''
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A project's folder with one small experiment."""
+    write_experiment(tmp_path)
+    return tmp_path
+
+
+def write_experiment(folder, data="Digits()", epochs=2):
+    (folder / "experiments").mkdir(exist_ok=True)
+    (folder / "experiments" / "small.py").write_text(EXPERIMENT.format(data=data, epochs=epochs))
+
+
+def start(folder, *arguments, **options):
+    return subprocess.Popen(
+        [sys.executable, "-m", "ablation.cli.main", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def ablation(folder, *arguments):
+    """Exit code, standard output, standard error."""
+    process = start(folder, *arguments)
+    out, err = process.communicate(timeout=300)
+    return process.returncode, out, err
+
+
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")  # of SQLAlchemy, by MLflow's own code
+def test_the_whole_path(folder):
+    """list, plan, run, status, compare, report; then again, which trains nothing."""
+    code, out, _ = ablation(folder, "list")
+    assert code == 0
+    assert re.search(r"small +6 +Does cropping help\?", out)
+
+    code, out, _ = ablation(folder, "plan", "small", "--all")
+    assert code == 0
+    assert "6 runs, 0 finished" in out
+    assert out.count("planned") == 6
+    (plan,) = re.findall(r"; plan ([0-9a-f]{12})", out)
+    assert "assumed, as no run has told it yet" in out
+
+    code, out, err = ablation(folder, "run", "small", "-j", "2")
+    assert (code, err) == (0, "")
+    assert "[6/6]" in out
+    assert re.search(r"crop +3 of 3", out)
+    assert "• crop " in out
+    stored = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    where = [stored.get_experiment_by_name("small").experiment_id]
+    assert len(stored.search_runs(where, "params.recipe = 'crop' AND attributes.status = 'FINISHED'")) == 3
+    assert len(stored.search_runs(where, "tags.`ablation.kind` = 'run'")) == 6
+    (of_all,) = stored.search_runs(where, "tags.`ablation.kind` = 'report'")
+    assert of_all.data.tags["ablation.plan"] == plan
+
+    code, out, _ = ablation(folder, "status", "small")
+    assert (code, "6 of 6 runs done" in out) == (0, True)
+
+    code, out, _ = ablation(folder, "compare", "small", "--csv", "effects.csv", "--json", "-")
+    assert code == 0
+    told = json.loads(out)
+    assert [effect["verdict"] == "baseline" for effect in told] == [True, False]
+    assert pd.read_csv(folder / "effects.csv")["estimate"][1] == pytest.approx(told[1]["estimate"])
+
+    code, out, _ = ablation(folder, "compare", "small", "--all", "--latex", "t.tex", "--markdown", "t.md")
+    assert (code, "Hedges' g" in out, "adjusted" in out) == (0, True, False)
+    assert "\\toprule" in (folder / "t.tex").read_text()
+    assert "| crop" in (folder / "t.md").read_text()
+
+    code, out, _ = ablation(folder, "plan", "small", "--sd", "0.8")
+    assert "crop under " in out
+    assert " 1.1 " in out, "of a difference of two such scores"
+    assert "sd: over seeds of a paired difference, given" in out
+
+    code, out, _ = ablation(folder, "report", "small")
+    assert (code, out) == (0, "wrote reports/small.html\n")
+    page = (folder / "reports" / "small.html").read_text()
+    assert "Does cropping help?" in page
+    assert re.search(rf"{plan}, recorded 20..-..-.. ..:.. UTC, before the first result", page)
+    assert ablation(folder, "report", "small")[1] == "reports/small.html is up to date\n"
+
+    code, out, _ = ablation(folder, "run", "small")
+    assert code == 0
+    assert "all 6 runs are finished: nothing to train" in out
+
+
+def test_ctrl_c_ends_cleanly_and_the_same_command_goes_on(folder):
+    write_experiment(folder, epochs=60)
+    process = start(folder, "run", "small", "-j", "1", "--no-tracking", start_new_session=True)
+    journals = folder / "runs" / "small"
+    deadline = time.monotonic() + 60
+    while not (begun := list(journals.glob("*/checkpoint.pt"))):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "stopped; the same command goes on: ablation run small" in out
+    assert "Traceback" not in out + err
+    first = begun[0].parent
+    code, out, _ = ablation(folder, "run", "small", "--no-tracking")
+    assert code == 0
+    epochs = [line for line in (first / "journal.jsonl").read_text().splitlines() if '"event": "epoch"' in line]
+    assert 60 <= len(epochs) <= 61, "at most the current epoch is trained twice"
+
+
+def test_mistakes_in_a_command(folder):
+    code, out, err = ablation(folder, "run", "smal")
+    assert (code, out) == (2, "")
+    assert err == "error: there is no experiment 'smal'; did you mean 'small'? (experiments/ has small)\n"
+    code, _, err = ablation(folder, "rn", "small")
+    assert code == 2
+    assert "run" in err
+    code, _, err = ablation(folder, "run", "small", "--device", "tpu")
+    assert code == 2
+    assert "device = 'tpu': this machine has auto, cpu" in err
+    assert not (folder / "runs").exists()
+
+
+def test_mistakes_in_an_experiment_file_are_told_all_at_once(folder):
+    file = folder / "experiments" / "small.py"
+    text = file.read_text().replace("SGD(lr=0.05)", "SGD(lr=-1, momentun=0.9)").replace('"none",', '"nome",')
+    file.write_text(text.replace("scale=(0.5, 1.0)", "scale=(0.5, 2.0)"))
+    code, out, err = ablation(folder, "run", "small")
+    assert (code, out) == (2, "")
+    assert "experiments/small.py:7: SGD: lr = -1: must be above 0" in err
+    assert "experiments/small.py:7: SGD has no field 'momentun'; did you mean 'momentum'?" in err
+    assert "RandomResizedCrop: scale = (0.5, 2.0): must be above 0 and at most 1" in err
+    assert "baseline = 'nome' is not one of the recipes; did you mean 'none'? (none, crop)" in err
+    file.write_text(text.replace("SGD", "SDG"))
+    code, _, err = ablation(folder, "run", "small")
+    assert code == 2
+    assert "experiments/small.py:3: ablation has no 'SDG'; did you mean 'SGD'?" in err
+    assert not (folder / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('"crop": (', '"none": (', "small.py:6: the name 'none' is given again, after line 6"),
+        ("experiment = ", "exit(0)\nexperiment = ", "small.py:4: SystemExit: 0"),
+        ('name="small"', 'name="' + "x" * 300 + '"', "use at most 200 letters"),
+        ("seeds=3", "seeds=3, exclude=({'recipe': 'none'},)", "exclude drops every cell of the baseline 'none'"),
+        ("seeds=3", "seeds=3, vary={'dropout': (0, 0.0)}", "a value is given twice"),
+        ("(RandomResizedCrop(scale=(0.5, 1.0)),)", "RandomResizedCrop()", "a recipe of one operation needs a comma"),
+        ("seeds=3", "seeds=0", "seeds = 0: must be at least 1"),
+        ("seeds=3", "seeds=True", "seeds = True: expected a whole number"),
+        ('model="shallow_cnn"', 'model="resnet5"', "model = 'resnet5' is unknown; did you mean 'resnet50'?"),
+    ],
+)
+def test_one_mistake_gives_one_clear_error(old, new, told, folder):
+    file = folder / "experiments" / "small.py"
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+    code, out, err = ablation(folder, "run", "small")
+    assert (code, out) == (2, "")
+    assert told in err
+    assert err.count("error: ") == 1
+    assert not (folder / "runs").exists()
+
+
+def test_a_file_that_cannot_be_written_is_an_error_not_a_traceback(folder):
+    code, _, err = ablation(folder, "compare", "small", "--csv", "/proc/none/effects.csv")
+    assert code == 1
+    assert err.startswith("error: /proc/none")
+    assert "Traceback" not in err
+
+
+@pytest.fixture
+def photographs(folder):
+    """Twelve images of two classes in a list; the experiment uses it."""
+    for row in range(12):
+        Image.new("RGB", (12, 10), (20 * row, 5, 100)).save(folder / f"{row}.png")
+    (folder / "list.txt").write_text("".join(f"{row}.png\t{row % 2}\n" for row in range(12)))
+    write_experiment(folder, data="__import__('ablation').ListFile('list.txt')")
+    return folder
+
+
+def nothing_written(folder):
+    return not list(folder.glob("runs/**/*.json")) and not list(folder.glob("cache/**/images.npy"))
+
+
+def test_a_missing_image_is_named_with_its_line(photographs):
+    (photographs / "7.png").unlink()
+    code, _, err = ablation(photographs, "run", "small")
+    assert code == 3
+    assert re.search(r"list\.txt:8: .*7\.png", err)
+    assert nothing_written(photographs)
+
+
+def test_an_image_that_cannot_be_decoded_is_named(photographs):
+    whole = (photographs / "3.png").read_bytes()
+    (photographs / "3.png").write_bytes(whole[: len(whole) // 2])
+    code, _, err = ablation(photographs, "run", "small")
+    assert code == 3
+    assert "3.png" in err
+    assert "cannot be decoded" in err
+    assert nothing_written(photographs)
+
+
+def test_a_class_with_one_image_is_named(photographs):
+    with (photographs / "list.txt").open("a") as file:
+        file.write("lonely.png\t2\n")
+    shutil.copy(photographs / "0.png", photographs / "lonely.png")
+    code, _, err = ablation(photographs, "run", "small")
+    assert code == 3
+    assert "(class 2 (2) has 1)" in err
+    assert nothing_written(photographs)
+
+
+def test_an_empty_folder_is_named(folder):
+    (folder / "photos").mkdir()
+    write_experiment(folder, data="__import__('ablation').ImageFolder('photos')")
+    code, _, err = ablation(folder, "run", "small")
+    assert code == 3
+    assert "photos" in err
+    assert nothing_written(folder)
+
+
+def test_every_command_shows_an_example(folder):
+    commands = ("list", "plan", "preview", "run", "status", "compare", "report", "ui")
+    assert all(f"\n  {command} " in ablation(folder, "--help")[1] for command in commands)
+    for command in commands:
+        code, out, _ = ablation(folder, command, "--help")
+        assert code == 0
+        assert f"Example:\n    ablation {command}" in out
+
+
+def test_a_preview_is_a_picture_and_mistakes_are_told(folder):
+    code, out, err = ablation(folder, "preview", "small")
+    assert (code, out, err) == (0, "wrote reports/small-preview.png\n", "")
+    with Image.open(folder / "reports" / "small-preview.png") as picture:
+        width, height = picture.size
+    Image.new("RGB", (30, 20), "red").save(folder / "red.jpg")
+    options = ("--recipe", "crop", "--image", "red.jpg", "--out", "deep/one.png")
+    assert ablation(folder, "preview", "small", *options)[:2] == (0, "wrote deep/one.png\n")
+    with Image.open(folder / "deep" / "one.png") as picture:
+        assert picture.width == width
+        assert picture.height < height
+    code, _, err = ablation(folder, "preview", "small", "--recipe", "corp")
+    assert (code, err) == (2, "error: small has no recipe 'corp'; did you mean 'crop'? (none, crop)\n")
+    code, _, err = ablation(folder, "preview", "small", "--image", "absent.jpg")
+    assert (code, err) == (3, "error: absent.jpg: cannot be read: No such file or directory\n")
+    assert not (folder / "runs").exists()

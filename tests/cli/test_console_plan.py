@@ -1,0 +1,64 @@
+"""What `ablation plan` prints of names and of a loss."""
+
+from dataclasses import replace
+
+import pytest
+from made_up import question
+
+from ablation.augment import Brightness
+from ablation.cli.console_plan import show_plan
+from ablation.data import Digits, Redrawn, listing
+from ablation.evidence.power import Spread
+from ablation.experiment.experiment import Experiment
+
+
+@pytest.fixture
+def printed(tmp_path, capsys):
+    data = listing(Digits(), tmp_path, None)
+
+    def told(experiment: Experiment, spread: Spread = Spread()) -> str:  # noqa: B008
+        show_plan(experiment, data, experiment.cells(data.digest), 0, spread, spread)
+        return " ".join(capsys.readouterr().out.split())
+
+    return told
+
+
+@pytest.mark.parametrize("name", ["[/]", "[bold]", "none[red]", "back\\", "it's"])
+def test_a_baseline_is_printed_as_it_is_called(printed, name):
+    """Names are no markup."""
+    asked = replace(question(), recipes={name: (), "bright": (Brightness(0.4),)}, baseline=name)
+    assert f"each recipe against {name!r} by Welch()" in printed(asked)
+
+
+def test_of_a_loss_it_says_that_nothing_is_known(printed):
+    loss = replace(question(), metric="log_loss")
+    told = printed(loss)
+    assert "how much log loss varies over seeds is not known before the first runs" in told
+    assert "takes" not in told
+    known = printed(loss, Spread(0.2, "given"))
+    assert "0.100 takes 0.200 takes 0.400 takes" in known
+    assert "in nats; sd: over seeds, given" in known
+    assert "0.5 takes 1.0 takes 2.0 takes" in printed(question())
+
+
+def test_it_says_what_verdicts_will_hold_for_and_what_that_costs(printed):
+    fixed = printed(question())
+    assert "Verdicts hold for this split, on these test photographs, 5 seeds." in fixed
+    assert "split=Redrawn(...) redraws them for each seed" in fixed
+    apart = printed(replace(question(), test=None, split=Redrawn(100, 100, 700)))
+    assert "Verdicts hold for new training and test photographs, 5 seeds." in apart
+    assert "with the test photographs taken as given it would find" in apart
+    assert "share photographs" not in apart
+    shared = printed(replace(question(), test=None, split=Redrawn(0.3, 0.1, 0.3)))
+    assert "Training parts of different seeds share photographs; if they shared none it would find " in shared
+
+
+def test_the_primary_comparisons_come_first(printed):
+    """Two recipes pooled over two optimizers, or each under each."""
+    told = printed(question())
+    assert "corrected over the 2 pooled comparisons, which come first" in told
+    assert "2 recipes pooled over 2 conditions" in told
+    assert "under each of" not in told
+    each = printed(replace(question(), primary="each"))
+    assert "corrected over the 4 comparisons under each condition, which come first" in each
+    assert "2 recipes under each of 2 conditions" in each

@@ -1,0 +1,237 @@
+"""`ablation check` and `ablation cache`, as a person types them: what is printed, written, and the exit status."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ablation.data import Digits, ImageFolder, Subset, build, listing
+
+ROOT = Path(__file__).parents[2]
+CATS = ROOT.parent / "shared" / "data" / "cats12"
+
+
+def draw(path: Path, number: int, **options: object) -> None:
+    """A picture of its own for each number, smooth enough for a perceptual hash to tell it from others."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    grid = np.random.Generator(np.random.Philox(number)).integers(0, 256, (9, 9, 3), dtype=np.uint8)
+    Image.fromarray(grid).resize((80, 72), Image.Resampling.BICUBIC).save(path, **options)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Two classes of twelve."""
+    for number in range(24):
+        draw(tmp_path / "photos" / ("tabby", "calico")[number % 2] / f"{number}.png", number)
+    return tmp_path / "photos"
+
+
+def ablation(*arguments: str, cwd: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ablation.cli.main", *arguments]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.usefixtures("photos")
+def test_a_check_is_a_screen_a_page_and_json(tmp_path, environment):
+    told = ablation("check", "photos", cwd=tmp_path, environment=environment)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "ready to be used" in told.stdout
+    assert re.search(r"calico\s+12\s+█", told.stdout)
+    found = json.loads((tmp_path / "reports" / "photos" / "check.json").read_text("utf-8"))
+    assert found["classes"] == {"calico": 12, "tabby": 12}
+    assert f"mean=[{', '.join(f'{channel:.4f}' for channel in found['mean'])}]" in told.stdout
+    page = (tmp_path / "reports" / "photos" / "check.html").read_text("utf-8")
+    assert "calico" in page
+    assert 'src="http' not in page
+    assert len(told.stdout.splitlines()) < 40
+
+
+def test_bad_files_are_told_in_one_list_with_exit_status_3_and_can_be_left_out(photos, tmp_path, environment):
+    whole = (photos / "tabby" / "0.png").read_bytes()
+    (photos / "tabby" / "half.png").write_bytes(whole[: len(whole) // 2])
+    (photos / "calico" / "404.jpg").write_bytes(b"<!DOCTYPE html><title>404</title>")
+    (photos / "calico" / "lfs.jpg").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    told = ablation("check", "photos", "--out", "here", cwd=tmp_path, environment=environment)
+    assert told.returncode == 3
+    assert "3 files of 27 cannot be used" in told.stdout
+    assert f"{photos / 'tabby' / 'half.png'}: cannot be decoded: " in told.stdout
+    assert f"{photos / 'calico' / '404.jpg'}: cannot be decoded: an HTML page" in told.stdout
+    found = json.loads((tmp_path / "here" / "check.json").read_text("utf-8"))
+    assert [Path(bad["file"]).name for bad in found["bad"]] == ["404.jpg", "lfs.jpg", "half.png"]
+    assert found["stops_a_run"] is True
+    told = ablation("check", "photos", "--skip-bad", cwd=tmp_path, environment=environment)
+    assert told.returncode == 0
+    assert "3 files of 27 left out, as asked" in told.stdout
+
+
+EXPERIMENT = """
+from ablation import *
+experiment = Experiment(
+    name="few", data=SkipBad(ImageFolder("photos")), model="shallow_cnn", image_size=16, epochs=1, batch_size=4,
+    recipes={"none": (), "crop": (RandomResizedCrop(),)}, optimizers={"sgd": SGD(lr=0.01)}, seeds=3, baseline="none",
+    vary={"train_size": {"one": TrainSize(1), "all": None}}, split=Redrawn(0.3, 0.1, 0.3),
+)
+"""
+
+
+def test_every_table_says_how_many_files_were_left_out(photos, tmp_path, environment):
+    (photos / "tabby" / "broken.png").write_bytes(b"")
+    (tmp_path / "few.py").write_text(EXPERIMENT)
+    for command in (["plan"], ["run", "--no-tracking"], ["status"], ["compare"], ["report", "--no-tracking"]):
+        told = ablation(*command, "few.py", cwd=tmp_path, environment=environment)
+        assert told.returncode == 0, told.stderr
+        shown = told.stdout + told.stderr
+        if command[0] == "report":
+            shown = (tmp_path / "reports" / "few.html").read_text("utf-8")
+            assert "1 file that cannot be used" in shown
+        assert "1 file of the data cannot be used and is left out" in shown
+        if command[0] == "plan":
+            assert "24 images of 2 classes: 2 to 8 to train on, 2 to validate, 8 to test" in shown
+
+
+def test_a_leak_between_parts_is_an_error(tmp_path, environment):
+    for number in range(24):
+        part, label = ("train", "test")[number // 20], "ab"[number % 2]
+        draw(tmp_path / "d" / part / label / f"{number}.png", number)
+    draw(tmp_path / "d" / "test" / "a" / "leak.jpg", 0, quality=70)
+    told = ablation("check", "d", cwd=tmp_path, environment=environment)
+    assert told.returncode == 3
+    assert "1 group of the same picture in different parts" in told.stdout
+    (tmp_path / "d" / "test" / "a" / "leak.jpg").unlink()
+    assert ablation("check", "d", cwd=tmp_path, environment=environment).returncode == 0
+
+
+@pytest.mark.usefixtures("photos")
+def test_what_is_asked_wrongly_is_told(tmp_path, environment):
+    told = ablation("check", "foto", cwd=tmp_path, environment=environment)
+    assert told.returncode == 2
+    assert "'foto' is no folder or file" in told.stderr
+    assert "did you mean 'photos'?" in told.stderr
+    assert not (tmp_path / "reports").exists()
+    told = ablation("check", "photos", "--outside", cwd=tmp_path, environment=environment)
+    assert told.returncode == 2
+    assert "--outside means nothing for ImageFolder" in told.stderr
+    (tmp_path / "flat").mkdir()
+    told = ablation("check", "flat", cwd=tmp_path, environment=environment)
+    assert told.returncode == 3
+    assert "has no class folders" in told.stderr
+
+
+def test_the_data_of_an_experiment_is_checked_by_its_name(tmp_path, environment):
+    (tmp_path / "experiments").mkdir()
+    for name in ("quickstart.py",):
+        (tmp_path / "experiments" / name).write_text((ROOT / "experiments" / name).read_text("utf-8"))
+    told = ablation("check", "quickstart", cwd=tmp_path, environment=environment)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "quickstart: ready to be used" in told.stdout
+    assert (tmp_path / "reports" / "digits" / "check.html").exists()
+
+
+def test_caches_are_listed_and_removed(photos, tmp_path, environment):
+    root = tmp_path / "cache"
+    assert "nothing is cached in cache" in ablation("cache", "ls", cwd=tmp_path, environment=environment).stdout
+    small = build(listing(Subset(Digits(), 2), root), 8, root)
+    other = build(listing(ImageFolder(str(photos)), root), 16, root)
+    told = ablation("cache", "ls", cwd=tmp_path, environment=environment).stdout
+    assert re.search(rf"{small.digest}-8\s+20\s+8\s", told)
+    assert re.search(rf"{other.digest}-16\s+24\s+16\s", told)
+    for wrong, why in ((["zz"], "no cache is called 'zz'"), ([""], "no cache is called ''"), ([], "or --all")):
+        told_wrong = ablation("cache", "rm", *wrong, cwd=tmp_path, environment=environment)
+        assert told_wrong.returncode == 2
+        assert why in told_wrong.stderr
+    held = other.images[3].copy()
+    assert ablation("cache", "rm", other.digest[:6], cwd=tmp_path, environment=environment).returncode == 0
+    assert np.array_equal(other.images[3], held)  # who has it open keeps it
+    assert not (root / f"{other.digest}-16").exists()
+    assert (root / f"{small.digest}-8").exists()
+    told = ablation("cache", "rm", "--all", cwd=tmp_path, environment=environment)
+    assert f"removed {small.digest}-8" in told.stdout
+    assert not [path for path in root.rglob("*") if path.is_file() and path.suffix != ".lock"]
+
+
+def test_removing_caches_removes_nothing_else(tmp_path, environment):
+    keep = [tmp_path / "w" / "my-notes" / "thesis.txt", tmp_path / "w" / "traits" / "phenotypes.csv"]
+    for path in keep:
+        path.parent.mkdir(parents=True)
+        path.write_text("years of work")
+    (tmp_path / "w" / "my-notes" / "meta.json").write_text(json.dumps({"names": [], "size": 3}))
+    listing(Subset(Digits(), 2), tmp_path / "w")
+    told = ablation("cache", "rm", "--all", "--cache", "w", cwd=tmp_path, environment=environment)
+    assert told.returncode == 0
+    assert "removed traits" in told.stdout
+    assert all(path.read_text() == "years of work" for path in keep)
+    assert not list((tmp_path / "w" / "traits").glob("*.npz"))
+
+
+def test_odd_places_are_checked_like_others(photos, tmp_path, environment):
+    odd = tmp_path / os.fsdecode(b"pho\xfftos")
+    photos.rename(odd)
+    told = ablation("check", str(odd), "--out", "o", cwd=tmp_path, environment=environment)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert r"pho\xfftos: ready to be used" in told.stdout
+    names = sorted(odd.rglob("*.png"))
+    (tmp_path / "l").mkdir()
+    shutil.copytree(odd, tmp_path / "l" / "in")
+    lines = [f"in/{path.relative_to(odd)}\t{place % 2}" for place, path in enumerate(names)]
+    for place in range(2):
+        draw(tmp_path / f"far{place}.png", 77 + place)
+        lines.append(f"{tmp_path}/far{place}.png\t0")
+    (tmp_path / "l" / "list.txt").write_text("\n".join(lines))
+    told = ablation("check", "l/list.txt", "--outside", cwd=tmp_path, environment=environment)
+    assert (told.returncode, told.stderr) == (0, "")
+
+
+def test_a_check_that_fails_leaves_no_page_that_says_all_is_well(photos, tmp_path, environment):
+    assert ablation("check", "photos", cwd=tmp_path, environment=environment).returncode == 0
+    for path in (photos / "tabby").iterdir():
+        path.unlink()
+    assert ablation("check", "photos", cwd=tmp_path, environment=environment).returncode == 3
+    assert not (tmp_path / "reports" / "photos" / "check.html").exists()
+    assert not (tmp_path / "reports" / "photos" / "check.json").exists()
+
+
+def test_ctrl_c_while_reading_ends_with_130_and_keeps_what_was_read(photos, tmp_path, environment):
+    os.mkfifo(photos / "tabby" / "waits.png")
+    command = [sys.executable, "-m", "ablation.cli.main", "check", "photos"]
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
+    threads, started = Path(f"/proc/{process.pid}/task"), time.monotonic()
+    while threads.exists() and time.monotonic() - started < 20:
+        if any(children.read_text() for children in threads.glob("*/children")):
+            break
+        time.sleep(0.05)
+    time.sleep(3)  # by now the reader waits for the pipe, and has read what stands before it
+    process.send_signal(signal.SIGINT)
+    told, _ = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "stopped; the same command goes on: ablation check photos" in told
+    assert list((tmp_path / "cache" / "traits").glob("*.npz"))
+
+
+@pytest.mark.skipif(not CATS.is_dir(), reason=f"the cats are not at {CATS}")
+def test_the_cats_are_checked_in_seconds_and_again_at_once(tmp_path, environment):
+    command = [sys.executable, "-m", "ablation.cli.main", "check", str(CATS / "train_list.txt")]
+
+    started = time.perf_counter()
+    first = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
+    assert time.perf_counter() - started < 15
+    spent = []  # of the processor, as this machine may have other things to do; the best of three
+    for _ in range(3):
+        before = os.times()
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+        after = os.times()
+        spent.append(after.children_user + after.children_system - before.children_user - before.children_system)
+        assert done.stdout == first
+    assert min(spent) < 1
+    assert "the classes are perfectly balanced, 180 images of each" in first
+    assert "9 files with an ending that lies" in first
+    assert "Normalize(mean=[0.4848, 0.4435, 0.4024], std=[0.2751, 0.2696, 0.2760])" in first
+    assert "32 groups of the same picture within a class: 17 of exact copies and 15 of near-duplicates" in first

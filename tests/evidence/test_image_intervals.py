@@ -1,0 +1,147 @@
+"""The interval for new photographs: images give what makes the metric, and both arms meet the same ones."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from made_up import MadeUp, find, question, results_of
+
+from ablation import Adam, Brightness, Crossed, Fixed, Paired, PerSeed, Welch
+from ablation.analysis.bootstrap import Scores, class_scores, image_counts, multi_bootstrap
+from ablation.analysis.crossed import crossed
+from ablation.analysis.metrics import classification_metrics
+from ablation.core.seeds import stream
+from ablation.evidence.effects import compare
+from ablation.evidence.families import OTHER_IMAGES
+from ablation.evidence.image_intervals import DRAWS, PER_CLASS, PER_IMAGE
+from ablation.experiment.results import Results
+from ablation.training.sweep import sweep
+
+
+@pytest.mark.parametrize("metric", PER_IMAGE)
+def test_what_images_give_makes_the_metric(metric):
+    draws = stream(0, "logits")
+    logits, labels = draws.normal(size=(200, 4)).astype(np.float32), draws.integers(0, 4, 200)
+    assert PER_IMAGE[metric](logits, labels).mean() == pytest.approx(classification_metrics(logits, labels)[metric])
+
+
+@pytest.mark.parametrize("test", [Welch(), Crossed()], ids=str)
+def test_real_runs_get_the_interval_of_their_own_answers(test, tiny, cache, tmp_path):
+    """Where photographs count as drawn it is the only one; beside Welch's, that for new photographs too."""
+    asked = replace(tiny, test=test)
+    sweep(asked, tmp_path, cache, jobs=2)
+    results = Results.load(asked, tmp_path, cache)
+    effect = next(effect for effect in compare(results) if effect.recipe == "crop" and effect.condition)
+    tables = []
+    for recipe in ("crop", "none"):
+        done = results.finished
+        own = done[(done["recipe"] == recipe) & (done["optimizer"] == "adam")]
+        arrays = [results.arrays(run_id) for run_id in own["id"]]
+        tables.append(np.array([run.logits.argmax(axis=1) == run.label for run in arrays], float))
+    expected = crossed(*tables, paired=test.paired, share=True)
+    assert effect.estimate == pytest.approx(expected.estimate)
+    if test.new_images:
+        assert (effect.alone_low, effect.alone_high) == pytest.approx(expected.interval(0.05))
+        assert effect.p == pytest.approx(expected.p_value())
+    else:
+        assert (effect.new_low, effect.new_high) == pytest.approx(expected.interval(0.05))
+        assert effect.new_high - effect.new_low >= effect.alone_high - effect.alone_low - 1e-12
+
+
+@pytest.mark.parametrize("paired", [False, True])
+@pytest.mark.parametrize("metric", PER_CLASS)
+def test_metrics_of_classes_get_the_multi_bootstrap_of_their_own_answers(metric, paired, tiny, cache, tmp_path):
+    """Pooled: a seed's draws are the mean over the optimizers, each on the same draws of the images."""
+    asked = replace(tiny, metric=metric, test=Paired() if paired else Welch())
+    sweep(asked, tmp_path, cache, jobs=2)
+    results = Results.load(asked, tmp_path, cache)
+    arms = []
+    for recipe in ("crop", "none"):
+        done = results.finished[results.finished["recipe"] == recipe]
+        arrays = {(row.optimizer, row.seed): results.arrays(row.id) for row in done.itertuples()}
+        label = next(iter(arrays.values())).label
+        counts = image_counts(len(label), DRAWS)
+        each = {
+            place: class_scores(label, run.logits.argmax(1), counts, PER_CLASS[metric]) for place, run in arrays.items()
+        }
+        observed = [np.mean([each[one, seed].observed for one in ("adam", "sgd")]) for seed in asked.seed_numbers]
+        drawn = [np.mean([each[one, seed].resampled for one in ("adam", "sgd")], axis=0) for seed in asked.seed_numbers]
+        assert observed == pytest.approx(done.groupby("seed")[metric].mean().tolist())
+        arms.append(Scores(np.array(observed), np.concatenate(drawn, axis=1), len(label)))
+    expected = multi_bootstrap(arms[0], arms[1], paired, share=True).interval(0.05)
+    effect = next(effect for effect in compare(results) if effect.recipe == "crop" and effect.pooled)
+    assert (effect.new_low, effect.new_high) == pytest.approx(tuple(map(float, expected)))
+    assert effect.new_high - effect.new_low >= effect.alone_high - effect.alone_low - 1e-12
+
+
+def test_there_is_none_where_it_would_mean_nothing():
+    redrawn = replace(question(), split=PerSeed(), test=None)
+    judged_on_new_ones = replace(question(), test=Crossed())
+    for experiment in (replace(question(), metric="ece"), redrawn, judged_on_new_ones):
+        assert all(math.isnan(effect.new_low) for effect in compare(results_of(experiment)))
+    few = compare(results_of(replace(question(), seeds=2)))
+    assert all(math.isnan(effect.new_low) for effect in few)
+    assert not any(math.isnan(effect.low) for effect in few if effect.tested)
+    told = compare(results_of(question()))
+    assert not any(math.isnan(effect.new_low) for effect in told if effect.tested)
+
+
+def test_runs_on_other_images_are_not_compared_image_by_image():
+    results = results_of(question())
+    honest, first = results.predictions, results.table["id"][0]
+
+    def shifted(run_id):
+        sample, label, logits = honest(run_id)
+        return (sample + 1 if run_id == first else sample), label, logits
+
+    object.__setattr__(results, "predictions", shifted)  # as another split would have it
+    touched = results.table.loc[0, "optimizer"]
+    for effect in compare(results):
+        if effect.tested:
+            assert math.isnan(effect.new_low) == (effect.pooled or effect.condition["optimizer"] == touched)
+            assert not math.isnan(effect.low)
+
+
+def test_runs_tested_on_different_photographs_have_no_verdict_for_new_ones():
+    """Two fixed splits as a factor: under each there is one, over both there is none."""
+    splits = {"one": Fixed(seed=1), "other": Fixed(seed=2)}
+    asked = replace(question(), test=None, optimizers={"adam": Adam()}, vary={"split": splits}, primary="each")
+
+    class Apart(MadeUp):
+        def predictions(self, run_id):
+            place = self.table.loc[self.table["id"] == run_id, "split"].iloc[0] == "other"
+            sample, labels, logits = super().predictions(run_id)
+            return sample + 40 * place, labels, logits
+
+    made = results_of(asked)
+    effects = compare(Apart(asked, made.cells, made.classes, made.root, made.table, images=200))
+    pooled = find(effects, "bright")
+    assert (pooled.verdict, pooled.note) == ("undecided", OTHER_IMAGES)
+    assert all(not effect.note for effect in effects if effect.condition and effect.tested)
+
+
+def test_photographs_that_belong_together_count_as_one():
+    """A recipe that helps with some objects, shown ten times each: as few are known of as there are objects."""
+    asked = replace(question(), test=None, recipes={"none": (), "bright": (Brightness(0.4),)}, seeds=8)
+    asked = replace(asked, optimizers={"adam": Adam()})
+    draws, objects, shown = stream(0, "objects"), 30, 10
+    liked = draws.random(objects) < 0.5
+
+    class Shown(MadeUp):
+        def predictions(self, run_id):
+            bright = self.table.loc[self.table["id"] == run_id, "recipe"].iloc[0] == "bright"
+            right = np.where(np.repeat(liked, shown), bright, not bright)
+            samples = np.arange(objects * shown)
+            return samples, np.zeros(len(samples), int), np.where(right[:, None], np.eye(10)[0], np.eye(10)[1])
+
+    made = results_of(asked, lambda cell: 0.8)
+    every = (asked, made.cells, made.classes, made.root, made.table)
+    alone, grouped = (
+        find(compare(Shown(*every, images=300, groups=groups)), "bright", optimizer="adam")
+        for groups in (None, np.repeat(np.arange(objects), shown))
+    )
+    assert grouped.estimate == pytest.approx(alone.estimate)
+    assert grouped.error > 2.5 * alone.error
+    by_object = crossed(np.tile(liked, (8, 1)), np.tile(~liked, (8, 1)), True, share=True)
+    assert grouped.error == pytest.approx(by_object.error)

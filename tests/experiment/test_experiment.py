@@ -1,0 +1,283 @@
+"""The grid: its order, its size, and ids that change with what can change a result and with nothing else."""
+
+import re
+import time
+from dataclasses import replace
+
+import pytest
+
+from ablation.analysis.comparison import CorrectedResampled, Crossed, Dunnett, Paired, Welch
+from ablation.augment import Brightness, RandomResizedCrop
+from ablation.core.errors import InputError
+from ablation.data import Digits, Fixed, KFold, PerSeed, Redrawn, Subset
+from ablation.experiment.experiment import Experiment
+from ablation.experiment.spec import default_cache_size
+from ablation.optim import SGD, Adam, AdamW, Constant, Cosine, RMSprop, Step
+
+DATA = "0123456789abcdef"
+CROP = RandomResizedCrop(scale=(0.35, 1.0))
+
+
+@pytest.fixture
+def experiment() -> Experiment:
+    """3 recipes x 2 optimizers x 2 seeds."""
+    return Experiment(
+        name="grid",
+        data=Digits(),
+        recipes={"none": (), "crop": (CROP,), "both": (CROP, Brightness(0.4))},
+        optimizers={"adam": Adam(), "sgd": SGD(lr=0.1)},
+        baseline="none",
+        seeds=2,
+    )
+
+
+def ids(experiment: Experiment, data: str = DATA) -> dict[tuple, str]:
+    return {(*cell.factors.values(), cell.seed): cell.spec.id for cell in experiment.cells(data)}
+
+
+def test_the_grid_is_in_order_recipes_outermost_and_seeds_innermost(experiment):
+    assert list(ids(experiment)) == [
+        (recipe, optimizer, seed)
+        for recipe in ("none", "crop", "both")
+        for optimizer in ("adam", "sgd")
+        for seed in (0, 1)
+    ]
+    assert len(set(ids(experiment).values())) == 12
+    spec = experiment.cells(DATA)[-1].spec
+    assert (spec.recipe, spec.optimizer, spec.seed) == ((CROP, Brightness(0.4)), SGD(lr=0.1), 1)
+    assert (spec.data, spec.model, spec.image_size, spec.cache_size) == (DATA, "resnet50", 224, 256)
+
+
+def test_anything_may_vary_by_value_or_by_name(experiment):
+    varied = replace(
+        experiment,
+        vary={
+            "model": ("resnet18", "resnet34"),
+            "schedule": {"flat": Constant(), "cosine": Cosine(5)},
+            "dropout": (0.0, 0.3),
+        },
+    )
+    cells = varied.cells(DATA)
+    assert len(cells) == 3 * 2 * 2 * 2 * 2 * 2
+    assert list(varied.factors) == ["recipe", "optimizer", "model", "schedule", "dropout"]
+    assert list(varied.factors["dropout"]) == ["0.0", "0.3"]
+    last = cells[-1]
+    assert last.factors["schedule"] == "cosine"
+    assert (last.spec.model, last.spec.schedule, last.spec.dropout) == ("resnet34", Cosine(5), 0.3)
+    assert last.condition == ("sgd", "resnet34", "cosine", "0.3")
+
+
+def test_a_level_of_vary_is_held_to_the_fields_type(experiment):
+    """0 and 0.0 of dropout are one value, hence one run."""
+    varied = replace(experiment, vary={"dropout": (0, 0.3)})
+    assert {cell.spec.dropout for cell in varied.cells(DATA)} == {0.0, 0.3}
+    assert set(ids(experiment).values()) < set(ids(varied).values())
+
+
+def test_exclude_drops_the_cells_that_match_all_of_a_rule(experiment):
+    excluded = replace(experiment, exclude=({"recipe": "crop", "optimizer": "sgd"}, {"recipe": "both"}))
+    assert list(ids(excluded)) == [key for key in ids(experiment) if key[:2] != ("crop", "sgd") and key[0] != "both"]
+    assert ids(excluded).items() < ids(experiment).items()
+
+
+def test_seeds_are_a_number_of_them_or_named(experiment):
+    assert experiment.seed_numbers == (0, 1)
+    named = replace(experiment, seeds=(1, 7))
+    assert named.seed_numbers == (1, 7)
+    assert ids(named)["crop", "sgd", 1] == ids(experiment)["crop", "sgd", 1]
+
+
+def test_two_names_for_the_same_values_share_their_runs(experiment):
+    doubled = replace(
+        experiment, recipes={**experiment.recipes, "nothing": ()}, optimizers={"a": Adam(), "b": Adam(lr=1e-3)}
+    )
+    cells = doubled.cells(DATA)
+    assert len(cells) == 4 * 2 * 2
+    assert len({cell.spec.id for cell in cells}) == 3 * 2
+    assert ids(doubled)["nothing", "b", 1] == ids(doubled)["none", "a", 1]
+
+
+def test_renaming_reordering_and_rewriting_change_no_id(experiment):
+    again = replace(
+        experiment,
+        name="other",
+        question="Why?",
+        baseline="plain",
+        recipes={"with light": [CROP, Brightness(0.4)], "framed": (RandomResizedCrop((0.35, 1)),), "plain": ()},
+        optimizers={"sgd": SGD(lr=0.1, momentum=0), "adam": Adam(lr=0.001)},
+        data=Subset(Digits(), 10),
+        metric="brier",
+        margin=0.1,
+        alpha=0.01,
+        test=CorrectedResampled(),
+        cache_size=256,
+    )
+    assert sorted(ids(again).values()) == sorted(ids(experiment).values())
+    assert ids(again)["framed", "sgd", 1] == ids(experiment)["crop", "sgd", 1]
+
+
+CHANGES = {
+    "magnitude": {"recipes": {"none": (), "crop": (RandomResizedCrop(scale=(0.36, 1.0)),)}},
+    "order of operations": {"recipes": {"none": (), "crop": (Brightness(0.4), CROP)}},
+    "optimizer": {"optimizers": {"adam": Adam(eps=1e-7)}},
+    "class of optimizer": {"optimizers": {"adam": AdamW(weight_decay=0.0)}},
+    "seeds": {"seeds": (2, 3)},
+    "model": {"model": "resnet34"},
+    "image size": {"image_size": 196},
+    "cache size": {"cache_size": 264},
+    "dropout": {"dropout": 0.1},
+    "schedule": {"schedule": Step(10)},
+    "epochs": {"epochs": 31},
+    "batch size": {"batch_size": 65},
+    "label smoothing": {"label_smoothing": 0.1},
+    "split": {"split": Fixed(seed=1)},
+    "kind of split": {"split": PerSeed()},
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_what_can_change_a_result_changes_the_id(experiment, change):
+    before = replace(experiment, recipes={"none": (), "crop": (CROP, Brightness(0.4))}, optimizers={"adam": Adam()})
+    after = ids(replace(before, **change))
+    assert not {id_ for key, id_ in after.items() if key[0] == "crop"} & set(ids(before).values())
+
+
+def test_other_data_are_other_runs(experiment):
+    assert not set(ids(experiment).values()) & set(ids(experiment, "fedcba9876543210").values())
+
+
+OPTIMIZERS = "SGD, Adam, AdamW or any of 12 others"
+
+
+def test_all_mistakes_are_told_at_once():
+    with pytest.raises(InputError) as raised:
+        Experiment(
+            name="../up",
+            data=Digits(),
+            recipes={"none": (), "crop": (CROP), "light": (Brightness,)},
+            optimizers={"adam": "adam", "sgd": SGD},
+            baseline="nothing",
+            model="resnet51",
+            seeds=(1, 1),
+            vary={"droput": (0.1,), "epochs": (), "dropout": 0.3, "batch_size": (8, 1), "cache_size": {18: 24}},
+            exclude=({"recipes": "none"}, {"optimizer": "sdg"}, {}),
+        )
+    told = str(raised.value)
+    for part in (
+        "name = '../up': use at most 200 letters",
+        "recipes['crop']: expected a tuple of RandomResizedCrop, RandomCrop, CenterCrop or any of",
+        "recipes['light']:",
+        f"optimizers['adam']: expected {OPTIMIZERS}; did you mean 'Adam'?",
+        f"optimizers['sgd']: expected {OPTIMIZERS}; write SGD(...), with its fields",
+        "baseline = 'nothing' is not one of the recipes",
+        "model = 'resnet51' is unknown; did you mean 'resnet",
+        "seeds = (1, 1): name at least one seed, and each once",
+        "vary: 'droput' cannot vary; did you mean 'dropout'?",
+        "vary['epochs'] = (): expected a tuple of values, or a dict of name -> value",
+        "vary['dropout'] = 0.3: expected a tuple of values, or a dict of name -> value",
+        "vary['batch_size']: 1: must be at least 2",
+        "vary['cache_size']: the name 18 is not a text",
+        "exclude: 'recipes' is not a factor; did you mean 'recipe'?",
+        "exclude: optimizer has no level 'sdg'; did you mean 'sgd'? (adam, sgd)",
+        "exclude: an empty rule would drop every cell",
+    ):
+        assert part in told
+    assert len(raised.value.problems) == 16
+
+
+def test_names_are_texts(experiment):
+    with pytest.raises(InputError, match=r"recipes = .*: the name 3 is not a text"):
+        replace(experiment, recipes={"none": (), 3: ()})
+
+
+def test_a_text_where_several_models_belong_is_one_mistake(experiment):
+    with pytest.raises(InputError) as raised:
+        replace(experiment, vary={"model": "resnet18"})
+    assert str(raised.value) == (
+        "Experiment: vary['model'] = 'resnet18': expected a tuple of values, or a dict of name -> value"
+    )
+
+
+def test_fields_of_the_wrong_kind_are_told_with_what_belongs_there():
+    with pytest.raises(InputError) as raised:
+        Experiment(name="x", data="digits", recipes=[()], optimizers={}, baseline="none", metric="acuracy", seed=3)
+    assert [str(problem) for problem in raised.value.problems] == [
+        next(str(p) for p in raised.value.problems if "has no field 'seed'; did you mean 'seeds'?" in str(p)),
+        "Experiment: data = 'digits': expected ImageFolder or ListFile or CsvFile or Digits or TorchvisionData or "
+        "SkipBad or Subset; did you mean 'Digits'?",
+        "Experiment: recipes = [()]: expected a dict of name -> value",
+        "Experiment: metric = 'acuracy': expected one of 'accuracy', 'macro_f1', 'balanced_accuracy', 'log_loss', "
+        "'brier', 'ece'; did you mean 'accuracy'?",
+    ]
+
+
+def test_the_test_follows_from_the_split_unless_declared(experiment):
+    assert experiment.split == Redrawn()
+    assert experiment.declared_test == replace(experiment, split=Fixed()).declared_test == Crossed()
+    assert replace(experiment, metric="ece").declared_test == Paired(), "of new photographs nothing is known there"
+    assert replace(experiment, split=PerSeed()).declared_test == CorrectedResampled()
+    assert replace(experiment, split=PerSeed(), metric="ece").declared_test == CorrectedResampled()
+    assert replace(experiment, vary={"split": (Fixed(), PerSeed())}).declared_test == CorrectedResampled()
+    assert replace(experiment, test=CorrectedResampled()).declared_test == CorrectedResampled()
+
+
+@pytest.mark.parametrize("test", [Welch(), Paired(), Dunnett(), Crossed()])
+@pytest.mark.parametrize("redrawn", [{"split": PerSeed()}, {"vary": {"split": (Fixed(), KFold(5))}}])
+def test_a_test_that_knows_nothing_of_shared_photographs_is_refused(experiment, test, redrawn):
+    told = re.escape(f"test = {type(test).__name__}(): where the test part is redrawn for each seed, seeds share")
+    with pytest.raises(InputError, match=told):
+        replace(experiment, test=test, **redrawn)
+
+
+@pytest.mark.parametrize("test", [Welch(), Dunnett()])
+@pytest.mark.parametrize("redrawn", [{}, {"split": Fixed(), "vary": {"split": (Fixed(), Redrawn())}}])
+def test_recipes_that_share_training_parts_are_compared_in_pairs(experiment, test, redrawn):
+    told = re.escape(f"test = {type(test).__name__}(): where the training part is redrawn for each seed, recipes share")
+    with pytest.raises(InputError, match=told):
+        replace(experiment, test=test, **redrawn)
+    assert replace(experiment, split=Fixed(), test=test).declared_test == test
+    for paired in (Crossed(), Paired()):
+        assert replace(experiment, test=paired, **redrawn).declared_test == paired
+
+
+def test_a_metric_without_a_formula_for_photographs_refuses_the_test_that_needs_one(experiment):
+    with pytest.raises(InputError, match=re.escape("test = Crossed(): it has no formula for ece; leave `test` out")):
+        replace(experiment, metric="ece", test=Crossed())
+
+
+def test_ten_thousand_cells_are_planned_within_two_seconds(experiment):
+    large = replace(
+        experiment,
+        recipes={str(place): (RandomResizedCrop((place / 10, 1)), Brightness(0.1)) for place in range(1, 6)},
+        optimizers={"adam": Adam(), "adamw": AdamW(), "sgd": SGD(0.1), "rmsprop": RMSprop()},
+        baseline="1",
+        vary={"dropout": tuple(place / 20 for place in range(10))},
+        seeds=50,
+    )
+    started = time.process_time()  # of this process: a busy machine does not count
+    assert len({cell.spec.id for cell in large.cells(DATA)}) == 10_000
+    assert time.process_time() - started < 2
+
+
+def test_the_smoke_version_is_small_and_its_own(experiment):
+    varied = replace(
+        experiment,
+        vary={"epochs": (30, 60), "dropout": (0.0, 0.3)},
+        exclude=({"epochs": "60", "recipe": "crop"}, {"dropout": "0.3", "recipe": "both"}),
+        seeds=4,
+    )
+    smoke = varied.smoke()
+    assert smoke.name == "grid-smoke"
+    assert smoke.data == Subset(Digits(), per_class=10)
+    specs = [cell.spec for cell in smoke.cells(DATA)]
+    assert {(spec.epochs, spec.image_size, spec.cache_size, spec.batch_size) for spec in specs} == {(1, 64, 80, 16)}
+    assert smoke.seed_numbers == (0, 1)
+    assert list(smoke.factors) == ["recipe", "optimizer", "dropout"]
+    assert smoke.exclude == ({"dropout": "0.3", "recipe": "both"},)
+    assert not {spec.id for spec in specs} & set(ids(varied).values())
+
+
+@pytest.mark.parametrize(("image", "cached"), [(224, 256), (196, 224), (64, 80), (8, 16), (1, 8), (299, 344)])
+def test_the_default_cache_is_an_eighth_larger_in_whole_steps_of_8(image, cached):
+    assert default_cache_size(image) == cached
+    assert cached >= image * 8 / 7

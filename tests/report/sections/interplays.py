@@ -1,0 +1,36 @@
+"""Made-up grids for what is told of the interplay of recipes and conditions."""
+
+from dataclasses import replace
+
+from made_up import question
+
+from ablation import Welch
+from ablation.core.seeds import stream
+from ablation.data import Fixed
+from ablation.experiment.experiment import Cell, Experiment
+from ablation.optim import SGD, Adam, AdamW, RMSprop
+
+FOUR = {"adam": Adam(), "adamw": AdamW(), "rms": RMSprop(lr=0.01), "sgd": SGD(lr=0.1)}
+
+
+def asked() -> Experiment:
+    """3 recipes x 2 optimizers x 5 seeds on one split, whose seeds are independent."""
+    return replace(question(), split=Fixed(), test=Welch())
+
+
+def scores(adam: dict[str, float], sgd: dict[str, float] | None = None, size: float = 0.004):
+    """The score of each run: the gain of its recipe under its optimizer over 0.8, and the luck of its seed.
+
+    That luck adds up to 0 over the five seeds of a cell, so that means are what they should be.
+    """
+
+    def told(cell: Cell) -> float:
+        gains = adam if sgd is None or cell.factors["optimizer"] == "adam" else sgd
+        luck = stream(0, "luck", *cell.factors.values()).permutation([-1.0, -0.5, 0.0, 0.5, 1.0])
+        return 0.8 + gains.get(cell.factors["recipe"], 0.0) + size * luck[cell.seed]
+
+    return told
+
+
+def but(score, **fates: str):
+    return lambda cell: fates.get(f"{cell.factors['recipe']}_{cell.factors['optimizer']}_{cell.seed}", score(cell))

@@ -1,0 +1,119 @@
+"""The design that is found in an experiment's recipes: which parts, which recipes, what is left out and why."""
+
+from typing import Any
+
+import pytest
+
+from ablation.augment import Brightness, Contrast, Hue, RandomResizedCrop, RandomRotation, Saturation
+from ablation.data import Digits
+from ablation.experiment.experiment import Experiment
+from ablation.experiment.recipes import add_one_in, leave_one_out, powerset
+from ablation.optim import Adam
+from ablation.report.sections.attribution.designs import Plan, plan_of
+
+CROP, BRIGHT, CONTRAST, HUE = RandomResizedCrop(), Brightness(0.4), Contrast(0.4), Hue(0.2)
+PARTS: dict[str, Any] = {"crop": CROP, "bright": BRIGHT, "hue": HUE}
+QUICKSTART = {"none": (), "crop": (CROP,), "bright": (BRIGHT,), "hue": (HUE,), "all": (CROP, BRIGHT, HUE)}
+
+
+def plan(recipes: dict[str, Any], baseline: str = "none") -> Plan | None:
+    return plan_of(
+        Experiment(name="made-up", data=Digits(), recipes=recipes, optimizers={"adam": Adam()}, baseline=baseline)
+    )
+
+
+def named(found: Plan) -> dict[str, str]:
+    """'crop hue' -> recipe."""
+    return {" ".join(sorted(parts)): name for parts, name in found.recipes.items()}
+
+
+def test_every_combination_is_shapleys_design():
+    found = plan(powerset(PARTS))
+    assert (found.design, found.parts, found.left_out) == ("shapley", ("crop", "bright", "hue"), {})
+    assert len(found.recipes) == 8
+    assert named(found)["bright crop hue"] == "crop + bright + hue"
+    assert named(found)[""] == "none"
+
+
+def test_singles_and_all_together_are_add_one_in():
+    found = plan(QUICKSTART)
+    assert (found.design, found.parts) == ("add_one_in", ("crop", "bright", "hue"))
+    assert named(found) == {"": "none", "crop": "crop", "bright": "bright", "hue": "hue", "bright crop hue": "all"}
+
+
+def test_leave_one_out_takes_its_names_from_what_is_left_out():
+    found = plan(leave_one_out({"crop": CROP, "color": (BRIGHT, CONTRAST), "hue": HUE}))
+    assert (found.design, found.parts) == ("leave_one_out", ("crop", "color", "hue"))
+    assert named(found)["color hue"] == "without crop"
+    assert named(found)["crop hue"] == "without color", "two operations that always occur together are one part"
+
+
+def test_without_a_name_of_its_own_a_part_is_called_by_its_operations():
+    recipes = {"none": (), "ab": (CROP, BRIGHT, CONTRAST), "a": (CROP,), "abc": (CROP, BRIGHT, CONTRAST, HUE)}
+    recipes["bc"] = (BRIGHT, CONTRAST, HUE)
+    assert plan({**recipes, "ac": (CROP, HUE)}).parts == ("a", "Brightness + Contrast", "Hue")
+    weak, strong = RandomRotation(10), RandomRotation(30)
+    three = {"x": (weak, HUE), "y": (strong, HUE), "z": (weak, strong), "all": (weak, strong, HUE)}
+    assert plan({"none": (), **three}).parts == ("RandomRotation(degrees=10.0)", "RandomRotation(degrees=30.0)", "Hue")
+
+
+def test_singles_that_never_meet_say_no_more_than_the_comparison():
+    assert plan(add_one_in(PARTS)) is None
+    assert plan({"none": (), "crop": (CROP,)}) is None
+    assert plan({"none": ()}) is None
+
+
+def test_strengths_of_one_operation_are_no_parts_of_a_design():
+    assert plan({"none": (), "weak": (Brightness(0.2),), "strong": (Brightness(0.4),)}) is None
+
+
+def test_the_baselines_operations_count_as_none():
+    recipes = {name: (CONTRAST, *operations) for name, operations in QUICKSTART.items()} | {"plain": (CROP,)}
+    found = plan(recipes)
+    assert (found.design, found.parts) == ("add_one_in", ("crop", "bright", "hue"))
+    assert found.left_out == {"plain": "it has not all operations of none"}
+
+
+def test_the_largest_design_is_taken_and_of_one_size_shapleys():
+    more = QUICKSTART | {"crop hue": (CROP, HUE), "jitter": (Saturation(0.3),)}
+    found = plan(more)
+    assert (found.design, found.parts) == ("add_one_in", ("crop", "bright", "hue")), "three before a complete two"
+    assert found.left_out == dict.fromkeys(["crop hue", "jitter"], "it makes no complete design with the others")
+    two = {name: recipe for name, recipe in more.items() if name != "all"}
+    assert (plan(two).design, plan(two).parts) == ("shapley", ("crop", "hue"))
+    four = powerset(PARTS | {"contrast": CONTRAST})
+    without_one = {name: recipe for name, recipe in four.items() if name != "crop + bright"}
+    assert (plan(without_one).design, len(plan(without_one).parts)) == ("leave_one_out", 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "recipe", "why"),
+    [
+        ("twice", (CROP, CROP), "it has an operation twice"),
+        ("turned", (HUE, CROP), "it has its operations in another order"),
+        ("again", (CROP, BRIGHT, HUE), "it has the operations of all"),
+        ("the same", (CROP,), "it has the operations of crop"),
+    ],
+)
+def test_what_takes_no_part_says_why(name, recipe, why):
+    found = plan(QUICKSTART | {name: recipe})
+    assert found.left_out == {name: why}
+    assert len(found.recipes) == 5
+
+
+def test_a_set_in_another_order_is_not_taken_for_the_missing_one():
+    recipes = {name: recipe for name, recipe in powerset(PARTS).items() if name != "crop + hue"}
+    found = plan(recipes | {"turned": (HUE, CROP)})
+    assert found.design != "shapley"
+    assert found.left_out["turned"] == "it has its operations in another order"
+
+
+def test_the_order_of_the_baseline_counts():
+    recipes = {"none": (CONTRAST, HUE), "a": (CONTRAST, HUE, CROP), "b": (HUE, CONTRAST, BRIGHT)}
+    assert plan({**recipes, "ab": (CONTRAST, HUE, CROP, BRIGHT)}) is None
+    right = recipes | {"b": (CONTRAST, HUE, BRIGHT), "ab": (CONTRAST, HUE, CROP, BRIGHT)}
+    assert plan(right).parts == ("a", "b")
+
+
+def test_names_of_operations_with_dicts_and_a_baseline_with_a_doubled_operation():
+    assert plan({"none": (CROP, CROP), "a": (CROP, CROP, HUE), "b": (CROP, CROP, BRIGHT)}) is None

@@ -1,0 +1,337 @@
+"""Effects as sentences: each verdict with what it rests on, and no more than that."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from balanced import luck
+from made_up import find, question, results_of
+from told import BOTH, baseline, effect, unknown
+
+from ablation import Dunnett, Paired
+from ablation.analysis.comparison import Crossed, Welch
+from ablation.augment import Brightness
+from ablation.core.text import MINUS, NONE
+from ablation.data import Fixed, Given, KFold, Redrawn
+from ablation.evidence.effects import OWN_RUNS, Effect, compare
+from ablation.experiment.experiment import Cell, Experiment
+from ablation.optim import Adam
+from ablation.report.sections.effects.answer import answer
+from ablation.report.sections.effects.details import detail_headers, details
+from ablation.report.sections.effects.table import headers, row
+from ablation.report.sections.effects.text import bounds, chance_text, sentence
+from ablation.report.text import size
+
+ADAM = {"optimizers": {"adam": Adam()}}
+FIVE = {seed: 0.84 + seed / 1000 for seed in range(5)}
+EVERYWHERE = [*BOTH, effect(condition={"optimizer": "adam"}), effect(condition={"optimizer": "sgd"})]
+
+
+def scoring(gains: Mapping[str, float], spread: float = 0.004) -> Callable[[Cell], float]:
+    """Gains over the baseline by recipe, known to the last digit over five seeds."""
+    return lambda cell: 0.8 + gains.get(cell.factors["recipe"], 0.0) + luck(cell, spread)
+
+
+def comparing(score: Callable[[Cell], Any], **changes: Any) -> tuple[Experiment, tuple[Effect, ...]]:
+    experiment = replace(question(), **ADAM | changes)
+    return experiment, compare(results_of(experiment, score))
+
+
+def says(found: tuple[Experiment, tuple[Effect, ...]], recipe: str, **condition: str) -> str:
+    experiment, effects = found
+    return sentence(find(effects, recipe, **condition), effects, experiment)
+
+
+def test_a_better_recipe(build):
+    whole = effect(scores=FIVE, baseline_scores=dict.fromkeys(FIVE, 0.8))
+    assert sentence(whole, EVERYWHERE, build()) == (
+        "crop beats none by 4.1 points of accuracy (95 % interval 2.2 to 6.0; adjusted p = .002; n = 5 seeds), pooled "
+        "over adam and sgd; it was better in 5 of 5 seeds; for new training and test photographs, on this data, model "
+        "and budget."
+    )
+
+
+def test_sizes_of_a_worse_recipe_are_positive_and_in_order(build):
+    worse = effect(estimate=-0.03, low=-0.05, high=-0.01, verdict="worse", condition={"optimizer": "sgd"})
+    told = sentence(worse, EVERYWHERE, build())
+    assert "worse than none by 3.0 points of accuracy (95 % interval 1.0 to 5.0" in told
+    assert told.endswith("), under sgd; for new training and test photographs, on this data, model and budget.")
+
+
+def test_where_lower_is_better_the_better_recipe_has_a_negative_difference(build):
+    experiment = build(metric="log_loss", margin=0.02, alpha=0.01)
+    lower = effect(metric="log_loss", estimate=-0.12, low=-0.18, high=-0.06)
+    told = sentence(lower, EVERYWHERE, experiment)
+    assert "beats none by 0.120 nats of log loss (99 % interval 0.060 to 0.180" in told
+    assert row(lower)["difference"] == f"{MINUS}0.120"
+    assert headers(experiment, [lower])["mean"] == "log loss ± sd (nats, lower is better)"
+
+
+def test_equivalent_gives_the_margin_and_the_p_that_it_rests_on(build):
+    alike = effect(estimate=0.001, low=-0.004, high=0.006, p_adjusted=0.9, p_equivalent=0.012, verdict="equivalent")
+    told = sentence(alike, EVERYWHERE, build(margin=0.01))
+    assert "within 1.0 points" in told
+    assert "equivalence p = .012" in told
+    assert ".9" not in told
+
+
+@pytest.mark.parametrize(
+    ("needs", "told"),
+    [
+        (
+            {"seeds_needed": 23.0, "decided_as": "different"},
+            "; with 23 new seeds per recipe, the chance to show a difference is about 80 %, if the difference really "
+            "is +0.2 points and seeds vary as here; for",
+        ),
+        (
+            {"seeds_needed": 23.0, "images_needed": 12_345.0, "decided_as": "different"},
+            "; with 23 new seeds per recipe, or with 12,345 test photographs and 5 new seeds, the chance to show",
+        ),
+        (
+            {"seeds_needed": 40.0, "decided_as": "equivalent"},
+            "with 40 new seeds per recipe, the chance to show equival",
+        ),
+        (
+            {"decided_as": "neither"},
+            "; not even 100 new seeds per recipe would show a difference with a chance of 80 %, if the difference",
+        ),
+        ({"seeds_needed": 393.0, "decided_as": "different"}, "; not even 100 new seeds per recipe would show"),
+        ({"note": "1 diverged here"}, "n = 5 seeds; 1 diverged here), pooled over adam and sgd; for new training"),
+    ],
+)
+def test_an_undecided_recipe_says_what_it_lacks(build, needs, told):
+    """Always of a new experiment: seeds that are added until a test decides are another test."""
+    said = sentence(effect(estimate=0.002, low=-0.005, verdict="undecided", **needs), EVERYWHERE, build())
+    assert told in said
+    assert ("has no verdict" if "note" in needs else "is undecided") in said
+    assert not re.search(r"\bof 5 seeds|393", said), "of what has not been shown no seeds are counted"
+
+
+def test_where_training_parts_share_photographs_no_number_of_seeds_is_advised():
+    """Two parts of 60 of 120 photographs: five seeds have 40 % in common."""
+    shared = {"split": Redrawn(0.3, 0.1, 0.3), "test": None}
+    told = says(comparing(scoring({"bright": 0.02}, 0.01), **shared), "bright", optimizer="adam")
+    assert (
+        "; more seeds alone would hardly show a difference, if the difference really is +2.0 points and seeds vary as "
+        "here: their training parts share photographs; smaller training parts or more photographs would help; for new "
+        "training and test photographs, on this data, model and budget."
+    ) in told
+    assert "new seeds" not in told
+    apart = says(comparing(scoring({"bright": 0.02}, 0.01), split=Redrawn(0.1, 0.1, 0.2), test=None), "bright", **AT)
+    assert "share photographs" not in apart
+
+
+AT = {"optimizer": "adam"}
+
+
+def test_the_best_of_several_is_told_with_what_picking_it_costs():
+    experiment, effects = found = comparing(scoring({"bright": 0.03, "contrast": 0.02}, 0.006))
+    first = find(effects, "bright", **AT)
+    assert 0 < first.expected < first.estimate
+    expected = size(first.expected, "accuracy")
+    assert f"; picked as the best of 2, so expect less when it is repeated: at most about {expected}; " in says(
+        found, "bright", **AT
+    )
+    assert "picked" not in says(found, "contrast", **AT)
+    told = answer(experiment, effects)[0]
+    assert ", under adam. bright is not shown to beat contrast: each was compared with none alone. " in told
+    assert told.endswith(
+        f"bright was picked as the best of 2, so expect less when it is repeated: at most about {expected}."
+    )
+
+
+def test_where_next_to_nothing_is_lost_by_picking_no_other_number_is_told():
+    found = comparing(scoring({"bright": 0.06, "contrast": 0.03}, 0.001))
+    assert "; picked as the best of 2, so expect less when it is repeated, if only a little; " in says(
+        found, "bright", **AT
+    )
+
+
+def test_one_better_recipe_beats_no_other():
+    told = answer(*comparing(scoring({"bright": 0.05})))
+    assert told[0].startswith("bright beats none by 5.0 points of accuracy (")
+    assert "is not shown to beat" not in " ".join(told)
+    one = comparing(scoring({"bright": 0.05}), recipes={"none": (), "bright": (Brightness(0.4),)})
+    assert "picked" not in " ".join(answer(*one)), "from one there is nothing to pick"
+
+
+def test_of_a_loss_the_best_is_the_lowest():
+    experiment, effects = found = comparing(scoring({"bright": -0.03, "contrast": -0.02}, 0.006), metric="log_loss")
+    assert "picked as the best of 2" in says(found, "bright", **AT)
+    assert f"at most about {size(-find(effects, 'bright', **AT).expected, 'log_loss')}; " in says(found, "bright", **AT)
+    assert "bright is not shown to beat contrast: each was compared with none alone." in answer(experiment, effects)[0]
+
+
+def one_failed(cell: Cell) -> float:
+    return (
+        0.1
+        if (cell.factors["recipe"], cell.seed) == ("bright", 2)
+        else scoring({"bright": 0.05, "contrast": 0.04})(cell)
+    )
+
+
+def test_failed_trainings_are_told_with_both_means_and_no_advice():
+    """Of five scores of 85 % one is 10 %: a mean 10 points below the baseline's, and 5 above it without that seed."""
+    experiment, effects = found = comparing(one_failed)
+    bright = find(effects, "bright", **AT)
+    assert bright.verdict == "undecided"
+    assert bright.estimate < -0.09
+    assert bright.without_failed > 0.04
+    with_, without = (size(x, "accuracy", sign=True) for x in (bright.estimate, bright.without_failed))
+    assert says(found, "bright", **AT) == (
+        f"bright has no verdict (difference {with_} of accuracy with the failed trainings, {without} without their "
+        "seeds; n = 5 seeds; 1 of 5 trainings failed or ended far below the others, 0 of 5 of the baseline: no "
+        "verdict on means), under adam; for this split, on these test photographs, on this data, model and budget."
+    )
+    told = " ".join(answer(experiment, effects))
+    assert f"difference {with_} of accuracy with the failed trainings, {without} without their seeds" in told
+    assert "new seeds" not in told
+    assert details(bright)["needed"] == NONE
+
+
+def test_a_failed_training_is_told_however_many_recipes_have_no_verdict():
+    """Not one of several that are undecided: it is not said to be, and both its means are told."""
+    told = answer(
+        *comparing(lambda cell: one_failed(cell) if cell.factors["recipe"] == "bright" else scoring({}, 0.02)(cell))
+    )[1]
+    assert told.startswith("contrast is undecided (difference 0.0 points of accuracy, ")
+    assert "; bright has no verdict (difference " in told
+    assert "points without their seeds; n = 5 seeds; 1 of 5 trainings failed" in told
+
+
+def test_what_the_best_can_expect_does_not_hang_on_another_recipes_failed_training():
+    """The spread of a mean that hides a failed training is no error of what stands beside it."""
+    _, effects = found = comparing(one_failed)
+    assert find(effects, "contrast", **AT).verdict == "better"
+    assert "about 0.0 points" not in says(found, "contrast", **AT)
+
+
+def test_an_equivalence_says_what_so_few_trainings_may_hide():
+    found = comparing(scoring({}, 0.001))
+    assert "; none of its 5 trainings failed, but up to 45 % may (95 % confidence); for " in says(found, "bright", **AT)
+    assert "trainings failed" not in says(comparing(scoring({"bright": 0.05})), "bright", **AT)
+
+
+def test_what_is_not_tested_has_no_p_and_no_advice():
+    """Under adam, where the pooled comparison shows nothing: it is undecided, or equivalent."""
+    for spread, verdict in ((0.02, "undecided"), (0.001, "equivalent")):
+
+        def score(cell: Cell, spread: float = spread) -> float:
+            apart = 0.03 * (cell.factors["recipe"] == "bright") * (1 if cell.factors["optimizer"] == "adam" else -1)
+            return scoring({}, spread)(cell) + apart
+
+        found = comparing(score, optimizers=question().optimizers)
+        assert find(found[1], "bright").verdict == verdict
+        told = says(found, "bright", **AT)
+        assert told.startswith("bright is not tested (difference +3.0 points of accuracy, 95 % interval ")
+        assert (
+            "; n = 5 seeds; the pooled comparison comes first, and has shown no difference), under adam; for this split"
+            in told
+        )
+        assert "Holm" not in told
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"split": Redrawn(), "test": None}, "for new training and test photographs"),
+        ({"split": Redrawn(), "test": Paired()}, "for new training photographs, on these test photographs"),
+        ({"split": Fixed(), "test": None}, "for this split"),
+        ({"split": Fixed(), "test": Welch()}, "for this split, on these test photographs"),
+        ({"split": Given(), "test": Crossed()}, "for this training set"),
+        ({"split": Given(), "test": Welch()}, "for this training set, on these test photographs"),
+        ({"split": KFold(), "test": None}, "for new training and test photographs"),
+        ({"vary": {"split": (Fixed(), Redrawn())}, "test": None}, "for this split"),
+    ],
+)
+def test_a_verdict_says_what_it_holds_for(changes, told):
+    experiment = replace(question(), **changes)
+    assert bounds(experiment) == f"{told}, on this data, model and budget"
+    assert sentence(effect(), BOTH, experiment).endswith(f"; {told}, on this data, model and budget.")
+
+
+def test_an_adjusted_p_says_whose_it_is(build):
+    assert "; Dunnett p = .002;" in sentence(effect(), EVERYWHERE, build(split=Fixed(), test=Dunnett()))
+    assert headers(build(split=Fixed(), test=Dunnett()), [])["p_adjusted"] == "Dunnett p"
+
+
+def test_the_baseline_and_what_cannot_be_compared(build):
+    first = sentence(baseline({"optimizer": "sgd"}, mean=0.8), BOTH, build())
+    assert first == "none is the baseline: accuracy 80.0 % (5 seeds, under sgd)."
+    lost = sentence(unknown("crop", seeds=1, condition={"optimizer": "sgd"}), BOTH, build())
+    assert lost.startswith("crop cannot be compared with none (too few finished seeds: 1 shared seed of 5), under")
+
+
+def test_a_pooled_sentence_names_the_conditions_that_have_the_recipe(build):
+    """The grid may leave it out of some."""
+    assert ", under sgd alone;" in sentence(effect(), [*BOTH, effect(condition={"optimizer": "sgd"})], build())
+
+
+def test_a_chance_that_is_not_known_is_a_dash():
+    assert chance_text(effect()) == NONE
+
+
+FEWER = {"seeds": 5, "baseline_seeds": 3}
+
+
+@pytest.mark.parametrize(
+    ("test", "seeds", "told"),
+    [
+        (Welch(), FEWER, "n = 5 seeds against the baseline's 3)"),
+        (Welch(), {"seeds": 4, "baseline_seeds": 5}, "n = 4 of 5 seeds against the baseline's 5)"),
+        (Welch(), {"seeds": 4, "baseline_seeds": 4}, "n = 4 of 5 seeds)"),
+        (Paired(), {"seeds": 3, "baseline_seeds": 3}, "n = 3 shared seeds of 5)"),
+        (Paired(), {"seeds": 5, "baseline_seeds": 5}, "n = 5 seeds)"),
+    ],
+)
+def test_n_is_the_seeds_that_were_compared(build, test, seeds, told):
+    assert told in sentence(effect(**seeds), EVERYWHERE, build(split=Fixed(), test=test))
+
+
+def test_the_details_tell_new_seeds(build):
+    lacking = effect(verdict="undecided", seeds_needed=9.0, decided_as="different")
+    assert details(lacking)["needed"] == "9, as different"
+    assert details(replace(lacking, decided_as="neither"))["needed"] == "> 1,000"
+    assert detail_headers(build())["needed"] == "new seeds to decide"
+
+
+def test_new_photographs_have_a_column_in_the_details_where_the_test_judges_on_those_given(build):
+    assert detail_headers(build(split=Fixed(), test=Welch()))["new"] == "for new photographs"
+    assert "new" not in detail_headers(build())
+
+
+def test_the_baseline_under_another_name_has_no_numbers(build):
+    """It is no finding that runs are as good as themselves."""
+    alias = unknown("contrast", estimate=0.0, note=OWN_RUNS)
+    assert sentence(alias, EVERYWHERE, build()) == "contrast is the baseline's own runs under another name."
+    told = " ".join(answer(build(), [*BOTH, effect(), alias]))
+    assert "contrast is the baseline's own runs under another name" in told
+    assert "equivalent" not in told
+
+
+def test_seeds_won_are_counted_over_those_that_both_have(build):
+    """Nothing is concluded from the count."""
+    scores = {0: 0.85, 1: 0.85, 2: 0.79, 7: 0.99}
+    whole = effect(scores=scores, baseline_scores={0: 0.8, 1: 0.8, 2: 0.8, 3: 0.8})
+    assert "; it was better in 2 of 3 seeds; for" in sentence(whole, EVERYWHERE, build())
+    lost = replace(whole, estimate=-0.03, low=-0.05, high=-0.01, verdict="worse")
+    assert "; the baseline was better in 1 of 3 seeds; for" in sentence(lost, EVERYWHERE, build())
+    loss = replace(whole, metric="log_loss", estimate=-0.03, low=-0.05, high=-0.01)
+    assert "; it was better in 1 of 3 seeds; for" in sentence(loss, EVERYWHERE, build(metric="log_loss", margin=0.02))
+    assert "was better in" not in sentence(replace(whole, baseline_scores={}), EVERYWHERE, build())
+
+
+def test_the_details_tell_the_chance_in_a_new_seed():
+    won = effect(p_better=1.0, p_better_low=0.478, p_better_high=1.0)
+    assert chance_text(won) == "100 (48 to 100)"
+    nearly = effect(p_better=0.998, p_better_low=0.561, p_better_high=0.9999)
+    assert chance_text(nearly) == "99 (56 to 100)"
+
+
+def test_conditions_that_have_commas_of_their_own_are_counted(build):
+    both = build(vary={"dropout": (0.0, 0.3)})
+    each = [effect(condition={"optimizer": "adam", "dropout": level}) for level in ("0.0", "0.3")]
+    assert ", pooled over 2 conditions;" in sentence(effect(), each, both)
+    assert ", under adam, dropout 0.3 alone;" in sentence(effect(), each[1:], both)

@@ -1,0 +1,78 @@
+"""Operations, doses and train sizes on the page: where they stand, when they are absent, names escaped."""
+
+from dataclasses import replace
+
+import pytest
+from test_report import HOSTILE, Page
+
+from ablation import Adam, Brightness, Contrast, RandomResizedCrop
+from ablation.data import TrainSize
+from ablation.evidence.effects import compare
+from ablation.experiment.recipes import dose
+from ablation.report.page import tell
+from ablation.report.render.html import render
+
+TITLES = ["What does each operation contribute?", "How strong should it be?", "Does it help only when data are few?"]
+
+
+@pytest.fixture(scope="module")
+def page(build, fake, tmp_path_factory) -> Page:
+    """All combinations of two, three strengths of a crop, and two train sizes; one name is hostile."""
+    recipes = {"none": (), HOSTILE: (Brightness(0.4),), "contrast": (Contrast(0.4),)}
+    recipes |= {"both": (Brightness(0.4), Contrast(0.4)), **dose(RandomResizedCrop(), (0.5, 1))}
+    experiment = build(
+        recipes=recipes, optimizers={"adam": Adam()}, vary={"train_size": (TrainSize(5), TrainSize(10))}, seeds=3
+    )
+    results = fake(experiment, tmp_path_factory.mktemp("told"), images=20)
+    images = [10 * cell.spec.train_size.per_class for cell in results.cells]
+    results = replace(results, table=results.table.assign(train_images=images))
+    return Page(render(tell(experiment, results, compare(results)), "0" * 64))
+
+
+def test_the_sections_stand_in_order_and_are_closed(page):
+    assert page.open == []
+    headings = ["Differences to the baseline", *TITLES, "Learning curves"]
+    places = [page.text.index(heading) for heading in headings]
+    assert places == sorted(places)
+    assert page.text.count("the margin within which recipes count as equivalent") >= 2
+
+
+def test_each_has_its_words_its_table_and_its_picture(page):
+    alts = [attributes["alt"] for tag, attributes in page.tags if tag == "img"]
+    for words in (
+        "What each operation contributes to accuracy",
+        "Accuracy against the dose",
+        "against the number of training",
+    ):
+        assert sum(words in alt for alt in alts) == 1
+    text = page.text
+    for words in (
+        "All 4 combinations of",
+        "beyond the sum",
+        "3 doses of the strength of RandomResizedCrop",
+        "100 images",
+    ):
+        assert words in text
+    assert sum(attributes.get("class") == "told" for tag, attributes in page.tags if tag == "table") == 3
+
+
+def test_hostile_names_are_shown_as_they_are(page):
+    assert not {"b"} & {tag for tag, attributes in page.tags if not attributes}
+    assert f"{HOSTILE} " in page.text
+
+
+def test_sections_that_are_not_asked_for_are_absent(build, fake, tmp_path):
+    experiment = build(recipes={"none": (), "crop": (RandomResizedCrop(),)}, optimizers={"adam": Adam()}, seeds=3)
+    results = fake(experiment, tmp_path, images=20)
+    report = tell(experiment, results, compare(results))
+    assert (report.operations, report.doses, report.sizes) == (None, None, None)
+    page = Page(render(report, "0" * 64))
+    assert not any(title in page.text for title in TITLES)
+
+
+def test_a_section_without_scores_says_so_and_has_no_picture(build, fake, tmp_path):
+    experiment = build()
+    results = fake(experiment, tmp_path, fate=lambda _: "planned")
+    page = Page(render(tell(experiment, results, compare(results)), "0" * 64))
+    assert "No answer yet: a recipe of the design has 0 finished seeds." in page.text
+    assert not any(tag == "img" for tag, _ in page.tags)

@@ -1,0 +1,289 @@
+"""Publishing to MLflow, on a real SQLite store; runs are made up, their folders are real."""
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from bench import BORN, CROP, DATA, Bench, question, train
+
+from ablation import Brightness, Cosine
+from ablation.tracking.client import Store, Tracker, connect
+
+
+def test_every_run_is_there_once_flat_with_its_factors_and_its_outcome(bench: Bench):
+    recipes = {"<none@../>": (), "none again": (), "it's": (CROP,)}
+    bench = Bench(bench.home, replace(bench.experiment, recipes=recipes, baseline="it's", vary={"dropout": (0.0, 0.3)}))
+    assert (len(bench.cells), len(bench.runs)) == (12, 8)
+    outcomes = ["finished", "failed", "diverged", *["finished"] * 4]
+    for run, outcome in zip(bench.runs, outcomes, strict=False):  # the last one stays planned
+        train(run, outcome)
+    bench.publish()
+
+    found = {run.data.tags["ablation.run_id"]: run for run in bench.search()}
+    assert len(bench.search()) == len(found) == 7
+    expected = {"finished": "FINISHED", "failed": "FAILED", "diverged": "FAILED"}
+    for run, outcome in zip(bench.runs, outcomes, strict=False):
+        published = found[run.spec.id]
+        assert published.info.status == expected[outcome]
+        assert published.data.tags["ablation.outcome"] == outcome
+        assert "mlflow.parentRunId" not in published.data.tags
+        assert {"recipe", "optimizer", "dropout", "seed"} <= published.data.params.keys()
+        assert (published.info.start_time, published.info.end_time >= 1000 * BORN) == (1000 * BORN, True)
+        assert ("test_accuracy" in published.data.metrics) == (outcome == "finished")
+    first = bench.find(bench.runs[0])
+    assert first.info.run_name == "<none@../>, none again · adam · 0.0 · seed 0"
+    assert "out of memory" in bench.find(bench.runs[1]).data.tags["mlflow.note.content"]
+    assert "step 7" in bench.find(bench.runs[2]).data.tags["mlflow.note.content"]
+
+
+def test_params_are_the_names_and_the_resolved_values(bench: Bench):
+    train(bench.runs[2])
+    bench.publish()
+    params = bench.find(bench.runs[2]).data.params
+    assert {name: params[name] for name in ("recipe", "optimizer", "seed", "epochs", "model", "schedule")} == {
+        "recipe": "crop",
+        "optimizer": "adam",
+        "seed": "0",
+        "epochs": "2",
+        "model": "resnet50",
+        "schedule": "Cosine(warmup=1)",
+    }
+    assert params["recipe.operations"] == "RandomResizedCrop(scale=(0.35, 1.0)), Brightness(brightness=0.4)"
+    assert (params["optimizer.type"], params["optimizer.lr"], params["optimizer.betas"]) == (
+        "Adam",
+        "0.002",
+        "(0.9, 0.999)",
+    )
+    assert [
+        run.data.params["recipe"] for run in bench.search("params.recipe = 'crop' and params.optimizer = 'adam'")
+    ] == ["crop"]
+    assert bench.search("params.recipe = 'none'") == []
+    assert len(bench.search("metrics.test_accuracy > 0.7")) == 1
+
+
+def test_a_level_that_was_named_keeps_its_value_beside_the_name(bench: Bench):
+    bench = Bench(bench.home, replace(bench.experiment, vary={"dropout": {"much": 0.5}, "schedule": {"cos": Cosine()}}))
+    train(bench.runs[0])
+    bench.publish()
+    params = bench.find(bench.runs[0]).data.params
+    assert (params["dropout"], params["dropout.value"]) == ("much", "0.5")
+    assert (params["schedule"], params["schedule.type"]) == ("cos", "Cosine")
+
+
+def test_metrics_have_the_journals_times_and_publishing_again_adds_none(bench: Bench):
+    run = bench.runs[0]
+    train(run)
+    bench.publish()
+    epochs = [event for event in run.journal.events() if event["event"] == "epoch"]
+    told = [(event["epoch"], round(event["time"] * 1000), event["train_loss"]) for event in epochs]
+    before = bench.find(run)
+    assert bench.points(run, "train_loss") == told
+    assert len(bench.points(run, "test_accuracy")) == 1
+    assert "val_loss" not in before.data.metrics  # None: it was not finite
+    assert "images_per_second" not in before.data.metrics  # infinity
+
+    connect(bench.store).delete_tag(before.info.run_id, "ablation.digest")  # so that it is really sent again
+    bench.publish()
+    bench.publish()
+    after = bench.find(run)
+    assert after.info.run_id == before.info.run_id
+    assert (after.data.metrics, after.data.params) == (before.data.metrics, before.data.params)
+    assert bench.points(run, "train_loss") == told
+    assert len(bench.points(run, "test_accuracy")) == 1
+    assert after.data.tags == before.data.tags
+
+
+def test_a_publication_that_broke_off_is_completed(bench: Bench):
+    run = bench.runs[0]
+    train(run)
+    bench.publish()
+    client, half = connect(bench.store), bench.find(bench.runs[0]).info.run_id
+    client.delete_run(half)
+    tags = {"ablation.run_id": run.spec.id}
+    broken = client.create_run(bench.find_experiment(), round(BORN * 1000), tags, "half").info.run_id
+    client.log_metric(broken, "train_loss", 2.0, round((BORN + 1) * 1000), 1)
+    assert bench.find(run).info.status == "RUNNING"
+    bench.publish()
+    assert (bench.find(run).info.run_id, bench.find(run).info.status) == (broken, "FINISHED")
+    assert [step for step, _, _ in bench.points(run, "train_loss")] == [1, 2]
+
+
+def test_a_stale_status_is_mended(bench: Bench):
+    train(bench.runs[0])
+    bench.publish()
+    before = bench.find(bench.runs[0]).info.run_id
+    connect(bench.store).update_run(before, status="RUNNING")
+    bench.publish()
+    assert (bench.find(bench.runs[0]).info.run_id, bench.find(bench.runs[0]).info.status) == (before, "FINISHED")
+
+
+def test_a_failed_run_that_finishes_later_is_the_same_run(bench: Bench):
+    run = bench.runs[0]
+    train(run, "failed")
+    bench.publish()
+    failed = bench.find(run)
+    assert (failed.info.status, failed.data.metrics["train_loss"]) == ("FAILED", 2.0)
+    train(run)
+    bench.publish()
+    finished = bench.find(run)
+    assert (finished.info.run_id, finished.info.status) == (failed.info.run_id, "FINISHED")
+    assert finished.data.tags["ablation.outcome"] == "finished"
+    assert finished.info.end_time > failed.info.end_time
+    assert [step for step, _, _ in bench.points(run, "train_loss")] == [1, 2]
+
+
+def test_what_cannot_be_changed_in_mlflow_is_replaced(bench: Bench):
+    """A renamed recipe: params are final there. A run trained anew: its points would mix with the old ones."""
+    for run in bench.runs:
+        train(run)
+    bench.publish()
+    bench = Bench(bench.home, replace(bench.experiment, recipes={"none": (), "CROP": (CROP, Brightness(0.4))}))
+    shutil.rmtree(bench.runs[0].folder)
+    train(bench.runs[0], born=BORN + 5000)
+    bench.publish()
+    assert sorted(run.data.params["recipe"] for run in bench.search()) == ["CROP", "CROP", "none", "none"]
+    assert len(bench.points(bench.runs[0], "train_loss")) == 2
+    assert bench.find(bench.runs[0]).info.start_time == round((BORN + 5000) * 1000)
+
+
+def test_a_run_that_is_there_twice_is_there_once_afterwards(bench: Bench):
+    train(bench.runs[0])
+    bench.publish()
+    tags = {"ablation.run_id": bench.runs[0].spec.id}
+    connect(bench.store).create_run(bench.find_experiment(), round(BORN * 1000), tags)
+    bench.publish()
+    assert bench.find(bench.runs[0]).info.status == "FINISHED"
+
+
+def test_the_report_run_is_finished_only_when_all_runs_are(bench: Bench, tmp_path: Path):
+    bench.publish()
+    assert connect(bench.store).get_experiment_by_name(bench.experiment.name) is None  # nothing has started
+    for run in bench.runs[:3]:
+        train(run)
+    page, table = tmp_path / "report.html", tmp_path / "tables"
+    page.write_text("first")
+    table.mkdir()
+    (table / "effects.csv").write_text("recipe,estimate")
+    bench.tracker().publish_report(page, table)
+    partly = bench.report()
+    assert partly.info.status == "FAILED"
+    assert partly.data.tags["ablation.outcome"] == "3 finished"
+    assert (partly.data.metrics["runs_planned"], partly.data.metrics["runs_finished"]) == (4, 3)
+    assert (partly.data.params["baseline"], partly.data.params["test"]) == ("none", "Crossed()")
+
+    train(bench.runs[3])
+    page.write_text("second")
+    bench.tracker().publish_report(page, table)
+    bench.publish()  # without files: those that are there stay
+    whole = bench.report()
+    assert (whole.info.run_id, whole.info.status) == (partly.info.run_id, "FINISHED")
+    assert whole.data.metrics["runs_finished"] == 4
+    folder = bench.home / "mlartifacts" / bench.experiment.name / whole.info.run_id / "artifacts"
+    assert (folder / "report.html").read_text() == "second"
+    assert (folder / "tables" / "effects.csv").exists()
+
+    shutil.rmtree(bench.runs[3].folder)
+    bench.publish()
+    assert bench.report().info.status == "FAILED"
+    assert bench.report().data.metrics["runs_finished"] == 3
+    bench.publish()
+    assert len(connect(bench.store).get_metric_history(whole.info.run_id, "runs_finished")) == 3
+
+
+def test_artifacts_lie_beside_the_store_and_not_in_the_working_directory(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    train(bench.runs[0])
+    bench.publish()
+    folder = bench.home / "mlartifacts" / bench.experiment.name / bench.find(bench.runs[0]).info.run_id / "artifacts"
+    assert sorted(path.name for path in folder.iterdir()) == ["record.json", "spec.json"]
+    assert json.loads((folder / "spec.json").read_text()) == bench.runs[0].spec.to_plain()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_deleted_experiment_is_a_warning(bench: Bench):
+    train(bench.runs[0])
+    bench.publish()
+    connect(bench.store).delete_experiment(bench.find_experiment())
+    bench.tracker().publish_all()
+    [warning] = bench.warnings
+    assert "was deleted" in warning
+    assert "experiments restore" in warning
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["closed port", "a server that says nothing"])
+def test_a_server_that_is_down_costs_one_warning_soon(bench: Bench, tmp_path: Path, silent: bool):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        if silent:
+            listener.listen()
+        down = Bench(tmp_path, bench.experiment, f"http://user:secret@127.0.0.1:{listener.getsockname()[1]}")
+        train(down.runs[0])
+        train(down.runs[1])
+        begun = time.monotonic()
+        tracker = down.tracker()
+        tracker.publish(down.runs[0])
+        tracker.publish_all()
+        tracker.publish_report()
+    assert time.monotonic() - begun < 5
+    [warning] = down.warnings
+    assert "no answer" in warning
+    assert "secret" not in warning
+    assert down.runs[0].status() == "finished"
+
+
+def test_a_store_that_cannot_be_opened_is_a_warning(bench: Bench, tmp_path: Path):
+    (tmp_path / "mlflow.db").write_text("this is no database, but it is long enough to look like one: " * 20)
+    broken = Bench(tmp_path, bench.experiment)
+    train(broken.runs[0])
+    broken.tracker().publish_all()
+    assert len(broken.warnings) == 1
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from ablation.tracking.client import Tracker
+assert "mlflow" not in sys.modules
+sys.path.insert(0, {tests!r})
+from bench import Bench, question, train
+bench = Bench(Path({home!r}), question("clean"))
+for run in bench.runs:
+    if not run.folder.exists():
+        train(run)
+bench.publish()
+sys.exit(10 if "mlflow" in sys.modules else 11)
+"""
+
+
+def test_the_terminal_stays_clean_and_mlflow_is_imported_only_to_write(tmp_path: Path, environment: dict[str, str]):
+    script = SCRIPT.format(tests=str(Path(__file__).parent), home=str(tmp_path))
+
+    def publish() -> int:
+        command = [sys.executable, "-c", script]
+        done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        assert (done.stdout, done.stderr) == ("", "")
+        return done.returncode
+
+    assert publish() == 10
+    assert publish() == 11
+    assert {path.name for path in tmp_path.iterdir()} == {"runs", "mlflow.db", "mlartifacts"}
+    (tmp_path / "mlflow.db").rename(tmp_path / "old.db")
+    assert Tracker(question("clean"), question("clean").cells(DATA), tmp_path / "runs")._published == {}
+
+
+def test_the_store_is_the_one_named_or_lies_beside_the_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert Store.beside(tmp_path) == Store(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "mlartifacts")
+    assert Store.beside(tmp_path, "http://one").uri == "http://one"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://two")
+    assert Store.beside(tmp_path).uri == "http://two"
+    assert Store.beside(tmp_path, "http://one").uri == "http://one"
+    assert str(Store("postgresql://me:secret@host/db", tmp_path)) == "postgresql://host/db"

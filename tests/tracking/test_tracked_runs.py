@@ -1,0 +1,29 @@
+"""What MLflow shall show, as values: no MLflow needed to say it."""
+
+from dataclasses import replace
+
+import pytest
+from bench import question
+
+from ablation import SAM, SGD, Lookahead
+from ablation.tracking import runs as publication
+from ablation.tracking.runs import safe_key
+
+
+def test_params_reach_into_an_optimizer_around_another():
+    cells = replace(question("around"), optimizers={"look": Lookahead(SAM(SGD(0.1)), k=3)}).cells("0" * 16)
+    params = publication._params(cells[:1])
+    assert params["optimizer.lr"] == "0.1"
+    assert params["optimizer.k"] == "3"
+    assert params["optimizer.optimizer.type"] == "SAM"
+    assert params["optimizer.optimizer.optimizer.lr"] == "0.1"
+    assert params["freeze"] == "0"
+
+
+@pytest.mark.parametrize("name", ["<lr>", "a@b", "../up", "..", "a//b", "/root", "naïve", "x" * 300])
+def test_safe_keys_are_taken_by_mlflow(name: str):
+    from mlflow.utils.validation import _validate_param_name
+
+    _validate_param_name(safe_key(name))
+    assert len(safe_key(name)) <= 250
+    assert safe_key("optimizer.lr") == "optimizer.lr"

@@ -1,0 +1,90 @@
+"""Before a sweep trains anything, what cannot work is told: all of it, once each, and nothing is written."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from ablation import SGD, DataError, InputError, sweep
+from ablation.optim import Muon
+
+
+@pytest.fixture
+def nothing(tmp_path, cache):
+    """A function that asks for a sweep which must be refused; the problems told, after a look for files."""
+
+    def refused(experiment, error=InputError):
+        with pytest.raises(error) as raised:
+            sweep(experiment, tmp_path / "runs", cache, device="cpu")
+        assert not (tmp_path / "runs").exists()
+        return [problem.message for problem in raised.value.problems]
+
+    return refused
+
+
+def test_everything_wrong_is_told_once_and_nothing_is_written(nothing, tiny):
+    told = nothing(
+        replace(
+            tiny,
+            vary={"model": ("shallow_cnn", "vgg11", "resnet18"), "freeze": (0, 99)},
+            exclude=({"model": "vgg11", "freeze": "99"}, {"model": "resnet18", "optimizer": "sgd"}),
+            optimizers={"adam": tiny.optimizers["adam"], "sgd": SGD(0.1), "muon": Muon()},
+        )
+    )
+    assert len(told) == 5, told
+    assert sum("Muon steps matrices" in message for message in told) == 2, "two kinds of backbone"
+    assert sum("freeze = 99" in message for message in told) == 2
+    (small,) = [message for message in told if "vgg11 cannot be trained on images of 8 x 8 pixels" in message]
+    assert small.endswith("; give image_size 32 or more")
+
+
+def test_weights_that_do_not_fit_are_told_with_what_does_not(nothing, tiny, tmp_path):
+    torch.save({"fc.weight": torch.zeros(10, 3)}, tmp_path / "weights.pt")
+    (told,) = nothing(replace(tiny, weights=str(tmp_path / "weights.pt")))
+    assert "do not fit shallow_cnn" in told
+    assert "missing" in told
+
+
+def test_weights_that_cannot_be_fetched_are_told_with_what_to_do(nothing, tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setattr("socket.getaddrinfo", lambda *args, **kwargs: (_ for _ in ()).throw(OSError("no network")))
+    (told,) = nothing(replace(tiny, model="resnet18", image_size=32, weights="IMAGENET1K_V1"), DataError)
+    assert "could not be fetched" in told
+    assert "weights=PATH" in told
+
+
+def test_a_missing_file_of_weights_is_an_error_in_the_data(nothing, tiny, tmp_path):
+    (told,) = nothing(replace(tiny, weights=str(tmp_path / "none.pt")), DataError)
+    assert "cannot be read" in told
+
+
+TOKENS = """
+from torch import nn
+
+class Tokens(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.head = nn.Linear(8, classes)
+
+    def forward(self, images):
+        return self.head(images.mean(dim=1))
+"""
+
+
+def test_logits_of_another_shape_are_told(nothing, tiny, tmp_path, monkeypatch):
+    (tmp_path / "tokens.py").write_text(TOKENS)
+    monkeypatch.chdir(tmp_path)
+    (told,) = nothing(replace(tiny, model="tokens:Tokens"))
+    assert "2 x 8 x 10" in told
+
+
+def test_source_that_changed_after_planning_is_not_trained(trained, tiny, tmp_path, monkeypatch):
+    source = tmp_path / "changing.py"
+    source.write_text(
+        "from torch import nn\n\ndef net(classes):\n    return nn.Sequential(nn.Flatten(), nn.Linear(192, classes))\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    experiment = replace(tiny, model="changing:net")
+    monkeypatch.setattr("ablation.experiment.spec.source_digest", lambda model: "0" * 64)
+    with pytest.raises(InputError, match="has changed since the run was planned"):
+        trained(experiment)

@@ -1,0 +1,204 @@
+"""What only accompanies a result (captions, pictures, cost, progress) costs no run: where it fails, it is noted."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from bench import Bench, question
+from bench import train as made_up
+
+from ablation import Brightness, InputError, Results, Strength, sweep
+from ablation.augment.captions import WORDS
+from ablation.core.values import value
+from ablation.evidence.effects import compare
+from ablation.evidence.warnings import alarms
+from ablation.experiment.record import RECORD_FILE, RunRecord, read_record, write_record
+from ablation.report import write_report
+from ablation.report.sections.dose_response.magnitudes import ladders
+from ablation.tracking import runs as publication
+from ablation.training import loop as train
+from ablation.training.preview import DRAWS, previews
+from ablation.training.sentinel import Sentinel
+from ablation.training.sweep import Silent
+
+
+@value
+class Dimmer(Brightness):
+    """An operation that no table of words, colours or strengths knows."""
+
+
+def fails(*given, **named):
+    raise ZeroDivisionError("it fails")
+
+
+@pytest.fixture
+def bright(small):
+    """One run, two epochs, with an operation."""
+    return replace(small, name="bright", recipes={"none": (Brightness(0.4),)}, epochs=2)
+
+
+@pytest.mark.parametrize("words", ["missing", "failing"])
+def test_a_run_whose_operation_has_no_caption_finishes_and_is_reported(
+    bright, trained, cache, tmp_path, monkeypatch, words
+):
+    monkeypatch.delitem(WORDS, Brightness)
+    if words == "failing":
+        monkeypatch.setitem(WORDS, Brightness, fails)
+    run, record, arrays = trained(bright, tmp_path / "bright")
+    assert record.metrics["accuracy"] > 0.2
+    assert record.evidence["captions"] == ["Brightness(brightness=0.4)"] * DRAWS
+    assert record.notes == ()
+    assert previews(bright, cache).previews["none"].captions == ("Brightness(brightness=0.4)",) * DRAWS
+    write_record(run.folder, record, arrays)
+    results = Results.load(bright, tmp_path, cache)
+    page = write_report(bright, results, compare(results), tmp_path / "x.html").read_text()
+    assert "Brightness(brightness=0.4)" in page.replace("\xa0", " ")
+
+
+def test_an_operation_that_no_table_knows_is_trained_previewed_and_reported(bright, trained, cache, tmp_path):
+    experiment = replace(bright, recipes={"none": (), "dim": (Dimmer(0.4),)}, baseline="none", epochs=1)
+    alone = replace(experiment, recipes={"dim": experiment.recipes["dim"]}, baseline="dim")
+    for one in (experiment, alone):
+        run, record, arrays = trained(one, tmp_path / "bright")
+        write_record(run.folder, record, arrays)
+    assert record.metrics
+    assert record.evidence["captions"] == ["Dimmer(brightness=0.4)"] * DRAWS
+    assert set(previews(experiment, cache).previews["dim"].captions) == {"Dimmer(brightness=0.4)"}
+    results = Results.load(experiment, tmp_path, cache)
+    assert list(results.finished["recipe"]) == ["none", "dim"]
+    page = write_report(experiment, results, compare(results), tmp_path / "x.html").read_text()
+    assert "Dimmer(brightness=0.4)" in page.replace("\xa0", " ")
+
+
+def test_an_operation_that_no_table_knows_has_no_strengths(bright):
+    """The report looks for ladders among all recipes; who asks for a strength is told that there is none."""
+    recipes = {"none": (), "half": (Dimmer(0.2), Brightness(0.2)), "whole": (Dimmer(0.4), Brightness(0.4))}
+    assert all("strength" not in ladder.magnitude for ladder in ladders(replace(bright, recipes=recipes)))
+    with pytest.raises(InputError, match=r"Dimmer\(brightness=0.4\) cannot have 0.5 times its strength: nothing says"):
+        Strength((Dimmer(0.4),), 0.5)
+
+
+ACCOMPANIMENTS = {
+    "the first pictures": (train, "preview"),
+    "parameter groups": (train, "describe_groups"),
+    "what the run took": (train, "_cost"),
+    "what each operation changed": (Sentinel, "_compare"),
+}
+
+
+@pytest.mark.parametrize("what", ACCOMPANIMENTS)
+def test_whatever_accompanies_a_run_may_fail(bright, trained, monkeypatch, what):
+    """The result is the same to the last bit, and the record says what is missing and why."""
+    _, undisturbed, arrays = trained(bright)
+    monkeypatch.setattr(*ACCOMPANIMENTS[what], fails)
+    run, record, disturbed = trained(bright)
+    assert (record.metrics, record.history, record.outcome) == (undisturbed.metrics, undisturbed.history, "finished")
+    np.testing.assert_array_equal(disturbed.logits, arrays.logits)
+    assert record.notes == (f"{what}: not known (ZeroDivisionError: it fails)",)
+    write_record(run.folder, record, disturbed)
+    assert read_record(run.folder) == record
+
+
+def test_without_first_pictures_there_are_grey_ones_that_say_so(bright, trained, cache, tmp_path, monkeypatch):
+    monkeypatch.setattr(train, "preview", fails)
+    run, record, arrays = trained(bright, tmp_path / "bright")
+    assert record.evidence["captions"] == ["could not be drawn"] * DRAWS
+    assert (arrays.original.shape, arrays.draws.shape) == ((8, 8, 3), (DRAWS, 8, 8, 3))
+    write_record(run.folder, record, arrays)
+    results = Results.load(bright, tmp_path, cache)
+    told = "the first pictures: not known (ZeroDivisionError: it fails), in 1 of 1 runs"
+    assert told in alarms(results)
+    page = write_report(bright, results, compare(results), tmp_path / "x.html").read_text()
+    assert "could not be drawn" in page.replace("\xa0", " ")
+
+
+def test_changes_that_are_no_numbers_do_not_keep_the_record_from_being_written(bright, trained, monkeypatch):
+    """NaN is no JSON: the run would train for its whole time, and fail when its record is written."""
+    seen = Sentinel._compare
+
+    def spoilt(self, rows, pictures):
+        seen(self, rows, pictures * torch.nan)
+
+    monkeypatch.setattr(Sentinel, "_compare", spoilt)
+    run, record, arrays = trained(bright)
+    write_record(run.folder, record, arrays)
+    assert record.metrics
+    assert record.evidence["changes"] == []
+    assert "no finite number" in record.notes[0]
+
+
+def test_a_listener_that_fails_does_not_end_the_training(bright, trained):
+    _, record, _ = trained(bright, tell=fails)
+    assert len(record.history) == bright.epochs
+    assert record.notes == ("progress: not known (ZeroDivisionError: it fails)",)
+
+
+def test_a_note_of_the_first_epoch_survives_a_kill(bright, trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(Sentinel, "_compare", fails)
+    longer = replace(bright, epochs=3)
+
+    def stop_after_two(event):
+        if event["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trained(longer, tmp_path / "killed", tell=stop_after_two)
+    _, resumed, _ = trained(longer, tmp_path / "killed")
+    _, whole, _ = trained(longer, tmp_path / "whole")
+    assert resumed.notes == whole.notes == ("what each operation changed: not known (ZeroDivisionError: it fails)",)
+    assert (resumed.metrics, resumed.evidence) == (whole.metrics, whole.evidence)
+
+
+def test_notes_are_no_part_of_the_digest_and_old_records_have_none(bright, trained):
+    """A reason may hold what never repeats, as an address in memory does."""
+    run, record, arrays = trained(replace(bright, epochs=1))
+    assert replace(record, notes=("at 0x7f00",)).digest(arrays) == record.digest(arrays)
+    write_record(run.folder, record, arrays)
+    content = json.loads((run.folder / RECORD_FILE).read_text())
+    assert content.pop("notes") == []
+    (run.folder / RECORD_FILE).write_text(json.dumps(content))
+    assert read_record(run.folder) == record
+
+
+class Broken(Silent):
+    """Progress that fails at each of its calls."""
+
+    caching = planned = event = fails
+
+
+def test_progress_that_fails_does_not_end_a_sweep(bright, cache, tmp_path):
+    with pytest.warns(UserWarning, match="how the sweep goes: not known") as caught:
+        runs = sweep(replace(bright, seeds=2, epochs=1), tmp_path, cache, jobs=1, device="cpu", watch=Broken())
+    assert [run.status() for run in runs] == ["finished"] * 2
+    assert len(caught) == 1
+
+
+@pytest.fixture
+def home(tmp_path):
+    return tmp_path
+
+
+def test_a_run_that_mlflow_cannot_be_told_of_costs_no_other(home, monkeypatch):
+    bench = Bench(home, question("odd"))
+    for run in bench.runs:
+        made_up(run)
+    odd, whole = bench.runs[0], publication._params
+    monkeypatch.setattr(
+        publication, "_params", lambda cells: fails() if cells[0].spec.id == odd.spec.id else whole(cells)
+    )
+    tracker = bench.tracker()
+    tracker.publish(odd)
+    tracker.publish_all()
+    assert bench.warnings == [f"what MLflow shall show of run {odd.spec.id}: not known (ZeroDivisionError: it fails)"]
+    assert len(bench.search()) == len(bench.runs) - 1
+    monkeypatch.setattr(publication, "_params", whole)
+    bench.tracker().publish_all()
+    assert len(bench.search()) == len(bench.runs)
+
+
+def test_mlflow_shows_the_notes(home):
+    [run, *_] = Bench(home, question("noted")).runs
+    record = RunRecord(run.spec.id, "finished", (), {}, {}, notes=("what the run took: not known (why)",))
+    assert publication._note(run, record).endswith("\n\nwhat the run took: not known (why)")
