@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.markup import escape
 
+from ablation.analysis.metrics import METRICS
 from ablation.cli.console import console, say, table
 from ablation.core.text import opening
 from ablation.core.values import label
@@ -52,8 +53,8 @@ def show_effects(experiment: Experiment, effects: Sequence[Effect]) -> None:
     known = headers(experiment, effects)
     heads = {key: head for key, head in EFFECT_COLUMNS.items() if key in known} | {"p_adjusted": known["p_adjusted"]}
     _show_blocks(experiment, effects, heads, [row(effect, experiment.alpha) for effect in effects])
-    unit = wording.UNIT[experiment.metric]
-    measure = wording.NAME[experiment.metric] + (f" in {unit}" if unit else "")
+    unit = METRICS[experiment.metric].unit
+    measure = METRICS[experiment.metric].title + (f" in {unit}" if unit else "")
     first, every = primaries(effects), comparisons(effects)
     say(
         f"{opening(measure)}; difference to {experiment.baseline} by {label(experiment.declared_test)}, "

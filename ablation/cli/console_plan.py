@@ -10,6 +10,7 @@ import numpy as np
 from rich.markup import escape
 
 from ablation.analysis.comparison import MIN_SEEDS
+from ablation.analysis.metrics import METRICS
 from ablation.augment.operations.choice import every_operation
 from ablation.cli.console import console, say, show_left_out, table
 from ablation.core.text import counted
@@ -20,7 +21,7 @@ from ablation.evidence.pairs import Condition
 from ablation.evidence.power import Outlook, Sizes, Spread, comparisons_of, outlooks, overlap_planned
 from ablation.evidence.target import target_of
 from ablation.experiment.cautions import cautions
-from ablation.experiment.experiment import LOWER_IS_BETTER, Cell, Experiment
+from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.labels import condition_text
 from ablation.experiment.preregistration import declaration_of
 from ablation.report import text as wording
@@ -89,7 +90,7 @@ def show_plan(
 def _show_outlooks(experiment: Experiment, cells: Sequence[Cell], told: Sequence[Outlook]) -> None:
     """What the design could detect, and how many seeds smaller differences need."""
     metric = experiment.metric
-    name = wording.NAME[metric]
+    name = METRICS[metric].title
     if all(math.isnan(one.spread.sd) for one in told):
         console.print(
             f"[yellow]how much {name} varies over seeds is not known before the first runs, and so not what these "
@@ -112,7 +113,7 @@ def _show_outlooks(experiment: Experiment, cells: Sequence[Cell], told: Sequence
         )
     console.print(made)
     origins = dict.fromkeys(one.spread.origin for one in told)
-    unit = wording.UNIT[metric] or name
+    unit = METRICS[metric].unit or name
     say(
         f"in {unit}; sd: over seeds{' of a paired difference' * experiment.declared_test.paired}, "
         f"{'; '.join(origins)}; finds: the smallest difference that one comparison shows with 80 % power after "
@@ -121,7 +122,7 @@ def _show_outlooks(experiment: Experiment, cells: Sequence[Cell], told: Sequence
     )
     say(_sources(experiment, told[-1]))
     for one in told:
-        if metric not in LOWER_IS_BETTER and one.smallest >= 1:
+        if not METRICS[metric].lower_is_better and one.smallest >= 1:
             where = escape(_where(experiment, cells, one))
             console.print(f"[bold yellow]{where}: no difference that {metric} can show would be significant[/]")
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import click
 
+from ablation.analysis.metrics import METRICS
 from ablation.cli.check import cache, check
 from ablation.cli.compare import compare, report, show_alarms, show_comparison, status
 from ablation.cli.context import Commands, Place, on_experiment, warn
@@ -88,7 +89,6 @@ def plan(place: Place, every: bool, sd: float | None) -> None:
     from ablation.cli.plan_cost import show_cost
     from ablation.evidence.power import Spread, seed_spread
     from ablation.experiment.runs import folder_of, runs_of
-    from ablation.report.text import UNIT
 
     experiment = place.experiment()
     data = place.listing(experiment)
@@ -96,7 +96,7 @@ def plan(place: Place, every: bool, sd: float | None) -> None:
     runs = runs_of(cells, folder_of(experiment, place.runs))
     finished = {run.spec.id: record for run in runs if (record := run.record())}
     if sd is not None:
-        spread = Spread(sd / 100 if UNIT[experiment.metric] == "points" else sd, "given")
+        spread = Spread(sd / 100 if METRICS[experiment.metric].unit == "points" else sd, "given")
         single = pooled = spread
     elif finished:
         results = place.results()

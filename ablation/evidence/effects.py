@@ -16,12 +16,13 @@ import numpy as np
 
 from ablation.analysis.comparison import MIN_SEEDS
 from ablation.analysis.effect_size import hedges_g, p_better
+from ablation.analysis.metrics import METRICS
 from ablation.analysis.shrinkage import shrunk
 from ablation.evidence.families import Tested, are_primary, distinct, hardest_bar, judged, same_runs
 from ablation.evidence.image_intervals import image_scores
 from ablation.evidence.needs import needs_of
 from ablation.evidence.pairs import Arm, Pair, pairs
-from ablation.experiment.experiment import LOWER_IS_BETTER, Experiment
+from ablation.experiment.experiment import Experiment
 from ablation.experiment.results import Results
 
 OWN_RUNS = "the baseline's own runs under another name"
@@ -222,7 +223,7 @@ def _sized(effect: Effect, results: Results, pair: Pair, tested: Tested) -> Effe
 def _chance(pair: Pair, metric: str, alpha: float) -> tuple[float, float, float]:
     """That the recipe beats the baseline in a new seed, over the seeds that both have; nan without one."""
     treatment, baseline = pair.treatment.scores, pair.reference.scores
-    sign = -1 if metric in LOWER_IS_BETTER else 1
+    sign = -1 if METRICS[metric].lower_is_better else 1
     gains = [sign * (treatment[seed] - baseline[seed]) for seed in treatment if seed in baseline]
     if not gains:
         return (math.nan,) * 3
@@ -250,7 +251,7 @@ def _decided(effect: Effect, pair: Pair, tested: Tested, alpha: float) -> Effect
     if note:
         return replace(effect, note=note)
     if tested.p_adjusted < alpha:
-        gain = -effect.estimate if effect.metric in LOWER_IS_BETTER else effect.estimate
+        gain = -effect.estimate if METRICS[effect.metric].lower_is_better else effect.estimate
         return replace(effect, verdict="better" if gain > 0 else "worse")
     return replace(effect, verdict="equivalent") if tested.p_equivalent < alpha else effect
 

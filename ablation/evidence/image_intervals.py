@@ -8,7 +8,7 @@ same images.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -19,7 +19,7 @@ from ablation.analysis import bootstrap
 from ablation.analysis.bootstrap import Scores
 from ablation.analysis.comparison import MIN_SEEDS
 from ablation.analysis.crossed import CrossedDifference, crossed
-from ablation.analysis.metrics import log_softmax
+from ablation.analysis.metrics import METRICS
 from ablation.experiment.results import Results
 
 Floats = NDArray[np.float64]
@@ -28,31 +28,6 @@ Arm = Mapping[int, Sequence[str]]
 
 DRAWS = 1000
 """Of the multi-bootstrap. Always the same ones: the same results give the same interval, to the last digit."""
-
-
-def _right(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Floats:
-    return (logits.argmax(axis=1) == labels).astype(np.float64)
-
-
-def _log_loss(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Floats:
-    return -log_softmax(logits)[np.arange(len(labels)), labels]
-
-
-def _brier(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Floats:
-    truth = np.eye(logits.shape[1])[labels]
-    return np.square(np.exp(log_softmax(logits)) - truth).sum(axis=1)
-
-
-PER_IMAGE: dict[str, Callable[[NDArray[np.float32], NDArray[np.int64]], Floats]] = {
-    "accuracy": _right,
-    "log_loss": _log_loss,
-    "brier": _brier,
-}
-"""Metrics that are means over images: (T, C) logits and (T,) labels -> (T,) what each image adds to the mean."""
-
-
-PER_CLASS = {"macro_f1": bootstrap.macro_f1, "balanced_accuracy": bootstrap.balanced_accuracy}
-"""Metrics that are functions of how often each class is there, is guessed, and is guessed right."""
 
 
 @lru_cache(maxsize=2)
@@ -66,7 +41,8 @@ class ImageScores:
 
     def __init__(self, results: Results):
         self.results = results
-        self.metric = results.experiment.metric
+        self.metric = METRICS[results.experiment.metric]
+        self._share = results.experiment.metric == "accuracy"
         self._redrawn = any(cell.spec.split.redraws_test for cell in results.cells)
         self._images: dict[str, NDArray[np.int64]] = {}
         self._values: dict[str, Floats] = {}
@@ -79,15 +55,15 @@ class ImageScores:
         None for a metric that no formula is known for, for a test part that is redrawn, for runs that were not tested
         on the same images, and under two seeds. overlap: of the training parts, see `ablation.analysis.crossed`.
         """
-        known = self.metric in PER_IMAGE or self.metric in PER_CLASS
+        known = self.metric.whole is None
         if not known or self._redrawn or min(map(len, arms)) < 2 or not self._same_images(arms):
             return None
-        if self.metric in PER_IMAGE:
+        if self.metric.per_image:
             treatment, baseline = (
                 np.array([np.mean([self._values[run] for run in runs], axis=0) for runs in arm.values()])
                 for arm in arms
             )
-            return crossed(treatment, baseline, paired, overlap, share=self.metric == "accuracy")
+            return crossed(treatment, baseline, paired, overlap, share=self._share)
         return bootstrap.multi_bootstrap(self._arm(arms[0]), self._arm(arms[1]), paired, overlap, share=True).crossed
 
     def interval(self, arms: tuple[Arm, Arm], paired: bool, alpha: float) -> tuple[float, float]:
@@ -117,13 +93,14 @@ class ImageScores:
         self._images[run] = sample
         group = self._groups(sample)
         count = int(group.max()) + 1
-        if self.metric in PER_IMAGE:
-            sums = np.bincount(group, weights=PER_IMAGE[self.metric](logits, labels), minlength=count)
+        if self.metric.per_image:
+            sums = np.bincount(group, weights=self.metric.per_image(logits, labels), minlength=count)
             self._values[run] = sums * count / len(sample)
             return
         if self._counts is None or len(self._counts) != len(labels):
             self._counts = bootstrap.image_counts(count, DRAWS)[group]
-        scores = bootstrap.class_scores(labels, logits.argmax(axis=1), self._counts, PER_CLASS[self.metric])
+        assert self.metric.per_class is not None  # `difference` asks of no other kind
+        scores = bootstrap.class_scores(labels, logits.argmax(axis=1), self._counts, self.metric.per_class)
         self._scores[run] = replace(scores, images=count)
 
     def _groups(self, sample: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ablation.analysis.metrics import METRICS
 from ablation.analysis.power import Design, images_needed, seeds_to_decide
 from ablation.evidence.image_intervals import image_scores
 from ablation.evidence.pairs import Pair
-from ablation.experiment.experiment import LOWER_IS_BETTER
 from ablation.experiment.results import Results
 
 
@@ -50,7 +50,7 @@ def design_of(results: Results, pair: Pair, bar: tuple[int, float]) -> Design:
         *bar,
         images=images,
         image_sd=image_sd,
-        share=results.experiment.metric not in LOWER_IS_BETTER,
+        share=not METRICS[results.experiment.metric].lower_is_better,
     )
 
 

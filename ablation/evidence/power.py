@@ -11,12 +11,13 @@ from functools import partial
 import numpy as np
 
 from ablation.analysis.comparison import CorrectedResampled, Crossed, Test
+from ablation.analysis.metrics import METRICS
 from ablation.analysis.power import Design, detectable, seeds_needed
 from ablation.data.split import Redrawn, Split
 from ablation.evidence.families import hardest_bar, same_runs
 from ablation.evidence.image_intervals import image_scores
 from ablation.evidence.pairs import Block, Condition, pairs
-from ablation.experiment.experiment import LOWER_IS_BETTER, Cell, Experiment
+from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.results import Results
 
 ASSUMED_SD = 0.01
@@ -130,14 +131,14 @@ def outlooks(
 
 def _of_metric(spread: Spread, experiment: Experiment) -> Spread:
     """The spread, without an assumption that is made for accuracy where the metric is a loss."""
-    if spread != Spread() or experiment.metric not in LOWER_IS_BETTER:
+    if spread != Spread() or not METRICS[experiment.metric].lower_is_better:
         return spread
     return Spread(math.nan, "not known before the first runs")
 
 
 def _differences(experiment: Experiment, spread: Spread) -> tuple[float, ...]:
     """Those of which is told how many seeds they take."""
-    if experiment.metric not in LOWER_IS_BETTER:
+    if not METRICS[experiment.metric].lower_is_better:
         return DIFFERENCES
     return tuple(difference / ASSUMED_SD * spread.sd for difference in DIFFERENCES)
 
@@ -186,7 +187,7 @@ def _design(experiment: Experiment, spread: Spread, overlap: float, images: int,
     test, (comparisons, alpha) = experiment.declared_test, bar
     image_sd = spread.images
     if image_sd is None:
-        image_sd = 0.0 if experiment.metric in LOWER_IS_BETTER else ASSUMED_IMAGE_SD
+        image_sd = 0.0 if METRICS[experiment.metric].lower_is_better else ASSUMED_IMAGE_SD
     return Design(
         test,
         len({seed // _runs_per_draw(experiment) for seed in experiment.seed_numbers}),
@@ -197,7 +198,7 @@ def _design(experiment: Experiment, spread: Spread, overlap: float, images: int,
         alpha=alpha,
         images=images,
         image_sd=image_sd if isinstance(test, Crossed) else 0.0,
-        share=experiment.metric not in LOWER_IS_BETTER,
+        share=not METRICS[experiment.metric].lower_is_better,
     )
 
 

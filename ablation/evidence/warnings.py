@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from ablation.analysis.metrics import METRICS
 from ablation.data.contents import left_out_words
 from ablation.evidence.failed_trainings import failed_trainings
 from ablation.experiment.preregistration import beforehand, declaration_of, declared
@@ -29,9 +30,6 @@ ENVIRONMENT = {
     "numpy": "versions of NumPy",
 }
 """What can change bits although the spec is the same."""
-
-
-METRICS = ("accuracy", "macro_f1", "balanced_accuracy", "log_loss", "brier", "ece")
 
 
 def alarms(results: Results) -> list[str]:

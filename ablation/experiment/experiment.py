@@ -29,7 +29,6 @@ from ablation.optim import Constant, Optimizer, Schedule, shortened, with_values
 
 Primary = Literal["pooled", "each"]
 Metric = Literal["accuracy", "macro_f1", "balanced_accuracy", "log_loss", "brier", "ece"]
-LOWER_IS_BETTER = ("log_loss", "brier", "ece")
 VARIABLE = (
     "model", "stem", "weights", "freeze", "frozen_batch_norm", "dropout", "stochastic_depth",
     *IN_OPTIMIZER, "head_lr_factor", "schedule", "epochs", "batch_size", "label_smoothing", "clip_norm", "ema",

@@ -6,12 +6,24 @@ import base64
 import io
 import re
 import warnings
+from collections.abc import Mapping
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ablation.report.style import drawing
+from ablation.report.section import Figure as SectionFigure
+from ablation.report.style import Style, drawing
 
 FONTS = "-apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'Liberation Sans', system-ui, sans-serif"
+
+
+def drawn(shown: SectionFigure, look: Mapping[str, Style]) -> Figure:
+    """A section's figure, drawn into a new one."""
+    axes = shown.draw(shown.data, look)
+    first = axes if isinstance(axes, Axes) else axes[0]
+    made = first.get_figure(root=True)
+    assert made is not None
+    return made
 
 
 def svg(figure: Figure) -> bytes:

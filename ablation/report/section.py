@@ -1,41 +1,96 @@
-"""Told: a section that answers a question of its own, as the report and the terminal both show it."""
+"""Section: the one value in which every part of the report is given, whoever shows it.
+
+A section answers one question. It is computed without drawing: a `Figure` holds the data and the function that draws
+it, which imports matplotlib when it is called. HTML (`ablation.report.render`) and the terminal (`ablation.cli.sections`)
+show any section; neither knows one by name.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ablation.report.style import Style
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a table under one heading, cells under the keys of `Told.headers`."""
+    """Rows of a table under one heading: cells by the keys of `Table.headers`. pooled: over all conditions."""
 
-    title: str
     rows: tuple[Mapping[str, str], ...]
+    title: str = ""
     pooled: bool = False
 
 
 @dataclass(frozen=True)
-class Told:
-    """asks: what the tables and the picture ask, in a sentence. sentences: the answer. caption: of the tables.
+class Table:
+    """Texts in rows and columns.
 
-    The first header is that of the rows' names. scene: None where there is nothing to draw.
+    The columns named "recipe" and "verdict" hold recipes and verdicts, and are shown with their colours and signs.
     """
 
-    title: str
-    asks: str
-    sentences: tuple[str, ...]
     headers: Mapping[str, str]
+    """Key -> heading of each column, in order. The first column names the rows."""
     groups: tuple[Rows, ...]
-    caption: str
-    scene: Scene | None
+    caption: str = ""
+    words: frozenset[str] = frozenset()
+    """Columns of words, set flush left; all others but the first hold numbers, set flush right."""
+    keep: tuple[str, ...] = ()
+    """Columns that are shown however narrow the terminal is. The others go from the right until the table fits."""
+    folded: str = ""
+    """A summary, where the table is detail: the page shows the summary and opens on a click, the terminal on `--all`."""
 
 
 @dataclass(frozen=True)
-class Scene:
-    """A figure to be drawn: its info, what it shows in a few words (for those who cannot see it), and its caption."""
+class Figure:
+    """A figure to be drawn. `draw(data, look, axes)` draws `data` into `axes`, or into new ones, and returns them."""
 
-    info: Any
+    data: Any
+    draw: Callable[[Any, Mapping[str, Style]], Axes | Sequence[Axes]]
     alt: str
+    """What it shows, in a few words for those who cannot see it."""
     caption: str
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A row of photographs side by side in one picture, with words above and below each of its K columns."""
+
+    recipe: str
+    operations: str
+    headings: tuple[str, ...]
+    """(K,) above the columns."""
+    words: tuple[tuple[str, ...], ...]
+    """(K,) lines below the columns."""
+    encode: Callable[[], tuple[bytes, str]]
+    """Makes the picture: its bytes and its type, 'png' or 'jpeg'."""
+    alt: str
+
+
+@dataclass(frozen=True)
+class Strips:
+    """Photographs, a row a recipe."""
+
+    rows: tuple[Strip, ...]
+    caption: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """One question with its answer, tables and figures. What is there to show is shown in the order of the fields."""
+
+    slug: str
+    """The name by which a command asks for it: "dose_response"."""
+    title: str
+    question: str = ""
+    """What the tables and figures are about, in a sentence or two."""
+    answer: tuple[str, ...] = ()
+    """In sentences, each of which can stand alone."""
+    figures: tuple[Figure | Strips, ...] = ()
+    tables: tuple[Table, ...] = ()
+    caution: tuple[str, ...] = ()
+    """What a reader could get wrong, or what is missing; a sentence or two each."""

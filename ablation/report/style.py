@@ -1,19 +1,21 @@
 """One look for every figure: how each recipe is drawn, and matplotlib's settings while drawing.
 
+matplotlib is imported when something is drawn, here and in every figure, never when a section is imported.
+
 Colours are those of Okabe and Ito (2008), safe for the colour-blind; the baseline is grey. From the seventh recipe on
 they come back with another marker and dash.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 INK, SOFT, FAINT = "#1f2933", "#52606d", "#d5dae0"
 WIDTH = 10.0  # inches of a figure over the full width of the page, at 96 px an inch
@@ -88,6 +90,8 @@ SETTINGS: Any = {
 @contextmanager
 def drawing() -> Iterator[None]:
     """Within the block matplotlib draws in this style, whatever the user's own settings; afterwards as before."""
+    import matplotlib
+
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(SETTINGS)
@@ -96,7 +100,22 @@ def drawing() -> Iterator[None]:
 
 def figure(height: float, width: float = WIDTH) -> Figure:
     """An empty figure of this size in inches that keeps its parts from overlapping."""
+    from matplotlib.figure import Figure
+
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def new_panels(blocks: Sequence[int], across: int, height: float = 3.5) -> list[Axes]:
+    """New axes in a new figure: a block of so many panels under another, at most `across` of them side by side."""
+    rows = [count for block in blocks for count in (across,) * (block // across) + (block % across,) if count]
+    across = max(rows)
+    made = figure(height * len(rows))
+    made.get_layout_engine().set(hspace=0.06, h_pad=0.07)  # type: ignore[union-attr, call-arg]
+    grid = made.subplots(len(rows), across, squeeze=False)
+    for line, count in zip(grid, rows, strict=True):
+        for empty in line[count:]:
+            empty.set_visible(False)
+    return [spot for line, count in zip(grid, rows, strict=True) for spot in line[:count]]
 
 
 def quiet(axes: Axes) -> None:

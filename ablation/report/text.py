@@ -12,33 +12,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ablation.analysis.comparison import CorrectedResampled
+from ablation.analysis.metrics import METRICS
 from ablation.core.text import MINUS, NONE, counted, p_phrase, percent
 from ablation.evidence.target import target_of
-from ablation.experiment.experiment import LOWER_IS_BETTER, Experiment
+from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import condition_text
 
 if TYPE_CHECKING:
     from ablation.evidence.effects import Effect
-
-NAME = {
-    "accuracy": "accuracy",
-    "macro_f1": "macro F1",
-    "balanced_accuracy": "balanced accuracy",
-    "log_loss": "log loss",
-    "brier": "Brier score",
-    "ece": "calibration error",
-}
-"""Each metric in a sentence."""
-
-UNIT = {
-    "accuracy": "points",
-    "macro_f1": "points",
-    "balanced_accuracy": "points",
-    "log_loss": "nats",
-    "brier": "",
-    "ece": "",
-}
-"""What a difference in each metric is counted in; "" has no unit."""
 
 SYMBOL = {
     "better": "▲",
@@ -56,7 +37,7 @@ def points(x: float, metric: str, sign: bool = False) -> str:
     """A score or a difference as shown: points with one decimal, other units with three; a dash for nan."""
     if math.isnan(x):
         return NONE
-    text = f"{abs(x) * 100:.1f}" if UNIT[metric] == "points" else f"{abs(x):.3f}"
+    text = f"{abs(x) * 100:.1f}" if METRICS[metric].unit == "points" else f"{abs(x):.3f}"
     if not float(text):
         return text
     return f"{MINUS if x < 0 else '+' if sign else ''}{text}"
@@ -64,12 +45,12 @@ def points(x: float, metric: str, sign: bool = False) -> str:
 
 def amount(x: float, metric: str) -> str:
     """A difference with what it counts: '4.1 points of accuracy', '0.120 nats of log loss'."""
-    return f"{size(x, metric)} of {NAME[metric]}"
+    return f"{size(x, metric)} of {METRICS[metric].title}"
 
 
 def size(x: float, metric: str, sign: bool = False) -> str:
     """A difference with its unit: '4.1 points', '0.120 nats'."""
-    return f"{points(x, metric, sign)} {UNIT[metric]}".strip()
+    return f"{points(x, metric, sign)} {METRICS[metric].unit}".strip()
 
 
 def interval(low: float, high: float, metric: str, sign: bool = True) -> str:
@@ -182,7 +163,7 @@ def seeds_of(seeds: int, planned: int) -> str:
 
 def gain(difference: float, metric: str) -> float:
     """A difference as a gain: above 0 where the score is better, whichever way that is."""
-    return -difference if metric in LOWER_IS_BETTER else difference
+    return -difference if METRICS[metric].lower_is_better else difference
 
 
 def spanned(low: float, high: float, experiment: Experiment, toward: float = 0) -> str:
@@ -217,19 +198,19 @@ def compared_phrase(p: float, experiment: Experiment) -> str:
 
 def value_text(score: float, metric: str) -> str:
     """A score: '96.2 %', '0.120 nats'."""
-    return f"{points(score, metric)} {'%' if UNIT[metric] == 'points' else UNIT[metric]}".strip()
+    return f"{points(score, metric)} {'%' if METRICS[metric].unit == 'points' else METRICS[metric].unit}".strip()
 
 
 def scale(metric: str) -> float:
     """What scores are multiplied by to be shown: 100 where in percent."""
-    return 100.0 if UNIT[metric] == "points" else 1.0
+    return 100.0 if METRICS[metric].unit == "points" else 1.0
 
 
 def measure(metric: str) -> str:
     """What an axis of scores counts: 'accuracy (%)', 'log loss (nats, lower is better)'."""
-    unit = "%" if UNIT[metric] == "points" else UNIT[metric]
-    told = ", ".join(filter(None, (unit, "lower is better" if metric in LOWER_IS_BETTER else "")))
-    return f"{NAME[metric]} ({told})" if told else NAME[metric]
+    unit = "%" if METRICS[metric].unit == "points" else METRICS[metric].unit
+    told = ", ".join(filter(None, (unit, "lower is better" if METRICS[metric].lower_is_better else "")))
+    return f"{METRICS[metric].title} ({told})" if told else METRICS[metric].title
 
 
 def among(names: Sequence[str], what: str, last: str = "and") -> str:
@@ -242,12 +223,12 @@ def among(names: Sequence[str], what: str, last: str = "and") -> str:
 
 def shown(x: float, metric: str) -> float:
     """A score in the unit that it is shown in."""
-    return 100 * x if UNIT[metric] == "points" else x
+    return 100 * x if METRICS[metric].unit == "points" else x
 
 
 def unit_text(metric: str) -> str:
     """'points of accuracy', 'nats of log loss', 'Brier score'."""
-    return f"{UNIT[metric]} of {NAME[metric]}" if UNIT[metric] else NAME[metric]
+    return f"{METRICS[metric].unit} of {METRICS[metric].title}" if METRICS[metric].unit else METRICS[metric].title
 
 
 TESTS = {

@@ -16,8 +16,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from ablation.analysis.metrics import METRICS
 from ablation.core.values import label
-from ablation.experiment.experiment import LOWER_IS_BETTER, Cell, Experiment
+from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.preregistration import beforehand
 from ablation.experiment.record import RECORD_FILE, RunRecord, read_digest
 from ablation.experiment.runs import Run, history_of
@@ -229,7 +230,7 @@ def experiment_tags(experiment: Experiment) -> dict[str, str]:
     return {
         "mlflow.experimentKind": "custom_model_development",
         "mlflow.experiment.primaryMetric.name": f"test_{experiment.metric}",
-        "mlflow.experiment.primaryMetric.greaterIsBetter": str(experiment.metric not in LOWER_IS_BETTER),
+        "mlflow.experiment.primaryMetric.greaterIsBetter": str(not METRICS[experiment.metric].lower_is_better),
         "mlflow.note.content": f"One run for each recipe, optimizer and seed. For the search box:\n\n{filters}",
         f"mlflow.sharedViewState.{VIEW}": json.dumps(_view(experiment)),
     }
@@ -244,7 +245,7 @@ def _view(experiment: Experiment) -> dict[str, Any]:
     return {
         "searchFilter": example_filters()[0],
         "orderByKey": f"metrics.`test_{experiment.metric}`",
-        "orderByAsc": experiment.metric in LOWER_IS_BETTER,
+        "orderByAsc": METRICS[experiment.metric].lower_is_better,
         "startTime": "ALL",
         "lifecycleFilter": "Active",
         "datasetsFilter": [],

@@ -28,10 +28,11 @@ def write_report(
     if is_current(path, digest):
         return path
 
-    from ablation.report.page import tell
+    from ablation.evidence.study import Study
+    from ablation.report.page import page_of
     from ablation.report.render.html import render
 
-    page = render(tell(experiment, results, effects, command), digest)
+    page = render(page_of(Study(results, effects, command)), digest)
     with atomic(path, "w") as file:
         file.write(page)
     return path

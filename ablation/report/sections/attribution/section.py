@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ablation.analysis.metrics import METRICS
 from ablation.core.text import NONE, p_text, percent
-from ablation.experiment.experiment import LOWER_IS_BETTER, Experiment
+from ablation.experiment.experiment import Experiment
 from ablation.experiment.results import Results
 from ablation.report.section import Rows, Scene, Told
 from ablation.report.sections.attribution.compute import Contributions, Gain, Operations, contributions
 from ablation.report.sections.attribution.figure import ContributionGroup, ContributionRow, ContributionsInfo
 from ablation.report.sections.attribution.text import asks, is_equivalent, is_shown, seeds_text, sentences, signed
 from ablation.report.text import (
-    NAME,
-    UNIT,
     among,
     correction,
     gain,
@@ -49,7 +48,7 @@ def operations_told(results: Results) -> Told | None:
 
 def headers(found: Operations, experiment: Experiment) -> dict[str, str]:
     """Column -> heading. What an operation does alone and last is told beside Shapley's values only."""
-    unit = f" ({UNIT[experiment.metric]})" if UNIT[experiment.metric] else ""
+    unit = f" ({METRICS[experiment.metric].unit})" if METRICS[experiment.metric].unit else ""
     marks = {"alone": "added alone", "last": "added to all others"} if found.plan.design == "shapley" else {}
     return {
         "operation": "operation",
@@ -159,9 +158,9 @@ def scene(found: Operations, experiment: Experiment) -> Scene | None:
         ),
         shown(experiment.margin, experiment.metric),
         unit_text(experiment.metric),
-        experiment.metric in LOWER_IS_BETTER,
+        METRICS[experiment.metric].lower_is_better,
     )
-    margin = f"±{points(experiment.margin, experiment.metric)} {UNIT[experiment.metric]}".strip()
+    margin = f"±{points(experiment.margin, experiment.metric)} {METRICS[experiment.metric].unit}".strip()
     told = (
         f"Each operation with its {percent(1 - experiment.alpha)} interval over seeds; filled diamonds: all of them "
         "together; hollow ones: what that is beyond the sum of what each does "
@@ -172,7 +171,7 @@ def scene(found: Operations, experiment: Experiment) -> Scene | None:
     told += f"Shaded: the margin within which recipes count as equivalent ({margin})."
     if len(drawn) < len(known):
         told += f" Drawn is the last of {len(known)} headings of the table."
-    return Scene(info, f"What each operation contributes to {NAME[experiment.metric]}, with intervals", told)
+    return Scene(info, f"What each operation contributes to {METRICS[experiment.metric].title}, with intervals", told)
 
 
 def _drawn(one: Contributions, found: Operations, experiment: Experiment) -> tuple[ContributionRow, ...]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 
 from ablation.analysis.attribution import Design
+from ablation.analysis.metrics import METRICS
 from ablation.core.text import counted, listing, opening, p_phrase
-from ablation.experiment.experiment import LOWER_IS_BETTER, Experiment
+from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import condition_text, conditions_text
 from ablation.report.sections.attribution.compute import Contributions, Gain, Operations
 from ablation.report.sections.attribution.designs import Plan
 from ablation.report.text import (
     MOST_NAMED,
-    NAME,
     among,
     amount,
     compared_phrase,
@@ -109,14 +109,14 @@ def _chance(one: Gain, experiment: Experiment) -> str:
 
 def does(difference: float, metric: str) -> str:
     """'contributes 1.1 points of accuracy', 'costs ...'; of a loss 'lowers log loss by 0.120 nats'."""
-    if metric in LOWER_IS_BETTER:
-        return f"{'lowers' if difference < 0 else 'raises'} {NAME[metric]} by {size(abs(difference), metric)}"
+    if METRICS[metric].lower_is_better:
+        return f"{'lowers' if difference < 0 else 'raises'} {METRICS[metric].title} by {size(abs(difference), metric)}"
     return f"{'contributes' if difference > 0 else 'costs'} {amount(abs(difference), metric)}"
 
 
 def _change(difference: float, metric: str) -> str:
     """'gain 1.3 points of accuracy'; of a loss 'lower log loss by 0.120 nats'."""
-    if metric in LOWER_IS_BETTER:
+    if METRICS[metric].lower_is_better:
         return does(difference, metric).replace("lowers", "lower").replace("raises", "raise")
     return f"{'gain' if difference > 0 else 'lose'} {amount(abs(difference), metric)}"
 
@@ -141,7 +141,7 @@ def _holds(each: Gain, found: Operations, experiment: Experiment) -> str:
 
 def _unshown(one: Contributions, experiment: Experiment) -> list[str]:
     """'brightness is equivalent to none within 1.0 points (...)', '... not shown to change accuracy (...)'."""
-    words = (_within(experiment), f"not shown to change {NAME[experiment.metric]}", "not tested")
+    words = (_within(experiment), f"not shown to change {METRICS[experiment.metric].title}", "not tested")
     said: dict[str, list[Gain]] = {word: [] for word in words}
     for each in one.each:
         if not is_shown(each, experiment):
@@ -184,7 +184,7 @@ def _together(one: Contributions, design: Design, experiment: Experiment) -> str
         told = f"Together they are not tested ({_brief(total, experiment)})"
     else:
         numbers = f"{_brief(total, experiment)}; {_chance(total, experiment)}"
-        told = f"Together they are not shown to change {NAME[metric]} ({numbers})"
+        told = f"Together they are not shown to change {METRICS[metric].title} ({numbers})"
     return f"{told}{_beyond(one.beyond, total, design, experiment) if one.beyond else ''}."
 
 
@@ -199,7 +199,7 @@ def _beyond(beyond: Gain, total: Gain, design: Design, experiment: Experiment) -
     far, numbers = size(abs(beyond.estimate), metric), _evidence(beyond, experiment)
     helpful = gain(total.estimate - beyond.estimate, metric) > 0
     why = BEYOND[design][more] if helpful else "what one does depends on the others"
-    if metric in LOWER_IS_BETTER:
+    if METRICS[metric].lower_is_better:
         return f"; {far} {'lower' if more else 'higher'} than by {whole} ({numbers}): {why}"
     return f", {far} {'more' if more else 'less'} than {whole} ({numbers}): {why}"
 

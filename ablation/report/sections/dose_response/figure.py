@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ablation.report.charts import ACROSS, CurvePanel, draw_curve, ticks, together
-from ablation.report.style import COLORS, INK, SOFT, WIDTH, Style, drawing, figure, shortened
+from ablation.report.style import COLORS, INK, SOFT, Style, drawing, new_panels, shortened
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Floats = NDArray[np.float64]
 
@@ -47,25 +49,17 @@ class DosesInfo:
     lower_is_better: bool = False
 
 
-def draw_doses(info: DosesInfo, look: Mapping[str, Style]) -> Figure:
-    """Panels side by side for each ladder, one a condition; the panels of a ladder share their scales."""
-    bands = [
-        (row, row.panels[start : start + ACROSS]) for row in info.rows for start in range(0, len(row.panels), ACROSS)
-    ]
-    across = max(len(panels) for _, panels in bands)
+def draw_doses(info: DosesInfo, look: Mapping[str, Style], axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
+    """A panel a condition; the panels of one series share their scale. axes: one a panel, by default new ones."""
+    panels = [(row, panel) for row in info.rows for panel in row.panels]
     with drawing():
-        made = figure(3.5 * len(bands), WIDTH)
-        made.get_layout_engine().set(hspace=0.06, h_pad=0.07)  # type: ignore[union-attr, call-arg]
-        grid = made.subplots(len(bands), across, squeeze=False)
-        for axes, (row, panels) in zip(grid, bands, strict=True):
-            limits = together([panel.curve for panel in row.panels])
-            for place, spot in enumerate(axes):
-                spot.set_visible(place < len(panels))
-                if place < len(panels):
-                    _draw_panel(spot, row, panels[place], look, limits)
-                    spot.tick_params(labelleft=place == 0)
-            axes[0].set_ylabel(info.measure)
-    return made
+        axes = new_panels([len(row.panels) for row in info.rows], ACROSS) if axes is None else axes
+        for spot, (row, panel) in zip(axes, panels, strict=True):
+            first = row.panels.index(panel) % ACROSS == 0
+            _draw_panel(spot, row, panel, look, together([other.curve for other in row.panels]))
+            spot.tick_params(labelleft=first)
+            spot.set_ylabel(info.measure if first else "")
+    return axes
 
 
 def _draw_panel(

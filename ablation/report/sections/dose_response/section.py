@@ -4,33 +4,36 @@ from __future__ import annotations
 
 import numpy as np
 
+from ablation.analysis.metrics import METRICS
 from ablation.core.text import NONE, opening, p_text, percent
-from ablation.experiment.experiment import LOWER_IS_BETTER, Experiment
-from ablation.experiment.results import Results
+from ablation.experiment.experiment import Experiment
+from ablation.evidence.study import Study
 from ablation.report.charts import CurvePanel
-from ablation.report.section import Rows, Scene, Told
+from ablation.report.section import Figure, Rows, Section, Table
 from ablation.report.sections.dose_response.compute import DoseCurve, Doses, doses, questions
-from ablation.report.sections.dose_response.figure import DosePanel, DoseRow, DosesInfo
+from ablation.report.sections.dose_response.figure import DosePanel, DoseRow, DosesInfo, draw_doses
 from ablation.report.sections.dose_response.text import asks, best_text, claimed_best, dose_text, sentence
-from ablation.report.text import NAME, beside, heading, measure, scale, seeds_bounds, value_text
+from ablation.report.text import beside, heading, measure, scale, seeds_bounds, value_text
 
 MOST_PANELS, MOST_LADDERS = 6, 6
 """Of a picture: with more conditions it shows the pooled curves only; the longest ladders."""
 
 
-def doses_told(results: Results) -> Told | None:
-    """None where the recipes hold no ladder."""
-    found, experiment = doses(results), results.experiment
+def dose_response(study: Study) -> Section | None:
+    """None where the recipes hold no series of doses."""
+    experiment = study.experiment
+    found = doses(study.results)
     if not found:
         return None
-    return Told(
+    rows = tuple(rows for one in found for rows in _groups(one, experiment))
+    shown = figure(found, experiment)
+    return Section(
+        "dose_response",
         "How strong should it be?",
         asks(found),
         tuple(sentence(one, experiment) for one in found),
-        headers(experiment),
-        tuple(rows for one in found for rows in _groups(one, experiment)),
-        caption(found, experiment),
-        scene(found, experiment),
+        (shown,) if shown else (),
+        (Table(headers(experiment), rows, caption(found, experiment), frozenset({"best"}), keep=("best",)),),
     )
 
 
@@ -49,7 +52,7 @@ def headers(experiment: Experiment) -> dict[str, str]:
 
 
 def _groups(one: Doses, experiment: Experiment) -> tuple[Rows, ...]:
-    return (Rows(one.ladder.magnitude, tuple(_row(one, curve, experiment) for curve in one.found)),)
+    return (Rows(tuple(_row(one, curve, experiment) for curve in one.found), one.ladder.magnitude),)
 
 
 def _row(one: Doses, curve: DoseCurve, experiment: Experiment) -> dict[str, str]:
@@ -59,7 +62,7 @@ def _row(one: Doses, curve: DoseCurve, experiment: Experiment) -> dict[str, str]
         return row | {"best": curve.note}
     means = curve.response.measured.value
     doses, metric = one.ladder.doses, experiment.metric
-    top = int(np.argmin(means) if metric in LOWER_IS_BETTER else np.argmax(means))
+    top = int(np.argmin(means) if METRICS[metric].lower_is_better else np.argmax(means))
     return row | {
         "weakest": value_text(means[0], metric),
         "strongest": value_text(means[-1], metric),
@@ -75,22 +78,22 @@ def caption(found: tuple[Doses, ...], experiment: Experiment) -> str:
     """How the table is to be read."""
     family = sum(questions(one.ladder) * len(one.found) for one in found)
     return (
-        f"{opening(NAME[experiment.metric])} as a mean over the seeds that finished at all doses. Slope p and bend p: "
-        "of each seed's own curve, judged over seeds. Misfit p: whether the means leave a quadratic by more than "
-        f"chance; where it is small the curve is not to be trusted. All {family} of these p-values, of every ladder "
+        f"{opening(METRICS[experiment.metric].title)} as a mean over the seeds that finished at all doses. "
+        "Slope p and bend p: of each seed's own curve, judged over seeds. Misfit p: whether the means leave a "
+        f"quadratic by more than chance; where it is small the curve is not to be trusted. All {family} of these p-values, of every ladder "
         "and row, are one family for Holm's correction. The best mean was chosen because it came out best, so it "
         f"flatters its dose. Everything holds {seeds_bounds(experiment)}."
     )
 
 
-def scene(found: tuple[Doses, ...], experiment: Experiment) -> Scene | None:
+def figure(found: tuple[Doses, ...], experiment: Experiment) -> Figure | None:
     """The curves; None where no dose has two finished seeds."""
     drawn = [(one, _drawn(one)) for one in found]
     drawn = [(one, curves) for one, curves in drawn if curves][:MOST_LADDERS]
     if not drawn:
         return None
     rows = tuple(_dose_row(one, curves, experiment) for one, curves in drawn)
-    lower = experiment.metric in LOWER_IS_BETTER
+    lower = METRICS[experiment.metric].lower_is_better
     info = DosesInfo(rows, measure(experiment.metric), lower)
     told = (
         f"Dots, joined by a thin line: one seed. Diamonds: means. Curve: a quadratic in the dose, with its pointwise "
@@ -106,7 +109,9 @@ def scene(found: tuple[Doses, ...], experiment: Experiment) -> Scene | None:
         )
     if any(len(_drawable(one)) > len(curves) for one, curves in drawn):
         told += " Drawn are the pooled curves."
-    return Scene(info, f"{opening(NAME[experiment.metric])} against the dose, a curve for each condition", told)
+    return Scene(
+        info, f"{opening(METRICS[experiment.metric].title)} against the dose, a curve for each condition", told
+    )
 
 
 def _drawable(one: Doses) -> list[DoseCurve]:
@@ -135,6 +140,6 @@ def _panel(title: str, curve: DoseCurve, experiment: Experiment) -> DosePanel:
         times * fit.low, times * fit.high,
     )  # fmt: skip
     best = claimed_best(curve, experiment)
-    top = "lowest" if experiment.metric in LOWER_IS_BETTER else "highest"
+    top = "lowest" if METRICS[experiment.metric].lower_is_better else "highest"
     text = f"{top} at {dose_text(best[0], curve.response)}" if best else ""
     return DosePanel(drawn, best, text, curve.pooled)

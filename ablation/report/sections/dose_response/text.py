@@ -8,12 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from ablation.analysis.dose import DoseResponse
+from ablation.analysis.metrics import METRICS
 from ablation.core.text import NONE, counted, listing, opening, percent
-from ablation.experiment.experiment import LOWER_IS_BETTER, Experiment
+from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import condition_text, conditions_text
 from ablation.report.sections.dose_response.compute import DoseCurve, Doses
 from ablation.report.sections.dose_response.magnitudes import Ladder
-from ablation.report.text import MOST_NAMED, NAME, gain, holm_phrase, on_images, seeds_of, value_text
+from ablation.report.text import MOST_NAMED, gain, holm_phrase, on_images, seeds_of, value_text
 
 
 def asks(found: Sequence[Doses]) -> str:
@@ -42,13 +43,15 @@ def sentence(one: Doses, experiment: Experiment) -> str:
         return f"{opening(ladder.magnitude)}: no answer yet, {counted(curve.seeds, 'seed')} finished at all doses."
     ends = _ends(ladder, response, experiment)
     if curve.note:
-        return f"{opening(ladder.magnitude)}: {curve.note}; so far {NAME[experiment.metric]} is {ends}, {where}."
-    told = f"With the {ladder.magnitude} {NAME[experiment.metric]} {_shape(curve, ladder, experiment)}"
+        return (
+            f"{opening(ladder.magnitude)}: {curve.note}; so far {METRICS[experiment.metric].title} is {ends}, {where}."
+        )
+    told = f"With the {ladder.magnitude} {METRICS[experiment.metric].title} {_shape(curve, ladder, experiment)}"
     if not fits(curve, experiment):
         chance = holm_phrase(curve.p_misfit, experiment)
         told = f"{opening(ladder.magnitude)}: a quadratic does not follow the means ({chance})"
         told += ", so read them, not the curve"
-    return f"{told}. {opening(NAME[experiment.metric])} is {ends}, {where}."
+    return f"{told}. {opening(METRICS[experiment.metric].title)} is {ends}, {where}."
 
 
 def _shape(curve: DoseCurve, ladder: Ladder, experiment: Experiment) -> str:
@@ -132,7 +135,7 @@ def _ends(ladder: Ladder, response: DoseResponse, experiment: Experiment) -> str
     """'96.2 % at 0, 97.3 % at 0.75 (the highest mean) and 94.8 % at 2'."""
     means, metric = response.measured.value.tolist(), experiment.metric
     best = max(range(len(means)), key=lambda place: gain(means[place], metric))
-    told, top = [], "lowest" if metric in LOWER_IS_BETTER else "highest"
+    told, top = [], "lowest" if METRICS[metric].lower_is_better else "highest"
     for place in sorted({0, best, len(means) - 1}):
         mark = f" (the {top} mean)" if place == best else ""
         told.append(f"{value_text(means[place], metric)} at {ladder.doses[place]:g}{mark}")

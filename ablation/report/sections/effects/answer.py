@@ -9,12 +9,13 @@ import math
 from collections.abc import Sequence
 
 from ablation.analysis.comparison import MIN_SEEDS
+from ablation.analysis.metrics import METRICS
 from ablation.core.text import counted, listing, opening
 from ablation.evidence.effects import OWN_RUNS, Effect
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import condition_text, conditions_text
 from ablation.report.sections.effects.text import bounds, evidence, finding, picked, sentence
-from ablation.report.text import NAME, UNIT, interval, points, pooled_over, verdict_text
+from ablation.report.text import interval, points, pooled_over, verdict_text
 
 MOST_NAMES = 6
 """Of recipes with one verdict that are named; more are counted."""
@@ -62,7 +63,7 @@ def answer(experiment: Experiment, effects: Sequence[Effect]) -> tuple[str, ...]
 
 def _without_verdict(experiment: Experiment, effects: Sequence[Effect], tested: list[Effect]) -> tuple[str, ...]:
     seen = [f"{effect.recipe} {points(effect.estimate, effect.metric, sign=True)}" for effect in tested]
-    unit = f"{UNIT[experiment.metric]} of {NAME[experiment.metric]}".removeprefix(" of ")
+    unit = f"{METRICS[experiment.metric].unit} of {METRICS[experiment.metric].title}".removeprefix(" of ")
     done = max(effect.seeds for effect in tested)
     return (
         f"No verdict: it takes {MIN_SEEDS} finished seeds, and there are {done}{_scope(experiment, effects)}.",
@@ -76,7 +77,7 @@ def _leading(experiment: Experiment, effects: Sequence[Effect], tested: list[Eff
     better.sort(key=lambda effect: -abs(effect.estimate))
     if not better:
         seeds = min(min(one.seeds, one.baseline_seeds) for one in tested if not math.isnan(one.estimate))
-        what = f"{NAME[experiment.metric]} ({counted(seeds, 'seed')})"
+        what = f"{METRICS[experiment.metric].title} ({counted(seeds, 'seed')})"
         return f"No recipe is shown to be better than {experiment.baseline} in {what}{_scope(experiment, effects)}."
     parts = [finding(better[0], experiment) + _partly(better[0], effects)]
     for effect in better[1:]:

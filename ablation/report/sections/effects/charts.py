@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ablation.analysis.metrics import METRICS
 from ablation.evidence.effects import Effect
 from ablation.evidence.target import target_of
-from ablation.experiment.experiment import LOWER_IS_BETTER, Experiment
+from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import condition_text
 from ablation.report.section import Scene
 from ablation.report.sections.effects.forest import ForestGroup, ForestInfo, ForestRow
 from ablation.report.sections.effects.heat import HeatCell, HeatInfo
-from ablation.report.text import NAME, UNIT, about_intervals, interval, points, shown, unit_text
+from ablation.report.text import about_intervals, interval, points, shown, unit_text
 
 
 def forest_scene(experiment: Experiment, effects: Sequence[Effect]) -> Scene | None:
@@ -29,9 +30,9 @@ def forest_scene(experiment: Experiment, effects: Sequence[Effect]) -> Scene | N
         shown(experiment.margin, experiment.metric),
         unit_text(experiment.metric),
         experiment.baseline,
-        experiment.metric in LOWER_IS_BETTER,
+        METRICS[experiment.metric].lower_is_better,
     )
-    margin = f"{points(experiment.margin, experiment.metric)} {UNIT[experiment.metric]}".strip()
+    margin = f"{points(experiment.margin, experiment.metric)} {METRICS[experiment.metric].unit}".strip()
     caption = (
         f"Difference to {experiment.baseline}, {target_of(experiment)}. {about_intervals(experiment)} "
         "The shaded band is the margin within "
@@ -59,13 +60,13 @@ def heat_scene(experiment: Experiment, effects: Sequence[Effect]) -> Scene | Non
     if len(conditions) < 2 or not any(effect.seeds for effect in effects):
         return None
     cells = tuple(tuple(_heat_cell(row.get(name)) for name in conditions) for row in found.values())
-    info = HeatInfo(tuple(found), conditions, cells, experiment.metric in LOWER_IS_BETTER)
-    unit = " (%)" if UNIT[experiment.metric] == "points" else ""
+    info = HeatInfo(tuple(found), conditions, cells, METRICS[experiment.metric].lower_is_better)
+    unit = " (%)" if METRICS[experiment.metric].unit == "points" else ""
     caption = (
-        f"Mean {NAME[experiment.metric]}{unit} over seeds, and under it the difference to {experiment.baseline} under "
-        "the same condition. Darker is better."
+        f"Mean {METRICS[experiment.metric].title}{unit} over seeds, and under it the difference to "
+        f"{experiment.baseline} under the same condition. Darker is better."
     )
-    return Scene(info, f"Heat map of mean {NAME[experiment.metric]} by recipe and condition", caption)
+    return Scene(info, f"Heat map of mean {METRICS[experiment.metric].title} by recipe and condition", caption)
 
 
 def _heat_cell(effect: Effect | None) -> HeatCell:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 
+from ablation.analysis.metrics import METRICS
 from ablation.core.text import MINUS, NONE, percent
 from ablation.evidence.effects import Effect
-from ablation.experiment.experiment import LOWER_IS_BETTER, Experiment
+from ablation.experiment.experiment import Experiment
 from ablation.report.sections.effects.text import chance_text
-from ablation.report.text import NAME, UNIT, interval, points
+from ablation.report.text import interval, points
 
 
 def detail_headers(experiment: Experiment) -> dict[str, str]:
     """The columns of `details`, key -> heading, in order."""
     metric = experiment.metric
-    unit = " (%)" if UNIT[metric] == "points" else ", lower is better" if metric in LOWER_IS_BETTER else ""
+    unit = (
+        " (%)" if METRICS[metric].unit == "points" else ", lower is better" if METRICS[metric].lower_is_better else ""
+    )
     return {
         "recipe": "recipe",
         "alone": f"{percent(1 - experiment.alpha)} interval by itself",
@@ -22,7 +25,7 @@ def detail_headers(experiment: Experiment) -> dict[str, str]:
         "chance": "seeds won, chance (%)",
         "g": "Hedges' g",
         "needed": "new seeds to decide",
-        "scores": f"{NAME[metric]} of each seed{unit}",
+        "scores": f"{METRICS[metric].title} of each seed{unit}",
     }
 
 

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ablation.analysis.metrics import METRICS
 from ablation.core.text import counted, opening, p_text, percent
 from ablation.data.contents import left_out_words
 from ablation.evidence.effects import comparisons, primaries
-from ablation.experiment.experiment import LOWER_IS_BETTER, Experiment
+from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import condition_text
 from ablation.report import text as wording
 from ablation.report.sections.effects.table import row
@@ -89,13 +90,13 @@ def _equivalences(experiment: Experiment, effects: Sequence[Effect]) -> str:
 
 def _heads(experiment: Experiment, effects: Sequence[Effect]) -> dict[str, tuple[str, str]]:
     """The columns to show. Seeds only where rows differ in them, new photographs only where something is known."""
-    unit = wording.UNIT[experiment.metric]
+    unit = METRICS[experiment.metric].unit
     share = unit.replace("points", "%")
     span = f"{percent(1 - experiment.alpha)} interval"
     heads = {
         "recipe": ("", "recipe"),
         "seeds": ("", "n"),
-        "mean": (wording.NAME[experiment.metric], f"± sd in {share}" if unit else "± sd"),
+        "mean": (METRICS[experiment.metric].title, f"± sd in {share}" if unit else "± sd"),
         "difference": ("difference", f"in {unit}" if unit else ""),
         "interval": (span, "simultaneous"),
         "new": (span, "new photos"),
@@ -129,7 +130,7 @@ def _caption(experiment: Experiment, effects: Sequence[Effect]) -> list[str]:
     margin = wording.size(experiment.margin, metric)
     likewise = "corrected likewise" if wording.correction(experiment) == "adjusted" else "with Holm's correction"
     return [
-        f"{opening(wording.NAME[metric])} on test images{' (lower is better)' * (metric in LOWER_IS_BETTER)}, "
+        f"{opening(METRICS[metric].title)} on test images{' (lower is better)' * (METRICS[metric].lower_is_better)}, "
         f"mean ± sd over {seeds}, and its difference to the baseline “{experiment.baseline}”{where}.",
         _intervals(experiment, effects),
         f"{opening(wording.correction(experiment))} p: two-sided, {TESTS[type(test).__name__]}; {compared}, "

@@ -7,24 +7,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ablation.analysis.metrics import METRICS
 from ablation.core.text import NONE, p_text, percent
 from ablation.evidence.effects import Effect
-from ablation.experiment.experiment import LOWER_IS_BETTER, Experiment
+from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import condition_text
 from ablation.report.sections.effects.details import details
-from ablation.report.text import NAME, UNIT, correction, interval, points, pooled_over, verdict_text
+from ablation.report.text import correction, interval, points, pooled_over, verdict_text
 
 
 def headers(experiment: Experiment, effects: Iterable[Effect]) -> dict[str, str]:
     """The columns to show of `row`, key -> heading, in order; failed trainings only where there are some."""
     metric = experiment.metric
-    unit = "%" if UNIT[metric] == "points" else UNIT[metric]
-    lower = ", lower is better" if metric in LOWER_IS_BETTER else ""
+    unit = "%" if METRICS[metric].unit == "points" else METRICS[metric].unit
+    lower = ", lower is better" if METRICS[metric].lower_is_better else ""
     heads = {
         "recipe": "recipe",
         "seeds": "seeds",
-        "mean": f"{NAME[metric]} ± sd{f' ({unit}{lower})' if unit or lower else ''}".replace("(, ", "("),
-        "difference": f"difference{f' ({UNIT[metric]})' if UNIT[metric] else ''}",
+        "mean": f"{METRICS[metric].title} ± sd{f' ({unit}{lower})' if unit or lower else ''}".replace("(, ", "("),
+        "difference": f"difference{f' ({METRICS[metric].unit})' if METRICS[metric].unit else ''}",
         "interval": f"{percent(1 - experiment.alpha)} interval",
         "p": "p",
         "p_adjusted": f"{correction(experiment)} p",

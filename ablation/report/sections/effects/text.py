@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ablation.analysis.failures import most_failures
+from ablation.analysis.metrics import METRICS
 from ablation.core.text import NONE, p_phrase, percent
 from ablation.evidence.effects import OWN_RUNS
 from ablation.evidence.target import target_of
-from ablation.experiment.experiment import LOWER_IS_BETTER, Experiment
+from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import condition_text, conditions_text
-from ablation.report.text import NAME, UNIT, amount, correction, draws, interval, points, seeds_text, size, verdict_text
+from ablation.report.text import amount, correction, draws, interval, points, seeds_text, size, verdict_text
 
 if TYPE_CHECKING:
     from ablation.evidence.effects import Effect
@@ -33,8 +34,8 @@ def sentence(effect: Effect, effects: Sequence[Effect], experiment: Experiment) 
     """One effect by itself: the verdict with its numbers, where it holds, and what it would still take."""
     where = scope(effect, effects, experiment)
     if effect.verdict == "baseline":
-        score = f"{points(effect.mean, effect.metric)}{' %' if UNIT[effect.metric] == 'points' else ''}"
-        told = f"{NAME[effect.metric]} {score} ({seeds_text(effect, experiment)}{where})"
+        score = f"{points(effect.mean, effect.metric)}{' %' if METRICS[effect.metric].unit == 'points' else ''}"
+        told = f"{METRICS[effect.metric].title} {score} ({seeds_text(effect, experiment)}{where})"
         return f"{effect.recipe} is the baseline: {told}."
     if effect.note == OWN_RUNS:
         return f"{finding(effect, experiment)}."
@@ -58,7 +59,9 @@ def finding(effect: Effect, experiment: Experiment) -> str:
     if not math.isnan(effect.without_failed):
         without = size(effect.without_failed, metric, sign=True)
         seeds = f"n = {seeds_text(effect, experiment)}"
-        numbers = f"{difference} of {NAME[metric]} with the failed trainings, {without} without their seeds; {seeds}"
+        numbers = (
+            f"{difference} of {METRICS[metric].title} with the failed trainings, {without} without their seeds; {seeds}"
+        )
         return f"{effect.recipe} has no verdict (difference {numbers}; {effect.note})"
     numbers = evidence(effect, experiment)
     if effect.verdict == "equivalent":
@@ -67,7 +70,7 @@ def finding(effect: Effect, experiment: Experiment) -> str:
     why = f"; {effect.note.removeprefix('not tested: ')}" if effect.note else ""
     verdict = "is undecided" if verdict_text(effect) == "undecided" else f"has {verdict_text(effect)}"
     verdict = "is not tested" if verdict_text(effect) == "not tested" else verdict
-    return f"{effect.recipe} {verdict} (difference {difference} of {NAME[metric]}, {numbers}{why})"
+    return f"{effect.recipe} {verdict} (difference {difference} of {METRICS[metric].title}, {numbers}{why})"
 
 
 def evidence(effect: Effect, experiment: Experiment, toward: float = 0) -> str:
@@ -113,7 +116,7 @@ def won(effect: Effect, experiment: Experiment) -> str:
     """
     if effect.verdict not in ("better", "worse"):
         return ""
-    sign = (-1 if effect.metric in LOWER_IS_BETTER else 1) * (1 if effect.verdict == "better" else -1)
+    sign = (-1 if METRICS[effect.metric].lower_is_better else 1) * (1 if effect.verdict == "better" else -1)
     shared = [seed for seed in effect.scores if seed in effect.baseline_scores]
     wins = sum(sign * (effect.scores[seed] - effect.baseline_scores[seed]) > 0 for seed in shared)
     who = "it" if effect.verdict == "better" else "the baseline"
@@ -137,7 +140,7 @@ def picked(effect: Effect, effects: Sequence[Effect]) -> str:
 
 def best_of(effect: Effect, effects: Sequence[Effect]) -> Effect:
     """The best recipe of the effect's condition, by its estimate."""
-    sign = -1 if effect.metric in LOWER_IS_BETTER else 1
+    sign = -1 if METRICS[effect.metric].lower_is_better else 1
     beside = [one for one in effects if one.condition == effect.condition and not math.isnan(one.expected)]
     return max(beside, key=lambda one: sign * one.estimate, default=effect)
 

@@ -16,12 +16,13 @@ import pandas as pd
 from ablation.analysis.comparison import MIN_SEEDS
 from ablation.analysis.factorial import Anova, anova
 from ablation.analysis.interaction import Interaction, interactions
+from ablation.analysis.metrics import METRICS
 from ablation.analysis.ranks import EVERYWHERE, Known, Ranks, Winner, rank_stability, winner
 from ablation.evidence.compared import compared
 from ablation.evidence.failed_trainings import failed_trainings
 from ablation.evidence.pairs import drawn_table, finished_seeds, overlap_of
 from ablation.evidence.scores import conditions_with
-from ablation.experiment.experiment import LOWER_IS_BETTER, Experiment
+from ablation.experiment.experiment import Experiment
 from ablation.experiment.results import Results
 
 TOO_FEW_RUNS = "there are so few runs that all are needed for the means, and none is left to measure chance by"
@@ -235,7 +236,7 @@ def _ranked(standings: Mapping[str, Mapping[str, Standing]], keys: list[str]) ->
 def _ranks(
     experiment: Experiment, standings: Mapping[str, Mapping[str, Standing]], ranked: tuple[str, ...], keys: list[str]
 ) -> Ranks:
-    sign = -1 if experiment.metric in LOWER_IS_BETTER else 1
+    sign = -1 if METRICS[experiment.metric].lower_is_better else 1
     return rank_stability([[sign * standings[recipe][key].mean for recipe in ranked] for key in keys], experiment.alpha)
 
 
@@ -258,7 +259,7 @@ def _winner(
         }
         for key in keys
     }
-    better = experiment.metric not in LOWER_IS_BETTER
+    better = not METRICS[experiment.metric].lower_is_better
     known = {
         pair: told
         for pair, told in _known(results, twins).items()

@@ -9,16 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from ablation.analysis.comparison import MIN_SEEDS
+from ablation.analysis.metrics import METRICS
 from ablation.analysis.student import Estimate, paired_contrast, reach
 from ablation.core.text import percent
-from ablation.experiment.experiment import LOWER_IS_BETTER, Experiment
+from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import condition_text
 from ablation.report.section import Scene
 from ablation.report.sections.interaction import table as table
 from ablation.report.sections.interaction.compute import Interplay, Standing
 from ablation.report.sections.interaction.figure import InteractionInfo, InteractionPanel, Point
 from ablation.report.sections.interaction.text import holds, sentence, title
-from ablation.report.text import NAME, measure, shown
+from ablation.report.text import measure, shown
 
 MOST_LINES, MOST_LEVELS, MOST_PANELS = 8, 8, 6
 """Of one drawing that can still be read."""
@@ -82,7 +83,7 @@ def interaction_scene(told: Interplay, experiment: Experiment) -> Scene | None:
         tuple(InteractionPanel(name, {r: tuple(line) for r, line in lines.items()}) for name, lines in panels.items()),
         f"mean {measure(told.metric)}",
     )
-    what = f"mean {NAME[told.metric]} of each recipe by {info.factor}"
+    what = f"mean {METRICS[told.metric].title} of each recipe by {info.factor}"
     return Scene(info, f"Interaction plot: {what}, a line a recipe", _caption(told, experiment, info))
 
 
@@ -101,7 +102,7 @@ def _across(told: Interplay) -> str | None:
 def _drawn(told: Interplay, experiment: Experiment) -> list[str]:
     """The recipes that have a line: all, or the baseline, the best under each condition, and then the best overall."""
     recipes = [recipe for recipe, own in told.standings.items() if any(standing.scores for standing in own.values())]
-    sign = 1 if told.metric in LOWER_IS_BETTER else -1
+    sign = 1 if METRICS[told.metric].lower_is_better else -1
     means = {recipe: _means(told, recipe) for recipe in recipes}
     best = [
         min((recipe for recipe in recipes if key in means[recipe]), key=lambda recipe: sign * means[recipe][key])
@@ -130,7 +131,8 @@ def _point(told: Interplay, standing: Standing | None) -> Point:
 def _caption(told: Interplay, experiment: Experiment, info: InteractionInfo) -> str:
     few = any(len(standing.scores) < MIN_SEEDS for standing in _all(told, info.recipes))
     parts = [
-        f"Mean {NAME[told.metric]} over seeds with the {percent(1 - told.alpha)} interval of each mean, not corrected"
+        f"Mean {METRICS[told.metric].title} over seeds with the {percent(1 - told.alpha)} interval of each mean, "
+        "not corrected"
         f"{', wide enough for a split that is redrawn' if told.overlap else ''}"
         f"{f'; none under {MIN_SEEDS} seeds' if few else ''}.",
         f"Where lines are parallel, recipes differ by as much under one {info.factor} as under another; where they "

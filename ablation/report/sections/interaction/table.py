@@ -10,14 +10,15 @@ import math
 from ablation.analysis.comparison import MIN_SEEDS
 from ablation.analysis.factorial import Term
 from ablation.analysis.interaction import Interaction
+from ablation.analysis.metrics import METRICS
 from ablation.analysis.ranks import Ranks
 from ablation.core.text import NONE, counted, listing, opening, p_text, percent
 from ablation.evidence.warnings import UNFINISHED
-from ablation.experiment.experiment import LOWER_IS_BETTER, Experiment
+from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import condition_text, conditions_text
 from ablation.report.sections.interaction.compute import Interplay, Standing
 from ablation.report.sections.interaction.text import judged, others_text
-from ablation.report.text import NAME, UNIT, interval, points
+from ablation.report.text import interval, points
 
 MOST_RANKS = 8
 """Recipes whose average rank is told."""
@@ -28,7 +29,7 @@ MOST_CONTRASTS = 12
 
 def contrast_headers(told: Interplay) -> dict[str, str]:
     """The columns of `contrasts`, key -> heading, in order."""
-    unit = UNIT[told.metric]
+    unit = METRICS[told.metric].unit
     return {
         "recipe": "recipe",
         "level": "level",
@@ -75,11 +76,11 @@ def contrasts_method(told: Interplay, experiment: Experiment) -> str:
         how += ", wide enough for training parts that overlap" if told.overlap else ""
     else:
         how = "Welch's t of its own cells"
-    sign = " Lower is better." if told.metric in LOWER_IS_BETTER else ""
+    sign = " Lower is better." if METRICS[told.metric].lower_is_better else ""
     return (
-        f"{rows}A contrast is the effect of a recipe (its mean {NAME[told.metric]} less that of {experiment.baseline}) "
-        f"at one level, less its mean effect at the others{same}. Each is judged by {how}: cells may vary differently. "
-        f"Holm's correction is over {counted(number, 'contrast')}. Cells with fewer than {MIN_SEEDS} seeds, or with a "
+        f"{rows}A contrast is the effect of a recipe (its mean {METRICS[told.metric].title} less that of "
+        f"{experiment.baseline}) at one level, less its mean effect at the others{same}. Each is judged by {how}: "
+        f"cells may vary differently. Holm's correction is over {counted(number, 'contrast')}. Cells with fewer than {MIN_SEEDS} seeds, or with a "
         f"run that diverged or failed to train, take no part.{sign}"
     )
 

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 
 from ablation.analysis.comparison import MIN_SEEDS
 from ablation.analysis.interaction import Interaction
+from ablation.analysis.metrics import METRICS
 from ablation.analysis.ranks import Rival, Winner
 from ablation.core.text import counted, listing, opening, p_phrase
-from ablation.experiment.experiment import LOWER_IS_BETTER, Experiment
+from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import condition_text
 from ablation.report.sections.interaction.compute import NO_SPREAD, Interplay, Standing
-from ablation.report.text import NAME, correction, seeds_bounds, size
+from ablation.report.text import correction, seeds_bounds, size
 
 MOST_NAMES = 3
 """Names, conditions or interactions that are listed; more are counted."""
@@ -68,8 +69,8 @@ def standing(told: Interplay, experiment: Experiment) -> str:
 
 def _leads(told: Interplay, found: Winner, experiment: Experiment) -> str:
     """'crop has the highest mean accuracy under adam and sgd alike'; of the baseline, that no recipe has a higher."""
-    more, most = ("lower", "lowest") if experiment.metric in LOWER_IS_BETTER else ("higher", "highest")
-    places, metric = _everywhere(told, experiment), NAME[experiment.metric]
+    more, most = ("lower", "lowest") if METRICS[experiment.metric].lower_is_better else ("higher", "highest")
+    places, metric = _everywhere(told, experiment), METRICS[experiment.metric].title
     where = f"under {places} alike" if found.same else f"over {places} together"
     among = f"of the {len(told.ranked)} recipes with enough scores under every condition, " if told.left_out else ""
     if found.overall == experiment.baseline:
@@ -226,7 +227,7 @@ def interaction_text(one: Interaction, told: Interplay, experiment: Experiment) 
 
     A recipe that has a loss under both 'hurts 1.2 points less'.
     """
-    sign = -1 if experiment.metric in LOWER_IS_BETTER else 1
+    sign = -1 if METRICS[experiment.metric].lower_is_better else 1
     level = condition_text({one.factor: one.level}, experiment)
     sides = ((sign * one.effect, level), (sign * one.elsewhere, others_text(one, experiment)))
     (most, where), (_, elsewhere) = sorted(sides, reverse=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from ablation.analysis.metrics import METRICS
 from ablation.core.text import NONE, counted, listing, percent
 from ablation.core.values import label
 from ablation.evidence.target import target_of
@@ -16,7 +17,7 @@ from ablation.experiment.preregistration import beforehand, declaration_of
 from ablation.experiment.record import RunRecord
 from ablation.experiment.results import Results
 from ablation.experiment.spec import default_cache_size
-from ablation.report.text import NAME, TESTS, UNIT, corrected_by, points
+from ablation.report.text import TESTS, corrected_by, points
 
 NETWORK = {
     "stem": "stem",
@@ -75,11 +76,11 @@ def _question(experiment: Experiment) -> list[tuple[str, str]]:
     return [
         *((f"recipe {name}", recipe_text(experiment, name)) for name in experiment.recipes),
         ("baseline", experiment.baseline),
-        ("metric", f"{NAME[metric]} on the test part"),
+        ("metric", f"{METRICS[metric].title} on the test part"),
         ("test", f"{TESTS[test]}, {corrected_by(experiment)}"),
         ("verdicts hold", f"{target_of(experiment)}, on this data, model and budget"),
         ("family-wise error", percent(experiment.alpha)),
-        ("margin", f"{points(experiment.margin, metric)} {UNIT[metric]}".strip()),
+        ("margin", f"{points(experiment.margin, metric)} {METRICS[metric].unit}".strip()),
         ("seeds", listing(map(str, experiment.seed_numbers))),
     ]
 
@@ -235,8 +236,10 @@ def runs_table(results: Results) -> RunsTable:
         rows.append(
             (told["id"], *(told[factor] for factor in factors), str(told["seed"]), status, points(score, metric), time)
         )
-    unit = " (%)" if UNIT[metric] == "points" else ""
+    unit = " (%)" if METRICS[metric].unit == "points" else ""
     names = (factor.replace("_", " ") for factor in factors)
     return RunsTable(
-        results.root.as_posix(), ("run", *names, "seed", "status", f"{NAME[metric]}{unit}", "training"), tuple(rows)
+        results.root.as_posix(),
+        ("run", *names, "seed", "status", f"{METRICS[metric].title}{unit}", "training"),
+        tuple(rows),
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from ablation.report.charts import ACROSS, CurvePanel, draw_curve, ticks, together
-from ablation.report.style import SOFT, WIDTH, Style, drawing, figure, shortened
+from ablation.report.style import SOFT, Style, drawing, new_panels, shortened
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
@@ -31,26 +33,22 @@ class SizesInfo:
         return min(low, -1.2 * self.margin), max(high, 1.2 * self.margin)
 
 
-def draw_sizes(info: SizesInfo, look: Mapping[str, Style]) -> Figure:
-    """A panel a recipe; zero is the baseline with as many images, the band of equivalence is shaded."""
-    down, across = -(-len(info.panels) // ACROSS), min(ACROSS, len(info.panels))
+def draw_sizes(info: SizesInfo, look: Mapping[str, Style], axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
+    """A panel a recipe; zero is the baseline with as many images, the band of equivalence is shaded.
+
+    axes: one a panel, by default new ones.
+    """
     with drawing():
-        made = figure(3.5 * down, WIDTH)
-        made.get_layout_engine().set(hspace=0.06, h_pad=0.07)  # type: ignore[union-attr, call-arg]
-        grid = made.subplots(down, across, squeeze=False)
-        for place, axes in enumerate(grid.flat):
-            axes.set_visible(place < len(info.panels))
-            if place >= len(info.panels):
-                continue
-            panel = info.panels[place]
-            axes.axhspan(-info.margin, info.margin, color="#eef1f4", linewidth=0)
-            axes.axhline(0, color=SOFT, linewidth=1)
-            draw_curve(axes, panel, look[panel.title].color)
-            axes.set_title(shortened(panel.title, 44))
-            axes.set_xlabel("training images (logarithmic axis)")
-            axes.set_ylim(*info.limits)
-            ticks(axes, panel.at, [f"{round(2.0**at):,}" for at in panel.at])
-            axes.tick_params(labelleft=place % across == 0)
-            if place % across == 0:
-                axes.set_ylabel(f"difference to {shortened(info.baseline, 20)}, {info.unit}")
-    return made
+        axes = new_panels([len(info.panels)], ACROSS) if axes is None else axes
+        for place, (spot, panel) in enumerate(zip(axes, info.panels, strict=True)):
+            spot.axhspan(-info.margin, info.margin, color="#eef1f4", linewidth=0)
+            spot.axhline(0, color=SOFT, linewidth=1)
+            draw_curve(spot, panel, look[panel.title].color)
+            spot.set_title(shortened(panel.title, 44))
+            spot.set_xlabel("training images (logarithmic axis)")
+            spot.set_ylim(*info.limits)
+            ticks(spot, panel.at, [f"{round(2.0**at):,}" for at in panel.at])
+            spot.tick_params(labelleft=place % ACROSS == 0)
+            if place % ACROSS == 0:
+                spot.set_ylabel(f"difference to {shortened(info.baseline, 20)}, {info.unit}")
+    return axes

@@ -8,15 +8,15 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
+from ablation.analysis.metrics import METRICS
 from ablation.core.text import NONE, counted, p_phrase, p_text, percent
-from ablation.experiment.experiment import LOWER_IS_BETTER, Experiment
-from ablation.experiment.results import Results
+from ablation.evidence.study import Study
+from ablation.experiment.experiment import Experiment
 from ablation.report.charts import CurvePanel
-from ablation.report.section import Rows, Scene, Told
+from ablation.report.section import Figure, Rows, Section, Table
 from ablation.report.sections.train_size.compute import SizeCurve, sizes
-from ablation.report.sections.train_size.figure import SizesInfo
+from ablation.report.sections.train_size.figure import SizesInfo, draw_sizes
 from ablation.report.text import (
-    UNIT,
     among,
     amount,
     compared_phrase,
@@ -38,20 +38,22 @@ MOST_PANELS = 12
 """Of a picture: with more recipes it shows those whose gain changes most surely."""
 
 
-def sizes_told(results: Results) -> Told | None:
+def train_size(study: Study) -> Section | None:
     """None where the train size does not vary."""
-    found, experiment = sizes(results), results.experiment
+    experiment = study.experiment
+    found = sizes(study.results)
     if not found:
         return None
-    return Told(
+    heads, drawn = headers(found, experiment), figure(found, experiment)
+    rows = Rows(tuple(_row(curve, heads, experiment) for curve in found))
+    return Section(
+        "train_size",
         "Does it help only when data are few?",
         f"Each recipe against {experiment.baseline} with the same training images: does its gain change with their "
         "number?",
         sentences(found, experiment),
-        headers(found, experiment),
-        (Rows("", tuple(_row(curve, headers(found, experiment), experiment) for curve in found)),),
-        caption(found, experiment),
-        scene(found, experiment),
+        (drawn,) if drawn else (),
+        (Table(heads, (rows,), caption(found, experiment), keep=("recipe", "slope", "interval", "p_holm")),),
     )
 
 
@@ -153,7 +155,7 @@ def _changes(curve: SizeCurve, experiment: Experiment) -> bool:
 
 def headers(found: tuple[SizeCurve, ...], experiment: Experiment) -> dict[str, str]:
     """Column -> heading: a difference at each size, then its slope."""
-    unit = f" ({UNIT[experiment.metric]})" if UNIT[experiment.metric] else ""
+    unit = f" ({METRICS[experiment.metric].unit})" if METRICS[experiment.metric].unit else ""
     return {
         "recipe": "recipe",
         "seeds": "seeds",
@@ -216,7 +218,7 @@ def caption(found: tuple[SizeCurve, ...], experiment: Experiment) -> str:
     )
 
 
-def scene(found: tuple[SizeCurve, ...], experiment: Experiment) -> Scene | None:
+def figure(found: tuple[SizeCurve, ...], experiment: Experiment) -> Figure | None:
     """The differences against the images; None where no recipe has two seeds at all sizes."""
     known = [curve for curve in found if curve.response is not None]
     if not known:
@@ -226,9 +228,9 @@ def scene(found: tuple[SizeCurve, ...], experiment: Experiment) -> Scene | None:
     metric = experiment.metric
     info = SizesInfo(
         tuple(_panel(curve, metric) for curve in drawn), shown(experiment.margin, metric), unit_text(metric),
-        experiment.baseline, metric in LOWER_IS_BETTER,
+        experiment.baseline, METRICS[metric].lower_is_better,
     )  # fmt: skip
-    margin = f"±{points(experiment.margin, metric)} {UNIT[metric]}".strip()
+    margin = f"±{points(experiment.margin, metric)} {METRICS[metric].unit}".strip()
     told = (
         f"Difference to {experiment.baseline} with as many images; {'below' if info.lower_is_better else 'above'} 0 "
         "the recipe is better. Dots, joined by a thin line: one seed. Diamonds: means. Curve: a quadratic over the "
@@ -237,7 +239,7 @@ def scene(found: tuple[SizeCurve, ...], experiment: Experiment) -> Scene | None:
     )
     if len(drawn) < len(known):
         told += f" Drawn are the {len(drawn)} recipes of {len(known)} whose gain changes most surely."
-    return Scene(info, "Difference of each recipe to the baseline against the number of training images", told)
+    return Figure(info, draw_sizes, "Difference of each recipe to the baseline against the number of training images", told)
 
 
 def _panel(curve: SizeCurve, metric: str) -> CurvePanel:
