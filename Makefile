@@ -1,9 +1,10 @@
 # make quickstart   a first experiment on a fresh machine: install, train, verdicts, report
-# make test         the same set-up, then the tests
+# make test         the same set-up, then the tests: a few minutes
+# make test-all     with those that take longer: parity and distributions of every operation in full, whole sweeps
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help quickstart test check torture honesty bench clean
+.PHONY: help quickstart test test-all check torture honesty bench clean
 
 help:
 	@sed -n 's/^# //p' $(MAKEFILE_LIST)
@@ -12,17 +13,22 @@ quickstart: .venv/installed
 	$(BIN)/ablation run quickstart
 	$(BIN)/ablation report quickstart
 
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile
+
 test: .venv/installed check
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+test-all: .venv/installed check
+	$(PYTEST) -m "slow or not slow" --ignore tests/honesty --ignore tests/training/test_torture.py
 
 check: .venv/installed # style, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# make torture      kills at every moment, and other tests that take minutes
+# make torture      kills at every moment: what is finished stays, what was begun goes on
 torture: .venv/installed
-	$(BIN)/python -m pytest -m slow --ignore tests/honesty
+	$(BIN)/python -m pytest -m slow tests/training/test_torture.py
 
 # make honesty      worlds in which the truth is known, and real runs of one recipe against itself: half an hour
 honesty: .venv/installed
