@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
-
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.transforms import blended_transform_factory
+from typing import TYPE_CHECKING, Literal
 
 from ablation.report.style import COLORS, FAINT, INK, SOFT, WIDTH, Style, drawing, shortened
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 LINE, FOOT, KEY = 0.27, 0.55, 0.3  # inches of a line, of the axis below, and of the key on top
 LEFT, RIGHT = 0.225, 0.805  # of the axes, in shares of the width; names stand to the left, numbers to the right
@@ -68,12 +67,14 @@ class ContributionsInfo:
         return any(not math.isnan(row.alone + row.last) for group in self.groups for row in group.rows)
 
 
-def draw_contributions(info: ContributionsInfo, look: Mapping[str, Style]) -> Figure:
+def draw_contributions(info: ContributionsInfo, look: Mapping[str, Style]) -> Axes:
     """A line an operation, then all together and what that is beyond the sum; the band of equivalence is shaded."""
     lines = sum(len(group.rows) + 1.5 for group in info.groups)
     key = KEY if info.marked else 0.0
     height = LINE * lines + FOOT + key
     with drawing():
+        from matplotlib.figure import Figure
+
         made = Figure(figsize=(WIDTH, height))
         axes = made.add_axes((LEFT, FOOT / height, RIGHT - LEFT, 1 - (FOOT + key) / height))
         axes.axvspan(-info.margin, info.margin, color="#eef1f4", linewidth=0)
@@ -88,7 +89,7 @@ def draw_contributions(info: ContributionsInfo, look: Mapping[str, Style]) -> Fi
         _name_axis(axes, info)
         if info.marked:
             _key(made)
-    return made
+    return axes
 
 
 def _styles(info: ContributionsInfo, look: Mapping[str, Style]) -> dict[str, Style]:
@@ -99,6 +100,8 @@ def _styles(info: ContributionsInfo, look: Mapping[str, Style]) -> dict[str, Sty
 
 def _draw_group(axes: Axes, group: ContributionGroup, place: float, styles: Mapping[str, Style]) -> float:
     """Draw from the line `place` downwards; where it ended."""
+    from matplotlib.transforms import blended_transform_factory
+
     page = blended_transform_factory(axes.figure.transFigure, axes.transData)
     if group.pooled:
         axes.plot([0, 1], [place, place], transform=page, color=FAINT, linewidth=0.8, clip_on=False)
@@ -123,6 +126,8 @@ def _draw_group(axes: Axes, group: ContributionGroup, place: float, styles: Mapp
 
 
 def _key(made: Figure) -> None:
+    from matplotlib.lines import Line2D
+
     marks = {"over every order": ("o", SOFT), "added alone": ("o", "white"), "added to all the others": ("s", "white")}
     lines = [
         Line2D([], [], linestyle="none", marker=marker, color=face, markeredgecolor=SOFT, markersize=6.5)

@@ -7,11 +7,16 @@ from typing import Any
 
 from ablation.analysis.metrics import METRICS
 from ablation.core.text import NONE, p_text, percent
+from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
-from ablation.experiment.results import Results
-from ablation.report.section import Rows, Scene, Told
+from ablation.report.section import Figure, Rows, Section, Table
 from ablation.report.sections.attribution.compute import Contributions, Gain, Operations, contributions
-from ablation.report.sections.attribution.figure import ContributionGroup, ContributionRow, ContributionsInfo
+from ablation.report.sections.attribution.figure import (
+    ContributionGroup,
+    ContributionRow,
+    ContributionsInfo,
+    draw_contributions,
+)
 from ablation.report.sections.attribution.text import asks, is_equivalent, is_shown, seeds_text, sentences, signed
 from ablation.report.text import (
     among,
@@ -29,20 +34,24 @@ MOST_ROWS = 40
 """Of a picture; with more it shows the pooled contributions only."""
 
 
-def operations_told(results: Results) -> Told | None:
+def attribution(study: Study) -> Section | None:
     """None where the recipes make no complete design."""
-    found = contributions(results)
+    found = contributions(study.results)
     if found is None:
         return None
-    experiment = results.experiment
-    return Told(
+    experiment = study.experiment
+    drawn, rows = figure(found, experiment), tuple(_rows(found, one, experiment) for one in found.found)
+    table = Table(
+        headers(found, experiment), rows, caption(found, experiment), frozenset({"claim"}),
+        keep=("contribution", "interval", "p_adjusted", "claim"),
+    )  # fmt: skip
+    return Section(
+        "attribution",
         "What does each operation contribute?",
         asks(found.plan),
         sentences(found, experiment),
-        headers(found, experiment),
-        tuple(_rows(found, one, experiment) for one in found.found),
-        caption(found, experiment),
-        scene(found, experiment),
+        (drawn,) if drawn else (),
+        (table,),
     )
 
 
@@ -66,7 +75,7 @@ def _rows(found: Operations, one: Contributions, experiment: Experiment) -> Rows
     title += f", {seeds_text(one)}" if one.seeds < one.planned else ""
     blank = dict.fromkeys(headers(found, experiment), "")
     if not one.each:
-        return Rows(title, (blank | {"operation": NONE, "claim": one.note},), one.pooled)
+        return Rows((blank | {"operation": NONE, "claim": one.note},), title, one.pooled)
     rows = [
         _cells(each, experiment)
         | {"claim": claim(each, one.note, experiment)}
@@ -78,7 +87,7 @@ def _rows(found: Operations, one: Contributions, experiment: Experiment) -> Rows
     if one.beyond is not None:
         said = claim(one.beyond, one.note, experiment, ("more than the sum", "less than the sum"))
         rows.append(blank | _cells(one.beyond, experiment) | {"claim": said})
-    return Rows(title, tuple(rows), one.pooled)
+    return Rows(tuple(rows), title, one.pooled)
 
 
 def _cells(one: Gain, experiment: Experiment) -> dict[str, str]:
@@ -142,7 +151,7 @@ def left_out(found: Operations) -> list[str]:
     return [f"Left out: {among(recipes, 'recipe')} ({why})." for why, recipes in by_reason.items()]
 
 
-def scene(found: Operations, experiment: Experiment) -> Scene | None:
+def figure(found: Operations, experiment: Experiment) -> Figure | None:
     """The contributions as intervals; None where there is none yet."""
     known = [one for one in found.found if one.each]
     if not known:
@@ -171,7 +180,12 @@ def scene(found: Operations, experiment: Experiment) -> Scene | None:
     told += f"Shaded: the margin within which recipes count as equivalent ({margin})."
     if len(drawn) < len(known):
         told += f" Drawn is the last of {len(known)} headings of the table."
-    return Scene(info, f"What each operation contributes to {METRICS[experiment.metric].title}, with intervals", told)
+    return Figure(
+        info,
+        draw_contributions,
+        f"What each operation contributes to {METRICS[experiment.metric].title}, with intervals",
+        told,
+    )
 
 
 def _drawn(one: Contributions, found: Operations, experiment: Experiment) -> tuple[ContributionRow, ...]:

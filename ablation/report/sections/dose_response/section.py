@@ -6,8 +6,8 @@ import numpy as np
 
 from ablation.analysis.metrics import METRICS
 from ablation.core.text import NONE, opening, p_text, percent
-from ablation.experiment.experiment import Experiment
 from ablation.evidence.study import Study
+from ablation.experiment.experiment import Experiment
 from ablation.report.charts import CurvePanel
 from ablation.report.section import Figure, Rows, Section, Table
 from ablation.report.sections.dose_response.compute import DoseCurve, Doses, doses, questions
@@ -80,8 +80,9 @@ def caption(found: tuple[Doses, ...], experiment: Experiment) -> str:
     return (
         f"{opening(METRICS[experiment.metric].title)} as a mean over the seeds that finished at all doses. "
         "Slope p and bend p: of each seed's own curve, judged over seeds. Misfit p: whether the means leave a "
-        f"quadratic by more than chance; where it is small the curve is not to be trusted. All {family} of these p-values, of every ladder "
-        "and row, are one family for Holm's correction. The best mean was chosen because it came out best, so it "
+        "quadratic by more than chance; where it is small the curve is not to be trusted. All "
+        f"{family} of these p-values, of every ladder and row, are one family for Holm's correction. "
+        "The best mean was chosen because it came out best, so it "
         f"flatters its dose. Everything holds {seeds_bounds(experiment)}."
     )
 
@@ -109,9 +110,8 @@ def figure(found: tuple[Doses, ...], experiment: Experiment) -> Figure | None:
         )
     if any(len(_drawable(one)) > len(curves) for one, curves in drawn):
         told += " Drawn are the pooled curves."
-    return Scene(
-        info, f"{opening(METRICS[experiment.metric].title)} against the dose, a curve for each condition", told
-    )
+    what = f"{opening(METRICS[experiment.metric].title)} against the dose, a curve for each condition"
+    return Figure(info, draw_doses, what, told)
 
 
 def _drawable(one: Doses) -> list[DoseCurve]:

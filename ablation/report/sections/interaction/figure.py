@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from typing import TYPE_CHECKING
 
 from ablation.report.style import FAINT, INK, WIDTH, Style, drawing, figure, shortened
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 ACROSS = 3  # panels side by side
 BAND, STEP = 0.6, 0.06  # of the way from one level to the next: what a level takes at most, and a recipe
@@ -58,7 +59,7 @@ class InteractionInfo:
         return level + (names.index(recipe) - (len(names) - 1) / 2) * self.step
 
 
-def draw_interaction(info: InteractionInfo, look: Mapping[str, Style]) -> Figure:
+def draw_interaction(info: InteractionInfo, look: Mapping[str, Style]) -> list[Axes]:
     """A panel for each level of the other factors, all on one scale."""
     across = min(len(info.panels), ACROSS)
     bands = -(-len(info.panels) // ACROSS)
@@ -77,7 +78,7 @@ def draw_interaction(info: InteractionInfo, look: Mapping[str, Style]) -> Figure
             band[0].set_ylabel(info.scale)
         handles = [_handle(look[recipe]) for recipe in info.recipes]
         made.legend(handles, names, loc="outside upper left", ncols=columns, handlelength=2.4)
-    return made
+    return list(axes.flat)
 
 
 def _draw(axes: Axes, info: InteractionInfo, panel: InteractionPanel, look: Mapping[str, Style]) -> None:
@@ -106,4 +107,6 @@ def _label(axes: Axes, info: InteractionInfo, across: int) -> None:
 
 def _handle(style: Style) -> Line2D:
     """What stands for a recipe in the legend."""
+    from matplotlib.lines import Line2D
+
     return Line2D([], [], color=style.color, linestyle=style.dash, marker=style.marker, linewidth=2)

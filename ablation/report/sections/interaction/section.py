@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,12 +11,13 @@ from ablation.analysis.comparison import MIN_SEEDS
 from ablation.analysis.metrics import METRICS
 from ablation.analysis.student import Estimate, paired_contrast, reach
 from ablation.core.text import percent
+from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import condition_text
-from ablation.report.section import Scene
-from ablation.report.sections.interaction import table as table
-from ablation.report.sections.interaction.compute import Interplay, Standing
-from ablation.report.sections.interaction.figure import InteractionInfo, InteractionPanel, Point
+from ablation.report.section import Figure, Rows, Section, Table
+from ablation.report.sections.interaction import table
+from ablation.report.sections.interaction.compute import Interplay, Standing, interplay
+from ablation.report.sections.interaction.figure import InteractionInfo, InteractionPanel, Point, draw_interaction
 from ablation.report.sections.interaction.text import holds, sentence, title
 from ablation.report.text import measure, shown
 
@@ -25,45 +25,40 @@ MOST_LINES, MOST_LEVELS, MOST_PANELS = 8, 8, 6
 """Of one drawing that can still be read."""
 
 
-@dataclass(frozen=True)
-class InterplayView:
-    """What stands in the section, in order. contrasts: under the keys of `contrast_headers`; () where none is judged.
-
-    rows: under the keys of `headers`; () without an analysis of variance.
-    """
-
-    title: str
-    sentence: str
-    holds: str
-    contrast_headers: Mapping[str, str]
-    contrasts: tuple[Mapping[str, str], ...]
-    contrast_caption: str
-    headers: Mapping[str, str]
-    rows: tuple[Mapping[str, str], ...]
-    caption: tuple[str, ...]
-    ranks: str
-    notes: tuple[str, ...]
-
-
-def interplay_view(told: Interplay, experiment: Experiment) -> InterplayView:
-    """Everything but the drawing."""
-    rows, contrasts = table.rows(told), table.contrasts(told, experiment)
-    return InterplayView(
-        title=title(told),
-        sentence=sentence(told, experiment),
-        holds=holds(experiment),
-        contrast_headers=table.contrast_headers(told),
-        contrasts=contrasts,
-        contrast_caption=table.contrasts_method(told, experiment) if contrasts else "",
-        headers=table.headers(told),
-        rows=rows,
-        caption=(table.method(told, experiment), table.reading(told)) if rows else (),
-        ranks=table.ranks(told, experiment),
-        notes=table.notes(told, experiment),
+def interaction(study: Study) -> Section | None:
+    """None where fewer than two recipes, or fewer than two conditions, have a finished run."""
+    told, experiment = interplay(study.results), study.experiment
+    if told is None:
+        return None
+    drawn = figure(told, experiment)
+    return Section(
+        "interaction",
+        title(told),
+        holds(experiment),
+        tuple(filter(None, (sentence(told, experiment), table.ranks(told, experiment)))),
+        (drawn,) if drawn else (),
+        tuple(filter(None, (_contrasts(told, experiment), _shares(told, experiment)))),
+        table.notes(told, experiment),
     )
 
 
-def interaction_scene(told: Interplay, experiment: Experiment) -> Scene | None:
+def _contrasts(told: Interplay, experiment: Experiment) -> Table | None:
+    """None where none is judged."""
+    rows = table.contrasts(told, experiment)
+    return Table(
+        table.contrast_headers(told), (Rows(rows),), table.contrasts_method(told, experiment),
+        frozenset({"level", "others"}), keep=("level", "others", "difference", "interval", "p_holm"),
+    ) if rows else None  # fmt: skip
+
+
+def _shares(told: Interplay, experiment: Experiment) -> Table | None:
+    """None without an analysis of variance."""
+    rows = table.rows(told)
+    caption = f"{table.method(told, experiment)} {table.reading(told)}"
+    return Table(table.headers(told), (Rows(rows),), caption, folded="Analysis of variance") if rows else None
+
+
+def figure(told: Interplay, experiment: Experiment) -> Figure | None:
     """Means by level, a line a recipe; None where there are too many levels for one drawing."""
     factor = _across(told)
     if factor is None:
@@ -84,7 +79,9 @@ def interaction_scene(told: Interplay, experiment: Experiment) -> Scene | None:
         f"mean {measure(told.metric)}",
     )
     what = f"mean {METRICS[told.metric].title} of each recipe by {info.factor}"
-    return Scene(info, f"Interaction plot: {what}, a line a recipe", _caption(told, experiment, info))
+    return Figure(
+        info, draw_interaction, f"Interaction plot: {what}, a line a recipe", _caption(told, experiment, info)
+    )
 
 
 def _across(told: Interplay) -> str | None:

@@ -80,8 +80,8 @@ def contrasts_method(told: Interplay, experiment: Experiment) -> str:
     return (
         f"{rows}A contrast is the effect of a recipe (its mean {METRICS[told.metric].title} less that of "
         f"{experiment.baseline}) at one level, less its mean effect at the others{same}. Each is judged by {how}: "
-        f"cells may vary differently. Holm's correction is over {counted(number, 'contrast')}. Cells with fewer than {MIN_SEEDS} seeds, or with a "
-        f"run that diverged or failed to train, take no part.{sign}"
+        f"cells may vary differently. Holm's correction is over {counted(number, 'contrast')}. "
+        f"Cells with fewer than {MIN_SEEDS} seeds, or with a run that diverged or failed to train, take no part.{sign}"
     )
 
 

@@ -239,7 +239,9 @@ def figure(found: tuple[SizeCurve, ...], experiment: Experiment) -> Figure | Non
     )
     if len(drawn) < len(known):
         told += f" Drawn are the {len(drawn)} recipes of {len(known)} whose gain changes most surely."
-    return Figure(info, draw_sizes, "Difference of each recipe to the baseline against the number of training images", told)
+    return Figure(
+        info, draw_sizes, "Difference of each recipe to the baseline against the number of training images", told
+    )
 
 
 def _panel(curve: SizeCurve, metric: str) -> CurvePanel:
