@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from ablation.report.style import INK, SOFT, WIDTH, class_style, drawing, figure, quiet, shortened
+from ablation.report.style import INK, SOFT, WIDTH, Style, class_style, drawing, figure, quiet, shortened
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 ACROSS = 4  # panels
 COLUMNS = 6  # of the legend
@@ -37,45 +40,55 @@ class MapsInfo:
     @property
     def named(self) -> tuple[int, ...]:
         """The classes in the legend: those that occur, unless they are too many to tell apart."""
-        present = tuple(int(place) for place in np.unique(self.labels))
+        present = tuple(int(label) for label in np.unique(self.labels))
         return present if len(present) <= MOST_NAMES else ()
 
 
-def draw_maps(info: MapsInfo) -> Figure:
-    """A square panel a recipe, axes without units; the legend names the classes."""
-    across, down = shape(len(info.maps))
+def draw_maps(info: MapsInfo, look: Mapping[str, Style], axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
+    """A square panel a recipe, without units. axes: one a map, by default new ones over a legend of the classes."""
     with drawing():
-        made = figure(down * (WIDTH / across + 0.62) + 0.24 * -(-len(info.named) // COLUMNS) + 0.1, WIDTH)
-        axes = made.subplots(down, across, squeeze=False)
-        for place, panel in enumerate(axes.flat):
-            if place < len(info.maps):
-                _draw(panel, info.maps[place], info.labels)
-            panel.set_visible(place < len(info.maps))
-        if info.named:
-            _legend(made, info)
-    return made
+        axes = _new_axes(info) if axes is None else axes
+        for panel, shown in zip(axes, info.maps, strict=True):
+            _draw(panel, shown, info.labels)
+    return axes
 
 
 def shape(maps: int) -> tuple[int, int]:
-    """Panels across and down, at most four across, with as few places left empty as can be."""
+    """Panels across and down, at most four across, with as few left empty as can be."""
     down = -(-maps // ACROSS)
     return max(-(-maps // down), 2), down
 
 
+def _new_axes(info: MapsInfo) -> list[Axes]:
+    across, down = shape(len(info.maps))
+    made = figure(down * (WIDTH / across + 0.62) + 0.24 * -(-len(info.named) // COLUMNS) + 0.1, WIDTH)
+    panels = list(made.subplots(down, across, squeeze=False).flat)
+    for empty in panels[len(info.maps) :]:
+        empty.set_visible(False)
+    if info.named:
+        _legend(made, info)
+    return panels[: len(info.maps)]
+
+
 def _legend(made: Figure, info: MapsInfo) -> None:
     """The classes, to be read row by row (matplotlib fills columns)."""
-    order = [place for column in range(COLUMNS) for place in info.named[column::COLUMNS]]
-    names = [shortened(info.classes[place], 22) for place in order]
-    handles = [_handle(place) for place in order]
-    made.legend(handles, names, loc="outside lower left", ncols=COLUMNS, handletextpad=0.2, columnspacing=1.2)
+    from matplotlib.lines import Line2D
+
+    order = [label for column in range(COLUMNS) for label in info.named[column::COLUMNS]]
+    names = [shortened(info.classes[label], 22) for label in order]
+    dots = [
+        Line2D([], [], linestyle="", marker=style.marker, markersize=5.5, color=style.color)
+        for style in map(class_style, order)
+    ]
+    made.legend(dots, names, loc="outside lower left", ncols=COLUMNS, handletextpad=0.2, columnspacing=1.2)
 
 
 def _draw(axes: Axes, shown: Map, labels: NDArray[np.int64]) -> None:
     centre = (shown.points.max(axis=0) + shown.points.min(axis=0)) / 2
     reach = np.ptp(shown.points, axis=0).max() / 2 * 1.06 or 1.0
     size = 9 if len(labels) > 250 else 16
-    for place in np.unique(labels):
-        style, points = class_style(int(place)), shown.points[labels == place]
+    for label in np.unique(labels):
+        style, points = class_style(int(label)), shown.points[labels == label]
         axes.scatter(points[:, 0], points[:, 1], s=size, c=style.color, marker=style.marker, linewidths=0, alpha=0.9)
     quiet(axes)
     axes.set(xlim=(centre[0] - reach, centre[0] + reach), ylim=(centre[1] - reach, centre[1] + reach), aspect="equal")
@@ -83,8 +96,3 @@ def _draw(axes: Axes, shown: Map, labels: NDArray[np.int64]) -> None:
         spine.set(visible=True, color="#e3e7eb")
     axes.set_title(shortened(shown.recipe, 30), color=INK)
     axes.set_xlabel("\n".join(shown.notes), color=SOFT, fontsize=8.5, linespacing=1.45)
-
-
-def _handle(place: int) -> Line2D:
-    style = class_style(place)
-    return Line2D([], [], linestyle="", marker=style.marker, markersize=5.5, color=style.color)

@@ -5,40 +5,49 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ablation.analysis.separability import embed, initial_layout, separability, stratified_subset
 from ablation.core.text import MINUS, NONE
-from ablation.evidence.study import Choice
+from ablation.evidence.study import Choice, Study
 from ablation.experiment.record import Arrays
-from ablation.experiment.results import Results
-from ablation.report.section import Scene
-from ablation.report.sections.embedding.figure import Map, MapsInfo
+from ablation.report.section import Figure, Section
+from ablation.report.sections.embedding.figure import Map, MapsInfo, draw_maps
 
 MOST_IMAGES = 600
-
-
 FEWEST_IMAGES = 12  # under this a map shows nothing
 
 
-def maps_scene(results: Results, choice: Choice) -> Scene | None:
-    """t-SNE of the test images, the same ones in every panel; None where they are too few."""
+def embedding(study: Study) -> Section | None:
+    """None where no run has finished, or the test images are too few for a map."""
+    choice, results = study.shown_runs, study.results
+    if choice is None:
+        return None
     arrays = {recipe: results.arrays(run_id) for recipe, run_id in choice.runs.items()}
-    first = arrays.get(results.experiment.baseline) or next(iter(arrays.values()))
-    arrays = {recipe: told for recipe, told in arrays.items() if np.array_equal(told.sample, first.sample)}
+    first = arrays.get(study.experiment.baseline) or next(iter(arrays.values()))
+    arrays = {recipe: of for recipe, of in arrays.items() if np.array_equal(of.sample, first.sample)}
     picks = stratified_subset(first.label, MOST_IMAGES)
     if len(picks) < FEWEST_IMAGES:
         return None
     layout = initial_layout(first.features[picks])
-    made: dict[str, Map] = {}
-    for recipe, told in arrays.items():
-        twin = next((name for name in made if choice.runs[name] == choice.runs[recipe]), None)
-        made[recipe] = Map(recipe, made[twin].points, made[twin].notes) if twin else _map(recipe, told, picks, layout)
-    info = MapsInfo(tuple(made.values()), first.label[picks], results.classes)
-    return Scene(info, "t-SNE maps of the test images by recipe", _caption(info, choice, len(first.label)))
+    maps: dict[str, Map] = {}
+    for recipe, of in arrays.items():
+        twin = next((name for name in maps if choice.runs[name] == choice.runs[recipe]), None)
+        maps[recipe] = Map(recipe, maps[twin].points, maps[twin].notes) if twin else _map(recipe, of, picks, layout)
+    info = MapsInfo(tuple(maps.values()), first.label[picks], results.classes)
+    caption = _caption(info, choice, len(first.label))
+    figure = Figure(info, draw_maps, "t-SNE maps of the test images by recipe", caption)
+    return Section("embedding", "Are the classes better separated?", figures=(figure,), caution=CAUTION)
 
 
-def _map(recipe: str, told: Arrays, picks: np.ndarray, layout: np.ndarray) -> Map:
-    features, labels = told.features[picks], told.label[picks]
+CAUTION = (
+    "t-SNE bends distances; the size of a cluster and the gaps between clusters mean little.",
+    "It is one run a recipe: another seed gives other numbers.",
+)
+
+
+def _map(recipe: str, arrays: Arrays, picks: NDArray[np.int64], layout: NDArray[np.float64]) -> Map:
+    features, labels = arrays.features[picks], arrays.label[picks]
     made, measured = embed(features, layout), separability(features, labels)
     knn = NONE if math.isnan(measured.knn_accuracy) else f"{100 * measured.knn_accuracy:.1f} %"
     silhouette = NONE if math.isnan(measured.silhouette) else f"{measured.silhouette:.2f}".replace("-", MINUS)
@@ -53,9 +62,7 @@ def _caption(info: MapsInfo, choice: Choice, images: int) -> str:
     return (
         f"t-SNE of the test images' features that go into the last layer ({choice}; {which}). Every panel shows the "
         "same images and starts from the same layout, the first two principal components of the first network's "
-        f"features.{unnamed} Caution: t-SNE bends distances; the size of a cluster and the gaps between clusters mean "
-        "little. Trustworthiness says how far neighbours on the map are neighbours in feature space (1 is best). "
-        "Whether classes are better separated is measured in feature space: by the silhouette (1 is best, 0 is "
-        "overlap) and by the leave-one-out accuracy of the nearest neighbours. It is one run a recipe: another seed "
-        "gives other numbers."
+        f"features.{unnamed} Trustworthiness says how far neighbours on the map are neighbours in feature space (1 is "
+        "best). Whether classes are better separated is measured in feature space: by the silhouette (1 is best, 0 is "
+        "overlap) and by the leave-one-out accuracy of the nearest neighbours."
     )

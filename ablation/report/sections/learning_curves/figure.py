@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from ablation.report.charts import ACROSS
 from ablation.report.style import WIDTH, Style, drawing, figure, shortened
 
-ACROSS = 3  # panels side by side
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MEASURES = ("validation accuracy (%)", "training loss (nats)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,8 @@ class Panel:
 
 @dataclass(frozen=True)
 class CurvesInfo:
+    """Every condition, and the recipes that any of them has."""
+
     panels: tuple[Panel, ...]
     recipes: tuple[str, ...]
 
@@ -55,54 +58,59 @@ def mean_and_sd(recipe: str, runs: list[list[tuple[int, float]]]) -> Curve:
     return Curve(recipe, np.array(epochs, dtype=float), means, sds, len(runs))
 
 
-def draw_curves(info: CurvesInfo, look: Mapping[str, Style]) -> Figure:
-    """A column of two panels a condition, accuracy over loss, three columns to a band; all share their scales."""
-    bands = [info.panels[start : start + ACROSS] for start in range(0, len(info.panels), ACROSS)]
-    across = max(len(band) for band in bands)
-    legend_rows = -(-len(info.recipes) // 6)
+def draw_curves(info: CurvesInfo, look: Mapping[str, Style], axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
+    """Accuracy over loss, a column a condition, on one scale each.
+
+    axes: two a condition (accuracy, loss, accuracy, ...), by default new ones with a legend above them.
+    """
     with drawing():
-        made = figure(5.0 * len(bands) + 0.3 * legend_rows, WIDTH)
-        made.get_layout_engine().set(hspace=0.05, h_pad=0.08)  # type: ignore[union-attr, call-arg]
-        axes = made.subplots(2 * len(bands), across, squeeze=False, height_ratios=[3, 2] * len(bands))
-        for place, panel in enumerate(info.panels):
-            band, column = divmod(place, ACROSS)
-            upper, lower = axes[2 * band][column], axes[2 * band + 1][column]
-            upper.set_title(shortened(panel.title, 96 // across))
+        axes = _new_axes(info, look) if axes is None else axes
+        for index, panel in enumerate(info.panels):
+            upper, lower = axes[2 * index : 2 * index + 2]
+            upper.set_title(shortened(panel.title, 96 // min(len(info.panels), ACROSS)))
+            lower.set_xlabel("epoch")
             _draw(upper, panel.accuracy, look)
             _draw(lower, panel.loss, look)
-            lower.set_xlabel("epoch")
-        _label(axes, len(info.panels), across)
-        _legend(made, info, look)
-    return made
+        for row, name in enumerate(MEASURES):
+            _share_scale(axes[row::2], name)
+    return axes
+
+
+def _new_axes(info: CurvesInfo, look: Mapping[str, Style]) -> list[Axes]:
+    """Two rows of axes to a band of at most three conditions."""
+    from matplotlib.lines import Line2D
+
+    count = len(info.panels)
+    bands, across, legend_rows = -(-count // ACROSS), min(count, ACROSS), -(-len(info.recipes) // 6)
+    made = figure(5.0 * bands + 0.3 * legend_rows, WIDTH)
+    made.get_layout_engine().set(hspace=0.05, h_pad=0.08)  # type: ignore[union-attr, call-arg]
+    grid = made.subplots(2 * bands, across, squeeze=False, height_ratios=[3, 2] * bands)
+    pairs = [pair for band in range(bands) for pair in zip(grid[2 * band], grid[2 * band + 1], strict=True)]
+    for empty in (axes for pair in pairs[count:] for axes in pair):
+        empty.set_visible(False)
+    lines = [Line2D([], [], color=look[name].color, linestyle=look[name].dash, linewidth=2.4) for name in info.recipes]
+    names = [shortened(name, 30) for name in info.recipes]
+    made.legend(lines, names, loc="outside upper left", ncols=min(len(names), 6), handlelength=2.2)
+    return [axes for pair in pairs[:count] for axes in pair]
 
 
 def _draw(axes: Axes, curves: tuple[Curve, ...], look: Mapping[str, Style]) -> None:
     axes.grid(axis="y")
     for curve in curves:
-        style = look[curve.recipe]
-        band = np.nan_to_num(curve.sd)
+        style, band = look[curve.recipe], np.nan_to_num(curve.sd)
         marker = style.marker if len(curve.epoch) == 1 else None
         axes.fill_between(curve.epoch, curve.mean - band, curve.mean + band, color=style.color, alpha=0.13, linewidth=0)
         axes.plot(curve.epoch, curve.mean, color=style.color, linestyle=style.dash, marker=marker)
 
 
-def _label(axes: Any, panels: int, across: int) -> None:
-    """Names on the left edge, one scale for each kind of panel, and no empty frames."""
-    for kind, name in ((0, "validation accuracy (%)"), (1, "training loss (nats)")):
-        rows = axes[kind::2]
-        used = list(rows.flat)[:panels]
-        low, high = min(a.get_ylim()[0] for a in used), max(a.get_ylim()[1] for a in used)
-        for place, panel in enumerate(rows.flat):
-            panel.set_ylim(low, high)
-            panel.xaxis.get_major_locator().set_params(integer=True)
-            if place % across == 0:
-                panel.set_ylabel(name)
-            else:
-                panel.tick_params(labelleft=False)
-            panel.set_visible(place < panels)
+def _share_scale(row: Sequence[Axes], name: str) -> None:
+    """One scale for all conditions, named on the left edge."""
+    from matplotlib.ticker import MaxNLocator
 
-
-def _legend(made: Figure, info: CurvesInfo, look: Mapping[str, Style]) -> None:
-    lines = [Line2D([], [], color=look[name].color, linestyle=look[name].dash, linewidth=2.4) for name in info.recipes]
-    names = [shortened(name, 30) for name in info.recipes]
-    made.legend(lines, names, loc="outside upper left", ncols=min(len(names), 6), handlelength=2.2)
+    low, high = min(axes.get_ylim()[0] for axes in row), max(axes.get_ylim()[1] for axes in row)
+    for index, axes in enumerate(row):
+        first = index % ACROSS == 0
+        axes.set_ylim(low, high)
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+        axes.set_ylabel(name if first else "")
+        axes.tick_params(labelleft=first)

@@ -7,48 +7,72 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ablation.evidence.study import Choice
+from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import recipe_text
 from ablation.experiment.results import Results
-from ablation.report.sections.pictures.strips import PreviewInfo, PreviewRow
+from ablation.report.section import Rows, Section, Strip, Strips, Table
+from ablation.report.sections.pictures.strips import EXPLAINED, PreviewInfo, PreviewRow
 from ablation.report.text import changed
 
+HEADERS = {
+    "recipe": "recipe",
+    "operation": "operation",
+    "images": "images changed",
+    "pixels": "mean change of a pixel",
+}
+CAPTION = (
+    "What each operation did to the pictures of the first epoch, mean over all runs of the recipe: the share of images "
+    "in which a pixel changed by half a level of 256 or more, and the mean absolute change of a pixel. Each is "
+    "compared with the same recipe without that operation and those after it."
+)
 
-def preview_of(results: Results, choice: Choice) -> PreviewInfo:
-    """The first training image as each recipe's run drew it."""
-    seen = {}
+
+def pictures(study: Study) -> Section | None:
+    """The first training image as one run of each recipe drew it; None where no run has finished."""
+    choice, results = study.shown_runs, study.results
+    if choice is None:
+        return None
+    drawn = {}
     for recipe, run_id in choice.runs.items():
-        arrays, record = results.arrays(run_id), results.run(run_id).record()
-        seen[recipe] = (arrays.original, arrays.draws, record.evidence["captions"] if record else ())
-    return preview_info(results.experiment, seen, "The first training image", str(choice))
+        arrays, record = results.arrays(run_id), study.records.get(run_id)
+        drawn[recipe] = (arrays.original, arrays.draws, record.evidence["captions"] if record else ())
+    preview = preview_info(study.experiment, drawn, "The first training image", str(choice))
+    strips = Strips(tuple(map(_strip, preview.rows)), f"{preview.note} {EXPLAINED}")
+    changes = _changes(results)
+    tables = (Table(HEADERS, (Rows(changes),), CAPTION, words=frozenset({"operation"})),) if changes else ()
+    return Section("pictures", "What the network is trained on", figures=(strips,), tables=tables)
 
 
 def preview_info(
     experiment: Experiment,
-    seen: Mapping[str, tuple[NDArray[np.uint8], NDArray[np.uint8], Sequence[str]]],
+    drawn: Mapping[str, tuple[NDArray[np.uint8], NDArray[np.uint8], Sequence[str]]],
     image: str,
-    place: str,
+    condition: str,
 ) -> PreviewInfo:
-    """The recipes in one picture. seen: recipe -> (original, draws, captions) of one image. place: of the draws."""
+    """The recipes in one picture. drawn: recipe -> (original, draws, captions) of one image."""
     rows = tuple(
         PreviewRow(recipe, recipe_text(experiment, recipe), original, draws, tuple(captions))
-        for recipe, (original, draws, captions) in seen.items()
+        for recipe, (original, draws, captions) in drawn.items()
     )
     side, count = rows[0].original.shape[0], len(rows[0].draws)
     note = (
         f"{image}, {side} × {side} pixels as the network sees it: without augmentation, and as each recipe "
-        f"draws it for the first {count} epochs ({place})."
+        f"draws it for the first {count} epochs ({condition})."
     )
     return PreviewInfo(f"{experiment.name}: what each recipe does", note, rows)
 
 
-def changes_of(results: Results) -> tuple[dict[str, str], ...]:
-    """What each operation did in the first epoch, as cells of a table: recipe, operation, images, pixels, flag."""
+def _strip(row: PreviewRow) -> Strip:
+    alt = f"Under {row.recipe}: the original, {len(row.draws)} draws and a difference"
+    return Strip(row.recipe, row.operations, row.headings, row.words, row.encode, alt)
+
+
+def _changes(results: Results) -> tuple[dict[str, str], ...]:
+    """A row an operation of each recipe."""
     rows = []
-    for told in results.changes().to_dict("records"):
-        images, pixels = changed(told["share_changed"], told["mean_change"])
-        flag = "changed nothing" if told["idle"] else ""
-        rows.append({"recipe": told["recipe"], "operation": told["operation"], "images": images, "pixels": pixels})
-        rows[-1]["flag"] = flag
+    for row in results.changes().to_dict("records"):
+        images, pixels = changed(row["share_changed"], row["mean_change"])
+        operation = f"{row['operation']}{': changed nothing' if row['idle'] else ''}"
+        rows.append({"recipe": row["recipe"], "operation": operation, "images": images, "pixels": pixels})
     return tuple(rows)

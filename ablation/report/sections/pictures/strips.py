@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
@@ -65,7 +64,8 @@ class PreviewRow:
         return (GREY + self.amplification * self._change()).clip(0, 255).astype(np.uint8)
 
     def _change(self) -> NDArray[np.int16]:
-        return self.draws[self.changed or 0].astype(np.int16) - self.original
+        change: NDArray[np.int16] = self.draws[self.changed or 0].astype(np.int16) - self.original
+        return change
 
     @property
     def headings(self) -> tuple[str, ...]:
@@ -87,6 +87,15 @@ class PreviewRow:
     def tiles(self) -> Pixels:
         """(D + 2, S, S, 3)."""
         return np.concatenate([self.original[None], self.draws, self.difference[None]])
+
+    def encode(self) -> tuple[bytes, str]:
+        """The tiles as a file and its kind: 'png' for tiny pictures, which stay exact, 'jpeg' for photographs."""
+        picture, buffer = Image.fromarray(join(scaled(self.tiles, STRIP_TILE))), io.BytesIO()
+        if self.original.shape[0] <= TINY:
+            picture.save(buffer, format="PNG", optimize=True)
+            return buffer.getvalue(), "png"
+        picture.save(buffer, format="JPEG", quality=90, subsampling=0)
+        return buffer.getvalue(), "jpeg"
 
 
 @dataclass(frozen=True)
@@ -127,17 +136,6 @@ def join(tiles: Pixels) -> Pixels:
     return strip
 
 
-def encode_strip(row: PreviewRow) -> tuple[bytes, str]:
-    """The tiles of a row as a file and its kind: 'png' for tiny pictures, which stay exact, 'jpeg' for photographs."""
-    picture = Image.fromarray(join(scaled(row.tiles, STRIP_TILE)))
-    buffer, tiny = io.BytesIO(), row.original.shape[0] <= TINY
-    if tiny:
-        picture.save(buffer, format="PNG", optimize=True)
-    else:
-        picture.save(buffer, format="JPEG", quality=90, subsampling=0)
-    return buffer.getvalue(), "png" if tiny else "jpeg"
-
-
 def draw_preview(info: PreviewInfo, look: Mapping[str, Style]) -> bytes:
     """The whole preview as a PNG on white, as high as its rows need."""
     strips = [join(scaled(row.tiles, TILE)) for row in info.rows]
@@ -163,6 +161,8 @@ FONTS = {
 @cache
 def font(kind: str) -> ImageFont.FreeTypeFont:
     """That of the other figures."""
+    import matplotlib
+
     size, bold, _ = FONTS[kind]
     file = Path(matplotlib.get_data_path(), "fonts", "ttf", f"DejaVuSans{'-Bold' if bold else ''}.ttf")
     return ImageFont.truetype(file, size, layout_engine=ImageFont.Layout.BASIC)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from ablation.analysis.metrics import METRICS
 from ablation.core.text import NONE, counted, listing, percent
 from ablation.core.values import label
+from ablation.evidence.study import Study
 from ablation.evidence.target import target_of
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import recipe_text
@@ -17,6 +18,7 @@ from ablation.experiment.preregistration import beforehand, declaration_of
 from ablation.experiment.record import RunRecord
 from ablation.experiment.results import Results
 from ablation.experiment.spec import default_cache_size
+from ablation.report.section import Rows, Section, Table
 from ablation.report.text import TESTS, corrected_by, points
 
 NETWORK = {
@@ -39,35 +41,27 @@ STEPS = {
 DEFAULTS = {field.name: field.default for field in fields(Experiment)}
 
 
-@dataclass(frozen=True)
-class Facts:
-    """A heading, and under it terms with what they mean here."""
-
-    title: str
-    items: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class RunsTable:
-    """Every run of the grid: `columns`, and a tuple of texts a run. folder: where the runs lie."""
-
-    folder: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+def reproduce(study: Study) -> Section:
+    """The command, the facts of experiment, data, training, machine and cost, and every run by its folder."""
+    facts = Table({"term": "", "text": ""}, tuple(_facts(study)), words=frozenset({"text"}), keep=("text",))
+    answer = (f"The command that trains the runs: {study.command}",)
+    return Section("reproduce", "How to reproduce it", answer=answer, tables=(facts, _runs(study.results)))
 
 
-def facts_of(experiment: Experiment, results: Results, records: Mapping[str, RunRecord]) -> tuple[Facts, ...]:
+def _facts(study: Study) -> Iterator[Rows]:
     """The definition table in five parts; what no record holds is left out."""
-    told = list(records.values())
-    parts = (
-        ("Question", [*_question(experiment), ("plan", _plan(results))]),
-        ("Data", _data(experiment, results, told)),
-        ("Training", _training(experiment, told)),
-        ("Machine", _machine(told)),
-        ("Cost", _cost(results, told)),
-    )
-    filled = ((title, tuple((term, text) for term, text in items if text)) for title, items in parts)
-    return tuple(Facts(title, items) for title, items in filled if items)
+    experiment, results, records = study.experiment, study.results, list(study.records.values())
+    parts = {
+        "Question": [*_question(experiment), ("plan", _plan(results))],
+        "Data": _data(experiment, results, records),
+        "Training": _training(experiment, records),
+        "Machine": _machine(records),
+        "Cost": _cost(results, records),
+    }
+    for title, items in parts.items():
+        rows = tuple({"term": term, "text": text} for term, text in items if text)
+        if rows:
+            yield Rows(rows, title)
 
 
 def _question(experiment: Experiment) -> list[tuple[str, str]]:
@@ -224,22 +218,32 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
-def runs_table(results: Results) -> RunsTable:
+def _runs(results: Results) -> Table:
     """A row a cell of the grid, in order, with the folder that its numbers come from."""
     metric, factors = results.experiment.metric, results.factors
-    rows = []
-    for told in results.table.to_dict("records"):
-        score = told.get(metric, math.nan) if told["status"] == "finished" else math.nan
-        status = f"{told['status']}: {told['reason']}" if told.get("reason") else told["status"]
-        seconds = told.get("seconds", math.nan)
-        time = NONE if seconds is None or math.isnan(seconds) else duration(seconds)
-        rows.append(
-            (told["id"], *(told[factor] for factor in factors), str(told["seed"]), status, points(score, metric), time)
-        )
     unit = " (%)" if METRICS[metric].unit == "points" else ""
-    names = (factor.replace("_", " ") for factor in factors)
-    return RunsTable(
-        results.root.as_posix(),
-        ("run", *names, "seed", "status", f"{METRICS[metric].title}{unit}", "training"),
-        tuple(rows),
-    )
+    headers = {
+        "run": "run",
+        **{factor: factor.replace("_", " ") for factor in factors},
+        "seed": "seed",
+        "status": "status",
+        "score": f"{METRICS[metric].title}{unit}",
+        "time": "training",
+    }
+    rows = tuple(_run(cells, metric, factors) for cells in results.table.to_dict("records"))
+    folded = f"Every run ({len(rows)}), with its folder in {results.root.as_posix()}/"
+    words = frozenset({*factors, "status"})
+    return Table(headers, (Rows(rows),), words=words, keep=("status", "score"), folded=folded)
+
+
+def _run(cells: Mapping[Hashable, Any], metric: str, factors: Sequence[str]) -> dict[str, str]:
+    score = cells.get(metric, math.nan) if cells["status"] == "finished" else math.nan
+    seconds = cells.get("seconds", math.nan)
+    return {
+        "run": cells["id"],
+        **{factor: cells[factor] for factor in factors},
+        "seed": str(cells["seed"]),
+        "status": f"{cells['status']}: {cells['reason']}" if cells.get("reason") else cells["status"],
+        "score": points(score, metric),
+        "time": NONE if seconds is None or math.isnan(seconds) else duration(seconds),
+    }
