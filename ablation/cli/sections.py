@@ -1,16 +1,21 @@
 """Any section of the report on a terminal, whatever its width. Knows no section by name.
 
-A table that is too wide loses columns from the right, never those that it must keep (`Table.keep`); where even these do
-not fit, the names of rows are broken over lines. Nothing is cut.
+No line is wider than the terminal, and nothing is cut. A table that is too wide first breaks its columns of words over
+lines, then loses columns, never those that it must keep (`Table.keep`). Where even these do not fit, each row is set in
+two lines: its name with the verdict, and under it the numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from rich import box
+from rich.cells import cell_len
+from rich.padding import Padding
+from rich.table import Table as Grid
 from rich.text import Text
 
-from ablation.cli.console import console, head, say, table
+from ablation.cli.console import console, head, say
 from ablation.report.section import Rows, Section, Table
 
 MOST_ROWS = 30
@@ -18,6 +23,9 @@ MOST_ROWS = 30
 
 GAP = 2
 """Columns of the terminal between two columns of a table."""
+
+NARROW = 16
+"""So many columns of the terminal a column of words keeps before other columns are left out."""
 
 VERDICT_STYLE = {
     "better": "bold green",
@@ -35,53 +43,114 @@ def show_section(section: Section, every: bool = False) -> None:
         say(section.question, "dim")
     for sentence in section.answer:
         say(sentence, bullet="• " if len(section.answer) > 1 else "")
-    for one in section.tables:
-        if every or not one.folded:
-            show_table(one)
+    for table in section.tables:
+        if every or not table.folded:
+            show_table(table)
     for note in section.caution:
         say(note, "yellow")
 
 
-def show_table(shown: Table) -> None:
-    """Print a table, a block a group, all with columns of the same width, and its caption."""
-    count = sum(len(group.rows) for group in shown.groups)
-    groups = shown.groups if count <= MOST_ROWS else shown.groups[-1:]
-    widths = {key: width_of(shown, key, groups) for key in shown.headers}
-    columns = fitting(shown, widths, console.width)
+def show_table(table: Table) -> None:
+    """Print a table, all groups with columns of the same width, and under it the rows' notes and the caption."""
+    groups = [group for group in table.groups if group.rows]
+    if sum(len(group.rows) for group in groups) > MOST_ROWS:
+        groups = groups[-1:]
+    if not groups:
+        return
+    rows = [row for group in groups for row in group.rows]
+    widths = fitting(table, rows, console.width)
     for group in groups:
-        _show_group(shown, group, {key: widths[key] for key in columns})
-    if shown.caption:
-        say(shown.caption, "dim")
+        console.print()
+        if group.title:
+            say(group.title, "bold")
+        _show_rows(table, group, widths) if widths else _show_in_two_lines(table, group)
+    console.print()
+    for note, names in _notes(table, rows).items():
+        say(f"{', '.join(names)}: {note}", "yellow")
+    if table.caption:
+        say(table.caption, "dim")
 
 
-def width_of(shown: Table, key: str, groups: Sequence[Rows]) -> int:
-    """Columns of the terminal that a column takes: its widest cell, or the longest word of its heading."""
-    cells = [row.get(key, "") for group in groups for row in group.rows]
-    return max(map(len, [*cells, *shown.headers[key].split()]), default=0)
+def fitting(table: Table, rows: Sequence[Mapping[str, str]], room: int) -> dict[str, int]:
+    """The columns that fit into `room`, in order, with the width of each; none where those to be kept do not fit.
+
+    Columns of words are broken over lines before others are left out, the names of rows only after that.
+    """
+    natural = {key: _width(table, rows, key) for key in table.headers}
+    first = next(iter(natural))
+    least = natural | {
+        key: max(_longest_word(rows, key), min(natural[key], NARROW))
+        for key in natural
+        if key != first and _is_words(table, key)
+    }
+    from_the_right = [key for key in reversed(natural) if key not in table.spare]
+    leaving = [key for key in (*table.spare, *from_the_right) if key in natural and key not in (first, *table.keep)]
+    columns = list(natural)
+    while leaving and _over(least, columns, room) > 0:
+        columns.remove(leaving.pop(0))
+    if _over(least, columns, room) > 0:
+        least[first] = _longest_word(rows, first)
+    free = -_over(least, columns, room)
+    if free < 0:
+        return {}
+    widths = {}
+    for key in columns:  # what is free goes to those that are broken, from the left
+        more = min(free, natural[key] - least[key])
+        widths[key], free = least[key] + more, free - more
+    return widths
 
 
-def fitting(shown: Table, widths: dict[str, int], room: int) -> list[str]:
-    """The columns that fit into `room`, in order: all, or without those from the right that need not be kept."""
-    columns = list(shown.headers)
-    first = columns[0]
-    for key in reversed(shown.headers):
-        if sum(widths[column] + GAP for column in columns) <= room:
-            break
-        if key not in shown.keep and key != first:
-            columns.remove(key)
-    return columns
+def _over(widths: Mapping[str, int], columns: Sequence[str], room: int) -> int:
+    """By how much these columns are wider than the room."""
+    return sum(widths[key] for key in columns) + GAP * (len(columns) - 1) - room
 
 
-def _show_group(shown: Table, group: Rows, widths: dict[str, int]) -> None:
-    first = next(iter(widths))
-    made = table(*(shown.headers[key] for key in widths))
-    made.title, made.title_justify = Text(group.title, "bold") if group.title else None, "left"
-    for key, column in zip(widths, made.columns, strict=True):
-        words = key == first or key in shown.words or key == "verdict"
-        column.justify = "left" if words else "right"
-        column.min_width = None if key == first else widths[key]
-        column.no_wrap = False
+def _width(table: Table, rows: Sequence[Mapping[str, str]], key: str) -> int:
+    """Of a column's widest cell, or of the longest word of its heading."""
+    return max(cell_len(text) for text in [*(row.get(key, "") for row in rows), *_heading(table, key).split(), ""])
+
+
+def _longest_word(rows: Sequence[Mapping[str, str]], key: str) -> int:
+    return max((cell_len(word) for row in rows for word in row.get(key, "").split()), default=0)
+
+
+def _heading(table: Table, key: str) -> str:
+    return table.short.get(key, table.headers[key])
+
+
+def _is_words(table: Table, key: str) -> bool:
+    return key in (next(iter(table.headers)), "verdict", *table.words)
+
+
+def _cell(row: Mapping[str, str], key: str) -> Text:
+    text = row.get(key, "")
+    return Text(text, VERDICT_STYLE.get(text, "") if key == "verdict" else "")
+
+
+def _show_rows(table: Table, group: Rows, widths: Mapping[str, int]) -> None:
+    grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, header_style="bold")
+    for key, width in widths.items():
+        grid.add_column(_heading(table, key), justify="left" if _is_words(table, key) else "right", width=width)
     for row in group.rows:
-        cells = (Text(row.get(key, ""), VERDICT_STYLE.get(row[key], "") if key == "verdict" else "") for key in widths)
-        made.add_row(*cells)
-    console.print(made)
+        grid.add_row(*(_cell(row, key) for key in widths))
+    console.print(grid)
+
+
+def _show_in_two_lines(table: Table, group: Rows) -> None:
+    """The name of each row with its verdict; under it what must be kept, or every column where that is not said."""
+    first = next(iter(table.headers))
+    keys = [key for key in table.headers if key in (table.keep or table.headers) and key not in (first, "verdict")]
+    for row in group.rows:
+        name = [_cell(row, first), *([_cell(row, "verdict")] if "verdict" in table.headers else [])]
+        console.print(Text("  ").join(name))
+        numbers = "; ".join(f"{_heading(table, key)} {row.get(key, '')}" for key in keys)
+        console.print(Padding(Text(numbers), (0, 0, 0, GAP)))
+
+
+def _notes(table: Table, rows: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
+    """What is peculiar about rows -> the rows' names, each once."""
+    first, notes = next(iter(table.headers)), dict[str, dict[str, None]]()
+    for row in rows:
+        if row.get("note"):
+            notes.setdefault(row["note"], {})[row[first]] = None
+    return {note: list(names) for note, names in notes.items()}

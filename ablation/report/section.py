@@ -8,7 +8,7 @@ show any section; neither knows one by name.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ class Rows:
 class Table:
     """Texts in rows and columns.
 
-    The columns named "recipe" and "verdict" hold recipes and verdicts, and are shown with their colours and signs.
+    The columns named "recipe" and "verdict" hold recipes and verdicts, and are shown with their colours and signs. A
+    cell "note" of a row, which is no column, says what is peculiar about the row.
     """
 
     headers: Mapping[str, str]
@@ -40,7 +41,11 @@ class Table:
     words: frozenset[str] = frozenset()
     """Columns of words, set flush left; all others but the first hold numbers, set flush right."""
     keep: tuple[str, ...] = ()
-    """Columns that are shown however narrow the terminal is. The others go from the right until the table fits."""
+    """Columns that are shown however narrow the terminal is."""
+    spare: tuple[str, ...] = ()
+    """Columns that a narrow terminal leaves out first, in this order; the others go from the right."""
+    short: Mapping[str, str] = field(default_factory=dict)
+    """Key -> a heading for the terminal, where that of the page is long."""
     folded: str = ""
     """A summary, where the table is detail: the page shows the summary and opens on a click, the terminal on `--all`."""
 

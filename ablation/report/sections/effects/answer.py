@@ -1,4 +1,4 @@
-"""The answer in two sentences: what is better, and what became of the rest. From effects to text; no jinja2.
+"""The answer in two sentences: what is better, and what became of the rest.
 
 The effects that answer are the pooled ones where there are several conditions, else those of the only one.
 """
@@ -15,7 +15,7 @@ from ablation.evidence.effects import OWN_RUNS, Effect
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import condition_text, conditions_text
 from ablation.report.sections.effects.text import bounds, evidence, finding, picked, sentence
-from ablation.report.text import interval, points, pooled_over, verdict_text
+from ablation.report.text import interval, points, pooled_over, unit_text, verdict_text
 
 MOST_NAMES = 6
 """Of recipes with one verdict that are named; more are counted."""
@@ -26,10 +26,10 @@ def question_of(experiment: Experiment) -> str:
     others = [recipe for recipe in experiment.recipes if recipe != experiment.baseline]
     if not others:
         return f"How good is {experiment.baseline}?"
-    asked = f"Does {listing(others, 'or')} help" if len(others) <= 6 else f"Which of {len(others)} recipes helps"
+    question = f"Does {listing(others, 'or')} help" if len(others) <= 6 else f"Which of {len(others)} recipes helps"
     if len(experiment.optimizers) > 1:
-        asked += ", and does the answer survive a change of optimizer"
-    return f"{asked}?"
+        question += ", and does the answer survive a change of optimizer"
+    return f"{question}?"
 
 
 def deciding(effects: Sequence[Effect]) -> list[Effect]:
@@ -40,16 +40,16 @@ def deciding(effects: Sequence[Effect]) -> list[Effect]:
 
 def sentences(experiment: Experiment, effects: Sequence[Effect]) -> tuple[str, ...]:
     """A sentence for each effect that answers; with many recipes, for those that are decided or have a note."""
-    told = deciding(effects)
-    if len(told) > MOST_NAMES:
-        told = [effect for effect in told if verdict_text(effect) not in ("undecided", "not tested")]
-    return tuple(sentence(effect, effects, experiment) for effect in told)
+    answering = deciding(effects)
+    if len(answering) > MOST_NAMES:
+        answering = [effect for effect in answering if verdict_text(effect) not in ("undecided", "not tested")]
+    return tuple(sentence(effect, effects, experiment) for effect in answering)
 
 
 def answer(experiment: Experiment, effects: Sequence[Effect]) -> tuple[str, ...]:
     """Two sentences; one where there is nothing to compare."""
-    tested, arms = deciding(effects), [effect for effect in effects if effect.seeds]
-    if not arms:
+    tested = deciding(effects)
+    if not any(effect.seeds for effect in effects):
         planned = len(experiment.seed_numbers)
         return (f"No answer yet: no recipe has a finished run ({counted(planned, 'seed')} planned).",)
     if not tested:
@@ -62,12 +62,12 @@ def answer(experiment: Experiment, effects: Sequence[Effect]) -> tuple[str, ...]
 
 
 def _without_verdict(experiment: Experiment, effects: Sequence[Effect], tested: list[Effect]) -> tuple[str, ...]:
-    seen = [f"{effect.recipe} {points(effect.estimate, effect.metric, sign=True)}" for effect in tested]
-    unit = f"{METRICS[experiment.metric].unit} of {METRICS[experiment.metric].title}".removeprefix(" of ")
+    differences = [f"{effect.recipe} {points(effect.estimate, effect.metric, sign=True)}" for effect in tested]
     done = max(effect.seeds for effect in tested)
     return (
         f"No verdict: it takes {MIN_SEEDS} finished seeds, and there are {done}{_scope(experiment, effects)}.",
-        f"So far, as differences to {experiment.baseline} in {unit}: {listing(seen)}; an impression, not evidence.",
+        f"So far, as differences to {experiment.baseline} in {unit_text(experiment.metric)}: {listing(differences)}; "
+        "an impression, not evidence.",
     )
 
 
@@ -84,35 +84,35 @@ def _leading(experiment: Experiment, effects: Sequence[Effect], tested: list[Eff
         numbers = evidence(effect, experiment, math.copysign(1, effect.estimate))
         size = points(abs(effect.estimate), effect.metric)
         parts.append(f"{effect.recipe} beats {experiment.baseline} by {size} ({numbers}){_partly(effect, effects)}")
-    told = f"{opening(listing(parts), experiment.recipes)}{_scope(experiment, effects)}."
+    text = f"{opening(listing(parts), experiment.recipes)}{_scope(experiment, effects)}."
     best = opening(better[0].recipe, experiment.recipes)
     if 1 < len(better) <= MOST_NAMES:
         others = listing((effect.recipe for effect in better[1:]), "or")
-        told += f" {best} is not shown to beat {others}: each was compared with {experiment.baseline} alone."
+        text += f" {best} is not shown to beat {others}: each was compared with {experiment.baseline} alone."
     if more := picked(better[0], effects):
-        told += f" {best} was {more}."
-    return told
+        text += f" {best} was {more}."
+    return text
 
 
 def _rest(experiment: Experiment, tested: list[Effect]) -> str:
     """Every recipe that is not better, by verdict, and the bounds of it all."""
-    told = [finding(effect, experiment) for effect in tested if effect.verdict == "worse"]
+    parts = [finding(effect, experiment) for effect in tested if effect.verdict == "worse"]
     for verdict in ("equivalent", "undecided", "not tested"):
         alike = [effect for effect in tested if verdict_text(effect) == verdict]
         if len(alike) == 1:
-            told.append(finding(alike[0], experiment))
+            parts.append(finding(alike[0], experiment))
         elif alike:
             every = len(alike) == len(tested)
             several = f"{'all ' * every}{len(alike)} recipes"
             names = listing(effect.recipe for effect in alike) if len(alike) <= MOST_NAMES else several
             words = f"equivalent to {experiment.baseline}" if verdict == "equivalent" else verdict
             numbers = f" ({'; '.join(map(_brief, alike))})" if len(alike) <= 3 else ""
-            told.append(f"{names} are {words}{numbers}")
+            parts.append(f"{names} are {words}{numbers}")
     without = [effect for effect in tested if verdict_text(effect) == "no verdict"]
-    told += [finding(effect, experiment) for effect in sorted(without, key=lambda effect: effect.note == OWN_RUNS)]
-    if not told:
+    parts += [finding(effect, experiment) for effect in sorted(without, key=lambda effect: effect.note == OWN_RUNS)]
+    if not parts:
         return f"No recipe is worse or undecided; all of this holds {bounds(experiment)}."
-    return f"{opening('; '.join(told), experiment.recipes)}; all of this holds {bounds(experiment)}."
+    return f"{opening('; '.join(parts), experiment.recipes)}; all of this holds {bounds(experiment)}."
 
 
 def _partly(effect: Effect, effects: Sequence[Effect]) -> str:
@@ -126,7 +126,7 @@ def _brief(effect: Effect) -> str:
 
 def _scope(experiment: Experiment, effects: Sequence[Effect]) -> str:
     """', pooled over adam and sgd', or ', under adam' where there is only one condition."""
-    told = list(dict.fromkeys(condition_text(effect.condition, experiment) for effect in effects if not effect.pooled))
-    if len(told) == 1:
-        return f", under {told[0]}"
-    return f", pooled over {conditions_text(told, most=3)}"
+    names = list(dict.fromkeys(condition_text(effect.condition, experiment) for effect in effects if not effect.pooled))
+    if len(names) == 1:
+        return f", under {names[0]}"
+    return f", pooled over {conditions_text(names, most=3)}"

@@ -1,4 +1,4 @@
-"""An effect as a sentence that a student understands and a statistician signs. From effects to text; no jinja2."""
+"""An effect as a sentence that a student understands and a statistician signs; and what varies, as a sentence."""
 
 from __future__ import annotations
 
@@ -13,10 +13,20 @@ from ablation.evidence.effects import OWN_RUNS
 from ablation.evidence.target import target_of
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import condition_text, conditions_text
-from ablation.report.text import amount, correction, draws, interval, points, seeds_text, size, verdict_text
+from ablation.report.text import (
+    amount,
+    correction,
+    draws,
+    interval,
+    seeds_text,
+    size,
+    value_text,
+    verdict_text,
+)
 
 if TYPE_CHECKING:
     from ablation.evidence.effects import Effect
+    from ablation.evidence.variance_sources import Sources
 
 MOST_SEEDS = 100
 """More new seeds than this are nobody's next step."""
@@ -34,9 +44,8 @@ def sentence(effect: Effect, effects: Sequence[Effect], experiment: Experiment) 
     """One effect by itself: the verdict with its numbers, where it holds, and what it would still take."""
     where = scope(effect, effects, experiment)
     if effect.verdict == "baseline":
-        score = f"{points(effect.mean, effect.metric)}{' %' if METRICS[effect.metric].unit == 'points' else ''}"
-        told = f"{METRICS[effect.metric].title} {score} ({seeds_text(effect, experiment)}{where})"
-        return f"{effect.recipe} is the baseline: {told}."
+        score = f"{METRICS[effect.metric].title} {value_text(effect.mean, effect.metric)}"
+        return f"{effect.recipe} is the baseline: {score} ({seeds_text(effect, experiment)}{where})."
     if effect.note == OWN_RUNS:
         return f"{finding(effect, experiment)}."
     more = filter(None, (won(effect, experiment), picked(effect, effects), failures(effect), need(effect, experiment)))
@@ -78,7 +87,7 @@ def evidence(effect: Effect, experiment: Experiment, toward: float = 0) -> str:
 
     toward: 1 or -1 gives the interval as sizes in that direction, 0 with signs. An equivalence gives its own p.
     """
-    low, high = _toward(effect.low, effect.high, toward)
+    low, high = sorted((effect.low * toward, effect.high * toward)) if toward else (effect.low, effect.high)
     equivalent = effect.verdict == "equivalent"
     p = effect.p_equivalent if equivalent else effect.p_adjusted
     parts = []
@@ -90,10 +99,6 @@ def evidence(effect: Effect, experiment: Experiment, toward: float = 0) -> str:
     return "; ".join([*parts, f"n = {seeds_text(effect, experiment)}"])
 
 
-def _toward(low: float, high: float, toward: float) -> tuple[float, float]:
-    return (min(low * toward, high * toward), max(low * toward, high * toward)) if toward else (low, high)
-
-
 def scope(effect: Effect, effects: Sequence[Effect], experiment: Experiment) -> str:
     """', under adam', or ', pooled over adam and sgd': the conditions that have the recipe and the baseline.
 
@@ -101,12 +106,12 @@ def scope(effect: Effect, effects: Sequence[Effect], experiment: Experiment) -> 
     """
     if not effect.pooled:
         return f", under {condition_text(effect.condition, experiment)}"
-    told = [
+    names = [
         condition_text(other.condition, experiment)
         for other in effects
         if other.recipe == effect.recipe and not other.pooled and (other.tested or other.verdict == "baseline")
     ]
-    return f", under {told[0]} alone" if len(told) == 1 else f", pooled over {conditions_text(told)}"
+    return f", under {names[0]} alone" if len(names) == 1 else f", pooled over {conditions_text(names)}"
 
 
 def won(effect: Effect, experiment: Experiment) -> str:
@@ -134,8 +139,8 @@ def picked(effect: Effect, effects: Sequence[Effect]) -> str:
         return ""
     expected = size(abs(effect.expected), effect.metric)
     shrinks = expected != size(abs(effect.estimate), effect.metric)
-    told = f"picked as the best of {effect.beside}, so expect less when it is repeated"
-    return f"{told}: at most about {expected}" if shrinks else f"{told}, if only a little"
+    text = f"picked as the best of {effect.beside}, so expect less when it is repeated"
+    return f"{text}: at most about {expected}" if shrinks else f"{text}, if only a little"
 
 
 def best_of(effect: Effect, effects: Sequence[Effect]) -> Effect:
@@ -179,17 +184,39 @@ def need(effect: Effect, experiment: Experiment) -> str:
     really = f"if the difference really is {size(effect.estimate, effect.metric, sign=True)} and seeds vary as here"
     thing = "training draw" if draws(experiment) > 1 else "seed"
     what = "equivalence" if effect.decided_as == "equivalent" else "a difference"
-    told = []
+    ways = []
     if effect.decided_as != "neither" and effect.seeds_needed <= MOST_SEEDS:
-        told.append(f"{effect.seeds_needed:.0f} new {thing}s per recipe")
+        ways.append(f"{effect.seeds_needed:.0f} new {thing}s per recipe")
     if not math.isnan(effect.images_needed) and effect.decided_as != "equivalent":
-        told.append(f"{effect.images_needed:,.0f} test photographs and {effect.seeds} new {thing}s")
-    if told:
+        ways.append(f"{effect.images_needed:,.0f} test photographs and {effect.seeds} new {thing}s")
+    if ways:
         rough = "very roughly" if effect.seeds < FEW_SEEDS else "about"
-        return f"with {', or with '.join(told)}, the chance to show {what} is {rough} 80 %, {really}"
+        return f"with {', or with '.join(ways)}, the chance to show {what} is {rough} 80 %, {really}"
     if effect.overlap:
         return (
             f"more seeds alone would hardly show {what}, {really}: their training parts share photographs; smaller "
             "training parts or more photographs would help"
         )
     return f"not even {MOST_SEEDS} new {thing}s per recipe would show {what} with a chance of 80 %, {really}"
+
+
+def sources_text(sources: Sources, experiment: Experiment) -> str:
+    """'One seed's difference to none has an sd of 0.9 points: 0.3 from the run, and 0.8 from which photographs ...'."""
+    metric = experiment.metric
+    text = f"One seed's difference to {experiment.baseline} has an sd of {size(sources.both, metric)}"
+    if not math.isnan(sources.training):
+        text += (
+            f": {size(sources.run, metric)} from the run, and {size(sources.training, metric)} from which photographs "
+            "are trained on"
+        )
+        if 0 < sources.run < sources.training:
+            text += f", which matter {sources.training / sources.run:.1f} times as much"
+    elif math.isnan(sources.run):
+        text += ", from the run and which photographs are trained on together (runs_per_draw=2 would tell them apart)"
+    else:
+        text += " from the run; which photographs are trained on does not vary here"
+    if math.isnan(sources.images):
+        return f"{text}. Which photographs are tested on is not counted."
+    return (
+        f"{text}. Which photographs are tested on adds an sd of {size(sources.images, metric)} to the mean difference."
+    )
