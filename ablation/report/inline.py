@@ -19,7 +19,7 @@ FONTS = "-apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'Liberation
 
 def drawn(shown: SectionFigure, look: Mapping[str, Style]) -> Figure:
     """A section's figure, drawn into a new one."""
-    axes = shown.draw(shown.data, look)
+    axes = shown.draw(shown.data() if callable(shown.data) else shown.data, look)
     first = axes if isinstance(axes, Axes) else axes[0]
     made = first.get_figure(root=True)
     assert made is not None

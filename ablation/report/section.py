@@ -55,6 +55,7 @@ class Figure:
     """A figure to be drawn. `draw(data, look, axes)` draws `data` into `axes`, or into new ones, and returns them."""
 
     data: Any
+    """What is drawn; or a function that computes it, where that takes seconds and not all who show a section draw."""
     draw: Callable[[Any, Mapping[str, Style]], Axes | Sequence[Axes]]
     alt: str
     """What it shows, in a few words for those who cannot see it."""

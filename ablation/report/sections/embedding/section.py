@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,14 +31,9 @@ def embedding(study: Study) -> Section | None:
     picks = stratified_subset(first.label, MOST_IMAGES)
     if len(picks) < FEWEST_IMAGES:
         return None
-    layout = initial_layout(first.features[picks])
-    maps: dict[str, Map] = {}
-    for recipe, of in arrays.items():
-        twin = next((name for name in maps if choice.runs[name] == choice.runs[recipe]), None)
-        maps[recipe] = Map(recipe, maps[twin].points, maps[twin].notes) if twin else _map(recipe, of, picks, layout)
-    info = MapsInfo(tuple(maps.values()), first.label[picks], results.classes)
-    caption = _caption(info, choice, len(first.label))
-    figure = Figure(info, draw_maps, "t-SNE maps of the test images by recipe", caption)
+    caption = _caption(MapsInfo((), first.label[picks], results.classes), choice, len(first.label))
+    maps = partial(_maps, arrays, first, picks, choice, results.classes)
+    figure = Figure(maps, draw_maps, "t-SNE maps of the test images by recipe", caption)
     return Section("embedding", "Are the classes better separated?", figures=(figure,), caution=CAUTION)
 
 
@@ -44,6 +41,18 @@ CAUTION = (
     "t-SNE bends distances; the size of a cluster and the gaps between clusters mean little.",
     "It is one run a recipe: another seed gives other numbers.",
 )
+
+
+def _maps(
+    arrays: Mapping[str, Arrays], first: Arrays, picks: NDArray[np.int64], choice: Choice, classes: tuple[str, ...]
+) -> MapsInfo:
+    """The maps of these images, which takes seconds; all start from the layout of `first`, equal runs share a map."""
+    layout = initial_layout(first.features[picks])
+    maps: dict[str, Map] = {}
+    for recipe, of in arrays.items():
+        twin = next((name for name in maps if choice.runs[name] == choice.runs[recipe]), None)
+        maps[recipe] = Map(recipe, maps[twin].points, maps[twin].notes) if twin else _map(recipe, of, picks, layout)
+    return MapsInfo(tuple(maps.values()), first.label[picks], classes)
 
 
 def _map(recipe: str, arrays: Arrays, picks: NDArray[np.int64], layout: NDArray[np.float64]) -> Map:

@@ -44,8 +44,8 @@ DEFAULTS = {field.name: field.default for field in fields(Experiment)}
 def reproduce(study: Study) -> Section:
     """The command, the facts of experiment, data, training, machine and cost, and every run by its folder."""
     facts = Table({"term": "", "text": ""}, tuple(_facts(study)), words=frozenset({"text"}), keep=("text",))
-    answer = (f"The command that trains the runs: {study.command}",)
-    return Section("reproduce", "How to reproduce it", answer=answer, tables=(facts, _runs(study.results)))
+    command = f"The command that trains the runs: {study.command}"
+    return Section("reproduce", "How to reproduce it", command, tables=(facts, _runs(study.results)))
 
 
 def _facts(study: Study) -> Iterator[Rows]:
