@@ -1,1 +1,1 @@
-"""The commands, a file each, and the console that they print on."""
+"""The commands, a file each (`ablation.cli.main.COMMANDS` is the table), and the console that they print on."""

@@ -1,19 +1,39 @@
-"""The commands on data alone: `ablation check DATA`, and `ablation cache`. Parse, call, print."""
+"""`ablation check`: a data set on one screen, on a page and as JSON, before anything is trained on it."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+import numpy as np
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
 
-if TYPE_CHECKING:
-    from ablation.data import Source, Split
+from ablation.cli.console import console, say_line, table
+from ablation.cli.context import FOLDER
+from ablation.cli.progress import counting
+from ablation.core.errors import DataError
+from ablation.core.files import atomic, write_json
+from ablation.data import Listing, SkipBad, Source, Split, Subset
+from ablation.data.check import Check
+from ablation.data.check import check as check_data
+from ablation.data.files import printable
+from ablation.data.guess import source_at
+from ablation.experiment.files import experiment_names, find, read
+from ablation.report.data_check.findings import as_json, findings, moments_line, name_of, stops, verdict
+from ablation.report.render.digest import check_digest, is_current
 
-_FOLDER = click.Path(file_okay=False, path_type=Path)
+_MOST_CLASSES = 16  # with more, the eight largest and the eight smallest are shown
+_MOST_BAD = 10
+_BAR = 28  # characters of the largest class
+_STYLE = {"error": "bold red", "warning": "yellow", "note": "default"}
+_SIGN = {"error": "✗", "warning": "!", "note": "·"}
 
 
 @click.command()
@@ -25,19 +45,17 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--download", is_flag=True, help="Let torchvision fetch a data set that is not there.")
 @click.option("--skip-bad", is_flag=True, help="Leave out the files that cannot be used.")
 @click.option("--full", is_flag=True, help="Read every file again, also those whose size and time have not changed.")
-@click.option("--out", metavar="FOLDER", type=_FOLDER, help="By default reports/DATA/.")
-@click.option("--cache", type=_FOLDER, default="cache", show_default=True, help="Where what was read is remembered.")
+@click.option("--out", metavar="FOLDER", type=FOLDER, help="By default reports/DATA/.")
+@click.option("--cache", type=FOLDER, default="cache", show_default=True, help="Where what was read is remembered.")
 def check(
     data: str,
     classes: str | None,
     root: str,
-    outside: bool,
-    first_frame: bool,
-    download: bool,
     skip_bad: bool,
     full: bool,
     out: Path | None,
     cache: Path,
+    **settings: bool,
 ) -> None:
     """Look at a data set before training: bad files, copies, balance, sizes, mean and std.
 
@@ -50,48 +68,26 @@ def check(
       ablation check photos/
       ablation check photos/train_list.txt --skip-bad
     """
-    from ablation.cli.console import console
-    from ablation.cli.console_data import show_check
-    from ablation.cli.progress import counting
-    from ablation.core.errors import DataError
-    from ablation.core.files import atomic, write_json
-    from ablation.data import SkipBad
-    from ablation.data.check import check as look
-    from ablation.data.files import printable
-    from ablation.report.data_check.findings import as_json, name_of, stops
-    from ablation.report.render.digest import check_digest, is_current
-
     source, split = _source(data, classes, root)
-    source = _with_settings(source, {"outside": outside, "first_frame": first_frame, "download": download})
+    source = _with_settings(source, settings)
     source = SkipBad(source) if skip_bad and not isinstance(source, SkipBad) else source
     folder = out or Path("reports") / name_of(source)
     try:
         with counting("reading", console) as progress:
-            found = look(source, cache, progress, full, split)
+            checked = check_data(source, cache, progress, full, split)
     except DataError:  # what an earlier check said of this data holds no more
         for name in ("check.html", "check.json"):
             (folder / name).unlink(missing_ok=True)
         raise
-    told = as_json(found)
-    digest = check_digest(told)
-    if not is_current(folder / "check.html", digest):
-        from ablation.report.data_check.check_page import render_check  # which draws: it takes a second to import
-
-        with atomic(folder / "check.html", "w") as file:
-            file.write(render_check(found, digest))
-    write_json(folder / "check.json", told)
-    show_check(printable(data), found)
-    console.print(f"wrote {printable(str(folder / 'check.html'))} and check.json", markup=False)
-    if stops(found):
+    _write(checked, folder)
+    show_check(printable(data), checked)
+    say_line(f"wrote {printable(str(folder / 'check.html'))} and check.json")
+    if stops(checked):
         sys.exit(3)
 
 
 def _source(data: str, classes: str | None, root: str) -> tuple[Source, Split | None]:
-    """What is named: data that is there, else the data of an experiment of that name, with its split."""
-    from ablation.data import Subset
-    from ablation.data.guess import source_at
-    from ablation.experiment.files import experiment_names, find, read
-
+    """Return what is named: data that is there, else the data of an experiment of that name, with its split."""
     is_experiment = data.endswith(".py") or (not os.path.exists(data) and data in experiment_names())
     if not is_experiment:
         return source_at(data, classes, root, experiment_names()), None
@@ -99,59 +95,83 @@ def _source(data: str, classes: str | None, root: str) -> tuple[Source, Split | 
     return experiment.data.source if isinstance(experiment.data, Subset) else experiment.data, experiment.split
 
 
-def _with_settings(source: Source, wanted: dict[str, bool]) -> Source:
-    """The source with the settings that were asked for switched on. Raises UsageError where it has no such setting."""
-    for name, on in wanted.items():
-        if on and name not in {field.name for field in fields(source)}:
+def _with_settings(source: Source, requested: Mapping[str, bool]) -> Source:
+    """Return the source with the requested settings on. Raises UsageError where it has no such setting."""
+    settings: dict[str, Any] = {name: True for name, on in requested.items() if on}
+    for name in settings:
+        if name not in {field.name for field in fields(source)}:
             raise click.UsageError(f"--{name.replace('_', '-')} means nothing for {type(source).__name__}")
-    settings: dict[str, Any] = {name: True for name, on in wanted.items() if on}
     return replace(source, **settings)
 
 
-@click.group()
-def cache() -> None:
-    """List and remove the cached images.
+def _write(checked: Check, folder: Path) -> None:
+    """Write check.html, unless it is there and was made of the same, and check.json."""
+    content = as_json(checked)
+    digest = check_digest(content)
+    if not is_current(folder / "check.html", digest):
+        from ablation.report.data_check.check_page import render_check  # which draws: it takes a second to import
 
-    \b
-    Example:
-      ablation cache ls
-      ablation cache rm 3f0c --cache ~/cache
-    """
-
-
-_CACHE = click.option("--cache", "root", type=_FOLDER, default="cache", show_default=True, help="Folder of the cache.")
+        with atomic(folder / "check.html", "w") as file:
+            file.write(render_check(checked, digest))
+    write_json(folder / "check.json", content)
 
 
-@cache.command("ls")
-@_CACHE
-def ls(root: Path) -> None:
-    """Show what is cached: images, size, place on disk, and where it came from.
+def show_check(name: str, checked: Check) -> None:
+    """Print the data as it was named, the verdict, the classes, what is typical, and each finding with its advice."""
+    every = findings(checked)
+    style = {"error": "bold red", "warning": "bold yellow", "note": "bold green"}[every[0].level if every else "note"]
+    say_line(Text.assemble(f"{name}: ", (verdict(checked), style)))
+    console.print()
+    if checked.listing is not None:
+        _show_classes(checked, checked.listing)
+        _show_facts(checked, checked.listing)
+    for problem in checked.bad[:_MOST_BAD]:
+        say_line(str(problem), "red")
+    if len(checked.bad) > _MOST_BAD:
+        say_line(f"... and {len(checked.bad) - _MOST_BAD} more, all in check.html", "red")
+    for finding in every:
+        sign, style = _SIGN[finding.level], _STYLE[finding.level]
+        made = Table.grid(padding=(0, 1))
+        advice = f"\n[dim]{escape(finding.advice)}[/]" if finding.advice else ""
+        made.add_row(f"[{style}]{sign}[/]", f"[{style}]{escape(finding.text)}[/]{advice}")
+        console.print(made)
+    console.print()
 
-    \b
-    Example:
-      ablation cache ls
-    """
-    from ablation.cli.console_data import show_cached
-    from ablation.data.cached import cached
 
-    show_cached(cached(root), root)
+def _show_classes(checked: Check, data: Listing) -> None:
+    names, counts, parts = data.classes, checked.counts, checked.part_counts
+    shown: Sequence[int] = range(len(names))
+    if len(names) > _MOST_CLASSES:
+        order = np.argsort(-counts, kind="stable")
+        shown = [*order[: _MOST_CLASSES // 2].tolist(), *order[-_MOST_CLASSES // 2 :].tolist()]
+    made = table("class", "images", *parts, "", right=("images", *parts))
+    for index, row in enumerate(shown):
+        if len(names) > _MOST_CLASSES and index == _MOST_CLASSES // 2:
+            made.add_row(f"[dim]... {len(names) - _MOST_CLASSES} classes between[/]")
+        bar = "█" * max(1, round(_BAR * counts[row] / counts.max()))
+        of_part = [f"{here[row]:,}" for here in parts.values()]
+        made.add_row(escape(names[row]), f"{counts[row]:,}", *of_part, f"[cyan]{bar}[/]")
+    console.print(made)
 
 
-@cache.command("rm")
-@click.argument("names", metavar="NAME...", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="Everything that is cached, and what is remembered of files.")
-@_CACHE
-def rm(names: tuple[str, ...], every: bool, root: Path) -> None:
-    """Remove cached images by name, or the first letters of it. They are made again when they are needed.
+def _show_facts(checked: Check, data: Listing) -> None:
+    width, height = data.traits["width"], data.traits["height"]
+    middle = f"{np.median(width):.0f} x {np.median(height):.0f}"
+    least, most = (f"{of(width):,} x {of(height):,}" for of in (np.min, np.max))
+    facts = {
+        "images": f"{len(data.labels):,} of {len(data.classes)} classes, {checked.imbalance:.2f} to 1",
+        "size": f"{middle} (median width x height), from {least} to {most}" if least != most else least,
+        "files": "; ".join(filter(None, (_tallied(checked.formats), _tallied(checked.modes)))),
+        "mean, std": moments_line(checked),
+    }
+    made = Table.grid(padding=(0, 2))
+    for fact, text in facts.items():
+        if text:
+            made.add_row(f"[dim]{fact}[/]", escape(text))
+    console.print(made)
+    console.print()
 
-    \b
-    Example:
-      ablation cache rm 3f0c
-      ablation cache rm --all
-    """
-    from ablation.data.cached import remove
 
-    if bool(names) == every:
-        raise click.UsageError("name what is to be removed (see `ablation cache ls`), or --all")
-    for removed in remove(root, names, every):
-        click.echo(f"removed {removed}")
+def _tallied(counts: Mapping[str, int]) -> str:
+    """Return 'JPEG 2,151, GIF 5'."""
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())

@@ -1,21 +1,25 @@
-"""Words for numbers, once for everything that a person reads: p-values, shares, lists, counts.
+"""Words for numbers, once for everything that a person reads: p-values, shares, lists, counts, times, sizes.
 
-Knows no experiment and no metric. Numbers carry a true minus sign.
+Knows no experiment and no metric. Numbers carry a true minus sign; `to_ascii` is for outputs that have none.
 """
 
 from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Iterable
 
 NONE, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 
 
 def p_text(p: float, alpha: float = 0.05) -> str:
-    """A p-value without its leading zero: ".004", "<.001"; a dash for nan. Never on the other side of alpha than p.
+    """Return a p-value without its leading zero, a dash for nan; never on the other side of alpha than p.
 
-    Where three digits would put it there it has four, rounded towards itself: ".0499".
+    Where three digits would put it there it has four, rounded towards itself.
+
+    >>> p_text(0.004), p_text(0.0002), p_text(0.04996)
+    ('.004', '<.001', '.0499')
     """
     if math.isnan(p):
         return NONE
@@ -28,36 +32,120 @@ def p_text(p: float, alpha: float = 0.05) -> str:
 
 
 def p_phrase(p: float, alpha: float = 0.05) -> str:
-    """'p = .004', 'p < .001'."""
+    """Return a p-value as it stands in a sentence.
+
+    >>> p_phrase(0.004), p_phrase(0.0002)
+    ('p = .004', 'p < .001')
+    """
     text = p_text(p, alpha)
     return f"p < {text[1:]}" if text.startswith("<") else f"p = {text}"
 
 
 def percent(level: float) -> str:
-    """A share: '95 %'."""
+    """Return a share in percent.
+
+    >>> percent(0.95)
+    '95 %'
+    """
     return f"{round(100 * level, 6):g} %"
 
 
 def listing(names: Iterable[str], last: str = "and") -> str:
-    """'a', 'a and b', 'a, b and c'."""
+    """Return one or more names as a list in a sentence.
+
+    >>> listing(["a"]), listing(["a", "b", "c"]), listing("ab", last="or")
+    ('a', 'a, b and c', 'a or b')
+    """
     *others, final = names
     return f"{', '.join(others)} {last} {final}" if others else final
 
 
+def counted(number: int, thing: str, plural: str = "") -> str:
+    """Return a number with what it counts; `plural` where that is not the word with an s.
+
+    >>> counted(1, "seed"), counted(1200, "seed"), counted(2, "class", "classes")
+    ('1 seed', '1,200 seeds', '2 classes')
+    """
+    return f"{number:,} {thing if number == 1 else plural or thing + 's'}"
+
+
+def out_of(number: int, whole: int, thing: str) -> str:
+    """Return how many there are of those that there should be.
+
+    >>> out_of(5, 5, "seed"), out_of(3, 5, "seed")
+    ('5 seeds', '3 of 5 seeds')
+    """
+    return counted(whole, thing) if number == whole else f"{number:,} of {counted(whole, thing)}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the units that a person would use, with no more digits than anybody reads.
+
+    >>> [duration(seconds) for seconds in (0.44, 48, 200, 745, 7500, 181440)]
+    ['0.4 s', '48 s', '3 min 20 s', '12 min', '2 h 05 min', '2.1 days']
+    """
+    whole = round(seconds)
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 600:
+        return f"{whole // 60} min {whole % 60:02} s" if whole % 60 else f"{whole // 60} min"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60:02} min" if minutes < 48 * 60 else f"{seconds / 86400:.1f} days"
+
+
+def byte_size(number: float) -> str:
+    """Return a number of bytes in decimal units.
+
+    >>> byte_size(4_900), byte_size(97_500_000), byte_size(3.2e9)
+    ('4.9 kB', '97.5 MB', '3.2 GB')
+    """
+    for unit, one, least in (("GB", 1e9, 1e9), ("MB", 1e6, 1e5)):
+        if number >= least:
+            return f"{number / one:,.1f} {unit}"
+    return f"{number / 1e3:,.1f} kB"
+
+
 def tied(text: str) -> str:
-    """With no-break spaces where a line may not end: '95 %', '2.3 GB', '5 seeds', 'p = .004'."""
+    """Return the text with no-break spaces where a line may not end: '95 %', '2.3 GB', '5 seeds', 'p = .004'."""
     return re.sub(r"(?<=\d) (?=%|seed|point|[kMG]B)|(?<=\b[pn]) (?=[<=] )|(?<=\b[pn] [<=]) (?=[.\d])", "\u00a0", text)
 
 
 def opening(text: str, names: Iterable[str] = ()) -> str:
-    """The text with a capital first letter, as a sentence begins; as it is where it begins with one of the names.
+    """Return the text with a capital first letter, as a sentence begins; unchanged where it begins with one of names.
 
     Names are the user's: 'crop' and 'Crop' may be two recipes.
+
+    >>> opening("crop helps", names=["crop"]), opening("nothing helps", names=["crop"])
+    ('crop helps', 'Nothing helps')
     """
     named = any(text.startswith(name) and not text[len(name) : len(name) + 1].isalnum() for name in names)
     return text if named else text[:1].upper() + text[1:]
 
 
-def counted(number: int, thing: str) -> str:
-    """'1 seed', '5 seeds'."""
-    return f"{number} {thing}{'' if number == 1 else 's'}"
+_ASCII = str.maketrans(
+    {
+        **dict.fromkeys("\u2010\u2011\u2012\N{EN DASH}\N{EM DASH}\N{MINUS SIGN}─━╌╸╺", "-"),
+        **dict.fromkeys("│┃", "|"),
+        **dict.fromkeys("┌┐└┘├┤┬┴┼╭╮╰╯", "+"),
+        **dict.fromkeys("\u2018\u2019", "'"),
+        **dict.fromkeys("\u201c\u201d\u201e", '"'),
+        **dict.fromkeys("█▉▊▋▌▍▎▏", "#"),
+        **{"±": "+-", "×": "x", "·": ".", "•": "*", "✗": "x", "→": "->", "≥": ">=", "≤": "<=", "≠": "!="},
+        **{"\N{GREEK SMALL LETTER ALPHA}": "alpha", "σ": "sd"},
+    }
+)
+
+
+def to_ascii(text: str) -> str:
+    r"""Return the text in ASCII alone: signs by their likes, letters without accents, anything else as an escape.
+
+    >>> to_ascii("0.4 ± 0.1 · café → 猫")
+    '0.4 +- 0.1 . cafe -> \\u732b'
+    """
+    spelled = unicodedata.normalize("NFKD", text.translate(_ASCII))
+    without_accents = "".join(character for character in spelled if not unicodedata.combining(character))
+    return without_accents.translate(_ASCII).encode("ascii", "backslashreplace").decode()

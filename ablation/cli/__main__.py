@@ -1,0 +1,5 @@
+"""`python -m ablation.cli` is the command `ablation`."""
+
+from ablation.cli.main import main
+
+main()

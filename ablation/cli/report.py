@@ -1,0 +1,40 @@
+"""`ablation report`: one HTML file with the answer, and the same in MLflow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ablation.cli.console import console, warn
+from ablation.cli.context import FILE, TRACKING_URI, ExperimentOptions, on_experiment
+from ablation.evidence.study import compare
+from ablation.report import input_digest, is_current, write_report
+from ablation.tracking.client import Tracker
+
+
+@click.command()
+@click.option("--out", metavar="FILE", type=FILE, help="By default reports/EXPERIMENT.html.")
+@click.option("--force", is_flag=True, help="Write it again even if nothing has changed.")
+@TRACKING_URI
+@click.option("--no-tracking", is_flag=True, help="Do not attach it to MLflow.")
+@on_experiment
+def report(
+    options: ExperimentOptions, out: Path | None, force: bool, tracking_uri: str | None, no_tracking: bool
+) -> None:
+    """Write the report: one HTML file with the answer, tables and pictures.
+
+    \b
+    Example:
+      ablation report quickstart
+    """
+    results, command = options.results(), options.command("run")
+    experiment, effects = results.experiment, compare(results)
+    path = out or Path("reports") / f"{experiment.name}.html"
+    if force:
+        path.unlink(missing_ok=True)
+    current = is_current(path, input_digest(experiment, results, effects, command))
+    write_report(experiment, results, effects, path, command)
+    console.print(f"{path} is up to date" if current else f"wrote {path}", markup=False)
+    if not no_tracking:
+        Tracker(experiment, results.cells, options.runs, tracking_uri, warn).publish_report(path)

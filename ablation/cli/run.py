@@ -1,0 +1,67 @@
+"""`ablation run`: train what is missing, publish it to MLflow, print what it means."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ablation.cli.compare import show_results, show_warnings
+from ablation.cli.console import console, names_of, warn
+from ablation.cli.context import TRACKING_URI, ExperimentOptions, on_experiment
+from ablation.cli.progress import Progress
+from ablation.core.text import counted
+from ablation.evidence.study import Study
+from ablation.experiment.runs import Run
+from ablation.tracking.client import Tracker
+from ablation.training.sweep import sweep
+
+
+@click.command()
+@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Workers; by default one per GPU, or one per CPU core.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@TRACKING_URI
+@click.option("--no-tracking", is_flag=True, help="Publish nothing to MLflow.")
+@click.option("--keep-weights", is_flag=True, help="Leave each run's network in its folder, as weights.pt.")
+@on_experiment
+def run(
+    options: ExperimentOptions,
+    jobs: int | None,
+    device: str,
+    tracking_uri: str | None,
+    no_tracking: bool,
+    keep_weights: bool,
+) -> None:
+    """Train the runs that are missing, publish them to MLflow, print the verdicts.
+
+    Ctrl-C stops it; the same command goes on where it was.
+
+    \b
+    Example:
+      ablation run quickstart
+      ablation run cats12 --smoke --data ~/cats12
+    """
+    experiment = options.experiment()
+    cells = experiment.cells(options.listing(experiment).digest)
+    tracker = None if no_tracking else Tracker(experiment, cells, options.runs, tracking_uri, warn)
+    with Progress(experiment.name, names_of(cells), console) as progress:
+        ended = tracker.publish if tracker else lambda run: None
+        runs = sweep(experiment, options.runs, options.cache, jobs, device, progress, ended, keep_weights)
+    if tracker:
+        tracker.publish_all()
+    study = Study(options.results(), command=options.command("run"))
+    show_results(study, safely=True)
+    show_warnings(study)
+    if keep_weights:
+        _warn_of_lost_weights(runs)
+    if failed := [run for run in runs if run.status() not in ("finished", "diverged")]:
+        status = options.command("status")
+        warn(f"{counted(len(failed), 'run')} did not finish; {status} says why, the same command tries them again")
+        sys.exit(1)
+
+
+def _warn_of_lost_weights(runs: tuple[Run, ...]) -> None:
+    without = [run for run in runs if run.record() and not run.weights.exists()]
+    if without:
+        finished = f"{counted(len(without), 'run')} had finished before without their weights"
+        warn(f"{finished}; remove their folders to train them anew")
