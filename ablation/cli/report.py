@@ -28,8 +28,8 @@ def report(
     Example:
       ablation report quickstart
     """
-    results, command = options.results(), options.command("run")
-    experiment, effects = results.experiment, compare(results)
+    study = Study(options.results(), command=options.command("run"))
+    experiment, results, effects, command = study.experiment, study.results, study.effects, study.command
     path = out or Path("reports") / f"{experiment.name}.html"
     if force:
         path.unlink(missing_ok=True)
