@@ -6,6 +6,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 from rich import box
@@ -15,7 +16,9 @@ from rich.text import Text
 
 from ablation.core.text import tied
 from ablation.data.contents import left_out_words
-from ablation.experiment.experiment import Cell
+
+if TYPE_CHECKING:
+    from ablation.experiment.experiment import Cell
 
 PIPE_WIDTH = 120
 """Columns of a file or a pipe, which have none of their own."""

@@ -8,7 +8,7 @@ import click
 
 from ablation.cli.console import console, warn
 from ablation.cli.context import FILE, TRACKING_URI, ExperimentOptions, on_experiment
-from ablation.evidence.study import compare
+from ablation.evidence.study import Study
 from ablation.report import input_digest, is_current, write_report
 from ablation.tracking.client import Tracker
 
