@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from ablation.data.cache import Dataset, build, load, mean_std
 from ablation.data.contents import Listing, listing
-from ablation.data.parts import Parts
 from ablation.data.sources import CsvFile, Digits, ImageFolder, ListFile, SkipBad, Source, Subset, TorchvisionData
-from ablation.data.split import Fixed, Given, KFold, PerSeed, Redrawn, Split, TrainSize
+from ablation.data.split import Fixed, Given, KFold, Parts, PerSeed, Redrawn, Split, TrainSize
 
 __all__ = [
     "CsvFile",

@@ -1,35 +1,62 @@
 """Splits: which photographs are trained on, looked at during training, and tested on.
 
-Each class gives each part its share, and what belongs together goes to one part (`ablation.data.parts`). The order of
-the samples is that of their content (`ablation.data.contents`), so a split depends on neither file names nor a list.
+Stratified: each class gives each part its share, to within one image. Whole: what belongs together goes to one part.
+The order of the samples is that of their content (`ablation.data.contents`), so a split depends on neither file names
+nor a list. Numbers in, row numbers out; nothing is read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ablation.core.errors import DataError, Problem
 from ablation.core.seeds import stream
+from ablation.core.text import counted
 from ablation.core.values import Count, Range, Whole, value
-from ablation.data.deal import deal
-from ablation.data.parts import (
-    Parts,
-    Rows,
-    Share,
-    Size,
-    Splittable,
-    Together,
-    check_shares,
-    groups_of,
-    refuse_empty,
-    share_of,
-    stratified,
-)
+from ablation.data.groups import Rows, several
+
+Share = Annotated[float, Range(above=0, below=1)]
+Size = Count | Share
+
+Together = Literal["near", "exact", "nothing"]
+"""What is kept on one side: near-duplicates (exact copies among them), exact copies, or nothing. What the data says
+belongs together is kept with either of the first two."""
 
 ALWAYS_THE_SAME = "each seed would be trained on the same ones; use Fixed(...), or a smaller train"
+
+
+class Parts(NamedTuple):
+    """Sample indices of each part, ascending."""
+
+    train: Rows
+    val: Rows
+    test: Rows
+
+
+class Splittable(Protocol):
+    """What a split looks at: N samples, as `Listing` and `Dataset` hold them."""
+
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    @property
+    def labels(self) -> Rows: ...
+    @property
+    def parts(self) -> NDArray[np.int8]:
+        """(N,) index in `Parts` of the part that the data itself gives, or -1."""
+
+    @property
+    def near(self) -> Rows:
+        """(N,) the number of each sample's group of near-duplicates."""
+
+    @property
+    def exact(self) -> Rows:
+        """(N,) the number of each sample's group of exact copies."""
 
 
 @value
@@ -40,6 +67,12 @@ class Fixed:
     part has a few more or fewer: 200 of 12 equal classes are 204 or 192.
 
     together: what stays on one side (see `Together`).
+
+    >>> Fixed(train=100, val=100, test=700)
+    Fixed(train=100, val=100, test=700, seed=0, together='near')
+    >>> Fixed(train=0.7, val=0.2, test=0.2)
+    Traceback (most recent call last):
+    ablation.core.errors.InputError: Fixed: the shares of train, val and test add up to 1.1; they may not pass 1
     """
 
     train: Size = 0.6
@@ -52,18 +85,18 @@ class Fixed:
     runs_per_draw: ClassVar[int] = 1
 
     def check(self) -> Iterator[str]:
-        yield from check_shares(self)
+        yield from _check_shares(self)
 
     def drawn_from(self, seed: int) -> int:
-        """The number that the split is drawn from, for a run with this seed."""
+        """Return the number that the split is drawn from, for a run with this seed."""
         return self.seed
 
     def draw(self, data: Splittable, seed: int) -> Parts:
-        """The parts; the run's `seed` does not matter. Raises DataError if a part would lack a class."""
-        return stratified(data, (self.train, self.val, self.test), self.seed, self.together)
+        """Return the parts; the run's `seed` does not matter. Raises DataError if a part would lack a class."""
+        return _stratified(data, (self.train, self.val, self.test), self.seed, self.together)
 
     def smoke(self) -> Fixed:
-        """The same for ten images of each class."""
+        """Return the same for ten images of each class."""
         return Fixed(0.5, 0.2, 0.3, self.seed, self.together)
 
 
@@ -96,43 +129,43 @@ class Redrawn:
     redraws_test: ClassVar[bool] = False
 
     def check(self) -> Iterator[str]:
-        yield from check_shares(self)
+        yield from _check_shares(self)
         shares = [part for part in (self.train, self.val, self.test) if isinstance(part, float)]
         if len(shares) == 3 and abs(sum(shares) - 1) < 1e-9:
             yield f"train, val and test take every image: {ALWAYS_THE_SAME}"
 
     def drawn_from(self, seed: int) -> int:
-        """The number of the training part: seeds that have it in common are trained on the same photographs."""
+        """Return the number of the training part: seeds that share it are trained on the same photographs."""
         return seed // self.runs_per_draw
 
     def draw(self, data: Splittable, seed: int) -> Parts:
-        """The parts for this run's `seed`. Raises DataError if a part would lack a class."""
+        """Return the parts for this run's `seed`. Raises DataError if a part would lack a class."""
         total, groups = len(data.labels), groups_of(data, self.together)
-        held_out, (share, blocks) = (share_of(self.val, total), share_of(self.test, total)), self._blocks(total)
-        pool, val, test = stratified(data, (1.0 - sum(held_out), *held_out), self.seed, self.together)
-        number = self.drawn_from(seed)
+        held_out, (share, blocks) = (_share(self.val, total), _share(self.test, total)), self._blocks(total)
+        pool, val, test = _stratified(data, (1.0 - sum(held_out), *held_out), self.seed, self.together)
+        number, labels = self.drawn_from(seed), data.labels[pool]
         if number < blocks:
-            train = deal(data.labels[pool], groups[pool], [share] * blocks, self.seed, "training parts")[number]
+            train = deal(labels, groups[pool], [share] * blocks, self.seed, "training parts")[number]
         else:
-            train = deal(data.labels[pool], groups[pool], [share], self.seed, "training part", number)[0]
-        return refuse_empty(data, Parts(pool[train], val, test), groups)
+            train = deal(labels, groups[pool], [share], self.seed, "training part", number)[0]
+        return _refuse_empty(data, Parts(pool[train], val, test), groups)
 
     def overlap(self, total: int, draws: Sequence[int], trained: float) -> float:
-        """rho / (1 - rho), rho the mean share of photographs that the training parts of two draws have in common.
+        """Return rho / (1 - rho), rho the mean share of photographs that the training parts of two draws have in common.
 
         total: images of the data. trained: images of each training part, which `TrainSize` may have made smaller.
         0 where they share none; infinite where all are trained on the same ones.
         """
         _, blocks = self._blocks(total)
-        pairs = [max(one, other) >= blocks for place, one in enumerate(draws) for other in draws[:place]]
-        pool = total * (1 - share_of(self.val, total) - share_of(self.test, total))
+        pairs = [max(one, other) >= blocks for index, one in enumerate(draws) for other in draws[:index]]
+        pool = total * (1 - _share(self.val, total) - _share(self.test, total))
         rho = min(1.0, trained / pool) * float(np.mean(pairs)) if pairs else 0.0
         return rho / (1 - rho) if rho < 1 else float("inf")
 
     def _blocks(self, total: int) -> tuple[float, int]:
-        """The training part's share of what is neither validated nor tested on, and how many such parts there are."""
-        wanted = share_of(self.train, total)
-        rest = max(0.0, 1 - share_of(self.val, total) - share_of(self.test, total))
+        """Return the training part's share of what is not held out, and how many such parts there are."""
+        wanted = _share(self.train, total)
+        rest = max(0.0, 1 - _share(self.val, total) - _share(self.test, total))
         if wanted > rest + 1e-9:
             raise DataError(
                 f"the split asks for {wanted * total:.0f} images to train on, and {rest * total:.0f} are left"
@@ -152,6 +185,9 @@ class PerSeed:
 
     `Redrawn` keeps the test part and is the better tool where little is trained on: the correction that shared
     photographs take here grows with n_test / n_train (see `ablation.analysis.comparison.CorrectedResampled`).
+
+    >>> PerSeed(train=0.5).drawn_from(seed=3)
+    3
     """
 
     train: Size = 0.6
@@ -163,14 +199,14 @@ class PerSeed:
     runs_per_draw: ClassVar[int] = 1
 
     def check(self) -> Iterator[str]:
-        yield from check_shares(self)
+        yield from _check_shares(self)
 
     def drawn_from(self, seed: int) -> int:
         return seed
 
     def draw(self, data: Splittable, seed: int) -> Parts:
-        """The parts for this run's `seed`. Raises DataError if a part would lack a class."""
-        return stratified(data, (self.train, self.val, self.test), seed, self.together)
+        """Return the parts for this run's `seed`. Raises DataError if a part would lack a class."""
+        return _stratified(data, (self.train, self.val, self.test), seed, self.together)
 
     def smoke(self) -> PerSeed:
         return PerSeed(0.5, 0.2, 0.3, self.together)
@@ -182,6 +218,10 @@ class KFold:
 
     So `seeds=k` tests every image once, `seeds=2 * k` twice. val: the share of all images that is taken from the other
     folds to look at during training.
+
+    >>> KFold(k=2, val=0.5)
+    Traceback (most recent call last):
+    ablation.core.errors.InputError: KFold: val = 0.5 leaves nothing to train on beside a test fold of 1/2
     """
 
     k: Annotated[int, Range(low=2)] = 5
@@ -199,14 +239,14 @@ class KFold:
         return seed
 
     def draw(self, data: Splittable, seed: int) -> Parts:
-        """The parts for this run's `seed`. Raises DataError if a part would lack a class."""
+        """Return the parts for this run's `seed`. Raises DataError if a part would lack a class."""
         turn, fold = divmod(seed, self.k)
         groups = groups_of(data, self.together)
         *folds, _ = deal(data.labels, groups, [1 / self.k] * self.k, turn, "fold")
-        rest = np.sort(np.concatenate([rows for place, rows in enumerate(folds) if place != fold]))
+        rest = np.sort(np.concatenate([rows for index, rows in enumerate(folds) if index != fold]))
         share = self.val * len(data.labels) / len(rest)
         val, train = deal(data.labels[rest], groups[rest], [share], turn, "val", fold)
-        return refuse_empty(data, Parts(rest[train], rest[val], folds[fold]), groups)
+        return _refuse_empty(data, Parts(rest[train], rest[val], folds[fold]), groups)
 
     def smoke(self) -> KFold:
         return KFold(min(self.k, 3), 0.2, self.together)
@@ -218,8 +258,11 @@ class Given:
 
     val: the share of the training part that is looked at during training, where the data has no part for that; it is
     drawn from `seed`. duplicates: what to do about photographs that belong together with one in another part, as near-
-    duplicates or as the data says. "refuse": tell them and stop; "drop": leave them out of training (and, of val and
+    duplicates or as the data says. "refuse": name them and stop; "drop": leave them out of training (and, of val and
     test, out of val); "keep": nothing.
+
+    >>> Given(duplicates="drop")
+    Given(val=0.1, seed=0, duplicates='drop')
     """
 
     val: Share = 0.1
@@ -233,8 +276,8 @@ class Given:
         return self.seed
 
     def draw(self, data: Splittable, seed: int) -> Parts:
-        """The parts; the run's `seed` does not matter. Raises DataError where the data has none, or they leak."""
-        parts = Parts(*(np.flatnonzero(data.parts == place) for place in range(3)))
+        """Return the parts; the run's `seed` does not matter. Raises DataError where there are none, or they leak."""
+        parts = Parts(*(np.flatnonzero(data.parts == index) for index in range(3)))
         for name, rows in (("train", parts.train), ("test", parts.test)):
             if len(rows) == 0:
                 raise DataError(
@@ -244,7 +287,7 @@ class Given:
         if len(parts.val) == 0:
             val, train = deal(data.labels[parts.train], data.near[parts.train], [self.val], self.seed, "val")
             parts = parts._replace(train=parts.train[train], val=parts.train[val])
-        return refuse_empty(data, self._without_leaks(data, parts))
+        return _refuse_empty(data, self._without_leaks(data, parts))
 
     def _without_leaks(self, data: Splittable, parts: Parts) -> Parts:
         if self.duplicates == "keep":
@@ -256,7 +299,7 @@ class Given:
         if len(leaking) and self.duplicates == "refuse":
             shown = ", ".join(repr(data.names[row]) for row in leaking[:3])
             raise DataError(
-                f"{len(leaking)} photograph{'s' * (len(leaking) > 1)} of train or val belong together with one in "
+                f"{counted(len(leaking), 'photograph')} of train or val belong together with one in "
                 f"another part ({shown}{', ...' if len(leaking) > 3 else ''}), as near-duplicates or as the data says; "
                 "`ablation check` shows them. "
                 'Given(duplicates="drop") leaves them out of training, "keep" accepts them'
@@ -276,12 +319,14 @@ class TrainSize:
 
     Smaller sizes are contained in larger ones, and val and test stay as they are. Which images are kept is drawn with
     the split: one choice for all runs where the split is fixed, another for each seed where it is redrawn.
+
+    >>> vary = {"train_size": {"10": TrainSize(10), "a tenth": TrainSize(0.1), "all": None}}  # of an Experiment
     """
 
     per_class: Count | Annotated[float, Range(above=0, high=1)]
 
     def kept(self, data: Splittable, train: Rows, seed: int) -> Rows:
-        """Those of the rows `train` that stay, ascending. Raises DataError naming classes that have too few."""
+        """Return those of the rows `train` that stay, ascending. Raises DataError naming classes that have too few."""
         kept, problems = [], []
         for label, name in enumerate(data.classes):
             members = train[data.labels[train] == label]
@@ -298,3 +343,128 @@ class TrainSize:
         if problems:
             raise DataError(problems)
         return np.sort(np.concatenate(kept))
+
+
+# --- dealing
+
+
+def deal(labels: Rows, groups: Rows, shares: Sequence[float], seed: int, *name: str | int) -> list[Rows]:
+    """Deal samples to parts; return the rows of each part, ascending, and last of all the rows that no part gets.
+
+    labels: (N,) class of each sample. groups: (N,); samples with the same number go to one part. shares: of each class,
+    for each part, adding up to at most 1. seed, name: of the random stream.
+
+    Each class gives each part its share, rounded up or down to whole images, however the groups fall, as long as one of
+    the parts has room for each group when its turn comes (those that span classes first, then the largest). A class
+    with (parts + 1) x (largest group - 1) images of no group always allows that, if none of its groups spans classes,
+    or if a single part has room for all groups that do. A group without room goes to a part that has nothing of its
+    class yet, else where most is left, and the others get less.
+    """
+    classes = [np.flatnonzero(labels == label) for label in range(int(labels.max()) + 1)]
+    shuffled = [stream(seed, *(name or ("split",)), label).permutation(rows) for label, rows in enumerate(classes)]
+    quotas = np.array([_quotas(len(rows), shares) for rows in classes])
+    room = quotas.copy()
+    part = np.full(len(labels), -1)
+    in_turn = sorted(several(groups), key=lambda rows: (np.ptp(labels[rows]) == 0, -len(rows), rows[0]))
+    for rows in in_turn:
+        part[rows] = chosen = _part_for(rows, labels, shuffled, quotas, room)
+        np.subtract.at(room[:, chosen], labels[rows], 1)
+    for label, rows in enumerate(shuffled):
+        single = rows[part[rows] < 0]
+        part[single] = np.repeat(np.arange(len(shares) + 1), _fitting(room[label], len(single)))
+    return [np.flatnonzero(part == index) for index in range(len(shares) + 1)]
+
+
+def _quotas(size: int, shares: Sequence[float]) -> Rows:
+    """Return (parts + 1,): how many of `size` images each part gets, and how many none."""
+    ends = np.floor(np.cumsum(shares) * size + 0.5 + 1e-9).astype(np.int64)
+    return np.diff([0, *ends, size])
+
+
+def _part_for(rows: Rows, labels: Rows, shuffled: Sequence[Rows], quotas: Rows, room: Rows) -> int:
+    """Return a group's part: where its first sample would be dealt if that has room for all, else where most is left."""
+    label = labels[rows[0]]
+    needed = np.bincount(labels[rows], minlength=len(room))
+    spare = (room - needed[:, None])[needed > 0].min(axis=0)
+    position = int(np.flatnonzero(shuffled[label] == rows[0])[0])
+    natural = int(np.searchsorted(np.cumsum(quotas[label]), position, side="right"))
+    if spare[natural] >= 0:
+        return natural
+    if spare.max() >= 0:
+        return int(spare.argmax())
+    has_none = quotas[label] == room[label]
+    return max(range(len(spare) - 1), key=lambda part: (has_none[part], spare[part]))
+
+
+def _fitting(room: Rows, count: int) -> Rows:
+    """Return the room of one class for `count` images; what groups took beyond it comes off the parts with most left."""
+    left = np.maximum(room, 0)
+    while left.sum() > count:
+        left[left.argmax()] -= 1
+    return left
+
+
+def _share(size: Size, total: int) -> float:
+    """Return a part's share of all images."""
+    return size if isinstance(size, float) else size / total
+
+
+def _check_shares(split: Any) -> Iterator[str]:
+    shares = [part for part in (split.train, split.val, split.test) if isinstance(part, float)]
+    if sum(shares) > 1 + 1e-9:
+        yield f"the shares of train, val and test add up to {sum(shares):g}; they may not pass 1"
+
+
+def groups_of(data: Splittable, together: Together) -> Rows:
+    """Return (N,) group numbers: samples with the same number may not be parted."""
+    if together == "nothing":
+        return np.arange(len(data.labels))
+    return data.near if together == "near" else data.exact
+
+
+def _stratified(
+    data: Splittable, sizes: tuple[int | float, int | float, int | float], seed: int, together: Together = "near"
+) -> Parts:
+    """Deal each class, shuffled, to train, val and test; groups stay whole.
+
+    sizes: a share of the images, or a number of images, for each part. Raises DataError if a part would be without an
+    image of a class.
+    """
+    total = len(data.labels)
+    shares = [_share(size, total) for size in sizes]
+    if sum(shares) > 1 + 1e-9:
+        raise DataError(f"the split asks for {sum(shares) * total:.0f} images, the data has {total}")
+    groups = groups_of(data, together)
+    train, val, test, _ = deal(data.labels, groups, shares, seed)
+    return _refuse_empty(data, Parts(train, val, test), groups)
+
+
+def _refuse_empty(data: Splittable, parts: Parts, groups: Rows | None = None) -> Parts:
+    """Return the parts; raise DataError with a problem for each that lacks a class, naming five of its classes.
+
+    groups: what was kept whole.
+    """
+    problems = []
+    for part, rows in zip(Parts._fields, parts, strict=True):
+        lacking = np.flatnonzero(np.bincount(data.labels[rows], minlength=len(data.classes)) == 0)
+        if len(lacking):
+            shown = [_images_of(data, label, groups) for label in lacking[:5].tolist()]
+            more = f", and {len(lacking) - len(shown)} more" if len(lacking) > len(shown) else ""
+            problems.append(
+                Problem(
+                    f"the split leaves the {part} part without an image of "
+                    f"{counted(len(lacking), 'class', 'classes')} ({', '.join(shown)}{more}); "
+                    "give each class more images, or the part a larger share"
+                )
+            )
+    if problems:
+        raise DataError(problems)
+    return parts
+
+
+def _images_of(data: Splittable, label: int, groups: Rows | None) -> str:
+    """Return how many images a class has, and in how many groups where these are what there is too little of."""
+    rows = np.flatnonzero(data.labels == label)
+    whole = len(rows) if groups is None else len(np.unique(groups[rows]))
+    belong = f" in {counted(whole, 'group')} that stay{'s' * (whole == 1)} whole" if whole < min(3, len(rows)) else ""
+    return f"class {label} ({data.classes[label]}) has {len(rows)}{belong}"

@@ -14,7 +14,7 @@ seeds = st.integers(0, 2**31)
 
 
 class Pile(NamedTuple):
-    """What `ablation.data.parts.Splittable` asks for."""
+    """What `ablation.data.split.Splittable` asks for."""
 
     labels: np.ndarray
     near: np.ndarray

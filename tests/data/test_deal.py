@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from ablation.data.deal import deal
+from ablation.data.split import deal
 
 seeds = st.integers(0, 2**31)
 
