@@ -6,13 +6,14 @@ import base64
 import io
 import re
 import warnings
-from collections.abc import Mapping
-
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ablation.report.section import Figure as SectionFigure
 from ablation.report.style import Style, drawing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FONTS = "-apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'Liberation Sans', system-ui, sans-serif"
 
@@ -20,7 +21,7 @@ FONTS = "-apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'Liberation
 def drawn(shown: SectionFigure, look: Mapping[str, Style]) -> Figure:
     """A section's figure, drawn into a new one."""
     axes = shown.draw(shown.data() if callable(shown.data) else shown.data, look)
-    first = axes if isinstance(axes, Axes) else axes[0]
+    first = axes[0] if isinstance(axes, Sequence) else axes
     made = first.get_figure(root=True)
     assert made is not None
     return made

@@ -1,26 +1,71 @@
-"""What a check says, ranked: the verdict, the findings for the terminal and the page, and the JSON file. Draws nothing.
+"""What a check says: a sentence for each thing that was found in a data set, the verdict, and the JSON file.
 
-The sentences are those of `ablation.report.data_check.text`.
+An error stops a run; a warning may mislead one; a note is what an augmentation study should mind. Draws nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from ablation.core.text import counted
+from ablation.core.text import counted, percent
 from ablation.core.values import label
-from ablation.data.check import Check, Variation
+from ablation.data.check import EXTREME_RATIO, OUTLYING, SMALL_SIDE, UNBALANCED, Across, Check, Variation
+from ablation.data.contents import Listing
 from ablation.data.files import PARTS, printable
 from ablation.data.sources import Digits, SkipBad, Source, Subset, TorchvisionData
-from ablation.report.data_check.text import Finding, told
+from ablation.data.split import Given, Redrawn
 
+Level = Literal["error", "warning", "note"]
+Topic = Literal["bad", "classes", "copies", "files", "sizes", "brightness", "colour", "study"]
+
+LEVELS: tuple[Level, ...] = ("error", "warning", "note")
+
+_DEFAULT_TEST = Redrawn().test
+_MOST_NAMES = 5
 _GENERIC = ("train", "list", "labels", "train_list", "data", "images")
 """What people call a list that says nothing of the data: the folder around it does."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One sentence, and what to do about it where something can be done."""
+
+    level: Level
+    about: Topic
+    """Where the page shows more."""
+    text: str
+    advice: str = ""
+
+
+def findings(check: Check) -> tuple[Finding, ...]:
+    """Everything that the check has to say: errors first, then warnings, then notes, each in the order of the page."""
+    every = [*_bad(check)]
+    if check.listing is not None:
+        for about in (_copies, _classes, _files, _photographs, _study):
+            every += about(check, check.listing)
+    return tuple(sorted(every, key=lambda finding: LEVELS.index(finding.level)))
+
+
+def verdict(check: Check) -> str:
+    """The check in one sentence."""
+    levels = [finding.level for finding in findings(check)]
+    errors, warnings = levels.count("error"), levels.count("warning")
+    if errors:
+        return f"not to be used as it is ({counted(errors, 'error')})"
+    if warnings:
+        return f"ready to be used, with {counted(warnings, 'thing')} to look at"
+    return "ready to be used"
+
+
+def stops(check: Check) -> bool:
+    """Whether anything that was found would stop a run."""
+    return any(finding.level == "error" for finding in findings(check))
 
 
 def name_of(source: Source) -> str:
@@ -38,80 +83,246 @@ def name_of(source: Source) -> str:
     return (path.stem if is_list else path.name) or "data"
 
 
-def verdict(found: Check) -> str:
-    """The check in one sentence."""
-    levels = [finding.level for finding in findings(found)]
-    errors, warnings = levels.count("error"), levels.count("warning")
-    if errors:
-        return f"not to be used as it is ({counted(errors, 'error')})"
-    if warnings:
-        return f"ready to be used, with {counted(warnings, 'thing')} to look at"
-    return "ready to be used"
+# --- words and numbers of several findings
 
 
-def findings(found: Check) -> tuple[Finding, ...]:
-    """Everything that the check has to say: errors first, then warnings, then notes."""
-    rank = ("error", "warning", "note")
-    return tuple(sorted(told(found), key=lambda finding: rank.index(finding.level)))
+def photographs(count: int) -> str:
+    """'1 photograph', '2,160 photographs'."""
+    return counted(count, "photograph")
 
 
-def moments_line(found: Check) -> str:
+def share(part: float) -> str:
+    """'29 %'; a decimal below ten."""
+    if 0 < part < 0.0005:
+        return "less than 0.1 %"
+    return percent(round(part, 2 if part >= 0.1 else 3))
+
+
+def moments_line(check: Check) -> str:
     """Mean and standard deviation as a line of Python for torchvision."""
-    assert found.moments is not None
-    mean, std = (
-        ", ".join(f"{channel:.4f}" for channel in moment) for moment in (found.moments.mean, found.moments.std)
-    )
+    assert check.moments is not None
+    mean, std = (", ".join(f"{channel:.4f}" for channel in of) for of in (check.moments.mean, check.moments.std))
     return f"Normalize(mean=[{mean}], std=[{std}])"
 
 
-def as_json(found: Check) -> dict[str, Any]:
+def variations(check: Check) -> dict[str, Variation]:
+    """Trait -> how it varies: of brightness and of contrast, where any photograph can be used."""
+    both = {"brightness": check.brightness, "contrast": check.contrast}
+    return {trait: varies for trait, varies in both.items() if varies is not None}
+
+
+def magnitude(varies: Variation) -> float:
+    """The b for which factors drawn evenly from 1 - b to 1 + b (sd b / sqrt 3) vary as much as the photographs do."""
+    return varies.relative * math.sqrt(3)
+
+
+def size_of_test(check: Check) -> tuple[str, int]:
+    """What is tested on, in words, and its number of photographs: the data's own part, else that of `Redrawn()`."""
+    parts = check.part_counts
+    if "test" in parts:
+        return "the test part", int(parts["test"].sum())
+    return f"a test part of {percent(_DEFAULT_TEST)}", round(_DEFAULT_TEST * int(check.counts.sum()))
+
+
+def known_to(accuracy: float, tested: int) -> float:
+    """Half the 95 % interval of an accuracy over so many test images (a normal for the binomial)."""
+    return 1.96 * math.sqrt(accuracy * (1 - accuracy) / tested)
+
+
+# --- the sentences
+
+
+def _bad(check: Check) -> Iterator[Finding]:
+    """Files that cannot be used, and why no data set can be made of the others."""
+    bad = f"{counted(len(check.bad), 'file')} of {check.named:,}"
+    if check.bad and isinstance(check.source, SkipBad):
+        yield Finding("warning", "bad", f"{bad} left out, as asked")
+    elif check.bad:
+        advice = "mend or remove them, or leave them out: --skip-bad here, SkipBad(...) in an experiment"
+        yield Finding("error", "bad", f"{bad} cannot be used", advice)
+    for problem in check.stopped:
+        yield Finding("error", "bad", str(problem))
+
+
+_LEAK = (
+    "what is tested was trained on: remove them from one part, or leave them out of training: Given(duplicates='drop')"
+)
+_ACROSS: dict[Across, tuple[Level, str, str]] = {
+    "parts": ("error", "in different parts (train, val, test)", _LEAK),
+    "classes": (
+        "warning",
+        "in different classes",
+        "one of the labels is wrong, or the picture shows both: look at them",
+    ),
+    "nothing": ("note", "within a class", "Redrawn, Fixed, PerSeed and KFold keep each group on one side of the split"),
+}
+"""How bad it is that pictures occur several times, where they do, what to do."""
+
+
+def _copies(check: Check, data: Listing) -> Iterator[Finding]:
+    """Pictures that occur several times, by how much harm they do."""
+    refuses = isinstance(check.split, Given) and check.split.duplicates == "refuse"
+    for across, (level, where, advice) in _ACROSS.items():
+        groups = [copies for copies in check.copies if copies.across == across]
+        if not groups:
+            continue
+        exact = sum(copies.exact for copies in groups)
+        near = len(groups) - exact
+        kinds = f"{exact:,} of exact copies and {near:,} of near-duplicates"
+        if not exact or not near:
+            kinds = "exact copies" if exact else "near-duplicates"
+        rows = sum(len(copies.rows) for copies in groups)
+        text = f"{counted(len(groups), 'group')} of the same picture {where}: {kinds}, {photographs(rows)}"
+        mixed = sum(len({data.labels[row] for row in copies.rows}) > 1 for copies in groups)
+        if across == "parts" and mixed:
+            text += f"; {f'{mixed:,} of them ' * (len(groups) > 1)}with different classes too"
+        yield Finding(level if across != "parts" or refuses else "warning", "copies", text, advice)
+    if check.torn:
+        text = (
+            f"{counted(len(check.torn), 'group')} of photographs that belong together, as the data says, in different "
+            f"parts: {photographs(sum(map(len, check.torn)))}"
+        )
+        yield Finding("error" if refuses else "warning", "copies", text, _LEAK)
+
+
+def _classes(check: Check, data: Listing) -> Iterator[Finding]:
+    counts = check.counts
+    smallest, largest = int(counts.argmin()), int(counts.argmax())
+    for problem in check.unsplit:
+        yield Finding("error", "classes", f"{label(check.split)} is refused: {problem.message}")
+    sizes = (
+        f"{counts[largest]:,} images of {data.classes[largest]!r}, {counts[smallest]:,} of {data.classes[smallest]!r}"
+    )
+    if check.imbalance > UNBALANCED:
+        guess = f"always guessing {data.classes[largest]!r} is right for {share(counts[largest] / counts.sum())}"
+        text = f"the classes are unbalanced, {check.imbalance:.1f} to 1 ({sizes}); {guess}"
+        advice = "judge by metric='balanced_accuracy' or 'macro_f1', for which each class counts alike"
+        yield Finding("warning", "classes", text, advice)
+    elif check.imbalance > 1:
+        text = f"the classes are nearly balanced, {check.imbalance:.2f} to 1 ({sizes}): accuracy will do"
+        yield Finding("note", "classes", text)
+    else:
+        text = f"the classes are perfectly balanced, {counts[0]:,} images of each: accuracy is balanced accuracy"
+        yield Finding("note", "classes", text)
+
+
+def _files(check: Check, data: Listing) -> Iterator[Finding]:
+    if check.misnamed:
+        lying = f"{counted(len(check.misnamed), 'file')} with an ending that lies"
+        yield Finding("note", "files", f"{lying}; read as what they hold")
+    if check.rotated:
+        lies, tells = ("lies", "its EXIF tag tells") if len(check.rotated) == 1 else ("lie", "their EXIF tags tell")
+        turned = (
+            f"{photographs(len(check.rotated))} {lies} turned or mirrored in the file, as {tells}: set upright here"
+        )
+        yield Finding(
+            "note", "files", turned, "a loop that reads them by Pillow or torchvision alone sees them as they lie"
+        )
+    transparent, frames = int(data.traits["transparent"].sum()), int((data.traits["frames"] > 1).sum())
+    if transparent:
+        yield Finding("note", "files", f"{photographs(transparent)} with transparency, laid over white")
+    if frames:
+        yield Finding("note", "files", f"{counted(frames, 'file')} with several frames: the first is taken, as asked")
+
+
+def _photographs(check: Check, data: Listing) -> Iterator[Finding]:
+    """Those that are odd in what they show, in size, brightness or colour."""
+    if check.flat:
+        text = f"{photographs(len(check.flat))} of one colour, or nearly: there is nothing to see"
+        yield Finding("warning", "brightness", text)
+    if check.small:
+        text = f"{photographs(len(check.small))} very small, with a side under {SMALL_SIDE} pixels"
+        yield Finding("warning", "sizes", text, "they are enlarged to the size of the others, and blurred by that")
+    if check.extreme:
+        text = f"{photographs(len(check.extreme))} long or tall, {EXTREME_RATIO:g} to 1 or more"
+        yield Finding("warning", "sizes", text, "the centre crop that is tested shows little of them")
+    words = {"brightness": "unusually dark or bright", "contrast": "of unusual contrast"}
+    for trait, varies in variations(check).items():
+        if far := len(varies.low + varies.high):
+            text = f"{photographs(far)} {words[trait]} (modified z-score above {OUTLYING:g})"
+            yield Finding("note", "brightness", text)
+    if check.grey:
+        text = f"{photographs(len(check.grey))} without colour, {share(len(check.grey) / len(data.labels))} of all"
+        yield Finding("note", "colour", text, "Saturation and Hue change nothing there")
+
+
+def _study(check: Check, data: Listing) -> Iterator[Finding]:
+    """How much of what a recipe would do the photographs do already, and how fine a difference can be resolved."""
+    for trait, varies in variations(check).items():
+        if not varies.mean:
+            continue
+        operation, same = trait.capitalize(), magnitude(varies)
+        much = f"as much as {operation}({same:.2f}) would make one vary"
+        advice = (
+            f"a much weaker {operation} adds little to that, a much stronger one makes photographs unlike those that "
+            "are tested"
+        )
+        if same > 1:
+            much = f"more than {operation}(1) would make one vary ({share(1 / math.sqrt(3))})"
+            advice = f"expect little of {operation}: the photographs show more of it already"
+        yield Finding(
+            "note", "study", f"{trait} varies by {share(varies.relative)} between photographs, {much}", advice
+        )
+    shorter = np.minimum(data.traits["width"], data.traits["height"])
+    side = int(np.percentile(shorter, 10, method="lower"))
+    text = f"nine of ten photographs have a shorter side of {side:,} pixels or more"
+    advice = "an image_size above that enlarges more of them, which costs time and shows nothing new"
+    yield Finding("note", "study", text, advice)
+    tested, images = size_of_test(check)
+    if images:
+        text = (
+            f"{tested} has {photographs(images)}: one is {100 / images:.2g} points, and an accuracy of 80 % is known "
+            f"to ± {100 * known_to(0.8, images):.1f} points (95 % interval)"
+        )
+        advice = "on the same photographs, the difference of two recipes is known better than that: see ablation plan"
+        yield Finding("note", "study", text, advice)
+
+
+# --- the JSON file
+
+
+def as_json(check: Check) -> dict[str, Any]:
     """Everything that was found, as JSON holds it."""
     json: dict[str, Any] = {
-        "source": label(found.source),
-        "verdict": verdict(found),
-        "stops_a_run": stops(found),
-        "findings": [asdict(finding) for finding in findings(found)],
-        "files": found.named,
-        "bad": [{"file": problem.where, "reason": problem.message} for problem in found.bad],
+        "source": label(check.source),
+        "verdict": verdict(check),
+        "stops_a_run": stops(check),
+        "findings": [asdict(finding) for finding in findings(check)],
+        "files": check.named,
+        "bad": [{"file": problem.where, "reason": problem.message} for problem in check.bad],
     }
-    return json | (_data_as_json(found) if found.listing is not None else {})
+    return json | (_data_as_json(check, check.listing) if check.listing is not None else {})
 
 
-def _data_as_json(found: Check) -> dict[str, Any]:
-    data = found.listing
-    assert data is not None
-    assert found.moments is not None
-    assert found.brightness is not None
-    assert found.contrast is not None
+def _data_as_json(check: Check, data: Listing) -> dict[str, Any]:
+    assert check.moments is not None
 
     def named(rows: Iterable[int]) -> list[str]:
         return [data.names[row] for row in rows]
 
+    def by_class(counts: Any) -> dict[str, int]:
+        return dict(zip(data.classes, counts.tolist(), strict=True))
+
     return {
         "digest": data.digest,
         "images": len(data.labels),
-        "classes": dict(zip(data.classes, found.counts.tolist(), strict=True)),
-        "parts": {
-            part: dict(zip(data.classes, counts.tolist(), strict=True)) for part, counts in found.part_counts.items()
-        },
-        "imbalance": found.imbalance,
-        "mean": found.moments.mean,
-        "std": found.moments.std,
-        "formats": found.formats,
-        "modes": found.modes,
+        "classes": by_class(check.counts),
+        "parts": {part: by_class(counts) for part, counts in check.part_counts.items()},
+        "imbalance": check.imbalance,
+        "mean": check.moments.mean,
+        "std": check.moments.std,
+        "formats": check.formats,
+        "modes": check.modes,
         "width": _five(data.traits["width"]),
         "height": _five(data.traits["height"]),
         "aspect": _five(data.traits["width"] / data.traits["height"]),
-        "misnamed": named(found.misnamed),
         "transparent": named(np.flatnonzero(data.traits["transparent"])),
         "several_frames": named(np.flatnonzero(data.traits["frames"] > 1)),
-        "rotated": named(found.rotated),
-        "grey": named(found.grey),
-        "small": named(found.small),
-        "extreme": named(found.extreme),
-        "flat": named(found.flat),
-        "brightness": _variation_as_json(found.brightness, data.names),
-        "contrast": _variation_as_json(found.contrast, data.names),
+        **{name: named(getattr(check, name)) for name in ("misnamed", "rotated", "grey", "small", "extreme", "flat")},
+        **{
+            trait: {"mean": varies.mean, "sd": varies.sd, "low": named(varies.low), "high": named(varies.high)}
+            for trait, varies in variations(check).items()
+        },
         "copies": [
             {
                 "exact": copies.exact,
@@ -120,23 +331,13 @@ def _data_as_json(found: Check) -> dict[str, Any]:
                 "classes": [data.classes[data.labels[row]] for row in copies.rows],
                 "parts": [PARTS[data.parts[row]] if data.parts[row] >= 0 else None for row in copies.rows],
             }
-            for copies in found.copies
+            for copies in check.copies
         ],
-        "torn": [named(rows) for rows in found.torn],
+        "torn": [named(rows) for rows in check.torn],
     }
-
-
-def _variation_as_json(varies: Variation, names: tuple[str, ...]) -> dict[str, Any]:
-    far = {"low": [names[row] for row in varies.low], "high": [names[row] for row in varies.high]}
-    return {"mean": varies.mean, "sd": varies.sd, **far}
 
 
 def _five(values: Any) -> dict[str, float]:
     """Smallest, quartiles and largest."""
     names = ("least", "quarter", "median", "three_quarters", "most")
     return dict(zip(names, np.percentile(values, (0, 25, 50, 75, 100)).tolist(), strict=True))
-
-
-def stops(found: Check) -> bool:
-    """Whether anything found would stop a run."""
-    return any(finding.level == "error" for finding in findings(found))

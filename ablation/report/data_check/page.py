@@ -1,20 +1,35 @@
-"""What the page of a check shows of data that can be used, as a value: facts, pictures, tables, photographs."""
+"""The page of `ablation check`: one HTML file that shows what was found in a data set, with its photographs."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePath
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ablation.core.text import listing, opening
+from ablation.core.values import label
 from ablation.data.check import EXTREME_RATIO, SMALL_SIDE, UNBALANCED, Check
 from ablation.data.contents import Listing
-from ablation.report.data_check.charts import Picture, classes_picture, extremes, light_picture, sizes_picture
-from ablation.report.data_check.findings import moments_line
-from ablation.report.data_check.text import known_to, photographs, share, size_of_test
-from ablation.report.data_check.thumbnails import Album, Gallery, Kind, Tile, kinds, size_text
+from ablation.report.data_check.brightness import brightness_figure, ends_of
+from ablation.report.data_check.classes import classes_figure
+from ablation.report.data_check.findings import (
+    findings,
+    known_to,
+    moments_line,
+    name_of,
+    photographs,
+    share,
+    size_of_test,
+    verdict,
+)
+from ablation.report.data_check.sizes import sizes_figure
+from ablation.report.data_check.thumbnails import OPEN_GROUPS, Gallery, Thumbnails, kinds, size_text
+from ablation.report.render.digest import META
+from ablation.report.render.html import environment, picture
 
 SAMPLES = 24
 """Photographs that stand for their classes."""
@@ -29,98 +44,95 @@ _MODES = {
 """What Pillow's modes mean."""
 
 
-@dataclass(frozen=True)
-class Table:
-    """Rows to be read."""
+class Lines(NamedTuple):
+    """A table with as many rows as the data makes."""
 
     heads: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
     caption: str = ""
 
-    @property
-    def open(self) -> Sequence[tuple[str, ...]]:
-        return self.rows[:OPEN_ROWS]
 
-    @property
-    def folded(self) -> Sequence[tuple[str, ...]]:
-        return self.rows[OPEN_ROWS:MOST_ROWS]
-
-    @property
-    def more(self) -> int:
-        return max(0, len(self.rows) - MOST_ROWS)
-
-
-@dataclass(frozen=True)
-class View:
-    """In the order of the page."""
-
-    facts: tuple[str, ...]
-    classes: Picture
-    samples: tuple[Tile, ...]
-    moments: str
-    copies: tuple[Kind, ...]
-    files: tuple[tuple[str, str], ...]
-    misnamed: Table
-    odd_files: tuple[Gallery, ...]
-    size: str
-    sizes: Picture | None
-    odd_sizes: tuple[Gallery, ...]
-    light: Picture
-    ends: tuple[Gallery, ...]
-    flat: tuple[Gallery, ...]
-    colourless: bool
-    """No photograph has colour."""
-    grey: tuple[Gallery, ...]
-    known: Table
-
-
-def view(found: Check, data: Listing) -> View:
-    """Of what was found. Reads the photographs that are shown."""
-    album, traits = Album(data), data.traits
-
-    transparent = np.flatnonzero(traits["transparent"]).tolist()
-    small, long = f"A side of less than {SMALL_SIDE} pixels.", f"{EXTREME_RATIO:g} to 1 or more."
-    return View(
-        facts=tuple(_facts(found, data)),
-        classes=classes_picture(found, data),
-        samples=tuple(map(album.tile, _samples(found, data))),
-        moments=moments_line(found),
-        copies=tuple(kinds(found, album)),
-        files=tuple(_files(found, data)),
-        misnamed=_misnamed(found, data),
-        odd_files=(
-            *album.gallery(
-                "Turned upright", found.rotated, "Shown as they are read here, not as they lie in the file."
-            ),
-            *album.gallery("With transparency", transparent, "Laid over white."),
-        ),
-        size=_sizes(data),
-        sizes=sizes_picture(data),
-        odd_sizes=(
-            *album.gallery("Very small", found.small, small, album.size),
-            *album.gallery("Long or tall", found.extreme, long, album.size),
-        ),
-        light=light_picture(found, data),
-        ends=tuple(_ends(found, data, album)),
-        flat=tuple(album.gallery("Of one colour, or nearly", found.flat)),
-        colourless=len(found.grey) == len(data.labels),
-        grey=tuple(album.gallery("Without colour", found.grey, "Red, green and blue are alike, whatever the mode.")),
-        known=_known(found),
+def render_check(check: Check, digest: str = "") -> str:
+    """The page. digest: of what it is made from, kept in a meta tag (see `ablation.report.render.digest`)."""
+    every = findings(check)
+    return (
+        environment()
+        .get_template("data_check/check.html")
+        .render(
+            name=name_of(check.source),
+            source=label(check.source),
+            verdict=verdict(check),
+            level=every[0].level if every else "note",
+            opening=opening,
+            picture=partial(picture, look={}),
+            open_rows=OPEN_ROWS,
+            most_rows=MOST_ROWS,
+            open_groups=OPEN_GROUPS,
+            findings=[finding for finding in every if finding.about != "study"],
+            study=[finding for finding in every if finding.about == "study"],
+            bad=_bad(check),
+            listing=check.listing,
+            shown=None if check.listing is None else contents(check, check.listing),
+            meta=META,
+            digest=digest,
+        )
     )
 
 
-def _facts(found: Check, data: Listing) -> Iterator[str]:
+def contents(check: Check, data: Listing) -> dict[str, Any]:
+    """What the page shows of data that can be used, by its name in the template. Reads the photographs shown."""
+    thumbnails = Thumbnails(data)
+    tile, gallery = thumbnails.tile, thumbnails.gallery
+    small, long = f"A side of less than {SMALL_SIDE} pixels.", f"{EXTREME_RATIO:g} to 1 or more."
+    upright = "Shown as they are read here, not as they lie in the file."
+    return {
+        "facts": tuple(_facts(check, data)),
+        "classes": classes_figure(check, data),
+        "samples": tuple(map(tile, _samples(check, data))),
+        "moments": moments_line(check),
+        "copies": tuple(kinds(check, thumbnails)),
+        "files": dict(_files(check, data)),
+        "misnamed": _misnamed(check, data),
+        "odd_files": (
+            *gallery("Turned upright", check.rotated, upright),
+            *gallery("With transparency", np.flatnonzero(data.traits["transparent"]).tolist(), "Laid over white."),
+        ),
+        "size": _sizes(data),
+        "sizes": sizes_figure(data),
+        "odd_sizes": (
+            *gallery("Very small", check.small, small, thumbnails.size),
+            *gallery("Long or tall", check.extreme, long, thumbnails.size),
+        ),
+        "brightness": brightness_figure(check, data),
+        "ends": tuple(_ends(check, data, thumbnails)),
+        "flat": tuple(gallery("Of one colour, or nearly", check.flat)),
+        "colourless": len(check.grey) == len(data.labels),
+        "grey": tuple(gallery("Without colour", check.grey, "Red, green and blue are alike, whatever the mode.")),
+        "known": _known(check),
+    }
+
+
+def _bad(check: Check) -> Lines:
+    """Every file that cannot be used, named from the folder on that they share."""
+    wheres = [problem.where for problem in check.bad]
+    shared = os.path.commonpath([os.path.dirname(where) for where in wheres]) if wheres else ""
+    start = len(shared) + 1 if shared not in ("", os.sep) else 0
+    rows = [(problem.where[start:], problem.message.removeprefix("cannot be decoded: ")) for problem in check.bad]
+    return Lines(("file", "why it cannot be used"), rows, f"All in {shared}." if start else "")
+
+
+def _facts(check: Check, data: Listing) -> Iterator[str]:
     """The header's sentences: images and classes, what the balance means, parts, sizes."""
-    least, most = int(found.counts.min()), int(found.counts.max())
+    least, most = int(check.counts.min()), int(check.counts.max())
     each = f"{most:,} of each" if least == most else f"{least:,} to {most:,} of each"
     yield f"{photographs(len(data.labels))} of {len(data.classes):,} classes, {each}."
     if least == most:
         yield "Perfectly balanced (1 to 1): accuracy is a fair judge."
-    elif found.imbalance <= UNBALANCED:
-        yield f"Nearly balanced ({found.imbalance:.2f} to 1): accuracy will do."
+    elif check.imbalance <= UNBALANCED:
+        yield f"Nearly balanced ({check.imbalance:.2f} to 1): accuracy will do."
     else:
-        yield f"Unbalanced ({found.imbalance:.1f} to 1): balanced accuracy or macro F1 is the fair judge."
-    parts = [f"{part} ({int(counts.sum()):,})" for part, counts in found.part_counts.items()]
+        yield f"Unbalanced ({check.imbalance:.1f} to 1): balanced accuracy or macro F1 is the fair judge."
+    parts = [f"{part} ({int(counts.sum()):,})" for part, counts in check.part_counts.items()]
     if parts:
         yield f"In {len(parts)} parts: {listing(parts)}." if len(parts) > 1 else f"In one part: {parts[0]}."
     yield _sizes(data)
@@ -136,65 +148,58 @@ def _sizes(data: Listing) -> str:
     return f"Typically {middle} pixels, the smallest {least}, the largest {most}."
 
 
-def _samples(found: Check, data: Listing) -> list[int]:
-    """A photograph of each class, of middling light; of many classes, those of the largest and of the smallest."""
+def _samples(check: Check, data: Listing) -> Iterator[int]:
+    """A photograph of each class, of middling brightness; of many classes, those of the largest and the smallest."""
     labels = np.arange(len(data.classes))
     if len(labels) > SAMPLES:
-        order = np.argsort(-found.counts, kind="stable")
+        order = np.argsort(-check.counts, kind="stable")
         labels = np.concatenate([order[: SAMPLES // 2], order[-SAMPLES // 2 :]])
-    light = np.stack([data.traits["brightness"], data.traits["contrast"]], axis=1)
-    chosen = []
-    for label in labels:
-        rows = np.flatnonzero(data.labels == label)
-        off = np.abs(light[rows] - np.median(light[rows], axis=0)).sum(axis=1)
-        chosen.append(int(rows[off.argmin()]))
-    return chosen
+    traits = np.stack([data.traits["brightness"], data.traits["contrast"]], axis=1)
+    for one in labels:
+        rows = np.flatnonzero(data.labels == one)
+        off = np.abs(traits[rows] - np.median(traits[rows], axis=0)).sum(axis=1)
+        yield int(rows[off.argmin()])
 
 
-def _files(found: Check, data: Listing) -> Iterator[tuple[str, str]]:
+def _files(check: Check, data: Listing) -> Iterator[tuple[str, str]]:
     """What the files are, a term and its text each."""
-    formats, traits = found.formats, data.traits
-    if not formats:
+    if not check.formats:
         yield "formats", "no files: the pixels come from a library"
         return
-    yield "formats", ", ".join(f"{name} {count:,}" for name, count in formats.items())
-    modes = (f"{name} {count:,}{f' ({_MODES[name]})' * (name in _MODES)}" for name, count in found.modes.items())
+    yield "formats", ", ".join(f"{name} {count:,}" for name, count in check.formats.items())
+    modes = (f"{name} {count:,}{f' ({_MODES[name]})' * (name in _MODES)}" for name, count in check.modes.items())
     yield "modes", ", ".join(modes)
-    counted = {
-        "endings that lie": len(found.misnamed),
-        "turned by EXIF": len(found.rotated),
-        "transparent": int(traits["transparent"].sum()),
-        "several frames": int((traits["frames"] > 1).sum()),
+    counts = {
+        "endings that lie": len(check.misnamed),
+        "turned by EXIF": len(check.rotated),
+        "transparent": int(data.traits["transparent"].sum()),
+        "several frames": int((data.traits["frames"] > 1).sum()),
     }
-    for term, count in counted.items():
+    for term, count in counts.items():
         yield term, f"{count:,}" if count else "none"
 
 
-def _misnamed(found: Check, data: Listing) -> Table:
-    rows = [
-        (data.names[row], PurePath(data.names[row]).suffix, data.traits["format"][row].decode())
-        for row in found.misnamed
-    ]
-    caption = (
-        "Endings that lie. Files are read as what they hold, so nothing is lost; other programs may go by the name."
-    )
-    return Table(("file", "it is called", "it is"), rows, caption)
+def _misnamed(check: Check, data: Listing) -> Lines:
+    names, formats = data.names, data.traits["format"]
+    rows = [(names[row], PurePath(names[row]).suffix, formats[row].decode()) for row in check.misnamed]
+    caption = "Files are read as what they hold, so nothing is lost; other programs may go by the name."
+    return Lines(("file", "it is called", "it is"), rows, f"Endings that lie. {caption}")
 
 
-def _ends(found: Check, data: Listing, album: Album) -> Iterator[Gallery]:
-    for ends in extremes(found, data):
-        values = data.traits[ends.of]
-        text = f"{ends.unusual:,} unusually so" if ends.unusual else "none unusually so"
-        tiles = tuple(album.tile(row, f"{ends.of} {100 * values[row]:.0f} %") for row in ends.rows)
-        yield Gallery(opening(ends.name), text, tiles, max(0, ends.unusual - len(tiles)))
+def _ends(check: Check, data: Listing, thumbnails: Thumbnails) -> Iterator[Gallery]:
+    for end in ends_of(check, data):
+        values, unusual = data.traits[end.trait], len(end.unusual)
+        text = f"{unusual:,} unusually so" if unusual else "none unusually so"
+        tiles = tuple(thumbnails.tile(row, f"{end.trait} {100 * values[row]:.0f} %") for row in end.rows)
+        yield Gallery(opening(end.name), text, tiles, max(0, unusual - len(tiles)))
 
 
-def _known(found: Check) -> Table:
+def _known(check: Check) -> Lines:
     """How well an accuracy is known from so many test images."""
-    of, images = size_of_test(found)
+    tested, images = size_of_test(check)
     if not images:
-        return Table((), ())
+        return Lines((), ())
     levels = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
     row = ("95 % interval, ± points", *(f"{100 * known_to(level, images):.1f}" for level in levels))
-    caption = f"How well one accuracy is known on {of}, {photographs(images)}, whatever the training."
-    return Table(("accuracy", *(share(level) for level in levels)), [row], caption)
+    caption = f"How well one accuracy is known on {tested}, {photographs(images)}, whatever the training."
+    return Lines(("accuracy", *map(share, levels)), [row], caption)

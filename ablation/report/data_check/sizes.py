@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
-from ablation.report.style import COLORS, SOFT, drawing, figure
+from ablation.data.check import EXTREME_RATIO, SMALL_SIDE
+from ablation.data.contents import Listing
+from ablation.report.data_check.brightness import RASTER_FROM
+from ablation.report.section import Figure
+from ablation.report.style import COLORS, SOFT, Style, drawing, figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Rows = NDArray[np.int64]
 
-RATIOS = {
-    1 / 4: "1:4",
-    1 / 3: "1:3",
-    1 / 2: "1:2",
-    2 / 3: "2:3",
-    1.0: "1:1",
-    3 / 2: "3:2",
-    2.0: "2:1",
-    3.0: "3:1",
-    4.0: "4:1",
-}
+RATIOS = ("1:4", "1:3", "1:2", "2:3", "1:1", "3:2", "2:1", "3:1", "4:1")
 """Width to height, as people write it."""
-
-RASTER_FROM = 800
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +32,8 @@ class SizesInfo:
 
     width: Rows
     height: Rows
-    small: int
-    extreme: float
+    small: int = SMALL_SIDE
+    extreme: float = EXTREME_RATIO
 
     @cached_property
     def sizes(self) -> tuple[Rows, Rows]:
@@ -47,9 +41,9 @@ class SizesInfo:
         return np.unique(np.stack([self.width, self.height], axis=1), axis=0, return_counts=True)
 
     @property
-    def ratio(self) -> NDArray[np.float64]:
-        """(N,) width over height."""
-        return self.width / self.height
+    def log_ratio(self) -> NDArray[np.float64]:
+        """(N,) log of width over height."""
+        return np.log(self.width / self.height)
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -57,24 +51,38 @@ class SizesInfo:
         sides = np.concatenate([self.width, self.height])
         return float(sides.min()) / 1.25, float(sides.max()) * 1.25
 
-    @property
-    def longest(self) -> float:
-        """What the axis of ratios reaches in both directions: the longest or tallest, at least 2:1."""
-        return max(2.0, float(np.exp(np.abs(np.log(self.ratio)).max()))) * 1.12
+
+def sizes_figure(data: Listing) -> Figure | None:
+    """Width, height and proportions; None where all photographs have one size."""
+    info = SizesInfo(data.traits["width"].astype(np.int64), data.traits["height"].astype(np.int64))
+    if len(info.sizes[1]) == 1:
+        return None
+    caption = (
+        "Left: width and height of every photograph; a point is the larger, the more have that size, and in the tinted "
+        f"band a side is under {SMALL_SIDE} pixels. Right: how long or tall they are. Beyond the dashed lines at "
+        f"{EXTREME_RATIO:g}:1 a centre crop shows little of a photograph."
+    )
+    return Figure(info, draw_sizes, "Width, height and proportions of the photographs", caption)
 
 
-def draw_sizes(info: SizesInfo) -> Figure:
-    """Left the map, its points as large as a size is frequent; right how many have each proportion."""
+def draw_sizes(info: SizesInfo, look: Mapping[str, Style], axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
+    """Left the map, its points as large as a size is frequent; right how many have each proportion.
+
+    axes: two, by default new ones.
+    """
     with drawing():
-        made = figure(4.0)
-        made.set_dpi(160)
-        left, right = made.subplots(1, 2, width_ratios=(1, 1.15))
-        _draw_map(left, info)
-        _draw_ratios(right, info)
-    return made
+        if axes is None:
+            made = figure(4.0)
+            made.set_dpi(160)
+            axes = list(made.subplots(1, 2, width_ratios=(1, 1.15)))
+        _draw_map(axes[0], info)
+        _draw_ratios(axes[1], info)
+    return axes
 
 
 def _draw_map(axes: Axes, info: SizesInfo) -> None:
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
     sizes, counts = info.sizes
     low, high = info.limits
     small = min(max(info.small, low), high)
@@ -86,8 +94,7 @@ def _draw_map(axes: Axes, info: SizesInfo) -> None:
         if min(x, y) > low:
             axes.annotate(name, (x, y), (-3, -3), textcoords="offset points", ha="right", va="top", color=SOFT, size=8)
     area = 14 + 500 * counts / counts.sum() * (counts > 1)
-    alpha = max(0.25, min(0.75, 300 / len(sizes)))
-    raster = len(sizes) >= RASTER_FROM
+    alpha, raster = max(0.25, min(0.75, 300 / len(sizes))), len(sizes) >= RASTER_FROM
     axes.scatter(sizes[:, 0], sizes[:, 1], s=area, c=COLORS[0], alpha=alpha, linewidths=0, rasterized=raster, zorder=3)
     axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high), aspect="equal")
     ticks = [digit * 10**power for power in range(6) for digit in (1, 2, 5)]
@@ -95,20 +102,18 @@ def _draw_map(axes: Axes, info: SizesInfo) -> None:
         axis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
         axis.set_minor_locator(NullLocator())
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.set_xlabel("width, pixels")
-    axes.set_ylabel("height, pixels")
+    axes.set(xlabel="width, pixels", ylabel="height, pixels")
 
 
 def _draw_ratios(axes: Axes, info: SizesInfo) -> None:
-    reach = np.log(info.longest)
-    axes.hist(np.log(info.ratio), bins=np.linspace(-reach, reach, 58).tolist(), color=COLORS[0], linewidth=0)
-    shown = {ratio: name for ratio, name in RATIOS.items() if abs(np.log(ratio)) < reach}
-    axes.set_xticks(np.log(list(shown)), list(shown.values()))
-    axes.set_xlim(-reach, reach)
+    reach = np.log(max(2.0, np.exp(np.abs(info.log_ratio).max())) * 1.12)  # the longest or tallest, at least 2:1
+    axes.hist(info.log_ratio, bins=np.linspace(-reach, reach, 58).tolist(), color=COLORS[0], linewidth=0)
+    at = {name: np.log(int(name[0]) / int(name[2])) for name in RATIOS}
+    shown = {name: place for name, place in at.items() if abs(place) < reach}
+    axes.set_xticks(list(shown.values()), list(shown))
     for bound in (-np.log(info.extreme), np.log(info.extreme)):
         if abs(bound) < reach:
             axes.axvline(bound, color="#c3cad2", linewidth=0.8, dashes=(4, 3))
     axes.grid(axis="y")
     axes.set_axisbelow(True)
-    axes.set_xlabel("width : height   (left tall, right wide)")
-    axes.set_ylabel("photographs")
+    axes.set(xlim=(-reach, reach), xlabel="width : height   (left tall, right wide)", ylabel="photographs")

@@ -1,4 +1,4 @@
-"""Album: photographs on a page about data, as tiles with name, class and part, in groups and galleries.
+"""Photographs on the page of a check, as tiles with name, class and part, in groups and galleries.
 
 A photograph is read again for its thumbnail, as its pixels were not kept; one that went away meanwhile, or became
 something that cannot be read, leaves an empty frame. Whatever the data, a page shows a bounded number of them.
@@ -6,12 +6,14 @@ something that cannot be read, leaves an empty frame. Whatever the data, a page 
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -19,7 +21,14 @@ from ablation.data.check import Check
 from ablation.data.contents import Listing
 from ablation.data.decode import Undecodable, open_upright
 from ablation.data.files import PARTS, Origin
-from ablation.report.data_check.thumbs import Thumb, thumb
+from ablation.report.data_check.findings import Level
+from ablation.report.inline import data_uri
+from ablation.report.sections.pictures.strips import TINY
+
+SHORT, LONG = 104, 208
+"""Pixels: the shorter side is this long, unless the longer one would pass its bound."""
+WIDTH, HEIGHT = 140, 104
+"""Pixels on the page that a thumbnail fits into."""
 
 MOST_COPIES = 108
 """Thumbnails of pictures that occur several times, over the page."""
@@ -30,11 +39,20 @@ ODD = 12
 """Thumbnails of a gallery."""
 
 
+class Thumbnail(NamedTuple):
+    """The address that carries it, its size on the page, and whether it is enlarged by whole pixels."""
+
+    uri: str
+    width: int
+    height: int
+    enlarged: bool = False
+
+
 @dataclass(frozen=True)
 class Tile:
-    """A photograph on the page. thumb: None where it cannot be read any more. note: what is told of it alone."""
+    """A photograph on the page. thumbnail: None where it cannot be read any more. note: what is said of it alone."""
 
-    thumb: Thumb | None
+    thumbnail: Thumbnail | None
     name: str
     file: str
     """The name from the folder on that all photographs share."""
@@ -45,32 +63,22 @@ class Tile:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Photographs that are odd in the same way; `more` of them are not shown."""
+    """Photographs that have something in common; `more` of them are not shown. differs: what else they do not share."""
 
     title: str
     text: str
     tiles: tuple[Tile, ...]
-    more: int
-
-
-@dataclass(frozen=True)
-class Group:
-    """Photographs of the same picture, or that belong together. differs: what they do not have in common."""
-
-    kind: str
-    differs: tuple[str, ...]
-    tiles: tuple[Tile, ...]
-    more: int
+    more: int = 0
+    differs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Kind:
-    """Groups that are alike in what they mean: the first, those that are folded away, and how many are not shown."""
+    """Groups that are alike in what they mean; `more` of them are not shown."""
 
-    level: str
+    level: Level
     title: str
-    open: tuple[Group, ...]
-    folded: tuple[Group, ...]
+    groups: tuple[Gallery, ...]
     more: int
 
 
@@ -79,12 +87,32 @@ def size_text(width: int, height: int) -> str:
     return f"{width:,}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}{height:,}"
 
 
+def thumbnail(image: Image.Image) -> Thumbnail:
+    """Of an RGB photograph of any size. A tiny one is kept as it is, to be shown by whole pixels."""
+    width, height = image.size
+    if max(width, height) <= TINY:
+        factor = max(1, min(WIDTH // width, HEIGHT // height))
+        return Thumbnail(_encoded(image, "png", optimize=True), width * factor, height * factor, enlarged=True)
+    scale = min(1.0, SHORT / min(width, height), LONG / max(width, height))
+    box = max(1, round(width * scale)), max(1, round(height * scale))
+    small = image.resize(box, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    fit = min(WIDTH / small.width, HEIGHT / small.height)
+    size = max(1, round(small.width * fit)), max(1, round(small.height * fit))
+    return Thumbnail(_encoded(small, "jpeg", quality=80), *size)
+
+
+def _encoded(image: Image.Image, kind: str, **options: int) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return data_uri(buffer.getvalue(), kind)
+
+
 @dataclass
-class Album:
+class Thumbnails:
     """Makes the tiles of a listing; a photograph that is shown twice is read once."""
 
     data: Listing
-    _made: dict[int, Thumb | None] = field(default_factory=dict)
+    _made: dict[int, Thumbnail | None] = field(default_factory=dict)
 
     @cached_property
     def _shared(self) -> int:
@@ -99,7 +127,7 @@ class Album:
         """The photograph of this row."""
         data = self.data
         if row not in self._made:
-            self._made[row] = _thumb(data.origins[row], data.first_frame)
+            self._made[row] = _read(data.origins[row], data.first_frame)
         part = PARTS[data.parts[row]] if data.parts[row] >= 0 else ""
         name = data.names[row]
         return Tile(self._made[row], name, name[self._shared :], data.classes[data.labels[row]], part, note)
@@ -116,18 +144,29 @@ class Album:
             tiles = tuple(self.tile(row, note(row)) for row in rows[:ODD])
             yield Gallery(title, text, tiles, len(rows) - len(tiles))
 
-    def group(self, rows: Sequence[int], kind: str) -> Group:
-        """The first photographs of a group, by part and name; their sizes where these differ."""
+    def group(self, rows: Sequence[int], title: str) -> Gallery:
+        """The first photographs that belong together, by part and name; their sizes where these differ."""
         data = self.data
         labels, parts = data.labels[list(rows)].tolist(), data.parts[list(rows)].tolist()
         differs = ("part",) * (len(set(parts)) > 1) + ("class",) * (len(set(labels)) > 1)
         sizes = len(set(map(self.size, rows))) > 1
         ordered = sorted(rows, key=lambda row: (data.parts[row], data.names[row]))
         tiles = tuple(self.tile(row, self.size(row) if sizes else "") for row in ordered[:OF_GROUP])
-        return Group(kind, differs, tiles, len(rows) - len(tiles))
+        return Gallery(title, "", tiles, len(rows) - len(tiles), differs)
 
 
-_TITLES = {
+def _read(origin: Origin, first_frame: bool) -> Thumbnail | None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's, of odd files: they were reported when the data was read
+        try:
+            if isinstance(origin, Path):
+                return thumbnail(open_upright(origin.read_bytes(), first_frame))
+            return thumbnail(Image.fromarray(origin()))
+        except (OSError, Undecodable):
+            return None
+
+
+_TITLES: dict[str, tuple[Level, str]] = {
     "parts": ("error", "The same picture in different parts"),
     "torn": ("error", "Photographs that belong together, in different parts"),
     "classes": ("warning", "The same picture in different classes"),
@@ -135,30 +174,18 @@ _TITLES = {
 }
 
 
-def kinds(found: Check, album: Album) -> Iterator[Kind]:
+def kinds(check: Check, thumbnails: Thumbnails) -> Iterator[Kind]:
     """Everything that occurs several times, the most harmful first, as far as there is room on the page."""
     every: dict[str, list[tuple[Sequence[int], str]]] = {where: [] for where in _TITLES}
-    for copies in found.copies:
+    for copies in check.copies:
         every[copies.across].append((copies.rows, "exact copies" if copies.exact else "near-duplicates"))
-    every["torn"] = [(rows, "one group") for rows in found.torn]
+    every["torn"] = [(rows, "one group") for rows in check.torn]
     room = MOST_COPIES
     for where, groups in every.items():
         shown = []
-        for rows, kind in groups:
+        for rows, title in groups:
             room -= min(len(rows), OF_GROUP)
             if room >= 0:
-                shown.append(album.group(rows, kind))
+                shown.append(thumbnails.group(rows, title))
         if groups:
-            more = len(groups) - len(shown)
-            yield Kind(*_TITLES[where], tuple(shown[:OPEN_GROUPS]), tuple(shown[OPEN_GROUPS:]), more)
-
-
-def _thumb(origin: Origin, first_frame: bool) -> Thumb | None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's, of odd files; they were told when the data was read
-        try:
-            if isinstance(origin, Path):
-                return thumb(open_upright(origin.read_bytes(), first_frame))
-            return thumb(Image.fromarray(origin()))
-        except (OSError, Undecodable):
-            return None
+            yield Kind(*_TITLES[where], tuple(shown), len(groups) - len(shown))
