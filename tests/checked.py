@@ -10,8 +10,7 @@ from PIL import Image
 
 from ablation.data import Fixed, ImageFolder, SkipBad
 from ablation.data.check import Check, check
-from ablation.report.data_check.findings import findings
-from ablation.report.data_check.text import Finding
+from ablation.report.data_check.findings import Finding, findings
 
 PLAIN = {"cat": 8, "dog": 8}
 """Two classes of photographs without a defect, see `photos.folder`."""

@@ -109,7 +109,7 @@ def _write(checked: Check, folder: Path) -> None:
     content = as_json(checked)
     digest = check_digest(content)
     if not is_current(folder / "check.html", digest):
-        from ablation.report.data_check.check_page import render_check  # which draws: it takes a second to import
+        from ablation.report.data_check.page import render_check  # which draws: it takes a second to import
 
         with atomic(folder / "check.html", "w") as file:
             file.write(render_check(checked, digest))

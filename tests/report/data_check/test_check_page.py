@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 from test_report import Page
 
 from ablation.data.check import Check
-from ablation.report.data_check.check_page import render_check
+from ablation.report.data_check.page import render_check
 from ablation.report.data_check.findings import findings, moments_line, verdict
 from ablation.report.data_check.page import OPEN_ROWS
 from ablation.report.data_check.thumbnails import OF_GROUP

@@ -12,7 +12,7 @@ from test_report import Page
 
 from ablation.data import CsvFile, Digits, ImageFolder, ListFile, SkipBad, Subset, TorchvisionData
 from ablation.data.check import check
-from ablation.report.data_check.check_page import render_check
+from ablation.report.data_check.page import render_check
 from ablation.report.data_check.findings import name_of
 from ablation.report.data_check.thumbnails import MOST_COPIES, ODD
 

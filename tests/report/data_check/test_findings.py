@@ -15,7 +15,7 @@ from ablation.core.errors import DataError
 from ablation.data import CsvFile, Digits, Fixed, Given, ImageFolder, Redrawn
 from ablation.data.check import Check, check
 from ablation.report.data_check.findings import as_json, findings, moments_line, stops, verdict
-from ablation.report.data_check.text import share
+from ablation.report.data_check.findings import share
 
 EXIF = Image.Exif()
 EXIF[0x0112] = 8
