@@ -1,122 +1,85 @@
-"""The commands on results: how runs stand, what they mean, and the report. Parse, call, print."""
+"""`ablation compare`: what the runs mean, section by section, and the effects as files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from ablation.cli.context import Place, on_experiment, warn
-
-if TYPE_CHECKING:
-    from ablation.evidence.effects import Effect
-    from ablation.experiment.results import Results
-
-FORMS = {"csv": "CSV", "json": "JSON", "latex": "LaTeX (booktabs)", "markdown": "Markdown"}
-"""What `compare` writes, by option."""
-
-
-@click.command()
-@on_experiment
-def status(place: Place) -> None:
-    """Show how the runs stand: finished, diverged, running, failed, interrupted, planned.
-
-    \b
-    Example:
-      ablation status quickstart
-    """
-    from ablation.cli.console import show_status
-
-    show_status(place.results(), place.command("run"))
+from ablation.cli.console import warn
+from ablation.cli.context import FILE, ExperimentOptions, on_experiment
+from ablation.cli.sections import show_section
+from ablation.core.errors import InputError, attempt, did_you_mean
+from ablation.evidence.study import Study
+from ablation.report.contents import SECTIONS
+from ablation.report.render.tables import FORMS, write_effects
 
 
 def _written_as_tables(command: Callable[..., None]) -> Callable[..., None]:
     """An option for each form of the table."""
-    file = click.Path(dir_okay=False, path_type=Path)
     for form, name in reversed(FORMS.items()):
-        told = f"Also write the table as {name} ('-': print it)."
-        command = click.option(f"--{form}", metavar="FILE", type=file, help=told)(command)
+        about = f"Also write the effects as {name} ('-': print them)."
+        command = click.option(f"--{form}", metavar="FILE", type=FILE, help=about)(command)
     return command
 
 
 @click.command()
-@click.option("--all", "every", is_flag=True, help="Also seeds won, effect sizes, intervals by themselves, each score.")
+@click.option("--all", "every", is_flag=True, help="Also what stands behind: seeds won, effect sizes, each score.")
+@click.option("--section", "slug", metavar="SLUG", help=f"Only this section: {', '.join(SECTIONS)}.")
 @_written_as_tables
 @on_experiment
-def compare(place: Place, every: bool, **files: Path | None) -> None:
+def compare(options: ExperimentOptions, every: bool, slug: str | None, **files: Path | None) -> None:
     """Compare each recipe with the baseline: difference, intervals, p, verdict, and a sentence for each.
 
     \b
     Example:
       ablation compare quickstart
+      ablation compare quickstart --section interaction
       ablation compare quickstart --latex table.tex --csv effects.csv
     """
-    from ablation.evidence.effects import compare as compare_results
-    from ablation.report.render.tables import write_effects
-
-    results = place.results()
-    effects = compare_results(results)
+    if slug is not None and slug not in SECTIONS:
+        known = ", ".join(SECTIONS)
+        raise InputError(f"there is no section {slug!r}{did_you_mean(slug, SECTIONS)} (sections: {known})")
+    study = Study(options.results(), command=options.command("run"))
     if Path("-") not in files.values():
-        show_comparison(results, effects, every)
+        if slug is None:
+            show_results(study, every)
+        else:
+            _show_one(study, slug, every)
     for form, path in files.items():
         if path is not None:
-            write_effects(results.experiment, effects, path, form, results.left_out)
-    show_alarms(results)
+            write_effects(study.experiment, study.effects, path, form, study.results.left_out)
+    show_warnings(study)
 
 
-def show_comparison(results: Results, effects: Sequence[Effect], every: bool = False) -> None:
-    """The tables and sentences of `compare`; `every`: with what stands behind each verdict."""
-    from ablation.cli.console_curves import show_curves
-    from ablation.cli.console_effects import show_details, show_effects, show_sentences, show_sources
-    from ablation.cli.console_interplay import show_interplay
-
-    show_effects(results.experiment, effects)
-    if every:
-        show_details(results.experiment, effects)
-    show_sentences(results.experiment, effects)
-    show_sources(results)
-    show_interplay(results)
-    show_curves(results)
+def _show_one(study: Study, slug: str, every: bool) -> None:
+    section = SECTIONS[slug](study)
+    if section is None:
+        why = "its grid does not ask that question, or no run has finished"
+        raise InputError(f"{study.experiment.name} has no section {slug!r}: {why}")
+    show_section(section, every, figures=True)
 
 
-def show_alarms(results: Results) -> None:
-    """What makes the results less than was planned, on standard error."""
-    from ablation.evidence.warnings import alarms
+def show_results(study: Study, every: bool = False, safely: bool = False) -> None:
+    """Print every section that has an answer, in the order of the contents; `every`: with tables of details.
 
-    for alarm in alarms(results):
-        warn(alarm)
-
-
-@click.command()
-@click.option(
-    "--out", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="By default reports/EXPERIMENT.html."
-)
-@click.option("--force", is_flag=True, help="Write it again even if nothing has changed.")
-@click.option("--tracking-uri", metavar="URI", envvar="MLFLOW_TRACKING_URI", help="MLflow's; by default ./mlflow.db.")
-@click.option("--no-tracking", is_flag=True, help="Do not attach it to MLflow.")
-@on_experiment
-def report(place: Place, out: Path | None, force: bool, tracking_uri: str | None, no_tracking: bool) -> None:
-    """Write the report: one HTML file with the answer, tables and pictures.
-
-    \b
-    Example:
-      ablation report quickstart
+    safely: a section that cannot be shown costs a warning and nothing else, as at the end of `ablation run`.
     """
-    from ablation.cli.console import console
-    from ablation.evidence.effects import compare as compare_results
-    from ablation.report import input_digest, is_current, write_report
-    from ablation.tracking.client import Tracker
 
-    results = place.results()
-    experiment = results.experiment
-    effects = compare_results(results)
-    path = out or Path("reports") / f"{experiment.name}.html"
-    if force:
-        path.unlink(missing_ok=True)
-    current = is_current(path, input_digest(experiment, results, effects, place.command("run")))
-    write_report(experiment, results, effects, path, place.command("run"))
-    console.print(f"{path} is up to date" if current else f"wrote {path}")
-    if not no_tracking:
-        Tracker(experiment, results.cells, place.runs, tracking_uri, warn).publish_report(path)
+    def show(slug: str) -> None:
+        section = SECTIONS[slug](study)
+        if section is not None and section.answer:
+            show_section(section, every)
+
+    for slug in SECTIONS:
+        if safely:
+            attempt(f"section {slug}", lambda slug=slug: show(slug), None, warn)
+        else:
+            show(slug)
+
+
+def show_warnings(study: Study) -> None:
+    """Print what makes the results less than was planned, on standard error."""
+    for warning in study.warnings:
+        warn(warning)

@@ -29,12 +29,11 @@ def report(
       ablation report quickstart
     """
     study = Study(options.results(), command=options.command("run"))
-    experiment, results, effects, command = study.experiment, study.results, study.effects, study.command
-    path = out or Path("reports") / f"{experiment.name}.html"
+    path = out or Path("reports") / f"{study.experiment.name}.html"
     if force:
         path.unlink(missing_ok=True)
-    current = is_current(path, input_digest(experiment, results, effects, command))
-    write_report(experiment, results, effects, path, command)
+    current = is_current(path, input_digest(study))
+    write_report(study, out=path)
     console.print(f"{path} is up to date" if current else f"wrote {path}", markup=False)
     if not no_tracking:
-        Tracker(experiment, results.cells, options.runs, tracking_uri, warn).publish_report(path)
+        Tracker(study.experiment, study.results.cells, options.runs, tracking_uri, warn).publish_report(path)

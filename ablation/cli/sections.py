@@ -36,8 +36,11 @@ VERDICT_STYLE = {
 }
 
 
-def show_section(section: Section, every: bool = False) -> None:
-    """Print the title, the question, the answer and the tables; `every`: also the tables of details."""
+def show_section(section: Section, every: bool = False, figures: bool = False) -> None:
+    """Print the title, the question, the answer and the tables.
+
+    every: also the tables of details. figures: also what the report draws here, in words.
+    """
     head(section.title)
     if section.question:
         say(section.question, "dim")
@@ -46,6 +49,9 @@ def show_section(section: Section, every: bool = False) -> None:
     for table in section.tables:
         if every or not table.folded:
             show_table(table)
+    if figures:
+        for figure in section.figures:
+            say(f"In the report: {figure.alt}. {figure.caption}", "dim")
     for note in section.caution:
         say(note, "yellow")
 

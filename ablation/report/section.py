@@ -1,8 +1,8 @@
 """Section: the one value in which every part of the report is given, whoever shows it.
 
 A section answers one question. It is computed without drawing: a `Figure` holds the data and the function that draws
-it, which imports matplotlib when it is called. HTML (`ablation.report.render`) and the terminal (`ablation.cli.sections`)
-show any section; neither knows one by name.
+it, which imports matplotlib when it is called. HTML (`ablation.report.render`) and the terminal
+(`ablation.cli.sections`) show any section; neither knows one by name.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Table:
     short: Mapping[str, str] = field(default_factory=dict)
     """Key -> a heading for the terminal, where that of the page is long."""
     folded: str = ""
-    """A summary, where the table is detail: the page shows the summary and opens on a click, the terminal on `--all`."""
+    """A summary, where the table is detail: a page shows the summary and opens on a click, the terminal on `--all`."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,7 @@ class Strips:
 
     rows: tuple[Strip, ...]
     caption: str
+    alt: str = "Photographs as each recipe draws them"
 
 
 @dataclass(frozen=True)

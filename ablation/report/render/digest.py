@@ -1,14 +1,14 @@
 """Is a page up to date? A digest of everything that it depends on, kept in the page itself. No drawing libraries.
 
-What it depends on is what was found (records, effects, alarms) and whatever makes a page of that: this whole package,
-since a number or a word may come from any of its files, and the libraries that compute and draw.
+It depends on the records, effects and warnings, and on whatever makes a page of them: this whole package, since a
+number or a word may come from any of its files, and the libraries that compute and draw.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -16,13 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ablation
-from ablation.experiment.experiment import Experiment
-from ablation.experiment.preregistration import DECLARED_FILE
+from ablation.experiment.preregistration import PREREGISTRATION_FILE
 from ablation.experiment.record import RECORD_FILE
 
 if TYPE_CHECKING:
-    from ablation.evidence.effects import Effect
-    from ablation.experiment.results import Results
+    from ablation.evidence.study import Study
 
 META = "ablation-inputs"
 HEAD = 4096  # bytes at the start of a page, within which the tag stands
@@ -33,24 +31,30 @@ LIBRARIES = (
 """By their names as packages: what computes the numbers of a page, and draws it."""
 
 
-def input_digest(experiment: Experiment, results: Results, effects: Sequence[Effect], command: str = "") -> str:
-    """SHA-256, in hexadecimal, over every run's status and record, the effects, the alarms, and this program."""
-    from ablation.evidence.warnings import alarms  # which needs pandas: the page of a check does not
-
-    told = [program_digest(), command, repr(experiment), results.classes, results.left_out, alarms(results)]
-    digest = hashlib.sha256(json.dumps(told).encode())
+def input_digest(study: Study) -> str:
+    """SHA-256, in hexadecimal, over every run's status and record, the effects, the warnings, and this program."""
+    results = study.results
+    inputs = [
+        program_digest(),
+        study.command,
+        repr(study.experiment),
+        results.classes,
+        results.left_out,
+        study.warnings,
+    ]
+    digest = hashlib.sha256(json.dumps(inputs).encode())
     for run_id, status, reason in results.table[["id", "status", "reason"]].itertuples(index=False):
         digest.update(f"{run_id} {status} {reason}\n".encode())
     for run_id in sorted(set(results.table["id"])):
         digest.update(_content(results.root / run_id / RECORD_FILE))
-    digest.update(_content(results.root / DECLARED_FILE))
-    digest.update(json.dumps([asdict(effect) for effect in effects], default=repr).encode())
+    digest.update(_content(results.root / PREREGISTRATION_FILE))
+    digest.update(json.dumps([asdict(effect) for effect in study.effects], default=repr).encode())
     return digest.hexdigest()
 
 
-def check_digest(told: Mapping[str, Any]) -> str:
-    """The same for the page of a check; told: what was found, as JSON holds it."""
-    return hashlib.sha256(json.dumps([program_digest(), told]).encode()).hexdigest()
+def check_digest(findings: Mapping[str, Any]) -> str:
+    """The same for the page of a check; findings: as JSON holds them."""
+    return hashlib.sha256(json.dumps([program_digest(), findings]).encode()).hexdigest()
 
 
 @cache

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ablation.core.text import tied
-from ablation.core.text import tied
 from ablation.report.inline import data_uri, drawn, svg
 from ablation.report.page import Page
 from ablation.report.render.digest import META

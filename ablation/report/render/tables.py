@@ -28,6 +28,9 @@ from ablation.report.sections.effects.paper import Sheet, sheet
 if TYPE_CHECKING:
     from ablation.evidence.effects import Effect
 
+FORMS = {"csv": "CSV", "json": "JSON", "latex": "LaTeX (booktabs)", "markdown": "Markdown"}
+"""What `write_effects` writes, with the names of these forms."""
+
 LEFT = ("recipe", "verdict")
 """Columns that begin at the left; the others are numbers and end at the right."""
 

@@ -14,7 +14,7 @@ from ablation.evidence.study import Study
 from ablation.evidence.target import target_of
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import recipe_text
-from ablation.experiment.preregistration import beforehand, declaration_of
+from ablation.experiment.preregistration import beforehand, preregistration_of
 from ablation.experiment.record import RunRecord
 from ablation.experiment.results import Results
 from ablation.experiment.spec import default_cache_size
@@ -81,13 +81,13 @@ def _question(experiment: Experiment) -> list[tuple[str, str]]:
 
 def _plan(results: Results) -> str:
     """The hash of what the verdicts rest on, and whether it was recorded before there was anything to judge."""
-    plan, before = declaration_of(results.experiment, results.cells), beforehand(results.root)
+    plan, before = preregistration_of(results.experiment, results.cells), beforehand(results.root)
     if before is None:
         return f"{plan.hash}; none was recorded before the first result"
-    if before.declaration == plan:
+    if before.plan == plan:
         return f"{plan.hash}, recorded {before.day}, before the first result"
-    changes = "; ".join(before.declaration.changed_to(plan)) or "more comparisons since, and nothing else"
-    return f"{plan.hash}; {before.declaration.hash} was recorded {before.day}, before the first result: {changes}"
+    changes = "; ".join(before.plan.changed_to(plan)) or "more comparisons since, and nothing else"
+    return f"{plan.hash}; {before.plan.hash} was recorded {before.day}, before the first result: {changes}"
 
 
 def _data(experiment: Experiment, results: Results, records: list[RunRecord]) -> list[tuple[str, str]]:
