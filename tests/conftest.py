@@ -3,16 +3,21 @@
 import os
 import signal
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from bench import Bench, question
+from filelock import FileLock
 
 from ablation import SGD, Adam, Brightness, Contrast, Digits, Experiment, Fixed, RandomResizedCrop
-from ablation.tracking.runs import safe_key
+from ablation.tracking.publication import safe_key
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # as workers have it: read when CUDA is first used
+
+if TYPE_CHECKING:
+    from ablation import Results
 
 ROOT = Path(__file__).parent.parent
 CATS = ROOT.parent / "shared" / "data" / "cats12"
@@ -60,10 +65,10 @@ def settled():
     """This process computes as a worker does; what that changes is put back."""
     import torch
 
-    from ablation.models.networks import settle
+    from ablation.models.networks import make_deterministic
 
     threads = torch.get_num_threads()
-    settle(torch.device("cpu"))
+    make_deterministic(torch.device("cpu"))
     yield
     torch.use_deterministic_algorithms(False)
     torch.set_num_threads(threads)
@@ -103,6 +108,51 @@ def trained(tmp_path: Path, cache: Path):
         return (run, *train(run, pixels, torch.device(device), cache=cache, **kwargs))
 
     return first_run
+
+
+SMALL_EXPERIMENT = '''
+"""Does cropping help?"""
+from ablation import Adam, Digits, Experiment, Fixed, RandomResizedCrop, SGD
+experiment = Experiment(
+    name="small", data={data}, model="shallow_cnn", image_size=8, cache_size=8, epochs={epochs}, batch_size=32,
+    recipes={{"none": (), "crop": (RandomResizedCrop(scale=(0.5, 1.0)),)}},
+    optimizers={{"sgd": SGD(lr=0.05)}}, split=Fixed(train=0.2, val=0.2, test=0.4), seeds=3, baseline="none",
+)
+'''
+
+
+def write_experiment(folder: Path, data: str = "Digits()", epochs: int = 2) -> Path:
+    """Write experiments/small.py in a project's folder: two recipes, one optimizer, three seeds."""
+    (folder / "experiments").mkdir(parents=True, exist_ok=True)
+    file = folder / "experiments" / "small.py"
+    file.write_text(SMALL_EXPERIMENT.format(data=data, epochs=epochs))
+    return file
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A project's folder, with experiments/small.py and its six finished runs in runs/ and cache/. Not to be changed."""
+
+    folder: Path
+    experiment: Experiment
+    results: "Results"
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """One trained experiment for all tests that only read it, and for all workers of pytest-xdist."""
+    from ablation import Results, sweep
+    from ablation.experiment.files import read
+
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = base / "finished"
+    with FileLock(base / "finished.lock"):
+        path = folder / "experiments" / "small.py"
+        file = read(path if path.exists() else write_experiment(folder))
+        experiment = replace(file.experiment, question=file.question)
+        sweep(experiment, folder / "runs", folder / "cache", jobs=1, device="cpu")
+    return Finished(folder, experiment, Results.load(experiment, folder / "runs", folder / "cache"))
 
 
 @pytest.fixture
