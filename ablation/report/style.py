@@ -1,6 +1,7 @@
-"""One look for every figure: how each recipe is drawn, and matplotlib's settings while drawing.
+"""One look for every figure: how each recipe is drawn, matplotlib's settings while drawing, and how it becomes bytes.
 
-matplotlib is imported when something is drawn, here and in every figure, never when a section is imported.
+matplotlib is imported when something is drawn, here and in every figure, never when a section is imported. The same
+figure gives the same bytes.
 
 Colours are those of Okabe and Ito (2008), safe for the colour-blind; the baseline is grey. From the seventh recipe on
 they come back with another marker and dash.
@@ -8,6 +9,10 @@ they come back with another marker and dash.
 
 from __future__ import annotations
 
+import base64
+import io
+import re
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,18 +44,17 @@ class Style:
 
 
 def styles(recipes: Iterable[str], baseline: str) -> dict[str, Style]:
-    """The style of each recipe, by its place in the experiment; the baseline's is grey."""
-    others = [recipe for recipe in recipes if recipe != baseline]
-    found = {baseline: Style("#6b7580", "o", DASHES[0])}
-    for place, recipe in enumerate(others):
-        turn, color = divmod(place, len(COLORS))
-        found[recipe] = Style(COLORS[color], MARKERS[turn % len(MARKERS)], DASHES[turn % len(DASHES)])
-    return found
+    """The style of each recipe, by its index in the experiment; the baseline's is grey."""
+    look = {baseline: Style("#6b7580")}
+    for index, recipe in enumerate(recipe for recipe in recipes if recipe != baseline):
+        turn, color = divmod(index, len(COLORS))
+        look[recipe] = Style(COLORS[color], MARKERS[turn % len(MARKERS)], DASHES[turn % len(DASHES)])
+    return look
 
 
-def class_style(place: int) -> Style:
+def class_style(label: int) -> Style:
     """How the images of a class are drawn on a map: twelve colours, then the same with another marker."""
-    turn, color = divmod(place, len(CLASS_COLORS))
+    turn, color = divmod(label, len(CLASS_COLORS))
     return Style(CLASS_COLORS[color], MARKERS[turn % len(MARKERS)])
 
 
@@ -115,7 +119,7 @@ def new_panels(blocks: Sequence[int], across: int, height: float = 3.5) -> list[
     for line, count in zip(grid, rows, strict=True):
         for empty in line[count:]:
             empty.set_visible(False)
-    return [spot for line, count in zip(grid, rows, strict=True) for spot in line[:count]]
+    return [axes for line, count in zip(grid, rows, strict=True) for axes in line[:count]]
 
 
 def quiet(axes: Axes) -> None:
@@ -131,3 +135,32 @@ def shortened(text: str, most: int) -> str:
         return text
     head = most // 2
     return f"{text[:head]}…{text[len(text) - (most - 1 - head) :]}"
+
+
+FONTS = "-apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'Liberation Sans', system-ui, sans-serif"
+
+
+def svg(axes: Axes | Sequence[Axes]) -> bytes:
+    """What was drawn into these axes as an SVG document. Text stays text, set in the reader's own font."""
+    content = _saved(axes, format="svg", metadata={"Date": None, "Creator": None})
+    return re.sub(rb"(?<=font-family: )'DejaVu Sans'(?=[;\"])", FONTS.encode(), content)
+
+
+def png(axes: Axes | Sequence[Axes], dpi: int = 200) -> bytes:
+    """The same as a PNG picture."""
+    return _saved(axes, format="png", dpi=dpi, metadata={"Software": None})
+
+
+def _saved(axes: Axes | Sequence[Axes], **options: Any) -> bytes:
+    made = (axes[0] if isinstance(axes, Sequence) else axes).get_figure(root=True)
+    assert made is not None
+    buffer = io.BytesIO()
+    with drawing(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font")  # names in Chinese: the reader's font has them
+        made.savefig(buffer, **options)
+    return buffer.getvalue()
+
+
+def data_uri(content: bytes, kind: str) -> str:
+    """An address that carries its content: for `src` of an image. kind: 'svg+xml', 'png' or 'jpeg'."""
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

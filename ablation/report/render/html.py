@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ablation.core.text import tied
-from ablation.report.inline import data_uri, drawn, svg
-from ablation.report.page import Page
 from ablation.report.render.digest import META
 from ablation.report.section import Figure, Strip
+from ablation.report.style import Style, data_uri, svg
 from ablation.report.text import SYMBOL
 
 if TYPE_CHECKING:
-    from ablation.report.style import Style
+    from ablation.report.page import Page
 
 
 def render(page: Page, digest: str) -> str:
@@ -32,7 +31,8 @@ def picture(shown: Figure | Strip, look: Mapping[str, Style]) -> str:
     """A figure, or a row of photographs, as an address that carries it."""
     if isinstance(shown, Strip):
         return data_uri(*shown.encode())
-    return data_uri(svg(drawn(shown, look)), "svg+xml")
+    data = shown.data() if callable(shown.data) else shown.data
+    return data_uri(svg(shown.draw(data, look)), "svg+xml")
 
 
 @cache

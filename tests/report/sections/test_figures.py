@@ -6,14 +6,13 @@ import xml.etree.ElementTree as ElementTree
 import matplotlib
 import numpy as np
 import pytest
-
-from ablation.core.seeds import stream
-from ablation.report.inline import png, svg
 from ablation.report.sections.effects.forest import ForestGroup, ForestInfo, ForestRow, draw_forest
 from ablation.report.sections.effects.heat import HeatCell, HeatInfo, draw_heat
+
+from ablation.core.seeds import stream
 from ablation.report.sections.embedding.figure import Map, MapsInfo, draw_maps, shape
 from ablation.report.sections.learning_curves.figure import CurvesInfo, Panel, draw_curves, mean_and_sd
-from ablation.report.style import class_style, shortened, styles
+from ablation.report.style import class_style, png, shortened, styles, svg
 
 HOSTILE = '<b>&"crop" costs $5_a$'
 LOOK = styles(["none", "crop", HOSTILE], "none")

@@ -4,15 +4,14 @@ import math
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-
-from ablation.report.inline import svg
 from ablation.report.sections.attribution.figure import (
     ContributionGroup,
     ContributionRow,
     ContributionsInfo,
     draw_contributions,
 )
-from ablation.report.style import styles
+
+from ablation.report.style import styles, svg
 
 HOSTILE = '<b>&"crop" costs $5_a$'
 LOOK = styles(["none", "hue", HOSTILE], "none")

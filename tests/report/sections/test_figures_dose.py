@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from ablation.report.charts import CurvePanel
-from ablation.report.inline import svg
 from ablation.report.sections.dose_response.figure import DosePanel, DoseRow, DosesInfo, draw_doses
 from ablation.report.sections.train_size.figure import SizesInfo, draw_sizes
-from ablation.report.style import styles
+from ablation.report.style import styles, svg
 
 HOSTILE = '<b>&"crop" costs $5_a$'
 LOOK = styles(["none", "hue", HOSTILE], "none")

@@ -7,7 +7,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from ablation.report.inline import svg
 from ablation.report.sections.interaction.figure import (
     ACROSS,
     InteractionInfo,
@@ -15,7 +14,7 @@ from ablation.report.sections.interaction.figure import (
     Point,
     draw_interaction,
 )
-from ablation.report.style import styles
+from ablation.report.style import styles, svg
 
 HOSTILE = '<b>&"crop" costs $5_a$'
 LOOK = styles(["none", "crop", HOSTILE, *(f"r{place}" for place in range(8))], "none")

@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 
 from ablation.core.seeds import stream
-from ablation.report.inline import data_uri
 from ablation.report.sections.pictures.strips import (
     AMPLIFICATIONS,
     FRAME,
@@ -24,7 +23,7 @@ from ablation.report.sections.pictures.strips import (
     tied,
     wrapped,
 )
-from ablation.report.style import styles
+from ablation.report.style import data_uri, styles
 
 HOSTILE = '<b>&"crop" costs $5_a$'
 
