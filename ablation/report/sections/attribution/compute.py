@@ -1,43 +1,62 @@
-"""Operations: what does each operation of a recipe contribute? Under each condition and pooled over them.
+"""What each operation of a recipe contributes, under each condition and pooled over them.
 
-Which recipes answer that is found in `designs`. What an operation does alone, and what all of them do
-together, is a comparison with the baseline and has all its numbers from there (`ablation.evidence.compared`): the same
-runs may not be judged twice. Everything else, under all conditions and pooled, is one family for Holm's correction.
+Which recipes answer that is found in `designs`. What an operation does alone, and what all of them do together, is a
+comparison with the baseline and has all its numbers from there (`Study.compared`): the same runs may not be judged
+twice. Everything else, under all conditions and pooled, is one family for Holm's correction.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from ablation.analysis.attribution import Attribution, Design, attribute, needed
 from ablation.analysis.comparison import Difference, holm
-from ablation.evidence.compared import Compared, compared
+from ablation.evidence.families import Compared, Tested
 from ablation.evidence.scores import Scores, blocks
+from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
-from ablation.experiment.results import Results
 from ablation.report.sections.attribution.designs import Parts, Plan, plan_of
+
+NO_SPREAD = "no spread over seeds: the test cannot judge"
 
 
 @dataclass(frozen=True)
 class Gain:
-    """Of an operation, of all together, or beyond the sum; in the metric's unit, positive where the score is higher.
+    """Of one operation, of all together, or what all do beyond the sum of each; positive where the score is higher.
 
-    low, high: the interval over seeds. p, p_adjusted: before and after correction; nan where the test cannot judge.
-    compared: is it a comparison with the baseline? Then each number, and the correction, is that of `compare`; so are
-    p_equivalent, of equivalence after correction, and reached: was it tested at all?
+    In the metric's unit. low, high: the interval over seeds. p, p_adjusted: before and after correction; nan where the
+    test cannot judge. alpha: what p_adjusted is held to. compared: is it a comparison with the baseline? Then each
+    number, and the correction, is that of `compare`; so are p_equivalent, of equivalence after correction, and reached:
+    was it tested at all? alone, last: of one operation, what it does alone and added to all the others; nan where these
+    recipes were not run.
     """
 
     name: str
+    kind: Literal["one", "together", "beyond"]
     estimate: float
     low: float
     high: float
     p: float
     p_adjusted: float
-    compared: bool
+    alpha: float
+    compared: bool = False
     p_equivalent: float = math.nan
     reached: bool = True
+    alone: float = math.nan
+    last: float = math.nan
+
+    @property
+    def significant(self) -> bool:
+        """Is it beyond chance, after correction?"""
+        return self.p_adjusted < self.alpha
+
+    @property
+    def equivalent(self) -> bool:
+        """Is it a comparison that `compare` calls equivalent?"""
+        return self.reached and not self.significant and self.p_equivalent < self.alpha
 
 
 @dataclass(frozen=True)
@@ -45,20 +64,14 @@ class Contributions:
     """Under one condition, or pooled.
 
     condition: factor -> level, {} where pooled. seeds: of the recipe that has the fewest, or those that all have where
-    the test pairs them; a comparison with the baseline may have more. each: of every part, () where a recipe has fewer
-    than two finished seeds. together, beyond: what all of them gain, and how that differs from the sum of the parts;
-    None where it is not known. alone, last: of each part, what it does alone and added to all the others; nan where
-    these recipes were not run. note: why nothing is claimed.
+    the test pairs them; a comparison with the baseline may have more. gains: of each part, then what is known of all of
+    them together; () where a recipe has fewer than two finished seeds. note: why nothing is claimed.
     """
 
     condition: dict[str, str]
     seeds: int
     planned: int
-    each: tuple[Gain, ...]
-    together: Gain | None
-    beyond: Gain | None
-    alone: tuple[float, ...]
-    last: tuple[float, ...]
+    gains: tuple[Gain, ...]
     note: str
 
     @property
@@ -66,107 +79,112 @@ class Contributions:
         return not self.condition
 
     @property
-    def sums(self) -> tuple[Gain, ...]:
-        """What is known of all operations together."""
-        return tuple(gain for gain in (self.together, self.beyond) if gain is not None)
+    def each(self) -> list[Gain]:
+        """Of each part."""
+        return [gain for gain in self.gains if gain.kind == "one"]
+
+    @property
+    def together(self) -> Gain | None:
+        """What all of them gain; None where it is not known."""
+        return next((gain for gain in self.gains if gain.kind == "together"), None)
+
+    @property
+    def beyond(self) -> Gain | None:
+        """How that differs from the sum of the parts; None where it is not known."""
+        return next((gain for gain in self.gains if gain.kind == "beyond"), None)
 
 
 @dataclass(frozen=True)
-class Operations:
-    """The design, and what it found: the conditions that have all its recipes, then pooled where these are several."""
+class DesignResult:
+    """A design and its contributions: under each condition that has all its recipes, then pooled over several."""
 
+    experiment: Experiment
     plan: Plan
-    found: tuple[Contributions, ...]
+    blocks: tuple[Contributions, ...]
 
     @property
     def deciding(self) -> Contributions:
         """What answers the question: pooled, or under the only condition."""
-        return self.found[-1]
+        return self.blocks[-1]
+
+    @property
+    def single(self) -> list[Contributions]:
+        """Those under one condition."""
+        return [block for block in self.blocks if not block.pooled]
 
 
-def contributions(results: Results) -> Operations | None:
+def contributions(study: Study) -> DesignResult | None:
     """None where no recipes make a complete design, or no condition has all of them."""
-    plan = plan_of(results.experiment)
-    found = blocks(results, list(plan.recipes.values())) if plan else []
-    if plan is None or not found:
-        return None
-    return operations(results.experiment, plan, found, compared(results))
+    plan = plan_of(study.experiment)
+    scores = blocks(study.results, list(plan.recipes.values())) if plan else []
+    return design_result(study.experiment, plan, scores, study.compared) if plan and scores else None
 
 
-def operations(experiment: Experiment, plan: Plan, found: Sequence[Scores], known: Compared) -> Operations:
-    """found: the scores under each condition, then pooled. known: the comparisons with the baseline."""
-    return Operations(plan, tuple(_corrected([_contributions(experiment, plan, scores, known) for scores in found])))
+def design_result(experiment: Experiment, plan: Plan, scores: Sequence[Scores], compared: Compared) -> DesignResult:
+    """scores: under each condition, then pooled. compared: the comparisons with the baseline."""
+    each = [_contributions(experiment, plan, block, compared) for block in scores]
+    return DesignResult(experiment, plan, tuple(_corrected(each)))
 
 
-def _contributions(experiment: Experiment, plan: Plan, found: Scores, known: Compared) -> Contributions:
+def _contributions(experiment: Experiment, plan: Plan, block: Scores, compared: Compared) -> Contributions:
     """By the declared test: over the seeds that all recipes have where it pairs them, else each recipe's own."""
     paired = experiment.declared_test.paired
-    seeds = len(found.shared) if paired else found.seeds
+    seeds = len(block.shared) if paired else block.seeds
     if seeds < 2:
-        unknown = (math.nan,) * len(plan.parts)
-        return Contributions(
-            found.condition, seeds, found.planned, (), None, None, unknown, unknown, "too few finished seeds"
-        )
+        return Contributions(block.condition, seeds, block.planned, (), "too few finished seeds")
     scores = {
-        parts: [found.of[recipe][seed] for seed in (found.shared if paired else found.of[recipe])]
+        parts: [block.of[recipe][seed] for seed in (block.shared if paired else block.of[recipe])]
         for parts, recipe in plan.recipes.items()
     }
-    attribution = attribute(scores, plan.parts, paired, found.overlap, experiment.alpha, plan.design)
-    each, together, beyond = _gains(attribution, experiment, plan, found, known)
-    still = any(math.isnan(gain.p) for gain in each)
-    note = found.note(seeds) or ("no spread over seeds: the test cannot judge" if still else "")
+    found = attribute(scores, plan.parts, paired, block.overlap, experiment.alpha, plan.design)
+    gains = _gains(found, plan, experiment.alpha, lambda recipe: compared.of(recipe, block.conditions))
     alone, last = _estimates(scores, plan.parts, "add_one_in"), _estimates(scores, plan.parts, "leave_one_out")
-    return Contributions(found.condition, seeds, found.planned, each, together, beyond, alone, last, note)
-
-
-def _gains(
-    attribution: Attribution, experiment: Experiment, plan: Plan, found: Scores, known: Compared
-) -> tuple[tuple[Gain, ...], Gain | None, Gain | None]:
-    """(each, together, beyond); comparisons with the baseline as they are known, the rest before correction."""
-
-    def gain(name: str, difference: Difference, recipe: str = "") -> Gain:
-        tested = known.of(recipe, found.conditions)
-        if tested is not None:
-            return Gain(
-                name, tested.difference.estimate, tested.low, tested.high, tested.p, tested.p_adjusted, True,
-                tested.p_equivalent, tested.reached,
-            )  # fmt: skip
-        low, high = difference.interval(experiment.alpha)
-        return Gain(name, difference.estimate, low, high, difference.p_value(), math.nan, compared=False)
-
-    alone = {part: plan.recipes[frozenset({part})] for part in plan.parts} if plan.design == "add_one_in" else {}
-    each = tuple(gain(one.operation, one.difference, alone.get(one.operation, "")) for one in attribution.contributions)
-    together, beyond = attribution.total, attribution.remainder
-    return (
-        each,
-        gain("all together", together, plan.recipes[frozenset(plan.parts)]) if together else None,
-        gain("beyond the sum", beyond) if beyond else None,
+    return Contributions(
+        block.condition,
+        seeds,
+        block.planned,
+        tuple(replace(one, alone=alone.get(one.name, math.nan), last=last.get(one.name, math.nan)) for one in gains),
+        block.note(seeds) or (NO_SPREAD if any(math.isnan(one.p) for one in gains if one.kind == "one") else ""),
     )
 
 
-def _corrected(told: Sequence[Contributions]) -> list[Contributions]:
+def _gains(found: Attribution, plan: Plan, alpha: float, compared: Callable[[str], Tested | None]) -> list[Gain]:
+    """Comparisons with the baseline as they are known, the rest before correction."""
+
+    def gain(name: str, kind: Literal["one", "together", "beyond"], difference: Difference, recipe: str) -> Gain:
+        tested = compared(recipe) if recipe else None
+        if tested is None:
+            p = difference.p_value()
+            return Gain(name, kind, difference.estimate, *difference.interval(alpha), p, math.nan, alpha)
+        numbers = tested.difference.estimate, tested.low, tested.high, tested.p, tested.p_adjusted
+        return Gain(name, kind, *numbers, alpha, True, tested.p_equivalent, tested.reached)
+
+    alone = {part: plan.recipes[frozenset({part})] for part in plan.parts} if plan.design == "add_one_in" else {}
+    gains = [gain(one.operation, "one", one.difference, alone.get(one.operation, "")) for one in found.contributions]
+    if found.total:
+        gains.append(gain("all together", "together", found.total, plan.recipes[frozenset(plan.parts)]))
+    if found.remainder:
+        gains.append(gain("beyond the sum", "beyond", found.remainder, ""))
+    return gains
+
+
+def _estimates(scores: Mapping[Parts, Sequence[float]], parts: tuple[str, ...], design: Design) -> dict[str, float]:
+    """What each part does by this design; {} where its recipes were not run."""
+    if not needed(design, parts) <= scores.keys():
+        return {}
+    return {one.operation: one.difference.estimate for one in attribute(scores, parts, design=design).contributions}
+
+
+def _corrected(every: Sequence[Contributions]) -> list[Contributions]:
     """By Holm's correction over all that is no comparison. Conditions without scores count as much as the others."""
-    families = [[gain.p for gain in (*one.each, *one.sums) if not gain.compared] for one in told]
-    size = max(map(len, families))
-    blank = [math.nan] * sum(size - len(family) for family in families)
-    adjusted = iter(holm([p for family in families for p in family] + blank))
-
-    def corrected(gain: Gain) -> Gain:
-        return gain if gain.compared else replace(gain, p_adjusted=next(adjusted))
-
+    families = [[gain.p for gain in block.gains if not gain.compared] for block in every]
+    most = max(map(len, families))
+    without = [math.nan] * sum(most - len(family) for family in families)
+    adjusted = iter(holm([p for family in families for p in family] + without))
     return [
         replace(
-            one,
-            each=tuple(map(corrected, one.each)),
-            together=one.together and corrected(one.together),
-            beyond=one.beyond and corrected(one.beyond),
+            block,
+            gains=tuple(gain if gain.compared else replace(gain, p_adjusted=next(adjusted)) for gain in block.gains),
         )
-        for one in told
+        for block in every
     ]
-
-
-def _estimates(scores: Mapping[Parts, Sequence[float]], parts: tuple[str, ...], design: Design) -> tuple[float, ...]:
-    """What each part does by this design; nan where its recipes were not run."""
-    if not needed(design, parts) <= scores.keys():
-        return (math.nan,) * len(parts)
-    return tuple(each.difference.estimate for each in attribute(scores, parts, design=design).contributions)

@@ -1,65 +1,272 @@
-"""What each operation contributes, as a section: sentences, a table and a picture. From evidence to what is told."""
+"""What each operation of a recipe contributes, as a section: sentences, a table and a figure."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from ablation.analysis.metrics import METRICS
-from ablation.core.text import NONE, p_text, percent
+from ablation.core.text import NONE, counted, listing, opening, p_phrase, p_text, percent
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
+from ablation.experiment.labels import condition_text, conditions_text
+from ablation.report.charts import IntervalGroup, IntervalRow, IntervalsInfo, draw_intervals
 from ablation.report.section import Figure, Rows, Section, Table
-from ablation.report.sections.attribution.compute import Contributions, Gain, Operations, contributions
-from ablation.report.sections.attribution.figure import (
-    ContributionGroup,
-    ContributionRow,
-    ContributionsInfo,
-    draw_contributions,
-)
-from ablation.report.sections.attribution.text import asks, is_equivalent, is_shown, seeds_text, sentences, signed
+from ablation.report.sections.attribution.compute import Contributions, DesignResult, Gain, contributions
+from ablation.report.sections.attribution.designs import Plan
+from ablation.report.style import COLORS, SOFT, Style, drawing
 from ablation.report.text import (
+    MOST_NAMED,
     among,
+    amount,
+    compared_phrase,
     correction,
     gain,
     heading,
+    holm_phrase,
     interval,
+    on_images,
     points,
     seeds_bounds,
+    seeds_of,
     shown,
+    size,
+    spanned,
     unit_text,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 MOST_ROWS = 40
-"""Of a picture; with more it shows the pooled contributions only."""
+"""Of a figure; with more it shows the pooled contributions only."""
+
+QUESTIONS = {
+    "shapley": (
+        "All {count} combinations of {parts} were run. A contribution is what an operation adds, averaged over every "
+        "order in which they could have been added (Shapley 1953); together these sum to what all of them gain."
+    ),
+    "leave_one_out": (
+        "Each of {parts} was left out of {together}, which has them all. A contribution is what an operation adds to "
+        "all the others."
+    ),
+    "add_one_in": (
+        "Each of {parts} was run alone, and all of them together as {together}. A contribution is what an operation "
+        "adds when it is the only one."
+    ),
+}
+
+SUM = {
+    "shapley": "the sum of what each does alone",
+    "add_one_in": "the sum of what each does alone",
+    "leave_one_out": "the sum of what each adds to the others",
+}
+
+TWICE_OR_HELPED = ("they do the same work twice, or are too much together", "they help one another")
+BEYOND = {
+    "shapley": TWICE_OR_HELPED,
+    "add_one_in": TWICE_OR_HELPED,
+    "leave_one_out": ("each does more beside the others", "where one is left out, the others partly make up for it"),
+}
+"""What it means if all together gain less than the sum, or more, where the sum is a gain."""
+
+MARKS = {"over every order": ("o", SOFT), "added alone": ("o", "white"), "added to all the others": ("s", "white")}
+"""What a mark stands for -> the mark, and the colour within."""
 
 
 def attribution(study: Study) -> Section | None:
     """None where the recipes make no complete design."""
-    found = contributions(study.results)
-    if found is None:
+    result = contributions(study)
+    if result is None:
         return None
-    experiment = study.experiment
-    drawn, rows = figure(found, experiment), tuple(_rows(found, one, experiment) for one in found.found)
-    table = Table(
-        headers(found, experiment), rows, caption(found, experiment), frozenset({"claim"}),
-        keep=("contribution", "interval", "p_adjusted", "claim"),
-    )  # fmt: skip
+    drawn = figure(result)
     return Section(
         "attribution",
         "What does each operation contribute?",
-        asks(found.plan),
-        sentences(found, experiment),
+        question(result.plan),
+        answer(result),
         (drawn,) if drawn else (),
-        (table,),
+        (table(result),),
     )
 
 
-def headers(found: Operations, experiment: Experiment) -> dict[str, str]:
-    """Column -> heading. What an operation does alone and last is told beside Shapley's values only."""
+def question(plan: Plan) -> str:
+    """What the contributions are, for this design."""
+    together, parts = plan.recipes[frozenset(plan.parts)], among(plan.parts, "operation")
+    return QUESTIONS[plan.design].format(count=f"{2 ** len(plan.parts):,}", parts=parts, together=together)
+
+
+def answer(result: DesignResult) -> tuple[str, ...]:
+    """In sentences, from the pooled contributions or those of the only condition."""
+    block, experiment = result.deciding, result.experiment
+    if not block.gains:
+        return (f"No answer yet: a recipe of the design has {counted(block.seeds, 'finished seed')}.",)
+    if block.note:
+        so_far = listing(f"{one.name} {signed(one, experiment)}" for one in block.each)
+        return (f"{opening(block.note)}; so far, in {unit_text(experiment.metric)}: {so_far}.",)
+    significant = [one for one in block.each if one.significant]
+    significant.sort(key=lambda one: -gain(one.estimate, experiment.metric))
+    parts = [
+        f"{one.name} {_does(one.estimate, experiment.metric)} ({_evidence(one, experiment)}{_also_under(one, result)})"
+        for one in significant
+    ]
+    parts += _not_significant(block, experiment)
+    sentences = f"{'; '.join(parts)}, {_scope(result)}.", _together(block, result), _alone_and_last(block, result)
+    return tuple(filter(None, sentences))
+
+
+def signed(one: Gain, experiment: Experiment) -> str:
+    """'+1.1', in the unit in which differences are shown."""
+    return points(one.estimate, experiment.metric, sign=True)
+
+
+def seeds_text(block: Contributions) -> str:
+    """'5 seeds', or 'at least 3 of 5 seeds': of the recipe that has the fewest."""
+    return f"{'at least ' if block.seeds < block.planned else ''}{seeds_of(block.seeds, block.planned)}"
+
+
+def _does(difference: float, metric: str) -> str:
+    """'contributes 1.1 points of accuracy', 'costs ...'; of a loss 'lowers log loss by 0.120 nats'."""
+    if METRICS[metric].lower_is_better:
+        return f"{'lowers' if difference < 0 else 'raises'} {METRICS[metric].title} by {size(abs(difference), metric)}"
+    return f"{'contributes' if difference > 0 else 'costs'} {amount(abs(difference), metric)}"
+
+
+def _do(difference: float, metric: str) -> str:
+    """'gain 1.3 points of accuracy', 'lose ...'; of a loss 'lower log loss by 0.120 nats'."""
+    if METRICS[metric].lower_is_better:
+        return _does(difference, metric).replace("s ", " ", 1)
+    return f"{'gain' if difference > 0 else 'lose'} {amount(abs(difference), metric)}"
+
+
+def _evidence(one: Gain, experiment: Experiment) -> str:
+    """Behind a claim: '95 % interval 0.5 to 1.7; Holm p = .004'."""
+    return f"{spanned(one.low, one.high, experiment, math.copysign(1, one.estimate))}; {_chance(one, experiment)}"
+
+
+def _chance(one: Gain, experiment: Experiment) -> str:
+    return (compared_phrase if one.compared else holm_phrase)(one.p_adjusted, experiment)
+
+
+def _also_under(one: Gain, result: DesignResult) -> str:
+    """'; also shown under adam and sgd, each alone', where there are several conditions."""
+    if len(result.single) < 2:
+        return ""
+    same = [
+        condition_text(block.condition, result.experiment)
+        for block in result.single
+        for other in (() if block.note else block.each)
+        if other.name == one.name and other.significant and other.estimate * one.estimate > 0
+    ]
+    if not same:
+        return "; not shown under any condition alone"
+    if len(result.single) > 3 or any("," in condition for condition in same):
+        return f"; also shown under {len(same)} of {len(result.single)} conditions, each alone"
+    return f"; also shown under {listing(same)}{', each' if len(same) > 1 else ''} alone"
+
+
+def _not_significant(block: Contributions, experiment: Experiment) -> list[str]:
+    """'brightness is equivalent to none within 1.0 points (...)', '... not shown to change accuracy (...)'."""
+    rest = [one for one in block.each if not one.significant]
+    alike = {
+        _within(experiment): [one for one in rest if one.equivalent],
+        _unchanged(experiment): [one for one in rest if one.reached and not one.equivalent],
+        "not tested": [one for one in rest if not one.reached],
+    }
+    return [_are(gains, words, experiment) for words, gains in alike.items() if gains]
+
+
+def _unchanged(experiment: Experiment) -> str:
+    return f"not shown to change {METRICS[experiment.metric].title}"
+
+
+def _within(experiment: Experiment) -> str:
+    return f"equivalent to {experiment.baseline} within {size(experiment.margin, experiment.metric)}"
+
+
+def _are(gains: list[Gain], words: str, experiment: Experiment) -> str:
+    """'brightness and contrast are not shown to change accuracy (brightness 0.0, -0.6 to +0.6; ...)'."""
+    names = [one.name for one in gains]
+    if len(gains) == 1:
+        return f"{names[0]} is {words} ({_brief(gains[0], experiment)})"
+    numbers = "; ".join(f"{one.name} {_brief(one, experiment)}" for one in gains)
+    return f"{among(names, 'operation')} are {words}{f' ({numbers})' if len(gains) <= 3 else ''}"
+
+
+def _brief(one: Gain, experiment: Experiment) -> str:
+    """What is not shown, in numbers; the interval of a comparison stands in the answer, beside its verdict."""
+    if one.equivalent:
+        return f"{signed(one, experiment)}, equivalence {p_phrase(one.p_equivalent, experiment.alpha)}"
+    span = "" if one.compared else f", {interval(one.low, one.high, experiment.metric)}"
+    return f"{signed(one, experiment)}{span}"
+
+
+def _together(block: Contributions, result: DesignResult) -> str:
+    """What all of them gain, and whether that is the sum of the parts."""
+    total, experiment = block.together, result.experiment
+    if total is None:
+        return ""
+    brief = _brief(total, experiment)
+    if total.significant:
+        text = f"{_do(total.estimate, experiment.metric)} ({_evidence(total, experiment)})"
+    elif total.equivalent:
+        text = f"are {_within(experiment)} ({brief})"
+    elif not total.reached:
+        text = f"are not tested ({brief})"
+    else:
+        text = f"are {_unchanged(experiment)} ({brief}; {_chance(total, experiment)})"
+    return f"Together they {text}{_beyond(block.beyond, total, result) if block.beyond else ''}."
+
+
+def _beyond(beyond: Gain, total: Gain, result: DesignResult) -> str:
+    """'; that this differs from the sum of ... is not shown', or by how much it does, and what that means."""
+    experiment, design, metric = result.experiment, result.plan.design, result.experiment.metric
+    whole = f"{SUM[design]}{on_images(experiment)}"
+    if not beyond.significant:
+        span = interval(beyond.low, beyond.high, metric)
+        numbers = f"remainder {signed(beyond, experiment)}, {span}; {_chance(beyond, experiment)}"
+        return f"; that this differs from {whole} is not shown ({numbers})"
+    more = gain(beyond.estimate, metric) > 0
+    far, numbers = size(abs(beyond.estimate), metric), _evidence(beyond, experiment)
+    helpful = gain(total.estimate - beyond.estimate, metric) > 0
+    why = BEYOND[design][more] if helpful else "what one does depends on the others"
+    if METRICS[metric].lower_is_better:
+        return f"; {far} {'lower' if more else 'higher'} than by {whole} ({numbers}): {why}"
+    return f", {far} {'more' if more else 'less'} than {whole} ({numbers}): {why}"
+
+
+def _scope(result: DesignResult) -> str:
+    """'pooled over adam and sgd (5 seeds)', 'under adam (8 seeds)'."""
+    block, experiment = result.deciding, result.experiment
+    if block.pooled:
+        single = [condition_text(other.condition, experiment) for other in result.single]
+        where = f"pooled over {conditions_text(single, MOST_NAMED)}"
+    else:
+        where = f"under {condition_text(block.condition, experiment)}"
+    images = "" if all(one.compared for one in block.each) else on_images(experiment)
+    return f"{where}{f',{images}' if images else ''} ({seeds_text(block)})"
+
+
+def _alone_and_last(block: Contributions, result: DesignResult) -> str:
+    """Beside Shapley's values, where they hide that all together is not the sum: what each does alone, and last."""
+    hidden = result.plan.design == "shapley" and block.beyond is not None and block.beyond.significant
+    if not hidden or len(block.each) > MOST_NAMED:
+        return ""
+    metric = result.experiment.metric
+    each = [
+        f"{one.name} {points(one.alone, metric, sign=True)} and {points(one.last, metric, sign=True)}"
+        for one in block.each
+    ]
+    return f"An average over every order does not say it all: alone and added to all the others, {listing(each)}."
+
+
+def table(result: DesignResult) -> Table:
+    """A row an operation, then the sums, for each condition. Beside Shapley's values what one does alone, and last."""
+    experiment = result.experiment
     unit = f" ({METRICS[experiment.metric].unit})" if METRICS[experiment.metric].unit else ""
-    marks = {"alone": "added alone", "last": "added to all others"} if found.plan.design == "shapley" else {}
-    return {
+    marks = {"alone": "added alone", "last": "added to all others"} if result.plan.design == "shapley" else {}
+    headers = {
         "operation": "operation",
         "contribution": f"contribution{unit}",
         "interval": f"{percent(1 - experiment.alpha)} interval",
@@ -68,141 +275,135 @@ def headers(found: Operations, experiment: Experiment) -> dict[str, str]:
         **marks,
         "claim": "",
     }
+    keep = ("contribution", "interval", "p_adjusted", "claim")
+    groups = []
+    for block in result.blocks:
+        title = heading(block.condition, len(result.blocks) - 1, experiment)
+        title += f", {seeds_text(block)}" if block.seeds < block.planned else ""
+        empty = dict.fromkeys(headers, "") | {"operation": NONE, "claim": block.note}
+        rows = tuple(_row(one, block.note, experiment) for one in block.gains)
+        groups.append(Rows(rows or (empty,), title, block.pooled))
+    return Table(headers, tuple(groups), caption(result), frozenset({"claim"}), keep)
 
 
-def _rows(found: Operations, one: Contributions, experiment: Experiment) -> Rows:
-    title = heading(one.condition, len(found.found) - 1, experiment)
-    title += f", {seeds_text(one)}" if one.seeds < one.planned else ""
-    blank = dict.fromkeys(headers(found, experiment), "")
-    if not one.each:
-        return Rows((blank | {"operation": NONE, "claim": one.note},), title, one.pooled)
-    rows = [
-        _cells(each, experiment)
-        | {"claim": claim(each, one.note, experiment)}
-        | {"alone": points(alone, experiment.metric, sign=True), "last": points(last, experiment.metric, sign=True)}
-        for each, alone, last in zip(one.each, one.alone, one.last, strict=True)
-    ]
-    if one.together is not None:
-        rows.append(blank | _cells(one.together, experiment) | {"claim": claim(one.together, one.note, experiment)})
-    if one.beyond is not None:
-        said = claim(one.beyond, one.note, experiment, ("more than the sum", "less than the sum"))
-        rows.append(blank | _cells(one.beyond, experiment) | {"claim": said})
-    return Rows(tuple(rows), title, one.pooled)
-
-
-def _cells(one: Gain, experiment: Experiment) -> dict[str, str]:
+def _row(one: Gain, note: str, experiment: Experiment) -> dict[str, str]:
+    metric, single = experiment.metric, one.kind == "one"
     return {
         "operation": one.name,
         "contribution": signed(one, experiment),
-        "interval": interval(one.low, one.high, experiment.metric),
+        "interval": interval(one.low, one.high, metric),
         "p": p_text(one.p, experiment.alpha),
         "p_adjusted": p_text(one.p_adjusted, experiment.alpha),
+        "alone": points(one.alone, metric, sign=True) if single else "",
+        "last": points(one.last, metric, sign=True) if single else "",
+        "claim": "no claim" if note else claim(one, metric),
     }
 
 
-def claim(one: Gain, note: str, experiment: Experiment, words: tuple[str, str] = ("helps", "harms")) -> str:
-    """'helps', 'harms', 'equivalent', 'not shown', 'not tested'; 'no claim' where a note says why."""
-    if note:
-        return "no claim"
-    if is_equivalent(one, experiment):
+def claim(one: Gain, metric: str) -> str:
+    """'helps', 'harms' (of the remainder 'more than the sum', 'less ...'), 'equivalent', 'not shown', 'not tested'."""
+    if one.equivalent:
         return "equivalent"
-    if not is_shown(one, experiment):
+    if not one.significant:
         return "not shown" if one.reached else "not tested"
-    return words[0] if gain(one.estimate, experiment.metric) > 0 else words[1]
+    better, worse = ("more than the sum", "less than the sum") if one.kind == "beyond" else ("helps", "harms")
+    return better if gain(one.estimate, metric) > 0 else worse
 
 
-def caption(found: Operations, experiment: Experiment) -> str:
+def caption(result: DesignResult) -> str:
     """How the table is to be read, and which recipes are not in it."""
-    told = [
-        f"Differences in {unit_text(experiment.metric)}, with the {percent(1 - experiment.alpha)} interval over seeds."
-    ]
-    told += [*_families(found, experiment), "Claims rest on p after correction."]
-    if found.plan.design == "shapley":
-        told.append("What an operation does alone and added to all others is shown for comparison, without a test.")
-    several = any(one.compared for part in found.found for one in (*part.each, *part.sums))
-    told.append(f"{'The rest' if several else 'Everything'} holds {seeds_bounds(experiment)}.")
-    return " ".join([*told, *left_out(found)])
-
-
-def _families(found: Operations, experiment: Experiment) -> list[str]:
-    """What is corrected together with what."""
-    kinds = {one.compared for part in found.found for one in (*part.each, *part.sums)}
-    told = []
+    experiment, kinds = result.experiment, {one.compared for block in result.blocks for one in block.gains}
+    level = percent(1 - experiment.alpha)
+    parts = [f"Differences in {unit_text(experiment.metric)}, with the {level} interval over seeds."]
     if True in kinds:
-        alone = found.plan.design == "add_one_in"
-        told.append(
+        alone = result.plan.design == "add_one_in"
+        parts.append(
             f"{'What an operation does alone, and all together' if alone else 'All together'}: the comparisons with "
             f"{experiment.baseline}, which hold as there and with the same numbers, corrected over all comparisons "
             f"of the experiment{' (Dunnett, the interval too)' * (correction(experiment) == 'Dunnett')}."
         )
     if False in kinds:
-        told.append(
+        parts.append(
             f"{'The rest' if True in kinds else 'All'} is one family for Holm's correction, over all headings, with "
             "intervals that are not corrected."
         )
-    return told
-
-
-def left_out(found: Operations) -> list[str]:
-    """The recipes that take no part, by reason."""
+    parts.append("Claims rest on p after correction.")
+    if result.plan.design == "shapley":
+        parts.append("What an operation does alone and added to all others is shown for comparison, without a test.")
+    parts.append(f"{'The rest' if True in kinds else 'Everything'} holds {seeds_bounds(experiment)}.")
     by_reason: dict[str, list[str]] = {}
-    for recipe, why in found.plan.left_out.items():
+    for recipe, why in result.plan.left_out.items():
         by_reason.setdefault(why, []).append(recipe)
-    return [f"Left out: {among(recipes, 'recipe')} ({why})." for why, recipes in by_reason.items()]
+    parts += [f"Left out: {among(recipes, 'recipe')} ({why})." for why, recipes in by_reason.items()]
+    return " ".join(parts)
 
 
-def figure(found: Operations, experiment: Experiment) -> Figure | None:
+def figure(result: DesignResult) -> Figure | None:
     """The contributions as intervals; None where there is none yet."""
-    known = [one for one in found.found if one.each]
+    known = [block for block in result.blocks if block.gains]
     if not known:
         return None
-    rows = sum(len(_drawn(one, found, experiment)) for one in known)
-    drawn = known if rows <= MOST_ROWS else known[-1:]
-    info = ContributionsInfo(
-        tuple(
-            ContributionGroup(
-                heading(one.condition, len(found.found) - 1, experiment), _drawn(one, found, experiment), one.pooled
-            )
-            for one in drawn
-        ),
+    experiment, metric = result.experiment, METRICS[result.experiment.metric]
+    drawn = known if sum(len(block.gains) for block in known) <= MOST_ROWS else known[-1:]
+    marks = result.plan.design == "shapley"
+    groups = [
+        IntervalGroup(
+            heading(block.condition, len(result.blocks) - 1, experiment),
+            tuple(_interval_row(one, experiment, marks) for one in block.gains),
+            block.pooled,
+        )
+        for block in drawn
+    ]
+    info = IntervalsInfo(
+        tuple(groups),
         shown(experiment.margin, experiment.metric),
-        unit_text(experiment.metric),
-        METRICS[experiment.metric].lower_is_better,
+        f"contribution, {unit_text(experiment.metric)}",
+        metric.lower_is_better,
     )
-    margin = f"±{points(experiment.margin, experiment.metric)} {METRICS[experiment.metric].unit}".strip()
-    told = (
+    text = (
         f"Each operation with its {percent(1 - experiment.alpha)} interval over seeds; filled diamonds: all of them "
         "together; hollow ones: what that is beyond the sum of what each does "
-        f"{'added to the others' if found.plan.design == 'leave_one_out' else 'alone'}. "
+        f"{'added to the others' if result.plan.design == 'leave_one_out' else 'alone'}. "
     )
     if info.marked:
-        told += "Where the open circle and the open square lie apart, what an operation does depends on the others. "
-    told += f"Shaded: the margin within which recipes count as equivalent ({margin})."
+        text += "Where the open circle and the open square lie apart, what an operation does depends on the others. "
+    margin = size(experiment.margin, experiment.metric)
+    text += f"Shaded: the margin within which recipes count as equivalent (±{margin})."
     if len(drawn) < len(known):
-        told += f" Drawn is the last of {len(known)} headings of the table."
-    return Figure(
-        info,
-        draw_contributions,
-        f"What each operation contributes to {METRICS[experiment.metric].title}, with intervals",
-        told,
-    )
+        text += f" Drawn is the last of {len(known)} headings of the table."
+    return Figure(info, draw_contributions, f"What each operation contributes to {metric.title}, with intervals", text)
 
 
-def _drawn(one: Contributions, found: Operations, experiment: Experiment) -> tuple[ContributionRow, ...]:
-    marks = found.plan.design == "shapley"
-    rows = [
-        _row(each, experiment, "one", *((alone, last) if marks else ()))
-        for each, alone, last in zip(one.each, one.alone, one.last, strict=True)
-    ]
-    rows += [_row(one.together, experiment, "all")] if one.together else []
-    rows += [_row(one.beyond, experiment, "beyond")] if one.beyond else []
-    return tuple(rows)
-
-
-def _row(
-    one: Gain, experiment: Experiment, kind: Any, alone: float = math.nan, last: float = math.nan
-) -> ContributionRow:
+def _interval_row(one: Gain, experiment: Experiment, marks: bool) -> IntervalRow:
+    """marks: also those for what an operation does alone and last."""
     metric = experiment.metric
     span = "" if math.isnan(one.low) else f"  [{interval(one.low, one.high, metric)}]"
-    middle, low, high, alone, last = (shown(x, metric) for x in (one.estimate, one.low, one.high, alone, last))
-    return ContributionRow(one.name, middle, low, high, signed(one, experiment) + span, kind, alone, last)
+    middle, low, high = (shown(x, metric) for x in (one.estimate, one.low, one.high))
+    alone, last = (shown(x, metric) if marks else math.nan for x in (one.alone, one.last))
+    return IntervalRow(one.name, middle, low, high, signed(one, experiment) + span, one.kind, alone, last)
+
+
+def draw_contributions(info: IntervalsInfo, look: Mapping[str, Style], axes: Axes | None = None) -> Axes:
+    """A line an operation, then all together and what that is beyond the sum. With a key where there are other marks.
+
+    look: of an operation that is a recipe by itself; the others have the colours in turn. axes: by default new ones.
+    """
+    names = dict.fromkeys(row.name for group in info.groups for row in group.rows if row.kind == "one")
+    styles = {name: look.get(name, Style(COLORS[turn % len(COLORS)])) for turn, name in enumerate(names)}
+    axes = draw_intervals(info, styles, axes)
+    if info.marked:
+        with drawing():
+            _draw_key(axes)
+    return axes
+
+
+def _draw_key(axes: Axes) -> None:
+    """Above the axes, in the middle of the page."""
+    from matplotlib.lines import Line2D
+
+    lines = [
+        Line2D([], [], linestyle="none", marker=marker, color=face, markeredgecolor=SOFT, markersize=6.5)
+        for marker, face in MARKS.values()
+    ]
+    place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0)}
+    axes.legend(lines, list(MARKS), ncols=3, handletextpad=0.3, borderaxespad=0.1, **place)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ablation.report.charts import ACROSS, CurvePanel, draw_curve, ticks, together
+from ablation.report.charts import ACROSS, CurvePanel, common_limits, draw_curve, name_ticks
 from ablation.report.style import COLORS, INK, SOFT, Style, drawing, new_panels, shortened
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def draw_doses(info: DosesInfo, look: Mapping[str, Style], axes: Sequence[Axes] 
         axes = new_panels([len(row.panels) for row in info.rows], ACROSS) if axes is None else axes
         for spot, (row, panel) in zip(axes, panels, strict=True):
             first = row.panels.index(panel) % ACROSS == 0
-            _draw_panel(spot, row, panel, look, together([other.curve for other in row.panels]))
+            _draw_panel(spot, row, panel, look, common_limits([other.curve for other in row.panels]))
             spot.tick_params(labelleft=first)
             spot.set_ylabel(info.measure if first else "")
     return axes
@@ -70,7 +70,7 @@ def _draw_panel(
     axes.set_xlabel(shortened(row.magnitude, 60))
     axes.set_ylim(*limits)
     draw_curve(axes, curve, color)
-    ticks(axes, curve.at, [f"{dose:g}" for dose in curve.at])
+    name_ticks(axes, curve.at, [f"{dose:g}" for dose in curve.at])
     if row.nothing:
         name, place = row.nothing
         grey = look[name].color

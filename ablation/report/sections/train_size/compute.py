@@ -15,7 +15,8 @@ import numpy as np
 
 from ablation.analysis.comparison import holm
 from ablation.analysis.dose import DoseResponse, dose_response
-from ablation.evidence.compared import Compared, compared
+from ablation.evidence.families import Compared
+from ablation.evidence.study import compared
 from ablation.evidence.families import Tested
 from ablation.evidence.scores import Condition, Scores, conditions_with, others, scores_over
 from ablation.experiment.experiment import Experiment

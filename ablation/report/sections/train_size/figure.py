@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ablation.report.charts import ACROSS, CurvePanel, draw_curve, ticks, together
+from ablation.report.charts import ACROSS, CurvePanel, common_limits, draw_curve, name_ticks
 from ablation.report.style import SOFT, Style, drawing, new_panels, shortened
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class SizesInfo:
     @property
     def limits(self) -> tuple[float, float]:
         """One scale for all recipes, with zero and the band of equivalence in it."""
-        low, high = together(self.panels)
+        low, high = common_limits(self.panels)
         return min(low, -1.2 * self.margin), max(high, 1.2 * self.margin)
 
 
@@ -47,7 +47,7 @@ def draw_sizes(info: SizesInfo, look: Mapping[str, Style], axes: Sequence[Axes] 
             spot.set_title(shortened(panel.title, 44))
             spot.set_xlabel("training images (logarithmic axis)")
             spot.set_ylim(*info.limits)
-            ticks(spot, panel.at, [f"{round(2.0**at):,}" for at in panel.at])
+            name_ticks(spot, panel.at, [f"{round(2.0**at):,}" for at in panel.at])
             spot.tick_params(labelleft=place % ACROSS == 0)
             if place % ACROSS == 0:
                 spot.set_ylabel(f"difference to {shortened(info.baseline, 20)}, {info.unit}")
