@@ -68,7 +68,8 @@ def class_counts(logits: Logits, labels: Labels) -> tuple[Floats, Floats, Floats
 
 def is_right(logits: Logits, labels: Labels) -> Floats:
     """(T,) 1 where the guess is right, else 0; their mean is the accuracy."""
-    return (logits.argmax(axis=1) == labels).astype(np.float64)
+    right: Floats = (logits.argmax(axis=1) == labels).astype(np.float64)
+    return right
 
 
 def log_loss(logits: Logits, labels: Labels) -> Floats:
@@ -78,14 +79,16 @@ def log_loss(logits: Logits, labels: Labels) -> Floats:
 
 def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     """(T, C) logarithms of probabilities, in float64."""
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    shifted: Floats = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    shifted -= np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return shifted
 
 
 def brier(logits: Logits, labels: Labels) -> Floats:
     """(T,) squared distances to the one-hot truth, each in [0, 2] (Brier 1950, equation 2)."""
     truth = np.eye(logits.shape[1])[labels]
-    return np.square(np.exp(log_softmax(logits)) - truth).sum(axis=1)
+    distances: Floats = np.square(np.exp(log_softmax(logits)) - truth).sum(axis=1)
+    return distances
 
 
 def expected_calibration_error(logits: Logits, labels: Labels, bins: int = ECE_BINS) -> float:

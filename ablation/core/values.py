@@ -12,7 +12,7 @@ import math
 import sys
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import MISSING, dataclass, fields
@@ -48,6 +48,13 @@ class Range:
             if math.isfinite(bound)
         ]
         return " and ".join(bounds)
+
+
+@dataclass(frozen=True, eq=False)
+class OneOf:
+    """The names that a text may be: those of a table, read when a value is checked, so that a new row is allowed."""
+
+    names: Collection[str]
 
 
 Positive = Annotated[float, Range(above=0)]
@@ -137,13 +144,14 @@ def _fill(self: Any, args: tuple[Any, ...], given: dict[str, Any]) -> Iterator[s
 def fit(given: Any, hint: Any) -> tuple[Any, str]:
     """Hold a value to an annotation: (the value, coerced; '' or what is wrong with it)."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated and isinstance(arguments[1], OneOf):
+        return given, _not_among(given, arguments[1].names)
     if origin is Annotated:
         return _fit_range(given, arguments[0], arguments[1])
     if origin in (typing.Union, types.UnionType):
         return _fit_union(given, arguments)
     if origin is Literal:
-        wrong = f"expected one of {', '.join(map(repr, arguments))}{did_you_mean(str(given), arguments)}"
-        return given, "" if given in arguments else wrong
+        return given, _not_among(given, arguments)
     if origin is tuple:
         return _fit_tuple(given, arguments)
     if hint is float or hint is int:
@@ -155,6 +163,12 @@ def fit(given: Any, hint: Any) -> tuple[Any, str]:
         return given, f"expected {describe(hint)}{_suggest_class(given, (expected,))}"
     unnamed = [key for key in given if not isinstance(key, str)] if expected is dict else []
     return given, f"the name {unnamed[0]!r} is not a text" if unnamed else ""
+
+
+def _not_among(given: Any, names: Collection[str]) -> str:
+    """'' for one of the names, or what is wrong."""
+    allowed = ", ".join(map(repr, names))
+    return "" if given in tuple(names) else f"expected one of {allowed}{did_you_mean(str(given), names)}"
 
 
 def _fit_range(given: Any, base: Any, bounds: Range) -> tuple[Any, str]:
@@ -269,6 +283,25 @@ def restore(form: Any, classes: Mapping[str, type]) -> Any:
     if isinstance(form, Mapping):
         return {key: restore(item, classes) for key, item in form.items()}
     return form
+
+
+def read_back(cls: Callable[..., T], form: Any) -> T:
+    """The dataclass whose fields stand in the dict `form`, as JSON gave it back, each held to its annotation.
+
+    Raises ValueError with all that is missing, unknown or of the wrong kind: a file may be damaged, or of another
+    version.
+    """
+    if not isinstance(form, dict):
+        raise ValueError(f"expected a dict of name -> value, got {type(form).__name__}")
+    known: Any = cls
+    fitted = {name: fit(form[name], hint) for name, hint in hints(known).items() if name in form}
+    required = [f.name for f in fields(known) if f.default is MISSING and f.default_factory is MISSING]
+    wrong = [f"{name}: {message}" for name, (_, message) in fitted.items() if message]
+    wrong += [f"{name} is missing" for name in required if name not in form]
+    wrong += [f"{name} is unknown" for name in form if name not in hints(known)]
+    if wrong:
+        raise ValueError("; ".join(wrong))
+    return cls(**{name: item for name, (item, _) in fitted.items()})
 
 
 def label(given: Any) -> str:

@@ -14,21 +14,30 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from ablation.analysis.comparison import Test
+from ablation.analysis.metrics import METRICS
 from ablation.augment import Recipe
 from ablation.augment.operations.mix import misplaced
 from ablation.core.errors import InputError, did_you_mean
-from ablation.core.values import BelowOne, Count, NonNegative, Positive, Range, Whole, fit, hints, label, value
+from ablation.core.values import BelowOne, Count, NonNegative, OneOf, Positive, Range, Whole, fit, hints, label, value
 from ablation.data.normalization import NormalizationChoice
 from ablation.data.sources import Source, Subset
 from ablation.data.split import Redrawn, Split, TrainSize
 from ablation.experiment.default_test import default_test, wrong_test
 from ablation.experiment.spec import IN_OPTIMIZER, RunSpec, resolver
-from ablation.models.choice import CHOICES, Freeze, FrozenBatchNorm, Stem, needs_its_size, wrong_choices
-from ablation.models.names import is_weights_name, wrong_model
+from ablation.models.names import (
+    CHOICES,
+    Freeze,
+    FrozenBatchNorm,
+    Stem,
+    is_weights_name,
+    needs_its_size,
+    wrong_choices,
+    wrong_model,
+)  # fmt: skip
 from ablation.optim import Constant, Optimizer, Schedule, shortened, with_values
 
 Primary = Literal["pooled", "each"]
-Metric = Literal["accuracy", "macro_f1", "balanced_accuracy", "log_loss", "brier", "ece"]
+Metric = Annotated[str, OneOf(METRICS)]
 VARIABLE = (
     "model", "stem", "weights", "freeze", "frozen_batch_norm", "dropout", "stochastic_depth",
     *IN_OPTIMIZER, "head_lr_factor", "schedule", "epochs", "batch_size", "label_smoothing", "clip_norm", "ema",
@@ -39,7 +48,7 @@ VARIABLE = (
 
 @dataclass(frozen=True)
 class Cell:
-    """One place in the grid: the level of each factor by its name in the file, the seed, and the resolved spec."""
+    """One cell of the grid: the level of each factor by its name in the file, the seed, and the resolved spec."""
 
     factors: Mapping[str, str]
     seed: int
@@ -47,7 +56,7 @@ class Cell:
 
     @property
     def condition(self) -> tuple[str, ...]:
-        """Everything but recipe and seed: the arms of a comparison share it."""
+        """Everything but recipe and seed: the recipes that are compared share it."""
         return tuple(level for factor, level in self.factors.items() if factor != "recipe")
 
 
@@ -61,7 +70,7 @@ class Experiment:
     below which two recipes count as equivalent (0.01 is one point of accuracy), alpha: the family-wise error. question:
     in words; by default the first line of the file's docstring. test: by default `Crossed`, for new seeds (with
     `Redrawn`, new training photographs too) and new test photographs together; `CorrectedResampled` where the test part
-    is redrawn for each seed. primary: what is asked first where there are several conditions: each recipe pooled over
+    is redrawn for each seed. primary: what is tested first where there are several conditions: each recipe pooled over
     them, or each recipe under each; the rest is tested behind it.
 
     model: a classifier of torchvision's, "shallow_cnn", "lenet", or "package.module:function" for one's own (see
@@ -166,9 +175,9 @@ class Experiment:
                 yield wrong
 
     def _check_networks(self) -> Iterator[str]:
-        """What each network of the grid cannot take of what is asked of it, each mistake once."""
-        asked = {tuple(self._value(name, place) for name in CHOICES): None for place in self._grid()}
-        yield from dict.fromkeys(wrong for choices in asked for wrong in wrong_choices(*choices))
+        """What each network of the grid cannot take of the choices for it, each mistake once."""
+        choices = {tuple(self._value(name, cell) for name in CHOICES): None for cell in self._grid()}
+        yield from dict.fromkeys(wrong for choice in choices for wrong in wrong_choices(*choice))
 
     def _check_optimizers(self) -> Iterator[str]:
         """Whether each optimizer has the fields that `lr` and `weight_decay` would set."""
@@ -181,8 +190,8 @@ class Experiment:
 
     def _check_schedules(self) -> Iterator[str]:
         """Whether each schedule of the grid comes out of its warm-up."""
-        asked = {(self._value("schedule", place), self._value("epochs", place)): None for place in self._grid()}
-        for schedule, epochs in asked:
+        pairs = {(self._value("schedule", cell), self._value("epochs", cell)): None for cell in self._grid()}
+        for schedule, epochs in pairs:
             if schedule.warmup >= epochs:
                 yield (
                     f"{label(schedule)} with epochs = {epochs}: warm-up takes all epochs, and the learning rate is "
@@ -209,7 +218,7 @@ class Experiment:
         """The levels of a field by name: those in `vary`, or the one given."""
         levels = self.vary.get(factor, (getattr(self, factor),))
         if not isinstance(levels, Mapping | tuple | list):
-            return {}  # a mistake, which `check` tells
+            return {}  # a mistake, which `check` reports
         named = dict(levels) if isinstance(levels, Mapping) else {label(level): level for level in levels}
         return {name: fit(level, hints(Experiment)[factor])[0] for name, level in named.items()}
 
@@ -227,9 +236,9 @@ class Experiment:
             Path(weights) for weights in self.levels("weights").values() if weights and not is_weights_name(weights)
         )
 
-    def _value(self, field: str, place: Mapping[str, str]) -> Any:
-        """What a field is at one place of the grid."""
-        return self.factors[field][place[field]] if field in place else getattr(self, field)
+    def _value(self, field: str, cell: Mapping[str, str]) -> Any:
+        """What a field is in one cell of the grid, which is given by the names of its levels."""
+        return self.factors[field][cell[field]] if field in cell else getattr(self, field)
 
     @property
     def seed_numbers(self) -> tuple[int, ...]:
@@ -255,7 +264,7 @@ class Experiment:
         return tuple(cells)
 
     def _grid(self) -> Iterator[dict[str, str]]:
-        """The names of the levels, factor -> name, of every place in the grid that `exclude` leaves; seeds aside."""
+        """The names of the levels, factor -> name, of every cell of the grid that `exclude` leaves; seeds aside."""
         for combination in itertools.product(*self.factors.values()):
             names = dict(zip(self.factors, combination, strict=True))
             if not any(all(names.get(factor) == level for factor, level in rule.items()) for rule in self.exclude):

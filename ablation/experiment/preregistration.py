@@ -1,8 +1,8 @@
-"""Declaration: how results will be judged, recorded in the runs folder before the first of them is there.
+"""Preregistration: how results will be judged, recorded in the runs folder before the first of them is there.
 
 runs/EXPERIMENT/declared.jsonl has an event for each plan under which runs were started, with the number of results that
 there were by then. The plan that counts is the last one from before the first result; what is judged otherwise later
-was chosen with results at hand, and is told wherever they are. Holds against forgetting, not against forgery.
+was chosen with results at hand, and every report says so. Holds against forgetting, not against forgery.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ from typing import Any
 
 from filelock import FileLock
 
+from ablation.core.errors import DataError
 from ablation.core.files import Journal
-from ablation.core.values import label
+from ablation.core.values import label, read_back
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.record import RECORD_FILE
 
-DECLARED_FILE = "declared.jsonl"
+PREREGISTRATION_FILE = "declared.jsonl"
 
 
 @dataclass(frozen=True)
-class Declaration:
+class Preregistration:
     """What verdicts rest on, by value: names of recipes and optimizers take no part.
 
     baseline: its operations. comparisons: a digest for each recipe under each condition beside the baseline, sorted.
@@ -41,31 +42,30 @@ class Declaration:
     seeds: tuple[int, ...]
     comparisons: tuple[str, ...]
     primary: str = "each"
-    """What was asked first; before that could be declared, it was every comparison alike."""
+    """What is tested first; before that could be chosen, it was every comparison alike."""
 
     @cached_property
     def hash(self) -> str:
         """12 hexadecimal digits of a SHA-256 over all of it."""
         return _digest(asdict(self), 12)
 
-    def changed_to(self, other: Declaration) -> list[str]:
-        """What another declaration judges otherwise, a phrase each. More comparisons alone are no change to these."""
-        told = [
-            f"{name} {_shown(before)}, now {_shown(after)}"
+    def changed_to(self, other: Preregistration) -> list[str]:
+        """What the other judges otherwise, a phrase each. More comparisons alone are no change to these."""
+        changes = [
+            f"{name} {_text(before)}, now {_text(after)}"
             for name in ("test", "metric", "margin", "alpha", "baseline", "seeds", "primary")
             if (before := getattr(self, name)) != (after := getattr(other, name))
         ]
         dropped = len(set(self.comparisons) - set(other.comparisons))
-        if dropped:
-            told.append(f"{dropped} of {len(self.comparisons)} comparisons left out since, for which nothing corrects")
-        return told
+        lost = f"{dropped} of {len(self.comparisons)} comparisons left out since, for which nothing corrects"
+        return [*changes, lost] if dropped else changes
 
 
 @dataclass(frozen=True)
-class Declared:
-    """A declaration with the time (seconds since 1970) and the number of results that the folder held then."""
+class Preregistered:
+    """A plan with the time (seconds since 1970) and the number of results that the folder held then."""
 
-    declaration: Declaration
+    plan: Preregistration
     time: float
     results: int
 
@@ -75,50 +75,54 @@ class Declared:
         return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(self.time))
 
 
-def declaration_of(experiment: Experiment, cells: Sequence[Cell]) -> Declaration:
+def preregistration_of(experiment: Experiment, cells: Sequence[Cell]) -> Preregistration:
     """How this experiment judges the runs of these cells."""
     baseline = experiment.factors["recipe"][experiment.baseline]
-    compared = {_digest(_place(cell), 12) for cell in cells if cell.spec.recipe != baseline}
-    return Declaration(
-        label(experiment.declared_test),
-        experiment.metric,
-        experiment.margin,
-        experiment.alpha,
-        " + ".join(map(label, baseline)) or "no augmentation",
-        tuple(sorted(experiment.seed_numbers)),
-        tuple(sorted(compared)),
-        experiment.primary,
+    compared = {_digest(_compared(cell), 12) for cell in cells if cell.spec.recipe != baseline}
+    return Preregistration(
+        test=label(experiment.declared_test),
+        metric=experiment.metric,
+        margin=experiment.margin,
+        alpha=experiment.alpha,
+        baseline=" + ".join(map(label, baseline)) or "no augmentation",
+        seeds=tuple(sorted(experiment.seed_numbers)),
+        comparisons=tuple(sorted(compared)),
+        primary=experiment.primary,
     )
 
 
-def declare(experiment: Experiment, cells: Sequence[Cell], root: Path) -> None:
+def preregister(experiment: Experiment, cells: Sequence[Cell], root: Path) -> None:
     """Record in `root`, the folder of the experiment's runs, how they will be judged, unless it is the newest there."""
     root.mkdir(parents=True, exist_ok=True)
-    declaration = declaration_of(experiment, cells)
-    with FileLock(root / f"{DECLARED_FILE}.lock"):
-        known = declared(root)
-        if not known or known[-1].declaration != declaration:
+    plan = preregistration_of(experiment, cells)
+    with FileLock(root / f"{PREREGISTRATION_FILE}.lock"):
+        known = preregistered(root)
+        if not known or known[-1].plan != plan:
             results = sum(1 for _ in root.glob(f"*/{RECORD_FILE}"))
-            Journal(root / DECLARED_FILE).append(
-                "declared", plan=declaration.hash, results=results, declaration=asdict(declaration)
-            )
+            event = {"plan": plan.hash, "results": results, "declaration": asdict(plan)}
+            Journal(root / PREREGISTRATION_FILE).append("declared", **event)
 
 
-def declared(root: Path) -> list[Declared]:
-    """Every declaration that was recorded in this folder, oldest first."""
-    return [
-        Declared(_read(event["declaration"]), event["time"], event["results"])
-        for event in Journal(root / DECLARED_FILE).events()
-        if event["event"] == "declared"
-    ]
+def preregistered(root: Path) -> list[Preregistered]:
+    """Every plan that was recorded in this folder, oldest first. Raises DataError for one that is none."""
+    file = root / PREREGISTRATION_FILE
+    try:
+        return [
+            Preregistered(read_back(Preregistration, event["declaration"]), event["time"], event["results"])
+            for event in Journal(file).events()
+            if event["event"] == "declared"
+        ]
+    except (KeyError, ValueError) as error:
+        advice = "it may be of a later version of this program; install that, or move the file away"
+        raise DataError(f"{file} holds a plan that cannot be read ({error}): {advice}") from None
 
 
-def beforehand(root: Path) -> Declared | None:
-    """The last declaration from before the first result; None where there is none."""
-    return next((told for told in reversed(declared(root)) if not told.results), None)
+def beforehand(root: Path) -> Preregistered | None:
+    """The last plan from before the first result; None where there is none."""
+    return next((entry for entry in reversed(preregistered(root)) if not entry.results), None)
 
 
-def _place(cell: Cell) -> dict[str, Any]:
+def _compared(cell: Cell) -> dict[str, Any]:
     """What is compared there: everything that the cell is but its seed, and the data, whose change changes no plan."""
     return {name: form for name, form in cell.spec.to_plain().items() if name not in ("seed", "data")}
 
@@ -127,9 +131,5 @@ def _digest(form: Any, digits: int) -> str:
     return hashlib.sha256(json.dumps(form, sort_keys=True).encode()).hexdigest()[:digits]
 
 
-def _read(form: dict[str, Any]) -> Declaration:
-    return Declaration(**{**form, "seeds": tuple(form["seeds"]), "comparisons": tuple(form["comparisons"])})
-
-
-def _shown(item: Any) -> str:
+def _text(item: Any) -> str:
     return ", ".join(map(str, item)) if isinstance(item, tuple) else str(item)

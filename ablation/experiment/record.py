@@ -1,4 +1,4 @@
-"""RunRecord: what happened in one run, written and read whole.
+"""RunRecord: what happened in one run, written whole, and read with every part of it checked.
 
 Two files in the run's folder: `arrays.npz` (test predictions, features, and the first training image as the recipe
 draws it), then `record.json`, whose presence makes the run finished. What must repeat to the last bit (outcome,
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -18,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablation.core.errors import DataError
-from ablation.core.files import atomic, write_json
+from ablation.core.files import Damaged, atomic, undamaged, write_json
+from ablation.core.values import read_back
 
 RECORD_FILE, ARRAYS_FILE = "record.json", "arrays.npz"
 
@@ -49,7 +51,7 @@ class RunRecord:
     history: tuple[dict[str, Any], ...]
     """Per epoch: epoch (from 1), lr, train_loss, train_accuracy, val_loss, val_accuracy."""
     metrics: dict[str, float]
-    """On the test part: accuracy, macro_f1, balanced_accuracy, log_loss, brier, ece."""
+    """On the test part: those of `ablation.analysis.metrics.METRICS` that this program had when it trained the run."""
     evidence: dict[str, Any]
     """What the run proves of itself: first_test_batch, split, mean, std, parameters, diverged_step, changes, and the
     captions of the draws."""
@@ -62,8 +64,8 @@ class RunRecord:
 
     def digest(self, arrays: Arrays) -> str:
         """SHA-256 of everything that the same spec must repeat bit for bit."""
-        told = {name: part for name, part in asdict(self).items() if name not in ("cost", "environment", "notes")}
-        digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+        parts = {name: part for name, part in asdict(self).items() if name not in ("cost", "environment", "notes")}
+        digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
         for array in arrays:
             digest.update(f"{array.dtype}{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
@@ -75,7 +77,7 @@ def idle_operations(record: RunRecord) -> list[str]:
     Resize alone is none of them: it shows the same picture to what comes after it.
     """
     changes = record.evidence.get("changes", ())
-    return [told["operation"] for told in changes if not told["share_changed"] and told["operation"] != "Resize"]
+    return [one["operation"] for one in changes if not one["share_changed"] and one["operation"] != "Resize"]
 
 
 def write_record(folder: Path, record: RunRecord, arrays: Arrays) -> None:
@@ -86,39 +88,72 @@ def write_record(folder: Path, record: RunRecord, arrays: Arrays) -> None:
 
 
 def read_record(folder: Path) -> RunRecord | None:
-    """The record in this run folder, or None if the run has not finished."""
+    """The record in this run folder, or None if the run has not finished. Raises DataError for one that is damaged."""
     content = _read_json(folder)
-    if content is None:
-        return None
-    content.pop("digest")
-    return RunRecord(**{**content, "history": tuple(content["history"]), "notes": tuple(content.get("notes", ()))})
+    return None if content is None else content[0]
 
 
 def read_digest(folder: Path) -> str | None:
-    """The digest written with the record, or None if the run has not finished."""
+    """The digest written with the record, or None if the run has not finished. Raises DataError as `read_record`."""
     content = _read_json(folder)
-    return None if content is None else str(content["digest"])
+    return None if content is None else content[1]
 
 
-def _read_json(folder: Path) -> dict[str, Any] | None:
+def _read_json(folder: Path) -> tuple[RunRecord, str] | None:
+    """The record with its digest, each field of the kind that it must be."""
     file = folder / RECORD_FILE
     try:
-        return json.loads(file.read_text("utf-8"))
+        form = json.loads(file.read_text("utf-8"))
+        digest = form.pop("digest", None) if isinstance(form, dict) else None
+        record = read_back(RunRecord, form)
+        if wrong := [*_wrong(record)] + ([] if isinstance(digest, str) else ["digest is missing"]):
+            raise ValueError("; ".join(wrong))
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise DataError(
-            f"the record {file} is damaged ({error}); remove it, and `ablation run` trains that run again"
-        ) from None
+        raise _damaged("record", file, error) from None
+    return record, str(digest)
+
+
+def _wrong(record: RunRecord) -> Iterator[str]:
+    """What is wrong within the fields of a record that has them all; each a message."""
+    numbers: dict[str, Any] = {f"metrics: {name}": number for name, number in record.metrics.items()}
+    numbers |= {f"history: epoch of entry {row}": epoch.get("epoch") for row, epoch in enumerate(record.history, 1)}
+    for name, number in numbers.items():
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            yield f"{name} = {number!r}: expected a number"
+    changes = record.evidence.get("changes", [])
+    needed = {"operation", "mean_change", "share_changed"}
+    if not isinstance(changes, list) or not all(isinstance(one, dict) and needed <= one.keys() for one in changes):
+        yield f"evidence: changes: expected a list of dicts with {', '.join(sorted(needed))}"
 
 
 def read_predictions(folder: Path) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
     """sample, label and logits of a finished run, see `Arrays`; the larger arrays beside them are not read."""
-    with np.load(folder / ARRAYS_FILE) as file:
-        return file["sample"], file["label"], file["logits"]
+    sample, label, logits = _read_arrays(folder, ("sample", "label", "logits"))
+    return sample, label, logits
 
 
 def read_arrays(folder: Path) -> Arrays:
-    """The arrays of a finished run."""
-    with np.load(folder / ARRAYS_FILE) as file:
-        return Arrays(**{name: file[name] for name in Arrays._fields})
+    """The arrays of a finished run. Raises DataError where they are damaged or do not belong together."""
+    return Arrays(*_read_arrays(folder, Arrays._fields))
+
+
+def _read_arrays(folder: Path, names: Sequence[str]) -> list[NDArray[Any]]:
+    file = folder / ARRAYS_FILE
+    try:
+        with undamaged(), np.load(file) as stored:
+            arrays = {name: stored[name] for name in names}
+        labels, logits = arrays["label"], arrays["logits"]
+        lengths = {len(arrays[name]) for name in names if name not in ("original", "draws")}
+        if len(lengths) > 1 or logits.ndim != 2 or np.any((labels < 0) | (labels >= logits.shape[-1])):
+            shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+            raise Damaged(f"its arrays do not belong together: {shapes}")
+    except (FileNotFoundError, Damaged) as error:
+        raise _damaged("arrays", file, error) from error
+    return list(arrays.values())
+
+
+def _damaged(what: str, file: Path, error: Exception) -> DataError:
+    mend = f"remove {file.parent / RECORD_FILE}, and `ablation run` trains that run again"
+    return DataError(f"the {what} in {file} cannot be believed ({error}); {mend}")

@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ablation.analysis.metrics import METRICS
 from ablation.data import listing
-from ablation.data.survey import Progress
+from ablation.data.readers import Progress
 from ablation.experiment.experiment import Cell, Experiment
-from ablation.experiment.record import Arrays, idle_operations, read_arrays, read_predictions
+from ablation.experiment.record import Arrays, RunRecord, idle_operations, read_arrays, read_predictions
 from ablation.experiment.runs import Run, folder_of
 
 NO_SCORE = "without a finite score"
@@ -58,7 +59,7 @@ class Results:
     ) -> Results:
         """Read the records of every cell of the experiment from the folders `runs` and `cache`.
 
-        progress: told of files that have to be read first, see `ablation.data.listing`.
+        progress: notified of files that have to be read first, see `ablation.data.listing`.
         """
         data = listing(experiment.data, Path(cache), progress)
         cells, root = experiment.cells(data.digest), folder_of(experiment, Path(runs))
@@ -100,10 +101,10 @@ class Results:
             if record is None:
                 continue
             idle = idle_operations(record)
-            for place, told in enumerate(record.evidence.get("changes", ())):
-                nothing = told["operation"] in idle and not told["share_changed"]
-                rows.append({"recipe": cell.factors["recipe"], "place": place, **told, "idle": nothing})
-        columns = ["recipe", "place", "operation", "share_changed", "mean_change", "idle"]
+            for index, change in enumerate(record.evidence.get("changes", ())):
+                nothing = change["operation"] in idle and not change["share_changed"]
+                rows.append({"recipe": cell.factors["recipe"], "index": index, **change, "idle": nothing})
+        columns = ["recipe", "index", "operation", "share_changed", "mean_change", "idle"]
         grouped = pd.DataFrame(rows, columns=columns).groupby(columns[:3], sort=False)
         return grouped.agg({"share_changed": "mean", "mean_change": "mean", "idle": "max"}).reset_index()
 
@@ -117,7 +118,7 @@ class Results:
 
 
 def _row(run: Run) -> dict[str, Any]:
-    """Status, metrics, evidence that arms are compared by, and cost of one run."""
+    """Status, metrics, evidence that recipes are compared by, and cost of one run."""
     status, record = run.status(), run.record()
     if record is None:
         return {"status": status, "reason": run.failure()}
@@ -127,4 +128,13 @@ def _row(run: Run) -> dict[str, Any]:
     where = {name: record.environment.get(name) for name in ("device", "precision", "torch", "torchvision", "numpy")}
     idle = ", ".join(idle_operations(record))
     own = {"status": status, "reason": "", "record_id": record.id, "idle": idle, "notes": "; ".join(record.notes)}
-    return {**own, **record.metrics, **shared, **where, **record.cost}
+    return {**own, **_metrics(run, record), **shared, **where, **record.cost}
+
+
+def _metrics(run: Run, record: RunRecord) -> dict[str, float]:
+    """Those of the record, and any that it lacks, as of before there was such a metric, from its stored logits."""
+    missing = [name for name in METRICS if name not in record.metrics] if record.outcome == "finished" else []
+    if not missing:
+        return record.metrics
+    _, labels, logits = read_predictions(run.folder)
+    return record.metrics | {name: METRICS[name](logits, labels) for name in missing}

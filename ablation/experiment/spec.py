@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cache, cached_property
 from typing import Any, get_args
@@ -16,11 +16,10 @@ from typing import Any, get_args
 from ablation.augment import Operation, Recipe
 from ablation.core.values import plain, restore
 from ablation.data.normalization import IMAGENET, Normalization, NormalizationChoice
-from ablation.data.parts import Parts, Splittable
-from ablation.data.split import Split, TrainSize
-from ablation.models.choice import Freeze, FrozenBatchNorm, Stem
+from ablation.data.split import Parts, Split, Splittable, TrainSize
+from ablation.models.names import Freeze, FrozenBatchNorm, Stem, is_weights_name
 from ablation.models.own import is_own, source_digest
-from ablation.models.weights_file import settled
+from ablation.models.weights_file import resolved as resolved_weights
 from ablation.optim import Optimizer, Schedule, with_values
 
 RESULTS_VERSION = 3
@@ -68,7 +67,7 @@ class RunSpec:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def parts(self, data: Splittable) -> Parts:
-        """What is trained on, looked at and tested on. Raises DataError where the data cannot give that."""
+        """The images to train on, to validate on and to test on. Raises DataError where the data cannot give that."""
         parts = self.split.draw(data, self.seed)
         if self.train_size is None:
             return parts
@@ -100,24 +99,24 @@ IN_OPTIMIZER = ("lr", "weight_decay")
 
 
 def resolver() -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-    """A function from an experiment's fields at one place of the grid to those of a spec, but for data and seed.
+    """A function from an experiment's fields in one cell of the grid to those of a spec, but for data and seed.
 
     Every file is read once. Raises DataError for a file of weights that cannot be read.
     """
-    source, weights = cache(lambda model: source_digest(model) if is_own(model) else ""), cache(settled)
+    source, weights = cache(lambda model: source_digest(model) if is_own(model) else ""), cache(resolved_weights)
 
     def resolved(given: Mapping[str, Any]) -> dict[str, Any]:
         own = {name: given[name] for name in IN_OPTIMIZER}
-        told = {name: value for name, value in given.items() if name not in own}
-        told["optimizer"] = with_values(given["optimizer"], **own)
-        told["cache_size"] = given["cache_size"] or default_cache_size(given["image_size"])
-        told["model_source"] = source(given["model"])
-        told["weights"] = weights(given["weights"], given["model"])
+        values = {name: value for name, value in given.items() if name not in own}
+        values["optimizer"] = with_values(given["optimizer"], **own)
+        values["cache_size"] = given["cache_size"] or default_cache_size(given["image_size"])
+        values["model_source"] = source(given["model"])
+        values["weights"] = weights(given["weights"], given["model"])
         if not given["freeze"]:  # no batch norm is frozen then: whatever one should do makes no other run
-            told["frozen_batch_norm"] = "eval"
+            values["frozen_batch_norm"] = "eval"
         if given["normalization"] == IMAGENET:
-            told["normalization"] = "imagenet"
-        return told
+            values["normalization"] = "imagenet"
+        return values
 
     return resolved
 
@@ -125,3 +124,16 @@ def resolver() -> Callable[[Mapping[str, Any]], dict[str, Any]]:
 def default_cache_size(image_size: int) -> int:
     """The side of the cached squares for images of this size: 8/7 of it (256 for 224), in whole steps of 8."""
     return -(-image_size * 8 // 7 // 8) * 8
+
+
+def cautions(spec: RunSpec, images: int) -> Iterator[str]:
+    """What is allowed and seldom meant, in a run that trains on so many images: sentences for `ablation plan`."""
+    if spec.freeze and spec.weights is None:
+        yield f"freeze = {spec.freeze!r} without weights: what is frozen stays as it was drawn, and has learned nothing"
+    if spec.weights and is_weights_name(spec.weights) and spec.normalization == "data":
+        yield (
+            f"weights = {spec.weights!r} were trained on pictures normalised by ImageNet's mean and sd, and here they "
+            "are normalised by the data's own; normalization='imagenet' gives the weights what they know"
+        )
+    if spec.batch_size > images:
+        yield f"batch_size = {spec.batch_size} is more than the {images:,} images to train on: an epoch is one step"

@@ -1,5 +1,4 @@
-"""Networks: what may be asked of them (no torch needed) in `names`, `own` and `weights_file`; built in `networks`.
+"""Networks: what may be chosen of them (no torch needed) in `names`, `own` and `weights_file`; built in `networks`.
 
-A network is put together in this order: `networks` draws it, `stems` changes its beginning, `weights` fills it,
-`stochastic_depth` and `freezing` say how it trains. `macs`, `counts` and `summary` tell what it costs.
+A network is put together in this order: `networks` draws it, `weights` fills it, and `freezing` says what of it learns.
 """

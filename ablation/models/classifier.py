@@ -1,6 +1,7 @@
 """The one shape that every network has here: a backbone that ends in features, dropout, and one linear layer.
 
-Knows nothing of names, weights or torchvision.
+Beside it are the changes that an experiment may ask for within a backbone of torchvision's: a stem for small images,
+and stochastic depth. Knows nothing of names or weights.
 """
 
 from __future__ import annotations
@@ -10,6 +11,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock, Bottleneck
+from torchvision.ops import StochasticDepth
+
+from ablation.core.seeds import torch_stream
 
 
 class AdaptiveMean(nn.Module):
@@ -34,9 +39,8 @@ class AdaptiveMean(nn.Module):
 
 def averaging(source: int, size: int) -> Tensor:
     """The matrix (size, source) whose row i averages from floor(i source / size) to ceil((i + 1) source / size)."""
-    place = torch.arange(size).unsqueeze(1)
-    pixel = torch.arange(source)
-    inside = (pixel >= place * source // size) & (pixel < -(-(place + 1) * source // size))
+    row, pixel = torch.arange(size).unsqueeze(1), torch.arange(source)
+    inside = (pixel >= row * source // size) & (pixel < -(-(row + 1) * source // size))
     return inside / inside.sum(dim=1, keepdim=True)
 
 
@@ -62,14 +66,9 @@ class Classifier(nn.Module):
     """
 
     def __init__(
-        self,
-        backbone: nn.Module,
-        features: int,
-        classes: int,
-        dropout: float,
-        head_path: str = "head",
-        head: nn.Linear | None = None,
-    ):
+        self, backbone: nn.Module, features: int, classes: int, dropout: float,
+        head_path: str = "head", head: nn.Linear | None = None,
+    ):  # fmt: skip
         super().__init__()
         self.backbone = backbone
         self.dropout = nn.Dropout(dropout)
@@ -79,7 +78,8 @@ class Classifier(nn.Module):
         self.still: tuple[str, ...] = ()
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.head(self.dropout(self.backbone(images)))
+        logits: Tensor = self.head(self.dropout(self.backbone(images)))
+        return logits
 
     def logits_and_features(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """(B, C) and (B, F); for evaluation, where dropout is idle."""
@@ -91,3 +91,50 @@ class Classifier(nn.Module):
         for name in self.still:
             self.get_submodule(name).training = False  # it alone: what a norm holds besides may be in training
         return self
+
+
+def small_stem(network: nn.Module, seed: int) -> None:
+    """Give one of torchvision's ResNets the stem for small images: one 3x3 convolution, and no pooling after it.
+
+    torchvision's own leaves an 8x8 map of a picture of 32x32 before the first block. This is the first layer of the
+    networks for CIFAR-10 of He et al. 2016, section 4.2, drawn as torchvision draws its convolutions from a stream of
+    its own: whichever stem a network has, its other weights are the same.
+    """
+    first = network.get_submodule("conv1")
+    assert isinstance(first, nn.Conv2d)
+    with torch_stream(seed, "init", "stem"):
+        conv = nn.Conv2d(3, first.out_channels, 3, padding=1, bias=False)
+        nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+    network.set_submodule("conv1", conv)
+    network.set_submodule("maxpool", nn.Identity())
+
+
+class DroppedNorm(nn.BatchNorm2d):
+    """The last batch norm of a residual branch, and the branch's dropping: its weights keep the names they had."""
+
+    def __init__(self, norm: nn.BatchNorm2d, rate: float):
+        super().__init__(norm.num_features, norm.eps, norm.momentum)
+        self._parameters, self._buffers = norm._parameters, norm._buffers
+        self.drop = StochasticDepth(rate, "row")
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002, as torch calls it
+        maps: Tensor = self.drop(super().forward(input))
+        return maps
+
+
+def drop_branches(network: nn.Module, rate: float) -> None:
+    """Stochastic depth (Huang et al. 2016): in training, drop whole residual branches, of each image on its own.
+
+    Of L blocks, block l is dropped with probability `rate` l / L (their linear decay rule, from the first block on): by
+    torchvision's own modules where a network has them, in ResNets after the last norm of each residual branch. The
+    draws come from the generator that is the default in training, as dropout's do. At 0 nothing is touched.
+    """
+    if not rate:
+        return
+    blocks = [module for module in network.modules() if isinstance(module, BasicBlock | Bottleneck)]
+    drops = [module for module in network.modules() if isinstance(module, StochasticDepth)]
+    for number, drop in enumerate(drops, 1):
+        drop.p = rate * number / len(drops)
+    for number, block in enumerate(blocks, 1):
+        last = "bn3" if isinstance(block, Bottleneck) else "bn2"
+        block.set_submodule(last, DroppedNorm(block.get_submodule(last), rate * number / len(blocks)))

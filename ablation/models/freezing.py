@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from torch import nn
 
 from ablation.core.errors import InputError
-from ablation.models.choice import Freeze, FrozenBatchNorm
 from ablation.models.classifier import Classifier
+from ablation.models.names import Freeze, FrozenBatchNorm
 
 _LAYERS = (nn.modules.conv._ConvNd, nn.Linear, nn.MultiheadAttention)
 _WITH_STATISTICS = nn.modules.batchnorm._NormBase
@@ -44,8 +44,8 @@ def _first(backbone: nn.Module, count: int) -> list[str]:
     """Freeze so many layers; the names of the modules they are made of."""
     layers = _layers(backbone)
     if not 0 <= count <= len(layers):
-        told = f"its backbone has {len(layers)} layers with weights"
-        raise InputError(f"freeze = {count!r}: {told}; give 0 to {len(layers)}, or 'backbone'")
+        allowed = f"its backbone has {len(layers)} layers with weights; give 0 to {len(layers)}, or 'backbone'"
+        raise InputError(f"freeze = {count!r}: {allowed}")
     frozen = [name for layer in layers[:count] for name in layer]
     for name in frozen:
         whole = isinstance(module := backbone.get_submodule(name), nn.MultiheadAttention)

@@ -1,4 +1,4 @@
-"""What an experiment may ask of a network, known without importing torch: its name, and what that network can take.
+"""What an experiment may choose of a network, known without importing torch: its name, and what that network can take.
 
 Importing torchvision takes seconds, and planning a grid needs only to tell a name from a misspelt one; so the names of
 the networks and of their published weights are read off the installed torchvision's own source. The `wrong_*`
@@ -8,19 +8,31 @@ functions give '' or what is wrong, for whoever checks an experiment before anyt
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 from ablation.core.errors import did_you_mean
+from ablation.core.values import Whole
 from ablation.models.own import is_own, missing_module
+
+Stem = Literal["torchvision", "small"]
+"""How a network begins: as torchvision builds it, or for small images."""
+Freeze = Literal["backbone"] | Whole
+"""What is not trained: all but the head, or so many layers from the first."""
+FrozenBatchNorm = Literal["eval", "train"]
+"""Whether batch norms that are not trained keep their statistics, or go on gathering them."""
+CHOICES = ("model", "stem", "weights", "stochastic_depth")
+"""The fields of an experiment that must suit each other, in the order of `wrong_choices`."""
 
 SMALL = ("shallow_cnn", "lenet")
 """Networks of this package, for small images."""
 SMALL_STEM = ("resnet", "resnext", "wide_resnet")
 """The families that have a stem for small images, by how their names begin."""
 STOCHASTIC_DEPTH = (*SMALL_STEM, "convnext", "efficientnet", "maxvit", "swin")
-"""The families whose residual branches stochastic depth can drop; RegNets and ViTs have no place for it."""
+"""The families whose residual branches stochastic depth can drop; RegNets and ViTs cannot have it."""
 
 _REGISTERED = re.compile(r"^@register_model\((?:name=)?[\"']?(\w*)[\"']?\)(?:\n@.*)*\ndef (\w+)", re.MULTILINE)
 _TAKES = re.compile(r"^def (\w+)\(\s*\*,\s*weights: Optional\[(\w+_Weights)\]", re.MULTILINE)
@@ -42,8 +54,8 @@ def _sources() -> tuple[str, ...]:
 @cache
 def model_names() -> tuple[str, ...]:
     """Every classifier of the installed torchvision, and those of `SMALL`."""
-    found = [name or function for source in _sources() for name, function in _REGISTERED.findall(source)]
-    return (*SMALL, *sorted(name for name in found if not name.startswith(_NO_LINEAR_HEAD)))
+    names = [name or function for source in _sources() for name, function in _REGISTERED.findall(source)]
+    return (*SMALL, *sorted(name for name in names if not name.startswith(_NO_LINEAR_HEAD)))
 
 
 @cache
@@ -63,7 +75,7 @@ def weights_names(model: str) -> tuple[str, ...]:
 
 
 def weights_proper(name: str, model: str) -> str:
-    """The weights that `name` stands for: DEFAULT is another name of some of the others, and of which may change."""
+    """The weights that `name` stands for: DEFAULT is another name of one of the others, and of which may change."""
     members = _members(model)
     return members[name] if members.get(name) in members else name
 
@@ -71,6 +83,17 @@ def weights_proper(name: str, model: str) -> str:
 def is_weights_name(weights: str) -> bool:
     """Whether this names published weights ("IMAGENET1K_V2"), rather than a file."""
     return re.fullmatch(r"[A-Z0-9_]+", weights) is not None
+
+
+def needs_its_size(model: str) -> bool:
+    """Whether a network may refuse images that are made smaller: some of torchvision's, and one's own."""
+    return model.startswith(("inception", "maxvit", "vit_")) or is_own(model)
+
+
+def wrong_choices(model: str, stem: str, weights: str | None, stochastic_depth: float) -> Iterator[str]:
+    """Each of these that a known `model` cannot take, as a message."""
+    depth = wrong_stochastic_depth(stochastic_depth, model)
+    yield from filter(None, (wrong_stem(stem, model), wrong_weights(weights or "", model, stem), depth))
 
 
 def wrong_model(model: str) -> str:

@@ -14,17 +14,16 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
+from torchvision.ops import StochasticDepth
 
 from ablation.core.errors import InputError, Problem
 from ablation.core.seeds import torch_stream
 from ablation.models import own
-from ablation.models.classifier import AdaptiveMean, Classifier
-from ablation.models.names import wrong_model, wrong_stem, wrong_stochastic_depth, wrong_weights
-from ablation.models.stems import small_stem
-from ablation.models.stochastic_depth import drop_branches, switch_off
+from ablation.models.classifier import AdaptiveMean, Classifier, drop_branches, small_stem
+from ablation.models.names import wrong_choices, wrong_model
 from ablation.models.weights import load
 
-__all__ = ["AdaptiveMean", "Classifier", "build", "count_parameters", "placed", "precision_on", "settle"]
+__all__ = ["AdaptiveMean", "Classifier", "build", "count_parameters", "make_deterministic", "placed", "precision_on"]
 
 _OPTIONS: dict[str, dict[str, Any]] = {
     "inception_v3": {"aux_logits": False, "init_weights": True},
@@ -46,20 +45,16 @@ def build(
 ) -> Classifier:
     """The network called `model`, its initial weights drawn from the stream "init" of `seed`.
 
-    weights: published ones by name ("IMAGENET1K_V2"), a file, or "sha256:HEX" of one that `cache` keeps; the report is
-    in the network's `loaded`. image_size: asked by the networks that are made for one size (ViT, MaxViT; else 224), and
-    the size at which a network of the user's own is tried (else 32).
+    weights: published ones by name ("IMAGENET1K_V2"), a file, or "sha256:HEX" of one that `cache` keeps; what was taken
+    of them is in the network's `loaded`. image_size: needed by the networks that are made for one size (ViT, MaxViT;
+    else 224), and the size at which a network of the user's own is tried (else 32).
+
     Neither dropout, stem, weights nor stochastic depth changes how any other weight is drawn. Raises InputError for
     what this network cannot have, DataError for weights that cannot be read.
     """
-    wrong = (
-        wrong_model(model),
-        wrong_stem(stem, model),
-        wrong_stochastic_depth(stochastic_depth, model),
-        wrong_weights(str(weights or ""), model, stem),
-    )
-    if any(wrong):
-        raise InputError(Problem(message) for message in wrong if message)
+    unknown = wrong_model(model)
+    if wrong := [unknown] if unknown else [*wrong_choices(model, stem, str(weights or ""), stochastic_depth)]:
+        raise InputError(map(Problem, wrong))
     with torch_stream(seed, "init"):
         body = _body(model, classes, image_size)
         network = Classifier(body.backbone, body.features, classes, dropout, body.head_path, body.head)
@@ -91,9 +86,8 @@ def _body(model: str, classes: int, image_size: int | None) -> _Body:
     if own.is_own(model):
         return _of_own(model, classes, image_size or 32)
     network = _from_torchvision(model, image_size)
-    switch_off(network)
     for module in network.modules():
-        if isinstance(module, nn.Dropout):
+        if isinstance(module, nn.Dropout | StochasticDepth):
             module.p = 0.0
     body = _without_head(network)
     assert body.head is not None
@@ -123,19 +117,15 @@ def _shallow_cnn(widths: tuple[int, ...] = (32, 64, 128)) -> _Body:
     """Three 3x3 convolutions with batch norm, halved twice, averaged over space: 94,000 weights, for small images."""
     layers: list[nn.Module] = []
     for before, after in zip((3, *widths), widths, strict=False):
-        layers += [
-            nn.Conv2d(before, after, 3, padding=1, bias=False),
-            nn.BatchNorm2d(after),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-        ]
+        convolution = nn.Conv2d(before, after, 3, padding=1, bias=False)
+        layers += [convolution, nn.BatchNorm2d(after), nn.ReLU(), nn.MaxPool2d(2)]
     return _Body(nn.Sequential(*layers[:-1], AdaptiveMean(1), nn.Flatten()), widths[-1])
 
 
 def _lenet() -> _Body:
     """LeNet-5 (LeCun et al. 1998) with rectified units and maxima: 32,000 weights, for small images.
 
-    Its features are of 3 x 3 places, so that, unlike `shallow_cnn`, it has to learn that a shifted digit is the same.
+    Its features are of 3 x 3 positions: unlike `shallow_cnn`, it has to learn that a shifted digit is the same.
     """
     convolutions = [
         layer
@@ -160,11 +150,12 @@ def _from_torchvision(model: str, image_size: int | None) -> nn.Module:
     elif image_size is not None and model.startswith("maxvit"):
         options["input_size"] = (image_size, image_size)
     try:
-        return get_model(model, weights=None, **options)
+        network: nn.Module = get_model(model, weights=None, **options)
     except (AssertionError, ValueError) as error:
         if image_size is None:
             raise
         raise InputError(f"image_size = {image_size}: {model} cannot be built for it: {error}") from None
+    return network
 
 
 def _without_head(network: nn.Module) -> _Body:
@@ -196,7 +187,7 @@ def precision_on(device: torch.device) -> Callable[[], AbstractContextManager[An
     return partial(torch.autocast, "cuda", torch.bfloat16) if device.type == "cuda" else nullcontext
 
 
-def settle(device: torch.device) -> None:
+def make_deterministic(device: torch.device) -> None:
     """Make this process repeat its results to the last bit: deterministic kernels, one thread on a CPU, no TF32.
 
     Operations without a deterministic kernel then raise an error instead of giving other bits on another day.

@@ -40,8 +40,9 @@ def missing_module(reference: str) -> str:
     if not _FORM.fullmatch(reference):
         return f"model = {reference!r}: write your own network as package.module:factory"
     name = reference.partition(":")[0]
-    place = _top(name)
-    if place is None or not _found(place, name.split(".")[1:]):
+    home, inner = _outermost(name), name.split(".")[1:]
+    file = home.joinpath(*inner) if home is not None and (home.is_dir() or not inner) else None
+    if file is None or not (file.exists() or file.with_suffix(".py").is_file()):
         return f"model = {reference!r}: no module {name!r} on Python's path or in {Path.cwd()}"
     return ""
 
@@ -49,19 +50,20 @@ def missing_module(reference: str) -> str:
 def source_digest(reference: str) -> str:
     """SHA-256 (64 hexadecimal digits) over the Python source that the factory stands in.
 
-    That is every .py file of the module's outermost package, or the one file: their places within it and their bytes,
+    That is every .py file of the module's outermost package, or the one file: their paths within it and their bytes,
     in the order of their names; where they lie and when they were written takes no part. What the source imports from
     elsewhere takes none either. Raises InputError where there is no such module.
     """
     if wrong := missing_module(reference):
         raise InputError(wrong)
-    place = _top(reference.partition(":")[0])
-    assert place is not None  # `missing_module` has found it
-    files = {place.name: place} if place.is_file() else {str(f.relative_to(place)): f for f in place.rglob("*.py")}
+    home = _outermost(reference.partition(":")[0])
+    assert home is not None  # else its module were missing
+    inside = {file.relative_to(home).as_posix(): file for file in home.rglob("*.py")}
+    files = {home.name: home} if home.is_file() else inside
     digest = hashlib.sha256()
-    for name in sorted(files, key=lambda name: Path(name).as_posix()):
-        content = files[name].read_bytes()
-        digest.update(f"{Path(name).as_posix()}\0{len(content)}\0".encode() + content)
+    for name, file in sorted(files.items()):
+        content = file.read_bytes()
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()
 
 
@@ -73,7 +75,7 @@ def make(reference: str, classes: int) -> nn.Module:
     try:
         network = factory(classes)
     except Exception as error:  # the user's own code raises what it likes
-        raise InputError(f"model = {reference!r}: {call} failed: {_told(error)}") from error
+        raise InputError(f"model = {reference!r}: {call} failed: {_reason(error)}") from error
     if not isinstance(network, nn.Module):
         made = type(network).__name__
         raise InputError(f"model = {reference!r}: {call} returned {made}; return an nn.Module")
@@ -82,8 +84,8 @@ def make(reference: str, classes: int) -> nn.Module:
         raise InputError(f"model = {reference!r}: it has no nn.Linear; end it in one, from its features to the classes")
     path, head = linear[-1]
     if head.out_features != classes or not head.in_features:
-        told = f"its last nn.Linear ({path}) maps {head.in_features} numbers to {head.out_features}"
-        raise InputError(f"model = {reference!r}: {told}; it must map the features to the {classes} classes")
+        maps = f"its last nn.Linear ({path}) maps {head.in_features} numbers to {head.out_features}"
+        raise InputError(f"model = {reference!r}: {maps}; it must map the features to the {classes} classes")
     return network
 
 
@@ -135,10 +137,9 @@ def check(reference: str, classes: int, path: str, theirs: object, ours: object)
         return
     near = 1e-4 * theirs.abs().max().item()  # a mean in place of torch's pooling rounds otherwise
     if not (isinstance(ours, torch.Tensor) and ours.shape == shape and torch.allclose(ours, theirs, rtol=0, atol=near)):
-        told = f"its last nn.Linear ({path}) is not its last operation"
         raise InputError(
-            f"model = {reference!r}: {told}; write it as the last of the network's layers, and return what it gives"
-            " (no softmax, and no scale after it)"
+            f"model = {reference!r}: its last nn.Linear ({path}) is not its last operation; write it as the last of "
+            "the network's layers, and return what it gives (no softmax, and no scale after it)"
         )
 
 
@@ -153,19 +154,19 @@ def _factory(reference: str) -> Callable[[int], object]:
         with torch_stream(0, "init", "import"):  # what a module draws on its way in takes nothing from who comes after
             module = importlib.import_module(name)
     except Exception as error:  # as above
-        raise InputError(f"model = {reference!r}: importing {name} failed: {_told(error)}") from error
+        raise InputError(f"model = {reference!r}: importing {name} failed: {_reason(error)}") from error
     where = getattr(module, "__file__", None) or name
     if not hasattr(module, attribute):
         suggestion = did_you_mean(attribute, [found for found in vars(module) if not found.startswith("_")])
         raise InputError(f"model = {reference!r}: {where} has no {attribute!r}{suggestion}")
-    factory = getattr(module, attribute)
+    factory: Callable[[int], object] = getattr(module, attribute)
     if not callable(factory):
         made = type(factory).__name__
         raise InputError(f"model = {reference!r}: {attribute} in {where} is {made}; make it a function of `classes`")
     return factory
 
 
-def _top(name: str) -> Path | None:
+def _outermost(name: str) -> Path | None:
     """The folder of the outermost package of a dotted name, or its file; None where there is none of Python source."""
     top = name.partition(".")[0]
     importlib.invalidate_caches()  # a file may have been written a moment ago
@@ -173,22 +174,12 @@ def _top(name: str) -> Path | None:
         spec = find_spec(top) or PathFinder.find_spec(top, [str(Path.cwd())])
     except ValueError:  # __main__ and its like, which lie nowhere
         return None
-    if spec is None:
-        return None
-    if spec.submodule_search_locations:
+    if spec is not None and spec.submodule_search_locations:
         return Path(next(iter(spec.submodule_search_locations)))
-    return Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
+    return Path(spec.origin) if spec is not None and spec.origin and spec.origin.endswith(".py") else None
 
 
-def _found(place: Path, parts: list[str]) -> bool:
-    """Whether the package at `place` holds the module `parts`."""
-    if not parts:
-        return True
-    inner = place.joinpath(*parts)
-    return place.is_dir() and (inner.with_suffix(".py").is_file() or inner.is_dir())
-
-
-def _told(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     """The error in a line, and the line of the user's that raised it."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {error} ({frame.filename}:{frame.lineno})"

@@ -2,7 +2,7 @@
 
 A file holds a state dict, alone or under "state_dict" or "model" as training scripts save it; its keys are
 torchvision's own, or this program's (`backbone.`, `head.`), with or without the `module.` of DataParallel. A head for
-another number of classes stays out and is told; any other difference is an error, for half a network is none.
+another number of classes stays out, and the record says so; any other difference is an error: half a network is none.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ablation.core.errors import DataError, InputError
 from ablation.models.classifier import Classifier, Loaded
 from ablation.models.names import SMALL_STEM, is_weights_name, weights_names, wrong_weights
-from ablation.models.weights_file import PREFIX, digest_of_file, kept, told
+from ablation.models.weights_file import PREFIX, digest_of_file, display_name, kept
 
 AUXILIARY = ("AuxLogits", "aux1", "aux2")
 """The side branches of Inception v3 and GoogLeNet, which help them train from nothing and are no part of the answer."""
@@ -34,7 +34,7 @@ def load(network: Classifier, model: str, weights: str | Path, cache: Path | Non
 
     Raises InputError where they are not this network's, DataError where they cannot be had.
     """
-    called = told(str(weights), cache)
+    called = display_name(str(weights), cache)
     source, state = _source(str(weights), called, model, cache)
     body, unfit = network.backbone, f"the weights {called} do not fit {model}"
     _unwrap(state, body.state_dict())
@@ -79,10 +79,10 @@ def _published(name: str, model: str) -> tuple[str, State]:
     try:
         state = member.get_state_dict(progress=False, check_hash=True, weights_only=True, map_location="cpu")
     except (OSError, RuntimeError) as error:  # no network, no such file there, a digest that differs, a full disk
-        place = Path(torch.hub.get_dir()) / "checkpoints" / Path(member.url).name
+        file = Path(torch.hub.get_dir()) / "checkpoints" / Path(member.url).name
         raise DataError(
             f"the weights {name} of {model} could not be fetched from torchvision's server ({error}); fetch them where "
-            f"there is a network and put them at {place}, or give weights=PATH, a file with a state dict"
+            f"there is a network and put them at {file}, or give weights=PATH, a file with a state dict"
         ) from None
     return f"{member.name} ({_digest_in(member.url)})", state
 
@@ -175,13 +175,9 @@ def _take_head(network: Classifier, state: State, unfit: str) -> tuple[dict[str,
 def _refuse_infinite(here: Mapping[str, Tensor], state: Mapping[str, Tensor], called: str, prefix: str = "") -> None:
     """Raise DataError for tensors that hold NaN or infinity where the network as drawn does not (a mask may)."""
     both = here.keys() & state.keys()
-    bad = [prefix + key for key in here if key in both and not _finite(state[key]) and _finite(here[key])]
+    bad = [prefix + key for key in here if key in both and here[key].isfinite().all() > state[key].isfinite().all()]
     if bad:
         raise DataError(f"the weights {called} hold NaN or infinity: {_some(bad)}; they cannot be trained")
-
-
-def _finite(tensor: Tensor) -> bool:
-    return bool(tensor.isfinite().all())
 
 
 def _drop_auxiliary(state: State) -> tuple[str, ...]:
@@ -207,7 +203,7 @@ def _resize_positions(body: nn.Module, state: State) -> tuple[str, ...]:
     return (f"{key} (resized from {before} to {here[1]} places)",)
 
 
-def _fill(body: nn.Module, state: State, told: str, small_stem: bool) -> None:
+def _fill(body: nn.Module, state: State, unfit: str, small_stem: bool) -> None:
     """Copy every tensor. Raises InputError with what is missing, unexpected or of another shape."""
     wanted = body.state_dict()
     if not hasattr(state, "_metadata"):  # saved as a plain dict; an MNASNet asks which version of it this is
@@ -215,15 +211,15 @@ def _fill(body: nn.Module, state: State, told: str, small_stem: bool) -> None:
     other = [key for key in wanted if key in state and state[key].shape != wanted[key].shape]
     shapes = [f"{key} {tuple(state.pop(key).shape)}, here {tuple(wanted[key].shape)}" for key in other]
     try:
-        found = body.load_state_dict(state, strict=False)
+        keys = body.load_state_dict(state, strict=False)
     except RuntimeError as error:  # layers that know the keys of their older versions find other shapes under them
-        raise InputError(f"{told}: {_some(line.strip() for line in str(error).splitlines()[1:])}") from None
-    missing = [key for key in found.missing_keys if key not in other and not key.endswith("num_batches_tracked")]
-    wrong = {"of another shape": shapes, "missing": missing, "unexpected": found.unexpected_keys}
-    lists = [f"{len(keys)} {kind} ({_some(keys)})" for kind, keys in wrong.items() if keys]
+        raise InputError(f"{unfit}: {_some(line.strip() for line in str(error).splitlines()[1:])}") from None
+    missing = [key for key in keys.missing_keys if key not in other and not key.endswith("num_batches_tracked")]
+    wrong = {"of another shape": shapes, "missing": missing, "unexpected": keys.unexpected_keys}
+    lists = [f"{len(names)} {kind} ({_some(names)})" for kind, names in wrong.items() if names]
     if lists:
         stem = "; weights and stem must go together" if small_stem and "conv1.weight" in other else ""
-        raise InputError(f"{told}: {', '.join(lists)}{stem}")
+        raise InputError(f"{unfit}: {', '.join(lists)}{stem}")
 
 
 def _some(names: Iterable[str]) -> str:

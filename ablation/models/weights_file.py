@@ -1,8 +1,8 @@
 """Files of weights by their content: the name of one in a run's id, and a copy that outlives the original. No torch.
 
-A run whose network begins with a file's weights depends on the file's bytes, not on its place: its spec holds
+A run whose network begins with a file's weights depends on the file's bytes, not on its path: its spec holds
 "sha256:HEX", and the folder of the cache holds the bytes, from where a worker reads them; beside them, in HEX.txt, the
-place that they came from, for messages.
+path that they came from, for messages.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from ablation.core.errors import DataError, InputError
@@ -18,11 +17,10 @@ from ablation.core.files import atomic
 from ablation.models.names import is_weights_name, weights_proper, wrong_weights
 
 PREFIX = "sha256:"
-_CHUNK = 2**20
 _FORM = re.compile(r"sha256:[0-9a-f]{64}")
 
 
-def settled(weights: str | Path | None, model: str, cache: Path | None = None) -> str | None:
+def resolved(weights: str | Path | None, model: str, cache: Path | None = None) -> str | None:
     """What stands in a spec for `weights`: the name that they have of themselves ("IMAGENET1K_V1" for "DEFAULT"), or
     "sha256:HEX" of a file, which `cache` keeps.
 
@@ -41,32 +39,24 @@ def settled(weights: str | Path | None, model: str, cache: Path | None = None) -
 
 def digest_of_file(path: Path) -> str:
     """SHA-256 of the file's bytes, in hexadecimal. Raises DataError where it cannot be read."""
-    digest = hashlib.sha256()
-    for chunk in _chunks(path):
-        digest.update(chunk)
-    return digest.hexdigest()
+    return hashlib.sha256(_content(path)).hexdigest()
 
 
 def keep(path: str | Path, cache: Path) -> str:
     """Copy a file of weights into the cache, unless it is there; "sha256:HEX", by which `kept` finds it.
 
-    Of weights that are named so already it is only seen that the cache has them, else DataError.
+    Of weights that are named so already it is only made sure that the cache has them, else DataError.
     """
     if str(path).startswith(PREFIX):
         kept(str(path), cache)
         return str(path)
-    path = Path(path)
-    digest = digest_of_file(path)
-    copy = _place(digest, cache)
+    content = _content(Path(path))
+    digest = hashlib.sha256(content).hexdigest()
+    copy = _copy(digest, cache)
     if not copy.exists():
-        written = hashlib.sha256()
         with atomic(copy) as file:
-            for chunk in _chunks(path):
-                written.update(chunk)
-                file.write(chunk)
-            if written.hexdigest() != digest:
-                raise DataError(f"the weights {path} changed while they were read; wait until they are written")
-    if _origin(digest, cache) != (origin := str(path.absolute())):
+            file.write(content)
+    if _origin(digest, cache) != (origin := str(Path(path).absolute())):
         with atomic(copy.with_suffix(".txt"), "w") as file:
             file.write(origin)
     return PREFIX + digest
@@ -74,15 +64,15 @@ def keep(path: str | Path, cache: Path) -> str:
 
 def kept(weights: str, cache: Path | None) -> Path:
     """The file that holds the weights "sha256:HEX". Raises DataError where the cache does not have it."""
-    path = None if cache is None else _place(_checked(weights).removeprefix(PREFIX), cache)
+    path = None if cache is None else _copy(_checked(weights).removeprefix(PREFIX), cache)
     if path is None or not path.is_file():
         where = "no cache is given" if path is None else f"{path.absolute()} is not there"
         raise DataError(f"the weights {weights} are not at hand ({where}); plan the experiment again from their file")
     return path
 
 
-def told(weights: str, cache: Path | None) -> str:
-    """What a message calls weights: as they were given, and of kept ones the place that the user had them in."""
+def display_name(weights: str, cache: Path | None) -> str:
+    """What a message calls weights: as they were given, and of kept ones the file that the user gave."""
     digest = weights.removeprefix(PREFIX)
     if digest == weights:
         return weights
@@ -101,21 +91,19 @@ def _checked(weights: str) -> str:
 def _origin(digest: str, cache: Path) -> str:
     """Where the kept weights came from; '' where that is not known."""
     try:
-        return _place(digest, cache).with_suffix(".txt").read_text("utf-8")
+        return _copy(digest, cache).with_suffix(".txt").read_text("utf-8")
     except (OSError, ValueError):
         return ""
 
 
-def _place(digest: str, cache: Path) -> Path:
+def _copy(digest: str, cache: Path) -> Path:
     return cache / "weights" / f"{digest}.pt"
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
+def _content(path: Path) -> bytes:
     try:
-        with open(path, "rb") as file:
-            while chunk := file.read(_CHUNK):
-                yield chunk
+        return path.read_bytes()
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
-        told = f"the weights {path} cannot be read ({reason}; looked for at {path.absolute()})"
-        raise DataError(f"{told}: give the path of a state dict, or a name such as IMAGENET1K_V1") from None
+        where = f"the weights {path} cannot be read ({reason}; looked for at {path.absolute()})"
+        raise DataError(f"{where}: give the path of a state dict, or a name such as IMAGENET1K_V1") from None

@@ -116,9 +116,10 @@ def _torchs(optimizer: Plain, groups: list[dict[str, Any]]) -> Stepper:
             f"the installed torch, {version}, has no {name}: install a newer one, or use another optimizer"
         )
     try:
-        return getattr(torch.optim, name)(groups, **settings)
+        stepper: Stepper = getattr(torch.optim, name)(groups, **settings)
     except (TypeError, ValueError) as error:  # a field, or a value of one, that came with a later torch
         raise InputError(f"{name}: the installed torch, {version}, refuses this: {error}") from error
+    return stepper
 
 
 def _muon(

@@ -1,5 +1,7 @@
 """Optimizers: values that an experiment names, under torch's own names, fields and defaults. Must not import torch.
 
+To add one of torch's, write its class and give it a place in `Plain`.
+
 Left out of every one are the fields that change how a step is computed and not what it is (foreach, fused, capturable,
 differentiable) and `maximize`: a loss is minimised here. Left out of the list are LBFGS, which asks for the loss of a
 batch many times a step, and SparseAdam, whose gradients no image classifier has.
@@ -10,8 +12,9 @@ left out of it (`build.spared`). `decay_norm_and_bias=True` asks for torch's own
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import fields, replace
-from typing import Annotated
+from typing import Annotated, Any
 
 from ablation.core.errors import InputError, did_you_mean
 from ablation.core.values import BelowOne, Count, NonNegative, Positive, Range, value
@@ -31,7 +34,7 @@ class SGD:
     nesterov: bool = False
     decay_norm_and_bias: bool = False
 
-    def check(self):
+    def check(self) -> Iterator[str]:
         if self.nesterov and not self.momentum:
             yield "nesterov = True needs a momentum above 0"
         if self.nesterov and self.dampening:
@@ -133,7 +136,7 @@ class Rprop:
 
     weight_decay = 0.0
 
-    def check(self):
+    def check(self) -> Iterator[str]:
         if not self.etas[0] < 1 < self.etas[1]:
             yield f"etas = {self.etas}: the first must be below 1 and the second above 1"
         if not self.step_sizes[0] <= self.step_sizes[1]:
@@ -188,7 +191,7 @@ class Muon:
     adamw_lr: Positive = 3e-4
     decay_norm_and_bias: bool = False
 
-    def check(self):
+    def check(self) -> Iterator[str]:
         allowed = ("original", "match_rms_adamw", "spectral_unclamped")
         if self.adjust_lr_fn not in (None, *allowed):
             got = f"adjust_lr_fn = {self.adjust_lr_fn!r}: expected None, {', '.join(map(repr, allowed))}"
@@ -199,8 +202,22 @@ Plain = SGD | Adam | AdamW | NAdam | RAdam | Adamax | Adagrad | Adadelta | RMSpr
 """The optimizers that take one gradient a step."""
 
 
+class _Around:
+    """The learning rate and the weight decay of an optimizer around another are those of the one within."""
+
+    optimizer: Any
+
+    @property
+    def lr(self) -> float:
+        return float(self.optimizer.lr)
+
+    @property
+    def weight_decay(self) -> float:
+        return float(self.optimizer.weight_decay)
+
+
 @value
-class SAM:
+class SAM(_Around):
     """Sharpness-aware minimisation (Foret et al. 2021, equation 2): the gradient from `rho` up the slope, stepped here.
 
     Costs two gradients a step. `adaptive` measures the way up relative to each weight (Kwon et al. 2021, equation 8,
@@ -211,30 +228,14 @@ class SAM:
     rho: Positive = 0.05
     adaptive: bool = False
 
-    @property
-    def lr(self) -> float:
-        return self.optimizer.lr
-
-    @property
-    def weight_decay(self) -> float:
-        return self.optimizer.weight_decay
-
 
 @value
-class Lookahead:
+class Lookahead(_Around):
     """Every `k` steps of the optimizer, go back to `alpha` of the way (Zhang et al. 2019, algorithm 1)."""
 
     optimizer: Plain | SAM
     k: Count = 5
     alpha: Annotated[float, Range(above=0, high=1)] = 0.5
-
-    @property
-    def lr(self) -> float:
-        return self.optimizer.lr
-
-    @property
-    def weight_decay(self) -> float:
-        return self.optimizer.weight_decay
 
 
 Optimizer = Plain | SAM | Lookahead

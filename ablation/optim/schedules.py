@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Annotated, Literal
@@ -48,7 +48,7 @@ class MultiStep:
     gamma: Positive = 0.1
     warmup: Whole = 0
 
-    def check(self):
+    def check(self) -> Iterator[str]:
         if not self.milestones or any(late <= early for early, late in pairwise(self.milestones)):
             yield f"milestones = {self.milestones}: expected rising numbers of epochs, at least one"
 
@@ -101,7 +101,7 @@ class Polynomial:
     warmup: Whole = 0
 
     def rate(self, lr: float, step: int, total: int, steps_per_epoch: int) -> float:
-        return lr * (1.0 - step / total) ** self.power
+        return lr * math.pow(1.0 - step / total, self.power)
 
 
 @value
@@ -120,7 +120,7 @@ class Plateau:
     """Multiplied by `factor` when the validation loss has not improved for `patience` epochs.
 
     torch's `ReduceLROnPlateau` with `mode="min"`. An epoch without a finite loss did not improve; those of the warm-up
-    are not looked at.
+    do not count.
     """
 
     factor: Annotated[float, Range(above=0, below=1)] = 0.1
@@ -132,7 +132,7 @@ class Plateau:
     eps: NonNegative = 1e-8
     warmup: Whole = 0
 
-    def check(self):
+    def check(self) -> Iterator[str]:
         if self.threshold_mode == "rel" and self.threshold >= 1:
             yield f"threshold = {self.threshold:g}: must be below 1 where threshold_mode is 'rel'"
 
@@ -180,7 +180,7 @@ def learning_rate(
     """The learning rate at `step` (from 0, over all epochs), of an optimizer whose own is `lr`.
 
     Warm-up rises linearly over its epochs and reaches `lr` at its last step; what follows starts from there.
-    `val_losses` holds the validation loss of each finished epoch, None where it was not finite: only Plateau looks.
+    `val_losses` holds the validation loss of each finished epoch, None where it was not finite: only Plateau uses them.
     """
     warm = schedule.warmup * steps_per_epoch
     if step < warm:

@@ -1,16 +1,16 @@
-"""The rehearsal: before a sweep, each network of the grid is built once with its weights and trained on two images.
+"""The dry run: before a sweep, each network of the grid is built once with its weights and trained on two images.
 
 What cannot work (weights that do not fit or cannot be fetched, images too small for a network, an optimizer that has
-nothing to step) would otherwise be found by the workers, run after run. Knows nothing of workers.
+nothing to step) would otherwise fail in the workers, run after run. Knows nothing of workers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ablation.core.errors import AblationError, DataError, InputError, Problem
+from ablation.core.errors import AblationError, DataError, InputError, reason_of
 from ablation.experiment.spec import RunSpec
 from ablation.models.own import is_own
 
@@ -18,16 +18,16 @@ NETWORK = ("model", "model_source", "stem", "weights", "freeze", "frozen_batch_n
 """The fields of a spec that decide what is built and whether images fit it."""
 
 
-def rehearse(specs: Iterable[RunSpec], classes: int, cache: Path) -> None:
+def dry_run(specs: Iterable[RunSpec], classes: int, cache: Path) -> None:
     """Raises InputError with all that is wrong, each thing once; DataError where only files of weights are."""
     networks: dict[tuple[Any, ...], dict[tuple[type, ...], RunSpec]] = {}
     for spec in specs:
         kinds = networks.setdefault(tuple(getattr(spec, name) for name in NETWORK), {})
         kinds.setdefault(_kinds(spec.optimizer), spec)
-    wrong = [error for kinds in networks.values() for error in _wrong(tuple(kinds.values()), classes, cache)]
-    if wrong:
-        problems = {problem.message: problem for error in wrong for problem in error.problems}
-        raise (DataError if all(isinstance(error, DataError) for error in wrong) else InputError)(problems.values())
+    errors = [error for kinds in networks.values() for error in _errors(tuple(kinds.values()), classes, cache)]
+    if errors:
+        problems = {problem.message: problem for error in errors for problem in error.problems}
+        raise (DataError if all(isinstance(error, DataError) for error in errors) else InputError)(problems.values())
 
 
 def _kinds(optimizer: Any) -> tuple[type, ...]:
@@ -35,51 +35,52 @@ def _kinds(optimizer: Any) -> tuple[type, ...]:
     return () if optimizer is None else (type(optimizer), *_kinds(getattr(optimizer, "optimizer", None)))
 
 
-def _wrong(specs: tuple[RunSpec, ...], classes: int, cache: Path) -> list[AblationError]:
+def _errors(specs: tuple[RunSpec, ...], classes: int, cache: Path) -> Iterator[AblationError]:
     """What is wrong with one network, and with each kind of optimizer for it."""
     from ablation.optim import build_optimizer
-    from ablation.training.loop import network
+    from ablation.training.setup import network
 
     try:
         model = network(specs[0], classes, cache)
     except AblationError as error:
-        return [error]
-    found = []
+        yield error
+        return
     for spec in specs:
         try:
             build_optimizer(spec.optimizer, model, spec.head_lr_factor)
         except AblationError as error:
-            found.append(error)
-    return [*found, *_trained(model, specs[0], classes)]
+            yield error
+    try:
+        _train(model, specs[0], classes)
+    except AblationError as error:
+        yield error
 
 
-def _allowed(spec: RunSpec) -> str:
-    """'; give 32 x 32 or more', where a network of torchvision's needs larger images than it gets."""
-    from ablation.training.cost.smallest_size import smallest_size
-
-    if is_own(spec.model) or (least := smallest_size(spec.model, stem=spec.stem)) <= spec.image_size:
-        return ""
-    return f"; give image_size {least} or more"
-
-
-def _trained(model: Any, spec: RunSpec, classes: int) -> list[AblationError]:
-    """What a network says of two images, forward and backward."""
+def _train(model: Any, spec: RunSpec, classes: int) -> None:
+    """Two images forward and backward. Raises InputError where the network cannot take them or gives other shapes."""
     import torch
 
     from ablation.core.seeds import torch_stream
 
     side = spec.image_size
     try:
-        with torch_stream(spec.seed, "rehearsal"):
+        with torch_stream(spec.seed, "dry run"):
             logits = model.train()(torch.zeros(2, 3, side, side))
             features = model.eval().logits_and_features(torch.zeros(2, 3, side, side))[1]
             logits.sum().backward()
-    except Exception as error:  # whatever a network says of pictures that it cannot take
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        told = f"{spec.model} cannot be trained on images of {side} x {side} pixels: {reason}{_allowed(spec)}"
-        return [InputError([Problem(told)])]
+    except Exception as error:  # whatever a network raises for pictures that it cannot take
+        refused = f"{spec.model} cannot be trained on images of {side} x {side} pixels"
+        raise InputError(f"{refused}: {reason_of(error)}{_larger(spec)}") from error
     if logits.shape != (2, classes) or features.ndim != 2:
-        shapes = " and ".join(" x ".join(map(str, told.shape)) for told in (logits, features))
-        told = f"{spec.model} gives logits and features of {shapes} for 2 images; expected 2 x {classes} and 2 x any"
-        return [InputError([Problem(told)])]
-    return []
+        shapes = " and ".join(" x ".join(map(str, tensor.shape)) for tensor in (logits, features))
+        expected = f"expected 2 x {classes} and 2 x any"
+        raise InputError(f"{spec.model} gives logits and features of {shapes} for 2 images; {expected}")
+
+
+def _larger(spec: RunSpec) -> str:
+    """'; give image_size 32 or more', where a network of torchvision's needs larger images than it gets."""
+    from ablation.training.cost.smallest_size import smallest_size
+
+    if is_own(spec.model) or (least := smallest_size(spec.model, stem=spec.stem)) <= spec.image_size:
+        return ""
+    return f"; give image_size {least} or more"

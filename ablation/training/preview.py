@@ -18,7 +18,7 @@ from ablation.augment.captions import caption
 from ablation.augment.draws import draw
 from ablation.core.errors import DataError, InputError, Problem, did_you_mean
 from ablation.data import build, listing
-from ablation.data.cache import Progress
+from ablation.data.readers import Progress
 from ablation.data.decode import Undecodable, open_upright, to_square
 from ablation.experiment.experiment import Experiment
 

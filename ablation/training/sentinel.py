@@ -1,7 +1,7 @@
 """The sentinel: what each operation of a recipe did to the pictures of the first epoch, as the network saw them.
 
 An operation that is silently off is a known way to publish nothing. Each record says, per operation, by how much it
-changed the pixels and how many images; a run whose operation changed nothing is flagged wherever runs are told.
+changed the pixels and how many images; a run whose operation changed nothing is flagged in every table and report.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Sentinel:
     """Compares the pictures after each operation with those before it, over an epoch.
 
     What an operation changed is the difference between the recipe up to it and the recipe up to the one before it; the
-    last of these are the very pictures that were trained on. It costs no run: where anything goes wrong it tells
-    nothing of any operation, and `notes` says why.
+    last of these are the very pictures that were trained on. It costs no run: where anything goes wrong it reports no
+    changes, and `notes` says why.
     """
 
     def __init__(self, clean: View, spec: RunSpec, aspect: NDArray[np.float32], trained: Rows) -> None:
@@ -40,16 +40,21 @@ class Sentinel:
         self.sums: Tensor | None = None
         self.images = 0
         shorter = [spec.recipe[:length] for length in range(1, len(spec.recipe))]
-        self._attempt(
-            lambda: self.before.extend(
-                [clean, *(clean.augmented(recipe, spec.seed, 0, aspect, trained) for recipe in shorter)]
-            )
-        )
+        views = (clean.augmented(recipe, spec.seed, 0, aspect, trained) for recipe in shorter)
+        self._attempt(lambda: self.before.extend([clean, *views]))
 
-    def see(self, rows: Rows, pictures: Tensor) -> None:
+    def observe(self, rows: Rows, pictures: Tensor) -> None:
         """A batch: its rows, and its pictures (B, 3, S, S) before normalisation."""
         if self.operations and not self.notes:
             self._attempt(lambda: self._compare(rows, pictures))
+
+    def changes(self) -> list[dict[str, Any]]:
+        """For each operation its mean absolute change of a pixel (1 is from black to white) and the share of images
+        that it changed visibly; [] where that is not known."""
+        changes: list[dict[str, Any]] = []
+        if self.operations and not self.notes:
+            self._attempt(lambda: changes.extend(self._means()))
+        return changes
 
     def _attempt(self, step: Callable[[], None]) -> None:
         attempt("what each operation changed", step, None, self.notes.append)
@@ -57,20 +62,12 @@ class Sentinel:
     def _compare(self, rows: Rows, pictures: Tensor) -> None:
         stages = [*(view.pictures(rows) for view in self.before), pictures]
         changes = [(after - before).abs().flatten(1) for before, after in itertools.pairwise(stages)]
-        seen = [
+        sums = [
             torch.stack([one.mean(dim=1).double().sum(), (one.amax(dim=1) >= VISIBLE).double().sum()])
             for one in changes
         ]
-        self.sums = torch.stack(seen) + (0 if self.sums is None else self.sums)
+        self.sums = torch.stack(sums) + (0 if self.sums is None else self.sums)
         self.images += len(rows)
-
-    def told(self) -> list[dict[str, Any]]:
-        """For each operation its mean absolute change of a pixel (1 is from black to white) and the share of images
-        that it changed visibly; [] where that is not known."""
-        changes: list[dict[str, Any]] = []
-        if self.operations and not self.notes:
-            self._attempt(lambda: changes.extend(self._means()))
-        return changes
 
     def _means(self) -> list[dict[str, Any]]:
         sums = [] if self.sums is None else (self.sums / self.images).tolist()

@@ -18,38 +18,35 @@ from joblib import Parallel, cpu_count, delayed
 from ablation.core.errors import InputError, attempt
 from ablation.data import build, listing
 from ablation.experiment.experiment import Experiment
-from ablation.experiment.preregistration import declare
+from ablation.experiment.preregistration import preregister
 from ablation.experiment.runs import Run, folder_of, runs_of
 from ablation.models.weights_file import keep
-from ablation.training.dry_run import rehearse
-from ablation.training.worker import LOOKED_AT, Worker, WorkerDied
+from ablation.training.dry_run import dry_run
+from ablation.training.worker import LOCK_SECONDS, Worker, WorkerDied
 
 
 class Watch(Protocol):
-    """Who is told how the sweep goes; called from several threads."""
+    """Who is notified of how the sweep goes; called from several threads."""
 
-    def caching(self, done: int, total: int) -> None: ...
+    def caching(self, done: int, total: int) -> None:
+        return
 
-    def planned(self, missing: tuple[Run, ...], finished: int, workers: int) -> None: ...
+    def planned(self, missing: tuple[Run, ...], finished: int, workers: int) -> None:
+        return
 
-    def event(self, run: Run, event: dict[str, Any]) -> None: ...
-
-
-class Silent:
-    """Tells nobody."""
-
-    def caching(self, done: int, total: int) -> None: ...
-
-    def planned(self, missing: tuple[Run, ...], finished: int, workers: int) -> None: ...
-
-    def event(self, run: Run, event: dict[str, Any]) -> None: ...
+    def event(self, run: Run, event: dict[str, Any]) -> None:
+        return
 
 
-class Harmless:
-    """Passes on to a watch. Where that raises, it warns and passes on nothing more: the sweep goes on, untold."""
+class Silent(Watch):
+    """Ignores it all."""
+
+
+class Harmless(Watch):
+    """Passes on to a watch. Where that raises, it warns and passes on nothing more: the sweep goes on."""
 
     def __init__(self, watch: Watch):
-        self.watch: Watch = watch
+        self.watch = watch
 
     def caching(self, done: int, total: int) -> None:
         self._pass_on(lambda: self.watch.caching(done, total))
@@ -99,16 +96,15 @@ def sweep(
         run.spec.parts(data)
     for path in experiment.weight_files:
         keep(path, Path(cache))
-    rehearse((run.spec for run in missing), len(data.classes), Path(cache))
+    dry_run((run.spec for run in missing), len(data.classes), Path(cache))
     for size in sorted({run.spec.cache_size for run in missing}):
         build(data, size, Path(cache), watch.caching)
-    declare(experiment, cells, root)
+    preregister(experiment, cells, root)
     for run in missing:
         run.prepare()
     watch.planned(missing, len(every) - len(missing), len(devices))
-    workers = [
-        Worker(device, Path(cache), root / f"worker-{place}.log", keep_weights) for place, device in enumerate(devices)
-    ]
+    logs = [root / f"worker-{number}.log" for number in range(len(devices))]
+    workers = [Worker(name, Path(cache), log, keep_weights) for name, log in zip(devices, logs, strict=True)]
     for run in _train_all(missing, workers, watch):
         ended(run)
     return every
@@ -144,9 +140,9 @@ def _train_all(missing: tuple[Run, ...], workers: list[Worker], watch: Watch) ->
 
 
 def _mark_failed(run: Run, reason: str) -> dict[str, Any]:
-    """Write the failure into the run's journal; the event, which is told even where the journal cannot be written."""
+    """Write the failure into the run's journal; the event, for the watch even where the journal cannot be written."""
     try:
-        with run.lock().acquire(timeout=LOOKED_AT):
+        with run.lock().acquire(timeout=LOCK_SECONDS):
             return run.journal.append("failed", reason=reason)
     except Timeout:  # another process has already taken the run up again
         return {"event": "busy"}
@@ -158,15 +154,12 @@ def choose_devices(device: str, jobs: int | None, runs: int) -> list[str]:
     """The device of each worker. Raises InputError for a device that this machine does not have."""
     import torch
 
-    gpus = torch.cuda.device_count()
-    allowed = ["auto", "cpu", *(["cuda"] if gpus else []), *(f"cuda:{place}" for place in range(gpus))]
+    every = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+    allowed = ["auto", "cpu", *(["cuda"] if every else []), *every]
     if device not in allowed:
         raise InputError(f"device = {device!r}: this machine has {', '.join(allowed)}")
     if device.startswith("cuda:"):
-        places = [device]
-    elif gpus and device != "cpu":
-        places = [f"cuda:{place}" for place in range(gpus)]
-    else:
-        places = ["cpu"] * cpu_count()  # what this process may use, where a container or the affinity limits it
-    wanted = min(jobs or len(places), runs)
-    return [places[worker % len(places)] for worker in range(wanted)]
+        every = [device]
+    elif not every or device == "cpu":
+        every = ["cpu"] * cpu_count()  # what this process may use, where a container or the affinity limits it
+    return [every[worker % len(every)] for worker in range(min(jobs or len(every), runs))]

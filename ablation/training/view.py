@@ -1,4 +1,4 @@
-"""Looking at images without augmentation: the clean view, predictions, and a digest that proves what was looked at."""
+"""How images reach a network, with or without augmentation; predictions; and a digest that proves what was shown."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,7 +45,7 @@ class View:
 
     @classmethod
     def clean(cls, data: Dataset, device: torch.device, size: int, mean: Array, std: Array) -> View:
-        """What test images see: the centre crop, resized."""
+        """As test images are shown: the centre crop, resized."""
         return cls(pixels_of(data, device), chain(draw((), 0, 0, data.aspect, size)), size, mean, std)
 
     def augmented(self, recipe: Recipe, seed: int, epoch: int, aspect: NDArray[np.float32], trained: Rows) -> View:
@@ -57,11 +58,11 @@ class View:
 
     def pictures(self, rows: Rows) -> Tensor:
         """(B, 3, size, size) float32 in [0, 1]."""
-        shown = apply(self.steps, self.pixels(rows), rows, self.size)
+        pictures = apply(self.steps, self.pixels(rows), rows, self.size)
         if self.mixing is None:
-            return shown
+            return pictures
         partners = self.mixing.partner[rows]
-        return self.mixing.pictures(shown, apply(self.steps, self.pixels(partners), partners, self.size), rows)
+        return self.mixing.pictures(pictures, apply(self.steps, self.pixels(partners), partners, self.size), rows)
 
     def normalized(self, pictures: Tensor) -> Tensor:
         """(B, 3, size, size) float32 as the network takes them, in the device's preferred memory layout."""
@@ -96,16 +97,20 @@ def batches(rows: Rows, batch_size: int) -> Iterator[Rows]:
 
 @torch.no_grad()
 def predict(
-    model: Classifier, view: View, rows: Rows, batch_size: int, precision: Callable[[], AbstractContextManager],
-    seen: list[str] | None = None,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:  # fmt: skip
-    """Logits (T, C) and features (T, F) of these rows; a digest of each batch of pictures goes to `seen`."""
+    model: Classifier,
+    view: View,
+    rows: Rows,
+    batch_size: int,
+    precision: Callable[[], AbstractContextManager[Any]],
+    digests: list[str] | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Logits (T, C) and features (T, F) of these rows; a digest of each batch of pictures goes to `digests`."""
     model.eval()
     logits, features = [], []
     for batch in batches(rows, batch_size):
         pictures = view.pictures(batch)  # outside `precision`: pixels are float32 everywhere
-        if seen is not None:
-            seen.append(batch_digest(pictures))
+        if digests is not None:
+            digests.append(batch_digest(pictures))
         images = view.normalized(pictures)
         with precision():
             outputs = model.logits_and_features(images)

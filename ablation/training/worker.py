@@ -29,14 +29,13 @@ from ablation.experiment.record import ARRAYS_FILE, RECORD_FILE, RunRecord, writ
 from ablation.experiment.runs import SPEC_FILE, Run
 from ablation.experiment.spec import RunSpec
 
-LOOKED_AT = 2.0
-"""Seconds to wait for a run's lock: whoever asks how a run stands holds it for an instant."""
+LOCK_SECONDS = 2.0
+"""How long to wait for a run's lock: whoever reads its status holds it for an instant."""
 
 ENDINGS = ("finished", "diverged", "failed", "busy")
 """The last event of a run; "busy" when another process is training it."""
 
-
-Tell = Callable[[dict[str, Any]], None]
+Report = Callable[[dict[str, Any]], None]
 
 
 class WorkerDied(Exception):
@@ -69,12 +68,8 @@ class Worker:
 
     def _alive(self) -> subprocess.Popen[str]:
         if self.process is None or self.process.poll() is not None:
-            module = [
-                "-P",
-                "-m",
-                "ablation.training.worker",
-            ]  # -P: a queue.py in the working folder is not the library's
-            command = [sys.executable, *module, "--device", self.device, "--cache", str(self.cache)]
+            python = [sys.executable, "-P"]  # a queue.py in the working folder is not the library's
+            command = [*python, "-m", "ablation.training.worker", "--device", self.device, "--cache", str(self.cache)]
             command += ["--keep-weights"] if self.keep_weights else []
             self.log.parent.mkdir(parents=True, exist_ok=True)
             with self.log.open("a") as log:  # its own session: Ctrl-C is for the parent, which then ends the child
@@ -127,13 +122,14 @@ def main() -> None:
     parser.add_argument("--cache", required=True, type=Path)
     parser.add_argument("--keep-weights", action="store_true")
     options = parser.parse_args()
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # whatever libraries print goes to the log, not between the answers
+    events = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # whatever libraries print goes to the log, not between the events
     requests = _requests(sys.stdin)
     while True:
         request = json.loads(requests.get())
-        run = Run(Path(request["root"]), _read_spec(Path(request["root"]) / request["id"]))
-        _train(run, options, lambda event: _answer(answers, event))
+        root = Path(request["root"])
+        spec = json.loads((root / request["id"] / SPEC_FILE).read_text("utf-8"))
+        _train(Run(root, RunSpec.from_plain(spec)), options, lambda event: print(json.dumps(event), file=events))
 
 
 def _requests(pipe: IO[str]) -> queue.Queue[str]:
@@ -149,44 +145,36 @@ def _requests(pipe: IO[str]) -> queue.Queue[str]:
     return lines
 
 
-def _answer(answers: IO[str], event: dict[str, Any]) -> None:
-    answers.write(json.dumps(event) + "\n")
-
-
-def _read_spec(folder: Path) -> RunSpec:
-    return RunSpec.from_plain(json.loads((folder / SPEC_FILE).read_text("utf-8")))
-
-
-def _train(run: Run, options: argparse.Namespace, tell: Tell) -> None:
-    """Train one run under its lock, and tell how it ended. A failure is an event in its journal, not the end of us."""
+def _train(run: Run, options: argparse.Namespace, report: Report) -> None:
+    """Train one run under its lock, and report how it ended. A failure is an event in its journal, not our end."""
     try:
-        with run.lock().acquire(timeout=LOOKED_AT):
-            record = run.record() or _measure(run, options, tell)
-            tell({"event": record.outcome, **record.metrics})
+        with run.lock().acquire(timeout=LOCK_SECONDS):
+            record = run.record() or _measure(run, options, report)
+            report({"event": record.outcome, **record.metrics})
     except Timeout:
-        tell({"event": "busy"})
+        report({"event": "busy"})
     except Exception as error:  # anything a run can raise: bad settings, out of memory, a bug; the sweep goes on
         traceback.print_exc()
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        with suppress(OSError):  # a full disk, say: then the parent alone is told
+        with suppress(OSError):  # a full disk, say: then the parent alone hears of it
             run.journal.append("failed", reason=reason, traceback=traceback.format_exc())
-        tell({"event": "failed", "reason": reason})
+        report({"event": "failed", "reason": reason})
 
 
-def _measure(run: Run, options: argparse.Namespace, tell: Tell) -> RunRecord:
+def _measure(run: Run, options: argparse.Namespace, report: Report) -> RunRecord:
     """Train the run and write its record."""
     import torch
 
-    from ablation.models.networks import settle
+    from ablation.models.networks import make_deterministic
     from ablation.training.loop import train
 
     device = torch.device(options.device)
-    settle(device)
+    make_deterministic(device)
     for file in (run.checkpoint, run.weights, run.folder / ARRAYS_FILE, run.folder / RECORD_FILE):
         remove_unfinished(file)
     run.journal.append("started", device=options.device, process=os.getpid())
     data = _data(options.cache, run.spec.data, run.spec.cache_size)
-    record, arrays = train(run, data, device, tell, options.cache, options.keep_weights)
+    record, arrays = train(run, data, device, report, options.cache, options.keep_weights)
     write_record(run.folder, record, arrays)
     run.journal.append(record.outcome)
     run.checkpoint.unlink(missing_ok=True)

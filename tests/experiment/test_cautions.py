@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ablation.experiment.cautions import cautions
+from ablation.experiment.spec import cautions
 from ablation.models.names import weights_names
 
 ODD = {

@@ -9,7 +9,13 @@ from ablation.analysis.comparison import Paired
 from ablation.augment import Brightness, Contrast, Hue
 from ablation.data import Digits
 from ablation.experiment.experiment import Experiment
-from ablation.experiment.preregistration import DECLARED_FILE, beforehand, declaration_of, declare, declared
+from ablation.experiment.preregistration import (
+    PREREGISTRATION_FILE,
+    beforehand,
+    preregister,
+    preregistered,
+    preregistration_of,
+)
 from ablation.optim import SGD, Adam
 
 
@@ -18,8 +24,8 @@ def experiment() -> Experiment:
     return question()
 
 
-def declaration(experiment: Experiment, data: str = "0" * 16):
-    return declaration_of(experiment, experiment.cells(data))
+def plan_of(experiment: Experiment, data: str = "0" * 16):
+    return preregistration_of(experiment, experiment.cells(data))
 
 
 def test_names_order_and_data_are_no_part_of_a_plan(experiment):
@@ -31,8 +37,8 @@ def test_names_order_and_data_are_no_part_of_a_plan(experiment):
         optimizers={"second": SGD(lr=0.1), "first": Adam()},
         baseline="plain",
     )
-    assert declaration(renamed, "1" * 16) == declaration(experiment)
-    assert declaration(renamed).hash == declaration(experiment).hash
+    assert plan_of(renamed, "1" * 16) == plan_of(experiment)
+    assert plan_of(renamed).hash == plan_of(experiment).hash
 
 
 CHANGES = {
@@ -50,50 +56,50 @@ CHANGES = {
 
 @pytest.mark.parametrize(("fields", "told"), CHANGES.values(), ids=CHANGES)
 def test_each_change_is_told(experiment, fields, told):
-    before, after = declaration(experiment), declaration(replace(experiment, **fields))
+    before, after = plan_of(experiment), plan_of(replace(experiment, **fields))
     assert before.changed_to(after) == [told]
     assert before.hash != after.hash
 
 
 def test_another_baseline_is_told_with_what_is_no_longer_compared(experiment):
-    after = declaration(replace(experiment, baseline="bright"))
-    assert declaration(experiment).changed_to(after) == [
+    after = plan_of(replace(experiment, baseline="bright"))
+    assert plan_of(experiment).changed_to(after) == [
         "baseline no augmentation, now Brightness(brightness=0.4)",
         "2 of 4 comparisons left out since, for which nothing corrects",
     ]
 
 
 def test_more_comparisons_are_corrected_for_and_no_change_to_the_rest(experiment):
-    more = declaration(replace(experiment, recipes={**experiment.recipes, "hue": (Hue(0.1),)}))
-    assert declaration(experiment).changed_to(more) == []
-    assert more.hash != declaration(experiment).hash
+    more = plan_of(replace(experiment, recipes={**experiment.recipes, "hue": (Hue(0.1),)}))
+    assert plan_of(experiment).changed_to(more) == []
+    assert more.hash != plan_of(experiment).hash
 
 
 def test_the_plan_that_counts_is_the_last_from_before_the_first_result(experiment, tmp_path):
     cells = experiment.cells("0" * 16)
-    assert (declared(tmp_path), beforehand(tmp_path)) == ([], None)
-    declare(replace(experiment, margin=0.5), cells, tmp_path)
-    declare(experiment, cells, tmp_path)
-    declare(experiment, cells, tmp_path)
-    assert [told.declaration.margin for told in declared(tmp_path)] == [0.5, 0.01], "the same again is told once"
+    assert (preregistered(tmp_path), beforehand(tmp_path)) == ([], None)
+    preregister(replace(experiment, margin=0.5), cells, tmp_path)
+    preregister(experiment, cells, tmp_path)
+    preregister(experiment, cells, tmp_path)
+    assert [entry.plan.margin for entry in preregistered(tmp_path)] == [0.5, 0.01], "the same again is recorded once"
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "record.json").touch()
-    declare(replace(experiment, metric="macro_f1"), cells, tmp_path)
-    assert [told.results for told in declared(tmp_path)] == [0, 0, 1]
-    assert beforehand(tmp_path).declaration == declaration(experiment)
+    preregister(replace(experiment, metric="macro_f1"), cells, tmp_path)
+    assert [entry.results for entry in preregistered(tmp_path)] == [0, 0, 1]
+    assert beforehand(tmp_path).plan == plan_of(experiment)
 
 
 def test_a_torn_line_costs_only_itself(experiment, tmp_path):
-    declare(experiment, experiment.cells("0" * 16), tmp_path)
-    with (tmp_path / DECLARED_FILE).open("ab") as file:
+    preregister(experiment, experiment.cells("0" * 16), tmp_path)
+    with (tmp_path / PREREGISTRATION_FILE).open("ab") as file:
         file.write(b"0123 {tor")
-    assert beforehand(tmp_path).declaration == declaration(experiment)
-    declare(replace(experiment, margin=0.5), experiment.cells("0" * 16), tmp_path)
-    assert beforehand(tmp_path).declaration.margin == 0.5
+    assert beforehand(tmp_path).plan == plan_of(experiment)
+    preregister(replace(experiment, margin=0.5), experiment.cells("0" * 16), tmp_path)
+    assert beforehand(tmp_path).plan.margin == 0.5
 
 
 def test_a_plan_recorded_after_a_result_is_none_from_before_it(experiment, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "record.json").touch()
-    declare(experiment, experiment.cells("0" * 16), tmp_path)
+    preregister(experiment, experiment.cells("0" * 16), tmp_path)
     assert beforehand(tmp_path) is None

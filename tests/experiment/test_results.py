@@ -7,10 +7,10 @@ import pytest
 
 from ablation.core.seeds import stream
 from ablation.data import Fixed, listing
-from ablation.evidence.effects import compare
-from ablation.evidence.warnings import alarms
+from ablation.evidence.study import compare
+from ablation.evidence.study import Study
 from ablation.experiment.experiment import Cell, Experiment
-from ablation.experiment.preregistration import declare
+from ablation.experiment.preregistration import preregister
 from ablation.experiment.record import Arrays, RunRecord, write_record
 from ablation.experiment.results import Results
 from ablation.experiment.runs import Run, folder_of
@@ -27,7 +27,7 @@ def results(varied, cache, tmp_path) -> Results:
     """One run is planned, one failed, one diverged; the others have records as training writes them."""
     cells = varied.cells(listing(varied.data, cache).digest)
     runs = [Run(folder_of(varied, tmp_path), cell.spec) for cell in cells]
-    declare(varied, cells, folder_of(varied, tmp_path))
+    preregister(varied, cells, folder_of(varied, tmp_path))
     runs[1].prepare()
     runs[1].journal.append("failed", reason="OutOfMemoryError: no room")
     write(runs[2], cells[2], "diverged")
@@ -94,4 +94,4 @@ def test_effects_are_read_off_these_rows(results):
     assert (effects["none", "adam", "few"].seeds, effects["none", "adam", "few"].planned) == (0, 3)
     assert effects["crop", "adam", "few"].note == "too few finished seeds"
     assert len(effects) == 2 * 4 + 2
-    assert len(alarms(results)) == 3
+    assert len(Study(results).warnings) == 3

@@ -9,7 +9,7 @@ from torch.nn import functional
 from ablation.core.errors import InputError
 from ablation.core.seeds import stream
 from ablation.models.names import model_names
-from ablation.models.networks import build, settle
+from ablation.models.networks import build, make_deterministic
 from ablation.training.cost.macs import Unfilled
 from ablation.training.cost.smallest_size import smallest_size
 
@@ -103,7 +103,7 @@ def test_on_a_gpu_training_repeats_to_the_last_bit(name, monkeypatch):
         return network.state_dict()
 
     try:
-        settle(device)
+        make_deterministic(device)
         first, again = trained(), trained()
     finally:
         torch.use_deterministic_algorithms(False)

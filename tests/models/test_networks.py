@@ -5,7 +5,7 @@ import torch
 import torchvision
 from torch import nn
 
-from ablation.models.networks import AdaptiveMean, build, count_parameters, settle
+from ablation.models.networks import AdaptiveMean, build, count_parameters, make_deterministic
 
 FAMILIES = ["shallow_cnn", "resnet18", "mobilenet_v3_small", "convnext_tiny"]
 QUICK = ["shallow_cnn", "resnet18", "mobilenet_v3_small"]
@@ -126,7 +126,7 @@ def test_an_experiments_dropout_is_all_there_is():
 def test_settling_makes_what_follows_deterministic():
     threads = torch.get_num_threads()
     try:
-        settle(torch.device("cpu"))
+        make_deterministic(torch.device("cpu"))
         assert torch.are_deterministic_algorithms_enabled()
         assert torch.get_num_threads() == 1
         assert not torch.backends.cudnn.benchmark

@@ -10,7 +10,7 @@ import torchvision
 
 from ablation.core.errors import DataError, InputError
 from ablation.models.networks import build
-from ablation.models.weights_file import keep, kept, settled, told
+from ablation.models.weights_file import display_name, keep, kept, resolved
 
 
 @pytest.fixture
@@ -21,35 +21,35 @@ def file(tmp_path):
 
 
 def test_a_name_stays_and_a_file_becomes_its_digest(file):
-    assert settled(None, "resnet18") is None
-    assert settled("IMAGENET1K_V1", "resnet18") == "IMAGENET1K_V1"
+    assert resolved(None, "resnet18") is None
+    assert resolved("IMAGENET1K_V1", "resnet18") == "IMAGENET1K_V1"
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    assert settled(str(file), "resnet18") == settled(file, "vgg11") == f"sha256:{digest}"
-    assert settled(f"sha256:{digest}", "resnet18") == f"sha256:{digest}"
+    assert resolved(str(file), "resnet18") == resolved(file, "vgg11") == f"sha256:{digest}"
+    assert resolved(f"sha256:{digest}", "resnet18") == f"sha256:{digest}"
 
 
 def test_the_digest_is_of_the_content_alone(file, tmp_path):
     copy = tmp_path / "elsewhere.pt"
     copy.write_bytes(file.read_bytes())
-    assert settled(copy, "resnet18") == settled(file, "resnet18")
+    assert resolved(copy, "resnet18") == resolved(file, "resnet18")
     copy.write_bytes(file.read_bytes()[:-1])
-    assert settled(copy, "resnet18") != settled(file, "resnet18")
+    assert resolved(copy, "resnet18") != resolved(file, "resnet18")
 
 
 def test_what_cannot_be_read_or_is_unknown_is_said(tmp_path):
     with pytest.raises(
         DataError, match=r"the weights none.pth cannot be read \(No such file or directory; looked for at /"
     ):
-        settled("none.pth", "resnet18")
+        resolved("none.pth", "resnet18")
     with pytest.raises(DataError, match="Is a directory"):
-        settled(tmp_path, "resnet18")
+        resolved(tmp_path, "resnet18")
     with pytest.raises(InputError, match="is unknown for resnet18; did you mean 'IMAGENET1K_V1'"):
-        settled("IMAGENET1K_V3", "resnet18")
+        resolved("IMAGENET1K_V3", "resnet18")
 
 
 def test_a_kept_file_outlives_its_original(file, tmp_path):
     content, cache = file.read_bytes(), tmp_path / "cache"
-    name = settled(file, "resnet18", cache)
+    name = resolved(file, "resnet18", cache)
     assert name == keep(file, cache)
     file.unlink()
     assert kept(name, cache).read_bytes() == content
@@ -60,31 +60,31 @@ def test_a_kept_file_outlives_its_original(file, tmp_path):
 def test_what_the_cache_keeps_may_be_named_by_its_digest(file, tmp_path):
     name = keep(file, cache := tmp_path / "cache")
     file.unlink()
-    assert settled(name, "resnet18") == settled(name, "resnet18", cache) == name
+    assert resolved(name, "resnet18") == resolved(name, "resnet18", cache) == name
     assert keep(name, cache) == keep(Path(name), cache) == name
     with pytest.raises(DataError, match="are not at hand"):
         keep(name, tmp_path / "another")
     for wrong in ("sha256:", f"{name}0", name.replace("sha256:", "sha256:../")):
         with pytest.raises(InputError, match="write sha256: and the 64 hexadecimal digits"):
-            settled(wrong, "resnet18")
+            resolved(wrong, "resnet18")
         with pytest.raises(InputError, match="write sha256: and the 64 hexadecimal digits"):
-            settled(wrong, "resnet18", cache)
+            resolved(wrong, "resnet18", cache)
 
 
 def test_a_message_calls_weights_by_the_place_they_were_last_kept_from(file, tmp_path):
     name = keep(file, cache := tmp_path / "cache")
-    assert told(name, cache) == f"{name[:15]} (kept from {file})"
+    assert display_name(name, cache) == f"{name[:15]} (kept from {file})"
     keep(file.rename(tmp_path / "moved.pth"), cache)
-    assert told(name, cache) == f"{name[:15]} (kept from {tmp_path / 'moved.pth'})"
-    assert told(name, None) == name
-    assert told("w.pt", cache) == "w.pt"
+    assert display_name(name, cache) == f"{name[:15]} (kept from {tmp_path / 'moved.pth'})"
+    assert display_name(name, None) == name
+    assert display_name("w.pt", cache) == "w.pt"
 
 
 def test_default_is_settled_as_the_weights_that_it_stands_for():
     for model in torchvision.models.list_models(module=torchvision.models, exclude="squeezenet*"):
         members = torchvision.models.get_model_weights(model)
         for name in members.__members__:
-            assert settled(name, model) == members[name].name, (model, name)
+            assert resolved(name, model) == members[name].name, (model, name)
 
 
 def test_a_file_that_is_being_written_is_not_kept(file, tmp_path, monkeypatch):
@@ -107,9 +107,9 @@ def test_a_file_that_is_being_written_is_not_kept(file, tmp_path, monkeypatch):
 
 def test_no_torch_is_needed(file, environment):
     script = (
-        "import sys; from ablation.models.weights_file import settled\n"
-        "from ablation.models.choice import wrong_choices\n"
-        f"settled({str(file)!r}, 'resnet18'); list(wrong_choices('resnet18', 'small', 'DEFAULT', 0.1))\n"
+        "import sys; from ablation.models.weights_file import resolved\n"
+        "from ablation.models.names import wrong_choices\n"
+        f"resolved({str(file)!r}, 'resnet18'); list(wrong_choices('resnet18', 'small', 'DEFAULT', 0.1))\n"
         "print('torch' in sys.modules)"
     )
     told = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)

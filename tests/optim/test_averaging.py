@@ -4,7 +4,8 @@ import pytest
 import torch
 from stepped import Small, network, same, stepped, through_a_file
 
-from ablation.optim import SGD, averaged, build_optimizer
+from ablation.optim import SGD, build_optimizer
+from ablation.optim.steps import averaged
 
 DECAY = 0.8
 

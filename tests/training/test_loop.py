@@ -95,12 +95,12 @@ def test_augmentation_changes_training_pictures_and_never_test_pictures(small, t
 
 
 def test_test_images_that_were_changed_are_an_error(small, trained, monkeypatch):
-    def careless(model, view, rows, batch_size, precision, seen=None):
+    def careless(model, view, rows, batch_size, precision, digests=None):
         """As a loop that tests through the training view would."""
         flipped = view.augmented((RandomHorizontalFlip(p=1.0),), 0, 0, np.ones(1797, np.float32), rows)
-        return predict(model, flipped if seen is not None else view, rows, batch_size, precision, seen)
+        return predict(model, flipped, rows, batch_size, precision, digests)
 
-    monkeypatch.setattr("ablation.training.loop.predict", careless)
+    monkeypatch.setattr("ablation.training.finish.predict", careless)
     with pytest.raises(AblationError, match="the test images were changed"):
         trained(small)
 
@@ -121,9 +121,9 @@ def test_an_interrupted_run_goes_on_with_the_same_bits(dropout, recipe, small, t
 
     folder = tmp_path / "stopped"
     with pytest.raises(KeyboardInterrupt):
-        trained(experiment, folder, tell=stop_after_two)
+        trained(experiment, folder, report=stop_after_two)
     told = []
-    run, resumed, again = trained(experiment, folder, tell=told.append)
+    run, resumed, again = trained(experiment, folder, report=told.append)
     assert [event["epoch"] for event in told] == [3, 4], "the third epoch had no checkpoint yet"
     assert resumed.digest(again) == record.digest(arrays)
     assert resumed.cost["seconds"] > 0
@@ -147,7 +147,7 @@ def test_a_damaged_checkpoint_costs_time_and_nothing_else(small, trained, tmp_pa
     run, _, _ = trained(small, tmp_path / "damaged")
     run.checkpoint.write_bytes(b"\x80\x02 no checkpoint")
     told = []
-    run, again, arrays_again = trained(small, tmp_path / "damaged", tell=told.append)
+    run, again, arrays_again = trained(small, tmp_path / "damaged", report=told.append)
     assert [event["epoch"] for event in told] == [1, 2, 3]
     assert again.digest(arrays_again) == record.digest(arrays)
     assert run.journal.events()[3]["event"] == "restarted"
@@ -158,7 +158,7 @@ def test_a_checkpoint_of_another_version_is_not_gone_on_from(small, trained, tmp
     state = torch.load(run.checkpoint, weights_only=True)
     torch.save(state | {"environment": state["environment"] | {"torch": "2.0.0"}}, run.checkpoint)
     told = []
-    _, again, arrays_again = trained(small, tmp_path / "moved", tell=told.append)
+    _, again, arrays_again = trained(small, tmp_path / "moved", report=told.append)
     assert [event["epoch"] for event in told] == [1, 2, 3]
     assert again.digest(arrays_again) == record.digest(arrays)
 

@@ -42,9 +42,9 @@ def stopped_and_resumed(experiment, trained, folder):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        trained(experiment, folder, tell=stop)
+        trained(experiment, folder, report=stop)
     told = []
-    _, record, arrays = trained(experiment, folder, tell=told.append)
+    _, record, arrays = trained(experiment, folder, report=told.append)
     assert [event["epoch"] for event in told] == [3, 4]
     return record.digest(arrays)
 

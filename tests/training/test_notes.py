@@ -12,13 +12,13 @@ from bench import train as made_up
 from ablation import Brightness, InputError, Results, Strength, sweep
 from ablation.augment.captions import WORDS
 from ablation.core.values import value
-from ablation.evidence.effects import compare
-from ablation.evidence.warnings import alarms
+from ablation.evidence.study import compare
+from ablation.evidence.study import Study
 from ablation.experiment.record import RECORD_FILE, RunRecord, read_record, write_record
 from ablation.report import write_report
 from ablation.report.sections.dose_response.magnitudes import ladders
 from ablation.tracking import runs as publication
-from ablation.training import loop as train
+from ablation.training import finish
 from ablation.training.preview import DRAWS, previews
 from ablation.training.sentinel import Sentinel
 from ablation.training.sweep import Silent
@@ -81,9 +81,9 @@ def test_an_operation_that_no_table_knows_has_no_strengths(bright):
 
 
 ACCOMPANIMENTS = {
-    "the first pictures": (train, "preview"),
-    "parameter groups": (train, "describe_groups"),
-    "what the run took": (train, "_cost"),
+    "the first pictures": (finish, "preview"),
+    "parameter groups": (finish, "describe_groups"),
+    "what the run took": (finish, "_cost"),
     "what each operation changed": (Sentinel, "_compare"),
 }
 
@@ -102,14 +102,14 @@ def test_whatever_accompanies_a_run_may_fail(bright, trained, monkeypatch, what)
 
 
 def test_without_first_pictures_there_are_grey_ones_that_say_so(bright, trained, cache, tmp_path, monkeypatch):
-    monkeypatch.setattr(train, "preview", fails)
+    monkeypatch.setattr(finish, "preview", fails)
     run, record, arrays = trained(bright, tmp_path / "bright")
     assert record.evidence["captions"] == ["could not be drawn"] * DRAWS
     assert (arrays.original.shape, arrays.draws.shape) == ((8, 8, 3), (DRAWS, 8, 8, 3))
     write_record(run.folder, record, arrays)
     results = Results.load(bright, tmp_path, cache)
     told = "the first pictures: not known (ZeroDivisionError: it fails), in 1 of 1 runs"
-    assert told in alarms(results)
+    assert told in Study(results).warnings
     page = write_report(bright, results, compare(results), tmp_path / "x.html").read_text()
     assert "could not be drawn" in page.replace("\xa0", " ")
 
@@ -130,7 +130,7 @@ def test_changes_that_are_no_numbers_do_not_keep_the_record_from_being_written(b
 
 
 def test_a_listener_that_fails_does_not_end_the_training(bright, trained):
-    _, record, _ = trained(bright, tell=fails)
+    _, record, _ = trained(bright, report=fails)
     assert len(record.history) == bright.epochs
     assert record.notes == ("progress: not known (ZeroDivisionError: it fails)",)
 
@@ -144,7 +144,7 @@ def test_a_note_of_the_first_epoch_survives_a_kill(bright, trained, tmp_path, mo
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        trained(longer, tmp_path / "killed", tell=stop_after_two)
+        trained(longer, tmp_path / "killed", report=stop_after_two)
     _, resumed, _ = trained(longer, tmp_path / "killed")
     _, whole, _ = trained(longer, tmp_path / "whole")
     assert resumed.notes == whole.notes == ("what each operation changed: not known (ZeroDivisionError: it fails)",)

@@ -10,8 +10,8 @@ import torch
 from ablation import Brightness, RandomGrayscale, RandomHorizontalFlip, RandomInvert, Resize, Results, sweep
 from ablation.augment.chain import chain
 from ablation.augment.draws import draw
-from ablation.evidence.effects import compare
-from ablation.evidence.warnings import alarms
+from ablation.evidence.study import compare
+from ablation.evidence.study import Study
 from ablation.experiment.record import RunRecord, idle_operations
 from ablation.training.sentinel import Sentinel
 from ablation.training.view import View
@@ -29,12 +29,12 @@ def clean() -> View:
 
 
 def watched(clean: View, recipe) -> list[dict]:
-    """What the sentinel tells of an epoch in batches of 16."""
+    """What the sentinel reports of an epoch in batches of 16."""
     sentinel = Sentinel(clean, SimpleNamespace(recipe=recipe, seed=0), ASPECT, ROWS)
     view = clean.augmented(recipe, 0, 0, ASPECT, ROWS)
     for start in range(0, 40, 16):
-        sentinel.see(ROWS[start : start + 16], view.pictures(ROWS[start : start + 16]))
-    return sentinel.told()
+        sentinel.observe(ROWS[start : start + 16], view.pictures(ROWS[start : start + 16]))
+    return sentinel.changes()
 
 
 def test_a_negative_changes_each_pixel_by_its_distance_from_its_mirror(clean):
@@ -84,7 +84,7 @@ def test_an_operation_that_does_nothing_is_flagged_wherever_results_are_told(sma
     sweep(experiment, tmp_path, cache, jobs=1)
     results = Results.load(experiment, tmp_path, cache)
     told = "grey: RandomGrayscale changed no picture in the first epoch of 2 of 2 runs"
-    assert told in alarms(results)
+    assert told in Study(results).warnings
     effects = {effect.recipe: effect for effect in compare(results)}
     assert effects["grey"].flag == "RandomGrayscale changed no picture"
     assert effects["none"].flag == ""

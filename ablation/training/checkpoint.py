@@ -1,0 +1,67 @@
+"""The newest checkpoint of a run: written after each epoch, and what an interrupted run goes on from."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ablation.core.files import atomic
+from ablation.experiment.runs import Run
+
+REPEATS = ("device", "precision", "torch", "torchvision", "numpy", "ablation")
+"""What of the environment must be the same for a result to repeat bit for bit."""
+
+
+@dataclass
+class Progress:
+    """How far a training has come, beside its weights."""
+
+    history: list[dict[str, Any]] = field(default_factory=list)
+    """A dict for each finished epoch, as in `RunRecord.history`."""
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    """What each operation did in the first epoch, see `Sentinel.changes`."""
+    notes: list[str] = field(default_factory=list)
+    """What could not be computed, and why."""
+
+
+def resume(run: Run, learned: Mapping[str, Any], environment: Mapping[str, Any]) -> Progress:
+    """Put the newest checkpoint into the model, optimizer and average in `learned`, and return how far it had come.
+
+    A checkpoint that is damaged, or was made by another device or version, is left aside and the run starts over: half
+    a run here and half there would be no run of either. The journal says why.
+    """
+    if not run.checkpoint.exists():
+        return Progress()
+    try:
+        state = torch.load(run.checkpoint, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        run.journal.append("restarted", reason=f"the checkpoint cannot be read: {type(error).__name__}")
+        return Progress()
+    if not isinstance(state, dict) or not {"environment", "history", "changes", *learned} <= state.keys():
+        run.journal.append("restarted", reason="the checkpoint is not one of this program's")
+        return Progress()
+    if state["environment"] != {name: environment[name] for name in REPEATS}:
+        reason = "the checkpoint is of another device or version"
+        run.journal.append("restarted", reason=reason, was=state["environment"])
+        return Progress()
+    for name, part in learned.items():
+        part.load_state_dict(state[name])
+    return Progress(state["history"], state["changes"], state.get("notes", []))
+
+
+def save(run: Run, learned: Mapping[str, Any], progress: Progress, environment: Mapping[str, Any]) -> None:
+    """Write the checkpoint whole, in place of the one before."""
+    states = {name: part.state_dict() for name, part in learned.items()}
+    here = {name: environment[name] for name in REPEATS}
+    write_tensors(run.checkpoint, {**states, **asdict(progress), "environment": here})
+
+
+def write_tensors(path: Path, state: dict[str, Any]) -> None:
+    """Write what `torch.load(..., weights_only=True)` reads, whole or not at all."""
+    with atomic(path) as file:
+        torch.save(state, file)
