@@ -109,7 +109,7 @@ def _draw_ratios(axes: Axes, info: SizesInfo) -> None:
     reach = np.log(max(2.0, np.exp(np.abs(info.log_ratio).max())) * 1.12)  # the longest or tallest, at least 2:1
     axes.hist(info.log_ratio, bins=np.linspace(-reach, reach, 58).tolist(), color=COLORS[0], linewidth=0)
     at = {name: np.log(int(name[0]) / int(name[2])) for name in RATIOS}
-    shown = {name: place for name, place in at.items() if abs(place) < reach}
+    shown = {name: log for name, log in at.items() if abs(log) < reach}
     axes.set_xticks(list(shown.values()), list(shown))
     for bound in (-np.log(info.extreme), np.log(info.extreme)):
         if abs(bound) < reach:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from ablation.report.style import FAINT, INK, SOFT, Style, shortened
 
@@ -70,18 +70,19 @@ class PreviewRow:
     @property
     def headings(self) -> tuple[str, ...]:
         """Over each tile."""
-        return ("original", *(f"draw {place}" for place in range(1, len(self.draws) + 1)), "difference")
+        return ("original", *(f"draw {number}" for number in range(1, len(self.draws) + 1)), "difference")
 
     @property
     def words(self) -> tuple[tuple[str, ...], ...]:
         """Under each tile, lines."""
-        told = ["no draw differs"]
+        difference = ["no draw differs"]
         if self.changed is not None:
             mean = 100 * np.abs(self._change()).mean() / 255
-            told = [f"draw {self.changed + 1} minus original", f"amplified × {self.amplification}"]
-            told = [*told[: 1 if self.amplification == 1 else 2], f"mean change {mean:.{1 if mean < 9.95 else 0}f} %"]
+            amplified = [f"amplified × {self.amplification}"] if self.amplification > 1 else []
+            change = f"mean change {mean:.{1 if mean < 9.95 else 0}f} %"
+            difference = [f"draw {self.changed + 1} minus original", *amplified, change]
         drawn = (re.split(r" · | (?=\+ )", caption) for caption in self.captions)
-        return ((), *(tuple(map(tied, lines)) for lines in (*drawn, told)))
+        return ((), *(tuple(map(tied, lines)) for lines in (*drawn, difference)))
 
     @property
     def tiles(self) -> Pixels:
@@ -126,13 +127,12 @@ def scaled(pictures: Pixels, side: int) -> Pixels:
 
 def join(tiles: Pixels) -> Pixels:
     """(K, S, S, 3) framed and side by side, with white between them."""
-    color = np.array(_rgb(FAINT), np.uint8)
     count, side = len(tiles), tiles.shape[1] + 2 * FRAME
     pitch = side + round(GAP * side)
     strip = np.full((side, pitch * (count - 1) + side, 3), 255, np.uint8)
-    for place, tile in enumerate(tiles):
-        strip[:, place * pitch : place * pitch + side] = color
-        strip[FRAME:-FRAME, place * pitch + FRAME : place * pitch + side - FRAME] = tile
+    for left, tile in zip(range(0, strip.shape[1], pitch), tiles, strict=True):
+        strip[:, left : left + side] = ImageColor.getrgb(FAINT)
+        strip[FRAME:-FRAME, left + FRAME : left + side - FRAME] = tile
     return strip
 
 
@@ -142,10 +142,10 @@ def draw_preview(info: PreviewInfo, look: Mapping[str, Style]) -> bytes:
     page = Page(max(strip.shape[1] for strip in strips))
     page.write(info.title, "title")
     page.write(info.note, "note")
-    for place, (row, strip) in enumerate(zip(info.rows, strips, strict=True)):
-        page.space(56 if place else 40)
+    for index, (row, strip) in enumerate(zip(info.rows, strips, strict=True)):
+        page.space(56 if index else 40)
         page.name(row, look[row.recipe].color)
-        page.row(row, strip, headed=place == 0)
+        page.row(row, strip, headed=index == 0)
     page.space(44)
     page.write(EXPLAINED, "note")
     return page.png()
@@ -203,7 +203,7 @@ class Page:
         return ImageDraw.Draw(self.paper)
 
     def write(self, text: str, kind: str, x: int = 0, width: int | None = None) -> None:
-        """Lines of text; the place below them is next."""
+        """Lines of text; what follows is written below them."""
         size, _, color = FONTS[kind]
         for line in wrapped(text, kind, width or self.width - x):
             self._sheet(2 * size).text((MARGIN + x, self.y + size), line, fill=color, font=font(kind), anchor="ls")
@@ -218,7 +218,7 @@ class Page:
 
     def row(self, row: PreviewRow, strip: Pixels, headed: bool) -> None:
         """Headings, tiles and what stands under each, in columns."""
-        side, columns = strip.shape[0], len(row.headings)
+        side = strip.shape[0]
         pitch = side + round(GAP * side)
         if headed:
             self._columns([(heading,) for heading in row.headings], "heading", pitch, side)
@@ -226,15 +226,14 @@ class Page:
         self._sheet(side)
         self.paper.paste(Image.fromarray(strip), (MARGIN, self.y))
         self.space(side + 8)
-        assert len(row.words) == columns
         self._columns(row.words, "caption", pitch, side)
 
     def _columns(self, texts: Sequence[Sequence[str]], kind: str, pitch: int, width: int) -> None:
         top = lowest = self.y
-        for place, lines in enumerate(texts):
+        for column, lines in enumerate(texts):
             self.y = top
             for line in lines:
-                self.write(line, kind, place * pitch, width)
+                self.write(line, kind, column * pitch, width)
             lowest = max(lowest, self.y)
         self.y = lowest
 
@@ -243,7 +242,3 @@ class Page:
         whole = self.paper.crop((0, 0, self.paper.width, self.y + MARGIN))
         whole.save(buffer, format="PNG", optimize=True, dpi=(192, 192))
         return buffer.getvalue()
-
-
-def _rgb(color: str) -> tuple[int, int, int]:
-    return tuple(bytes.fromhex(color[1:]))  # type: ignore[return-value]

@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from ablation.analysis.metrics import METRICS
-from ablation.core.text import NONE, counted, listing, percent
+from ablation.core.text import NONE, counted, duration, listing, percent
 from ablation.core.values import label
 from ablation.evidence.study import Study
 from ablation.evidence.target import target_of
@@ -36,16 +36,17 @@ STEPS = {
     "clip_norm": "norm of the gradients, at most",
     "ema": "average of the weights, decay",
 }
-"""Fields of an experiment that are told where they are not left as they are, with their terms."""
+"""Fields of an experiment that are listed where they are not left as they are, with their terms."""
 
 DEFAULTS = {field.name: field.default for field in fields(Experiment)}
 
 
 def reproduce(study: Study) -> Section:
     """The command, the facts of experiment, data, training, machine and cost, and every run by its folder."""
-    facts = Table({"term": "", "text": ""}, tuple(_facts(study)), words=frozenset({"text"}), keep=("text",))
+    headers, words = {"term": "", "text": ""}, frozenset({"text"})
+    facts = (Table(headers, (part,), words=words, keep=("text",)) for part in _facts(study))
     command = f"The command that trains the runs: {study.command}"
-    return Section("reproduce", "How to reproduce it", command, tables=(facts, _runs(study.results)))
+    return Section("reproduce", "How to reproduce it", command, tables=(*facts, _runs(study.results)))
 
 
 def _facts(study: Study) -> Iterator[Rows]:
@@ -93,9 +94,9 @@ def _plan(results: Results) -> str:
 def _data(experiment: Experiment, results: Results, records: list[RunRecord]) -> list[tuple[str, str]]:
     names = ", ".join(results.classes) if len(results.classes) <= 20 else ""
     parts = [
-        f"{part} {seen}"
+        f"{part} {images}"
         for part in ("train", "val", "test")
-        if (seen := distinct(record.evidence.get(f"{part}_images") for record in records))
+        if (images := distinct(record.evidence.get(f"{part}_images") for record in records))
     ]
     return [
         ("source", label(experiment.data)),
@@ -144,23 +145,23 @@ def _parameters(record: RunRecord) -> str | None:
 
 def _loaded(record: RunRecord) -> str | None:
     """'60 tensors of sha256:1a2b…; not head (10 x 128; here 9 x 128)'; None where none were loaded."""
-    told = record.evidence.get("weights")
-    if not told:
+    taken = record.evidence.get("weights")
+    if not taken:
         return None
-    source = f"{told['source'][:19]}…" if told["source"].startswith("sha256:") else told["source"]
-    left_out = f"; not {', '.join(told['left_out'])}" if told["left_out"] else ""
-    return f"{told['loaded']} tensors of {source}{left_out}"
+    source = f"{taken['source'][:19]}…" if taken["source"].startswith("sha256:") else taken["source"]
+    left_out = f"; not {', '.join(taken['left_out'])}" if taken["left_out"] else ""
+    return f"{taken['loaded']} tensors of {source}{left_out}"
 
 
 def _decay(record: RunRecord) -> str | None:
-    """'0.05 on 25 503 912 parameters, 0 on 53 120': that norms and biases are spared can be seen in it."""
+    """'0.05 on 25 503 912 parameters, 0 on 53 120': it shows that norms and biases are spared."""
     numbers: dict[float, int] = {}
     for group in record.evidence.get("parameter_groups") or ():
         numbers[group["weight_decay"]] = numbers.get(group["weight_decay"], 0) + group["parameters"]
     if not any(numbers):
         return None
-    told = [f"{decay:g} on {_spaced(numbers[decay])}" for decay in sorted(numbers, reverse=True)]
-    return ", ".join([f"{told[0]} parameters", *told[1:]])
+    first, *others = (f"{decay:g} on {_spaced(numbers[decay])}" for decay in sorted(numbers, reverse=True))
+    return ", ".join([f"{first} parameters", *others])
 
 
 def _spaced(number: int) -> str:
@@ -203,19 +204,9 @@ def _levels(experiment: Experiment, field: str) -> str:
     return "" if held is None else label(held)
 
 
-def distinct(found: Iterable[Any]) -> str:
+def distinct(values: Iterable[Any]) -> str:
     """The different values in order of appearance, 'cpu' or 'cpu; cuda'; '' where there is none."""
-    return "; ".join(dict.fromkeys(str(item) for item in found if item is not None))
-
-
-def duration(seconds: float) -> str:
-    """'8.4 s', '12 min 5 s', '3 h 20 min'."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{counted(minutes, 'min').removesuffix('s')} {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
+    return "; ".join(dict.fromkeys(str(item) for item in values if item is not None))
 
 
 def _runs(results: Results) -> Table:
