@@ -71,7 +71,8 @@ if TYPE_CHECKING:
     from ablation.data import TrainSize as TrainSize
     from ablation.data.normalization import Normalization as Normalization
     from ablation.evidence.effects import Effect as Effect
-    from ablation.evidence.effects import compare as compare
+    from ablation.evidence.study import Study as Study
+    from ablation.evidence.study import compare as compare
     from ablation.experiment.experiment import Experiment as Experiment
     from ablation.experiment.recipes import add_one_in as add_one_in
     from ablation.experiment.recipes import dose as dose

@@ -15,15 +15,14 @@ from ablation.augment.operations.choice import every_operation
 from ablation.cli.console import console, say, show_left_out, table
 from ablation.core.text import counted
 from ablation.core.values import label
-from ablation.data.parts import groups_of
-from ablation.data.split import Given
+from ablation.data.split import Given, groups_of
 from ablation.evidence.pairs import Condition
-from ablation.evidence.power import Outlook, Sizes, Spread, comparisons_of, outlooks, overlap_planned
+from ablation.evidence.power import PlannedPower, Sizes, Spread, comparisons_of, overlap_planned, planned_power
 from ablation.evidence.target import target_of
-from ablation.experiment.cautions import cautions
+from ablation.experiment.spec import cautions
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.labels import condition_text
-from ablation.experiment.preregistration import declaration_of
+from ablation.experiment.preregistration import preregistration_of
 from ablation.report import text as wording
 
 if TYPE_CHECKING:
@@ -70,12 +69,12 @@ def show_plan(
         console.print(
             f"[yellow]{escape(', '.join(slow))}: works on one image at a time, which is slower than on a batch[/]"
         )
-    told = outlooks(experiment, cells, sizes, single, pooled)
+    told = planned_power(experiment, cells, sizes, single, pooled)
     say(
         f"each recipe against {experiment.baseline!r} by {label(experiment.declared_test)} on {experiment.metric}, "
         f"{len(experiment.seed_numbers)} seeds; {wording.corrected_by(experiment, comparisons_of(told))}; "
         f"alpha {experiment.alpha:g}, equivalent within {wording.amount(experiment.margin, experiment.metric)}; "
-        f"plan {declaration_of(experiment, cells).hash}"
+        f"plan {preregistration_of(experiment, cells).hash}"
     )
     lonely = [condition for condition in sizes if not any(condition in one.conditions for one in told)]
     if len(experiment.recipes) > 1 and lonely:
@@ -84,10 +83,10 @@ def show_plan(
     if len(experiment.seed_numbers) < MIN_SEEDS:
         console.print(f"[yellow]fewer than {MIN_SEEDS} seeds: there will be differences, and no verdict[/]")
     elif told:
-        _show_outlooks(experiment, cells, told)
+        _show_power(experiment, cells, told)
 
 
-def _show_outlooks(experiment: Experiment, cells: Sequence[Cell], told: Sequence[Outlook]) -> None:
+def _show_power(experiment: Experiment, cells: Sequence[Cell], told: Sequence[PlannedPower]) -> None:
     """What the design could detect, and how many seeds smaller differences need."""
     metric = experiment.metric
     name = METRICS[metric].title
@@ -127,7 +126,7 @@ def _show_outlooks(experiment: Experiment, cells: Sequence[Cell], told: Sequence
             console.print(f"[bold yellow]{where}: no difference that {metric} can show would be significant[/]")
 
 
-def _sources(experiment: Experiment, one: Outlook) -> str:
+def _sources(experiment: Experiment, one: PlannedPower) -> str:
     """What varies in this design, so that a verdict holds for it, and what that costs."""
     target, metric = target_of(experiment), experiment.metric
     told = [f"Verdicts hold {target}, {counted(one.seeds, 'seed')}."]
@@ -147,7 +146,7 @@ def _sources(experiment: Experiment, one: Outlook) -> str:
     return " ".join(told)
 
 
-def _where(experiment: Experiment, cells: Sequence[Cell], one: Outlook) -> str:
+def _where(experiment: Experiment, cells: Sequence[Cell], one: PlannedPower) -> str:
     """'under adam', 'under each of 2 conditions', 'pooled over 2 conditions'."""
     if len(one.conditions) == 1:
         levels = next(cell.factors for cell in cells if cell.condition == one.conditions[0])

@@ -15,15 +15,14 @@ from typing import Literal
 import numpy as np
 
 from ablation.analysis.comparison import MIN_SEEDS
-from ablation.analysis.effect_size import hedges_g, p_better
+from ablation.analysis.effect_size import Size, hedges_g, p_better
 from ablation.analysis.metrics import METRICS
 from ablation.analysis.shrinkage import shrunk
-from ablation.evidence.families import Tested, are_primary, distinct, hardest_bar, judged, same_runs
-from ablation.evidence.image_intervals import image_scores
-from ablation.evidence.needs import needs_of
-from ablation.evidence.pairs import Arm, Pair, pairs
+from ablation.evidence.families import Compared, Tested, is_comparison
+from ablation.evidence.image_intervals import ImageScores
+from ablation.evidence.pairs import Pair
+from ablation.evidence.power import needs_of
 from ablation.experiment.experiment import Experiment
-from ablation.experiment.results import Results
 
 OWN_RUNS = "the baseline's own runs under another name"
 NOT_REACHED = "not tested: the pooled comparison comes first, and has shown no difference"
@@ -94,7 +93,7 @@ class Effect:
     overlap: float = 0.0
     """What the training parts of its seeds have in common, as rho / (1 - rho); 0 where they share no photograph."""
     seeds_needed: float = math.nan
-    """Seeds of each arm that would decide an undecided pair with 80 % power, if the truth is what was observed."""
+    """Seeds of each recipe that would decide an undecided pair with 80 % power, if the truth is what was observed."""
     images_needed: float = math.nan
     """Test photographs that would, with the seeds there are."""
     decided_as: str = ""
@@ -115,24 +114,15 @@ class Effect:
         return self.verdict != "baseline" and self.planned > 0
 
 
-def compare(results: Results) -> tuple[Effect, ...]:
+def effects_of(
+    experiment: Experiment, pairs: Sequence[Pair], compared: Compared, scores: ImageScores
+) -> tuple[Effect, ...]:
     """Every recipe under every condition, then pooled, in the order of the experiment; the baseline has a row too.
 
     The correction is made twice over the same comparisons: for differences, and for equivalence. Each holds its own
     family-wise error to alpha; a wrong verdict of either kind then has at most twice that.
     """
-    experiment = results.experiment
-    found = list(pairs(results))
-    family = [pair for pair in found if _is_comparison(pair, experiment)]
-    primary = are_primary(experiment, family)
-    requested = distinct([pair for pair, first in zip(family, primary, strict=True) if first])
-    bar = hardest_bar(experiment, len(requested), len({pair.block for pair in requested}))
-    told = iter(zip(judged(results, family), primary, strict=True))
-    effects = []
-    for pair in found:
-        tested, first = next(told) if _is_comparison(pair, experiment) else (None, True)
-        effects.append(replace(_effect(results, pair, tested, bar), primary=first))
-    return _expecting(effects)
+    return _expecting([_effect(experiment, pair, compared, scores) for pair in pairs])
 
 
 def comparisons(effects: Sequence[Effect]) -> int:
@@ -149,51 +139,49 @@ def primaries(effects: Sequence[Effect]) -> int:
     )
 
 
-def _is_comparison(pair: Pair, experiment: Experiment) -> bool:
-    return pair.own.recipe != experiment.baseline and pair.own.planned > 0
-
-
-def _effect(results: Results, pair: Pair, tested: Tested | None, bar: tuple[int, float]) -> Effect:
-    experiment = results.experiment
-    arm = pair.treatment if tested else pair.own
-    scores = np.array(list(arm.scores.values()))
+def _effect(experiment: Experiment, pair: Pair, compared: Compared, scores: ImageScores) -> Effect:
+    tested = compared.of(pair.own.recipe, pair.shared)
+    runs, reference = (pair.treatment if tested else pair.own), pair.reference
+    own = np.array(list(runs.scores.values()))
     effect = Effect(
-        arm.recipe,
+        runs.recipe,
         pair.condition,
         experiment.metric,
-        len(scores),
-        arm.planned,
-        float(scores.mean()) if len(scores) else math.nan,
-        float(scores.std(ddof=1)) if len(scores) > 1 else math.nan,
+        len(own),
+        runs.planned,
+        float(own.mean()) if len(own) else math.nan,
+        float(own.std(ddof=1)) if len(own) > 1 else math.nan,
         flag=pair.flag,
         failed=len(pair.own.failed),
         trained=pair.own.trained,
-        scores=arm.scores,
+        scores=runs.scores,
     )
-    if arm.recipe == experiment.baseline:
+    if runs.recipe == experiment.baseline:
         return replace(effect, verdict="baseline")
     effect = replace(
         effect,
-        baseline_seeds=len(pair.reference.scores),
-        baseline_scores=pair.reference.scores,
-        baseline_failed=len(pair.reference.failed),
-        baseline_trained=pair.reference.trained,
+        primary=compared.is_primary(pair) or not is_comparison(pair, experiment),
+        baseline_seeds=len(reference.scores),
+        baseline_scores=reference.scores,
+        baseline_failed=len(reference.failed),
+        baseline_trained=reference.trained,
     )
     if tested is None:
         return replace(effect, note="too few finished seeds" if pair.shared else "nowhere beside the baseline")
-    effect = _sized(effect, results, pair, tested)
-    return _needing(_decided(effect, pair, tested, experiment.alpha), results, pair, bar)
+    effect = _sized(effect, experiment, pair, tested, scores)
+    effect = _decided(effect, pair, tested, experiment.alpha)
+    if effect.verdict != "undecided" or effect.note:
+        return effect
+    return replace(effect, **vars(needs_of(experiment, pair, compared.bar, effect.estimate, scores)))
 
 
-def _sized(effect: Effect, results: Results, pair: Pair, tested: Tested) -> Effect:
-    """With everything that tells how large the difference is; of runs with two names only that it is nothing."""
-    if same_runs(pair):
+def _sized(effect: Effect, experiment: Experiment, pair: Pair, tested: Tested, scores: ImageScores) -> Effect:
+    """With everything that says how large the difference is; of runs with two names only that it is nothing."""
+    if pair.same_runs:
         return replace(effect, estimate=0.0)
-    experiment = results.experiment
     alpha, test = experiment.alpha, experiment.declared_test
-    treatment, baseline = (np.array(list(arm.scores.values())) for arm in (pair.treatment, pair.reference))
-    arms = pair.treatment.runs, pair.reference.runs
-    new_low, new_high = (math.nan,) * 2 if test.new_images else image_scores(results).interval(arms, test.paired, alpha)
+    treatment, baseline = (np.array(list(runs.scores.values())) for runs in (pair.treatment, pair.reference))
+    new_low, new_high = (math.nan,) * 2 if test.new_images else scores.interval(pair.runs, test.paired, alpha)
     chance, size = _chance(pair, effect.metric, alpha), hedges_g(treatment, baseline, alpha)
     return replace(
         effect,
@@ -209,9 +197,9 @@ def _sized(effect: Effect, results: Results, pair: Pair, tested: Tested) -> Effe
         p_adjusted=tested.p_adjusted,
         p_equivalent=tested.p_equivalent,
         overlap=pair.overlap,
-        p_better=chance[0],
-        p_better_low=chance[1],
-        p_better_high=chance[2],
+        p_better=chance.estimate,
+        p_better_low=chance.low,
+        p_better_high=chance.high,
         g=size.estimate,
         g_low=size.low,
         g_high=size.high,
@@ -220,29 +208,21 @@ def _sized(effect: Effect, results: Results, pair: Pair, tested: Tested) -> Effe
     )
 
 
-def _chance(pair: Pair, metric: str, alpha: float) -> tuple[float, float, float]:
+def _chance(pair: Pair, metric: str, alpha: float) -> Size:
     """That the recipe beats the baseline in a new seed, over the seeds that both have; nan without one."""
-    treatment, baseline = pair.treatment.scores, pair.reference.scores
-    sign = -1 if METRICS[metric].lower_is_better else 1
-    gains = [sign * (treatment[seed] - baseline[seed]) for seed in treatment if seed in baseline]
-    if not gains:
-        return (math.nan,) * 3
-    found = p_better(sum(gain > 0 for gain in gains), sum(gain == 0 for gain in gains), len(gains), alpha)
-    return found.estimate, found.low, found.high
+    sign, seeds = -1 if METRICS[metric].lower_is_better else 1, pair.shared_seeds
+    gains = [sign * (pair.treatment.scores[seed] - pair.reference.scores[seed]) for seed in seeds]
+    return p_better(sum(gain > 0 for gain in gains), sum(gain == 0 for gain in gains), len(gains), alpha)
 
 
 def _without_failed(pair: Pair) -> float:
     """The mean difference without the seeds in which a training failed; nan where none did, or none is left."""
-    arms = pair.treatment, pair.reference
-    if not any(arm.failed for arm in arms):
+    failed, both = pair.treatment.failed | pair.reference.failed, (pair.treatment, pair.reference)
+    if not failed:
         return math.nan
-    kept = [[score for seed, score in arm.scores.items() if not _failed(seed, arms)] for arm in arms]
+    wrong = {seed for runs in both for seed, ids in runs.runs.items() if failed.intersection(ids)}
+    kept = [[score for seed, score in runs.scores.items() if seed not in wrong] for runs in both]
     return float(np.mean(kept[0]) - np.mean(kept[1])) if all(kept) else math.nan
-
-
-def _failed(seed: int, arms: Sequence[Arm]) -> bool:
-    """Did a training of this seed fail in one of the arms?"""
-    return any(arm.failed.intersection(arm.runs.get(seed, ())) for arm in arms)
 
 
 def _decided(effect: Effect, pair: Pair, tested: Tested, alpha: float) -> Effect:
@@ -260,28 +240,20 @@ def _note(pair: Pair, tested: Tested) -> str:
     """Why there is no verdict; '' where there is one."""
     if pair.seeds < MIN_SEEDS:
         return f"no verdict under {MIN_SEEDS} seeds"
-    same = same_runs(pair)
-    lost = pair.own.lost + (0 if same else pair.reference.lost)
+    lost = pair.own.lost + (0 if pair.same_runs else pair.reference.lost)
     if lost:
         return f"{lost} run{'s' * (lost > 1)} failed or diverged here: no verdict on those that are left"
-    if same:
+    if pair.same_runs:
         return OWN_RUNS
     if tested.note:
         return tested.note
     if pair.own.failed or pair.reference.failed:
-        own, reference = (f"{len(arm.failed)} of {arm.trained}" for arm in (pair.own, pair.reference))
+        own, reference = (f"{len(runs.failed)} of {runs.trained}" for runs in (pair.own, pair.reference))
         return f"{own} trainings failed or ended far below the others, {reference} of the baseline: no verdict on means"
     if tested.difference.error == 0:
         return "no spread over seeds: the test cannot judge"
     behind = NOT_REACHED if pair.condition else NOT_REACHED_POOLED
     return "" if tested.reached else behind
-
-
-def _needing(effect: Effect, results: Results, pair: Pair, bar: tuple[int, float]) -> Effect:
-    """With the seeds, or the photographs, that would decide it, where it is undecided for want of them."""
-    if effect.verdict != "undecided" or effect.note:
-        return effect
-    return replace(effect, **vars(needs_of(results, pair, bar, effect.estimate)))
 
 
 def _mean(scores: dict[int, float]) -> float:
@@ -291,11 +263,12 @@ def _mean(scores: dict[int, float]) -> float:
 def _expecting(effects: list[Effect]) -> tuple[Effect, ...]:
     """With what to expect of each when repeated, among those of its condition; not where a training failed."""
     beside: dict[tuple[tuple[str, str], ...], list[int]] = {}
-    for place, effect in enumerate(effects):
+    for index, effect in enumerate(effects):
         if effect.tested and effect.error > 0 and not effect.failed + effect.baseline_failed:
-            beside.setdefault(tuple(effect.condition.items()), []).append(place)
-    for places in (several for several in beside.values() if len(several) > 1):
-        told = shrunk([effects[place].estimate for place in places], [effects[place].error for place in places])
-        for place, expected in zip(places, told, strict=True):
-            effects[place] = replace(effects[place], expected=float(expected), beside=len(places))
+            beside.setdefault(tuple(effect.condition.items()), []).append(index)
+    for several in beside.values():
+        if len(several) > 1:
+            estimates, errors = ([getattr(effects[i], name) for i in several] for name in ("estimate", "error"))
+            for index, expected in zip(several, shrunk(estimates, errors).tolist(), strict=True):
+                effects[index] = replace(effects[index], expected=expected, beside=len(several))
     return tuple(effects)

@@ -1,4 +1,4 @@
-"""Families: the declared test on every pair, corrected for how many there are. From pairs of arms to what is judged.
+"""Families: the declared test on every pair, corrected for how many there are. From pairs to what is judged.
 
 What the experiment declares as primary (`Experiment.primary`) has alpha to itself; everything else that is shown stands
 behind it in a gatekeeping procedure (`ablation.analysis.gatekeeping`), and the family-wise error is that of all of it
@@ -11,19 +11,21 @@ something to do with its score. So does the baseline under another name, of whic
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from ablation.analysis.comparison import Crossed, Difference, Dunnett, holm
 from ablation.analysis.crossed import CrossedDifference
-from ablation.analysis.gatekeeping import Gatekept, behind, gatekept
-from ablation.evidence.image_intervals import image_scores
-from ablation.evidence.pairs import Block, Pair
+from ablation.analysis.gatekeeping import behind, gatekept
+from ablation.evidence.image_intervals import ImageScores
+from ablation.evidence.pairs import Block, Condition, Pair
 from ablation.experiment.experiment import Experiment
-from ablation.experiment.results import Results
 
 OTHER_IMAGES = "its runs were tested on different photographs; Paired() judges on those given"
-MIN_SCORES = 2  # of either arm, for a difference with a standard error
+MIN_SCORES = 2  # of the recipe and of the baseline, for a difference with a standard error
+
+Question = tuple[str, frozenset[Condition]]
+"""A recipe against the baseline, over some conditions. Pooled over a single condition is that condition again."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,8 @@ class Tested:
 
     low, high: simultaneous over those of its kind (Bonferroni); what is undecided has one that holds 0. alone_low,
     alone_high: at level 1 - alpha, as if nothing else were asked. p: before correction. p_adjusted, p_equivalent: after
-    it. primary: is it of the primary family? reached: was it tested for a difference, or shown to be equivalent; or do
-    the primary ones that it stands behind leave it nothing?
+    it. reached: was it tested for a difference, or shown to be equivalent; or do the primary ones that it stands behind
+    leave it nothing?
     """
 
     difference: Difference | CrossedDifference
@@ -44,157 +46,58 @@ class Tested:
     p_equivalent: float
     alone_low: float = math.nan
     alone_high: float = math.nan
-    primary: bool = True
     reached: bool = True
     note: str = ""
     """Why it cannot be judged, where that is known here."""
 
 
-def judged(results: Results, pairs: Sequence[Pair]) -> list[Tested | None]:
-    """The declared test on all comparisons of the experiment, in order; None where an arm has too few scores.
+@dataclass(frozen=True)
+class Compared:
+    """Every comparison of the experiment, judged once.
 
-    Pooled over a single condition is that condition again: it is judged, and counted, once.
+    Two tests of one question would sooner or later give two answers. Whoever asks about a recipe and the baseline looks
+    here, and takes difference, interval and p-values together. primary: the questions of the primary family. bar:
+    (comparisons, alpha) that one of these is up against before any other has passed, see `hardest_bar`.
     """
-    places = {_question(pair): place for place, pair in reversed(list(enumerate(pairs)))}
-    once = sorted(places.values())
-    answers = dict(zip(once, _judged(results, [pairs[place] for place in once]), strict=True))
-    return [answers[places[_question(pair)]] for pair in pairs]
+
+    tested: Mapping[Question, Tested | None]
+    primary: frozenset[Question] = field(default_factory=frozenset)
+    bar: tuple[int, float] = (1, 0.05)
+
+    def of(self, recipe: str, conditions: Collection[Condition]) -> Tested | None:
+        """The recipe against the baseline over just these conditions; None where one of them has too few scores, and
+        where that is no comparison."""
+        return self.tested.get((recipe, frozenset(conditions)))
+
+    def is_primary(self, pair: Pair) -> bool:
+        """Is it a comparison of the primary family?"""
+        return _question(pair) in self.primary
 
 
-def _question(pair: Pair) -> tuple[str, Block]:
-    return pair.own.recipe, pair.shared or pair.block
-
-
-def distinct(pairs: Sequence[Pair]) -> list[Pair]:
-    """The comparisons that are a question of their own, see `judged`."""
-    return list({_question(pair): pair for pair in reversed(pairs)}.values())[::-1]
-
-
-def are_primary(experiment: Experiment, pairs: Sequence[Pair]) -> list[bool]:
-    """Of each comparison, whether it is of the primary family, whatever has finished; all are for Dunnett's test."""
-    if isinstance(experiment.declared_test, Dunnett):
-        return [True] * len(pairs)
-    return [not parents for parents in _parents(experiment, pairs)]
-
-
-def _judged(results: Results, pairs: Sequence[Pair]) -> list[Tested | None]:
-    experiment = results.experiment
-    found = [_tested(results, pair) for pair in pairs]
-    if isinstance(experiment.declared_test, Dunnett):
-        found = _simultaneous(experiment, pairs, found)
-        equivalent = holm([one.difference.p_equivalent(experiment.margin) if one else math.nan for one in found])
-        return [one and replace(one, p_equivalent=p) for one, p in zip(found, equivalent, strict=True)]
-    parents = _parents(experiment, pairs)
-    weights, transitions = behind(parents)
-    by_difference, by_equivalence = (
-        gatekept(p_values, weights, transitions, experiment.alpha)
-        for p_values in (
-            [one.p if one else math.nan for one in found],
-            [one.difference.p_equivalent(experiment.margin) if one else math.nan for one in found],
-        )
-    )
-    least = [
-        min((weights[other] * transitions[other, place] for other in ahead), default=weights[place])
-        for place, ahead in enumerate(parents)
-    ]
-    return [
-        one and _corrected(experiment, one, place, not parents[place], least[place], by_difference, by_equivalence)
-        for place, one in enumerate(found)
-    ]
-
-
-def _parents(experiment: Experiment, pairs: Sequence[Pair]) -> list[tuple[int, ...]]:
-    """Of each comparison, those behind which it stands; () for the primary ones."""
-    pooled: dict[str, int] = {}
-    single: dict[str, list[int]] = {}
-    for place, pair in enumerate(pairs):
-        if len(pair.shared or pair.block) > 1:
-            pooled[pair.own.recipe] = place
-        else:
-            single.setdefault(pair.own.recipe, []).append(place)
-    first = experiment.primary == "pooled"
-    found: list[tuple[int, ...]] = [()] * len(pairs)
-    for recipe, place in pooled.items():
-        for other in single.get(recipe, []) if first else []:
-            found[other] = (place,)
-        if not first:
-            found[place] = tuple(single.get(recipe, []))
-    return found
-
-
-def _corrected(
-    experiment: Experiment,
-    one: Tested,
-    place: int,
-    primary: bool,
-    least: float,
-    by_difference: Gatekept,
-    by_equivalence: Gatekept,
-) -> Tested:
-    """least: the smallest share of alpha that it is ever tested at, and its interval always has."""
-    p_adjusted, p_equivalent = float(by_difference.adjusted[place]), float(by_equivalence.adjusted[place])
-    reached = primary or by_difference.level[place] > 0 or p_equivalent < experiment.alpha
-    low, high = one.difference.interval(experiment.alpha * least)
-    return replace(
-        one, low=low, high=high, p_adjusted=p_adjusted, p_equivalent=p_equivalent, primary=primary, reached=reached
+def compare_pairs(experiment: Experiment, pairs: Sequence[Pair], scores: ImageScores) -> Compared:
+    """The declared test on all comparisons, corrected. Which are primary does not depend on what has finished."""
+    family: dict[Question, Pair] = {}
+    for pair in pairs:
+        if is_comparison(pair, experiment):
+            family.setdefault(_question(pair), pair)
+    each = list(family.values())
+    if experiment.declared_test.simultaneous:
+        parents: list[tuple[int, ...]] = [()] * len(each)
+        judged = _judged_at_once(experiment, each, scores)
+    else:
+        parents = _parents(experiment, each)
+        judged = _judged(experiment, each, scores, parents)
+    primary = [pair for pair, ahead in zip(each, parents, strict=True) if not ahead]
+    return Compared(
+        dict(zip(family, judged, strict=True)),
+        frozenset(map(_question, primary)),
+        hardest_bar(experiment, len(primary), len({pair.block for pair in primary})),
     )
 
 
-def _tested(results: Results, pair: Pair) -> Tested | None:
-    """Before correction."""
-    test, alpha = results.experiment.declared_test, results.experiment.alpha
-    if pair.seeds < MIN_SCORES:
-        return None
-    if same_runs(pair):
-        return Tested(Difference(0.0, 0.0, math.nan), *(math.nan,) * 5)
-    treatment, baseline = (list(arm.scores.values()) for arm in (pair.treatment, pair.reference))
-    difference: Difference | CrossedDifference = test.difference(treatment, baseline, pair.overlap)
-    if isinstance(test, Crossed):
-        found = image_scores(results).difference((pair.treatment.runs, pair.reference.runs), True, pair.overlap)
-        if found is None:
-            return Tested(Difference(difference.estimate, 0.0, math.nan), *(math.nan,) * 5, note=OTHER_IMAGES)
-        difference = found
-    span = difference.interval(alpha)
-    return Tested(difference, *span, difference.p_value(), math.nan, math.nan, *span)
-
-
-def _simultaneous(experiment: Experiment, pairs: Sequence[Pair], found: list[Tested | None]) -> list[Tested | None]:
-    """With the variance, p-values and intervals of Dunnett's families: the recipes of a block that share a baseline."""
-    families: dict[tuple[Block, Block], list[int]] = {}
-    for place, pair in enumerate(pairs):
-        families.setdefault((pair.block, pair.shared), []).append(place)
-    made = list(found)
-    for places in families.values():
-        for place, one in _family(experiment, [pairs[place] for place in places], len(families)).items():
-            made[places[place]] = one
-    return made
-
-
-def _family(experiment: Experiment, pairs: Sequence[Pair], families: int) -> dict[int, Tested]:
-    """place in `pairs` -> what Dunnett's test says of it, where it can be made. Runs with two names count once."""
-    test = experiment.declared_test
-    assert isinstance(test, Dunnett)
-    places: dict[frozenset[str], list[int]] = {}
-    for place, pair in enumerate(pairs):
-        if pair.seeds >= MIN_SCORES and not same_runs(pair):
-            places.setdefault(pair.own.every, []).append(place)
-    if not places:
-        return {}
-    arms = [pairs[first].treatment for first, *_ in places.values()]
-    reference = pairs[next(iter(places.values()))[0]].reference
-    family = test.family(
-        [list(arm.scores.values()) for arm in arms], list(reference.scores.values()), len(pairs) - len(arms)
-    )
-    told = zip(
-        family.differences, family.p_adjusted(families), family.intervals(experiment.alpha, families), strict=True
-    )
-    return {
-        place: Tested(
-            difference, *interval, difference.p_value(), p_adjusted, math.nan, *difference.interval(experiment.alpha)
-        )
-        for alike, (difference, p_adjusted, interval) in zip(places.values(), told, strict=True)
-        for place in alike
-    }
+def is_comparison(pair: Pair, experiment: Experiment) -> bool:
+    """Is it none of the baseline with itself, nor of a recipe that stands nowhere beside it?"""
+    return pair.own.recipe != experiment.baseline and pair.own.planned > 0
 
 
 def hardest_bar(experiment: Experiment, comparisons: int, families: int) -> tuple[int, float]:
@@ -208,6 +111,112 @@ def hardest_bar(experiment: Experiment, comparisons: int, families: int) -> tupl
     return max(comparisons, 1), experiment.alpha
 
 
-def same_runs(pair: Pair) -> bool:
-    """Is the recipe the baseline under another name?"""
-    return pair.own.every == pair.reference.every
+def _question(pair: Pair) -> Question:
+    return pair.own.recipe, frozenset(pair.shared)
+
+
+def _parents(experiment: Experiment, pairs: Sequence[Pair]) -> list[tuple[int, ...]]:
+    """Of each comparison, those behind which it stands; () for the primary ones."""
+    pooled: dict[str, int] = {}
+    single: dict[str, list[int]] = {}
+    for index, pair in enumerate(pairs):
+        if len(pair.shared) > 1:
+            pooled[pair.own.recipe] = index
+        else:
+            single.setdefault(pair.own.recipe, []).append(index)
+    parents: list[tuple[int, ...]] = [()] * len(pairs)
+    for recipe, index in pooled.items():
+        if experiment.primary != "pooled":
+            parents[index] = tuple(single.get(recipe, []))
+            continue
+        for other in single.get(recipe, []):
+            parents[other] = (index,)
+    return parents
+
+
+def _judged(
+    experiment: Experiment, pairs: Sequence[Pair], scores: ImageScores, parents: Sequence[tuple[int, ...]]
+) -> list[Tested | None]:
+    """By a test of one pair at a time, in the gatekeeping procedure. Its interval has the smallest share of alpha that
+    a comparison is ever tested at."""
+    alpha, each = experiment.alpha, [_tested(experiment, pair, scores) for pair in pairs]
+    weights, transitions = behind(parents)
+    p_values = [one.p if one else math.nan for one in each]
+    by_difference = gatekept(p_values, weights, transitions, alpha)
+    by_equivalence = gatekept(_equivalence(experiment, each), weights, transitions, alpha)
+    corrected: list[Tested | None] = []
+    for index, (one, ahead) in enumerate(zip(each, parents, strict=True)):
+        least = min((weights[other] * transitions[other, index] for other in ahead), default=weights[index])
+        p_equivalent = float(by_equivalence.adjusted[index])
+        reached = not ahead or by_difference.level[index] > 0 or p_equivalent < alpha
+        if one is not None:
+            low, high = one.difference.interval(alpha * least)
+            p = float(by_difference.adjusted[index])
+            one = replace(one, low=low, high=high, p_adjusted=p, p_equivalent=p_equivalent, reached=bool(reached))
+        corrected.append(one)
+    return corrected
+
+
+def _equivalence(experiment: Experiment, each: Sequence[Tested | None]) -> list[float]:
+    """p of equivalence within the margin, before correction."""
+    return [one.difference.p_equivalent(experiment.margin) if one else math.nan for one in each]
+
+
+def _tested(experiment: Experiment, pair: Pair, scores: ImageScores) -> Tested | None:
+    """Before correction; None where one of them has too few scores."""
+    test = experiment.declared_test
+    if pair.seeds < MIN_SCORES:
+        return None
+    if pair.same_runs:
+        return Tested(Difference(0.0, 0.0, math.nan), *(math.nan,) * 5)
+    treatment, baseline = (list(one.scores.values()) for one in (pair.treatment, pair.reference))
+    difference: Difference | CrossedDifference = test.difference(treatment, baseline, pair.overlap)
+    if isinstance(test, Crossed):
+        over_images = scores.difference(pair.runs, True, pair.overlap)
+        if over_images is None:
+            return Tested(Difference(difference.estimate, 0.0, math.nan), *(math.nan,) * 5, note=OTHER_IMAGES)
+        difference = over_images
+    interval = difference.interval(experiment.alpha)
+    return Tested(difference, *interval, difference.p_value(), math.nan, math.nan, *interval)
+
+
+def _judged_at_once(experiment: Experiment, pairs: Sequence[Pair], scores: ImageScores) -> list[Tested | None]:
+    """By Dunnett's test: variance, p-values and intervals are those of families, the recipes of a block that share a
+    baseline."""
+    families: dict[tuple[Block, Block], list[int]] = {}
+    for index, pair in enumerate(pairs):
+        families.setdefault((pair.block, pair.shared), []).append(index)
+    judged = [_tested(experiment, pair, scores) for pair in pairs]
+    for members in families.values():
+        for member, tested in _family(experiment, [pairs[index] for index in members], len(families)).items():
+            judged[members[member]] = tested
+    equivalent = holm(_equivalence(experiment, judged))
+    return [one and replace(one, p_equivalent=p) for one, p in zip(judged, equivalent, strict=True)]
+
+
+def _family(experiment: Experiment, pairs: Sequence[Pair], families: int) -> dict[int, Tested]:
+    """Index in `pairs` -> what Dunnett's test says of it, where it can be made. Runs with two names count once."""
+    test = experiment.declared_test
+    assert isinstance(test, Dunnett)
+    by_runs: dict[frozenset[str], list[int]] = {}
+    for index, pair in enumerate(pairs):
+        if pair.seeds >= MIN_SCORES and not pair.same_runs:
+            by_runs.setdefault(pair.own.every, []).append(index)
+    if not by_runs:
+        return {}
+    first = [pairs[members[0]] for members in by_runs.values()]
+    family = test.family(
+        [list(pair.treatment.scores.values()) for pair in first],
+        list(first[0].reference.scores.values()),
+        len(pairs) - len(first),
+    )
+    judged = zip(
+        family.differences, family.p_adjusted(families), family.intervals(experiment.alpha, families), strict=True
+    )
+    return {
+        member: Tested(
+            difference, *interval, difference.p_value(), p_adjusted, math.nan, *difference.interval(experiment.alpha)
+        )
+        for members, (difference, p_adjusted, interval) in zip(by_runs.values(), judged, strict=True)
+        for member in members
+    }

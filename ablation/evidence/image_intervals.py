@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,17 +22,11 @@ from ablation.analysis.metrics import METRICS
 from ablation.experiment.results import Results
 
 Floats = NDArray[np.float64]
-Arm = Mapping[int, Sequence[str]]
-"""The ids of each seed's runs, over whose conditions it is averaged."""
+Runs = Mapping[int, Sequence[str]]
+"""Of one recipe: the ids of each seed's runs, over whose conditions it is averaged."""
 
 DRAWS = 1000
 """Of the multi-bootstrap. Always the same ones: the same results give the same interval, to the last digit."""
-
-
-@lru_cache(maxsize=2)
-def image_scores(results: Results) -> ImageScores:
-    """Of these results, read once for all that ask."""
-    return ImageScores(results)
 
 
 class ImageScores:
@@ -49,39 +42,38 @@ class ImageScores:
         self._scores: dict[str, Scores] = {}
         self._counts: NDArray[np.float32] | None = None
 
-    def difference(self, arms: tuple[Arm, Arm], paired: bool, overlap: float = 0.0) -> CrossedDifference | None:
-        """The first arm's mean minus the second's, with its error over new seeds and new photographs together.
+    def difference(self, pair: tuple[Runs, Runs], paired: bool, overlap: float = 0.0) -> CrossedDifference | None:
+        """The first recipe's mean minus the second's, with its error over new seeds and new photographs together.
 
         None for a metric that no formula is known for, for a test part that is redrawn, for runs that were not tested
         on the same images, and under two seeds. overlap: of the training parts, see `ablation.analysis.crossed`.
         """
-        known = self.metric.whole is None
-        if not known or self._redrawn or min(map(len, arms)) < 2 or not self._same_images(arms):
+        if self.metric.whole is not None or self._redrawn or min(map(len, pair)) < 2 or not self._same_images(pair):
             return None
         if self.metric.per_image:
             treatment, baseline = (
-                np.array([np.mean([self._values[run] for run in runs], axis=0) for runs in arm.values()])
-                for arm in arms
+                np.array([np.mean([self._values[run] for run in runs], axis=0) for runs in recipe.values()])
+                for recipe in pair
             )
             return crossed(treatment, baseline, paired, overlap, share=self._share)
-        return bootstrap.multi_bootstrap(self._arm(arms[0]), self._arm(arms[1]), paired, overlap, share=True).crossed
+        return bootstrap.multi_bootstrap(*map(self._scores_of, pair), paired, overlap, share=True).crossed
 
-    def interval(self, arms: tuple[Arm, Arm], paired: bool, alpha: float) -> tuple[float, float]:
+    def interval(self, pair: tuple[Runs, Runs], paired: bool, alpha: float) -> tuple[float, float]:
         """Of `difference`; (nan, nan) where there is none, and under three seeds, whose spread is known too badly."""
-        found = self.difference(arms, paired) if min(map(len, arms)) >= MIN_SEEDS else None
-        return found.interval(alpha) if found else (math.nan, math.nan)
+        difference = self.difference(pair, paired) if min(map(len, pair)) >= MIN_SEEDS else None
+        return difference.interval(alpha) if difference else (math.nan, math.nan)
 
-    def spread(self, arms: tuple[Arm, Arm]) -> tuple[int, float]:
-        """(test photographs, sd over them of the mean difference of two paired arms); (0, 0) where it is not known."""
-        found = self.difference(arms, paired=True)
-        if found is None:
+    def spread(self, pair: tuple[Runs, Runs]) -> tuple[int, float]:
+        """(test photographs, sd over them of the mean difference of two paired recipes); (0, 0) where it is not known."""
+        difference = self.difference(pair, paired=True)
+        if difference is None:
             return 0, 0.0
-        images = len(self._images[next(iter(arms[0].values()))[0]])
-        return images, found.image_error * math.sqrt(images)
+        images = len(self._images[next(iter(pair[0].values()))[0]])
+        return images, difference.image_error * math.sqrt(images)
 
-    def _same_images(self, arms: tuple[Arm, Arm]) -> bool:
-        """Were all runs of both arms tested on the same two images or more? Reads those that are not known yet."""
-        runs = [run for arm in arms for ids in arm.values() for run in ids]
+    def _same_images(self, pair: tuple[Runs, Runs]) -> bool:
+        """Were all runs of both recipes tested on the same two images or more? Reads those that are not known yet."""
+        runs = [run for recipe in pair for ids in recipe.values() for run in ids]
         for run in runs:
             if run not in self._images:
                 self._read(run)
@@ -111,9 +103,9 @@ class ImageScores:
         groups = self.results.groups
         return np.unique(sample if groups is None else groups[sample], return_inverse=True)[1]
 
-    def _arm(self, arm: Arm) -> Scores:
+    def _scores_of(self, recipe: Runs) -> Scores:
         """The scores of each seed, a mean over the conditions."""
-        seeds = [[self._scores[run] for run in runs] for runs in arm.values()]
+        seeds = [[self._scores[run] for run in runs] for runs in recipe.values()]
         return Scores(
             np.array([np.mean([one.observed[0] for one in runs]) for runs in seeds]),
             np.stack([np.mean([one.resampled[:, 0] for one in runs], axis=0) for runs in seeds], axis=1),

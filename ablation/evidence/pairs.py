@@ -1,4 +1,4 @@
-"""Arms: a recipe's scores, seed by seed, and the baseline's beside them. From the table of results to pairs of arms.
+"""Pairs: a recipe's scores, seed by seed, and the baseline's beside them. From the table of results to plain values.
 
 A condition is a level of everything but recipe and seed (the optimizer, and whatever else varies). Over several
 conditions together the score of a seed is its mean over them, and a seed counts only where it finished in all. Where
@@ -9,14 +9,14 @@ draw, with the mean of its runs.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from ablation.analysis.comparison import CorrectedResampled
 from ablation.data.split import Redrawn
-from ablation.evidence.failed_trainings import LOST, failed_trainings
+from ablation.evidence.failed_trainings import LOST
 from ablation.experiment.results import Results
 
 Condition = tuple[str, ...]
@@ -25,12 +25,12 @@ Block = tuple[Condition, ...]
 
 
 @dataclass(frozen=True)
-class Arm:
-    """One recipe over some conditions. Every dict is by seed; a seed that has not finished is in none of them.
+class RecipeRuns:
+    """The runs of one recipe over some conditions. Every dict is by seed, without the seeds that have not finished.
 
     planned: seeds in the grid. runs: the ids of each seed's runs, a run a condition. every: the ids of all runs,
-    finished or not. lost: how many of them diverged, failed or have no finite score. failed: how many of the finished
-    ones are failed trainings (`ablation.evidence.failed_trainings`), of `trained`.
+    finished or not. lost: how many of them diverged, failed or have no finite score. failed: the finished ones that are
+    failed trainings (`ablation.evidence.failed_trainings`), of `trained` many.
     """
 
     recipe: str
@@ -43,43 +43,118 @@ class Arm:
     failed: frozenset[str]
     trained: int
 
-    def of(self, seeds: list[int]) -> Arm:
-        """The same arm with these seeds only, in their order."""
-        return Arm(
-            self.recipe,
-            self.planned,
-            {seed: self.scores[seed] for seed in seeds},
-            {seed: self.macro_f1[seed] for seed in seeds},
-            {seed: self.runs[seed] for seed in seeds},
-            self.every,
-            self.lost,
-            self.failed,
-            self.trained,
+    def of(self, seeds: Sequence[int]) -> RecipeRuns:
+        """The same with these seeds only, in their order."""
+        scores, macro_f1, runs = (
+            {seed: by_seed[seed] for seed in seeds} for by_seed in (self.scores, self.macro_f1, self.runs)
         )
+        return replace(self, scores=scores, macro_f1=macro_f1, runs=runs)
 
 
 @dataclass(frozen=True)
 class Pair:
     """A recipe and the baseline over the conditions that have both; `exclude` may have dropped either from some.
 
-    condition: factor -> level, {} where pooled. own: the recipe's arm, by itself the whole of it; where the test pairs
-    seeds, `treatment` and `reference` have those that both finished. block: the conditions that were asked for.
-    overlap: what the training parts of its seeds have in common, see `overlap_of`. flag: what makes the recipe suspect.
+    condition: factor -> level, {} where pooled. block: the conditions that are asked about; shared: those that have
+    both. own: the recipe's runs, by themselves all of them; where the test pairs seeds, `treatment` and `reference`
+    have those that both finished. overlap: what the training parts of its seeds have in common, see `overlap_of`. flag:
+    what makes the recipe suspect.
     """
 
     condition: dict[str, str]
     block: Block
     shared: Block
-    own: Arm
-    treatment: Arm
-    reference: Arm
+    own: RecipeRuns
+    treatment: RecipeRuns
+    reference: RecipeRuns
     overlap: float
     flag: str
 
     @property
     def seeds(self) -> int:
-        """In the smaller of the two arms."""
+        """In the smaller of the two."""
         return min(len(self.treatment.scores), len(self.reference.scores))
+
+    @property
+    def runs(self) -> tuple[Mapping[int, Sequence[str]], Mapping[int, Sequence[str]]]:
+        """The ids of the runs of each seed, of the recipe and of the baseline."""
+        return self.treatment.runs, self.reference.runs
+
+    @property
+    def same_runs(self) -> bool:
+        """Is the recipe the baseline under another name?"""
+        return self.own.every == self.reference.every
+
+    @property
+    def shared_seeds(self) -> list[int]:
+        """Those that both have."""
+        return [seed for seed in self.treatment.scores if seed in self.reference.scores]
+
+
+def pairs(results: Results, failed: frozenset[str]) -> tuple[Pair, ...]:
+    """Every recipe of every block, beside the baseline; in the order of the experiment. The baseline has a pair too.
+
+    failed: the ids of the failed trainings.
+    """
+    others, table = [factor for factor in results.factors if factor != "recipe"], drawn_table(results)
+    conditions: list[Condition] = list(table[others].itertuples(index=False, name=None))
+    present = set(zip(conditions, table["recipe"], strict=True))
+    baseline, every = results.experiment.baseline, []
+    for block in blocks(results):
+        by_shared: dict[Block, _Together] = {}
+        for recipe in results.experiment.recipes:
+            held = [condition for condition in block if (condition, recipe) in present]
+            shared = tuple(condition for condition in held if (condition, baseline) in present)
+            if shared not in by_shared:
+                by_shared[shared] = _Together(results, table[[condition in shared for condition in conditions]], failed)
+            if held:
+                named = dict(zip(others, block[0], strict=True)) if len(block) == 1 else {}
+                every.append(by_shared[shared].pair(recipe, named, block, shared))
+    return tuple(every)
+
+
+class _Together:
+    """The recipes over the same conditions, taken together. rows: the part of the table that is of these."""
+
+    def __init__(self, results: Results, rows: pd.DataFrame, failed: frozenset[str]):
+        self._results, self._rows, self._failed = results, rows, failed
+        self._done = rows[rows["status"] == "finished"]
+        self._baseline = self._runs(results.experiment.baseline)
+
+    def pair(self, recipe: str, named: dict[str, str], block: Block, shared: Block) -> Pair:
+        experiment, reference = self._results.experiment, self._baseline
+        own = reference if recipe == experiment.baseline else self._runs(recipe)
+        treatment = own
+        if experiment.declared_test.paired:
+            both = [seed for seed in own.scores if seed in reference.scores]
+            treatment, reference = own.of(both), reference.of(both)
+        overlap = overlap_of(self._results, self._done, list(treatment.scores))
+        return Pair(named, block, shared, own, treatment, reference, overlap, self._flag(recipe))
+
+    def _runs(self, recipe: str) -> RecipeRuns:
+        rows = self._rows[self._rows["recipe"] == recipe]
+        ids, statuses = rows["id"].tolist(), dict(zip(rows["id"], rows["status"], strict=True))
+        return RecipeRuns(
+            recipe,
+            rows["draw"].nunique(),
+            means_by_seed(rows, self._results.experiment.metric),
+            means_by_seed(rows, "macro_f1"),
+            {seed: tuple(ids[row] for row in own) for seed, own in finished_seeds(rows).items()},
+            frozenset(ids),
+            sum(status in LOST for status in statuses.values()),
+            self._failed & frozenset(ids),
+            sum(status == "finished" for status in statuses.values()),
+        )
+
+    def _flag(self, recipe: str) -> str:
+        """Which operations changed no picture, and in how many runs; '' where all did something."""
+        runs = self._done[self._done["recipe"] == recipe]
+        idle = runs["idle"].tolist() if "idle" in runs else []
+        counts = Counter(name for names in idle for name in names.split(", ") if name)
+        return "; ".join(
+            f"{name} changed no picture" + ("" if count == len(idle) else f" in {count} of {len(idle)} runs")
+            for name, count in counts.items()
+        )
 
 
 def blocks(results: Results) -> list[Block]:
@@ -88,46 +163,29 @@ def blocks(results: Results) -> list[Block]:
     return [(condition,) for condition in conditions] + ([conditions] if len(conditions) > 1 else [])
 
 
-def pairs(results: Results) -> Iterator[Pair]:
-    """Every recipe of every block, beside the baseline; in the order of the experiment. The baseline has a pair too."""
-    others, table = [factor for factor in results.factors if factor != "recipe"], drawn_table(results)
-    places: list[Condition] = list(table[others].itertuples(index=False, name=None))
-    present, failed = set(zip(places, table["recipe"], strict=True)), failed_trainings(results)
-    for block in blocks(results):
-        named = dict(zip(others, block[0], strict=True)) if len(block) == 1 else {}
-        for recipe in results.experiment.recipes:
-            held = [place for place in block if (place, recipe) in present]
-            if held:
-                shared = tuple(place for place in held if (place, results.experiment.baseline) in present)
-                rows = table[[place in shared for place in places]]
-                yield _pair(results, rows, recipe, named, block, shared, failed)
-
-
 def drawn_table(results: Results) -> pd.DataFrame:
     """The table of results with a column "draw": the seed, or the draw of the training part that seeds share."""
     draws = {cell.spec.id: cell.seed // cell.spec.split.runs_per_draw for cell in results.cells}
     return results.table.assign(draw=results.table["id"].map(draws))
 
 
-def _pair(
-    results: Results,
-    rows: pd.DataFrame,
-    recipe: str,
-    named: dict[str, str],
-    block: Block,
-    shared: Block,
-    failed: frozenset[str],
-) -> Pair:
-    experiment = results.experiment
-    own, reference = (
-        _arm(rows[rows["recipe"] == name], name, experiment.metric, failed) for name in (recipe, experiment.baseline)
-    )
-    treatment = own
-    if experiment.declared_test.paired:
-        both = [seed for seed in own.scores if seed in reference.scores]
-        treatment, reference = own.of(both), reference.of(both)
-    overlap = overlap_of(results, rows[rows["status"] == "finished"], list(treatment.scores))
-    return Pair(named, block, shared, own, treatment, reference, overlap, _flag(rows[rows["recipe"] == recipe]))
+def finished_seeds(rows: pd.DataFrame) -> dict[int, list[int]]:
+    """Each seed (or draw) of which all runs have finished -> where these are in `rows`, counted from 0; ascending.
+
+    rows: those of one recipe, from `drawn_table`.
+    """
+    by_draw: dict[int, list[int]] = {}
+    for row, draw in enumerate(rows["draw"].tolist()):
+        by_draw.setdefault(int(draw), []).append(row)
+    done = (rows["status"] == "finished").tolist()
+    return {draw: by_draw[draw] for draw in sorted(by_draw) if all(done[row] for row in by_draw[draw])}
+
+
+def means_by_seed(rows: pd.DataFrame, column: str) -> dict[int, float]:
+    """Each seed (or draw) of which all runs have finished -> the mean of a column over them."""
+    seeds = finished_seeds(rows)
+    values = rows[column].to_numpy(float) if seeds else None
+    return {seed: float(values[own].mean()) for seed, own in seeds.items()} if values is not None else {}
 
 
 def overlap_of(results: Results, done: pd.DataFrame, draws: Sequence[int]) -> float:
@@ -143,33 +201,3 @@ def overlap_of(results: Results, done: pd.DataFrame, draws: Sequence[int]) -> fl
     trained = float(done["train_images"].max())
     splits = {cell.spec.split for cell in results.cells if isinstance(cell.spec.split, Redrawn)}
     return max((split.overlap(results.images, draws, trained) for split in splits), default=0.0)
-
-
-def _arm(rows: pd.DataFrame, recipe: str, metric: str, failed: frozenset[str]) -> Arm:
-    found, statuses = finished_seeds(rows), rows.drop_duplicates("id").set_index("id")["status"]
-    return Arm(
-        recipe,
-        rows["draw"].nunique(),
-        {seed: float(runs[metric].mean()) for seed, runs in found.items()},
-        {seed: float(runs["macro_f1"].mean()) for seed, runs in found.items()},
-        {seed: tuple(runs["id"]) for seed, runs in found.items()},
-        frozenset(rows["id"]),
-        int(statuses.isin(LOST).sum()),
-        failed & frozenset(rows["id"]),
-        int((statuses == "finished").sum()),
-    )
-
-
-def finished_seeds(rows: pd.DataFrame) -> dict[int, pd.DataFrame]:
-    """The runs of each seed (or draw) of which all have finished. rows: those of one recipe, from `drawn_table`."""
-    return {int(str(draw)): runs for draw, runs in rows.groupby("draw") if (runs["status"] == "finished").all()}
-
-
-def _flag(runs: pd.DataFrame) -> str:
-    """Which operations changed no picture, and in how many runs; '' where all did something."""
-    idle = runs.loc[runs["status"] == "finished", "idle"] if "idle" in runs else pd.Series(dtype=str)
-    counts = Counter(name for names in idle for name in names.split(", ") if name)
-    return "; ".join(
-        f"{name} changed no picture" + ("" if count == len(idle) else f" in {count} of {len(idle)} runs")
-        for name, count in counts.items()
-    )

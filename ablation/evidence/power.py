@@ -1,4 +1,7 @@
-"""Outlook: what an experiment could show, told before it is run. Between the grid and the statistics of `power`."""
+"""Power: what an experiment could show before it is run, and what would decide what it leaves open.
+
+Between the grid, or a pair, and the statistics of `ablation.analysis.power`.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,15 @@ import numpy as np
 
 from ablation.analysis.comparison import CorrectedResampled, Crossed, Test
 from ablation.analysis.metrics import METRICS
-from ablation.analysis.power import Design, detectable, seeds_needed
+from ablation.analysis.power import Design, detectable, images_needed, seeds_needed, seeds_to_decide
 from ablation.data.split import Redrawn, Split
-from ablation.evidence.families import hardest_bar, same_runs
-from ablation.evidence.image_intervals import image_scores
-from ablation.evidence.pairs import Block, Condition, pairs
+from ablation.evidence.families import hardest_bar
+from ablation.evidence.image_intervals import ImageScores
+from ablation.evidence.pairs import Block, Condition, Pair
 from ablation.experiment.experiment import Cell, Experiment
-from ablation.experiment.results import Results
 
 ASSUMED_SD = 0.01
-"""Over seeds, where no run has told it yet: one point of a metric that is a share. Of a loss nothing can be assumed."""
+"""Over seeds, where no run has shown it yet: one point of a metric that is a share. Of a loss nothing can be assumed."""
 
 DIFFERENCES = (0.005, 0.01, 0.02)
 """Half a point, one and two points. Of a loss, which has no natural size: as many halves, ones and twos of its sd."""
@@ -40,7 +42,7 @@ class Spread:
     """
 
     sd: float = ASSUMED_SD
-    origin: str = "assumed, as no run has told it yet"
+    origin: str = "assumed, as no run has shown it yet"
     difference: float | None = None
     images: float | None = None
 
@@ -52,7 +54,7 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Outlook:
+class PlannedPower:
     """What each comparison of these recipes could show, under each of these conditions, or pooled over them.
 
     In the metric's own unit (0.01 is a point). test_images: the fewest and the most of any run. smallest: the
@@ -93,9 +95,9 @@ def overlap_planned(experiment: Experiment, split: Split, total: int, train: int
     return split.overlap(total, draws, train) if isinstance(split, Redrawn) else 0.0
 
 
-def outlooks(
+def planned_power(
     experiment: Experiment, cells: Sequence[Cell], sizes: dict[Condition, Sizes], single: Spread, pooled: Spread
-) -> list[Outlook]:
+) -> list[PlannedPower]:
     """What the primary comparisons could show: one for all conditions that are alike in recipes and images, in the
     order of the grid, or one for the pooled ones, and those of recipes that only one condition has.
 
@@ -103,30 +105,31 @@ def outlooks(
     """
     compared = {condition: _compared(experiment, cells, condition) for condition in sizes}
     held = [condition for condition in sizes if compared[condition]]
-    places = Counter(recipe for condition in held for recipe in compared[condition])
-    everywhere = tuple(recipe for recipe, count in places.items() if count > 1)
-    single, pooled = (_of_metric(spread, experiment) for spread in (single, pooled))
-    together = experiment.primary == "pooled" and not experiment.declared_test.simultaneous
+    counts = Counter(recipe for condition in held for recipe in compared[condition])
+    everywhere = tuple(recipe for recipe, count in counts.items() if count > 1)
+    simultaneous = experiment.declared_test.simultaneous
+    together = experiment.primary == "pooled" and not simultaneous
     if together:
+        primary = len(counts)
         compared = {
-            condition: tuple(recipe for recipe in recipes if places[recipe] == 1)
+            condition: tuple(recipe for recipe in recipes if counts[recipe] == 1)
             for condition, recipes in compared.items()
         }
-    several = [condition for condition in held if compared[condition]]
-    primary = len(places) if together else places.total()
-    every = places.total() + len(everywhere)
-    simultaneous = experiment.declared_test.simultaneous
-    bar = hardest_bar(experiment, every if simultaneous else primary, len(held) + bool(everywhere))
+    else:
+        primary = counts.total() + (len(everywhere) if simultaneous else 0)
     alike: dict[object, list[Condition]] = {}
-    for condition in several:
+    for condition in (condition for condition in held if compared[condition]):
         alike.setdefault((compared[condition], sizes[condition]), []).append(condition)
-    made = partial(_outlook, experiment, bar=bar, differences=_differences(experiment, single))
-    told = [
-        made(tuple(some), False, compared[some[0]], [sizes[place] for place in some], single) for some in alike.values()
+    bar = hardest_bar(experiment, primary, len(held) + bool(everywhere))
+    single, pooled = _of_metric(single, experiment), _of_metric(pooled, experiment)
+    made = partial(_power, experiment, bar=bar, differences=_differences(experiment, single))
+    every = [
+        made(tuple(some), False, compared[some[0]], [sizes[condition] for condition in some], single)
+        for some in alike.values()
     ]
     if everywhere and (together or simultaneous):
-        told.append(made(tuple(held), True, everywhere, [sizes[place] for place in held], pooled))
-    return told
+        every.append(made(tuple(held), True, everywhere, [sizes[condition] for condition in held], pooled))
+    return every
 
 
 def _of_metric(spread: Spread, experiment: Experiment) -> Spread:
@@ -137,15 +140,15 @@ def _of_metric(spread: Spread, experiment: Experiment) -> Spread:
 
 
 def _differences(experiment: Experiment, spread: Spread) -> tuple[float, ...]:
-    """Those of which is told how many seeds they take."""
+    """Those for which the seeds that they need are given."""
     if not METRICS[experiment.metric].lower_is_better:
         return DIFFERENCES
     return tuple(difference / ASSUMED_SD * spread.sd for difference in DIFFERENCES)
 
 
-def comparisons_of(told: Sequence[Outlook]) -> int:
-    """How many comparisons are made in all."""
-    return sum(len(one.recipes) * (1 if one.pooled else len(one.conditions)) for one in told)
+def comparisons_of(planned: Sequence[PlannedPower]) -> int:
+    """How many primary comparisons are made in all."""
+    return sum(len(one.recipes) * (1 if one.pooled else len(one.conditions)) for one in planned)
 
 
 def _compared(experiment: Experiment, cells: Sequence[Cell], condition: Condition) -> tuple[str, ...]:
@@ -154,7 +157,7 @@ def _compared(experiment: Experiment, cells: Sequence[Cell], condition: Conditio
     return tuple(recipe for recipe in here if recipe != experiment.baseline) if experiment.baseline in here else ()
 
 
-def _outlook(
+def _power(
     experiment: Experiment,
     conditions: Block,
     pooled: bool,
@@ -163,12 +166,12 @@ def _outlook(
     spread: Spread,
     bar: tuple[int, float],
     differences: Sequence[float],
-) -> Outlook:
+) -> PlannedPower:
     share = max(size.overlap for size in sizes)
     images = [images for size in sizes for images in size.test_images]
     design = _design(experiment, spread, share, min(images), bar)
     seeds, known = design.seeds, not math.isnan(spread.sd)
-    return Outlook(
+    return PlannedPower(
         conditions,
         pooled,
         recipes,
@@ -206,29 +209,28 @@ def _runs_per_draw(experiment: Experiment) -> int:
     return max(split.runs_per_draw for split in experiment.levels("split").values())
 
 
-def seed_spread(results: Results, pooled: bool = False) -> Spread:
-    """The sd over seeds, over all arms with two finished seeds or more: under one condition, or of means over all.
+def seed_spread(experiment: Experiment, pairs: Sequence[Pair], scores: ImageScores, pooled: bool = False) -> Spread:
+    """The sd over seeds, over all recipes with two finished seeds or more: under one condition, or of means over all.
 
-    The root of the mean of the arms' variances, each weighing its degrees of freedom; likewise of the paired
-    differences to the baseline, and of what test photographs add to these. `ASSUMED_SD` where no arm has two, or none
-    varies.
+    The root of the mean of their variances, each weighing its degrees of freedom; likewise of the paired differences to
+    the baseline, and of what test photographs add to these. `ASSUMED_SD` where no recipe has two, or none varies.
     """
-    held = [pair for pair in pairs(results) if (len(pair.block) > 1) == pooled]
-    arms = {(pair.own.every, pair.shared): pair.own for pair in held if len(pair.own.scores) > 1}
-    variance = _mean_variance([list(arm.scores.values()) for arm in arms.values()])
+    held = [pair for pair in pairs if (len(pair.block) > 1) == pooled]
+    recipes = {(pair.own.every, pair.shared): pair.own for pair in held if len(pair.own.scores) > 1}
+    variance = _mean_variance([list(runs.scores.values()) for runs in recipes.values()])
     if not variance > 0:
         return Spread()
-    runs = sum(len(ids) for arm in arms.values() for ids in arm.runs.values())
+    count = sum(len(ids) for recipe in recipes.values() for ids in recipe.runs.values())
     difference, images = None, None
-    beside = [pair for pair in held if pair.seeds > 1 and not same_runs(pair)]
-    if results.experiment.declared_test.paired and beside:
+    beside = [pair for pair in held if pair.seeds > 1 and not pair.same_runs]
+    if experiment.declared_test.paired and beside:
         changes = [
             [score - pair.reference.scores[seed] for seed, score in pair.treatment.scores.items()] for pair in beside
         ]
         difference = math.sqrt(_mean_variance(changes))
-        spreads = [image_scores(results).spread((pair.treatment.runs, pair.reference.runs))[1] for pair in beside]
+        spreads = [scores.spread(pair.runs)[1] for pair in beside]
         images = math.sqrt(float(np.mean(np.square(spreads)))) or None
-    return Spread(math.sqrt(variance), f"estimated from {runs:,} finished runs", difference or None, images)
+    return Spread(math.sqrt(variance), f"estimated from {count:,} finished runs", difference or None, images)
 
 
 def _mean_variance(groups: Sequence[Sequence[float]]) -> float:
@@ -236,3 +238,54 @@ def _mean_variance(groups: Sequence[Sequence[float]]) -> float:
     if not groups:
         return 0.0
     return float(np.average([np.var(group, ddof=1) for group in groups], weights=[len(group) - 1 for group in groups]))
+
+
+@dataclass(frozen=True)
+class Needs:
+    """New seeds of each recipe, or test photographs with the seeds there are, for 80 % power; nan where none would do.
+
+    decided_as: "different" or "equivalent"; "neither" where not even 1,000 seeds would.
+    """
+
+    seeds_needed: float
+    images_needed: float
+    decided_as: str
+
+
+def needs_of(
+    experiment: Experiment, pair: Pair, bar: tuple[int, float], difference: float, scores: ImageScores
+) -> Needs:
+    """What a new experiment like this one would take to decide a pair, if the truth is this difference.
+
+    bar: (comparisons, alpha), see `ablation.evidence.families.hardest_bar`.
+    """
+    design = design_of(experiment, pair, bar, scores)
+    need = seeds_to_decide(design, difference, experiment.margin)
+    images = images_needed(design, difference)
+    return Needs(need.seeds if need else math.nan, images or math.nan, need.verdict if need else "neither")
+
+
+def design_of(experiment: Experiment, pair: Pair, bar: tuple[int, float], scores: ImageScores) -> Design:
+    """A new experiment like this one, if the scores of the pair vary as they did."""
+    treatment, baseline = (list(runs.scores.values()) for runs in (pair.treatment, pair.reference))
+    test = experiment.declared_test
+    images, image_sd = scores.spread(pair.runs) if test.new_images else (0, 0.0)
+    return Design(
+        test,
+        pair.seeds,
+        float(np.std(treatment, ddof=1)),
+        float(np.std(baseline, ddof=1)),
+        _correlation(treatment, baseline) if test.paired else 0.0,
+        pair.overlap,
+        *bar,
+        images=images,
+        image_sd=image_sd,
+        share=not METRICS[experiment.metric].lower_is_better,
+    )
+
+
+def _correlation(treatment: list[float], baseline: list[float]) -> float:
+    """Of the recipe and the baseline over shared seeds; 0 where one of them does not vary."""
+    if min(np.ptp(treatment), np.ptp(baseline)) == 0:
+        return 0.0
+    return float(np.corrcoef(treatment, baseline)[0, 1])

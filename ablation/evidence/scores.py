@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
 from ablation.analysis.comparison import MIN_SEEDS
 from ablation.evidence.failed_trainings import LOST, failed_trainings
-from ablation.evidence.pairs import Condition, drawn_table, finished_seeds, overlap_of
+from ablation.evidence.pairs import Condition, drawn_table, means_by_seed, overlap_of
 from ablation.experiment.results import Results
 
 
@@ -64,35 +62,29 @@ def conditions_with(results: Results, recipes: Iterable[str]) -> tuple[Condition
     present: dict[Condition, set[str]] = {}
     for cell in results.cells:
         present.setdefault(cell.condition, set()).add(cell.factors["recipe"])
-    return tuple(condition for condition, found in present.items() if set(recipes) <= found)
+    return tuple(condition for condition, held in present.items() if set(recipes) <= held)
 
 
 def blocks(results: Results, recipes: Sequence[str]) -> list[Scores]:
     """The scores of the recipes under each condition that has all of them, then pooled where these are several."""
-    found = conditions_with(results, recipes)
-    each = [scores_over(results, recipes, (condition,)) for condition in found]
-    return each + ([scores_over(results, recipes, found)] if len(found) > 1 else [])
+    held = conditions_with(results, recipes)
+    each = [scores_over(results, recipes, (condition,)) for condition in held]
+    return each + ([scores_over(results, recipes, held)] if len(held) > 1 else [])
 
 
 def scores_over(results: Results, recipes: Iterable[str], conditions: tuple[Condition, ...]) -> Scores:
     """The scores of the recipes over these conditions together."""
     recipes, factors, table = list(recipes), others(results), drawn_table(results)
-    places = list(table[factors].itertuples(index=False, name=None))
-    rows = table[[place in conditions for place in places]]
+    rows = table[[row in conditions for row in table[factors].itertuples(index=False, name=None)]]
     own = rows[rows["recipe"].isin(recipes)]
     lost = own["status"].isin(LOST) | own["id"].isin(failed_trainings(results))
-    of = {recipe: _by_seed(rows[rows["recipe"] == recipe], results.experiment.metric) for recipe in recipes}
+    metric, done = results.experiment.metric, own[own["status"] == "finished"]
+    of = {recipe: means_by_seed(own[own["recipe"] == recipe], metric) for recipe in recipes}
     return Scores(
         dict(zip(factors, conditions[0], strict=True)) if len(conditions) == 1 else {},
         conditions,
         of,
         rows["draw"].nunique(),
-        overlap_of(
-            results, own[own["status"] == "finished"], sorted({seed for found in of.values() for seed in found})
-        ),
+        overlap_of(results, done, sorted({seed for scores in of.values() for seed in scores})),
         own.loc[lost, "id"].nunique(),
     )
-
-
-def _by_seed(rows: pd.DataFrame, metric: str) -> dict[int, float]:
-    return {seed: float(runs[metric].mean()) for seed, runs in finished_seeds(rows).items()}

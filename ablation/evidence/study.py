@@ -1,4 +1,4 @@
-"""A study: everything that is computed of results, each thing once."""
+"""A study: the results of an experiment with everything that is computed of them, each thing once."""
 
 from __future__ import annotations
 
@@ -7,21 +7,25 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ablation.core.text import listing
-from ablation.evidence.compared import Compared, compared
-from ablation.evidence.effects import Effect, compare
-from ablation.evidence.variance_sources import Sources, sources
-from ablation.evidence.warnings import alarms
+from ablation.evidence.effects import Effect, effects_of
+from ablation.evidence.failed_trainings import failed_trainings
+from ablation.evidence.families import Compared, compare_pairs
+from ablation.evidence.image_intervals import ImageScores
+from ablation.evidence.pairs import Pair, pairs
+from ablation.evidence.power import Spread, seed_spread
+from ablation.evidence.variance_sources import Sources, variance_sources
+from ablation.evidence.warnings import warnings_of
 from ablation.experiment.experiment import Cell
-from ablation.experiment.record import RunRecord
 from ablation.experiment.labels import condition_text
+from ablation.experiment.record import RunRecord
 from ablation.experiment.results import Results
 
 
 class Study:
-    """The results of an experiment with everything that is computed of them, each thing once.
+    """The results of an experiment with everything that is computed of them, each thing once and when it is needed.
 
-    `compare`, the report, the end of `run` and a notebook ask the same value, so that they agree and nobody waits
-    twice.
+    `compare`, the report, the end of `ablation run` and a notebook ask the same value, so that they agree and nobody
+    waits twice.
 
     >>> study = Study(Results.load(experiment))  # doctest: +SKIP
     >>> [effect.verdict for effect in study.effects]  # doctest: +SKIP
@@ -38,33 +42,66 @@ class Study:
     @cached_property
     def effects(self) -> tuple[Effect, ...]:
         """Each recipe against the baseline, under each condition and pooled (`ablation.evidence.effects`)."""
-        return compare(self.results)
+        return effects_of(self.experiment, self.pairs, self.compared, self.image_scores)
 
     @cached_property
     def compared(self) -> Compared:
         """The comparisons behind the effects, by recipe and conditions."""
-        return compared(self.results)
+        return compare_pairs(self.experiment, self.pairs, self.image_scores)
+
+    @cached_property
+    def pairs(self) -> tuple[Pair, ...]:
+        """The scores of every recipe and the baseline beside it, under each condition and pooled."""
+        return pairs(self.results, self.failed_trainings)
+
+    @cached_property
+    def failed_trainings(self) -> frozenset[str]:
+        """The ids of the runs that finished and learned nothing, or fell far behind."""
+        return failed_trainings(self.results)
+
+    @cached_property
+    def image_scores(self) -> ImageScores:
+        """What each test image gave in each run; predictions are read when they are needed."""
+        return ImageScores(self.results)
 
     @cached_property
     def records(self) -> dict[str, RunRecord]:
         """Every record that there is, by run id."""
-        found = {cell.spec.id: self.results.run(cell.spec.id).record() for cell in self.results.cells}
-        return {run_id: record for run_id, record in found.items() if record is not None}
+        records = {cell.spec.id: self.results.run(cell.spec.id).record() for cell in self.results.cells}
+        return {run_id: record for run_id, record in records.items() if record is not None}
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
         """What makes the results less than was planned (`ablation.evidence.warnings`)."""
-        return tuple(alarms(self.results))
+        return tuple(warnings_of(self.results, self.failed_trainings))
 
     @cached_property
     def sources(self) -> Sources | None:
         """Where the variance comes from (`ablation.evidence.variance_sources`)."""
-        return sources(self.results)
+        return variance_sources(self.results, self.pairs, self.image_scores)
+
+    def seed_spread(self, pooled: bool = False) -> Spread:
+        """The metric's sd over seeds, of scores under one condition or of means over all (`ablation.evidence.power`)."""
+        return seed_spread(self.experiment, self.pairs, self.image_scores, pooled)
 
     @cached_property
     def shown_runs(self) -> Choice | None:
         """One run a recipe, for what is shown of single runs."""
         return chosen_runs(self.results)
+
+
+def compare(results: Results) -> tuple[Effect, ...]:
+    """Each recipe against the baseline, under each condition and pooled over them: `Study(results).effects`.
+
+    >>> effects = compare(Results.load(experiment))  # doctest: +SKIP
+    >>> [(effect.recipe, effect.verdict) for effect in effects if effect.pooled]  # doctest: +SKIP
+    """
+    return Study(results).effects
+
+
+def compared(results: Results) -> Compared:
+    """The comparisons behind the effects: `Study(results).compared`."""
+    return Study(results).compared
 
 
 @dataclass(frozen=True)
@@ -84,17 +121,13 @@ class Choice:
 def chosen_runs(results: Results) -> Choice | None:
     """The first condition and seed with the most finished recipes; None where nothing has finished."""
     finished = set(results.finished["id"])
-    places: dict[tuple[tuple[str, ...], int], list[Cell]] = {}
+    by_condition: dict[tuple[tuple[str, ...], int], list[Cell]] = {}
     for cell in results.cells:
-        places.setdefault((cell.condition, cell.seed), []).append(cell)
-    counts = {place: sum(cell.spec.id in finished for cell in cells) for place, cells in places.items()}
-    best = max(places, key=counts.__getitem__)
-    if not counts[best]:
+        by_condition.setdefault((cell.condition, cell.seed), []).append(cell)
+    best = max(by_condition.values(), key=lambda cells: sum(cell.spec.id in finished for cell in cells))
+    done = {cell.factors["recipe"]: cell.spec.id for cell in best if cell.spec.id in finished}
+    if not done:
         return None
-    others = {factor: level for factor, level in places[best][0].factors.items() if factor != "recipe"}
-    return Choice(
-        condition_text(others, results.experiment),
-        best[1],
-        {cell.factors["recipe"]: cell.spec.id for cell in places[best] if cell.spec.id in finished},
-        tuple(cell.factors["recipe"] for cell in places[best] if cell.spec.id not in finished),
-    )
+    others = {factor: level for factor, level in best[0].factors.items() if factor != "recipe"}
+    missing = tuple(cell.factors["recipe"] for cell in best if cell.spec.id not in finished)
+    return Choice(condition_text(others, results.experiment), best[0].seed, done, missing)

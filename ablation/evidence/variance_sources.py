@@ -7,13 +7,13 @@ cannot tell apart, is nan.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ablation.evidence.families import same_runs
-from ablation.evidence.image_intervals import image_scores
-from ablation.evidence.pairs import Pair, pairs
+from ablation.evidence.image_intervals import ImageScores
+from ablation.evidence.pairs import Pair
 from ablation.evidence.target import target_of
 from ablation.experiment.results import Results
 
@@ -32,18 +32,18 @@ class Sources:
     images: float
 
 
-def sources(results: Results) -> Sources | None:
+def variance_sources(results: Results, pairs: Sequence[Pair], scores: ImageScores) -> Sources | None:
     """Over the pooled differences without a failed training, or those of the only condition.
 
-    None where no recipe shares two seeds with it.
+    None where no recipe shares two seeds with the baseline.
     """
-    every = [pair for pair in pairs(results) if len(_shared(pair)) > 1 and not same_runs(pair)]
+    every = [pair for pair in pairs if len(pair.shared_seeds) > 1 and not pair.same_runs]
     every = [pair for pair in every if not (pair.own.failed or pair.reference.failed)] or every
     pooled = [pair for pair in every if len(pair.block) > 1] or every
     if not pooled:
         return None
-    found = np.array([_variances(results, pair) for pair in pooled])
-    run, both, images = (float(value) for value in found.mean(axis=0))
+    variances = np.array([_variances(results, pair, scores) for pair in pooled])
+    run, both, images = (float(value) for value in variances.mean(axis=0))
     training = target_of(results.experiment).training
     if not training:
         run = both
@@ -51,35 +51,29 @@ def sources(results: Results) -> Sources | None:
     return Sources(*(math.sqrt(value) for value in (run, extra, both, images)))
 
 
-def _variances(results: Results, pair: Pair) -> tuple[float, float, float]:
+def _variances(results: Results, pair: Pair, scores: ImageScores) -> tuple[float, float, float]:
     """(of runs with one training part, of one run with its training part, of the mean over test photographs)."""
-    shared, within, runs = _shared(pair), [], 1
-    for draw in shared:
-        gains = _gains(results, pair, draw)
+    within, runs, seed_of = [], 1, dict(zip(results.table["id"], results.table["seed"], strict=True))
+    by_run = dict(zip(results.table["id"], results.table[results.experiment.metric], strict=True))
+    for draw in pair.shared_seeds:
+        treatment, baseline = (_by_seed(recipe[draw], seed_of, by_run) for recipe in pair.runs)
+        gains = [treatment[seed] - baseline[seed] for seed in treatment if seed in baseline]
         runs = len(gains)
         if runs > 1:
             within.append(float(np.var(gains, ddof=1)))
     run = float(np.mean(within)) if within else math.nan
-    means = [pair.treatment.scores[draw] - pair.reference.scores[draw] for draw in shared]
+    means = [pair.treatment.scores[draw] - pair.reference.scores[draw] for draw in pair.shared_seeds]
     between = float(np.var(means, ddof=1))
     wider = 1 + pair.overlap  # the draws are alike by rho, so that they vary by 1 - rho of what is to be known
     both = wider * between if math.isnan(run) else wider * max(between - run / runs, 0.0) + run
-    arms = pair.treatment.runs, pair.reference.runs
-    known = results.experiment.declared_test.new_images
-    images, sd = image_scores(results).spread(arms) if known and results.experiment.declared_test.paired else (0, 0.0)
+    test = results.experiment.declared_test
+    images, sd = scores.spread(pair.runs) if test.new_images and test.paired else (0, 0.0)
     return run, both, sd**2 / images if images else math.nan
 
 
-def _shared(pair: Pair) -> list[int]:
-    """The draws that both arms have."""
-    return [draw for draw in pair.treatment.scores if draw in pair.reference.scores]
-
-
-def _gains(results: Results, pair: Pair, draw: int) -> list[float]:
-    """The difference of each seed that is trained on this draw, a mean over the conditions."""
-    table, metric = results.table, results.experiment.metric
-    by_seed = [
-        table[table["id"].isin(arm.runs[draw])].groupby("seed")[metric].mean()
-        for arm in (pair.treatment, pair.reference)
-    ]
-    return (by_seed[0] - by_seed[1]).dropna().tolist()
+def _by_seed(runs: Sequence[str], seed_of: dict[str, int], scores: dict[str, float]) -> dict[int, float]:
+    """The score of each seed, a mean over the conditions."""
+    by_seed: dict[int, list[float]] = {}
+    for run in runs:
+        by_seed.setdefault(seed_of[run], []).append(scores[run])
+    return {seed: float(np.mean(several)) for seed, several in by_seed.items()}

@@ -1,4 +1,4 @@
-"""Alarms: what makes results less than the experiment planned, or not what it says. Told wherever results are told."""
+"""Warnings: what makes results less than the experiment planned, or not what they seem. Shown beside every result."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import pandas as pd
 
 from ablation.analysis.metrics import METRICS
 from ablation.data.contents import left_out_words
-from ablation.evidence.failed_trainings import failed_trainings
-from ablation.experiment.preregistration import beforehand, declaration_of, declared
+from ablation.experiment.preregistration import beforehand, preregistered, preregistration_of
 from ablation.experiment.record import RECORD_FILE
 from ablation.experiment.results import NO_SCORE, Results
 from ablation.experiment.runs import strays
@@ -32,27 +31,30 @@ ENVIRONMENT = {
 """What can change bits although the spec is the same."""
 
 
-def alarms(results: Results) -> list[str]:
-    """What makes these results less than the experiment planned, a sentence each; [] when all is well."""
-    found = _changed_plan(results) + _unfinished(results)
+def warnings_of(results: Results, failed: frozenset[str]) -> list[str]:
+    """What makes these results less than the experiment planned, a sentence each; [] when all is well.
+
+    failed: the ids of the failed trainings.
+    """
+    every = _changed_plan(results) + _unfinished(results)
     if results.left_out:
-        found.append(left_out_words(results.left_out))
+        every.append(left_out_words(results.left_out))
     done = results.finished
     if len(done):
-        found += [*_two_results(results), *_environments(done), *_splits(results, done)]
-        found += [*_failed(results, done), *_without_spread(results, done), *_alike(results, done), *_idle(done)]
-        found += _notes(done)
-    return found
+        every += [*_two_results(results), *_environments(done), *_splits(results, done)]
+        every += [*_failed(results, done, failed), *_without_spread(results, done), *_alike(results, done)]
+        every += [*_idle(done), *_notes(done)]
+    return every
 
 
 def _changed_plan(results: Results) -> list[str]:
     """Against the last plan from before the first result; where there is none, against the first that there is."""
-    before, every = beforehand(results.root), declared(results.root)
+    before, every = beforehand(results.root), preregistered(results.root)
     first = before or next(iter(every), None)
     if first is None:
-        told = any(results.root.glob(f"*/{RECORD_FILE}"))
-        return ["no plan was declared before the first result, nor after it"] if told else []
-    changes = "; ".join(first.declaration.changed_to(declaration_of(results.experiment, results.cells)))
+        trained = any(results.root.glob(f"*/{RECORD_FILE}"))
+        return ["no plan was declared before the first result, nor after it"] if trained else []
+    changes = "; ".join(first.plan.changed_to(preregistration_of(results.experiment, results.cells)))
     if before:
         return [f"judged otherwise than declared before the first result ({before.day}): {changes}"] if changes else []
     since = f": {changes}" if changes else " and not changed since"
@@ -62,25 +64,25 @@ def _changed_plan(results: Results) -> list[str]:
 def _unfinished(results: Results) -> list[str]:
     runs = results.table.drop_duplicates("id")["status"].value_counts()
     return [
-        f"{runs[status]} of {runs.sum()} runs {told}: in no mean and no test"
-        for status, told in UNFINISHED.items()
+        f"{runs[status]} of {runs.sum()} runs {words}: in no mean and no test"
+        for status, words in UNFINISHED.items()
         if runs.get(status)
     ]
 
 
 def _two_results(results: Results) -> list[str]:
     """A copied folder holds a second result for a run, or a record that belongs to another."""
-    found = [
+    twice = [
         f"two results for one run: {folder} holds {run_id} too, and is not used"
         for folder, run_id in strays(results.root, set(results.table["id"]))
     ]
     table = results.finished
     if "record_id" in table:
-        found += [
+        twice += [
             f"the record in {row.id} is that of {row.record_id}: the comparison does not hold"
             for row in table[table["record_id"] != table["id"]].drop_duplicates("id").itertuples()
         ]
-    return found
+    return twice
 
 
 def _environments(done: pd.DataFrame) -> list[str]:
@@ -92,34 +94,33 @@ def _environments(done: pd.DataFrame) -> list[str]:
 
 
 def _splits(results: Results, done: pd.DataFrame) -> list[str]:
-    found = []
+    differing = []
     redrawn = {cell.spec.id: cell.spec.split.drawn_from(cell.seed) for cell in results.cells}
     split = [done[factor] for factor in ("split", "train_size") if factor in results.factors]
     if (done.groupby([*split, done["id"].map(redrawn)])["split_digest"].nunique() > 1).any():
-        found.append("runs that should share a split do not: the comparison does not hold")
+        differing.append("runs that should share a split do not: the comparison does not hold")
     sizes = [factor for factor in ("image_size", "cache_size", "batch_size") if factor in results.factors]
     if (done.groupby(["split_digest", *sizes])["first_test_batch"].nunique() > 1).any():
-        found.append("the test images are not the same in all runs of one split: the comparison does not hold")
-    return found
+        differing.append("the test images are not the same in all runs of one split: the comparison does not hold")
+    return differing
 
 
-def _failed(results: Results, done: pd.DataFrame) -> list[str]:
-    """Failed trainings of each arm with their scores, and the arm's mean with and without them."""
-    failed, metric = failed_trainings(results), results.experiment.metric
+def _failed(results: Results, done: pd.DataFrame, failed: frozenset[str]) -> list[str]:
+    """Failed trainings of each recipe with their scores, and its mean with and without them."""
     if failed >= set(done["id"]):
         return [f"all {len(failed)} trainings ended near chance: nothing has been learned, and no verdict is given"]
-    found = []
-    for arm, runs in _arms(results, done):
+    metric, sentences = results.experiment.metric, []
+    for recipe, runs in _recipes(results, done):
         wrong = runs["id"].isin(failed)
         if wrong.any():
             scores = ", ".join(f"{score:.3f}" for score in runs[wrong][metric])
             means = f"{runs[metric].mean():.3f} with"
             means += "" if wrong.all() else f", {runs[~wrong][metric].mean():.3f} without"
-            found.append(
-                f"{arm}: {wrong.sum()} of {len(runs)} trainings failed or ended far below the others "
+            sentences.append(
+                f"{recipe}: {wrong.sum()} of {len(runs)} trainings failed or ended far below the others "
                 f"({metric} {scores}; mean {means}): no verdict on a mean that rests on it"
             )
-    return found
+    return sentences
 
 
 def _without_spread(results: Results, done: pd.DataFrame) -> list[str]:
@@ -127,41 +128,44 @@ def _without_spread(results: Results, done: pd.DataFrame) -> list[str]:
 
     One metric may well be alike, as accuracy is where few test images are nearly all right.
     """
-    figures = [metric for metric in METRICS if metric in done]
     return [
-        f"{arm}: the same figures for all {len(runs)} seeds; do they reach the training?"
-        for arm, runs in _arms(results, done)
-        if runs["id"].nunique() > 1 and (runs[figures].nunique(dropna=False) == 1).all()
+        f"{recipe}: the same figures for all {len(runs)} seeds; do they reach the training?"
+        for recipe, runs in _recipes(results, done)
+        if runs["id"].nunique() > 1 and len(set(_figures(runs))) == 1
     ]
 
 
 def _alike(results: Results, done: pd.DataFrame) -> list[str]:
     """Other runs with the same figures, seed by seed: as a rule what should differ does not reach the training."""
-    figures = [metric for metric in METRICS if metric in done]
-    found: dict[tuple[object, ...], dict[str, frozenset[str]]] = {}
-    for arm, runs in _arms(results, done):
+    by_figures: dict[object, dict[str, frozenset[str]]] = {}
+    for recipe, runs in _recipes(results, done):
         if len(runs) > 1:
-            told = tuple(runs.sort_values("seed")[["seed", *figures]].itertuples(index=False, name=None))
-            found.setdefault(told, {})[arm] = frozenset(runs["id"])
+            figures = tuple(sorted(zip(runs["seed"], _figures(runs), strict=True)))
+            by_figures.setdefault(figures, {})[recipe] = frozenset(runs["id"])
     return [
-        f"{' and '.join(arms)} have the same figures for every seed; is what differs between them applied?"
-        for arms in found.values()
-        if len(set(arms.values())) > 1
+        f"{' and '.join(recipes)} have the same figures for every seed; is what differs between them applied?"
+        for recipes in by_figures.values()
+        if len(set(recipes.values())) > 1
     ]
 
 
-def _arms(results: Results, done: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+def _figures(runs: pd.DataFrame) -> list[tuple[str, ...]]:
+    """Every metric of each run, to the last digit, so that two without a number are alike too."""
+    return [tuple(map(repr, row)) for row in runs[[metric for metric in METRICS if metric in runs]].to_numpy().tolist()]
+
+
+def _recipes(results: Results, done: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """'crop, adam' -> its runs, in the order of the grid."""
     return [(", ".join(map(str, levels)), runs) for levels, runs in done.groupby(results.factors, sort=False)]
 
 
 def _idle(done: pd.DataFrame) -> list[str]:
-    suspect, found = done[done["idle"] != ""] if "idle" in done else done[:0], []
+    suspect, sentences = done[done["idle"] != ""] if "idle" in done else done[:0], []
     for recipe, runs in suspect.groupby("recipe", sort=False):
-        names = ", ".join(dict.fromkeys(name for told in runs["idle"] for name in told.split(", ")))
-        alike = (done["recipe"] == recipe).sum()
-        found.append(f"{recipe}: {names} changed no picture in the first epoch of {len(runs)} of {alike} runs")
-    return found
+        names = ", ".join(dict.fromkeys(name for names in runs["idle"] for name in names.split(", ")))
+        every = (done["recipe"] == recipe).sum()
+        sentences.append(f"{recipe}: {names} changed no picture in the first epoch of {len(runs)} of {every} runs")
+    return sentences
 
 
 def _notes(done: pd.DataFrame) -> list[str]:
@@ -169,5 +173,5 @@ def _notes(done: pd.DataFrame) -> list[str]:
     if "notes" not in done:
         return []
     runs = done.drop_duplicates("id")
-    told = runs[runs["notes"] != ""]
-    return [f"{note}, in {len(those)} of {len(runs)} runs" for note, those in told.groupby("notes", sort=False)]
+    noted = runs[runs["notes"] != ""]
+    return [f"{note}, in {len(those)} of {len(runs)} runs" for note, those in noted.groupby("notes", sort=False)]

@@ -14,7 +14,8 @@ from ablation.analysis.power import Design, seeds_to_decide
 from ablation.analysis.welch import calibrated, level
 from ablation.augment import Brightness, Contrast
 from ablation.data import Fixed, PerSeed
-from ablation.evidence.effects import NOT_REACHED, compare, comparisons, primaries
+from ablation.evidence.effects import NOT_REACHED, comparisons, primaries
+from ablation.evidence.study import compare
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.optim import SGD, Adam
 

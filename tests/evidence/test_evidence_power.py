@@ -11,7 +11,8 @@ from ablation import Dunnett
 from ablation.analysis.power import Design, detectable
 from ablation.analysis.welch import level
 from ablation.core.seeds import stream
-from ablation.evidence.power import ASSUMED_SD, Sizes, Spread, comparisons_of, outlooks, seed_spread
+from ablation.evidence.power import ASSUMED_SD, Sizes, Spread, comparisons_of, planned_power
+from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
 from ablation.optim import Adam
 
@@ -19,29 +20,29 @@ SIZES = Sizes((40, 40), 0.5)
 EACH = replace(question(), primary="each")
 
 
-def told(experiment: Experiment, sizes=None, single=Spread(), pooled=Spread()):  # noqa: B008
+def planned(experiment: Experiment, sizes=None, single=Spread(), pooled=Spread()):  # noqa: B008
     """Of the primary comparisons."""
     cells = experiment.cells("0" * 16)
     sizes = sizes or {cell.condition: SIZES for cell in cells}
-    return outlooks(experiment, cells, sizes, single, pooled)
+    return planned_power(experiment, cells, sizes, single, pooled)
 
 
-def test_the_sd_is_pooled_over_arms_of_finished_runs():
+def test_the_sd_is_pooled_over_recipes_of_finished_runs():
     results = results_of(question())
     scores = results.table.groupby(["recipe", "optimizer"])["accuracy"]
-    single = seed_spread(results)
+    single = Study(results).seed_spread()
     assert single.sd == pytest.approx(np.sqrt(scores.var(ddof=1).mean()))
     assert single.origin == "estimated from 30 finished runs"
     means = results.table.groupby(["recipe", "seed"])["accuracy"].mean().groupby("recipe")
-    assert seed_spread(results, pooled=True).sd == pytest.approx(np.sqrt(means.var(ddof=1).mean()))
+    assert Study(results).seed_spread(pooled=True).sd == pytest.approx(np.sqrt(means.var(ddof=1).mean()))
     uneven = results_of(
         question(), lambda cell: "failed" if cell.seed > 1 and cell.factors["recipe"] == "none" else 0.8
     )
-    assert seed_spread(uneven) == Spread(ASSUMED_SD, "assumed, as no run has told it yet")  # none of them varies
-    assert seed_spread(results_of(question(), lambda cell: "planned")) == Spread()
+    assert Study(uneven).seed_spread() == Spread(ASSUMED_SD, "assumed, as no run has shown it yet")  # none of them varies
+    assert Study(results_of(question(), lambda cell: "planned")).seed_spread() == Spread()
 
 
-def test_arms_weigh_their_degrees_of_freedom():
+def test_recipes_weigh_their_degrees_of_freedom():
     def score(cell):
         if cell.factors["recipe"] == "none":
             return "failed" if cell.seed > 1 else 0.8 + 0.02 * cell.seed
@@ -49,14 +50,14 @@ def test_arms_weigh_their_degrees_of_freedom():
 
     results = results_of(replace(question(), optimizers={"adam": question().optimizers["adam"]}), score)
     wide, narrow = np.var([0.8, 0.82], ddof=1), np.var([0.8, 0.81, 0.82, 0.83, 0.84], ddof=1)
-    assert seed_spread(results).sd == pytest.approx(np.sqrt((wide + 2 * 4 * narrow) / 9))
-    assert seed_spread(results).origin == "estimated from 12 finished runs"
+    assert Study(results).seed_spread().sd == pytest.approx(np.sqrt((wide + 2 * 4 * narrow) / 9))
+    assert Study(results).seed_spread().origin == "estimated from 12 finished runs"
 
 
 @pytest.mark.parametrize(("asked", "sd", "comparisons"), [(EACH, 0.02, 4), (question(), 0.01, 2)])
 def test_the_smallest_difference_is_found_four_times_in_five(asked, sd, comparisons):
     """Of the primary comparisons alone, each of which is up against its share of alpha."""
-    (one,) = told(asked, single=Spread(0.02, "given"), pooled=Spread(0.01, "given"))
+    (one,) = planned(asked, single=Spread(0.02, "given"), pooled=Spread(0.01, "given"))
     assert comparisons_of([one]) == comparisons
     draws = stream(0, "outlook").normal(0, sd, (2, one.seeds, 20_000))
     p = ttest_ind(draws[0] + one.smallest, draws[1], equal_var=False).pvalue
@@ -64,22 +65,22 @@ def test_the_smallest_difference_is_found_four_times_in_five(asked, sd, comparis
 
 
 def test_more_seeds_are_needed_for_less():
-    (single,) = told(EACH)
+    (single,) = planned(EACH)
     assert (single.spread, single.seeds) == (Spread(), 5)
     differences, needed = zip(*single.needed, strict=True)
     assert differences == (0.005, 0.01, 0.02)
     assert needed[0] > needed[1] > needed[2] > 2
     for difference, seeds in single.needed:
-        enough, fewer = (told(replace(EACH, seeds=number))[0] for number in (seeds, seeds - 1))
+        enough, fewer = (planned(replace(EACH, seeds=number))[0] for number in (seeds, seeds - 1))
         assert enough.smallest <= difference < fewer.smallest
 
 
-def test_conditions_that_are_alike_are_told_once_and_others_apart():
-    (single,), (pooled,) = told(EACH), told(question())
+def test_conditions_that_are_alike_stand_once_and_others_apart():
+    (single,), (pooled,) = planned(EACH), planned(question())
     assert single.conditions == pooled.conditions == (("adam",), ("sgd",))
     assert (single.pooled, pooled.pooled, single.recipes) == (False, True, ("bright", "contrast"))
     larger = {("adam",): SIZES, ("sgd",): Sizes((80, 80), 0.5)}
-    apart = told(EACH, larger) + told(question(), larger)
+    apart = planned(EACH, larger) + planned(question(), larger)
     assert [(one.conditions, one.test_images) for one in apart] == [
         ((("adam",),), (40, 40)),
         ((("sgd",),), (80, 80)),
@@ -89,35 +90,35 @@ def test_conditions_that_are_alike_are_told_once_and_others_apart():
 
 def test_pooled_over_the_only_condition_is_no_comparison_of_its_own():
     rules = ({"recipe": "bright", "optimizer": "sgd"},)
-    each, first = (told(replace(asked, exclude=rules)) for asked in (EACH, question()))
+    each, first = (planned(replace(asked, exclude=rules)) for asked in (EACH, question()))
     assert [one.recipes for one in each] == [("bright", "contrast"), ("contrast",)]
     assert [(one.recipes, one.pooled) for one in first] == [(("bright",), False), (("contrast",), True)]
     assert (comparisons_of(each), comparisons_of(first)) == (3, 2)
 
 
 def test_where_the_baseline_is_excluded_nothing_is_compared():
-    lonely = told(replace(question(), exclude=({"recipe": "none", "optimizer": "sgd"},)))
+    lonely = planned(replace(question(), exclude=({"recipe": "none", "optimizer": "sgd"},)))
     assert [(one.conditions, one.pooled) for one in lonely] == [((("adam",),), False)]
-    assert told(replace(question(), recipes={"none": ()})) == []
+    assert planned(replace(question(), recipes={"none": ()})) == []
 
 
 def test_dunnetts_family_is_a_condition_with_its_share_of_alpha():
-    single, _ = told(replace(question(), test=Dunnett()))
+    single, _ = planned(replace(question(), test=Dunnett()))
     assert single.smallest == pytest.approx(
         detectable(Design(Dunnett(), 5, ASSUMED_SD, comparisons=2, alpha=0.05 / 3)), rel=1e-6
     )
-    (alone,) = told(replace(question(), test=Dunnett(), optimizers={"adam": Adam()}))
+    (alone,) = planned(replace(question(), test=Dunnett(), optimizers={"adam": Adam()}))
     assert alone.smallest < single.smallest
 
 
 def test_of_a_loss_nothing_is_assumed():
     """What a point is to an accuracy nothing is to a loss: nobody knows how much it varies before it is there."""
     loss = replace(question(), metric="log_loss")
-    for one in told(loss):
+    for one in planned(loss):
         assert (np.isnan(one.spread.sd), np.isnan(one.smallest), one.needed) == (True, True, ())
     spreads = {"single": Spread(0.2, "given"), "pooled": Spread(0.1, "given")}
-    (single,), (pooled,) = told(replace(loss, primary="each"), **spreads), told(loss, **spreads)
+    (single,), (pooled,) = planned(replace(loss, primary="each"), **spreads), planned(loss, **spreads)
     assert [difference for difference, _ in single.needed] == pytest.approx([0.1, 0.2, 0.4])
     assert [difference for difference, _ in pooled.needed] == pytest.approx([0.1, 0.2, 0.4]), "of one table"
-    (points,) = told(EACH)
+    (points,) = planned(EACH)
     assert [seeds for _, seeds in single.needed] == [seeds for _, seeds in points.needed]

@@ -8,9 +8,9 @@ import pytest
 from made_up import find, noise, question, results_of, usual
 
 from ablation import Crossed, Dunnett, Paired, Welch
-from ablation.evidence.effects import compare
+from ablation.evidence.study import compare
 from ablation.evidence.failed_trainings import failed_trainings
-from ablation.evidence.warnings import alarms
+from ablation.evidence.study import Study
 from ablation.experiment.experiment import Cell
 from ablation.experiment.results import Results
 
@@ -71,12 +71,12 @@ def test_where_the_baseline_failed_nothing_is_said_of_any_recipe_beside_it():
 
 
 def test_the_alarm_tells_the_mean_that_hides_it_and_the_mean_without():
-    (alarm,) = alarms(results_of(question(), failing("bright")))
+    (alarm,) = Study(results_of(question(), failing("bright"))).warnings
     assert alarm == (
         "bright, adam: 1 of 5 trainings failed or ended far below the others (accuracy 0.502; mean 0.830 with, 0.911 "
         "without): no verdict on a mean that rests on it"
     )
-    every, *_ = alarms(results_of(question(), lambda cell: 0.1 if cell.factors["recipe"] == "bright" else usual(cell)))
+    every, *_ = Study(results_of(question(), lambda cell: 0.1 if cell.factors["recipe"] == "bright" else usual(cell))).warnings
     assert "bright, adam: 5 of 5 trainings failed" in every
     assert "without" not in every
 
@@ -105,7 +105,7 @@ def test_a_run_that_crashed_or_diverged_blocks_a_verdict_as_well():
 
 
 def test_where_nothing_was_learned_that_is_said_once():
-    told = alarms(results_of(question(), lambda cell: 0.1 + noise(cell)))
+    told = Study(results_of(question(), lambda cell: 0.1 + noise(cell))).warnings
     assert [alarm for alarm in told if "trainings" in alarm] == [
         "all 30 trainings ended near chance: nothing has been learned, and no verdict is given"
     ]

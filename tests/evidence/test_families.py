@@ -17,8 +17,10 @@ from ablation.analysis.comparison import Difference
 from ablation.augment import Brightness, Contrast, Hue
 from ablation.core.seeds import stream
 from ablation.evidence import families
-from ablation.evidence.effects import NOT_REACHED, NOT_REACHED_POOLED, Effect, compare
-from ablation.evidence.pairs import Pair, pairs
+from ablation.evidence.effects import NOT_REACHED, NOT_REACHED_POOLED, Effect
+from ablation.evidence.image_intervals import ImageScores
+from ablation.evidence.study import Study, compare
+from ablation.evidence.pairs import Pair
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.results import Results
 from ablation.optim import Adam
@@ -194,10 +196,9 @@ def test_a_condition_without_spread_says_so_and_not_that_it_was_not_reached():
 
 
 @pytest.fixture(scope="module")
-def nine():
-    """The experiment's comparisons as `judged` is given them: bright, contrast, hue under adam, sgd, and pooled."""
-    results = results_of(asked(), usual)
-    return results, [pair for pair in pairs(results) if pair.own.recipe != "none"]
+def nine() -> Study:
+    """Of nine comparisons: bright, contrast, hue under adam, sgd, and pooled."""
+    return Study(results_of(asked(), usual))
 
 
 def differences(truth: np.ndarray, name: str, tables: int) -> Iterator[list[Difference]]:
@@ -216,22 +217,19 @@ def differences(truth: np.ndarray, name: str, tables: int) -> Iterator[list[Diff
         yield [Difference(*pair, 8.0) for pair in zip(map(float, value), map(float, error), strict=True)]
 
 
-def judged_of(nine, found: list[Difference], **changes) -> list[families.Tested]:
-    """What is said of these differences, as if the declared test had found them."""
-    results, family = nine
-    results = replace(results, experiment=replace(results.experiment, **changes))
-    waiting = iter(found)
+def judged_of(nine: Study, each: list[Difference], **changes) -> list[tuple[families.Tested, bool]]:
+    """What is said of these differences, as if the declared test had found them; and whether it is primary."""
+    experiment, waiting = replace(nine.experiment, **changes), iter(each)
 
-    def tested(results: Results, pair: Pair) -> families.Tested:
+    def tested(experiment: Experiment, pair: Pair, scores: ImageScores) -> families.Tested:
         one = next(waiting)
         return families.Tested(one, *one.interval(0.05), one.p_value(), math.nan, math.nan)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(families, "_tested", tested)
-        told = families.judged(results, family)
+        compared = families.compare_pairs(experiment, nine.pairs, nine.image_scores)
     assert not list(waiting)
-    assert all(told)
-    return [one for one in told if one]
+    return [(one, question in compared.primary) for question, one in compared.tested.items() if one]
 
 
 @pytest.mark.parametrize("primary", ["pooled", "each"])
@@ -243,7 +241,7 @@ def test_no_interval_gainsays_its_verdict_whatever_was_drawn(nine, primary):
     for table in range(2000):
         margin = float(random.choice([0.5, 3.0, 8.0]))
         (found,) = differences(random.normal(0, random.choice([0, 2, 6]), (2, 3)), f"{primary} {table}", 1)
-        for one in judged_of(nine, found, primary=primary, margin=margin):
+        for one, first in judged_of(nine, found, primary=primary, margin=margin):
             estimate, holds = one.difference.estimate, one.low <= 0 <= one.high
             assert one.low <= estimate <= one.high
             if one.p_adjusted < 0.05:
@@ -252,7 +250,7 @@ def test_no_interval_gainsays_its_verdict_whatever_was_drawn(nine, primary):
             elif one.p_equivalent < 0.05:
                 said["equivalent"] += 1
                 assert abs(estimate) < margin
-                assert holds or not one.primary
+                assert holds or not first
             else:
                 said["undecided" if one.reached else "not tested"] += 1
                 assert holds or not one.reached
@@ -277,10 +275,10 @@ def test_all_primary_intervals_hold_together_and_so_do_the_others(nine, truth, p
     true = [*truth.ravel(), *truth.mean(axis=0)]
     held, false = [], []
     for found in differences(truth, str(truth.ravel()), tables):
-        told = judged_of(nine, found, primary=primary, margin=0.2)
-        inside = [one.low <= t <= one.high for one, t in zip(told, true, strict=True)]
-        held.append([all(i for i, one in zip(inside, told, strict=True) if one.primary == p) for p in (True, False)])
-        false.append(any(one.p_adjusted < 0.05 and not t for one, t in zip(told, true, strict=True)))
+        judged, first = zip(*judged_of(nine, found, primary=primary, margin=0.2), strict=True)
+        inside = [one.low <= t <= one.high for one, t in zip(judged, true, strict=True)]
+        held.append([all(i for i, f in zip(inside, first, strict=True) if f == p) for p in (True, False)])
+        false.append(any(one.p_adjusted < 0.05 and not t for one, t in zip(judged, true, strict=True)))
     error = 1.96 * math.sqrt(0.05 * 0.95 / tables)
     assert (np.mean(held, axis=0) >= 0.95 - error).all()
     assert np.mean(false) <= 0.05 + error

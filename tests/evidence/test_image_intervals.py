@@ -1,4 +1,4 @@
-"""The interval for new photographs: images give what makes the metric, and both arms meet the same ones."""
+"""The interval for new photographs: images give what makes the metric, and both recipes meet the same ones."""
 
 import math
 from dataclasses import replace
@@ -10,20 +10,24 @@ from made_up import MadeUp, find, question, results_of
 from ablation import Adam, Brightness, Crossed, Fixed, Paired, PerSeed, Welch
 from ablation.analysis.bootstrap import Scores, class_scores, image_counts, multi_bootstrap
 from ablation.analysis.crossed import crossed
-from ablation.analysis.metrics import classification_metrics
+from ablation.analysis.metrics import METRICS, classification_metrics
 from ablation.core.seeds import stream
-from ablation.evidence.effects import compare
+from ablation.evidence.study import compare
 from ablation.evidence.families import OTHER_IMAGES
-from ablation.evidence.image_intervals import DRAWS, PER_CLASS, PER_IMAGE
+from ablation.evidence.image_intervals import DRAWS
 from ablation.experiment.results import Results
 from ablation.training.sweep import sweep
+
+
+PER_IMAGE = [name for name, metric in METRICS.items() if metric.per_image]
+PER_CLASS = [name for name, metric in METRICS.items() if metric.per_class]
 
 
 @pytest.mark.parametrize("metric", PER_IMAGE)
 def test_what_images_give_makes_the_metric(metric):
     draws = stream(0, "logits")
     logits, labels = draws.normal(size=(200, 4)).astype(np.float32), draws.integers(0, 4, 200)
-    assert PER_IMAGE[metric](logits, labels).mean() == pytest.approx(classification_metrics(logits, labels)[metric])
+    assert METRICS[metric].per_image(logits, labels).mean() == pytest.approx(classification_metrics(logits, labels)[metric])
 
 
 @pytest.mark.parametrize("test", [Welch(), Crossed()], ids=str)
@@ -56,20 +60,20 @@ def test_metrics_of_classes_get_the_multi_bootstrap_of_their_own_answers(metric,
     asked = replace(tiny, metric=metric, test=Paired() if paired else Welch())
     sweep(asked, tmp_path, cache, jobs=2)
     results = Results.load(asked, tmp_path, cache)
-    arms = []
+    both = []
     for recipe in ("crop", "none"):
         done = results.finished[results.finished["recipe"] == recipe]
         arrays = {(row.optimizer, row.seed): results.arrays(row.id) for row in done.itertuples()}
         label = next(iter(arrays.values())).label
         counts = image_counts(len(label), DRAWS)
         each = {
-            place: class_scores(label, run.logits.argmax(1), counts, PER_CLASS[metric]) for place, run in arrays.items()
+            key: class_scores(label, run.logits.argmax(1), counts, METRICS[metric].per_class) for key, run in arrays.items()
         }
         observed = [np.mean([each[one, seed].observed for one in ("adam", "sgd")]) for seed in asked.seed_numbers]
         drawn = [np.mean([each[one, seed].resampled for one in ("adam", "sgd")], axis=0) for seed in asked.seed_numbers]
         assert observed == pytest.approx(done.groupby("seed")[metric].mean().tolist())
-        arms.append(Scores(np.array(observed), np.concatenate(drawn, axis=1), len(label)))
-    expected = multi_bootstrap(arms[0], arms[1], paired, share=True).interval(0.05)
+        both.append(Scores(np.array(observed), np.concatenate(drawn, axis=1), len(label)))
+    expected = multi_bootstrap(*both, paired, share=True).interval(0.05)
     effect = next(effect for effect in compare(results) if effect.recipe == "crop" and effect.pooled)
     assert (effect.new_low, effect.new_high) == pytest.approx(tuple(map(float, expected)))
     assert effect.new_high - effect.new_low >= effect.alone_high - effect.alone_low - 1e-12
@@ -83,8 +87,8 @@ def test_there_is_none_where_it_would_mean_nothing():
     few = compare(results_of(replace(question(), seeds=2)))
     assert all(math.isnan(effect.new_low) for effect in few)
     assert not any(math.isnan(effect.low) for effect in few if effect.tested)
-    told = compare(results_of(question()))
-    assert not any(math.isnan(effect.new_low) for effect in told if effect.tested)
+    effects = compare(results_of(question()))
+    assert not any(math.isnan(effect.new_low) for effect in effects if effect.tested)
 
 
 def test_runs_on_other_images_are_not_compared_image_by_image():
@@ -110,9 +114,9 @@ def test_runs_tested_on_different_photographs_have_no_verdict_for_new_ones():
 
     class Apart(MadeUp):
         def predictions(self, run_id):
-            place = self.table.loc[self.table["id"] == run_id, "split"].iloc[0] == "other"
+            other = self.table.loc[self.table["id"] == run_id, "split"].iloc[0] == "other"
             sample, labels, logits = super().predictions(run_id)
-            return sample + 40 * place, labels, logits
+            return sample + 40 * other, labels, logits
 
     made = results_of(asked)
     effects = compare(Apart(asked, made.cells, made.classes, made.root, made.table, images=200))

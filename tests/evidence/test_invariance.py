@@ -16,7 +16,8 @@ from ablation.analysis.comparison import Crossed, Test
 from ablation.augment import Brightness, Contrast
 from ablation.core.seeds import stream
 from ablation.core.values import label
-from ablation.evidence.effects import Effect, compare
+from ablation.evidence.effects import Effect
+from ablation.evidence.study import compare
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.results import Results
 from ablation.optim import SGD, Adam

@@ -9,7 +9,7 @@ from made_up import find, question, results_of, scores, usual
 
 from ablation import Crossed, Dunnett, Paired, Welch
 from ablation.data import PerSeed
-from ablation.evidence.effects import compare
+from ablation.evidence.study import compare
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.optim import Adam
 

@@ -10,7 +10,7 @@ from made_up import MadeUp, question, results_of, usual
 from ablation import Crossed, Paired, PerSeed, Redrawn, Welch
 from ablation.core.seeds import stream
 from ablation.data import Fixed
-from ablation.evidence.variance_sources import sources
+from ablation.evidence.study import Study
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.results import Results
 from ablation.optim import Adam
@@ -57,9 +57,9 @@ class Planted(MadeUp):
 
 def found_in(experiment: Experiment, images: int = 10**6, score=planted) -> dict[str, float]:
     """images: of the data; of so many the training parts have next to nothing in common."""
-    found = sources(Planted(**vars(replace(results_of(experiment, score), images=images))))
-    assert found is not None
-    return vars(found)
+    sources = Study(Planted(**vars(replace(results_of(experiment, score), images=images)))).sources
+    assert sources is not None
+    return vars(sources)
 
 
 def test_what_was_planted_is_recovered_with_two_runs_a_draw():
@@ -111,4 +111,4 @@ def lonely(cell: Cell) -> float | str:
 @pytest.mark.parametrize("score", [lonely, lambda cell: "planned"], ids=["one shared seed", "none finished"])
 def test_without_two_shared_seeds_nothing_is_known(score):
     results: Results = results_of(asked(Fixed(), 3, test=Welch(), primary="each"), score)
-    assert sources(results) is None
+    assert Study(results).sources is None

@@ -1,4 +1,4 @@
-"""What makes results less than the experiment planned: each kind raises its alarm, and nothing else does."""
+"""What makes results less than the experiment planned: each kind raises its warning, and nothing else does."""
 
 import shutil
 from dataclasses import replace
@@ -7,9 +7,9 @@ import pytest
 from made_up import noise, question, results_of, usual
 
 from ablation.data import Fixed, PerSeed, TrainSize
-from ablation.evidence.warnings import alarms
+from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
-from ablation.experiment.preregistration import declare
+from ablation.experiment.preregistration import preregister
 from ablation.experiment.results import Results
 from ablation.optim import Adam
 from ablation.training.sweep import sweep
@@ -20,35 +20,35 @@ def experiment() -> Experiment:
     return question()
 
 
-def test_all_is_well_without_alarms(experiment):
-    assert alarms(results_of(experiment)) == []
+def test_all_is_well_without_warnings(experiment):
+    assert list(Study(results_of(experiment)).warnings) == []
 
 
-def test_missing_runs_raise_an_alarm_each_kind(experiment):
+def test_missing_runs_raise_an_warning_each_kind(experiment):
     endings = {0: "failed", 1: "diverged", 2: "interrupted", 3: "planned"}
     results = results_of(
         replace(experiment, recipes={"none": (), "nothing": ()}, optimizers={"adam": Adam()}),
         lambda cell: endings.get(cell.seed, 0.8),
     )
-    assert alarms(results) == [
+    assert list(Study(results).warnings) == [
         f"1 of 5 runs {status}: in no mean and no test"
         for status in ("failed", "diverged", "interrupted", "not started")
     ]
 
 
-def test_another_split_raises_an_alarm(experiment):
+def test_another_split_raises_an_warning(experiment):
     results = results_of(experiment)
     results.table.loc[3, "split_digest"] = "another"
-    assert alarms(results) == ["runs that should share a split do not: the comparison does not hold"]
+    assert list(Study(results).warnings) == ["runs that should share a split do not: the comparison does not hold"]
     redrawn = results_of(replace(experiment, split=PerSeed(), test=None))
     redrawn.table["split_digest"] = redrawn.table["seed"].astype(str)
-    assert alarms(redrawn) == []
+    assert list(Study(redrawn).warnings) == []
 
 
-def test_other_test_images_raise_an_alarm(experiment):
+def test_other_test_images_raise_an_warning(experiment):
     results = results_of(experiment)
     results.table.loc[3, "first_test_batch"] = "other"
-    assert alarms(results) == [
+    assert list(Study(results).warnings) == [
         "the test images are not the same in all runs of one split: the comparison does not hold"
     ]
 
@@ -56,18 +56,18 @@ def test_other_test_images_raise_an_alarm(experiment):
 def test_runs_that_train_on_fewer_images_need_not_share_a_split(experiment):
     results = results_of(replace(experiment, vary={"train_size": {"few": TrainSize(5), "all": None}}))
     results.table["split_digest"] = results.table["train_size"]
-    assert alarms(results) == []
+    assert list(Study(results).warnings) == []
     results.table.loc[3, "split_digest"] = "another"
-    assert alarms(results) == ["runs that should share a split do not: the comparison does not hold"]
+    assert list(Study(results).warnings) == ["runs that should share a split do not: the comparison does not hold"]
 
 
 @pytest.mark.parametrize(
     ("count", "files"), [(1, "1 file of the data cannot be used and is"), (3, "3 files of the data")]
 )
-def test_files_that_are_left_out_raise_an_alarm(experiment, count, files):
-    (alarm,) = alarms(replace(results_of(experiment), left_out=count))
-    assert alarm.startswith(files)
-    assert alarm.endswith("left out")
+def test_files_that_are_left_out_raise_an_warning(experiment, count, files):
+    (warning,) = Study(replace(results_of(experiment), left_out=count)).warnings
+    assert warning.startswith(files)
+    assert warning.endswith("left out")
 
 
 @pytest.mark.parametrize(
@@ -78,39 +78,39 @@ def test_what_shows_other_test_images_by_design_raises_none(experiment, vary):
     (factor,) = vary
     results.table["first_test_batch"] = results.table[factor]
     results.table["split_digest"] = results.table[factor] if factor == "split" else "s"
-    assert alarms(results) == []
+    assert list(Study(results).warnings) == []
 
 
-def test_other_machines_raise_an_alarm(experiment):
+def test_other_machines_raise_an_warning(experiment):
     results = results_of(experiment)
     results.table.loc[0, "device"] = "NVIDIA H200"
-    assert alarms(results) == ["runs on different devices are compared: NVIDIA H200, cpu"]
+    assert list(Study(results).warnings) == ["runs on different devices are compared: NVIDIA H200, cpu"]
 
 
-def test_scores_without_any_spread_raise_an_alarm(experiment):
+def test_scores_without_any_spread_raise_an_warning(experiment):
     def stuck(cell):
         return 0.8 if (cell.factors["recipe"], cell.factors["optimizer"]) == ("bright", "sgd") else usual(cell)
 
-    assert alarms(results_of(experiment, stuck)) == [
+    assert list(Study(results_of(experiment, stuck)).warnings) == [
         "bright, sgd: the same figures for all 5 seeds; do they reach the training?"
     ]
 
 
-def test_other_runs_with_the_same_figures_raise_an_alarm(experiment):
+def test_other_runs_with_the_same_figures_raise_an_warning(experiment):
     """As when an augmentation is declared and never applied. Two names for the same runs are no such case."""
 
     def ignored(cell):
         return 0.8 + 0.001 * cell.seed if cell.factors["optimizer"] == "adam" else usual(cell)
 
     asked = replace(experiment, recipes={**experiment.recipes, "nothing": ()})
-    assert alarms(results_of(asked, ignored)) == [
+    assert list(Study(results_of(asked, ignored)).warnings) == [
         "none, adam and bright, adam and contrast, adam and nothing, adam have the same figures for every seed; "
         "is what differs between them applied?"
     ]
-    assert alarms(results_of(asked, usual_by_spec)) == []
+    assert list(Study(results_of(asked, usual_by_spec)).warnings) == []
     once = results_of(experiment, ignored)
     once.table.loc[once.table["recipe"] != "none", "macro_f1"] += once.table.index[once.table["recipe"] != "none"] / 1e6
-    assert alarms(once) == [], "one figure that differs is enough"
+    assert list(Study(once).warnings) == [], "one figure that differs is enough"
 
 
 def usual_by_spec(cell):
@@ -122,7 +122,7 @@ def trained(tiny, cache, tmp_path):
     """Runs on disk, of one recipe's and one optimizer's worth."""
     asked = replace(tiny, optimizers={"adam": Adam()}, seeds=2)
     sweep(asked, tmp_path, cache, jobs=1)
-    return asked, lambda asked=asked: alarms(Results.load(asked, tmp_path, cache)), tmp_path / asked.name
+    return asked, lambda asked=asked: Study(Results.load(asked, tmp_path, cache)).warnings, tmp_path / asked.name
 
 
 def test_a_copied_run_is_a_second_result_and_is_told(trained):
@@ -138,22 +138,22 @@ def test_a_copied_run_is_a_second_result_and_is_told(trained):
 def test_what_is_judged_otherwise_than_declared_is_told(trained):
     asked, found, _ = trained
     changed = replace(asked, metric="macro_f1", margin=0.02, seeds=3)
-    (told,) = (alarm for alarm in found(changed) if "declared" in alarm)
+    (told,) = (warning for warning in found(changed) if "declared" in warning)
     assert told.startswith("judged otherwise than declared before the first result (20")
     assert told.endswith("metric accuracy, now macro_f1; margin 0.01, now 0.02; seeds 0, 1, now 0, 1, 2")
     assert found() == []
 
 
-def test_equal_accuracies_are_no_alarm_where_other_figures_differ(experiment):
+def test_equal_accuracies_are_no_warning_where_other_figures_differ(experiment):
     """Forty test images, all but two right by every run: as it should be near the ceiling."""
     results = results_of(experiment, lambda cell: 0.95)
     results.table["log_loss"] = [0.1 + 0.001 * place for place in range(len(results.table))]
-    assert alarms(results) == []
+    assert list(Study(results).warnings) == []
 
 
-def test_a_run_without_a_finite_score_raises_an_alarm(experiment):
+def test_a_run_without_a_finite_score_raises_an_warning(experiment):
     lost = results_of(experiment, lambda cell: float("nan") if cell.seed == 1 else usual(cell))
-    assert alarms(lost) == ["6 of 30 runs without a finite score: in no mean and no test"]
+    assert list(Study(lost).warnings) == ["6 of 30 runs without a finite score: in no mean and no test"]
 
 
 def test_a_plan_that_comes_after_results_is_told(experiment, tmp_path):
@@ -163,14 +163,14 @@ def test_a_plan_that_comes_after_results_is_told(experiment, tmp_path):
     asked = replace(experiment, metric="log_loss", margin=0.2)
 
     def found(asked: Experiment) -> list[str]:
-        told = alarms(replace(results_of(asked, lambda cell: "planned"), root=tmp_path))
-        return [alarm for alarm in told if "declared" in alarm]
+        told = Study(replace(results_of(asked, lambda cell: "planned"), root=tmp_path)).warnings
+        return [warning for warning in told if "declared" in warning]
 
     assert found(experiment) == ["no plan was declared before the first result, nor after it"]
-    declare(experiment, experiment.cells("0" * 16), tmp_path)
+    preregister(experiment, experiment.cells("0" * 16), tmp_path)
     (same,) = found(experiment)
     assert same.startswith("no plan was declared before the first result; the earliest is of 20")
     assert same.endswith("UTC and not changed since")
-    declare(asked, asked.cells("0" * 16), tmp_path)
+    preregister(asked, asked.cells("0" * 16), tmp_path)
     (told,) = found(asked)
     assert told.endswith("UTC: metric accuracy, now log_loss; margin 0.01, now 0.2")

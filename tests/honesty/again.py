@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ablation.data import Redrawn
-from ablation.evidence.effects import Effect, compare
+from ablation.evidence.effects import Effect
+from ablation.evidence.study import compare
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.files import read
 from ablation.experiment.results import Results

@@ -22,7 +22,8 @@ from ablation.augment import Brightness, Contrast, GaussianNoise, RandomCrop
 from ablation.core.seeds import stream
 from ablation.data import Digits, Fixed, Redrawn
 from ablation.data.split import Split
-from ablation.evidence.effects import Effect, compare
+from ablation.evidence.effects import Effect
+from ablation.evidence.study import compare
 from ablation.experiment.experiment import Experiment
 from ablation.optim import Adam
 

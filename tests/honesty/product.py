@@ -17,7 +17,8 @@ from ablation.analysis.comparison import CorrectedResampled, Crossed, Dunnett, P
 from ablation.analysis.crossed import crossed
 from ablation.augment import Brightness
 from ablation.core.seeds import stream
-from ablation.evidence.effects import Effect, compare
+from ablation.evidence.effects import Effect
+from ablation.evidence.study import compare
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.optim import Adam
 

@@ -21,7 +21,7 @@ from ablation.analysis.interaction import interactions
 from ablation.augment import Brightness, Contrast, Hue, Operation, RandomRotation, Saturation
 from ablation.core.seeds import stream
 from ablation.data import Fixed
-from ablation.evidence.compared import Compared
+from ablation.evidence.families import Compared
 from ablation.evidence.families import Tested
 from ablation.evidence.scores import Scores
 from ablation.experiment.experiment import Experiment

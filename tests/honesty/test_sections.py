@@ -17,7 +17,8 @@ from ablation.augment import Brightness
 from ablation.core.seeds import stream
 from ablation.data import Fixed, PerSeed, TrainSize
 from ablation.evidence import scores
-from ablation.evidence.effects import NOT_REACHED, Effect, compare
+from ablation.evidence.effects import NOT_REACHED, Effect
+from ablation.evidence.study import compare
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.results import Results
 from ablation.optim import Adam
