@@ -16,10 +16,11 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from ablation.cli.console import console, head, say
+from ablation.core.text import counted
 from ablation.report.section import Rows, Section, Table
 
-MOST_ROWS = 30
-"""Of a table on the terminal; of more only the last group is shown, the pooled rows. The rest is in the report."""
+MOST_ROWS = 60
+"""Of a table on the terminal; of more only the pooled rows are shown, and where the rest is."""
 
 GAP = 2
 """Columns of the terminal between two columns of a table."""
@@ -39,7 +40,7 @@ VERDICT_STYLE = {
 def show_section(section: Section, every: bool = False, figures: bool = False) -> None:
     """Print the title, the question, the answer and the tables.
 
-    every: also the tables of details. figures: also what the report draws here, in words.
+    every: also the tables of details, and all rows. figures: also what the report draws here, in words.
     """
     head(section.title)
     if section.question:
@@ -48,7 +49,7 @@ def show_section(section: Section, every: bool = False, figures: bool = False) -
         say(sentence, bullet="• " if len(section.answer) > 1 else "")
     for table in section.tables:
         if every or not table.folded:
-            show_table(table)
+            show_table(table, None if every else MOST_ROWS)
     if figures:
         for figure in section.figures:
             say(f"In the report: {figure.alt}. {figure.caption}", "dim")
@@ -56,11 +57,16 @@ def show_section(section: Section, every: bool = False, figures: bool = False) -
         say(note, "yellow")
 
 
-def show_table(table: Table) -> None:
-    """Print a table, all groups with columns of the same width, and under it the rows' notes and the caption."""
+def show_table(table: Table, most: int | None = None) -> None:
+    """Print a table, all groups with columns of the same width, and under it the rows' notes and the caption.
+
+    most: rows; of more the pooled ones are shown, where there are any.
+    """
     groups = [group for group in table.groups if group.rows]
-    if sum(len(group.rows) for group in groups) > MOST_ROWS:
-        groups = groups[-1:]
+    pooled = [group for group in groups if group.pooled]
+    if pooled and most is not None and sum(len(group.rows) for group in groups) > most:
+        say(f"{counted(len(groups) - len(pooled), 'condition')} more with --all, and in the report", "dim")
+        groups = pooled
     if not groups:
         return
     rows = [row for group in groups for row in group.rows]
@@ -135,6 +141,7 @@ def _cell(row: Mapping[str, str], key: str) -> Text:
 
 def _show_rows(table: Table, group: Rows, widths: Mapping[str, int]) -> None:
     grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, header_style="bold")
+    grid.show_header = any(_heading(table, key) for key in widths)
     for key, width in widths.items():
         grid.add_column(_heading(table, key), justify="left" if _is_words(table, key) else "right", width=width)
     for row in group.rows:

@@ -12,19 +12,13 @@ from ablation.evidence.study import Study
 from ablation.evidence.target import target_of
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import condition_text
+from ablation.report.charts import IntervalGroup, IntervalRow, IntervalsInfo, draw_intervals
 from ablation.report.section import Figure, Section
 from ablation.report.sections.effects.answer import answer, sentences
-from ablation.report.sections.effects.figure import (
-    ForestGroup,
-    ForestInfo,
-    ForestRow,
-    HeatCell,
-    HeatInfo,
-    draw_forest,
-    draw_heat,
-)
+from ablation.report.sections.effects.figure import HeatCell, HeatInfo, draw_heat
 from ablation.report.sections.effects.table import details_table, main_table
 from ablation.report.sections.effects.text import sources_text
+from ablation.report.style import shortened
 from ablation.report.text import about_intervals, interval, points, shown, size, unit_text
 
 
@@ -46,34 +40,34 @@ def effects(study: Study) -> Section:
 
 def forest(experiment: Experiment, compared: Sequence[Effect]) -> Figure | None:
     """Differences to the baseline; None where there is none."""
-    groups: dict[tuple[str, bool], list[ForestRow]] = {}
+    groups: dict[tuple[str, bool], list[IntervalRow]] = {}
     for effect in compared:
         if effect.verdict != "baseline":
             title = "pooled" if effect.pooled else condition_text(effect.condition, experiment)
-            groups.setdefault((title, effect.pooled), []).append(_forest_row(effect))
+            groups.setdefault((title, effect.pooled), []).append(_interval_row(effect))
     if all(math.isnan(row.estimate) for rows in groups.values() for row in rows):
         return None
-    info = ForestInfo(
-        tuple(ForestGroup(title, tuple(rows), pooled) for (title, pooled), rows in groups.items()),
+    lower = METRICS[experiment.metric].lower_is_better
+    info = IntervalsInfo(
+        tuple(IntervalGroup(title, tuple(rows), pooled) for (title, pooled), rows in groups.items()),
         shown(experiment.margin, experiment.metric),
-        unit_text(experiment.metric),
-        experiment.baseline,
-        METRICS[experiment.metric].lower_is_better,
+        f"difference to {shortened(experiment.baseline, 30)}, {unit_text(experiment.metric)}",
+        lower,
     )
     caption = (
         f"Difference to {experiment.baseline}, {target_of(experiment)}. {about_intervals(experiment)} The shaded band "
         f"is the margin within which recipes count as equivalent (±{size(experiment.margin, experiment.metric)}). "
-        f"Positive is {'worse' if info.lower_is_better else 'better'}."
+        f"Positive is {'worse' if lower else 'better'}."
     )
-    return Figure(info, draw_forest, f"Forest plot of differences to {experiment.baseline}", caption)
+    return Figure(info, draw_intervals, f"Forest plot of differences to {experiment.baseline}", caption)
 
 
-def _forest_row(effect: Effect) -> ForestRow:
+def _interval_row(effect: Effect) -> IntervalRow:
     estimate, low, high = (shown(x, effect.metric) for x in (effect.estimate, effect.low, effect.high))
     text = points(effect.estimate, effect.metric, sign=True)
     if not math.isnan(effect.low):
         text += f"  [{interval(effect.low, effect.high, effect.metric)}]"
-    return ForestRow(effect.recipe, estimate, low, high, text)
+    return IntervalRow(effect.recipe, estimate, low, high, text, "pooled" if effect.pooled else "one")
 
 
 def heat(experiment: Experiment, compared: Sequence[Effect]) -> Figure | None:
