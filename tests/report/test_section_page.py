@@ -7,7 +7,7 @@ from test_report import HOSTILE, Page
 
 from ablation import Adam, Brightness, Contrast, RandomResizedCrop
 from ablation.data import TrainSize
-from ablation.evidence.effects import compare
+from ablation.evidence.study import compare
 from ablation.experiment.recipes import dose
 from ablation.report.page import tell
 from ablation.report.render.html import render

@@ -4,7 +4,7 @@ import pytest
 from effect_cases import CASES
 from made_up import results_of
 
-from ablation.evidence.effects import compare
+from ablation.evidence.study import compare
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,8 @@ from ablation.analysis.comparison import Dunnett
 from ablation.augment import Brightness, Contrast, Hue, Saturation
 from ablation.core.text import MINUS, p_text
 from ablation.data import PerSeed, Redrawn
-from ablation.evidence.effects import NOT_REACHED_POOLED, compare
+from ablation.evidence.effects import NOT_REACHED_POOLED
+from ablation.evidence.study import compare
 from ablation.experiment.experiment import Cell
 from ablation.experiment.recipes import leave_one_out, powerset
 from ablation.optim import Adam

@@ -14,7 +14,7 @@ from ablation.analysis.comparison import CorrectedResampled, Dunnett, Paired, We
 from ablation.analysis.welch import calibrated, level
 from ablation.augment import Brightness, Contrast, Hue
 from ablation.data import Fixed, PerSeed
-from ablation.evidence.effects import compare
+from ablation.evidence.study import compare
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.recipes import leave_one_out, powerset
 from ablation.experiment.results import Results

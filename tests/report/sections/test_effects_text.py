@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from ablation.report.sections.effects.details import detail_headers, details
 from balanced import luck
 from made_up import find, question, results_of
 from told import BOTH, baseline, effect, unknown
@@ -15,11 +16,11 @@ from ablation.analysis.comparison import Crossed, Welch
 from ablation.augment import Brightness
 from ablation.core.text import MINUS, NONE
 from ablation.data import Fixed, Given, KFold, Redrawn
-from ablation.evidence.effects import OWN_RUNS, Effect, compare
+from ablation.evidence.effects import OWN_RUNS, Effect
+from ablation.evidence.study import compare
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.optim import Adam
 from ablation.report.sections.effects.answer import answer
-from ablation.report.sections.effects.details import detail_headers, details
 from ablation.report.sections.effects.table import headers, row
 from ablation.report.sections.effects.text import bounds, chance_text, sentence
 from ablation.report.text import size

@@ -14,7 +14,7 @@ from ablation import CorrectedResampled, Dunnett, Paired, Welch
 from ablation.augment import Brightness
 from ablation.core.seeds import stream
 from ablation.data import Fixed, PerSeed
-from ablation.evidence.effects import compare
+from ablation.evidence.study import compare
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.optim import SGD, Adam, RMSprop
 from ablation.report.sections.interaction.compute import NO_SPREAD, TOO_FEW_RUNS, Interplay, interplay

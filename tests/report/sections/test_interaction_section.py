@@ -11,7 +11,7 @@ from scipy import stats
 
 from ablation import CorrectedResampled, PerSeed
 from ablation.augment import Brightness
-from ablation.evidence.effects import compare
+from ablation.evidence.study import compare
 from ablation.experiment.experiment import Experiment
 from ablation.optim import Adam
 from ablation.report.page import tell

@@ -11,7 +11,7 @@ from scipy import stats
 
 from ablation.analysis.comparison import Dunnett, Paired
 from ablation.data import TrainSize
-from ablation.evidence.effects import compare
+from ablation.evidence.study import compare
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.results import Results
 from ablation.optim import Adam
