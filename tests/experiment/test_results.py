@@ -7,8 +7,7 @@ import pytest
 
 from ablation.core.seeds import stream
 from ablation.data import Fixed, listing
-from ablation.evidence.study import compare
-from ablation.evidence.study import Study
+from ablation.evidence.study import Study, compare
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.preregistration import preregister
 from ablation.experiment.record import Arrays, RunRecord, write_record

@@ -110,7 +110,7 @@ def test_an_optimizer_survives_its_plain_form(case):
         (lambda: Muon(ns_steps=100), r"ns_steps = 100: must be at least 1 and below 100"),
         (lambda: Muon(adjust_lr_fn="orignal"), r"expected None, 'original', .*did you mean 'original'\?"),
         (lambda: SAM(Adam(), rho=0), r"SAM: rho = 0: must be above 0"),
-        (lambda: SAM(SAM(Adam())), r"SAM: optimizer = SAM\(.*: expected SGD, Adam, AdamW or any of 10 others"),
+        (lambda: SAM(SAM(Adam())), r"SAM: optimizer = SAM\(.*: expected SGD, Adam, AdamW or any of \d+ others"),
         (lambda: Lookahead(Adam(), k=0), r"Lookahead: k = 0: must be at least 1"),
         (lambda: Lookahead(Adam(), alpha=1.5), r"alpha = 1.5: must be above 0 and at most 1"),
         (lambda: Lookahead("adam"), r"expected SGD, .*did you mean 'Adam'\?"),
