@@ -57,10 +57,11 @@ def critical(alpha: float, loading: tuple[float, ...], df: float) -> float:
 @cache
 def _spread(df: float) -> tuple[Floats, Floats]:
     """Nodes and weights over s / sigma, the root of a mean chi-square with df degrees of freedom."""
-    from scipy.stats import chi
+    from scipy.special import gammainccinv, gammaincinv
 
     node, weight = np.polynomial.legendre.leggauss(_NODES)
-    low, high = chi.ppf(_CUT, df), chi.isf(_CUT, df)
-    place = (high + low) / 2 + (high - low) / 2 * node
-    weight = weight * chi.pdf(place, df)
-    return place / np.sqrt(df), weight / weight.sum()
+    low, high = np.sqrt(2 * gammaincinv(df / 2, _CUT)), np.sqrt(2 * gammainccinv(df / 2, _CUT))
+    chi = (high + low) / 2 + (high - low) / 2 * node
+    log_density = (df - 1) * np.log(chi) - chi**2 / 2  # of chi, but for a factor
+    weight = weight * np.exp(log_density - log_density.max())
+    return chi / np.sqrt(df), weight / weight.sum()

@@ -65,11 +65,11 @@ def most_failures(failed: int, runs: int, confidence: float = 0.95) -> float:
 
     The one-sided upper limit of Clopper and Pearson (1934), which holds at least as often as `confidence` says.
     """
-    from scipy.stats import beta
+    from scipy.special import betaincinv
 
     if not 0 <= failed <= runs:
         raise ValueError(f"failed runs are between 0 and all of them: got {failed} of {runs}")
-    return 1.0 if failed == runs else float(beta.ppf(confidence, failed + 1, runs - failed))
+    return 1.0 if failed == runs else float(betaincinv(failed + 1, runs - failed, confidence))
 
 
 def _noise(gain: Floats, level: float, metric: str, images: int) -> Floats:
