@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from checked import looked_at, photographs, tiles
+from pages import Page
 from photos import folder, pictures, save, whole
 from PIL import Image, ImageOps
-from test_report import Page
 
 from ablation.data.check import Check
-from ablation.report.data_check.page import render_check
 from ablation.report.data_check.findings import findings, moments_line, verdict
-from ablation.report.data_check.page import OPEN_ROWS
+from ablation.report.data_check.page import OPEN_ROWS, render_check
 from ablation.report.data_check.thumbnails import OF_GROUP
 from ablation.report.render.digest import is_current
 
@@ -102,7 +101,7 @@ def test_every_finding_is_told_with_its_advice_and_leads_somewhere(found, html, 
         "copies",
         "files",
         "sizes",
-        "light",
+        "brightness",
         "colour",
         "study",
     }
@@ -118,10 +117,10 @@ def test_every_finding_is_told_with_its_advice_and_leads_somewhere(found, html, 
 def test_sections_stand_in_order(page):
     headings = [
         "Files that cannot be used", "Classes", "Mean and standard deviation", "Pictures that occur several times",
-        "Files", "Sizes", "Light", "Colour", "What an augmentation study should mind",
+        "Files", "Sizes", "Brightness and contrast", "Colour", "What an augmentation study should mind",
     ]  # fmt: skip
     ids = [attributes["id"] for tag, attributes in page.tags if tag == "section"]
-    assert ids == ["bad", "classes", "moments", "copies", "files", "sizes", "light", "colour", "study"]
+    assert ids == ["bad", "classes", "moments", "copies", "files", "sizes", "brightness", "colour", "study"]
     places = [page.words.index(heading) for heading in headings]
     assert places == sorted(places)
 
@@ -162,9 +161,9 @@ def test_copies_stand_side_by_side_by_the_harm_they_do(html):
 
 
 def test_odd_photographs_are_shown_upright_and_with_their_sizes(found, html):
-    files, sizes, light, colour = (
+    files, sizes, brightness, colour = (
         html[html.index(f'id="{one}"') : html.index(f'id="{other}"')]
-        for one, other in (("files", "sizes"), ("sizes", "light"), ("light", "colour"), ("colour", "study"))
+        for one, other in (("files", "sizes"), ("sizes", "brightness"), ("brightness", "colour"), ("colour", "study"))
     )
     turned, glass = photographs(files)
     assert turned.shape[0] > turned.shape[1]
@@ -174,16 +173,16 @@ def test_odd_photographs_are_shown_upright_and_with_their_sizes(found, html):
     assert tiny.shape == (30, 40, 3)
     assert "40 × 30" in sizes.replace("\u00a0", " ")
     assert long.shape[1] / long.shape[0] == pytest.approx(6.4, rel=0.05)
-    assert "Of one colour, or nearly" in light
+    assert "Of one colour, or nearly" in brightness
     assert len(photographs(colour)) == len(found.grey) == tiles(colour)
 
 
 def test_the_darkest_and_brightest_and_flattest_are_shown(found, html):
-    light = html[html.index('id="light"') : html.index('id="colour"')]
+    brightness = html[html.index('id="brightness"') : html.index('id="colour"')]
     titles = ("Darkest", "Brightest", "Flattest", "Strongest contrast")
     galleries = {
         title: re.findall(r'class="file" title="([^"]+)"', part)
-        for title, part in zip(titles, light.split('<div class="gallery">')[1:5], strict=True)
+        for title, part in zip(titles, brightness.split('<div class="gallery">')[1:5], strict=True)
     }
     data = found.listing
     for title, trait, sign in zip(titles, ("brightness",) * 2 + ("contrast",) * 2, (1, -1, 1, -1), strict=True):

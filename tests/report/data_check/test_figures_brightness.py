@@ -1,4 +1,4 @@
-"""The clouds of light and of sizes: every photograph is within, marks stand where they should; and thumbnails fit."""
+"""The clouds of brightness and of sizes: every photograph is within, marks stand where they should; thumbnails fit."""
 
 import base64
 import io
@@ -10,20 +10,20 @@ import pytest
 from PIL import Image
 
 from ablation.core.seeds import stream
-from ablation.report.data_check.brightness import RASTER_FROM, LightInfo, Mark, draw_light
+from ablation.report.data_check.brightness import RASTER_FROM, BrightnessInfo, End, draw_brightness
 from ablation.report.data_check.sizes import SizesInfo, draw_sizes
-from ablation.report.data_check.thumbs import HEIGHT, LONG, SHORT, WIDTH, thumb
-from ablation.report.inline import svg
+from ablation.report.data_check.thumbnails import HEIGHT, LONG, SHORT, WIDTH, thumbnail
+from ablation.report.style import svg
 
 
-def light(count: int, marks: int = 2) -> LightInfo:
+def info_of(count: int, marks: int = 2) -> BrightnessInfo:
     draws = stream(0, "light", count)
     names = ("darkest", "brightest", "flattest", "strongest contrast")
-    return LightInfo(
+    return BrightnessInfo(
         draws.uniform(0, 1, count),
         draws.uniform(0, 0.5, count),
         ((0.1, 0.9), (-math.inf, math.inf)),
-        tuple(Mark(name, tuple(range(place, place + marks))) for place, name in enumerate(names)),
+        tuple(End(name, "brightness", tuple(range(index, index + marks)), ()) for index, name in enumerate(names)),
     )
 
 
@@ -33,33 +33,33 @@ def scatters(axes) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("count", [8, 5000])
 def test_every_photograph_is_within_the_axes_and_the_marked_ones_again(count):
-    info = light(count)
-    axes = draw_light(info).axes[2]
+    info = info_of(count)
+    axes, _, _ = draw_brightness(info, {})
     cloud, *marks = scatters(axes)
     assert cloud == pytest.approx(100 * np.stack([info.brightness, info.contrast], axis=1))
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     assert ((cloud[:, 0] > left) & (cloud[:, 0] < right) & (cloud[:, 1] > low) & (cloud[:, 1] < high)).all()
-    assert [found.tolist() for found in marks] == [cloud[list(mark.rows)].tolist() for mark in info.marks]
+    assert [found.tolist() for found in marks] == [cloud[end.marked].tolist() for end in info.ends]
 
 
 def test_only_a_bound_that_there_is_has_a_line():
-    axes = draw_light(light(50)).axes[2]
+    axes, _, _ = draw_brightness(info_of(50), {})
     assert sorted(line.get_xdata()[0] for line in axes.lines) == [10, 90]
 
 
 def test_a_cloud_of_many_stays_small_and_has_histograms_of_all():
-    few, many = svg(draw_light(light(RASTER_FROM - 1))), svg(draw_light(light(100_000)))
+    few, many = (svg(draw_brightness(info_of(count), {})) for count in (RASTER_FROM - 1, 100_000))
     assert b"data:image/png" not in few
     assert b"data:image/png" in many
     assert len(many) < 600_000
-    made = draw_light(light(3000))
-    for axes, of in ((made.axes[0], "get_height"), (made.axes[3], "get_width")):
+    _, above, beside = draw_brightness(info_of(3000), {})
+    for axes, of in ((above, "get_height"), (beside, "get_width")):
         assert sum(getattr(bar, of)() for bar in axes.patches) == 3000
 
 
-def test_photographs_of_one_light_are_drawn_too():
-    info = LightInfo(np.full(4, 1.0), np.zeros(4), ((-math.inf, math.inf),) * 2, light(8, 0).marks)
-    assert draw_light(info).axes[2].get_xlim()[1] > 100
+def test_photographs_of_one_brightness_are_drawn_too():
+    info = BrightnessInfo(np.full(4, 1.0), np.zeros(4), ((-math.inf, math.inf),) * 2, info_of(8, 0).ends)
+    assert draw_brightness(info, {})[0].get_xlim()[1] > 100
 
 
 def sizes(*pairs: tuple[int, int]) -> SizesInfo:
@@ -71,26 +71,26 @@ def test_sizes_that_occur_are_points_the_more_frequent_ones_larger():
     info = sizes(*[(640, 480)] * 30, (480, 640), (40, 30), (900, 100))
     found, counts = info.sizes
     assert dict(zip(map(tuple, found.tolist()), counts.tolist(), strict=True))[640, 480] == 30
-    made = draw_sizes(info)
-    (cloud,) = [found for found in made.axes[0].collections if len(found.get_sizes()) == 4]
+    cloud_axes, ratios = draw_sizes(info, {})
+    (cloud,) = [found for found in cloud_axes.collections if len(found.get_sizes()) == 4]
     areas = dict(zip(map(tuple, np.asarray(cloud.get_offsets()).tolist()), cloud.get_sizes().tolist(), strict=True))
     assert max(areas, key=areas.__getitem__) == (640, 480)
-    (low, high), (left, right) = made.axes[0].get_xlim(), made.axes[1].get_xlim()
+    (low, high), (left, right) = cloud_axes.get_xlim(), ratios.get_xlim()
     assert low < 30 < 900 < high
     assert left < math.log(1 / 3) < math.log(9) < right
-    assert sum(bar.get_height() for bar in made.axes[1].patches) == 33
+    assert sum(bar.get_height() for bar in ratios.patches) == 33
 
 
 @pytest.mark.parametrize("pair", [(1, 1), (8, 8), (1, 500), (20_000, 4_000)])
 def test_any_size_can_be_drawn(pair):
-    drawn = svg(draw_sizes(sizes(pair, (640, 480)))).decode()
+    drawn = svg(draw_sizes(sizes(pair, (640, 480)), {})).decode()
     assert "1:1" in drawn
     assert "nan" not in re.sub(r"base64,[^\"]*", "", drawn)
 
 
 @pytest.mark.parametrize("size", [(640, 480), (480, 640), (65, 65), (3000, 200), (200, 3000), (1, 400), (120, 4)])
 def test_a_thumbnail_has_the_proportions_and_fits(size):
-    made = thumb(Image.new("RGB", size, "red"))
+    made = thumbnail(Image.new("RGB", size, "red"))
     held = opened(made.uri)
     assert made.uri.startswith("data:image/jpeg;base64,")
     assert min(held.size) <= SHORT
@@ -107,7 +107,7 @@ def test_a_thumbnail_has_the_proportions_and_fits(size):
 )
 def test_a_tiny_picture_is_kept_exactly_and_enlarged_by_whole_pixels(size, shown):
     pixels = stream(0, "tiny").integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
-    made = thumb(Image.fromarray(pixels))
+    made = thumbnail(Image.fromarray(pixels))
     assert (made.width, made.height) == shown
     assert made.enlarged
     assert np.array_equal(np.asarray(opened(made.uri)), pixels)

@@ -14,8 +14,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from ablation.core.errors import DataError
 from ablation.data import CsvFile, Digits, Fixed, Given, ImageFolder, Redrawn
 from ablation.data.check import Check, check
-from ablation.report.data_check.findings import as_json, findings, moments_line, stops, verdict
-from ablation.report.data_check.findings import share
+from ablation.report.data_check.findings import as_json, findings, moments_line, share, stops, verdict
 
 EXIF = Image.Exif()
 EXIF[0x0112] = 8

@@ -15,8 +15,7 @@ from ablation import Brightness, Contrast, Redrawn
 from ablation.core.seeds import stream
 from ablation.data.check import Check, variation_of
 from ablation.data.traits import TRAITS, traits_of_array
-from ablation.report.data_check.findings import findings
-from ablation.report.data_check.findings import known_to, magnitude, share, size_of_test
+from ablation.report.data_check.findings import findings, known_to, magnitude, share, size_of_test
 
 EXIF = Image.Exif()
 EXIF[0x0112] = 8

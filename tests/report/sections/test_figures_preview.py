@@ -1,4 +1,4 @@
-"""The preview's picture: what a row says of itself, tiles pixel for pixel, and a page that holds what was asked."""
+"""The preview's picture: what a row says of itself, tiles pixel for pixel, and a page that holds all of it."""
 
 import io
 
@@ -16,7 +16,6 @@ from ablation.report.sections.pictures.strips import (
     PreviewInfo,
     PreviewRow,
     draw_preview,
-    encode_strip,
     font,
     join,
     scaled,
@@ -107,11 +106,11 @@ def test_tiles_are_joined_unchanged_between_white():
 
 
 def test_a_strip_of_tiny_pictures_stays_exact_and_one_of_photographs_small():
-    content, kind = encode_strip(row(12))
+    content, kind = row(12).encode()
     assert kind == "png"
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(content))), join(scaled(row(12).tiles, STRIP_TILE)))
     assert data_uri(content, kind).startswith("data:image/png;base64,iVBOR")
-    content, kind = encode_strip(row(300))
+    content, kind = row(300).encode()
     assert kind == "jpeg"
     assert Image.open(io.BytesIO(content)).size[1] == STRIP_TILE + 2 * FRAME
 
