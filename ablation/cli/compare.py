@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import click
@@ -12,7 +13,7 @@ from ablation.cli.context import FILE, ExperimentOptions, on_experiment
 from ablation.cli.sections import show_section
 from ablation.core.errors import InputError, attempt, did_you_mean
 from ablation.evidence.study import Study
-from ablation.report.contents import SECTIONS
+from ablation.report.contents import ANSWERS, SECTIONS
 from ablation.report.render.tables import FORMS, write_effects
 
 
@@ -38,11 +39,16 @@ def compare(options: ExperimentOptions, every: bool, slug: str | None, **files: 
       ablation compare quickstart --section interaction
       ablation compare quickstart --latex table.tex --csv effects.csv
     """
+    show(options, every, slug, files)
+
+
+def show(options: ExperimentOptions, every: bool, slug: str | None, files: Mapping[str, Path | None]) -> None:
+    """Print the sections, or the one that is named, and write the files: form -> path, '-' for standard output."""
     if slug is not None and slug not in SECTIONS:
         known = ", ".join(SECTIONS)
         raise InputError(f"there is no section {slug!r}{did_you_mean(slug, SECTIONS)} (sections: {known})")
     study = Study(options.results(), command=options.command("run"))
-    if Path("-") not in files.values():
+    if "-" not in map(str, files.values()):
         if slug is None:
             show_results(study, every)
         else:
@@ -62,19 +68,19 @@ def _show_one(study: Study, slug: str, every: bool) -> None:
 
 
 def show_results(study: Study, every: bool = False, safely: bool = False) -> None:
-    """Print every section that has an answer, in the order of the contents; `every`: with tables of details.
+    """Print every section that answers in sentences, in the order of the contents; `every`: with tables of details.
 
     safely: a section that cannot be shown costs a warning and nothing else, as at the end of `ablation run`.
     """
 
     def show(slug: str) -> None:
-        section = SECTIONS[slug](study)
-        if section is not None and section.answer:
+        section = ANSWERS[slug](study)
+        if section is not None:
             show_section(section, every)
 
-    for slug in SECTIONS:
+    for slug in ANSWERS:
         if safely:
-            attempt(f"section {slug}", lambda slug=slug: show(slug), None, warn)
+            attempt(f"section {slug}", partial(show, slug), None, warn)
         else:
             show(slug)
 

@@ -19,18 +19,23 @@ from ablation.report.sections.pictures.section import pictures
 from ablation.report.sections.reproduce.section import reproduce
 from ablation.report.sections.train_size.section import train_size
 
-SECTIONS: dict[str, Callable[[Study], Section | None]] = {
+ANSWERS: dict[str, Callable[[Study], Section | None]] = {
     "effects": effects,
     "attribution": attribution,
     "dose_response": dose_response,
     "train_size": train_size,
     "interaction": interaction,
+}
+"""slug -> what computes a section that answers in sentences, which `ablation compare` and the end of `run` show."""
+
+SECTIONS: dict[str, Callable[[Study], Section | None]] = {
+    **ANSWERS,
     "learning_curves": learning_curves,
     "embedding": embedding,
     "pictures": pictures,
     "reproduce": reproduce,
 }
-"""slug -> what computes the section; it returns None where the experiment does not ask its question."""
+"""slug -> what computes a section. It returns None where the experiment does not ask its question."""
 
 
 def sections(study: Study) -> Iterator[Section]:
