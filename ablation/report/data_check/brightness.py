@@ -60,16 +60,6 @@ class BrightnessInfo:
     usual: tuple[tuple[float, float], ...]
     ends: tuple[End, ...]
 
-    @property
-    def limits(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """What the axes show, in percent: every photograph, with a little room."""
-        return _limits(100 * self.brightness, 100), _limits(100 * self.contrast, 50)
-
-
-def _limits(values: Numbers, most: float) -> tuple[float, float]:
-    room = max(0.06 * float(np.ptp(values)), 1.0)
-    return max(-1.0, float(values.min()) - room), min(most + 1.0, float(values.max()) + room)
-
 
 def ends_of(check: Check, data: Listing) -> Iterator[End]:
     """The darkest, the brightest, the flattest and those of the strongest contrast."""
@@ -100,7 +90,7 @@ def draw_brightness(
     axes: three, of the cloud, above it and beside it, by default new ones under a legend.
     """
     x, y = 100 * info.brightness, 100 * info.contrast
-    across, up = info.limits
+    across, up = _limits(x, 100), _limits(y, 50)
     with drawing():
         axes = _new_axes(info) if axes is None else axes
         cloud, above, beside = axes
@@ -120,6 +110,12 @@ def draw_brightness(
         _draw_margin(above, x, across, "vertical")
         _draw_margin(beside, y, up, "horizontal")
     return axes
+
+
+def _limits(values: Numbers, most: float) -> tuple[float, float]:
+    """Every photograph, with a little room."""
+    room = max(0.06 * float(np.ptp(values)), 1.0)
+    return max(-1.0, float(values.min()) - room), min(most + 1.0, float(values.max()) + room)
 
 
 def _new_axes(info: BrightnessInfo) -> list[Axes]:

@@ -40,17 +40,6 @@ class SizesInfo:
         """(S, 2) the sizes that occur, and (S,) how often."""
         return np.unique(np.stack([self.width, self.height], axis=1), axis=0, return_counts=True)
 
-    @property
-    def log_ratio(self) -> NDArray[np.float64]:
-        """(N,) log of width over height."""
-        return np.log(self.width / self.height)
-
-    @property
-    def limits(self) -> tuple[float, float]:
-        """Of both axes of the map, in pixels: every side, with a little room."""
-        sides = np.concatenate([self.width, self.height])
-        return float(sides.min()) / 1.25, float(sides.max()) * 1.25
-
 
 def sizes_figure(data: Listing) -> Figure | None:
     """Width, height and proportions; None where all photographs have one size."""
@@ -84,7 +73,7 @@ def _draw_map(axes: Axes, info: SizesInfo) -> None:
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     sizes, counts = info.sizes
-    low, high = info.limits
+    low, high = info.sizes[0].min() / 1.25, info.sizes[0].max() * 1.25  # every side, with a little room
     small = min(max(info.small, low), high)
     axes.fill_between([low, high], [low, low], [small, small], color="#fdf1dc", linewidth=0)
     axes.fill_betweenx([small, high], [low, low], [small, small], color="#fdf1dc", linewidth=0)
@@ -106,8 +95,9 @@ def _draw_map(axes: Axes, info: SizesInfo) -> None:
 
 
 def _draw_ratios(axes: Axes, info: SizesInfo) -> None:
-    reach = np.log(max(2.0, np.exp(np.abs(info.log_ratio).max())) * 1.12)  # the longest or tallest, at least 2:1
-    axes.hist(info.log_ratio, bins=np.linspace(-reach, reach, 58).tolist(), color=COLORS[0], linewidth=0)
+    ratio = np.log(info.width / info.height)
+    reach = max(np.log(2), np.abs(ratio).max()) + np.log(1.12)  # the longest or tallest, at least 2:1
+    axes.hist(ratio, bins=np.linspace(-reach, reach, 58).tolist(), color=COLORS[0], linewidth=0)
     at = {name: np.log(int(name[0]) / int(name[2])) for name in RATIOS}
     shown = {name: log for name, log in at.items() if abs(log) < reach}
     axes.set_xticks(list(shown.values()), list(shown))

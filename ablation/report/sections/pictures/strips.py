@@ -143,10 +143,10 @@ def draw_preview(info: PreviewInfo, look: Mapping[str, Style]) -> bytes:
     page.write(info.title, "title")
     page.write(info.note, "note")
     for index, (row, strip) in enumerate(zip(info.rows, strips, strict=True)):
-        page.space(56 if index else 40)
+        page.y += 56 if index else 40
         page.name(row, look[row.recipe].color)
         page.row(row, strip, headed=index == 0)
-    page.space(44)
+    page.y += 44
     page.write(EXPLAINED, "note")
     return page.png()
 
@@ -185,36 +185,26 @@ def wrapped(text: str, kind: str, width: float) -> list[str]:
 
 
 class Page:
-    """White paper of a fixed width that grows as it is written on, from the top down."""
+    """White paper of a fixed width, as high as what is put on it, from the top down."""
 
     def __init__(self, width: int):
         self.width, self.y = width, MARGIN
-        self.paper = Image.new("RGB", (width + 2 * MARGIN, 1), "white")
-
-    def space(self, height: int) -> None:
-        self.y += height
-
-    def _sheet(self, height: int) -> ImageDraw.ImageDraw:
-        """To draw on; there is paper down to `height` below here."""
-        if self.y + height > self.paper.height:
-            longer = Image.new("RGB", (self.paper.width, 2 * (self.y + height)), "white")
-            longer.paste(self.paper)
-            self.paper = longer
-        return ImageDraw.Draw(self.paper)
+        self._pictures: list[tuple[tuple[int, int], Image.Image]] = []
+        self._lines: list[tuple[tuple[int, int], str, str]] = []
 
     def write(self, text: str, kind: str, x: int = 0, width: int | None = None) -> None:
         """Lines of text; what follows is written below them."""
-        size, _, color = FONTS[kind]
+        size, _, _ = FONTS[kind]
         for line in wrapped(text, kind, width or self.width - x):
-            self._sheet(2 * size).text((MARGIN + x, self.y + size), line, fill=color, font=font(kind), anchor="ls")
+            self._lines.append(((MARGIN + x, self.y + size), line, kind))
             self.y += round(1.4 * size)
 
     def name(self, row: PreviewRow, color: str) -> None:
         """The recipe's name beside its colour, its operations below."""
-        self._sheet(40).rectangle((MARGIN, self.y + 7, MARGIN + 19, self.y + 26), fill=color)
+        self._pictures.append(((MARGIN, self.y + 7), Image.new("RGB", (20, 20), color)))
         self.write(shortened(row.recipe, 120), "name", x=32)
         self.write(row.operations, "note", x=32)
-        self.space(10)
+        self.y += 10
 
     def row(self, row: PreviewRow, strip: Pixels, headed: bool) -> None:
         """Headings, tiles and what stands under each, in columns."""
@@ -222,14 +212,13 @@ class Page:
         pitch = side + round(GAP * side)
         if headed:
             self._columns([(heading,) for heading in row.headings], "heading", pitch, side)
-            self.space(4)
-        self._sheet(side)
-        self.paper.paste(Image.fromarray(strip), (MARGIN, self.y))
-        self.space(side + 8)
+            self.y += 4
+        self._pictures.append(((MARGIN, self.y), Image.fromarray(strip)))
+        self.y += side + 8
         self._columns(row.words, "caption", pitch, side)
 
     def _columns(self, texts: Sequence[Sequence[str]], kind: str, pitch: int, width: int) -> None:
-        top = lowest = self.y
+        top, lowest = self.y, self.y
         for column, lines in enumerate(texts):
             self.y = top
             for line in lines:
@@ -238,7 +227,11 @@ class Page:
         self.y = lowest
 
     def png(self) -> bytes:
-        buffer = io.BytesIO()
-        whole = self.paper.crop((0, 0, self.paper.width, self.y + MARGIN))
-        whole.save(buffer, format="PNG", optimize=True, dpi=(192, 192))
+        paper = Image.new("RGB", (self.width + 2 * MARGIN, self.y + MARGIN), "white")
+        pen, buffer = ImageDraw.Draw(paper), io.BytesIO()
+        for at, picture in self._pictures:
+            paper.paste(picture, at)
+        for at, line, kind in self._lines:
+            pen.text(at, line, fill=FONTS[kind][2], font=font(kind), anchor="ls")
+        paper.save(buffer, format="PNG", optimize=True, dpi=(192, 192))
         return buffer.getvalue()

@@ -38,6 +38,9 @@ STEPS = {
 }
 """Fields of an experiment that are listed where they are not left as they are, with their terms."""
 
+Fact = tuple[str, str]
+"""A term, and what it means here; '' where that is not known."""
+
 DEFAULTS = {field.name: field.default for field in fields(Experiment)}
 
 
@@ -65,9 +68,8 @@ def _facts(study: Study) -> Iterator[Rows]:
             yield Rows(rows, title)
 
 
-def _question(experiment: Experiment) -> list[tuple[str, str]]:
-    metric = experiment.metric
-    test = type(experiment.declared_test).__name__
+def _question(experiment: Experiment) -> list[Fact]:
+    metric, test = experiment.metric, type(experiment.declared_test).__name__
     return [
         *((f"recipe {name}", recipe_text(experiment, name)) for name in experiment.recipes),
         ("baseline", experiment.baseline),
@@ -91,7 +93,7 @@ def _plan(results: Results) -> str:
     return f"{plan.hash}; {before.plan.hash} was recorded {before.day}, before the first result: {changes}"
 
 
-def _data(experiment: Experiment, results: Results, records: list[RunRecord]) -> list[tuple[str, str]]:
+def _data(experiment: Experiment, results: Results, records: list[RunRecord]) -> list[Fact]:
     names = ", ".join(results.classes) if len(results.classes) <= 20 else ""
     parts = [
         f"{part} {images}"
@@ -113,25 +115,21 @@ def _moments(moment: Any) -> str | None:
     return moment and ", ".join(f"{channel:.3f}" for channel in moment)
 
 
-def _training(experiment: Experiment, records: list[RunRecord]) -> list[tuple[str, str]]:
+def _training(experiment: Experiment, records: list[RunRecord]) -> list[Fact]:
     sizes = experiment.cache_size or default_cache_size(experiment.image_size)
     return [
-        ("model", _levels(experiment, "model")),
+        *_named(experiment, "model"),
         ("parameters", distinct(map(_parameters, records))),
-        *((term, _changed(experiment, field)) for field, term in NETWORK.items()),
+        *_changed(experiment, NETWORK),
         ("weights taken", distinct(map(_loaded, records))),
         ("normalised by mean (RGB)", distinct(_moments(record.evidence.get("mean")) for record in records)),
         ("and by sd (RGB)", distinct(_moments(record.evidence.get("std")) for record in records)),
         ("optimizers", "; ".join(f"{name} = {label(level)}" for name, level in experiment.optimizers.items())),
         ("weight decay", distinct(map(_decay, records))),
-        *((term, _changed(experiment, field)) for field, term in STEPS.items()),
-        ("schedule", _levels(experiment, "schedule")),
-        ("epochs", _levels(experiment, "epochs")),
-        ("batch size", _levels(experiment, "batch_size")),
-        ("image size", _levels(experiment, "image_size")),
+        *_changed(experiment, STEPS),
+        *_named(experiment, "schedule", "epochs", "batch_size", "image_size"),
         ("cache size", "" if "image_size" in experiment.vary else _levels(experiment, "cache_size") or str(sizes)),
-        ("dropout", _levels(experiment, "dropout")),
-        ("label smoothing", _levels(experiment, "label_smoothing")),
+        *_named(experiment, "dropout", "label_smoothing"),
     ]
 
 
@@ -168,27 +166,30 @@ def _spaced(number: int) -> str:
     return f"{number:,}".replace(",", " ")
 
 
-def _changed(experiment: Experiment, field: str) -> str:
-    """As `_levels`; '' for a field that was left as it is."""
-    left = field not in experiment.vary and getattr(experiment, field) == DEFAULTS[field]
-    return "" if left else _levels(experiment, field)
+def _named(experiment: Experiment, *names: str) -> list[Fact]:
+    """Fields that are called as they are."""
+    return [(name.replace("_", " "), _levels(experiment, name)) for name in names]
 
 
-def _machine(records: list[RunRecord]) -> list[tuple[str, str]]:
+def _changed(experiment: Experiment, terms: Mapping[str, str]) -> list[Fact]:
+    """Those of the fields that were not left as they are."""
+    changed = (name for name in terms if name in experiment.vary or getattr(experiment, name) != DEFAULTS[name])
+    return [(terms[name], _levels(experiment, name)) for name in changed]
+
+
+def _machine(records: list[RunRecord]) -> list[Fact]:
     terms = {"device": "device", "precision": "precision", "platform": "platform", "python": "Python"}
     terms |= {"torch": "torch", "numpy": "NumPy", "ablation": "ablation"}
     return [(term, distinct(record.environment.get(key) for record in records)) for key, term in terms.items()]
 
 
-def _cost(results: Results, records: list[RunRecord]) -> list[tuple[str, str]]:
+def _cost(results: Results, records: list[RunRecord]) -> list[Fact]:
     seconds = [record.cost["seconds"] for record in records if record.cost.get("seconds")]
     speeds = sorted(record.cost["images_per_second"] for record in records if record.cost.get("images_per_second"))
+    times = f"{duration(sum(seconds))} in all, {duration(sum(seconds) / len(seconds))} a run" if seconds else ""
     return [
         ("runs", f"{len(records)} with a record, of {results.table['id'].nunique()} planned"),
-        (
-            "training",
-            f"{duration(sum(seconds))} in all, {duration(sum(seconds) / len(seconds))} a run" if seconds else "",
-        ),
+        ("training", times),
         ("speed", f"{speeds[len(speeds) // 2]:,.0f} images a second (median run)".replace(",", " ") if speeds else ""),
     ]
 
