@@ -11,7 +11,7 @@ from rich.text import Text
 from ablation.cli.console import console, say_line, table
 from ablation.cli.context import FOLDER
 from ablation.core.text import byte_size
-from ablation.data.cached import Cached, cached, remove
+from ablation.data.cache import Cached, cached, remove
 
 
 @click.group()

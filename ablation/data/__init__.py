@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ablation.data.cache import Dataset, build, load, mean_std
+from ablation.data.cache import Dataset, build, load
 from ablation.data.contents import Listing, listing
+from ablation.data.normalization import mean_std
 from ablation.data.sources import CsvFile, Digits, ImageFolder, ListFile, SkipBad, Source, Subset, TorchvisionData
 from ablation.data.split import Fixed, Given, KFold, Parts, PerSeed, Redrawn, Split, TrainSize
 

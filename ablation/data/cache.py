@@ -5,16 +5,19 @@
                       meta.json    classes, names, and what made it
 
 The folder appears whole or not at all: it is made beside its place under another name, flushed, and renamed. A kernel
-lock keeps two processes from making it at once; what a killed one left behind is removed by the next.
+lock keeps two processes from making it at once; what a killed one left behind is removed by the next. Removing a cache
+is safe while runs read: what they have open stays theirs until they end. A cache that is being built is left.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -27,7 +30,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from PIL import Image
 
-from ablation.core.errors import DataError, Problem
+from ablation.core.errors import DataError, InputError, Problem, did_you_mean
 from ablation.core.files import Damaged, atomic, sync_folder, undamaged, write_json
 from ablation.data.contents import Listing
 from ablation.data.decode import Pixels, Undecodable, open_upright, to_square
@@ -36,6 +39,9 @@ from ablation.data.published import digest_of
 from ablation.data.readers import Progress, cores
 
 _AT_ONCE = 512  # images in flight: bounds memory, whatever the size of the data
+_CACHE = re.compile(r"[0-9a-f]{16}-[0-9]+")
+_TRAITS = re.compile(r"[0-9a-f]{32}(-[0-9]+)?\.npz")
+"""What our own folders, and the files in `traits`, are called: nothing else is ever removed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +75,8 @@ def build(listing: Listing, size: int, cache_root: Path, progress: Progress | No
     folder = _folder(cache_root, listing.digest, size)
     if not folder.exists():
         cache_root.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(cache_root)
-        with lock_of(folder):
+        _remove_leftovers(cache_root)
+        with _lock_of(folder):
             if not folder.exists():  # another process may have made it while this one waited
                 _make(listing, size, folder, progress)
     return replace(load(cache_root, listing.digest, size), classes=listing.classes, names=listing.names)
@@ -89,49 +95,31 @@ def load(cache_root: Path, digest: str, size: int) -> Dataset:
                 raise ValueError(f"images.npy has the shape {images.shape} of {images.dtype}")
             return Dataset(digest, size, tuple(meta["classes"]), tuple(meta["names"]), images=images, **samples)
     except FileNotFoundError:
-        place = folder.absolute()
-        raise DataError(f"no images of data {digest} are cached at {size} x {size} ({place}); build them") from None
+        wrong = f"no images of data {digest} are cached at {size} x {size} ({folder.absolute()}); build them"
+        raise DataError(wrong) from None
     except Damaged as error:
-        place = folder.absolute()
-        raise DataError(f"the cache {place} is damaged ({error}); delete that folder and build it again") from error
-
-
-def mean_std(dataset: Dataset, rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and (population) standard deviation of each channel, (3,) and (3,), in [0, 1], over the squares of `rows`.
-
-    The sums are of integers, hence exact: the order in which they are taken does not change a bit.
-    """
-    if len(rows) == 0:
-        raise ValueError("mean_std needs at least one row")
-    total, squares = np.zeros(3, np.uint64), np.zeros(3, np.uint64)
-    for row in np.sort(rows):
-        pixels = dataset.images[row].reshape(3, -1)
-        total += pixels.sum(axis=1, dtype=np.uint64)
-        squares += np.square(pixels, dtype=np.uint16).sum(axis=1, dtype=np.uint64)  # 255^2 fits in 16 bits
-    count = len(rows) * dataset.size**2
-    mean = [int(s) / count / 255 for s in total]
-    variance = [(count * int(q) - int(s) ** 2) / count**2 for s, q in zip(total, squares, strict=True)]
-    return np.array(mean), np.sqrt(variance) / 255
+        wrong = f"the cache {folder.absolute()} is damaged ({error}); delete that folder and build it again"
+        raise DataError(wrong) from error
 
 
 def _folder(cache_root: Path, digest: str, size: int) -> Path:
     return cache_root / f"{digest}-{size}"
 
 
-def lock_of(folder: Path) -> FileLock:
+def _lock_of(folder: Path) -> FileLock:
     return FileLock(folder.with_name(f".{folder.name}.lock"))
 
 
-def unfinished_of(folder: Path) -> Path:
-    """Where the folder is made; a builder that holds the lock is the only one to use it."""
+def _unfinished_of(folder: Path) -> Path:
+    """Return where the folder is made; a builder that holds the lock is the only one to use it."""
     return folder.with_name(f".{folder.name}.unfinished")
 
 
-def remove_leftovers(cache_root: Path) -> None:
+def _remove_leftovers(cache_root: Path) -> None:
     """Remove what killed builds left: unfinished folders whose lock nobody holds."""
     for leftover in cache_root.glob(".*.unfinished"):
         try:
-            with lock_of(cache_root / leftover.name[1:].removesuffix(".unfinished")).acquire(blocking=False):
+            with _lock_of(cache_root / leftover.name[1:].removesuffix(".unfinished")).acquire(blocking=False):
                 shutil.rmtree(leftover, ignore_errors=True)
         except Timeout:
             continue
@@ -139,7 +127,7 @@ def remove_leftovers(cache_root: Path) -> None:
 
 def _make(listing: Listing, size: int, folder: Path, progress: Progress | None) -> None:
     """Write the folder under its unfinished name, then rename it into place."""
-    unfinished = unfinished_of(folder)
+    unfinished = _unfinished_of(folder)
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()
     try:
@@ -176,7 +164,7 @@ def _write_images(file: IO[bytes], listing: Listing, size: int, progress: Progre
 
 
 def _squares(listing: Listing, size: int) -> Iterator[tuple[Pixels, float] | Problem]:
-    """Each sample's square and aspect, or what is wrong with it, in order; by threads, which Pillow lets run."""
+    """Yield each sample's square and aspect, or what is wrong with it, in order; by threads, which Pillow lets run."""
     with warnings.catch_warnings(), ThreadPoolExecutor(cores()) as pool:
         warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd tags and large images; ours are errors
         for start in range(0, len(listing.names), _AT_ONCE):
@@ -186,7 +174,7 @@ def _squares(listing: Listing, size: int) -> Iterator[tuple[Pixels, float] | Pro
 
 
 def _square(size: int, first_frame: bool, name: str, origin: Origin, content: str) -> tuple[Pixels, float] | Problem:
-    """One sample; its content is held against the digest it was listed with."""
+    """Return one sample's; its content is held against the digest it was listed with."""
     where = printable(str(origin)) if isinstance(origin, Path) else name
     try:
         read = origin.read_bytes() if isinstance(origin, Path) else origin()
@@ -198,3 +186,86 @@ def _square(size: int, first_frame: bool, name: str, origin: Origin, content: st
         return Problem(f"cannot be decoded: {error}", where)
     except OSError as error:
         return Problem(f"cannot be read: {error.strerror or error}", where)
+
+
+# --- what is cached: to list it, and to remove it
+
+
+@dataclass(frozen=True)
+class Cached:
+    """One cache on disk. name: the digest of its data, and the side of its squares."""
+
+    name: str
+    images: int
+    size: int
+    bytes: int
+    made: str
+    """Day and minute, of this machine's clock."""
+    source: str
+    """As it was when the cache was built."""
+
+
+def cached(root: Path) -> tuple[Cached, ...]:
+    """Return every cache under `root`, the newest first."""
+    files = [path for path in root.glob("*-*/meta.json") if _CACHE.fullmatch(path.parent.name)]
+    files.sort(key=lambda path: (-path.stat().st_mtime, path.parent.name))
+    return tuple(entry for entry in map(_cached, files) if entry is not None)
+
+
+def _cached(path: Path) -> Cached | None:
+    """Return what a meta.json says; None for a folder that is no cache of ours."""
+    try:
+        meta = json.loads(path.read_text("utf-8"))
+        made = time.strftime("%Y-%m-%d %H:%M", time.localtime(path.stat().st_mtime))
+        held = sum(file.stat().st_size for file in path.parent.iterdir())
+        return Cached(path.parent.name, len(meta["names"]), meta["size"], held, made, meta.get("source", ""))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def remove(root: Path, names: Sequence[str], every: bool = False) -> tuple[str, ...]:
+    """Remove the caches of these names (the first letters will do), or every one and all that is remembered of files.
+
+    Returns what was removed. Raises InputError, and removes nothing, for a name that fits none or several; and for a
+    cache that is being built, after the others are gone.
+    """
+    there = [entry.name for entry in cached(root)]
+    chosen = there if every else list(dict.fromkeys(_chosen(names, there)))
+    busy = [Problem(f"{name} is being built; it was left") for name in chosen if not _remove(root / name)]
+    if busy:
+        raise InputError(busy)
+    if every and root.is_dir():
+        _remove_leftovers(root)
+        remembered = [path for path in (root / "traits").glob("*.npz") if _TRAITS.fullmatch(path.name)]
+        for path in remembered:
+            path.unlink()
+        if remembered:
+            chosen.append("traits (what was remembered of files)")
+    return tuple(chosen)
+
+
+def _chosen(names: Sequence[str], there: Sequence[str]) -> list[str]:
+    fitting = {name: [other for other in there if other.startswith(name)] for name in names}
+    problems = []
+    for name, fits in fitting.items():
+        if not fits or not name:
+            known = ", ".join(there) or "nothing is cached"
+            problems.append(Problem(f"no cache is called {name!r}{did_you_mean(name, there)} ({known})"))
+        elif len(fits) > 1 and name not in fits:
+            problems.append(Problem(f"{name!r} fits several caches: {', '.join(fits)}"))
+    if problems:
+        raise InputError(problems)
+    return [name if name in fits else fits[0] for name, fits in fitting.items()]
+
+
+def _remove(folder: Path) -> bool:
+    """Take the folder out of the way whole, then empty it; False if somebody builds it."""
+    try:
+        with _lock_of(folder).acquire(blocking=False):
+            gone = _unfinished_of(folder)
+            shutil.rmtree(gone, ignore_errors=True)
+            os.rename(folder, gone)
+            shutil.rmtree(gone)
+            return True
+    except Timeout:
+        return False

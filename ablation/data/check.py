@@ -1,6 +1,6 @@
-"""Check: what should be known of a data set before anything is trained on it. Computes; the telling is elsewhere.
+"""Check: what should be known of a data set before anything is trained on it. Computes; the words are elsewhere.
 
-From the traits of every file (`ablation.data.survey`): what stops a run, what misleads, what to mind. numpy; no torch.
+From the traits of every file (`ablation.data.traits`): what stops a run, what misleads, what to mind. numpy; no torch.
 """
 
 from __future__ import annotations
@@ -15,14 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablation.core.errors import DataError, Problem
-from ablation.data.contents import Listing, find, listed
+from ablation.data.contents import Listing, listed, survey
 from ablation.data.files import PARTS
-from ablation.data.groups import exact_pairs, joined, near_links, several
+from ablation.data.groups import Rows, exact_pairs, joined, near_links, several
 from ablation.data.readers import Progress
 from ablation.data.sources import Source
 from ablation.data.split import Given, Redrawn, Split
-
-Rows = NDArray[np.int64]
 
 SMALL_SIDE = 64
 """Pixels of the shorter side below which a photograph is called very small."""
@@ -85,7 +83,7 @@ class Variation:
 
 @dataclass(frozen=True, eq=False)
 class Check:
-    """What was found. `listing` is None where what can be used makes no data set; `stopped` says why."""
+    """The check of a data set. `listing` is None where what can be used makes no data set; `stopped` says why."""
 
     source: Source
     named: int
@@ -126,9 +124,9 @@ class Check:
         assert data is not None
         classes = len(data.classes)
         return {
-            part: np.bincount(data.labels[data.parts == place], minlength=classes)
-            for place, part in enumerate(PARTS)
-            if (data.parts == place).any()
+            part: np.bincount(data.labels[data.parts == index], minlength=classes)
+            for index, part in enumerate(PARTS)
+            if (data.parts == index).any()
         }
 
     @property
@@ -156,17 +154,17 @@ def check(
     full: bool = False,
     split: Split | None = None,
 ) -> Check:
-    """Look at everything that the source names. What is known already (by size and time) is not read again, but full.
+    """Check everything that the source names. What is known already (by size and time) is not read again, but full.
 
     split: the one that an experiment declares, see `Check.split`. Raises DataError where names and labels alone are
-    wrong (see the source); bad files are told in the result.
+    wrong (see the source); bad files are in the result.
     """
-    found = find(source, cache_root, progress, full)
-    named, bad = len(found.good) + len(found.bad), tuple(found.problems())
-    if not found.good:
+    surveyed = survey(source, cache_root, progress, full)
+    named, bad = len(surveyed.good) + len(surveyed.bad), tuple(surveyed.problems())
+    if not surveyed.good:
         return Check(source, named, bad, (Problem("no file can be used"),), None)
     try:
-        data = listed(found, cache_root)
+        data = listed(surveyed, cache_root)
     except DataError as error:
         return Check(source, named, bad, error.problems, None)
     traits = data.traits
@@ -199,7 +197,7 @@ def check(
 
 
 def _refused(data: Listing, split: Split) -> tuple[Problem, ...]:
-    """Why the split cannot be made of this data, however look-alikes in several parts are dealt with."""
+    """Return why the split cannot be made of this data, however look-alikes in several parts are dealt with."""
     try:
         (replace(split, duplicates="drop") if isinstance(split, Given) else split).draw(data, 0)
     except DataError as error:
@@ -208,22 +206,22 @@ def _refused(data: Listing, split: Split) -> tuple[Problem, ...]:
 
 
 def copies_of(data: Listing) -> tuple[Copies, ...]:
-    """The groups of photographs that show the same picture; what only the data says belongs together is none."""
+    """Return the groups of photographs that show the same picture; what only the data says belongs together is none."""
     rank: dict[Across, int] = {"parts": 0, "classes": 1, "nothing": 2}
-    found = [_copies(data, alike) for rows in several(data.near) for alike in _alike(data, rows)]
-    return tuple(sorted(found, key=lambda told: (rank[told.across], -len(told.rows), told.rows)))
+    copies = [_copies(data, alike) for rows in several(data.near) for alike in _alike(data, rows)]
+    return tuple(sorted(copies, key=lambda group: (rank[group.across], -len(group.rows), group.rows)))
 
 
 def torn_of(data: Listing, copies: tuple[Copies, ...]) -> tuple[tuple[int, ...], ...]:
-    """What belongs together and stands in different parts, unless `copies` tells it; larger groups first."""
-    told = {data.near[group.rows[0]] for group in copies if group.across == "parts"}
+    """Return what belongs together and stands in different parts, unless it is in `copies`; larger groups first."""
+    copied = {data.near[group.rows[0]] for group in copies if group.across == "parts"}
     apart = [rows for rows in several(data.near) if len(set(data.parts[rows].tolist())) > 1]
-    found = [tuple(rows.tolist()) for rows in apart if data.near[rows[0]] not in told]
-    return tuple(sorted(found, key=lambda rows: (-len(rows), rows)))
+    torn = [tuple(rows.tolist()) for rows in apart if data.near[rows[0]] not in copied]
+    return tuple(sorted(torn, key=lambda rows: (-len(rows), rows)))
 
 
 def _alike(data: Listing, rows: Rows) -> list[Rows]:
-    """Of photographs that belong together, those that look alike: the data may join several pictures to a group."""
+    """Return the rows of a group by what looks alike: the data may join several pictures to a group."""
     traits = data.traits[rows]
     return [rows[alike] for alike in several(joined(len(rows), exact_pairs(traits), near_links(traits)))]
 
@@ -239,14 +237,14 @@ def _copies(data: Listing, alike: Rows) -> Copies:
 
 
 def moments_of(traits: NDArray[np.void]) -> Moments:
-    """Mean and standard deviation of each channel over all pixels, each photograph weighing the same."""
+    """Return mean and standard deviation of each channel over all pixels, each photograph weighing the same."""
     mean = traits["mean"].mean(axis=0)
     std = np.sqrt(np.maximum(traits["square"].mean(axis=0) - mean**2, 0))  # of one colour: a rounding below 0
     return Moments(tuple(mean.tolist()), tuple(std.tolist()))
 
 
 def variation_of(values: NDArray[np.float64]) -> Variation:
-    """Mean, sd (of the sample), and the rows whose modified z-score passes `OUTLYING`, the farthest first.
+    """Return mean, sd (of the sample), and the rows whose modified z-score passes `OUTLYING`, the farthest first.
 
     Source: Iglewicz and Hoaglin (1993), 0.6745 (x - median) / MAD. Where half of the values are equal nothing is far.
     """
@@ -262,7 +260,7 @@ def variation_of(values: NDArray[np.float64]) -> Variation:
 
 
 def wrong_ending(name: str, kind: str) -> bool:
-    """Whether a file's ending claims a format that its content has not; no ending claims none. kind: Pillow's name."""
+    """Return whether a file's ending claims another format than `kind`, Pillow's name of that of its content."""
     claimed = _ENDINGS.get(Path(name).suffix.lower())
     return bool(kind) and claimed is not None and claimed != {"MPO": "JPEG"}.get(kind, kind)
 
@@ -272,5 +270,4 @@ def _rows(mask: object) -> tuple[int, ...]:
 
 
 def _tally(names: NDArray[np.bytes_]) -> dict[str, int]:
-    counted = Counter(name.decode() for name in names.tolist() if name)
-    return dict(counted.most_common())
+    return dict(Counter(name.decode() for name in names.tolist() if name).most_common())

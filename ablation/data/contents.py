@@ -1,9 +1,9 @@
-"""Listing: what a source holds, told by content: its samples in an order of their own, what they are, what is together.
+"""What a source holds, by content: its samples in an order of their own, what they are, and what belongs together.
 
-Every file is decoded once to see that it can be, and measured; what was found is remembered (`ablation.data.survey`),
-so that the next listing reads only what is new, or could not be used. Samples stand in the order of (digest of their
-content, label). So neither file names, nor the order of a list, nor where the data lies change the data's digest, a
-split, or a run's id.
+Every file is decoded once to see that it can be, and measured (`ablation.data.traits`). The result is remembered by
+path, size and times, so that the next listing reads only what is new, or could not be used: a newer Pillow may read it.
+Samples stand in the order of (digest of their content, label). So neither file names, nor the order of a list, nor
+where the data lies change the data's digest, a split, or a run's id.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -22,15 +24,19 @@ from numpy.typing import NDArray
 
 from ablation.core.errors import DataError, InputError, Problem
 from ablation.core.files import Damaged, atomic, undamaged
+from ablation.core.text import counted
 from ablation.core.values import label as describe
 from ablation.data.files import PARTS, Origin, Sample, capped, printable
-from ablation.data.groups import NEAR, exact_pairs, given_pairs, joined, near_links
+from ablation.data.groups import NEAR, Rows, exact_pairs, given_pairs, joined, near_links
 from ablation.data.published import digest_of
-from ablation.data.readers import SIZE_LIMIT
+from ablation.data.readers import SIZE_LIMIT, Progress, read_all
 from ablation.data.sources import SkipBad, Source, Subset
-from ablation.data.survey import Progress, survey
-from ablation.data.traits import TRAITS
+from ablation.data.traits import TRAITS, traits_of_array
 
+VERSION = 1
+"""Of what is remembered of a file: raised when the same file would give other traits."""
+
+_WRITTEN_EVERY = 30.0  # seconds: what was read is not lost to a kill
 _REMEMBERED_FROM = 10_000  # samples from which on finding near-duplicates takes longer than reading them back
 
 
@@ -66,8 +72,8 @@ class Listing:
     first_frame: bool = False
 
 
-class Found(NamedTuple):
-    """What a source names, measured, in any order: samples that can be used, and those that cannot."""
+class Survey(NamedTuple):
+    """What a source names, measured, in any order: samples that can be used, and those that cannot, with the reason."""
 
     source: Source
     classes: tuple[str, ...]
@@ -75,46 +81,54 @@ class Found(NamedTuple):
     bad: list[tuple[Sample, str]]
 
     def problems(self) -> list[Problem]:
-        """A problem for each file that cannot be used."""
-        return [Problem(told, _where(sample)) for sample, told in self.bad]
+        """Return a problem for each file that cannot be used."""
+        return [Problem(reason, _where(sample)) for sample, reason in self.bad]
 
 
 def listing(source: Source, cache_root: Path, progress: Progress | None = None) -> Listing:
-    """What the source holds. What is known of files is kept under `cache_root`, by path, size and times.
+    """Return what the source holds. What is known of files is kept under `cache_root`, by path, size and times.
 
     progress is called with (done, all) of the files that have to be read. Raises DataError if the source is missing
     or empty, a file cannot be used, a class has no sample, or there is only one class.
     """
     if isinstance(source, Subset):
         return _first(listing(source.source, cache_root, progress), source)
-    found = find(source, cache_root, progress)
-    if found.bad and not isinstance(source, SkipBad):
+    surveyed = survey(source, cache_root, progress)
+    if surveyed.bad and not isinstance(source, SkipBad):
         advice = "mend or remove them, or leave them out by SkipBad(...); `ablation check` shows them all"
-        raise DataError([*capped(found.problems()), Problem(f"{len(found.bad)} of the files cannot be used: {advice}")])
-    return listed(found, cache_root)
+        count = Problem(f"{len(surveyed.bad)} of the files cannot be used: {advice}")
+        raise DataError([*capped(surveyed.problems()), count])
+    return listed(surveyed, cache_root)
 
 
 def left_out_words(count: int) -> str:
-    """Told wherever results are: '3 files of the data cannot be used and are left out'."""
-    return f"{count} file{'s' * (count != 1)} of the data cannot be used and {'is' if count == 1 else 'are'} left out"
+    """Return what is said of files left out wherever results are shown.
+
+    >>> left_out_words(3)
+    '3 files of the data cannot be used and are left out'
+    """
+    return f"{counted(count, 'file')} of the data cannot be used and {'is' if count == 1 else 'are'} left out"
 
 
-def find(source: Source, cache_root: Path, progress: Progress | None = None, full: bool = False) -> Found:
-    """Read off everything that the source names. full: also what is known already."""
+# --- every file, measured once
+
+
+def survey(source: Source, cache_root: Path, progress: Progress | None = None, full: bool = False) -> Survey:
+    """Measure everything that the source names. full: also what is known already."""
     if isinstance(source, SkipBad) and isinstance(source.source, Subset):
         raise InputError("SkipBad(Subset(...)) is the wrong way round; write Subset(SkipBad(...), per_class=...)")
     if isinstance(source, SkipBad):
-        return find(source.source, cache_root, progress, full)._replace(source=source)
+        return survey(source.source, cache_root, progress, full)._replace(source=source)
     if isinstance(source, Subset):
-        raise TypeError("a Subset is made of a listing; find its source")
+        raise TypeError("a Subset is made of a listing; survey its source")
     classes, samples = source.samples()
     if not samples:
         raise DataError(f"{describe(source)} holds no sample")
     index = cache_root / "traits" / f"{digest_of(_kept_by(source, samples))}.npz"
-    measured = survey(samples, source.first_frame, index, progress, full)
+    measured = remembered_traits(samples, source.first_frame, index, progress, full)
     good = [(sample, traits) for sample, traits in zip(samples, measured, strict=True) if not isinstance(traits, str)]
-    bad = [(sample, told) for sample, told in zip(samples, measured, strict=True) if isinstance(told, str)]
-    return Found(source, classes, good, bad)
+    bad = [(sample, reason) for sample, reason in zip(samples, measured, strict=True) if isinstance(reason, str)]
+    return Survey(source, classes, good, bad)
 
 
 def _kept_by(source: Source, samples: Sequence[Sample]) -> bytes:
@@ -125,120 +139,162 @@ def _kept_by(source: Source, samples: Sequence[Sample]) -> bytes:
     return os.fsencode(os.path.commonpath([os.path.realpath(folder) for folder in folders]))
 
 
-def listed(found: Found, cache_root: Path) -> Listing:
-    """The samples that can be used as a listing. Raises DataError if a class has none, or if there is only one."""
-    _refuse_small(found)
-    ordered = sorted(found.good, key=_place)
+def remembered_traits(
+    samples: Sequence[Sample], first_frame: bool, index: Path, progress: Progress | None = None, full: bool = False
+) -> list[np.void | str]:
+    """Return the traits of each sample, or why it cannot be used. What is known lies in the file `index`.
+
+    full: measure everything again. progress is called with (done, all) of what has to be measured.
+    """
+    states = [_state(sample, first_frame) for sample in samples]
+    known = {} if full else _read_index(index)
+    missing = [row for row, state in enumerate(states) if state not in known]
+    measured: dict[int, np.void | str] = {}
+    written = time.monotonic()
+    try:
+        with closing(_measured([samples[row].origin for row in missing], first_frame, progress)) as traits_in_order:
+            for row, traits in zip(missing, traits_in_order, strict=True):
+                measured[row] = traits
+                if states[row] and not isinstance(traits, str):
+                    known[states[row]] = traits
+                if time.monotonic() - written > _WRITTEN_EVERY:
+                    _write_index(index, known)
+                    written = time.monotonic()
+    finally:
+        if not all(isinstance(traits, str) for traits in measured.values()):
+            _write_index(index, known)
+    return [measured[row] if row in measured else known[state] for row, state in enumerate(states)]
+
+
+def _measured(
+    origins: Sequence[Origin], first_frame: bool, progress: Progress | None
+) -> Generator[np.void | str, None, None]:
+    """Yield the traits of each: of files by all cores, of what is in memory here and now."""
+    paths = [origin for origin in origins if isinstance(origin, Path)]
+    with closing(read_all(paths, first_frame, progress)) as of_file:
+        for row, origin in enumerate(origins):
+            yield next(of_file) if isinstance(origin, Path) else traits_of_array(origin())
+            if progress and not paths:
+                progress(row + 1, len(origins))
+
+
+def _state(sample: Sample, first_frame: bool) -> bytes:
+    """Return what a sample is remembered by: a hash of its digest, or of its file's real path, size and times.
+
+    The time of change is held against it too, since a copy may bring an old time of modification with it.
+    """
+    if not isinstance(sample.origin, Path):
+        known_by = sample.digest.encode()
+    else:
+        try:
+            file = sample.origin.stat()
+        except OSError:  # a link to nowhere, or a file that went away: reading it says so
+            return b""
+        times = f"{file.st_size} {file.st_mtime_ns} {file.st_ctime_ns} {first_frame}"
+        known_by = os.fsencode(os.path.realpath(sample.origin)) + b"\0" + times.encode()
+    return hashlib.blake2b(known_by, digest_size=16, key=b"%d" % VERSION).hexdigest().encode()
+
+
+def _read_index(index: Path) -> dict[bytes, np.void]:
+    """Return what was remembered; nothing if that is damaged or of another version, as it can be measured anew."""
+    try:
+        with undamaged(), open(index, "rb") as opened, np.load(opened) as file:
+            states, traits = file["states"], file["traits"]
+            return dict(zip(states.tolist(), traits, strict=True)) if traits.dtype == TRAITS else {}
+    except (FileNotFoundError, Damaged):
+        return {}
+
+
+def _write_index(index: Path, known: dict[bytes, np.void]) -> None:
+    states = np.array(list(known), "S32")
+    traits: NDArray[np.void] = np.array(list(known.values()), TRAITS)
+    with atomic(index) as file:
+        np.savez(file, states=states, traits=traits)
+
+
+# --- a listing of what was measured
+
+
+def listed(surveyed: Survey, cache_root: Path) -> Listing:
+    """Return the samples that can be used. Raises DataError if a class has none, or if there is only one class."""
+    _refuse_small(surveyed)
+    ordered = sorted(surveyed.good, key=_order)
     samples = [sample for sample, _ in ordered]
     traits: NDArray[np.void] = np.array([measured for _, measured in ordered], TRAITS)
     groups = given_pairs([sample.group for sample in samples])
     exact = exact_pairs(traits)
     near = near_links(traits) if len(traits) < _REMEMBERED_FROM else _remembered_links(traits, cache_root)
-    return _listing(
-        source=describe(found.source),
-        classes=found.classes,
-        samples=samples,
+    data = Listing(
+        digest="",
+        source=describe(surveyed.source),
+        classes=surveyed.classes,
+        labels=np.array([sample.label for sample in samples], np.int64),
+        names=tuple(sample.name for sample in samples),
+        contents=tuple(digest.decode() for digest in traits["content"].tolist()),
+        origins=tuple(sample.origin for sample in samples),
         traits=traits,
+        parts=np.array([PARTS.index(sample.part) if sample.part else -1 for sample in samples], np.int8),
         near=joined(len(samples), groups, exact, near),
         exact=joined(len(samples), groups, exact),
-        left_out=tuple(found.problems()),
-        left_out_digests=tuple(sorted(_digest_of_bad(sample) for sample, _ in found.bad)),
-        first_frame=found.source.first_frame,
+        left_out=tuple(surveyed.problems()),
+        first_frame=surveyed.source.first_frame,
     )
+    return _with_digest(data, sorted(_digest_of_bad(sample) for sample, _ in surveyed.bad))
 
 
-def _place(item: tuple[Sample, np.void]) -> tuple[bytes, int, str, str]:
-    """What the order of samples goes by; names decide only between those that are alike in everything else."""
+def _order(item: tuple[Sample, np.void]) -> tuple[bytes, int, str, str]:
+    """Return what samples are sorted by; names decide only between those that are alike in everything else."""
     sample, traits = item
     return bytes(traits["content"]), sample.label, sample.part, sample.name
 
 
-def _listing(
-    source: str,
-    classes: tuple[str, ...],
-    samples: Sequence[Sample],
-    traits: NDArray[np.void],
-    near: NDArray[np.int64],
-    exact: NDArray[np.int64],
-    left_out: tuple[Problem, ...],
-    left_out_digests: tuple[str, ...],
-    first_frame: bool,
-) -> Listing:
-    """The listing of samples that are in order already."""
-    labels = np.array([sample.label for sample in samples], np.int64)
-    contents = tuple(digest.decode() for digest in traits["content"].tolist())
-    parts = np.array([PARTS.index(sample.part) if sample.part else -1 for sample in samples], np.int8)
-    told = [len(classes), contents, labels.tolist(), parts.tolist(), near.tolist(), exact.tolist(), left_out_digests]
-    return Listing(
-        digest=hashlib.blake2b(json.dumps(told).encode(), digest_size=8).hexdigest(),
-        source=source,
-        classes=classes,
-        labels=labels,
-        names=tuple(sample.name for sample in samples),
-        contents=contents,
-        origins=tuple(sample.origin for sample in samples),
-        traits=traits,
-        parts=parts,
-        near=near,
-        exact=exact,
-        left_out=left_out,
-        first_frame=first_frame,
-    )
+def _with_digest(data: Listing, left_out: Sequence[str]) -> Listing:
+    """Return the listing with its digest. left_out: digests of the files that are left out, sorted."""
+    numbers = [column.tolist() for column in (data.labels, data.parts, data.near, data.exact)]
+    content = json.dumps([len(data.classes), data.contents, *numbers, left_out])
+    return replace(data, digest=hashlib.blake2b(content.encode(), digest_size=8).hexdigest())
 
 
 def _first(whole: Listing, source: Subset) -> Listing:
-    """The first samples of each class in each part; where there are fewer, all of them."""
-    rows = np.arange(len(whole.labels))
-    alike = [rows[(whole.labels == label) & (whole.parts == part)] for label, part in _strata(whole)]
-    kept = np.sort(np.concatenate([members[: source.per_class] for members in alike]))
-    samples = [
-        Sample(whole.names[row], int(whole.labels[row]), whole.origins[row], part=_part_name(int(whole.parts[row])))
-        for row in kept
-    ]
-    near, exact = (
-        np.unique(groups[kept], return_inverse=True)[1].astype(np.int64) for groups in (whole.near, whole.exact)
-    )
-    return _listing(
+    """Return the first samples of each class in each part; where there are fewer, all of them."""
+    strata = sorted(set(zip(whole.labels.tolist(), whole.parts.tolist(), strict=True)))
+    members = [np.flatnonzero((whole.labels == label) & (whole.parts == part)) for label, part in strata]
+    kept = np.sort(np.concatenate([rows[: source.per_class] for rows in members]))
+    near, exact = (np.unique(groups[kept], return_inverse=True)[1] for groups in (whole.near, whole.exact))
+    data = replace(
+        whole,
         source=describe(source),
-        classes=whole.classes,
-        samples=samples,
+        labels=whole.labels[kept],
+        names=tuple(whole.names[row] for row in kept),
+        contents=tuple(whole.contents[row] for row in kept),
+        origins=tuple(whole.origins[row] for row in kept),
         traits=whole.traits[kept],
-        near=near,
-        exact=exact,
-        left_out=whole.left_out,
-        left_out_digests=(),
-        first_frame=whole.first_frame,
+        parts=whole.parts[kept],
+        near=near.astype(np.int64),
+        exact=exact.astype(np.int64),
     )
+    return _with_digest(data, ())
 
 
-def _strata(whole: Listing) -> list[tuple[int, int]]:
-    return sorted(set(zip(whole.labels.tolist(), whole.parts.tolist(), strict=True)))
-
-
-def _part_name(place: int) -> str:
-    return PARTS[place] if place >= 0 else ""
-
-
-def _refuse_small(found: Found) -> None:
-    where, classes = describe(found.source), found.classes
+def _refuse_small(surveyed: Survey) -> None:
+    where, classes = describe(surveyed.source), surveyed.classes
     if len(classes) < 2:
         raise DataError(f"{where} has one class, {classes[0]!r}; there must be two or more to tell apart")
-    empty = sorted(set(range(len(classes))) - {sample.label for sample, _ in found.good})
+    empty = sorted(set(range(len(classes))) - {sample.label for sample, _ in surveyed.good})
+    usable = " that can be used" if surveyed.bad else ""
     if empty:
-        usable = " that can be used" if found.bad else ""
-        raise DataError(
-            capped([Problem(f"class {label} ({classes[label]}) has no image{usable}", where) for label in empty])
-        )
+        problems = [Problem(f"class {label} ({classes[label]}) has no image{usable}", where) for label in empty]
+        raise DataError(capped(problems))
 
 
-def _remembered_links(traits: NDArray[np.void], cache_root: Path) -> NDArray[np.int64]:
-    """`near_links`, kept in a file that is named after the hashes."""
+def _remembered_links(traits: NDArray[np.void], cache_root: Path) -> Rows:
+    """Return `near_links`, kept in a file that is named after the hashes."""
     name = digest_of(traits["hash"].tobytes() + traits["hashed"].tobytes())
     path = cache_root / "traits" / f"{name}-{NEAR}.npz"  # an archive, for its checksum
     try:
         with undamaged(), open(path, "rb") as opened, np.load(opened) as file:
             return np.asarray(file["links"])
-    except (FileNotFoundError, Damaged):  # it can be found anew
+    except (FileNotFoundError, Damaged):  # they can be found anew
         links = near_links(traits)
         with atomic(path) as file:
             np.savez(file, links=links)
@@ -246,7 +302,7 @@ def _remembered_links(traits: NDArray[np.void], cache_root: Path) -> NDArray[np.
 
 
 def _digest_of_bad(sample: Sample) -> str:
-    """What a file that cannot be used is known by: its content, or its name where that cannot be read either.
+    """Return what a file that cannot be used is known by: its content, or its name where that cannot be read either.
 
     It may be larger than memory: of such a file its size and its first part. A pipe or a device would never end.
     """

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 PIXEL_LIMIT = 100_000_000
 """More pixels than any camera's; checked before decoding, as a small file can claim to be enormous."""
@@ -68,7 +68,7 @@ def decode(content: bytes, first_frame: bool = False) -> Photograph:
         return Photograph(to_rgb(upright), *told)
     except Undecodable:
         raise
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise Undecodable(what_it_is(content)) from None
     except Image.DecompressionBombError:
         raise Undecodable(f"it claims more than {PIXEL_LIMIT // 10**6} million pixels") from None

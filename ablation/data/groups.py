@@ -22,7 +22,7 @@ Rows = NDArray[np.int64]
 
 
 def exact_pairs(traits: NDArray[np.void]) -> Rows:
-    """(P, 2) rows with the same pixels: each copy beside the first of its kind."""
+    """Return (P, 2) rows with the same pixels: each copy beside the first of its kind."""
     _, first, inverse = np.unique(traits["pixels"], return_index=True, return_inverse=True)
     rows = np.arange(len(traits))
     copies = rows[first[inverse] != rows]
@@ -30,7 +30,7 @@ def exact_pairs(traits: NDArray[np.void]) -> Rows:
 
 
 def near_links(traits: NDArray[np.void]) -> Rows:
-    """(L, 2) pairs of rows that join all near-duplicates, directly or through others; no more than there are rows.
+    """Return (L, 2) pairs of rows that join all near-duplicates, directly or not; no more pairs than there are rows.
 
     Takes time quadratic in the number of pictures, and memory that is not, also where all pictures are alike. What has
     no meaningful hash has no near-duplicate.
@@ -38,24 +38,25 @@ def near_links(traits: NDArray[np.void]) -> Rows:
     rows = np.flatnonzero(traits["hashed"])
     _, first, inverse = np.unique(traits["hash"][rows], axis=0, return_index=True, return_inverse=True)
     same = np.stack([first[inverse], np.arange(len(rows))], axis=1)
-    links = same[same[:, 0] != same[:, 1]]
+    links: Rows = same[same[:, 0] != same[:, 1]]
     different = np.sort(first)
-    for found in near_blocks(traits["hash"][rows][different], NEAR):
-        if len(found):
-            links = _spanning(len(rows), np.concatenate([links, different[found[:, :2]]]))
-    return rows[links].reshape(-1, 2)
+    for pairs in near_blocks(traits["hash"][rows][different], NEAR):
+        if len(pairs):
+            links = _spanning(len(rows), np.concatenate([links, different[pairs[:, :2]]]))
+    near: Rows = rows[links].reshape(-1, 2)
+    return near
 
 
 def _spanning(count: int, links: Rows) -> Rows:
-    """As few links as join the same: each row to the first of its group."""
+    """Return as few links as join the same: each row to the first of its group."""
     group = joined(count, links)
-    _, first = np.unique(group, return_index=True)
-    rows = np.arange(count)
-    return np.stack([first[group], rows], axis=1)[first[group] != rows]
+    first, rows = np.unique(group, return_index=True)[1][group], np.arange(count)
+    spanning: Rows = np.stack([first, rows], axis=1)[first != rows]
+    return spanning
 
 
 def near_blocks(hashes: NDArray[np.uint64], most: int) -> Iterator[Rows]:
-    """The pairs of rows of `hashes` (N, 4) that differ in at most `most` bits, and in how many; a few rows at once."""
+    """Yield pairs of rows of `hashes` (N, 4) that differ in at most `most` bits, and in how many, some rows at once."""
     rows = min(256, -(-_PAIRS_AT_ONCE // max(1, len(hashes))))
     for start in range(0, len(hashes), rows):
         some, others = hashes[start : start + rows], hashes[start:]
@@ -67,7 +68,7 @@ def near_blocks(hashes: NDArray[np.uint64], most: int) -> Iterator[Rows]:
 
 
 def _differing(some: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.uint16]:
-    """(A, B) number of bits in which each of `some` (A, 4) differs from each of `others` (B, 4)."""
+    """Return (A, B): the number of bits in which each of `some` (A, 4) differs from each of `others` (B, 4)."""
     apart = np.zeros((len(some), len(others)), np.uint16)
     for word in range(some.shape[1]):
         apart += np.bitwise_count(some[:, None, word] ^ others[None, :, word])
@@ -75,25 +76,25 @@ def _differing(some: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[
 
 
 def given_pairs(names: Sequence[str]) -> Rows:
-    """(P, 2) rows that the data itself says belong together: those with the same name, '' for none."""
+    """Return (P, 2) rows that the data itself says belong together: those with the same name, '' for none."""
     first: dict[str, int] = {}
     pairs = [(first.setdefault(name, row), row) for row, name in enumerate(names) if name]
     return np.array([pair for pair in pairs if pair[0] != pair[1]], np.int64).reshape(-1, 2)
 
 
 def several(numbers: Rows) -> list[Rows]:
-    """The rows of each group number that occurs more than once, ascending within and by number."""
+    """Return the rows of each group number that occurs more than once, ascending within and by number."""
     order = np.argsort(numbers, kind="stable")
     return [rows for rows in np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1) if len(rows) > 1]
 
 
 def joined(count: int, *pairs: Rows) -> Rows:
-    """(count,) the number of each row's group, when the rows of each pair belong together; by first rows, ascending.
+    """Return (count,) numbers of groups, in the order of their first rows; the rows of each pair are in one group.
 
     Each group goes by its lowest row: both ends of a link by the lower of their names, until no link joins two names.
     scipy's connected_components does the same, but importing it takes as long as the rest of a check of known data.
     """
-    a, b = np.concatenate([found[:, :2] for found in pairs]).T
+    a, b = np.concatenate([of_kind[:, :2] for of_kind in pairs]).T
     name = np.arange(count)
     while (name[a] != name[b]).any():
         lower = np.minimum(name[a], name[b])

@@ -1,6 +1,6 @@
 """Photographs that a file names: a list with a path and a label on each line, or a table (CSV) with a header.
 
-Names and labels only; no image is opened here. Every mistake in a list is found before any is told.
+Names and labels only; no image is opened here. Every mistake in a list is found before any is reported.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _WHOLE = re.compile("-?[0-9]{1,18}")
 
 
 def _text(path: Path, given: str) -> str:
-    """A text file, its line ends as they are; a byte order mark is passed over."""
+    """Return a text file's content, its line ends as they are; a byte order mark is passed over."""
     try:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -35,8 +35,8 @@ def _lines(path: Path, given: str) -> list[str]:
     return _text(path, given).replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
-def _at(given: str, number: int) -> str:
-    return f"{printable(given)}:{number}"
+def _at(given: str, number: int, message: str) -> Problem:
+    return Problem(message, f"{printable(given)}:{number}")
 
 
 class _Paths:
@@ -44,21 +44,21 @@ class _Paths:
 
     def __init__(self, folder: Path, outside: bool):
         self.folder, self.outside = folder, outside
-        self.first: dict[str, tuple[int, Mapping[str, str]]] = {}  # of each file: its first line, what was said there
+        self.first: dict[str, tuple[int, Mapping[str, str]]] = {}  # of each file: its first line, and what that says
 
-    def wrong(self, number: int, name: str, said: Mapping[str, str]) -> str:
-        """Note the file `name` of a line; what is wrong with it, or ''. said: its label, and whatever else is told."""
+    def wrong(self, number: int, name: str, row: Mapping[str, str]) -> list[str]:
+        """Note the file `name` of a line; return what is wrong with it. row: its label, and maybe its split."""
         path = str(self.folder / name)
         if not self.outside and os.path.isabs(name):
-            return f"{name!r} is an absolute path, not one relative to the list's folder; outside=True allows it"
+            return [f"{name!r} is an absolute path, not one relative to the list's folder; outside=True allows it"]
         if not self.outside and name.split("/")[0] == "..":
-            return f"{name!r} points outside the list's folder; outside=True allows it"
-        before, there = self.first.setdefault(os.path.normpath(path), (number, said))
+            return [f"{name!r} points outside the list's folder; outside=True allows it"]
+        before, other = self.first.setdefault(os.path.normpath(path), (number, row))
         if before != number:
-            differ = [key for key in said if said[key] != there[key]]
-            apart = [f", with {key} {said[key]} here and {key} {there[key]} there" for key in differ]
-            return f"{name!r} is listed on line {before} already{''.join(apart)}"
-        return "" if os.path.isfile(path) else f"there is no image {name!r} in {printable(str(self.folder))}"
+            keys = [key for key in row if row[key] != other[key]]
+            differ = [f", with {key} {row[key]} here and {key} {other[key]} there" for key in keys]
+            return [f"{name!r} is listed on line {before} already{''.join(differ)}"]
+        return [] if os.path.isfile(path) else [f"there is no image {name!r} in {printable(str(self.folder))}"]
 
 
 def _normal(written: str) -> str:
@@ -69,30 +69,55 @@ def _normal(written: str) -> str:
 
 
 def read_list(given: str, classes: str | None, outside: bool = False) -> Samples:
-    """Lines `path<TAB>label`, paths relative to the list's folder; see `ablation.data.sources.ListFile`."""
+    """Read lines `path<TAB>label`, paths relative to the list's folder; see `ablation.data.sources.ListFile`."""
     path = existing(given, "file")
     names = read_classes(classes) if classes is not None else None
-    reading = _ListReading(_Paths(path.parent, outside), classes, names)
+    unnamed = "" if names is None else f"has no name: {classes} names the labels 0 to {len(names) - 1}"
+    paths = _Paths(path.parent, outside)
+    samples: list[Sample] = []
+    problems: list[Problem] = []
     for number, line in enumerate(_lines(path, given), 1):
-        reading.problems += [Problem(message, _at(given, number)) for message in reading.take(number, line)]
-    if reading.problems:
-        raise DataError(capped(reading.problems))
-    if not reading.samples:
+        name, label = _parted(line)
+        if not name and not label:
+            continue
+        if not name:
+            wrong = [f"expected 'path<TAB>label', got {line.strip()!r}"]
+        elif re.fullmatch("[0-9]{1,9}", label) is None:
+            wrong = [f"the label {label!r} is not a whole number from 0 on"]
+        else:
+            name = _normal(name)
+            wrong = [f"label {int(label)} {unnamed}"] if names is not None and int(label) >= len(names) else []
+            wrong += paths.wrong(number, name, {"label": str(int(label))})
+        problems += [_at(given, number, message) for message in wrong]
+        if not wrong:
+            samples.append(Sample(printable(name), int(label), path.parent / name))
+    if problems:
+        raise DataError(capped(problems))
+    if not samples:
         raise DataError(f"the list {given!r} names no image ({printable(str(path))})")
-    return Samples(names or _numbered(given, reading.samples), reading.samples)
+    return Samples(names or _numbered(given, samples), samples)
+
+
+def _parted(line: str) -> tuple[str, str]:
+    """Return path and label of a line, parted at its last tab, else at its last whitespace; no path without one."""
+    if "\t" in line:
+        name, _, label = line.rpartition("\t")
+        return name.strip(), label.strip()
+    *before, label = line.rsplit(None, 1) or [""]
+    return "".join(before).strip(), label
 
 
 def read_classes(given: str) -> tuple[str, ...]:
-    """The class names of a file with one a line: its first line names label 0."""
+    """Return the class names of a file with one a line: its first line names label 0."""
     text = "\n".join(_lines(existing(given, "file"), given)).rstrip()
     names = [line.strip() for line in text.split("\n")] if text else []
     first: dict[str, int] = {}
     problems = [] if names else [Problem("names no class", printable(given))]
     for number, name in enumerate(names, 1):
         if not name:
-            problems.append(Problem("an empty line where the name of a class belongs", _at(given, number)))
+            problems.append(_at(given, number, "an empty line where the name of a class belongs"))
         elif name in first:
-            problems.append(Problem(f"the class {name!r} is named on line {first[name]} too", _at(given, number)))
+            problems.append(_at(given, number, f"the class {name!r} is named on line {first[name]} too"))
         first.setdefault(name, number)
     if problems:
         raise DataError(capped(problems))
@@ -100,83 +125,63 @@ def read_classes(given: str) -> tuple[str, ...]:
 
 
 def _numbered(given: str, samples: list[Sample]) -> tuple[str, ...]:
-    """Class names '0', '1', ... where no file names them; then no label may be missing below the highest."""
+    """Return '0', '1', ... where no file names the classes; then no label may be missing below the highest."""
     used = {sample.label for sample in samples}
     if max(used) + 1 > len(used):
         gap = next(label for label in range(len(used) + 1) if label not in used)
-        raise DataError(
-            Problem(f"labels go up to {max(used)}, but no image has label {gap}; use 0, 1, 2, ...", printable(given))
-        )
+        wrong = f"labels go up to {max(used)}, but no image has label {gap}; use 0, 1, 2, ..."
+        raise DataError(Problem(wrong, printable(given)))
     return tuple(str(label) for label in sorted(used))
-
-
-class _ListReading:
-    """The samples and the problems found so far in one list."""
-
-    def __init__(self, paths: _Paths, classes: str | None, names: tuple[str, ...] | None):
-        self.paths, self.classes, self.names = paths, classes, names
-        self.samples: list[Sample] = []
-        self.problems: list[Problem] = []
-
-    def take(self, number: int, line: str) -> Iterator[str]:
-        """Read one line; yield what is wrong with it."""
-        name, _, written = line.rpartition("\t") if "\t" in line else _split_last(line)
-        name, written = name.strip(), written.strip()
-        if not name and not written:
-            return
-        if not name:
-            yield f"expected 'path<TAB>label', got {line.strip()!r}"
-        elif re.fullmatch("[0-9]{1,9}", written) is None:
-            yield f"the label {written!r} is not a whole number from 0 on"
-        else:
-            yield from self._check_label(int(written))
-            yield from self._add(number, _normal(name), int(written))
-
-    def _check_label(self, label: int) -> Iterator[str]:
-        if self.names is not None and label >= len(self.names):
-            yield f"label {label} has no name: {self.classes} names the labels 0 to {len(self.names) - 1}"
-
-    def _add(self, number: int, name: str, label: int) -> Iterator[str]:
-        wrong = self.paths.wrong(number, name, {"label": str(label)})
-        if wrong:
-            yield wrong
-        else:
-            self.samples.append(Sample(printable(name), label, self.paths.folder / name))
-
-
-def _split_last(line: str) -> tuple[str, str, str]:
-    """A line without a tab, parted at its last whitespace; no path where there is none."""
-    parts = line.rsplit(None, 1)
-    return (parts[0], " ", parts[1]) if len(parts) == 2 else ("", "", line)
 
 
 # --- a table
 
 
+class _Row(NamedTuple):
+    number: int
+    name: str
+    label: str
+    part: str
+    group: str
+
+
 def read_table(given: str, outside: bool = False) -> Samples:
-    """A table with a header; see `ablation.data.sources.CsvFile`."""
+    """Read a table with a header; see `ablation.data.sources.CsvFile`."""
     path = existing(given, "file")
     text = _text(path, given)
     at, header, delimiter = _read_header(text, given)
-    reading = _TableReading(given, _Paths(path.parent, outside), header)
-    for number, row in _rows(text, delimiter):
-        if number > at:
-            reading.problems += [Problem(message, _at(given, number)) for message in reading.take(number, row)]
-    problems = reading.problems or reading.whole()
+    paths = _Paths(path.parent, outside)
+    rows: list[_Row] = []
+    problems: list[Problem] = []
+    for number, values in _rows(text, delimiter):
+        if number <= at:
+            continue
+        row: dict[str, str] = {}
+        if isinstance(values, str):
+            wrong = [values]
+        elif len(values) != len(header):
+            wrong = [f"expected {len(header)} values ({', '.join(header)}), got {len(values)}"]
+        else:
+            row = dict(zip(header, values, strict=True))
+            wrong = list(_wrong_row(number, row, paths))
+        problems += [_at(given, number, message) for message in wrong]
+        if not wrong:
+            rows.append(_Row(number, _normal(row["path"]), row["label"], _part(row), row.get("group", "")))
+    problems = problems or _without_part(given, rows) + _same_numbers(given, rows) or _uneven(given, rows)
     if problems:
         raise DataError(capped(problems))
-    if not reading.rows:
+    if not rows:
         raise DataError(f"the table {given!r} names no image ({printable(str(path))})")
-    classes = {name: label for label, name in enumerate(_in_order({row.label for row in reading.rows}))}
+    classes = {name: label for label, name in enumerate(_in_order({row.label for row in rows}))}
     samples = [
         Sample(printable(row.name), classes[row.label], path.parent / row.name, part=row.part, group=row.group)
-        for row in reading.rows
+        for row in rows
     ]
     return Samples(tuple(map(printable, classes)), samples)
 
 
 def table_delimiter(text: str) -> str | None:
-    """The comma, semicolon or tab that parts a header with the columns `path` and `label`; None if none does."""
+    """Return the comma, semicolon or tab that parts a header with the columns `path` and `label`; None if none does."""
     for delimiter in _DELIMITERS:
         _, header = next(_rows(text, delimiter), (0, ""))
         if not isinstance(header, str) and {"path", "label"} <= {name.lower() for name in header}:
@@ -185,9 +190,9 @@ def table_delimiter(text: str) -> str | None:
 
 
 def _rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
-    """The line on which each row begins, and its values without the space around them; of a broken row what is wrong.
+    """Yield each row's first line, and its values without the space around them; of a broken row what is wrong.
 
-    Rows without a value are passed over. What comes after a broken row cannot be told, so it is the last.
+    Rows without a value are passed over. What comes after a broken row cannot be known, so it is the last.
     """
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True)
     while True:
@@ -204,11 +209,11 @@ def _rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
 
 
 def _read_header(text: str, given: str) -> tuple[int, list[str], str]:
-    """The header's line, the columns that it names, and what parts them. Raises DataError if it lacks a column."""
+    """Return the header's line, its columns, and what parts them. Raises DataError if it lacks a column."""
     delimiter = table_delimiter(text) or max(_DELIMITERS, key=text.partition("\n")[0].count)
     number, header = next(_rows(text, delimiter), (1, "an empty table"))
     if isinstance(header, str):
-        raise DataError(Problem(f"{header}; the first line must name the columns path and label", _at(given, number)))
+        raise DataError(_at(given, number, f"{header}; the first line must name the columns path and label"))
     header = [name.lower() if name.lower() in _COLUMNS else name for name in header]
     there = ", ".join(map(repr, header))
     problems = [
@@ -218,80 +223,58 @@ def _read_header(text: str, given: str) -> tuple[int, list[str], str]:
     ]
     problems += [f"two columns are called {name!r}" for name in _COLUMNS if header.count(name) > 1]
     if problems:
-        raise DataError(Problem(problem, _at(given, number)) for problem in problems)
+        raise DataError(_at(given, number, problem) for problem in problems)
     return number, header, delimiter
 
 
-class _Row(NamedTuple):
-    number: int
-    name: str
-    label: str
-    part: str
-    group: str
+def _wrong_row(number: int, row: Mapping[str, str], paths: _Paths) -> Iterator[str]:
+    """Yield what is wrong with one row of as many values as there are columns."""
+    split = row.get("split", "")
+    part = _part(row)
+    if split and not part:
+        yield f"the split {split!r} is none of {', '.join(PARTS)}{did_you_mean(split, PART_OF)}"
+    yield from (f"the row has no {name}" for name in ("path", "label") if not row[name])
+    if row["path"]:
+        shown = {"label": repr(row["label"])} | ({"split": repr(part)} if "split" in row else {})
+        yield from paths.wrong(number, _normal(row["path"]), shown)
 
 
-class _TableReading:
-    """The rows and the problems found so far in one table."""
+def _part(row: Mapping[str, str]) -> str:
+    return PART_OF.get(row.get("split", "").lower(), "")
 
-    def __init__(self, given: str, paths: _Paths, header: Sequence[str]):
-        self.given, self.paths, self.header = given, paths, header
-        self.rows: list[_Row] = []
-        self.problems: list[Problem] = []
 
-    def take(self, number: int, values: list[str] | str) -> Iterator[str]:
-        """Take one row in; yield what is wrong with it."""
-        if isinstance(values, str):
-            yield values
-        elif len(values) != len(self.header):
-            yield f"expected {len(self.header)} values ({', '.join(self.header)}), got {len(values)}"
-        else:
-            told = dict(zip(self.header, values, strict=True))
-            part = PART_OF.get(told.get("split", "").lower(), "")
-            wrong = list(self._wrong(number, told, part))
-            yield from wrong
-            if not wrong:
-                name = _normal(told["path"])
-                self.rows.append(_Row(number, name, told["label"], part, told.get("group", "")))
+def _without_part(given: str, rows: Sequence[_Row]) -> list[Problem]:
+    """Return a problem for each row without a split where others have one."""
+    named = next((row for row in rows if row.part), None)
+    if named is None:
+        return []
+    but = f"and the row on line {named.number} is in {named.part}; name it for every image or for none"
+    return [_at(given, row.number, f"the row has no split, {but}") for row in rows if not row.part]
 
-    def _wrong(self, number: int, told: Mapping[str, str], part: str) -> Iterator[str]:
-        if told.get("split") and not part:
-            yield f"the split {told['split']!r} is none of {', '.join(PARTS)}{did_you_mean(told['split'], PART_OF)}"
-        yield from (f"the row has no {name}" for name in ("path", "label") if not told[name])
-        if told["path"]:
-            said = {"label": repr(told["label"])} | ({"split": repr(part)} if "split" in told else {})
-            wrong = self.paths.wrong(number, _normal(told["path"]), said)
-            yield from [wrong] if wrong else []
 
-    def whole(self) -> list[Problem]:
-        """What is wrong with the rows taken together."""
-        return [*self._without_part(), *self._same_numbers()] or self._uneven()
+def _same_numbers(given: str, rows: Sequence[_Row]) -> list[Problem]:
+    """Return a problem for each label that is another's number, written otherwise: '1' and '01'."""
+    lines = {row.label: row.number for row in reversed(rows)}
+    if not all(map(_WHOLE.fullmatch, lines)):
+        return []
+    first: dict[int, str] = {}
+    problems = []
+    for label in sorted(lines, key=lines.__getitem__):
+        other = first.setdefault(int(label), label)
+        if other != label:
+            wrong = f"the label {label!r} is the same number as {other!r} on line {lines[other]}; write both alike"
+            problems.append(_at(given, lines[label], wrong))
+    return problems
 
-    def _without_part(self) -> Iterator[Problem]:
-        named = next((row for row in self.rows if row.part), None)
-        for row in self.rows if named else ():
-            if named and not row.part:
-                told = f"the row has no split, and the row on line {named.number} is in {named.part}"
-                yield Problem(f"{told}; name it for every image or for none", _at(self.given, row.number))
 
-    def _same_numbers(self) -> Iterator[Problem]:
-        labels = {row.label: row.number for row in reversed(self.rows)}
-        if not all(map(_WHOLE.fullmatch, labels)):
-            return
-        first: dict[int, str] = {}
-        for label in sorted(labels, key=lambda label: labels[label]):
-            other = first.setdefault(int(label), label)
-            if other != label:
-                told = f"the label {label!r} is the same number as {other!r} on line {labels[other]}; write both alike"
-                yield Problem(told, _at(self.given, labels[label]))
-
-    def _uneven(self) -> list[Problem]:
-        places: dict[str, dict[str, str]] = {}
-        for row in self.rows:
-            if row.part:
-                places.setdefault(row.label, {}).setdefault(row.part, _at(self.given, row.number))
-        return uneven_classes(places)
+def _uneven(given: str, rows: Sequence[_Row]) -> list[Problem]:
+    where: dict[str, dict[str, str]] = {}
+    for row in rows:
+        if row.part:
+            where.setdefault(row.label, {}).setdefault(row.part, f"{printable(given)}:{row.number}")
+    return uneven_classes(where)
 
 
 def _in_order(names: Collection[str]) -> list[str]:
-    """By their value if all are whole numbers, else as text."""
+    """Return the names by their value if all are whole numbers, else as text."""
     return sorted(names, key=int) if all(map(_WHOLE.fullmatch, names)) else sorted(names)

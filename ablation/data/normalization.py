@@ -12,12 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablation.core.values import Range, value
-from ablation.data.cache import Dataset, mean_std
+from ablation.data.cache import Dataset
 
 
 @value
 class Normalization:
-    """(pixel - mean) / std of each channel, in units of [0, 1]."""
+    """(pixel - mean) / std of each channel, in units of [0, 1].
+
+    >>> Normalization(mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+    Normalization(mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+    """
 
     mean: Annotated[tuple[float, float, float], Range(low=0, high=1)]
     std: Annotated[tuple[float, float, float], Range(above=0)]
@@ -36,10 +40,28 @@ FLOOR = 1 / 255
 def moments(
     choice: NormalizationChoice, data: Dataset, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation to use, (3,) and (3,); "data" measures them on `rows`, the training photographs."""
+    """Return mean and standard deviation, (3,) and (3,); "data" measures them on `rows`, the training photographs."""
     if choice == "data":
         mean, std = mean_std(data, rows)
         return mean, np.maximum(std, FLOOR)
     given = IMAGENET if choice == "imagenet" else choice
     assert isinstance(given, Normalization)
     return np.array(given.mean), np.array(given.std)
+
+
+def mean_std(dataset: Dataset, rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean and population standard deviation of each channel, (3,) and (3,) in [0, 1], over some rows.
+
+    The sums are of integers, hence exact: the order in which they are taken does not change a bit.
+    """
+    if len(rows) == 0:
+        raise ValueError("mean_std needs at least one row")
+    total, squares = np.zeros(3, np.uint64), np.zeros(3, np.uint64)
+    for row in np.sort(rows):
+        pixels = dataset.images[row].reshape(3, -1)
+        total += pixels.sum(axis=1, dtype=np.uint64)
+        squares += np.square(pixels, dtype=np.uint16).sum(axis=1, dtype=np.uint64)  # 255^2 fits in 16 bits
+    count = len(rows) * dataset.size**2
+    mean = [int(s) / count / 255 for s in total]
+    variance = [(count * int(q) - int(s) ** 2) / count**2 for s, q in zip(total, squares, strict=True)]
+    return np.array(mean), np.sqrt(variance) / 255

@@ -151,7 +151,7 @@ class Redrawn:
         return _refuse_empty(data, Parts(pool[train], val, test), groups)
 
     def overlap(self, total: int, draws: Sequence[int], trained: float) -> float:
-        """Return rho / (1 - rho), rho the mean share of photographs that the training parts of two draws have in common.
+        """Return rho / (1 - rho), rho the mean share of photographs that two draws have in common to train on.
 
         total: images of the data. trained: images of each training part, which `TrainSize` may have made smaller.
         0 where they share none; infinite where all are trained on the same ones.
@@ -382,7 +382,7 @@ def _quotas(size: int, shares: Sequence[float]) -> Rows:
 
 
 def _part_for(rows: Rows, labels: Rows, shuffled: Sequence[Rows], quotas: Rows, room: Rows) -> int:
-    """Return a group's part: where its first sample would be dealt if that has room for all, else where most is left."""
+    """Return a group's part: that of its first sample, dealt alone, if it has room for all, else where most is left."""
     label = labels[rows[0]]
     needed = np.bincount(labels[rows], minlength=len(room))
     spare = (room - needed[:, None])[needed > 0].min(axis=0)
@@ -397,7 +397,7 @@ def _part_for(rows: Rows, labels: Rows, shuffled: Sequence[Rows], quotas: Rows, 
 
 
 def _fitting(room: Rows, count: int) -> Rows:
-    """Return the room of one class for `count` images; what groups took beyond it comes off the parts with most left."""
+    """Return the room of one class for `count` images; what groups took beyond it comes off the largest."""
     left = np.maximum(room, 0)
     while left.sum() > count:
         left[left.argmax()] -= 1

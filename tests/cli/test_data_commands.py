@@ -15,7 +15,7 @@ import pytest
 from commands import ablation
 from PIL import Image
 
-from ablation.data import Digits, ImageFolder, Subset, build, listing, survey
+from ablation.data import Digits, ImageFolder, Subset, build, contents, listing
 
 ROOT = Path(__file__).parents[2]
 CATS = ROOT.parent / "shared" / "data" / "cats12"
@@ -217,7 +217,7 @@ def test_the_cats_are_checked_and_again_at_once(tmp_path, monkeypatch):
     first = ablation(tmp_path, "check", str(CATS / "train_list.txt"))
     assert (first.code, first.err) == (0, "")
     with monkeypatch.context() as patched:
-        patched.setattr(survey, "read_all", None)  # nothing is read again, no reader is started
+        patched.setattr(contents, "read_all", None)  # nothing is read again, no reader is started
         assert ablation(tmp_path, "check", str(CATS / "train_list.txt")) == first
     assert "the classes are perfectly balanced, 180 images of each" in first.out
     assert "9 files with an ending that lies" in first.out

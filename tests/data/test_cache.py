@@ -16,7 +16,7 @@ from PIL import Image
 from ablation.core.errors import DataError
 from ablation.data import CsvFile, Digits, ImageFolder, Subset, build, listing, load, mean_std
 from ablation.data.cache import Dataset
-from ablation.data.survey import survey
+from ablation.data.contents import remembered_traits
 
 ROOT = Path(__file__).parents[2]
 
@@ -134,7 +134,7 @@ def test_a_machine_without_a_file_to_spare_is_no_damage(tmp_path):
         with pytest.raises(OSError, match="Too many open files"):
             load(tmp_path, told.digest, 8)
         with pytest.raises(OSError, match="Too many open files"):
-            survey(samples, False, index)
+            remembered_traits(samples, False, index)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
     assert index.read_bytes() == known
@@ -143,15 +143,15 @@ def test_a_machine_without_a_file_to_spare_is_no_damage(tmp_path):
 def test_a_damaged_memory_of_files_is_found_anew(tmp_path):
     _, samples = many_photos(tmp_path / "d").samples()
     index = tmp_path / "index.npz"
-    first = np.stack(survey(samples, False, index))
+    first = np.stack(remembered_traits(samples, False, index))
     whole = index.read_bytes()
     for content in (b"", whole[:-9], whole[:200], bytes(len(whole)), whole[:300] + b"?" * 40 + whole[340:]):
         index.write_bytes(content)
         measured: list[int] = []
-        again = survey(samples, False, index, lambda done, _, measured=measured: measured.append(done))
+        again = remembered_traits(samples, False, index, lambda done, _, measured=measured: measured.append(done))
         assert np.array_equal(np.stack(again), first)
         assert len(measured) == len(samples)
-        known = survey(samples, False, index, lambda *_: pytest.fail("it was not remembered"))
+        known = remembered_traits(samples, False, index, lambda *_: pytest.fail("it was not remembered"))
         assert np.array_equal(np.stack(known), first)
 
 

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from ablation.core.seeds import stream
+from ablation.data.contents import _read_index, remembered_traits
 from ablation.data.decode import Undecodable
 from ablation.data.files import Sample
 from ablation.data.groups import NEAR
 from ablation.data.published import digest_of
-from ablation.data.survey import _read, survey
 from ablation.data.traits import HASHED_FROM, MIRROR, TRAITS, traits_of, traits_of_array
 
 
@@ -224,7 +224,9 @@ def samples(tmp_path: Path) -> list[Sample]:
 def read(samples: list[Sample], index: Path, **options) -> tuple[list[bytes | str], list[tuple[int, int]]]:
     """What is told of each sample, and the calls of progress."""
     calls: list[tuple[int, int]] = []
-    found = survey(samples, options.pop("first_frame", False), index, lambda *call: calls.append(call), **options)
+    found = remembered_traits(
+        samples, options.pop("first_frame", False), index, lambda *call: calls.append(call), **options
+    )
     return [told if isinstance(told, str) else told.tobytes() for told in found], calls
 
 
@@ -253,7 +255,7 @@ def test_a_file_changed_under_its_old_size_and_time_is_noticed(samples, tmp_path
     assert (after != before, same == others, len(calls)) == (True, True, 2)
 
 
-def test_an_animation_is_remembered_by_how_it_was_read(samples, tmp_path):
+def test_an_animation_is_remembered_by_how_it_was_read_index(samples, tmp_path):
     moving = encoded(photographs()[2], "GIF", save_all=True, append_images=[photographs()[3]])
     samples[0].origin.write_bytes(moving)
     (taken, *_), _ = read(samples, tmp_path / "index", first_frame=True)
@@ -268,7 +270,7 @@ def test_a_damaged_memory_is_no_harm(samples, tmp_path):
     for place in range(0, len(good), 40):
         for bit in range(8):
             index.write_bytes(good[:place] + bytes([good[place] ^ 1 << bit]) + good[place + 1 :])
-            assert all(traits.tobytes() in known for traits in _read(index).values())
+            assert all(traits.tobytes() in known for traits in _read_index(index).values())
     np.save(array, np.zeros(3))
     for content in (b"", bytes(500), good[: len(good) // 2], array.getvalue()):
         index.write_bytes(content)
