@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ablation.analysis.dose import DoseResponse
 from ablation.report.style import FAINT, INK, SOFT, Style, drawing, figure, shortened
 
 if TYPE_CHECKING:
@@ -37,6 +38,13 @@ class CurvePanel:
     curve: Floats
     low: Floats
     high: Floats
+
+    @classmethod
+    def of(cls, title: str, response: DoseResponse, scores: Sequence[Sequence[float]], scale: float) -> CurvePanel:
+        """A response with the scores behind it, all times `scale`."""
+        measured, fit = response.measured, response.curve
+        numbers = (scale * np.asarray(x) for x in (fit.value, fit.low, fit.high))
+        return cls(title, measured.doses, scale * np.array(scores), scale * measured.value, fit.doses, *numbers)
 
     @property
     def limits(self) -> tuple[float, float]:

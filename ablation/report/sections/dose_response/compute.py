@@ -1,9 +1,9 @@
-"""Doses: how does the score change with the strength of an operation? A curve for each ladder and condition.
+"""How does the score change with the strength of an operation? A curve for each series of doses and each condition.
 
-A ladder (`magnitudes`) is looked at seed by seed, whatever test is declared: each seed has its own
-curve, and Student's t over seeds judges them (see `ablation.analysis.dose`). Of each curve it is asked whether it
-rises, whether it bends, and whether a quadratic is enough. All of these together, of every ladder, under each condition
-and pooled, are one family for Holm's correction.
+A series (`magnitudes`) is looked at seed by seed, whatever test is declared: each seed has its own curve, and Student's
+t over seeds judges them (see `ablation.analysis.dose`). Of each curve it is asked whether it rises, whether it bends,
+and whether a quadratic is enough. All of these together, of every series, under each condition and pooled, are one
+family for Holm's correction.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import numpy as np
 from ablation.analysis.comparison import holm
 from ablation.analysis.dose import DoseResponse, dose_response
 from ablation.evidence.scores import Scores, blocks
+from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
-from ablation.experiment.results import Results
-from ablation.report.sections.dose_response.magnitudes import Ladder, ladders
+from ablation.report.sections.dose_response.magnitudes import Series, dose_series
 
 
 @dataclass(frozen=True)
 class DoseCurve:
-    """One ladder under one condition, or pooled over all that have it. Scores in the metric's own unit.
+    """One series under one condition, or pooled over all that have it. Scores in the metric's own unit.
 
     condition: factor -> level, {} where pooled. seeds: those that finished at all doses. scores: a row a seed, a column
     a dose. response: None with fewer than two seeds; its peak is where the fitted curve turns, the highest point or,
@@ -36,11 +36,11 @@ class DoseCurve:
     seeds: int
     planned: int
     scores: tuple[tuple[float, ...], ...]
-    response: DoseResponse | None
-    p_slope: float
-    p_bend: float
-    p_misfit: float
-    note: str
+    response: DoseResponse | None = None
+    p_slope: float = math.nan
+    p_bend: float = math.nan
+    p_misfit: float = math.nan
+    note: str = "too few finished seeds"
 
     @property
     def pooled(self) -> bool:
@@ -49,78 +49,72 @@ class DoseCurve:
 
 @dataclass(frozen=True)
 class Doses:
-    """A ladder, and its curves under each condition that has all its recipes, then pooled where these are several."""
+    """A series, and its curves under each condition that has all its recipes, then pooled where these are several."""
 
-    ladder: Ladder
-    found: tuple[DoseCurve, ...]
+    experiment: Experiment
+    series: Series
+    curves: tuple[DoseCurve, ...]
 
     @property
     def deciding(self) -> DoseCurve:
         """What answers the question: pooled, or under the only condition."""
-        return self.found[-1]
+        return self.curves[-1]
+
+    @property
+    def questions(self) -> int:
+        """How many p-values each curve adds to the family."""
+        return 2 if len(self.series.doses) == 3 else 3
 
 
-def doses(results: Results) -> tuple[Doses, ...]:
-    """Every ladder of the experiment that some condition has whole."""
-    experiment = results.experiment
-    return curves(experiment, [(ladder, blocks(results, ladder.recipes)) for ladder in ladders(experiment)])
+def doses(study: Study) -> tuple[Doses, ...]:
+    """Every series of the experiment that some condition has whole."""
+    experiment = study.experiment
+    every = [(series, blocks(study.results, series.recipes)) for series in dose_series(experiment)]
+    return dose_curves(experiment, every)
 
 
-def curves(experiment: Experiment, found: Iterable[tuple[Ladder, Sequence[Scores]]]) -> tuple[Doses, ...]:
-    """found: each ladder with its scores under each condition, then pooled; those without are left out."""
+def dose_curves(experiment: Experiment, every: Iterable[tuple[Series, Sequence[Scores]]]) -> tuple[Doses, ...]:
+    """every: each series with its scores under each condition, then pooled; those without are left out."""
     return _corrected(
         [
-            Doses(ladder, tuple(_curve(experiment, ladder, scores) for scores in several))
-            for ladder, several in found
+            Doses(experiment, series, tuple(_curve(experiment, series, scores) for scores in several))
+            for series, several in every
             if several
         ]
     )
 
 
-def questions(ladder: Ladder) -> int:
-    """How many p-values each curve of the ladder adds to the family."""
-    return 2 if len(ladder.doses) == 3 else 3
-
-
-def _corrected(found: Sequence[Doses]) -> tuple[Doses, ...]:
+def _corrected(every: Sequence[Doses]) -> tuple[Doses, ...]:
     """By Holm's correction over all; what has no scores yet counts, too."""
-    curves = [(curve, questions(one.ladder)) for one in found for curve in one.found]
-    adjusted = iter(holm([p for curve, asked in curves for p in _p_values(curve)[:asked]]))
+    asked = [
+        (curve.p_slope, curve.p_bend, curve.p_misfit)[: one.questions] for one in every for curve in one.curves
+    ]  # fmt: skip
+    adjusted = iter(holm([p for p_values in asked for p in p_values]))
 
-    def corrected(curve: DoseCurve, asked: int) -> DoseCurve:
-        slope, bend, misfit = (next(adjusted) if place < asked else math.nan for place in range(3))
+    def corrected(curve: DoseCurve, questions: int) -> DoseCurve:
+        slope, bend, misfit = (next(adjusted) if index < questions else math.nan for index in range(3))
         return replace(curve, p_slope=slope, p_bend=bend, p_misfit=misfit)
 
-    return tuple(
-        replace(one, found=tuple(corrected(curve, questions(one.ladder)) for curve in one.found)) for one in found
-    )
+    return tuple(replace(one, curves=tuple(corrected(curve, one.questions) for curve in one.curves)) for one in every)
 
 
-def _p_values(curve: DoseCurve) -> tuple[float, float, float]:
-    return curve.p_slope, curve.p_bend, curve.p_misfit
-
-
-def _curve(experiment: Experiment, ladder: Ladder, found: Scores) -> DoseCurve:
+def _curve(experiment: Experiment, series: Series, scores: Scores) -> DoseCurve:
     """With p-values before correction."""
-    rows, unknown = found.rows(), (math.nan,) * 3
-    table = tuple(map(tuple, rows))
+    rows = scores.rows()
+    curve = DoseCurve(scores.condition, len(rows), scores.planned, tuple(map(tuple, rows)))
     if len(rows) < 2:
-        return DoseCurve(
-            found.condition, len(rows), found.planned, table, None, *unknown, note="too few finished seeds"
-        )
-    response = _response(ladder.doses, rows, found.overlap, experiment.alpha)
+        return curve
+    response = _response(series.doses, rows, scores.overlap, experiment.alpha)
     slope, bend = (one.p_value() if one else math.nan for one in (response.linear, response.curvature))
     still = math.isnan(slope) and math.isnan(bend)
-    note = found.note(len(rows)) or ("no spread over seeds: the test cannot judge" if still else "")
-    return DoseCurve(
-        found.condition, len(rows), found.planned, table, response, slope, bend, response.lack_of_fit, note
-    )
+    note = scores.note(len(rows)) or ("no spread over seeds: the test cannot judge" if still else "")
+    return replace(curve, response=response, p_slope=slope, p_bend=bend, p_misfit=response.lack_of_fit, note=note)
 
 
-def _response(at: tuple[float, ...], rows: list[list[float]], share: float, alpha: float) -> DoseResponse:
+def _response(at: tuple[float, ...], rows: list[list[float]], overlap: float, alpha: float) -> DoseResponse:
     """With the point where the curve turns, whichever way it bends."""
-    found = dose_response(at, rows, share, alpha)
-    if found.curvature is None or found.curvature.estimate <= 0:
-        return found
-    mirrored = dose_response(at, -np.array(rows), share, alpha)
-    return replace(found, peak=mirrored.peak, peak_low=mirrored.peak_low, peak_high=mirrored.peak_high)
+    response = dose_response(at, rows, overlap, alpha)
+    if response.curvature is None or response.curvature.estimate <= 0:
+        return response
+    mirrored = dose_response(at, -np.array(rows), overlap, alpha)
+    return replace(response, peak=mirrored.peak, peak_low=mirrored.peak_low, peak_high=mirrored.peak_high)

@@ -33,7 +33,7 @@ class DosePanel:
 
 @dataclass(frozen=True)
 class DoseRow:
-    """One ladder. nothing: the recipe without the operation, and which of the doses it is, where it is one."""
+    """One series. nothing: the recipe without the operation, and which of the doses it is, where it is one."""
 
     magnitude: str
     panels: tuple[DosePanel, ...]
@@ -66,7 +66,6 @@ def _draw_panel(
     axes: Axes, row: DoseRow, panel: DosePanel, look: Mapping[str, Style], limits: tuple[float, float]
 ) -> None:
     curve, color = panel.curve, INK if panel.pooled else COLORS[0]
-    axes.set_title(shortened(curve.title, 44))
     axes.set_xlabel(shortened(row.magnitude, 60))
     axes.set_ylim(*limits)
     draw_curve(axes, curve, color)

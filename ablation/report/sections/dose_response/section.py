@@ -1,45 +1,177 @@
-"""How strong an operation should be, as a section: sentences, a table and a picture. From evidence to what is told."""
+"""How strong an operation should be, as a section: sentences, a table and a figure."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
+from ablation.analysis.dose import DoseResponse
 from ablation.analysis.metrics import METRICS
-from ablation.core.text import NONE, opening, p_text, percent
+from ablation.core.text import NONE, counted, listing, opening, p_text, percent
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
+from ablation.experiment.labels import condition_text, conditions_text
 from ablation.report.charts import CurvePanel
 from ablation.report.section import Figure, Rows, Section, Table
-from ablation.report.sections.dose_response.compute import DoseCurve, Doses, doses, questions
+from ablation.report.sections.dose_response.compute import DoseCurve, Doses, doses
 from ablation.report.sections.dose_response.figure import DosePanel, DoseRow, DosesInfo, draw_doses
-from ablation.report.sections.dose_response.text import asks, best_text, claimed_best, dose_text, sentence
-from ablation.report.text import beside, heading, measure, scale, seeds_bounds, value_text
+from ablation.report.sections.dose_response.magnitudes import Series
+from ablation.report.text import (
+    MOST_NAMED,
+    beside,
+    gain,
+    heading,
+    holm_phrase,
+    measure,
+    on_images,
+    scale,
+    seeds_bounds,
+    seeds_of,
+    value_text,
+)
 
-MOST_PANELS, MOST_LADDERS = 6, 6
-"""Of a picture: with more conditions it shows the pooled curves only; the longest ladders."""
+MOST_PANELS, MOST_SERIES = 6, 6
+"""Of a figure: with more conditions it shows the pooled curves only; the longest series."""
 
 
 def dose_response(study: Study) -> Section | None:
     """None where the recipes hold no series of doses."""
-    experiment = study.experiment
-    found = doses(study.results)
-    if not found:
+    every = doses(study)
+    if not every:
         return None
-    rows = tuple(rows for one in found for rows in _groups(one, experiment))
-    shown = figure(found, experiment)
+    drawn = figure(every)
     return Section(
         "dose_response",
         "How strong should it be?",
-        asks(found),
-        tuple(sentence(one, experiment) for one in found),
-        (shown,) if shown else (),
-        (Table(headers(experiment), rows, caption(found, experiment), frozenset({"best"}), keep=("best",)),),
+        f"{opening('; '.join(_series_text(one.series) for one in every))}. "
+        "Does the score rise with the dose, does it bend, and where is it best?",
+        tuple(map(sentence, every)),
+        (drawn,) if drawn else (),
+        (table(every),),
     )
 
 
-def headers(experiment: Experiment) -> dict[str, str]:
-    """Column -> heading."""
-    return {
+def _series_text(series: Series) -> str:
+    """'4 doses of the amount of Brightness, 0 to 0.6 (0 is none)'."""
+    text = (
+        f"{counted(len(series.doses), 'dose')} of the {series.magnitude}, {series.doses[0]:g} to {series.doses[-1]:g}"
+    )
+    notes = [f"{series.doses[series.recipes.index(series.nothing)]:g} is {series.nothing}"] if series.nothing else []
+    notes += [f"1 is {series.unit}"] if series.unit else []
+    return f"{text} ({', '.join(notes)})" if notes else text
+
+
+def sentence(one: Doses) -> str:
+    """What the curve of a series says, from the pooled one or that of the only condition."""
+    curve, magnitude, experiment = one.deciding, one.series.magnitude, one.experiment
+    title = METRICS[experiment.metric].title
+    if curve.response is None:
+        return f"{opening(magnitude)}: no answer yet, {counted(curve.seeds, 'seed')} finished at all doses."
+    level = f"{title} is {_ends(one, curve.response)}, {_where(one)} ({seeds_of(curve.seeds, curve.planned)})."
+    if curve.note:
+        return f"{opening(magnitude)}: {curve.note}; so far {level}"
+    if _fits(curve, experiment):
+        return f"With the {magnitude} {title} {_shape(curve, one, curve.response)}. {opening(level)}"
+    chance = holm_phrase(curve.p_misfit, experiment)
+    misfit = f"a quadratic does not follow the means ({chance}), so read them, not the curve"
+    return f"{opening(magnitude)}: {misfit}. {opening(level)}"
+
+
+def _shape(curve: DoseCurve, one: Doses, response: DoseResponse) -> str:
+    """What is shown of the curve: a bend and where it turns, a slope, or nothing."""
+    if curve.p_bend < one.experiment.alpha:
+        return _bend(curve, one, response)
+    slope, bend = (holm_phrase(p, one.experiment) for p in (curve.p_slope, curve.p_bend))
+    if curve.p_slope < one.experiment.alpha:
+        rises = "rises" if response.linear.estimate > 0 else "falls"
+        return f"{rises} ({slope}); a bend is not shown ({bend})"
+    return f"is not shown to change (slope {slope}, bend {bend})"
+
+
+def _bend(curve: DoseCurve, one: Doses, response: DoseResponse) -> str:
+    """Whichever way: 'rises and then falls (bend Holm p < .001): the fitted curve is highest at 0.74 (...)'."""
+    at, experiment = one.series.doses, one.experiment
+    down = response.curvature is not None and response.curvature.estimate < 0
+    p, top = holm_phrase(curve.p_bend, experiment), "highest" if down else "lowest"
+    rises = "rises" if response.linear.estimate > 0 else "falls"
+    if response.peak is None:
+        end = at[-1 if (rises == "rises") == down else 0]
+        overall = f"{rises} ({holm_phrase(curve.p_slope, experiment)}) and " if curve.p_slope < experiment.alpha else ""
+        return f"{overall}bends ({p}): the fitted curve is {top} at {end:g}, an end of what was tried"
+    before, after = ("rises", "falls") if down else ("falls", "rises")
+    turn = f"the fitted curve is {top} at {_turn_text(response, experiment)}"
+    starts, stops = response.peak_low <= at[0], response.peak_high >= at[-1]
+    if starts and stops:
+        return f"bends ({p}), but where it is {top} these data do not bound"
+    if starts:
+        return f"bends ({p}) and {after} in the end: {turn}, and that it {before} at first is not shown"
+    if stops:
+        return f"{before} and bends ({p}): {turn}, and that it {after} in the end is not shown"
+    return f"{before} and then {after} (bend {p}): {turn}"
+
+
+def _best(curve: DoseCurve, experiment: Experiment) -> tuple[float, float, float] | None:
+    """Where the fitted curve is best, and both ends of its interval.
+
+    Only where it is shown to bend so that it has a best dose, rather than a worst, and no lack of fit is shown.
+    """
+    response = curve.response
+    if response is None or response.peak is None or response.curvature is None or curve.note:
+        return None
+    bends = curve.p_bend < experiment.alpha and gain(response.curvature.estimate, experiment.metric) < 0
+    claimed = bends and _fits(curve, experiment)
+    return (response.peak, response.peak_low, response.peak_high) if claimed else None
+
+
+def _fits(curve: DoseCurve, experiment: Experiment) -> bool:
+    """No lack of fit is shown."""
+    return not curve.p_misfit < experiment.alpha
+
+
+def _turn_text(response: DoseResponse, experiment: Experiment) -> str:
+    """The dose at which the fitted curve turns: '0.74 (95 % interval 0.52 to 0.89)'."""
+    assert response.peak is not None
+    at, low, high = (_dose_text(dose, response) for dose in (response.peak, response.peak_low, response.peak_high))
+    return f"{at} ({percent(1 - experiment.alpha)} interval {low} to {high})"
+
+
+def _dose_text(dose: float, response: DoseResponse) -> str:
+    """A dose with as many digits as a hundredth of the range has."""
+    width = float(np.ptp(response.measured.doses))
+    return f"{round(dose, max(0, 2 - math.floor(math.log10(width)))):g}"
+
+
+def _ends(one: Doses, response: DoseResponse) -> str:
+    """'96.2 % at 0, 97.3 % at 0.75 (the highest mean) and 94.8 % at 2'."""
+    means, metric = response.measured.value.tolist(), one.experiment.metric
+    best, top = _best_mean(response, metric), "lowest" if METRICS[metric].lower_is_better else "highest"
+    return listing(
+        f"{value_text(means[index], metric)} at {one.series.doses[index]:g}{f' (the {top} mean)' * (index == best)}"
+        for index in sorted({0, best, len(means) - 1})
+    )
+
+
+def _best_mean(response: DoseResponse, metric: str) -> int:
+    """Which dose has it."""
+    means = response.measured.value
+    return int(np.argmin(means) if METRICS[metric].lower_is_better else np.argmax(means))
+
+
+def _where(one: Doses) -> str:
+    """'pooled over adam and sgd, on these test photographs'."""
+    experiment, images = one.experiment, on_images(one.experiment)
+    images = f",{images}" if images else ""
+    if not one.deciding.pooled:
+        return f"under {condition_text(one.deciding.condition, experiment)}{images}"
+    single = [condition_text(curve.condition, experiment) for curve in one.curves if not curve.pooled]
+    return f"pooled over {conditions_text(single, MOST_NAMED)}{images}"
+
+
+def table(every: Sequence[Doses]) -> Table:
+    """A row a curve, a group a series."""
+    headers = {
         "condition": "",
         "weakest": "at lowest dose",
         "strongest": "at highest dose",
@@ -47,99 +179,84 @@ def headers(experiment: Experiment) -> dict[str, str]:
         "p_slope": "slope p",
         "p_bend": "bend p",
         "lack": "misfit p",
-        "best": f"curve is best at, {percent(1 - experiment.alpha)} interval",
+        "best": f"curve is best at, {percent(1 - every[0].experiment.alpha)} interval",
     }
+    blank = dict.fromkeys(headers, NONE)
+    groups = tuple(
+        Rows(tuple(blank | _row(one, curve) for curve in one.curves), one.series.magnitude) for one in every
+    )  # fmt: skip
+    return Table(headers, groups, _caption(every), frozenset({"best"}), keep=("best",))
 
 
-def _groups(one: Doses, experiment: Experiment) -> tuple[Rows, ...]:
-    return (Rows(tuple(_row(one, curve, experiment) for curve in one.found), one.ladder.magnitude),)
-
-
-def _row(one: Doses, curve: DoseCurve, experiment: Experiment) -> dict[str, str]:
-    row = dict.fromkeys(headers(experiment), NONE)
-    row |= {"condition": beside(heading(curve.condition, len(one.found) - 1, experiment), curve.seeds, curve.planned)}
+def _row(one: Doses, curve: DoseCurve) -> dict[str, str]:
+    experiment, metric = one.experiment, one.experiment.metric
+    name = {"condition": beside(heading(curve.condition, len(one.curves) - 1, experiment), curve.seeds, curve.planned)}
     if curve.response is None:
-        return row | {"best": curve.note}
-    means = curve.response.measured.value
-    doses, metric = one.ladder.doses, experiment.metric
-    top = int(np.argmin(means) if METRICS[metric].lower_is_better else np.argmax(means))
-    return row | {
+        return name | {"best": curve.note}
+    means, top = curve.response.measured.value, _best_mean(curve.response, metric)
+    turn = _turn_text(curve.response, experiment) if _best(curve, experiment) else NONE
+    return name | {
         "weakest": value_text(means[0], metric),
         "strongest": value_text(means[-1], metric),
+        "measured": f"{one.series.doses[top]:g} ({value_text(means[top], metric)})",
         "p_slope": p_text(curve.p_slope, experiment.alpha),
         "p_bend": p_text(curve.p_bend, experiment.alpha),
         "lack": p_text(curve.p_misfit, experiment.alpha),
-        "measured": f"{doses[top]:g} ({value_text(means[top], metric)})",
-        "best": best_text(curve, experiment).replace(f"{percent(1 - experiment.alpha)} interval ", ""),
+        "best": turn.replace(f"{percent(1 - experiment.alpha)} interval ", ""),
     }
 
 
-def caption(found: tuple[Doses, ...], experiment: Experiment) -> str:
+def _caption(every: Sequence[Doses]) -> str:
     """How the table is to be read."""
-    family = sum(questions(one.ladder) * len(one.found) for one in found)
+    experiment, family = every[0].experiment, sum(one.questions * len(one.curves) for one in every)
     return (
         f"{opening(METRICS[experiment.metric].title)} as a mean over the seeds that finished at all doses. "
         "Slope p and bend p: of each seed's own curve, judged over seeds. Misfit p: whether the means leave a "
         "quadratic by more than chance; where it is small the curve is not to be trusted. All "
-        f"{family} of these p-values, of every ladder and row, are one family for Holm's correction. "
+        f"{family} of these p-values, of every series and row, are one family for Holm's correction. "
         "The best mean was chosen because it came out best, so it "
         f"flatters its dose. Everything holds {seeds_bounds(experiment)}."
     )
 
 
-def figure(found: tuple[Doses, ...], experiment: Experiment) -> Figure | None:
+def figure(every: Sequence[Doses]) -> Figure | None:
     """The curves; None where no dose has two finished seeds."""
-    drawn = [(one, _drawn(one)) for one in found]
-    drawn = [(one, curves) for one, curves in drawn if curves][:MOST_LADDERS]
+    known = [(one, [curve for curve in one.curves if curve.response is not None]) for one in every]
+    drawn = [
+        (one, curves if len(curves) <= MOST_PANELS else curves[-1:]) for one, curves in known if curves
+    ][:MOST_SERIES]  # fmt: skip
     if not drawn:
         return None
-    rows = tuple(_dose_row(one, curves, experiment) for one, curves in drawn)
-    lower = METRICS[experiment.metric].lower_is_better
-    info = DosesInfo(rows, measure(experiment.metric), lower)
-    told = (
+    experiment, metric = every[0].experiment, METRICS[every[0].experiment.metric]
+    level, rows = percent(1 - experiment.alpha), tuple(_dose_row(one, curves) for one, curves in drawn)
+    text = (
         f"Dots, joined by a thin line: one seed. Diamonds: means. Curve: a quadratic in the dose, with its pointwise "
-        f"{percent(1 - experiment.alpha)} interval over seeds; a quadratic cannot follow a cliff, so look at the "
-        "means first."
+        f"{level} interval over seeds; a quadratic cannot follow a cliff, so look at the means first."
     )
     if any(row.nothing for row in rows):
-        told += " Dashed: the mean without the operation."
+        text += " Dashed: the mean without the operation."
     if any(panel.best for row in rows for panel in row.panels):
-        told += (
-            f" Triangle and bar: where the curve is {'lowest' if lower else 'highest'}, and all doses at which it may "
-            f"be ({percent(1 - experiment.alpha)}, Fieller 1954); only where it is shown to bend."
+        text += (
+            f" Triangle and bar: where the curve is {'lowest' if metric.lower_is_better else 'highest'}, and all doses "
+            f"at which it may be ({level}, Fieller 1954); only where it is shown to bend."
         )
-    if any(len(_drawable(one)) > len(curves) for one, curves in drawn):
-        told += " Drawn are the pooled curves."
-    what = f"{opening(METRICS[experiment.metric].title)} against the dose, a curve for each condition"
-    return Figure(info, draw_doses, what, told)
+    if any(len(curves) > MOST_PANELS for _, curves in known):
+        text += " Drawn are the pooled curves."
+    info = DosesInfo(rows, measure(experiment.metric), metric.lower_is_better)
+    return Figure(info, draw_doses, f"{opening(metric.title)} against the dose, a curve for each condition", text)
 
 
-def _drawable(one: Doses) -> list[DoseCurve]:
-    return [curve for curve in one.found if curve.response is not None]
-
-
-def _drawn(one: Doses) -> list[DoseCurve]:
-    curves = _drawable(one)
-    return curves if len(curves) <= MOST_PANELS else curves[-1:]
-
-
-def _dose_row(one: Doses, curves: list[DoseCurve], experiment: Experiment) -> DoseRow:
-    ladder = one.ladder
-    titles = [heading(curve.condition, len(one.found) - 1, experiment) for curve in curves]
-    panels = tuple(_panel(title, curve, experiment) for title, curve in zip(titles, curves, strict=True))
-    nothing = (ladder.nothing, ladder.recipes.index(ladder.nothing)) if ladder.nothing else None
-    return DoseRow(ladder.magnitude, panels, nothing)
+def _dose_row(one: Doses, curves: Sequence[DoseCurve]) -> DoseRow:
+    series, names = one.series, [heading(curve.condition, len(one.curves) - 1, one.experiment) for curve in curves]
+    panels = tuple(_panel(name, curve, one.experiment) for name, curve in zip(names, curves, strict=True))
+    nothing = (series.nothing, series.recipes.index(series.nothing)) if series.nothing else None
+    return DoseRow(series.magnitude, panels, nothing)
 
 
 def _panel(title: str, curve: DoseCurve, experiment: Experiment) -> DosePanel:
     """In shown units."""
     assert curve.response is not None
-    measured, fit, times = curve.response.measured, curve.response.curve, scale(experiment.metric)
-    drawn = CurvePanel(
-        title, measured.doses, times * np.array(curve.scores), times * measured.value, fit.doses, times * fit.value,
-        times * fit.low, times * fit.high,
-    )  # fmt: skip
-    best = claimed_best(curve, experiment)
-    top = "lowest" if METRICS[experiment.metric].lower_is_better else "highest"
-    text = f"{top} at {dose_text(best[0], curve.response)}" if best else ""
+    best, top = _best(curve, experiment), "lowest" if METRICS[experiment.metric].lower_is_better else "highest"
+    text = f"{top} at {_dose_text(best[0], curve.response)}" if best else ""
+    drawn = CurvePanel.of(title, curve.response, curve.scores, scale(experiment.metric))
     return DosePanel(drawn, best, text, curve.pooled)

@@ -1,4 +1,4 @@
-"""Interplay: does the effect of a recipe depend on the optimizer, or what else varies, and does the winner survive it?
+"""Does the effect of a recipe depend on the optimizer, or on what else varies, and does the winner survive it?
 
 From the table of results to the statistics of `ablation.analysis`. A condition is a level of everything but recipe and
 seed. Only finished runs have scores; what is missing is counted, and said.
@@ -7,7 +7,7 @@ seed. Only finished runs have scores; what is missing is counted, and said.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,10 +18,9 @@ from ablation.analysis.factorial import Anova, anova
 from ablation.analysis.interaction import Interaction, interactions
 from ablation.analysis.metrics import METRICS
 from ablation.analysis.ranks import EVERYWHERE, Known, Ranks, Winner, rank_stability, winner
-from ablation.evidence.compared import compared
-from ablation.evidence.failed_trainings import failed_trainings
-from ablation.evidence.pairs import drawn_table, finished_seeds, overlap_of
-from ablation.evidence.scores import conditions_with
+from ablation.evidence.pairs import drawn_table, means_by_seed, overlap_of
+from ablation.evidence.scores import others
+from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.results import Results
 
@@ -33,7 +32,7 @@ Level = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Standing:
+class CellMean:
     """A recipe under a condition. scores: of the finished runs, by seed. planned: seeds in the grid.
 
     Where several seeds are trained on one draw of the training part, a seed is here the draw, with the mean of its runs
@@ -53,36 +52,39 @@ class Standing:
         return len(self.scores) >= seeds and not self.diverged
 
 
+Cells = Mapping[str, Mapping[str, CellMean]]
+"""recipe -> key of a condition -> cell; none where `exclude` keeps the recipe out."""
+
+
 @dataclass(frozen=True)
-class Interplay:
-    """What varies beside the recipe, how each recipe stands under each condition, and what may be concluded.
+class Conditions:
+    """What varies beside the recipe, how each recipe does under each condition, and what may be concluded.
 
-    factors: those beside the recipe that have several levels with finished runs. conditions: key -> factor -> level,
-    where at least one run has finished; `silent` are those where none has. standings: recipe -> key of a condition ->
-    standing; none where `exclude` keeps the recipe out. twins: (factor, name) -> another name for the very same runs,
-    under which they are counted. statuses: status -> how many runs stand so. seeds: that have finished runs.
+    factors: those beside the recipe that have several levels with finished runs. levels: key of a condition -> factor
+    -> level, where at least one run has finished; `silent` are the conditions where none has. duplicates: (factor,
+    name) -> another name for the very same runs, under which they are counted. statuses: status -> how many runs have
+    it. seeds: that have finished runs.
 
-    interactions: does the effect of a recipe depend on a factor? Contrasts of all that the grid plans, also under the
-    conditions that are silent. anova: how much each factor explains, a description; None where it cannot be made, and
-    `no_anova` says why. overlap: of the training parts where they are redrawn, which these and the winner's test
-    allow for (`ablation.evidence.pairs.overlap_of`).
+    contrasts: does the effect of a recipe depend on a factor? Of all that the grid plans, also under the conditions
+    that are silent. anova: how much each factor explains, a description; None where it cannot be made, and `no_anova`
+    says why. overlap: of the training parts where they are redrawn, which these and the winner's test allow for
+    (`ablation.evidence.pairs.overlap_of`).
 
     needed: the seeds that rank a recipe, under every condition: `MIN_SEEDS`, or 1 where fewer than two recipes have
     that many, and nothing is to be concluded. ranked: who has them. left_out: of each other recipe a condition where it
     has not. ranks, winner: None where fewer than two are ranked.
     """
 
-    metric: str
-    alpha: float
+    experiment: Experiment
     factors: tuple[str, ...]
-    conditions: Mapping[str, Mapping[str, str]]
+    levels: Mapping[str, Mapping[str, str]]
     silent: tuple[Mapping[str, str], ...]
-    standings: Mapping[str, Mapping[str, Standing]]
-    twins: Mapping[Level, str]
+    cells: Cells
+    duplicates: Mapping[Level, str]
     statuses: Mapping[str, int]
     seeds: int
     overlap: float
-    interactions: tuple[Interaction, ...]
+    contrasts: tuple[Interaction, ...]
     anova: Anova | None
     no_anova: str
     needed: int
@@ -91,72 +93,78 @@ class Interplay:
     ranks: Ranks | None
     winner: Winner | None
 
+    @property
+    def conclusive(self) -> bool:
+        """Are there enough seeds to conclude anything?"""
+        return self.seeds >= MIN_SEEDS and self.needed >= MIN_SEEDS
 
-def interplay(results: Results) -> Interplay | None:
+
+def conditions(study: Study) -> Conditions | None:
     """None where fewer than two recipes, or fewer than two conditions, have a finished run."""
-    experiment, others = results.experiment, [factor for factor in results.factors if factor != "recipe"]
-    table, twins = _each_run_once(results)
-    conditions = {row["condition"]: {factor: row[factor] for factor in others} for row in table.to_dict("records")}
+    experiment, beside = study.experiment, others(study.results)
+    table, duplicates = _each_run_once(study.results)
+    planned = {row["condition"]: {factor: row[factor] for factor in beside} for row in table.to_dict("records")}
     done = table[table["status"] == "finished"]
-    alive = {key: levels for key, levels in conditions.items() if key in set(done["condition"])}
-    if len(alive) < 2 or done["recipe"].nunique() < 2:
+    levels = {key: planned[key] for key in planned if key in set(done["condition"])}
+    if len(levels) < 2 or done["recipe"].nunique() < 2:
         return None
-    standings = _standings(table[table["condition"].isin(alive)], experiment, failed_trainings(results))
-    needed, ranked = _ranked(standings, list(alive))
-    factors = tuple(factor for factor in others if done[factor].nunique() > 1)
-    overlap = overlap_of(results, done, sorted(set(done["draw"])))
-    made, reason = _anova(experiment, done, factors, overlap)
-    return Interplay(
-        metric=experiment.metric,
-        alpha=experiment.alpha,
+    cells = _cells(table, experiment, study.failed_trainings)
+    alive = {recipe: {key: own[key] for key in own if key in levels} for recipe, own in cells.items()}
+    alive = {recipe: own for recipe, own in alive.items() if own}
+    needed, ranked = _ranked(alive, levels)
+    factors = tuple(factor for factor in beside if done[factor].nunique() > 1)
+    overlap = overlap_of(study.results, done, sorted(set(done["draw"])))
+    made, reason = _anova(experiment, done, factors)
+    return Conditions(
+        experiment=experiment,
         factors=factors,
-        conditions=alive,
-        silent=tuple(levels for key, levels in conditions.items() if key not in alive),
-        standings=standings,
-        twins=twins,
+        levels=levels,
+        silent=tuple(own for key, own in planned.items() if key not in levels),
+        cells=alive,
+        duplicates=duplicates,
         statuses={str(status): int(runs) for status, runs in table["status"].value_counts().items()},
         seeds=done["draw"].nunique(),
         overlap=overlap,
-        interactions=_interactions(results, table, conditions, overlap),
+        contrasts=_contrasts(experiment, cells, planned, overlap),
         anova=made,
         no_anova=reason,
         needed=needed,
         ranked=ranked,
         left_out={
-            recipe: next(key for key in alive if not _enough(own, key, needed))
-            for recipe, own in standings.items()
+            recipe: next(key for key in levels if not _enough(own, key, needed))
+            for recipe, own in alive.items()
             if recipe not in ranked
         },
-        ranks=_ranks(experiment, standings, ranked, list(alive)) if len(ranked) > 1 else None,
-        winner=_winner(results, standings, twins, list(alive), needed, overlap) if len(ranked) > 1 else None,
+        ranks=_ranks(experiment, alive, ranked, levels) if len(ranked) > 1 else None,
+        winner=_winner(experiment, alive, levels, needed, _known(study, duplicates), overlap)
+        if len(ranked) > 1
+        else None,
     )
 
 
 def _each_run_once(results: Results) -> tuple[pd.DataFrame, dict[Level, str]]:
     """The table with one name for each level and one row for each run, its condition's key, and the names given up."""
-    table, twins = drawn_table(results), dict[Level, str]()
+    table, duplicates = drawn_table(results), dict[Level, str]()
     for factor in results.factors:
         names = _one_name(table, factor, [*results.factors, "seed"], results.experiment.baseline)
         table[factor] = table[factor].map(names)
-        twins |= {(factor, name): kept for name, kept in names.items() if name != kept}
-    table = table.drop_duplicates("id")
-    others = [factor for factor in results.factors if factor != "recipe"]
-    levels = table[others].itertuples(index=False, name=None)
-    keys = [_key(others, row, {}) for row in levels]
-    return table.assign(condition=keys), twins
+        duplicates |= {(factor, name): kept for name, kept in names.items() if name != kept}
+    table, beside = table.drop_duplicates("id"), others(results)
+    keys = [_key(beside, row, {}) for row in table[beside].itertuples(index=False, name=None)]
+    return table.assign(condition=keys), duplicates
 
 
-def _key(factors: Sequence[str], levels: Sequence[str], twins: Mapping[Level, str]) -> str:
+def _key(factors: Sequence[str], levels: Sequence[str], duplicates: Mapping[Level, str]) -> str:
     """'optimizer=adam, dropout=0.3', each level by the name under which its runs are counted."""
     named = zip(factors, levels, strict=True)
-    return ", ".join(f"{factor}={twins.get((factor, level), level)}" for factor, level in named)
+    return ", ".join(f"{factor}={duplicates.get((factor, level), level)}" for factor, level in named)
 
 
 def _one_name(table: pd.DataFrame, factor: str, columns: list[str], baseline: str) -> dict[str, str]:
     """Each level -> the first one that has the same run wherever both are in the grid; the baseline comes first."""
-    places = [column for column in columns if column != factor]
+    rest = [column for column in columns if column != factor]
     runs = {
-        str(level): dict(zip(rows[places].itertuples(index=False, name=None), rows["id"], strict=True))
+        str(level): dict(zip(rows[rest].itertuples(index=False, name=None), rows["id"], strict=True))
         for level, rows in table.groupby(factor, sort=False)
     }
     kept: dict[str, str] = {}
@@ -165,118 +173,91 @@ def _one_name(table: pd.DataFrame, factor: str, columns: list[str], baseline: st
     return kept
 
 
-def _same_runs(one: Mapping[tuple, str], other: Mapping[tuple, str]) -> bool:
+def _same_runs(one: Mapping[tuple[str, ...], str], other: Mapping[tuple[str, ...], str]) -> bool:
     shared = one.keys() & other.keys()
-    return bool(shared) and all(one[place] == other[place] for place in shared)
+    return bool(shared) and all(one[rest] == other[rest] for rest in shared)
 
 
-def _standings(table: pd.DataFrame, experiment: Experiment, failed: frozenset[str]) -> dict[str, dict[str, Standing]]:
-    """recipe -> key of a condition -> standing, in the order of the experiment; recipes without a score too."""
-    found: dict[str, dict[str, Standing]] = {recipe: {} for recipe in experiment.recipes}
+def _cells(table: pd.DataFrame, experiment: Experiment, failed: frozenset[str]) -> dict[str, dict[str, CellMean]]:
+    """In the order of the experiment; recipes without a score too."""
+    cells: dict[str, dict[str, CellMean]] = {recipe: {} for recipe in experiment.recipes}
     for (recipe, key), rows in table.groupby(["recipe", "condition"], sort=False):
-        scores = {seed: float(runs[experiment.metric].mean()) for seed, runs in finished_seeds(rows).items()}
         diverged = int(((rows["status"] == "diverged") | rows["id"].isin(failed)).sum())
-        found[str(recipe)][str(key)] = Standing(scores, rows["draw"].nunique(), diverged)
-    return {recipe: own for recipe, own in found.items() if own}
+        cells[str(recipe)][str(key)] = CellMean(
+            means_by_seed(rows, experiment.metric), rows["draw"].nunique(), diverged
+        )
+    return cells
 
 
-def _anova(
-    experiment: Experiment, done: pd.DataFrame, factors: tuple[str, ...], overlap: float
-) -> tuple[Anova | None, str]:
+def _anova(experiment: Experiment, done: pd.DataFrame, factors: tuple[str, ...]) -> tuple[Anova | None, str]:
     """With the seeds as blocks where the declared test pairs them; or why there is none."""
     blocks = done["draw"].tolist() if experiment.declared_test.paired and done["draw"].nunique() > 1 else None
-    made = anova(
-        done[experiment.metric].to_numpy(),
-        {factor: done[factor].tolist() for factor in ("recipe", *factors)},
-        blocks,
-        experiment.alpha,
-        overlap if blocks else 0.0,
-    )
+    levels = {factor: done[factor].tolist() for factor in ("recipe", *factors)}
+    scores = done[experiment.metric].to_numpy()
+    made = anova(scores, levels, blocks)
     if math.isfinite(made.mean_square):
         return made, ""
     return None, NO_SPREAD if made.df > 0 else TOO_FEW_RUNS
 
 
-def _interactions(
-    results: Results, table: pd.DataFrame, conditions: Mapping[str, Mapping[str, str]], overlap: float
+def _by_seed(cells: Cells, keys: Iterable[str]) -> dict[str, dict[str, list[float]]]:
+    """condition -> recipe -> a score for each seed that has one anywhere; nan without, and in a cell that diverged."""
+    seeds = sorted({seed for own in cells.values() for cell in own.values() for seed in cell.scores})
+
+    def scores(cell: CellMean) -> list[float]:
+        return [math.nan if cell.diverged else cell.scores.get(seed, math.nan) for seed in seeds]
+
+    return {key: {recipe: scores(own[key]) for recipe, own in cells.items() if key in own} for key in keys}
+
+
+def _contrasts(
+    experiment: Experiment, cells: Cells, levels: Mapping[str, Mapping[str, str]], overlap: float
 ) -> tuple[Interaction, ...]:
     """Of the whole grid; cells with a run that diverged or failed to train take no part."""
-    experiment = results.experiment
-    standings, paired = _standings(table, experiment, failed_trainings(results)), experiment.declared_test.paired
-    scores = {
-        key: {recipe: _by_seed(own[key], _seeds(standings)) for recipe, own in standings.items() if key in own}
-        for key in conditions
-    }
-    return interactions(scores, conditions, experiment.baseline, paired, overlap, experiment.alpha)
+    baseline, paired = experiment.baseline, experiment.declared_test.paired
+    return interactions(_by_seed(cells, levels), levels, baseline, paired, overlap, experiment.alpha)
 
 
-def _by_seed(standing: Standing, seeds: list[int]) -> list[float]:
-    scores = {} if standing.diverged else standing.scores
-    return [scores.get(seed, math.nan) for seed in seeds]
-
-
-def _seeds(standings: Mapping[str, Mapping[str, Standing]]) -> list[int]:
-    """All that have finished somewhere."""
-    return sorted({seed for own in standings.values() for standing in own.values() for seed in standing.scores})
-
-
-def _enough(own: Mapping[str, Standing], key: str, needed: int) -> bool:
+def _enough(own: Mapping[str, CellMean], key: str, needed: int) -> bool:
     return key in own and own[key].enough(needed)
 
 
-def _ranked(standings: Mapping[str, Mapping[str, Standing]], keys: list[str]) -> tuple[int, tuple[str, ...]]:
-    """(needed, ranked), see `Interplay`."""
+def _ranked(cells: Cells, keys: Collection[str]) -> tuple[int, tuple[str, ...]]:
+    """(needed, ranked), see `Conditions`."""
     enough, some = (
-        tuple(recipe for recipe, own in standings.items() if all(_enough(own, key, needed) for key in keys))
+        tuple(recipe for recipe, own in cells.items() if all(_enough(own, key, needed) for key in keys))
         for needed in (MIN_SEEDS, 1)
     )
     return (1, some) if len(enough) < 2 <= len(some) else (MIN_SEEDS, enough)
 
 
-def _ranks(
-    experiment: Experiment, standings: Mapping[str, Mapping[str, Standing]], ranked: tuple[str, ...], keys: list[str]
-) -> Ranks:
+def _ranks(experiment: Experiment, cells: Cells, ranked: tuple[str, ...], keys: Iterable[str]) -> Ranks:
     sign = -1 if METRICS[experiment.metric].lower_is_better else 1
-    return rank_stability([[sign * standings[recipe][key].mean for recipe in ranked] for key in keys], experiment.alpha)
+    return rank_stability([[sign * cells[recipe][key].mean for recipe in ranked] for key in keys])
 
 
 def _winner(
-    results: Results,
-    standings: Mapping[str, Mapping[str, Standing]],
-    twins: Mapping[Level, str],
-    keys: list[str],
-    needed: int,
-    overlap: float,
+    experiment: Experiment, cells: Cells, keys: Iterable[str], needed: int, known: Known, overlap: float
 ) -> Winner:
     """Recipes that are not ranked may be rivals, where they have enough scores."""
-    experiment = results.experiment
-    seeds = _seeds(standings)
     scores = {
-        key: {
-            recipe: [own[key].scores.get(seed, math.nan) for seed in seeds]
-            for recipe, own in standings.items()
-            if _enough(own, key, needed)
-        }
-        for key in keys
+        key: {recipe: own[recipe] for recipe in own if cells[recipe][key].enough(needed)}
+        for key, own in _by_seed(cells, keys).items()
+    }
+    known = {
+        (key, recipe): numbers
+        for (key, recipe), numbers in known.items()
+        if key == EVERYWHERE or {recipe, experiment.baseline} <= set(scores.get(key, ()))
     }
     better = not METRICS[experiment.metric].lower_is_better
-    known = {
-        pair: told
-        for pair, told in _known(results, twins).items()
-        if pair[0] == EVERYWHERE or {pair[1], experiment.baseline} <= set(scores.get(pair[0], ()))
-    }
     return winner(scores, experiment.declared_test, overlap, experiment.alpha, better, experiment.baseline, known)
 
 
-def _known(results: Results, twins: Mapping[Level, str]) -> Known:
+def _known(study: Study, duplicates: Mapping[Level, str]) -> Known:
     """What the comparisons say of each recipe and the baseline, under each condition and pooled."""
-    baseline, others = results.experiment.baseline, [factor for factor in results.factors if factor != "recipe"]
-    judged, found = compared(results), dict[tuple[str, str], tuple[float, float]]()
-    for recipe in results.experiment.recipes:
-        conditions = conditions_with(results, (recipe, baseline)) if recipe != baseline else ()
-        for place in [(condition,) for condition in conditions] + [conditions]:
-            tested = judged.of(recipe, place)
-            if tested is not None:
-                key = _key(others, place[0], twins) if len(place) == 1 else EVERYWHERE
-                found.setdefault((key, recipe), (tested.difference.estimate, tested.p_adjusted))
-    return found
+    known, beside = dict[tuple[str, str], tuple[float, float]](), others(study.results)
+    for (recipe, together), tested in study.compared.tested.items():
+        if tested is not None:
+            key = _key(beside, next(iter(together)), duplicates) if len(together) == 1 else EVERYWHERE
+            known.setdefault((key, recipe), (tested.difference.estimate, tested.p_adjusted))
+    return known

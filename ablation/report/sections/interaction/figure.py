@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ablation.report.style import FAINT, INK, WIDTH, Style, drawing, figure, shortened
+from ablation.report.charts import ACROSS
+from ablation.report.style import FAINT, INK, Style, drawing, new_panels, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.lines import Line2D
 
-ACROSS = 3  # panels side by side
 BAND, STEP = 0.6, 0.06  # of the way from one level to the next: what a level takes at most, and a recipe
 
 
@@ -53,35 +52,33 @@ class InteractionInfo:
         """From one recipe to the next at the same level, where levels are 1 apart."""
         return min(STEP, BAND / (len(self.recipes) + 1))
 
-    def place(self, recipe: str, level: int) -> float:
+    def x(self, recipe: str, level: int) -> float:
         """Where a recipe stands at a level: beside the others, so that no interval hides another."""
         names = self.recipes
         return level + (names.index(recipe) - (len(names) - 1) / 2) * self.step
 
 
-def draw_interaction(info: InteractionInfo, look: Mapping[str, Style]) -> list[Axes]:
-    """A panel for each level of the other factors, all on one scale."""
-    across = min(len(info.panels), ACROSS)
-    bands = -(-len(info.panels) // ACROSS)
-    names = [shortened(name, 30) for name in info.recipes]
-    columns = max(1, min(len(names), 6, 125 // (max(map(len, names)) + 9)))
+def draw_interaction(
+    info: InteractionInfo, look: Mapping[str, Style], axes: Sequence[Axes] | None = None
+) -> Sequence[Axes]:
+    """A panel for each level of the other factors, all on one scale. axes: one a panel, by default new ones."""
     with drawing():
-        made = figure((4.1 if bands == 1 else 3.3 * bands) + 0.26 * -(-len(names) // columns), WIDTH)
-        axes = made.subplots(bands, across, squeeze=False, sharey=True)
-        for place, panel in enumerate(axes.flat):
-            if place < len(info.panels):
-                _draw(panel, info, info.panels[place], look)
-                _label(panel, info, across)
-            else:
-                panel.set_visible(False)
-        for band in axes:
-            band[0].set_ylabel(info.scale)
-        handles = [_handle(look[recipe]) for recipe in info.recipes]
-        made.legend(handles, names, loc="outside upper left", ncols=columns, handlelength=2.4)
-    return list(axes.flat)
+        high = 4.1 if len(info.panels) <= ACROSS else 3.3
+        spots = new_panels([len(info.panels)], ACROSS, high) if axes is None else axes
+        across = min(len(info.panels), ACROSS)
+        for index, (spot, panel) in enumerate(zip(spots, info.panels, strict=True)):
+            _draw_panel(spot, info, panel, look)
+            _name_levels(spot, info, across)
+            spot.tick_params(labelleft=index % across == 0)
+            spot.set_ylabel(info.scale if index % across == 0 else "")
+        limits = [spot.get_ylim() for spot in spots]
+        for spot in spots:
+            spot.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
+        _draw_legend(spots[0], info, look, above=axes is None)
+    return spots
 
 
-def _draw(axes: Axes, info: InteractionInfo, panel: InteractionPanel, look: Mapping[str, Style]) -> None:
+def _draw_panel(axes: Axes, info: InteractionInfo, panel: InteractionPanel, look: Mapping[str, Style]) -> None:
     reach = (len(info.recipes) + 1) / 2 * info.step
     for level in range(len(info.levels)):
         axes.axvspan(level - reach, level + reach, color="#f1f4f7", linewidth=0)
@@ -89,24 +86,33 @@ def _draw(axes: Axes, info: InteractionInfo, panel: InteractionPanel, look: Mapp
     axes.set_axisbelow(True)
     axes.set_title(shortened(panel.title, 96 // min(len(info.panels), ACROSS)))
     for recipe, points in panel.lines.items():
-        style, places = look[recipe], [info.place(recipe, level) for level in range(len(points))]
-        axes.plot(places, [point.mean for point in points], color=style.color, linestyle=style.dash, alpha=0.55)
-        for place, point in zip(places, points, strict=True):
-            axes.plot([place, place], [point.low, point.high], color=style.color, linewidth=2, solid_capstyle="butt")
+        style, xs = look[recipe], [info.x(recipe, level) for level in range(len(points))]
+        axes.plot(xs, [point.mean for point in points], color=style.color, linestyle=style.dash, alpha=0.55)
+        for x, point in zip(xs, points, strict=True):
+            axes.plot([x, x], [point.low, point.high], color=style.color, linewidth=2, solid_capstyle="butt")
             axes.plot(
-                [place], [point.mean], style.marker, color=style.color, markersize=7, markeredgecolor="white", zorder=3
+                [x], [point.mean], style.marker, color=style.color, markersize=7, markeredgecolor="white", zorder=3
             )
 
 
-def _label(axes: Axes, info: InteractionInfo, across: int) -> None:
+def _name_levels(axes: Axes, info: InteractionInfo, across: int) -> None:
     room = 96 // (across * len(info.levels))
     axes.set_xticks(range(len(info.levels)), [shortened(level, max(room, 6)) for level in info.levels])
     axes.tick_params(axis="x", length=0, labelcolor=INK, labelsize=9)
     axes.set(xlim=(-0.4, len(info.levels) - 0.6), xlabel=info.factor)
 
 
-def _handle(style: Style) -> Line2D:
-    """What stands for a recipe in the legend."""
+def _draw_legend(axes: Axes, info: InteractionInfo, look: Mapping[str, Style], above: bool) -> None:
+    """above: in lines of its own over all panels; else within the axes."""
     from matplotlib.lines import Line2D
 
-    return Line2D([], [], color=style.color, linestyle=style.dash, marker=style.marker, linewidth=2)
+    names, styles = [shortened(name, 30) for name in info.recipes], [look[recipe] for recipe in info.recipes]
+    handles = [Line2D([], [], color=s.color, linestyle=s.dash, marker=s.marker, linewidth=2) for s in styles]
+    if not above:
+        axes.legend(handles, names, handlelength=2.4)
+        return
+    columns = max(1, min(len(names), 6, 125 // (max(map(len, names)) + 9)))
+    made = axes.get_figure(root=True)
+    assert made is not None
+    made.set_figheight(made.get_figheight() + 0.26 * -(-len(names) // columns))
+    made.legend(handles, names, loc="outside upper left", ncols=columns, handlelength=2.4)

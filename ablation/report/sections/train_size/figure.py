@@ -40,15 +40,14 @@ def draw_sizes(info: SizesInfo, look: Mapping[str, Style], axes: Sequence[Axes] 
     """
     with drawing():
         axes = new_panels([len(info.panels)], ACROSS) if axes is None else axes
-        for place, (spot, panel) in enumerate(zip(axes, info.panels, strict=True)):
+        for index, (spot, panel) in enumerate(zip(axes, info.panels, strict=True)):
             spot.axhspan(-info.margin, info.margin, color="#eef1f4", linewidth=0)
             spot.axhline(0, color=SOFT, linewidth=1)
             draw_curve(spot, panel, look[panel.title].color)
-            spot.set_title(shortened(panel.title, 44))
             spot.set_xlabel("training images (logarithmic axis)")
             spot.set_ylim(*info.limits)
             name_ticks(spot, panel.at, [f"{round(2.0**at):,}" for at in panel.at])
-            spot.tick_params(labelleft=place % ACROSS == 0)
-            if place % ACROSS == 0:
+            spot.tick_params(labelleft=index % ACROSS == 0)
+            if index % ACROSS == 0:
                 spot.set_ylabel(f"difference to {shortened(info.baseline, 20)}, {info.unit}")
     return axes
