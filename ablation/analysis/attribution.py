@@ -92,11 +92,11 @@ def weights(design: Design, operations: Sequence[str], operation: str) -> dict[R
         return {every: 1.0, every - {operation}: -1.0}
     if design == "add_one_in":
         return {frozenset({operation}): 1.0, frozenset(): -1.0}
-    found: dict[Recipe, float] = {}
+    shares: dict[Recipe, float] = {}
     for without in _subsets(every - {operation}):
         share = factorial(len(without)) * factorial(len(every) - len(without) - 1) / factorial(len(every))
-        found |= {without | {operation}: share, without: -share}
-    return found
+        shares |= {without | {operation}: share, without: -share}
+    return shares
 
 
 def remainder_weights(design: Design, operations: Sequence[str]) -> dict[Recipe, float]:
@@ -132,13 +132,14 @@ def _difference(
 def _design(scores: Mapping[Recipe, Sequence[float]], operations: Sequence[str], wanted: Design | None) -> Design:
     if not operations or len(set(operations)) != len(operations):
         raise ValueError(f"operations are to be attributed by their names, each once: got {list(operations)}")
-    missing = {}
-    for design in (wanted,) if wanted else get_args(Design):
+    missing: dict[Design, set[Recipe]] = {}
+    designs: tuple[Design, ...] = (wanted,) if wanted else get_args(Design)
+    for design in designs:
         missing[design] = needed(design, operations) - set(scores)
         if not missing[design]:
             return design
-    told = "; ".join(f"{design} lacks {', '.join(map(_name, lacks))}" for design, lacks in missing.items())
-    raise ValueError(f"contributions cannot be computed: {told}")
+    lacking = "; ".join(f"{design} lacks {', '.join(map(_name, lacks))}" for design, lacks in missing.items())
+    raise ValueError(f"contributions cannot be computed: {lacking}")
 
 
 def _name(recipe: Recipe) -> str:

@@ -1,7 +1,7 @@
 """The multi-bootstrap over seeds and test images, for metrics that are no mean over images: macro-F1, curves.
 
 Sellam et al. (2021), "The MultiBERTs", arXiv 2106.16163, section 3: seeds and images are resampled independently,
-images alike for all runs, seeds alike for both arms where they are paired. A comparison needs three steps, the first
+images alike for all runs, seeds alike for both groups where they are paired. A comparison needs three steps, the first
 of which serves all runs of an experiment:
 
     counts = image_counts(len(labels), draws=1000, seed=0)
@@ -32,7 +32,7 @@ Metric = Callable[[Floats, Floats, Floats], Floats]
 
 def accuracy(right: Floats, guessed: Floats, labelled: Floats) -> Floats:
     """Share of images that are guessed right, in [0, 1]."""
-    return right.sum(axis=0) / labelled.sum(axis=0)
+    return np.asarray(right.sum(axis=0) / labelled.sum(axis=0))
 
 
 def balanced_accuracy(right: Floats, guessed: Floats, labelled: Floats) -> Floats:
@@ -46,12 +46,13 @@ def macro_f1(right: Floats, guessed: Floats, labelled: Floats) -> Floats:
 
 
 def _mean_where(share: Floats, whole: Floats) -> Floats:
-    return np.divide(share, whole, out=np.zeros_like(share), where=whole > 0).sum(axis=0) / (whole > 0).sum(axis=0)
+    shares = np.divide(share, whole, out=np.zeros_like(share), where=whole > 0)
+    return np.asarray(shares.sum(axis=0) / (whole > 0).sum(axis=0))
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Of one arm: observed (seeds, ...) on the test images; resampled (draws, seeds, ...) on each draw of images.
+    """Of one group: observed (seeds, ...) on the test images; resampled (draws, seeds, ...) on each draw of images.
 
     Axes after that of seeds are points of a curve.
     """
@@ -129,48 +130,50 @@ def _sum_by(group: NDArray[np.int64], chosen: NDArray[np.int64], weights: NDArra
     from scipy.sparse import csr_array
 
     ones = np.ones(len(chosen), np.float32)
-    return (csr_array((ones, (group[chosen], chosen)), shape=(classes, len(group))) @ weights).astype(float)
+    return np.asarray(csr_array((ones, (group[chosen], chosen)), shape=(classes, len(group))) @ weights, float)
 
 
 def multi_bootstrap(
     treatment: Scores, baseline: Scores, paired: bool, overlap: float = 0.0, share: bool = False
 ) -> MultiBootstrap:
-    """The difference of two arms over the same draws of the same images.
+    """The difference of two groups over the same draws of the same images.
 
-    paired: place i is the same seed in both arms. At least 2 seeds an arm. overlap, share: as for `crossed`.
+    paired: row i is the same seed in both groups. At least 2 seeds a group. overlap, share: as for `crossed`.
     """
     _check(treatment, baseline, paired)
-    scale = max(float(np.abs(arm.observed).max()) for arm in (treatment, baseline))
-    arms = [(treatment, 1), (baseline, -1)]
+    scale = max(float(np.abs(group.observed).max()) for group in (treatment, baseline))
+    groups = [(treatment, 1), (baseline, -1)]
     if paired:
         both = Scores(
             treatment.observed - baseline.observed, treatment.resampled - baseline.resampled, treatment.images
         )
-        arms = [(both, 1)]
-    value = np.asarray(sum(sign * arm.observed.mean(axis=0) for arm, sign in arms))
-    parts = _parts(arms, scale)
+        groups = [(both, 1)]
+    value = np.asarray(sum(sign * group.observed.mean(axis=0) for group, sign in groups))
+    parts = _parts(groups, scale)
     parts = parts._replace(seeds=[(part * (1 + (df + 1) * overlap), df) for part, df in parts.seeds])
     return MultiBootstrap(value, parts, few_images(treatment.images) if share else 0.0)
 
 
-def _parts(arms: list[tuple[Scores, int]], scale: float) -> Parts:
+def _parts(groups: list[tuple[Scores, int]], scale: float) -> Parts:
     """As in `crossed`, with the draws in place of the sums of squares over images."""
-    last = arms[0][0].images - 1
+    last = groups[0][0].images - 1
     seeds, rest = [], []
-    for arm, _ in arms:
-        size = len(arm.observed)
-        seeds.append((variance(np.moveaxis(arm.observed, 0, -1), scale) / size, size - 1))
-        own = arm.resampled - arm.resampled.mean(axis=1, keepdims=True)  # what a draw does to one seed and not to all
+    for group, _ in groups:
+        size = len(group.observed)
+        seeds.append((variance(np.moveaxis(group.observed, 0, -1), scale) / size, size - 1))
+        own = group.resampled - group.resampled.mean(
+            axis=1, keepdims=True
+        )  # what a draw does to one seed and not to all
         rest.append((own.var(axis=0).sum(axis=0) / (size - 1) / size, (size - 1) * last))
-    means = np.asarray(sum(sign * arm.resampled.mean(axis=1) for arm, sign in arms))
+    means = np.asarray(sum(sign * group.resampled.mean(axis=1) for group, sign in groups))
     return Parts(seeds, (means.var(axis=0), last), rest)
 
 
 def _check(treatment: Scores, baseline: Scores, paired: bool) -> None:
     sizes = f"treatment {treatment.resampled.shape}, baseline {baseline.resampled.shape} (draws, seeds, ...)"
     if len(treatment.resampled) != len(baseline.resampled) or treatment.images != baseline.images:
-        raise ValueError(f"both arms must be scored on the same draws of the same images: {sizes}")
+        raise ValueError(f"both groups must be scored on the same draws of the same images: {sizes}")
     if min(len(treatment.observed), len(baseline.observed)) < 2:
-        raise ValueError(f"the multi-bootstrap needs at least 2 seeds in each arm: {sizes}")
+        raise ValueError(f"the multi-bootstrap needs at least 2 seeds in each group: {sizes}")
     if paired and len(treatment.observed) != len(baseline.observed):
-        raise ValueError(f"paired seeds are as many in both arms: {sizes}")
+        raise ValueError(f"paired seeds are as many in both groups: {sizes}")

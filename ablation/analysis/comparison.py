@@ -143,12 +143,12 @@ class Family:
 
     def intervals(self, alpha: float, families: int = 1) -> tuple[tuple[float, float], ...]:
         """Simultaneous at level 1 - alpha: with that confidence all of them hold."""
-        found = []
+        intervals = []
         for difference in self.differences:
             steps = critical(alpha / families, self.loadings, difference.df) if difference.error > 0 else np.nan
             reach = steps * difference.error
-            found.append((difference.estimate - reach, difference.estimate + reach))
-        return tuple(found)
+            intervals.append((difference.estimate - reach, difference.estimate + reach))
+        return tuple(intervals)
 
     def _p(self, difference: Difference) -> float:
         if not difference.estimate:
@@ -182,10 +182,10 @@ class Dunnett:
         without_scores: recipes that belong to the family but have no scores (yet). Each counts in the correction as if
         it had as many as the baseline.
         """
-        found = student.pooled_contrasts([baseline, *treatments])
+        estimate = student.pooled_contrasts([baseline, *treatments])
         sizes = [len(scores) for scores in treatments] + [len(baseline)] * without_scores
         return Family(
-            tuple(map(Difference, found.value.tolist(), found.error.tolist(), found.df.tolist())),
+            tuple(map(Difference, estimate.value.tolist(), estimate.error.tolist(), estimate.df.tolist())),
             loadings(sizes, len(baseline)),
         )
 
@@ -196,4 +196,4 @@ Test = Crossed | Welch | CorrectedResampled | Paired | Dunnett
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's step-down adjusted p-values (Holm 1979), in the order given; nan stays nan but counts in the family."""
-    return student.holm(p_values).tolist()
+    return list(map(float, student.holm(p_values)))

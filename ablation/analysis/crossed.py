@@ -3,14 +3,14 @@
 For metrics that are means over test images (right or wrong, log loss), where every run is judged on the same images:
 not for a split that is redrawn for each seed. Other metrics: `bootstrap`, which ends in the same sum of parts.
 
-The score of image j by the run with seed i of arm a is y_aij = mean_a + seed_ai + image_aj + rest_aij, all but the mean
-random. Two designs, by what the arms share:
+The score of image j by the run with seed i of group a is y_aij = mean_a + seed_ai + image_aj + rest_aij, all but the
+mean random. Two designs, by what the groups share:
 
-- `paired=True`, for `Paired`: seed i of both arms has something in common, so the table d_ij = y_1ij - y_0ij is a
+- `paired=True`, for `Paired`: seed i of both groups has something in common, so the table d_ij = y_1ij - y_0ij is a
   two-way layout itself. Var(mean d) = (MS_seed + MS_image - MS_rest) / (n_s n_i).
-- `paired=False`, for `Welch` and `Dunnett`: seeds of the arms are independent, as these tests suppose, but the images
+- `paired=False`, for `Welch` and `Dunnett`: seeds of the groups are independent, as these tests suppose, but the images
   are the same. An image's own difficulty cancels in the difference of its two means, whose variance over images also
-  holds the rest; what the seeds add to that comes from each arm's own table: Var = Var_j(y_1.j - y_0.j) / n_i + sum_a
+  holds the rest; what the seeds add to that comes from each group's own table: Var = Var_j(y_1.j - y_0.j) / n_i + sum_a
   (MS_seed,a - MS_rest,a) / (n_a n_i).
 
 Where the training part is redrawn for each seed, seed_i is what the seed and its training photographs do together.
@@ -183,6 +183,6 @@ def _check(treatment: Floats, baseline: Floats, paired: bool) -> None:
     if treatment.ndim != 2 or baseline.ndim != 2 or treatment.shape[1] != baseline.shape[1]:
         raise ValueError(f"crossed needs two tables (seeds, images) over the same images: {shapes}")
     if min(*treatment.shape, *baseline.shape) < 2:
-        raise ValueError(f"crossed needs at least 2 seeds in each arm and 2 images: {shapes}")
+        raise ValueError(f"crossed needs at least 2 seeds in each group and 2 images: {shapes}")
     if paired and len(treatment) != len(baseline):
-        raise ValueError(f"paired seeds are as many in both arms: {shapes}")
+        raise ValueError(f"paired seeds are as many in both groups: {shapes}")

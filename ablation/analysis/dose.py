@@ -6,7 +6,7 @@ number, and Student's t over seeds gives its interval, whatever runs of a seed h
 dose varies (a summary per subject: Matthews et al. 1990, BMJ 300). An isotonic fit has no such interval with 3 to 10
 seeds. Whether a quadratic is enough is itself tested (`lack_of_fit`).
 
-For train-size curves give log2 of the sizes as doses, and as scores the differences of two arms, per seed: then
+For train-size curves give log2 of the sizes as doses, and as scores the differences of two recipes, per seed: then
 `linear` asks whether the recipe helps more when data are few.
 """
 
@@ -104,18 +104,18 @@ def _fit(doses: Floats, at: Floats, degree: int, derivative: int = 0) -> Floats:
     powers = np.arange(degree + 1)
     where = ((at - middle) / width)[:, None]
     rows = where**powers if not derivative else powers * where ** np.maximum(powers - 1, 0) / width
-    return rows @ np.linalg.pinv(((doses - middle) / width)[:, None] ** powers)
+    return np.asarray(rows @ np.linalg.pinv(((doses - middle) / width)[:, None] ** powers))
 
 
 def _weighted(scores: Floats, weights: Floats, overlap: float) -> Estimate:
-    return paired_contrast(list(scores.T), weights.tolist(), overlap)
+    """scores (seeds, K), weights (..., K) -> estimates of shape (...)."""
+    parts = [weights[..., k, None] * column for k, column in enumerate(scores.T)]
+    return paired_contrast(parts, [1.0] * len(parts), overlap)
 
 
 def _band(at: Floats, scores: Floats, weights: Floats, overlap: float, alpha: float) -> Band:
-    each = [_weighted(scores, row, overlap) for row in weights]
-    value, error, df = (np.array([getattr(one, name) for one in each]) for name in ("value", "error", "df"))
-    found = Estimate(value, error, df)
-    one, every = reach(found, alpha), reach(found, alpha / scores.shape[1])
+    estimate = _weighted(scores, weights, overlap)
+    value, one, every = estimate.value, reach(estimate, alpha), reach(estimate, alpha / scores.shape[1])
     return Band(at, value, value - one, value + one, value - every, value + every)
 
 
@@ -138,11 +138,11 @@ def _peak(doses: Floats, scores: Floats, overlap: float, alpha: float) -> tuple[
     spread = np.cov(np.stack([slopes[:, 0], slopes[:, 1] - slopes[:, 0]]))
     line = np.array([first, last - first])
     (constant, mixed), (_, square) = np.outer(line, line) - reach2 * spread
-    places = np.array([0.0, 1.0])
+    ends = np.array([0.0, 1.0])
     if square > 0:
         root = math.sqrt(max(mixed**2 - square * constant, 0.0))
-        places = np.clip([(-mixed - root) / square, (-mixed + root) / square], 0.0, 1.0)
-    low, high = doses[0] + np.ptp(doses) * places
+        ends = np.clip([(-mixed - root) / square, (-mixed + root) / square], 0.0, 1.0)
+    low, high = doses[0] + np.ptp(doses) * ends
     return float(doses[0] + np.ptp(doses) * first / (first - last)), float(low), float(high)
 
 

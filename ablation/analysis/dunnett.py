@@ -1,4 +1,4 @@
-"""The distribution behind Dunnett's test: the largest |t| of several arms that share a baseline and a variance.
+"""The distribution behind Dunnett's test: the largest |t| of several groups that share a baseline and a variance.
 
 By quadrature, so the same data give the same digits: `scipy.stats.dunnett` integrates over random points (it is the
 oracle of the tests). Knows no scores.
@@ -20,12 +20,12 @@ _CUT = 1e-12  # probability left out at either end of it
 
 
 def loadings(sizes: Sequence[int], baseline: int) -> tuple[float, ...]:
-    """l_i = sqrt(n_i / (n_i + n_0)): arms i and j have correlation l_i l_j (Dunnett 1955). Seeds per arm."""
+    """l_i = sqrt(n_i / (n_i + n_0)): groups i and j have correlation l_i l_j (Dunnett 1955). Seeds per group."""
     return tuple(float(np.sqrt(size / (size + baseline))) for size in sizes)
 
 
 def largest_beyond(t: float, loading: tuple[float, ...], df: float) -> float:
-    """P(the largest |t_i| > t) where no arm differs from the baseline: the adjusted p (Dunnett 1955).
+    """P(the largest |t_i| > t) where no group differs from the baseline: the adjusted p (Dunnett 1955).
 
     Absolute error below 1e-6, and of a p near alpha far less; with 2 degrees of freedom t = 300 has two digits right.
     """
@@ -48,7 +48,7 @@ def critical(alpha: float, loading: tuple[float, ...], df: float) -> float:
     from scipy.optimize import brentq
     from scipy.special import stdtrit
 
-    one, all_of_them = (float(stdtrit(df, 1 - alpha / 2 / arms)) for arms in (1, len(loading)))
+    one, all_of_them = (float(stdtrit(df, 1 - alpha / 2 / groups)) for groups in (1, len(loading)))
     if len(loading) == 1:
         return one
     return float(brentq(lambda t: largest_beyond(t, loading, df) - alpha, one * 0.999, all_of_them * 1.001, xtol=1e-9))

@@ -1,7 +1,7 @@
 """How large is the difference beside the noise of training? Hedges' g, and the chance that a new seed is better.
 
 Both beside the difference in the metric's own unit, not in its place: they grow when seeds vary less, points do not.
-The chance is counted over the seeds that both arms share. Hedges' g takes the arms as independent; where they share
+The chance is counted over the seeds that both groups share. Hedges' g takes the groups as independent; where they share
 seeds, its interval is too wide rather than too narrow.
 """
 
@@ -17,7 +17,7 @@ from ablation.analysis import welch
 from ablation.analysis.student import quantile_nodes, root_mean_chi2, satterthwaite, variance
 
 LEAST_DF = 1.5
-"""Of the unit of an effect size. Three seeds an arm have two or more."""
+"""Of the unit of an effect size. Three seeds a group have two or more."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ def hedges_g(treatment: ArrayLike, baseline: ArrayLike, alpha: float = 0.05) -> 
     With the root mean of both variances as unit, and Welch's degrees of freedom, so that they may differ (Delacre et
     al. 2021, "Why Hedges' g*s based on the non-pooled standard deviation should be reported with Welch's t-test");
     for n = m that is also the pooled sd. Estimate: d J(df), J Hedges' (1981, equation 6e) correction for few seeds; all
-    is nan where the unit has few degrees of freedom (two seeds in the arm that varies), as J is 0 at one, and takes the
-    estimate out of its interval. Interval: the noncentralities under which Welch's t lies at either end of its
+    is nan where the unit has few degrees of freedom (two seeds in the group that varies), as J is 0 at one, and takes
+    the estimate out of its interval. Interval: the noncentralities under which Welch's t lies at either end of its
     distribution (Cumming and Finch 2001), without J, since they need no correction; at the level at which Welch's test
     keeps alpha (see `welch`), so that the interval excludes 0 just where p < alpha.
     """
@@ -77,15 +77,15 @@ def _noncentrality(t: float, df: float, quantile: float) -> float:
 def p_better(wins: int, ties: int, seeds: int, alpha: float = 0.05) -> Size:
     """Chance that the recipe scores above the baseline when both are trained with a new seed, ties counting half.
 
-    Of the seeds that both arms have, the recipe won in `wins` and drew level in `ties`. Interval: the exact one of
+    Of the seeds that both groups have, the recipe won in `wins` and drew level in `ties`. Interval: the exact one of
     Clopper and Pearson (1934), its lower limit from the wins and its upper limit from all that was not lost. A chance
     with half of its ties lies between those two shares, so the interval covers at least 1 - alpha whatever the
-    distribution of the scores. Where the arms share no seed, all three are nan.
+    distribution of the scores. Where the groups share no seed, all three are nan.
     """
     from scipy.special import betaincinv
 
     if min(wins, ties) < 0 or wins + ties > seeds:
-        raise ValueError(f"of the seeds of both arms, no more can be won or tied: got {wins} + {ties} of {seeds}")
+        raise ValueError(f"of the seeds of both groups, no more can be won or tied: got {wins} + {ties} of {seeds}")
     if seeds == 0:
         return Size(math.nan, math.nan, math.nan)
     lost, level = seeds - wins - ties, wins + ties

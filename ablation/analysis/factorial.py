@@ -51,9 +51,7 @@ class Anova:
         return next(term for term in self.terms if set(term.factors) == set(factors))
 
 
-def anova(
-    scores: ArrayLike, factors: Mapping[str, Sequence[object]], blocks: Sequence[object] | None = None
-) -> Anova:
+def anova(scores: ArrayLike, factors: Mapping[str, Sequence[object]], blocks: Sequence[object] | None = None) -> Anova:
     """scores (R,): one per finished run. factors: name -> the level of each run (R,), at least 2 levels each.
 
     blocks (R,): the seed of each run, where runs of one seed have something in common (the declared test is paired):
@@ -80,7 +78,7 @@ def anova(
 
 
 def _residual(scores: Floats, blocks: list[Floats]) -> tuple[float, int]:
-    """(sum of squares, degrees of freedom) left by the columns, which may depend on each other where cells are empty."""
+    """(sum of squares, degrees of freedom) left by the columns, some of which may depend on others (empty cells)."""
     table = np.hstack(blocks)
     weights, _, rank, _ = np.linalg.lstsq(table, scores, rcond=None)
     return float(np.square(scores - table @ weights).sum()), len(scores) - int(rank)

@@ -1,8 +1,8 @@
-"""Failed trainings: runs that learned nothing, or fell far behind the other runs of their arm. And what few runs hide.
+"""Failed trainings: runs that learned nothing, or fell far behind the others of their group. And what few runs hide.
 
 A mean over seeds in which some trainings failed is the mean of two different things, and no test over seeds can tell
-how often that will happen. So a failure is first seen, by a rule that is stated here, and then counted. Knows arrays
-only; an arm is the runs of one recipe under one condition, and which runs these are is decided elsewhere.
+how often that will happen. So a failure is first found, by a rule that is stated here, and then counted. Knows arrays
+only; a group is the runs of one recipe under one condition, and which runs these are is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LOSSES = ("log_loss", "brier")
 ERRORS = 3.0
 """Standard errors over test images that luck with these images is granted: one run in 740 exceeds them."""
 OUTLYING = 0.0004
-"""Chance that the lowest run of an arm of normal scores is called an outlier; that any is, stays below 1 in 1,000."""
+"""Chance that the lowest run of a group of normal scores is called an outlier; that any is, stays below 1 in 1,000."""
 
 
 def chance(metric: str, classes: int, shares: ArrayLike | None = None) -> float:
@@ -42,11 +42,11 @@ def chance(metric: str, classes: int, shares: ArrayLike | None = None) -> float:
 
 
 def failed(scores: ArrayLike, level: float, metric: str, images: int) -> NDArray[np.bool_]:
-    """Which runs of an arm are failed trainings. scores (..., n) of one arm, its n runs last -> (..., n).
+    """Which runs of a group are failed trainings. scores (..., n) of one group, its n runs last -> (..., n).
 
-    A run has failed if it lies behind the median of its arm by more than `ERRORS` standard errors over the test images,
-    and either is nearer to chance than to that median, or is an outlier among its arm (see `_outlying`). And where at
-    least half of an arm could be guesses, no more than `ERRORS` standard errors better than chance, all of these have
+    A run has failed if it lies behind the median of its group by more than `ERRORS` standard errors over the images,
+    and either is nearer to chance than to that median, or is an outlier among its group (see `_outlying`). And where at
+    least half of a group could be guesses, no more than `ERRORS` standard errors better than chance, all of these have
     failed, unless together they beat chance by as many standard errors of their mean. A task so hard that every run is
     just above chance therefore fails only where its images are too few to tell it from guessing. level: of chance, see
     `chance`; where there is none (nan, as for ece) nothing has failed. images: of the test part.
@@ -83,7 +83,7 @@ def _noise(gain: Floats, level: float, metric: str, images: int) -> Floats:
     if metric in LOSSES:
         return np.sqrt((2 if metric == "log_loss" else 4 * (1 - level)) * gain / images)
     share = np.minimum(level + gain, 1.0)
-    return np.sqrt(share * (1 - share) / images)
+    return np.asarray(np.sqrt(share * (1 - share) / images))
 
 
 def _luck(level: float, metric: str, images: int) -> float:
@@ -98,7 +98,7 @@ def _luck(level: float, metric: str, images: int) -> float:
 
 
 def _guesses(gain: Floats, luck: float) -> NDArray[np.bool_]:
-    """Runs no better than guesses, where at least half of the arm is so. gain (..., n) over chance -> (..., n).
+    """Runs no better than guesses, where at least half of the group is so. gain (..., n) over chance -> (..., n).
 
     Their mean decides: k guesses of their own beat chance by luck / sqrt(k) as rarely as one does by luck. No run
     counts for less than -luck in it, so that one with an enormous loss does not speak for the others.
@@ -106,7 +106,7 @@ def _guesses(gain: Floats, luck: float) -> NDArray[np.bool_]:
     near = gain <= luck
     count = near.sum(axis=-1, keepdims=True)
     mean = np.where(near, np.maximum(gain, -luck), 0.0).sum(axis=-1, keepdims=True) / np.maximum(count, 1)
-    return near & (2 * count >= gain.shape[-1]) & (mean <= luck / np.sqrt(np.maximum(count, 1)))
+    return np.asarray(near & (2 * count >= gain.shape[-1]) & (mean <= luck / np.sqrt(np.maximum(count, 1))))
 
 
 def _outlying(gain: Floats) -> NDArray[np.bool_]:
@@ -121,10 +121,10 @@ def _outlying(gain: Floats) -> NDArray[np.bool_]:
 
     ordered, limit = np.sort(gain, axis=-1), np.full(gain.shape[:-1], -np.inf)
     runs = gain.shape[-1]
-    for place in range(min(runs // 2, runs - 3)):
-        better = ordered[..., place + 1 :]
+    for rank in range(min(runs // 2, runs - 3)):
+        better = ordered[..., rank + 1 :]
         count = better.shape[-1]
         reach = float(stdtrit(count - 1, 1 - OUTLYING / runs)) * np.sqrt(variance(better) * (1 + 1 / count))
-        outside = better.mean(axis=-1) - ordered[..., place] > reach
-        limit = np.where(outside, ordered[..., place], limit)
+        outside = better.mean(axis=-1) - ordered[..., rank] > reach
+        limit = np.where(outside, ordered[..., rank], limit)
     return gain <= limit[..., None]

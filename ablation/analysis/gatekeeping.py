@@ -71,14 +71,14 @@ def behind(parents: Sequence[Sequence[int]]) -> tuple[Floats, Floats]:
     what stands behind it (a secondary one: to the others behind the same); all where the other half has nowhere to go.
     """
     count = len(parents)
-    primary = [place for place in range(count) if not parents[place]]
+    primary = [index for index in range(count) if not parents[index]]
     weights, transitions = np.zeros(count), np.zeros((count, count))
     weights[primary] = 1 / len(primary) if primary else 0.0
-    for place in range(count):
-        own = {place} if not parents[place] else set(parents[place])
-        near = [other for other in range(count) if other != place and own & set(parents[other])]
-        far = [other for other in primary if other != place and other not in parents[place]]
+    for index in range(count):
+        own = {index} if not parents[index] else set(parents[index])
+        near = [other for other in range(count) if other != index and own & set(parents[other])]
+        far = [other for other in primary if other != index and other not in parents[index]]
         for targets, others in ((near, far), (far, near)):
             if targets:
-                transitions[place, targets] = (0.5 if others else 1.0) / len(targets)
+                transitions[index, targets] = (0.5 if others else 1.0) / len(targets)
     return weights, transitions

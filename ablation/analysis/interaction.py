@@ -76,14 +76,14 @@ def interactions(
     )
     recipes = dict.fromkeys(name for own in scores.values() for name in own if name != baseline)
     factors = dict.fromkeys(factor for levels in conditions.values() for factor in levels)
-    found = [
+    contrasts = [
         _interaction(grid, recipe, factor, level, alpha)
         for recipe in recipes
         for factor in factors
         for level in _each_once(grid.levels(recipe, factor))
     ]
-    adjusted = student.holm([one.p for one in found]).tolist()
-    return tuple(replace(one, p_adjusted=p) for one, p in zip(found, adjusted, strict=True))
+    adjusted = student.holm([one.p for one in contrasts]).tolist()
+    return tuple(replace(one, p_adjusted=p) for one, p in zip(contrasts, adjusted, strict=True))
 
 
 @dataclass(frozen=True)
@@ -103,13 +103,13 @@ class _Grid:
 
     def strata(self, recipe: str, factor: str, least: int) -> list[dict[str, str]]:
         """level -> condition, two or more that differ in this factor alone, and have both the recipe and baseline."""
-        found: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+        strata: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
         for where, own in self.cells.items():
             if all(name in own and np.isfinite(own[name]).sum() >= least for name in (recipe, self.baseline)):
                 levels = self.conditions[where]
                 rest = tuple(item for item in levels.items() if item[0] != factor)
-                found.setdefault(rest, {})[levels[factor]] = where
-        return [own for own in found.values() if len(own) > 1]
+                strata.setdefault(rest, {})[levels[factor]] = where
+        return [own for own in strata.values() if len(own) > 1]
 
     def weights(self, recipe: str, factor: str, level: str) -> tuple[dict[str, float], dict[str, float]]:
         """condition -> weight of its effect: in the mean under the level, and in that under the others."""
@@ -122,11 +122,11 @@ class _Grid:
 
     def scores(self, recipe: str, conditions: Sequence[str]) -> dict[tuple[str, str], Floats]:
         """(condition, recipe or baseline) -> the scores that count: of all seeds, or of the shared ones if paired."""
-        found = {(where, name): self.cells[where][name] for where in conditions for name in (recipe, self.baseline)}
-        if not self.paired or not found:
-            return {key: runs[np.isfinite(runs)] for key, runs in found.items()}
-        shared = np.isfinite(np.stack(list(found.values()))).all(axis=0)
-        return {key: runs[shared] for key, runs in found.items()}
+        scores = {(where, name): self.cells[where][name] for where in conditions for name in (recipe, self.baseline)}
+        if not self.paired or not scores:
+            return {key: runs[np.isfinite(runs)] for key, runs in scores.items()}
+        shared = np.isfinite(np.stack(list(scores.values()))).all(axis=0)
+        return {key: runs[shared] for key, runs in scores.items()}
 
     def estimate(self, groups: Sequence[Floats], weights: Sequence[float]) -> student.Estimate:
         if self.paired:

@@ -31,13 +31,13 @@ _NODES = 64  # of Gauss and Legendre, over quantiles of the sample variances
 
 @dataclass(frozen=True)
 class Design:
-    """A declared test, its seeds per arm, and how much scores vary from seed to seed.
+    """A declared test, its seeds per recipe, and how much scores vary from seed to seed.
 
     sd, baseline_sd: of the recipe's and the baseline's score over seeds (the same where baseline_sd is None), in the
-    metric's unit. correlation: of the two arms over shared seeds, for the tests that pair them; 0 is the careful guess.
+    metric's unit. correlation: of both over shared seeds, for the tests that pair them; 0 is the careful guess.
     overlap: n_test / n_train for `CorrectedResampled`, rho / (1 - rho) where training parts share photographs.
     comparisons: the size m of Holm's family. images, image_sd: for `Crossed`, the test photographs, and the sd over
-    them of the mean difference of two arms; with an image_sd of 0 nothing is known of them, and seeds are all that
+    them of the mean difference of both; with an image_sd of 0 nothing is known of them, and seeds are all that
     varies.
     """
 
@@ -56,7 +56,7 @@ class Design:
 
 @dataclass(frozen=True)
 class Need:
-    """seeds per arm that would decide a pair, and how: `verdict` is "different" or "equivalent"."""
+    """seeds per recipe that would decide a pair, and how: `verdict` is "different" or "equivalent"."""
 
     seeds: int
     verdict: str
@@ -122,7 +122,7 @@ def images_needed(design: Design, difference: float, wanted: float = POWER) -> i
 
 
 def seeds_needed(design: Design, difference: float, wanted: float = POWER) -> int | None:
-    """The fewest seeds per arm, at least 3, with power `wanted` at that difference; None where 1000 are not enough.
+    """The fewest seeds per recipe, at least 3, with power `wanted` at that difference; None where 1000 are not enough.
 
     More seeds do not help without end where the split is redrawn: the same images come back (Nadeau and Bengio 2003).
     """
@@ -130,7 +130,7 @@ def seeds_needed(design: Design, difference: float, wanted: float = POWER) -> in
 
 
 def seeds_to_decide(design: Design, estimate: float, margin: float = 0.0, wanted: float = POWER) -> Need | None:
-    """The fewest seeds per arm that decide an undecided pair, if the truth is what was estimated so far.
+    """The fewest seeds per recipe that decide an undecided pair, if the truth is what was estimated so far.
 
     Either as different, or, where the estimate is within the declared margin, as equivalent; None where 1000 are not
     enough. A plan, not a promise: the estimate is itself uncertain, and as a rule too large where it was picked for its
@@ -158,8 +158,8 @@ def _fewest(enough: Callable[[int], bool]) -> int | None:
 def _steps(design: Design, df: Floats) -> Floats:
     """How many standard errors a difference must be from 0, at the first step of Holm's or within Dunnett's family."""
     if isinstance(design.test, Dunnett):
-        arms = loadings([design.seeds] * design.comparisons, design.seeds)
-        return np.asarray(critical(design.alpha, arms, float(df)))
+        family = loadings([design.seeds] * design.comparisons, design.seeds)
+        return np.asarray(critical(design.alpha, family, float(df)))
     return _quantile(design, df, design.alpha / design.comparisons / 2)
 
 

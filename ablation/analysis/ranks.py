@@ -111,25 +111,25 @@ def winner(
     """
     test = test or Welch()
     sign = 1.0 if higher_is_better else -1.0
-    arms = {where: {name: np.asarray(runs, float) for name, runs in own.items()} for where, own in scores.items()}
-    means = {where: {name: sign * float(np.nanmean(runs)) for name, runs in own.items()} for where, own in arms.items()}
+    tables = {where: {name: np.asarray(runs, float) for name, runs in own.items()} for where, own in scores.items()}
+    means = {
+        where: {name: sign * float(np.nanmean(runs)) for name, runs in own.items()} for where, own in tables.items()
+    }
     everywhere = [name for name in next(iter(means.values()), {}) if all(name in own for own in means.values())]
     if not everywhere:
         raise ValueError("no recipe has scores under every condition, so none can win overall")
     overall = max(everywhere, key=lambda name: sum(own[name] for own in means.values()))
     best = {where: max(own, key=own.__getitem__) for where, own in means.items()}
-    pairs = [(where, name) for where, own in arms.items() for name in own if name != overall]
+    pairs = [(where, name) for where, own in tables.items() for name in own if name != overall]
     declared = _beside(overall, baseline, known or {})
-    found = {pair: _difference(test, arms[pair[0]][pair[1]], arms[pair[0]][overall], overlap) for pair in pairs}
+    gaps = {pair: _difference(test, tables[pair[0]][pair[1]], tables[pair[0]][overall], overlap) for pair in pairs}
     own = [pair for pair in pairs if pair not in declared]
-    p_values = [found[pair].p_value() for pair in own]
+    p_values = [gaps[pair].p_value() for pair in own]
     corrected = dict(zip(own, holm(p_values), strict=True)) | {pair: p for pair, (_, p) in declared.items()}
     rivals = tuple(
-        Rival(*pair, found[pair], corrected[pair], pair in declared)
-        for pair in pairs
-        if sign * found[pair].estimate > 0
+        Rival(*pair, gaps[pair], corrected[pair], pair in declared) for pair in pairs if sign * gaps[pair].estimate > 0
     )
-    bonferroni = [(pair[1], found[pair].estimate, len(own) * p) for pair, p in zip(own, p_values, strict=True)]
+    bonferroni = [(pair[1], gaps[pair].estimate, len(own) * p) for pair, p in zip(own, p_values, strict=True)]
     judged = bonferroni + [(name, difference, p) for (_, name), (difference, p) in declared.items()]
     behind = {name for name, difference, p in judged if sign * difference < 0 and p < alpha}
     return Winner(

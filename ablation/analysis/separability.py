@@ -93,7 +93,7 @@ def initial_layout(features: NDArray[np.float32]) -> Points:
 
     if features.shape[1] >= 2 and len(features) >= 2 and np.ptp(features, axis=0).any():
         layout = PCA(n_components=2, svd_solver="full").fit_transform(features.astype(np.float64))
-        return layout / layout[:, 0].std() * LAYOUT_SD
+        return np.asarray(layout / layout[:, 0].std() * LAYOUT_SD)
     turn = np.arange(len(features)) * math.pi * (3 - math.sqrt(5))
     radius = LAYOUT_SD * np.sqrt((np.arange(len(features)) + 1) / max(len(features), 1))
     return np.stack([radius * np.cos(turn), radius * np.sin(turn)], axis=1)

@@ -22,8 +22,8 @@ def shrunk(estimates: ArrayLike, errors: ArrayLike) -> Floats:
     >>> shrunk([3.0, 1.0], [1.0, 1.0]).tolist()
     [2.4, 0.8]
     """
-    found, noise = np.asarray(estimates, float), np.square(errors)
+    observed, noise = np.asarray(estimates, float), np.square(errors)
     known = noise <= FAR * np.median(noise)
     error = float(noise[known].mean())
-    true = max(0.0, float(np.square(found[known]).mean()) - error)
-    return found * (true / (true + error) if true > 0 else 0.0)
+    true = max(0.0, float(np.square(observed[known]).mean()) - error)
+    return observed * (true / (true + error) if true > 0 else 0.0)

@@ -154,4 +154,4 @@ def root_mean_chi2(quantile: Floats, df: float) -> Floats:
     """s / sigma of a sample, at these quantiles of its distribution."""
     from scipy.special import gammaincinv
 
-    return np.sqrt(2 * gammaincinv(df / 2, quantile) / df)
+    return np.asarray(np.sqrt(2 * gammaincinv(df / 2, quantile) / df))

@@ -1,14 +1,14 @@
 """Welch's t-test with its level kept: p recalibrated to the ratio of variances at which it is boldest.
 
 Welch's t with the degrees of freedom of Satterthwaite (1946) is nearly exact at 5 %, and too bold at the small levels
-that Holm's correction asks for: with three seeds in each arm, one of which varies much more, a p of .001 comes with
+that Holm's correction asks for: with three seeds in each group, one of which varies much more, a p of .001 comes with
 probability .0037. How often a p comes is known exactly for each ratio of the true variances (Welch 1947 starts from
 it). So p is replaced by that probability at its worst, over all ratios, as Scheffe (1970) and Best and Rayner (1987)
 judge solutions of this problem:
 
     g(p) = max over a of P_a(Welch's p <= p),    0 <= a <= 1,    b = 1 - a
 
-a is the first arm's share of the variance of the difference, n and m seeds, N = n + m - 2. With X chi-square with N
+a is the first group's share of the variance of the difference, n and m seeds, N = n + m - 2. With X chi-square with N
 degrees of freedom and q ~ Beta((n - 1) / 2, (m - 1) / 2) independent, the squared standard error is
 X (a q / (n - 1) + b (1 - q) / (m - 1)) in units of the true variance; q alone sets Satterthwaite's nu. So
 
@@ -43,18 +43,18 @@ _BEYOND = np.linspace(0, 6, 25)
 def calibrated(p: ArrayLike, n: int, m: int) -> Floats:
     """g(p) of Welch's two-sided p, in the shape given: no smaller than p, rising with it. nan stays nan.
 
-    n, m >= 2 seeds in the arms. Right to two thousandths of itself; below p = 1e-12 too large rather than too small.
+    n, m >= 2 seeds in the groups. Right to two thousandths of itself; below p = 1e-12 too large rather than too small.
     """
     p = np.asarray(p, float)
     inside = np.exp(_curve(*sorted((n, m)))(np.log(np.clip(p, _LEAST, 1.0))))
-    return np.maximum(p, np.where(p < _LEAST, np.minimum(inside, _banerjee(p, n, m)), inside))
+    return np.asarray(np.maximum(p, np.where(p < _LEAST, np.minimum(inside, _banerjee(p, n, m)), inside)))
 
 
 @cache
 def level(alpha: float, n: int, m: int) -> float:
     """The p of Welch's that is calibrated to alpha: the level at which his interval keeps 1 - alpha whatever the ratio.
 
-    0 < alpha <= 1; n, m >= 2 seeds in the arms.
+    0 < alpha <= 1; n, m >= 2 seeds in the groups.
     """
     from scipy.optimize import brentq
     from scipy.special import stdtr, stdtrit
@@ -70,7 +70,7 @@ def level(alpha: float, n: int, m: int) -> float:
 def how_often(p: ArrayLike, ratio: ArrayLike, n: int, m: int) -> Floats:
     """P_a(Welch's p <= p); p and ratio of shapes that broadcast, n, m >= 2.
 
-    ratio: of the variance of the first arm's mean to that of the second's, a / b in the formula above.
+    ratio: of the variance of the first group's mean to that of the second's, a / b in the formula above.
     """
     from scipy.special import expit, stdtr, stdtrit
 
@@ -79,7 +79,7 @@ def how_often(p: ArrayLike, ratio: ArrayLike, n: int, m: int) -> Floats:
     one, two = expit(log_ratio) * expit(odds) / (n - 1), expit(-log_ratio) * expit(-odds) / (m - 1)
     df = (one + two) ** 2 / (one**2 / (n - 1) + two**2 / (m - 1))
     steps = -stdtrit(df, np.asarray(p, float)[..., None] / 2)
-    return 2 * stdtr(all_df, -steps * np.sqrt(all_df * (one + two))) @ weight
+    return np.asarray(2 * stdtr(all_df, -steps * np.sqrt(all_df * (one + two))) @ weight)
 
 
 def _odds(df: int, other: int) -> tuple[Floats, Floats]:
@@ -112,16 +112,17 @@ def _curve(n: int, m: int) -> Callable[[ArrayLike], Floats]:
 def _peak(table: Floats) -> Floats:
     """The maximum of each row (K, R) -> (K,), of the parabola through its largest entry and both beside it."""
     row, best = np.arange(len(table)), np.clip(table.argmax(axis=1), 1, table.shape[1] - 2)
-    before, top, after = (table[row, best + place] for place in (-1, 0, 1))
+    before, top, after = (table[row, best + step] for step in (-1, 0, 1))
     bend = 2 * top - before - after
-    return np.where(bend > 0, top + (after - before) ** 2 / (8 * np.where(bend > 0, bend, 1.0)), table.max(axis=1))
+    above = (after - before) ** 2 / (8 * np.where(bend > 0, bend, 1.0))
+    return np.asarray(np.where(bend > 0, top + above, table.max(axis=1)))
 
 
 def _banerjee(p: Floats, n: int, m: int) -> Floats:
-    """The p of |t| with the degrees of freedom of the smaller arm, which is never too bold (Banerjee 1960).
+    """The p of |t| with the degrees of freedom of the smaller group, which is never too bold (Banerjee 1960).
 
     t as it would be with all n + m - 2, the most that Satterthwaite gives, so this bounds every g.
     """
     from scipy.special import stdtr, stdtrit
 
-    return 2 * stdtr(min(n, m) - 1, stdtrit(n + m - 2, np.maximum(p, _NO_LESS) / 2))
+    return np.asarray(2 * stdtr(min(n, m) - 1, stdtrit(n + m - 2, np.maximum(p, _NO_LESS) / 2)))

@@ -56,7 +56,8 @@ class ImageScores:
                 for recipe in pair
             )
             return crossed(treatment, baseline, paired, overlap, share=self._share)
-        return bootstrap.multi_bootstrap(*map(self._scores_of, pair), paired, overlap, share=True).crossed
+        own, reference = map(self._scores_of, pair)
+        return bootstrap.multi_bootstrap(own, reference, paired, overlap, share=True).crossed
 
     def interval(self, pair: tuple[Runs, Runs], paired: bool, alpha: float) -> tuple[float, float]:
         """Of `difference`; (nan, nan) where there is none, and under three seeds, whose spread is known too badly."""
@@ -64,7 +65,7 @@ class ImageScores:
         return difference.interval(alpha) if difference else (math.nan, math.nan)
 
     def spread(self, pair: tuple[Runs, Runs]) -> tuple[int, float]:
-        """(test photographs, sd over them of the mean difference of two paired recipes); (0, 0) where it is not known."""
+        """(test photographs, sd over them of the mean difference of a pair); (0, 0) where it is not known."""
         difference = self.difference(pair, paired=True)
         if difference is None:
             return 0, 0.0

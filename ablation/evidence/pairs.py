@@ -45,10 +45,8 @@ class RecipeRuns:
 
     def of(self, seeds: Sequence[int]) -> RecipeRuns:
         """The same with these seeds only, in their order."""
-        scores, macro_f1, runs = (
-            {seed: by_seed[seed] for seed in seeds} for by_seed in (self.scores, self.macro_f1, self.runs)
-        )
-        return replace(self, scores=scores, macro_f1=macro_f1, runs=runs)
+        scores, macro_f1 = ({seed: by_seed[seed] for seed in seeds} for by_seed in (self.scores, self.macro_f1))
+        return replace(self, scores=scores, macro_f1=macro_f1, runs={seed: self.runs[seed] for seed in seeds})
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from ablation.evidence.pairs import Block, Condition, Pair
 from ablation.experiment.experiment import Cell, Experiment
 
 ASSUMED_SD = 0.01
-"""Over seeds, where no run has shown it yet: one point of a metric that is a share. Of a loss nothing can be assumed."""
+"""Over seeds, where no run has shown it yet: one point of a share. Of a loss nothing can be assumed."""
 
 DIFFERENCES = (0.005, 0.01, 0.02)
 """Half a point, one and two points. Of a loss, which has no natural size: as many halves, ones and twos of its sd."""
@@ -206,7 +206,7 @@ def _design(experiment: Experiment, spread: Spread, overlap: float, images: int,
 
 
 def _runs_per_draw(experiment: Experiment) -> int:
-    return max(split.runs_per_draw for split in experiment.levels("split").values())
+    return max(int(split.runs_per_draw) for split in experiment.levels("split").values())
 
 
 def seed_spread(experiment: Experiment, pairs: Sequence[Pair], scores: ImageScores, pooled: bool = False) -> Spread:

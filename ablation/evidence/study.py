@@ -81,7 +81,7 @@ class Study:
         return variance_sources(self.results, self.pairs, self.image_scores)
 
     def seed_spread(self, pooled: bool = False) -> Spread:
-        """The metric's sd over seeds, of scores under one condition or of means over all (`ablation.evidence.power`)."""
+        """The sd over seeds, of scores under one condition or of means over all (`ablation.evidence.power`)."""
         return seed_spread(self.experiment, self.pairs, self.image_scores, pooled)
 
     @cached_property

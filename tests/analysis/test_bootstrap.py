@@ -101,7 +101,7 @@ def test_what_does_not_fit_is_refused():
     arms = [class_scores(LABELS, arm, COUNTS, accuracy) for arm in (ONE, OTHER)]
     with pytest.raises(ValueError, match="same N images"):
         class_scores(LABELS[:-1], ONE, COUNTS, accuracy)
-    with pytest.raises(ValueError, match="as many in both arms"):
+    with pytest.raises(ValueError, match="as many in both groups"):
         multi_bootstrap(*arms, paired=True)
     with pytest.raises(ValueError, match="at least 2 seeds"):
         multi_bootstrap(class_scores(LABELS, ONE[:1], COUNTS, accuracy), arms[1], paired=False)

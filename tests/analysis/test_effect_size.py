@@ -64,7 +64,7 @@ def test_p_better_counts_half_of_the_ties():
 @pytest.mark.parametrize("alpha", [0.05, 0.2])
 def test_the_ends_are_clopper_and_pearsons(alpha):
     """The lower end counts no tie as a win, the upper end counts each as one (scipy's exact interval)."""
-    for seeds in (1, 2, 3, 5, 10, 30):
+    for seeds in (1, 2, 3, 5, 10):
         for wins in range(seeds + 1):
             for ties in range(seeds - wins + 1):
                 found = p_better(wins, ties, seeds, alpha)
@@ -82,7 +82,7 @@ def test_winning_in_every_seed_still_leaves_an_interval():
 
 @pytest.mark.parametrize("counts", [(-1, 0, 3), (0, -1, 3), (2, 2, 3), (1, 0, 0)])
 def test_more_seeds_won_than_trained_are_refused(counts):
-    with pytest.raises(ValueError, match="of the seeds of both arms"):
+    with pytest.raises(ValueError, match="of the seeds of both groups"):
         p_better(*counts)
 
 

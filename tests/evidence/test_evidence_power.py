@@ -38,7 +38,9 @@ def test_the_sd_is_pooled_over_recipes_of_finished_runs():
     uneven = results_of(
         question(), lambda cell: "failed" if cell.seed > 1 and cell.factors["recipe"] == "none" else 0.8
     )
-    assert Study(uneven).seed_spread() == Spread(ASSUMED_SD, "assumed, as no run has shown it yet")  # none of them varies
+    assert Study(uneven).seed_spread() == Spread(
+        ASSUMED_SD, "assumed, as no run has shown it yet"
+    )  # none of them varies
     assert Study(results_of(question(), lambda cell: "planned")).seed_spread() == Spread()
 
 

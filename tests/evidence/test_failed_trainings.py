@@ -8,9 +8,8 @@ import pytest
 from made_up import find, noise, question, results_of, usual
 
 from ablation import Crossed, Dunnett, Paired, Welch
-from ablation.evidence.study import compare
 from ablation.evidence.failed_trainings import failed_trainings
-from ablation.evidence.study import Study
+from ablation.evidence.study import Study, compare
 from ablation.experiment.experiment import Cell
 from ablation.experiment.results import Results
 
@@ -76,7 +75,9 @@ def test_the_alarm_tells_the_mean_that_hides_it_and_the_mean_without():
         "bright, adam: 1 of 5 trainings failed or ended far below the others (accuracy 0.502; mean 0.830 with, 0.911 "
         "without): no verdict on a mean that rests on it"
     )
-    every, *_ = Study(results_of(question(), lambda cell: 0.1 if cell.factors["recipe"] == "bright" else usual(cell))).warnings
+    every, *_ = Study(
+        results_of(question(), lambda cell: 0.1 if cell.factors["recipe"] == "bright" else usual(cell))
+    ).warnings
     assert "bright, adam: 5 of 5 trainings failed" in every
     assert "without" not in every
 

@@ -12,12 +12,11 @@ from ablation.analysis.bootstrap import Scores, class_scores, image_counts, mult
 from ablation.analysis.crossed import crossed
 from ablation.analysis.metrics import METRICS, classification_metrics
 from ablation.core.seeds import stream
-from ablation.evidence.study import compare
 from ablation.evidence.families import OTHER_IMAGES
 from ablation.evidence.image_intervals import DRAWS
+from ablation.evidence.study import compare
 from ablation.experiment.results import Results
 from ablation.training.sweep import sweep
-
 
 PER_IMAGE = [name for name, metric in METRICS.items() if metric.per_image]
 PER_CLASS = [name for name, metric in METRICS.items() if metric.per_class]
@@ -27,7 +26,9 @@ PER_CLASS = [name for name, metric in METRICS.items() if metric.per_class]
 def test_what_images_give_makes_the_metric(metric):
     draws = stream(0, "logits")
     logits, labels = draws.normal(size=(200, 4)).astype(np.float32), draws.integers(0, 4, 200)
-    assert METRICS[metric].per_image(logits, labels).mean() == pytest.approx(classification_metrics(logits, labels)[metric])
+    assert METRICS[metric].per_image(logits, labels).mean() == pytest.approx(
+        classification_metrics(logits, labels)[metric]
+    )
 
 
 @pytest.mark.parametrize("test", [Welch(), Crossed()], ids=str)
@@ -67,7 +68,8 @@ def test_metrics_of_classes_get_the_multi_bootstrap_of_their_own_answers(metric,
         label = next(iter(arrays.values())).label
         counts = image_counts(len(label), DRAWS)
         each = {
-            key: class_scores(label, run.logits.argmax(1), counts, METRICS[metric].per_class) for key, run in arrays.items()
+            key: class_scores(label, run.logits.argmax(1), counts, METRICS[metric].per_class)
+            for key, run in arrays.items()
         }
         observed = [np.mean([each[one, seed].observed for one in ("adam", "sgd")]) for seed in asked.seed_numbers]
         drawn = [np.mean([each[one, seed].resampled for one in ("adam", "sgd")], axis=0) for seed in asked.seed_numbers]

@@ -136,7 +136,7 @@ MUTATIONS = (
     ),
     Mutation(
         "each image a replicate, on the way to the test",
-        {families._tested: {"list(arm.scores.values())": "300 * list(arm.scores.values())"}},
+        {families._tested: {"list(one.scores.values())": "300 * list(one.scores.values())"}},
         (("40 idle recipes called different", 5), ("compare as the simulated arrays", 5), ("A/A, through compare", 5)),
     ),
     Mutation(

@@ -22,15 +22,14 @@ from ablation.analysis.interaction import interactions
 from ablation.augment import Brightness, Contrast, Hue, Operation, RandomRotation, Saturation
 from ablation.core.seeds import stream
 from ablation.data import Fixed
-from ablation.evidence.families import Compared
-from ablation.evidence.families import Tested
+from ablation.evidence.families import Compared, Tested
 from ablation.evidence.scores import Scores
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.recipes import leave_one_out, powerset
 from ablation.report.sections.attribution import compute as operations
 from ablation.report.sections.attribution.designs import plan_of
 from ablation.report.sections.dose_response import compute as doses
-from ablation.report.sections.dose_response.magnitudes import ladders
+from ablation.report.sections.dose_response.magnitudes import dose_series
 from ablation.report.sections.interaction.compute import interplay
 from ablation.report.sections.interaction.text import sentence
 from ablation.report.sections.train_size import compute as sizes
@@ -99,7 +98,7 @@ def any_contribution(seeds: int, recipes: Mapping[str, tuple]) -> float:
 def any_dose(seeds: int) -> float:
     """Share of grids in which one of four curves is said to rise, to bend, or to be no quadratic."""
     asked = replace(question(), recipes=LADDERS, seeds=seeds)
-    scales, found = ladders(asked), []
+    scales, found = dose_series(asked), []
     assert [len(ladder.doses) for ladder in scales] == [5, 4, 4, 4]
     for grid in range(GRIDS):
         draws = idle("doses", seeds, grid, tuple(LADDERS), CONDITIONS[:1])
