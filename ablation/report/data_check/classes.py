@@ -5,6 +5,7 @@ Up to `MOST` classes are all shown, the largest first. Of more, the largest and 
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.cells import cell_len
 
 from ablation.core.text import listing
 from ablation.data.check import Check
@@ -120,7 +120,7 @@ def _new_axes(info: ClassesInfo) -> list[Axes]:
     height = legend + curve + (HEAD if info.between else 0.06) + bars + 0.04
     pitch = WIDTH / len(columns)
     names = [named(info.names[label]) for column in columns for label in column.labels]
-    name, number = 0.15 + LETTER * max(5, *map(cell_len, names)), NUMBER + 0.5 * (len(info.counts) - 1)
+    name, number = 0.15 + LETTER * max(5, *map(width_of, names)), NUMBER + 0.5 * (len(info.counts) - 1)
     made = Drawing(figsize=(WIDTH, height), dpi=144)
     if curve:
         left, top = 0.55, height - legend - 0.1
@@ -173,4 +173,9 @@ def _draw_curve(axes: Axes, info: ClassesInfo) -> None:
 
 def named(name: str, most: int = 27) -> str:
     """A class's name where it fits beside its bar: of letters that are twice as wide (Chinese, emoji), half as many."""
-    return shortened(name, max(4, round(most * len(name) / cell_len(name)))) if cell_len(name) else name
+    return shortened(name, max(4, round(most * len(name) / width_of(name)))) if name else name
+
+
+def width_of(text: str) -> int:
+    """In letters, those of double width counted twice."""
+    return len(text) + sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)

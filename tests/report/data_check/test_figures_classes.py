@@ -4,10 +4,9 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
-from rich.cells import cell_len
 
 from ablation.core.seeds import stream
-from ablation.report.data_check.classes import ENDS, MOST, ClassesInfo, draw_classes, named
+from ablation.report.data_check.classes import ENDS, MOST, ClassesInfo, draw_classes, named, width_of
 from ablation.report.style import svg
 
 HOSTILE = '<script>"$5_a$"</script>'
@@ -96,9 +95,9 @@ def test_names_in_chinese_and_of_emoji_are_shown():
 def test_long_names_keep_both_ends_and_wide_letters_count_twice():
     assert named("short") == "short"
     assert named("") == ""
-    assert (cell_len("abc"), cell_len("花猫"), cell_len("a🌸")) == (3, 4, 3)
+    assert (width_of("abc"), width_of("花猫"), width_of("a🌸")) == (3, 4, 3)
     for name in ("species 001 " * 5 + "end", "花" * 60, "a花" * 40):
-        assert cell_len(named(name)) <= 28
+        assert width_of(named(name)) <= 28
         assert named(name)[-2:] == name[-2:]
 
 
