@@ -1,8 +1,9 @@
 """`ablation compare` and the end of `run`: which sections, in which order, at any width, and as files."""
 
+import itertools
 import json
-import re
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -35,11 +36,19 @@ def study_of(**changes: Any) -> Study:
     return Study(results_of(replace(question(), **changes), score))
 
 
+@cache
 def everything() -> Study:
     """Two operations together and apart, three doses, two train sizes, two optimizers."""
     study = study_of(recipes=powerset(PARTS) | DOSES, vary={"train_size": (TrainSize(10), TrainSize(20))})
     images = [10 * cell.spec.train_size.per_class for cell in study.results.cells]
     return Study(replace(study.results, table=study.results.table.assign(train_images=images)))
+
+
+@cache
+def named(name: str) -> Study:
+    """Under an optimizer of this name, and with a recipe that is called like it."""
+    recipes = powerset(PARTS) | DOSES | {f"{name} recipe": (Contrast(0.1),)}
+    return study_of(recipes=recipes, optimizers={name: Adam(), "sgd": Adam(lr=0.1)})
 
 
 def test_every_section_with_an_answer_is_printed_in_the_order_of_the_contents(capsys):
@@ -64,21 +73,22 @@ def test_what_is_not_asked_is_not_printed(capsys):
 @pytest.mark.parametrize("name", ["adam", LONG], ids=["short names", "long names"])
 def test_recipe_difference_interval_and_verdict_are_whole_at_any_width(capsys, monkeypatch, name, width):
     monkeypatch.setattr(console, "width", width)
-    recipes = powerset(PARTS) | DOSES | {f"{name} recipe": (Contrast(0.1),)}
-    study = study_of(recipes=recipes, optimizers={name: Adam(), "sgd": Adam(lr=0.1)})
+    study = named(name)
     show_results(study, every=True)
     out = capsys.readouterr().out
     assert max(len(line.rstrip()) for line in out.splitlines()) <= width
     assert "…" not in out
-    words = " ".join(out.split())
+    words, lines = " ".join(out.split()), out.splitlines()
+    pairs = [(line, line + below) for line, below in itertools.pairwise(lines)]
     for group in ANSWERS["effects"](study).tables[0].groups:
         assert group.title in words
         for row in group.rows:
             for key in ("difference", "interval", "verdict"):
                 assert row[key] in words
-            if len(row["recipe"]) < 20:
-                kept = map(re.escape, (row["recipe"], row["difference"], row["interval"], row["verdict"]))
-                assert re.search(r"^" + r"\b.*".join(kept), out, re.MULTILINE), row
+            if " " not in row["recipe"]:  # which may be broken there
+                kept = [row[key] for key in ("difference", "interval", "verdict")]
+                beside = [both for line, both in pairs if line.startswith(f"{row['recipe']} ")]
+                assert any(all(text in both for text in kept) for both in beside)
 
 
 def test_the_interaction_is_printed_whole(capsys):

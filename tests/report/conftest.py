@@ -13,7 +13,7 @@ from ablation import SGD, Adam, Brightness, Contrast, Cosine, Digits, Experiment
 from ablation.core.seeds import stream
 from ablation.data import Redrawn
 from ablation.experiment.experiment import Cell
-from ablation.experiment.preregistration import declare
+from ablation.experiment.preregistration import preregister
 from ablation.experiment.record import Arrays, RunRecord, write_record
 from ablation.experiment.runs import Run, folder_of
 
@@ -62,7 +62,7 @@ def fake_results(
     listing = SimpleNamespace(digest="8f14e45fceea167a5a36dedd4bea2543f6d2c9e1a1b0c3d4", classes=names, left_out=())
     listing.labels = listing.near = np.arange(10 * images // 3)
     cells = experiment.cells(listing.digest)
-    declare(experiment, cells, folder_of(experiment, root))
+    preregister(experiment, cells, folder_of(experiment, root))
     for cell in cells:
         run, ending = Run(folder_of(experiment, root), cell.spec), fate(cell)
         if ending in ("finished", "diverged") and run.record() is None:

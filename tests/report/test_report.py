@@ -5,60 +5,39 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pages import Page
 
 from ablation import Adam, Brightness, RandomResizedCrop
-from ablation.evidence.effects import compare
+from ablation.evidence.study import Study, compare
 from ablation.experiment.record import write_record
 from ablation.report import input_digest, is_current, write_report
-from ablation.report.page import Report, tell
+from ablation.report.page import page_of
 from ablation.report.render.html import render
-from ablation.report.sections.learning_curves.figure import CurvesInfo
+from ablation.report.section import Section
 
+CROP = RandomResizedCrop(scale=(0.35, 1.0))
 HOSTILE = '<b>&"crop"'
 
 
-class Page(HTMLParser):
-    """The tags of a page with their attributes, its text, and whether every tag is closed in order."""
-
-    VOID = ("meta", "img", "br", "hr")
-
-    def __init__(self, html: str):
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.words: list[str] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] != "style":
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
+@pytest.fixture(scope="module")
+def study(complete) -> Study:
+    return Study(complete)
 
 
 @pytest.fixture(scope="module")
-def report(complete) -> Report:
-    return tell(complete.experiment, complete, compare(complete))
+def sections(study) -> dict[str, Section]:
+    return {section.slug: section for section in page_of(study).sections}
 
 
 @pytest.fixture(scope="module")
-def html(report) -> str:
-    return render(report, "0" * 64)
+def html(study) -> str:
+    with pytest.MonkeyPatch.context() as patch:  # maps of fewer images take a tenth of the time
+        patch.setattr("ablation.report.sections.embedding.section.MOST_IMAGES", 60)
+        return render(page_of(study), "0" * 64)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +56,7 @@ def test_page_is_well_formed_and_fetches_nothing(page):
 
 def test_style_and_pictures_fetch_nothing(html):
     drawings = [base64.b64decode(found).decode() for found in re.findall(r"data:image/svg\+xml;base64,([^\"]+)", html)]
-    assert len(drawings) == 6, "forest, contributions, curves, heat, interaction, maps"
+    assert len(drawings) == 6, "forest, heat, contributions, interaction, curves, maps"
     for text in (html, *drawings):
         assert not re.search(r"@import|url\((?!#)|(?:src|href)=\"(?:https?:)?//", text)
 
@@ -87,18 +66,17 @@ def test_page_tells_question_answer_and_every_part(page):
     assert "all beats none by" in page.text
     headings = [
         "Results",
-        "Differences to the baseline",
         "What does each operation contribute?",
-        "Learning curves",
-        "Recipes by condition",
         "Does the winner survive a change of optimizer?",
+        "Learning curves",
         "Are the classes better separated?",
-        "What the network saw",
+        "What the network is trained on",
         "How to reproduce it",
     ]
     places = [page.text.index(heading) for heading in headings]
     assert places == sorted(places)
     assert "ablation run fake" in page.text
+    assert "brightness × 1.31" in page.text.replace("\N{NO-BREAK SPACE}", " ")
     assert "Read with care" not in page.text
     assert sum(tag == "img" for tag, _ in page.tags) == 6 + 5
     assert all(attributes["alt"] for tag, attributes in page.tags if tag == "img")
@@ -110,44 +88,44 @@ def test_every_number_can_be_traced_to_a_run(complete, page):
         assert f"{100 * accuracy:.1f}" in page.text
 
 
-def test_model_is_made_of_the_records(complete, report):
-    effects = compare(complete)
-    panel = report.curves.info.panels[0]
-    assert isinstance(report.curves.info, CurvesInfo)
-    arm = {"recipe": "crop", "optimizer": "adam"}
-    runs = [complete.run(cell.spec.id).record() for cell in complete.cells if dict(cell.factors) == arm]
+def test_figures_are_made_of_the_records(complete, study, sections):
+    forest, heat = (figure.data for figure in sections["effects"].figures)
+    (curves,) = (figure.data for figure in sections["learning_curves"].figures)
+    group = {"recipe": "crop", "optimizer": "adam"}
+    runs = [complete.run(cell.spec.id).record() for cell in complete.cells if dict(cell.factors) == group]
     last = [100 * run.history[-1]["val_accuracy"] for run in runs]
-    curve = next(curve for curve in panel.accuracy if curve.recipe == "crop")
-    assert curve.mean[-1] == pytest.approx(np.mean(last))
-    assert curve.sd[-1] == pytest.approx(np.std(last, ddof=1))
-    crop = next(effect for effect in effects if effect.recipe == "crop" and effect.pooled)
-    pooled = report.forest.info.groups[-1]
-    assert pooled.pooled
-    assert next(row.estimate for row in pooled.rows if row.recipe == "crop") == pytest.approx(100 * crop.estimate)
-    assert [group.title for group in report.groups] == ["adam", "sgd", "pooled over 2 conditions"]
-    assert report.verdicts.columns == ("adam", "sgd", "pooled")
-    assert report.heat.info.cells[1][0].mean == pytest.approx(100 * np.mean([run.metrics["accuracy"] for run in runs]))
+    curve = curves[(curves["condition"] == "adam") & (curves["recipe"] == "crop")].iloc[-1]
+    assert curve["val_accuracy"] == pytest.approx(np.mean(last))
+    assert curve["val_accuracy_sd"] == pytest.approx(np.std(last, ddof=1))
+    crop = next(effect for effect in study.effects if effect.recipe == "crop" and effect.pooled)
+    assert [group.pooled for group in forest.groups] == [False, False, True]
+    assert next(row.estimate for row in forest.groups[-1].rows if row.name == "crop") == 100 * crop.estimate
+    assert heat.cells[1][0].mean == pytest.approx(100 * np.mean([run.metrics["accuracy"] for run in runs]))
 
 
-def test_maps_show_the_same_images_and_previews_the_same_photograph(complete, report, page):
-    assert [shown.recipe for shown in report.maps.info.maps] == list(complete.experiment.recipes)
-    assert {len(shown.points) for shown in report.maps.info.maps} == {len(report.maps.info.labels)}
-    assert "adam, seed 0" in report.maps.caption
-    assert "Caution" in report.maps.caption
-    assert all(
-        "trustworthiness" in shown.notes[0] and "silhouette" in shown.notes[1] for shown in report.maps.info.maps
-    )
-    assert [row.operations for row in report.preview.rows][:2] == [
-        "no augmentation",
-        "RandomResizedCrop(scale=(0.35, 1.0))",
+def test_the_table_has_a_group_a_condition_and_the_grid_a_column(study, sections):
+    assert [group.title for group in sections["effects"].tables[0].groups] == [
+        "adam",
+        "sgd",
+        "pooled over 2 conditions",
     ]
-    assert len({row.original.tobytes() for row in report.preview.rows}) == 1
-    run_id = report.choice.runs["crop"]
-    crop = report.preview.rows[1]
-    assert np.array_equal(crop.draws, complete.arrays(run_id).draws)
-    assert list(crop.captions) == complete.run(run_id).record().evidence["captions"]
-    assert "brightness × 1.31" in page.text
-    assert "adam, seed 0" in report.preview.note
+    assert page_of(study).verdicts.columns == ("adam", "sgd", "pooled")
+
+
+def test_maps_show_the_same_images_and_previews_the_same_photograph(build, fake, tmp_path):
+    study = Study(fake(build(recipes={"none": (), "crop": (CROP,)}, seeds=2), tmp_path, images=40))
+    sections = {section.slug: section for section in page_of(study).sections}
+    (figure,), (strips,) = sections["embedding"].figures, sections["pictures"].figures
+    maps = figure.data()
+    assert [shown.recipe for shown in maps.maps] == ["none", "crop"]
+    assert {len(shown.points) for shown in maps.maps} == {len(maps.labels)} == {40}
+    assert all("trustworthiness" in shown.notes[0] and "silhouette" in shown.notes[1] for shown in maps.maps)
+    assert any("t-SNE bends distances" in note for note in sections["embedding"].caution)
+    assert [row.operations for row in strips.rows] == ["no augmentation", "RandomResizedCrop(scale=(0.35, 1.0))"]
+    captions = study.results.run(study.shown_runs.runs["crop"]).record().evidence["captions"]
+    shown = [" ".join(lines).replace("\N{NO-BREAK SPACE}", " ") for lines in strips.rows[1].words if lines]
+    assert shown[: len(captions)] == list(captions)
+    assert all("adam, seed 0" in caption for caption in (figure.caption, strips.caption))
 
 
 def test_same_inputs_give_the_same_bytes(build, fake, tmp_path):
@@ -189,7 +167,7 @@ def test_missing_failed_and_diverged_runs_are_in_the_alarms_and_the_table(build,
     assert all(f"1 of 12 runs {status}" in box for status in ("failed", "diverged", "not started"))
     assert "OutOfMemoryError: 3 GiB asked, 1 GiB free" in page.text
     assert "3 of 6" in page.text
-    assert "Recipes by condition" not in page.text, "one condition makes no heat map"
+    assert "Heat map" not in str(page.tags), "one condition makes no heat map"
     assert "adam, seed 3" in page.text, "the first seed that finished for all recipes"
 
 
@@ -205,16 +183,16 @@ def test_a_report_of_nothing(build, fake, tmp_path):
 def test_report_is_made_again_only_when_something_changed(build, fake, tmp_path):
     experiment = build(recipes={"none": (), "crop": (RandomResizedCrop(),)}, optimizers={"adam": Adam()}, seeds=3)
     results = fake(experiment, tmp_path, images=16)
-    effects, out = compare(results), tmp_path / "x.html"
-    digest = input_digest(experiment, results, effects)
+    study, out = Study(results), tmp_path / "x.html"
+    digest = input_digest(study)
     assert not is_current(out, digest)
-    write_report(experiment, results, effects, out)
+    write_report(experiment, results, study.effects, out)
     made = out.stat().st_mtime_ns
     assert is_current(out, digest)
-    write_report(experiment, results, effects, out)
-    assert out.stat().st_mtime_ns == made
-    assert not is_current(out, input_digest(experiment, results, effects, "ablation run another"))
-    assert not is_current(out, input_digest(experiment, results, [replace(effects[1], estimate=0.5)]))
+    write_report(study, out=out)
+    assert out.stat().st_mtime_ns == made, "a study is the same input as its results and effects"
+    assert not is_current(out, input_digest(Study(results, command="ablation run another")))
+    assert not is_current(out, input_digest(Study(results, [replace(study.effects[1], estimate=0.5)])))
 
     run = results.run(results.table["id"][0])
     record = run.record()
@@ -223,19 +201,27 @@ def test_report_is_made_again_only_when_something_changed(build, fake, tmp_path)
         replace(record, environment={**record.environment, "platform": "elsewhere"}),
         results.arrays(record.id),
     )
-    assert not is_current(out, input_digest(experiment, results, effects))
-    assert "elsewhere" in write_report(experiment, results, effects, out).read_text()
+    assert not is_current(out, input_digest(Study(results)))
+    assert "elsewhere" in write_report(Study(results), out=out).read_text()
 
 
-def test_report_knows_neither_torch_nor_mlflow_and_wording_no_drawing():
-    code = "import sys, ablation.report.text, ablation.report.sections.effects.answer; print(*sys.modules)"
-    modules = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
-    )
-    assert not {"torch", "mlflow", "matplotlib", "jinja2"} & set(modules.stdout.split())
-    code = "import sys, ablation.report.render.html; print(*sys.modules)"
-    modules = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
-    )
-    assert "jinja2" in modules.stdout.split()
-    assert not {"torch", "mlflow", "matplotlib.pyplot"} & set(modules.stdout.split())
+def test_a_report_of_an_experiment_takes_its_results(build):
+    with pytest.raises(TypeError, match="takes its results"):
+        write_report(build())
+
+
+def loaded(code: str) -> set[str]:
+    """The modules that a new Python has loaded after this."""
+    command = [sys.executable, "-c", f"import sys; {code}; print(*sys.modules)"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    return set(ended.stdout.split())
+
+
+def test_importing_every_section_draws_nothing_and_knows_neither_torch_nor_mlflow():
+    assert not {"torch", "mlflow", "matplotlib", "jinja2"} & loaded("import ablation.report.contents")
+
+
+def test_the_page_is_made_without_torch_mlflow_and_windows():
+    modules = loaded("import ablation.report.render.html")
+    assert "jinja2" in modules
+    assert not {"torch", "mlflow", "matplotlib.pyplot"} & modules

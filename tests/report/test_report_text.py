@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from told import BOTH, baseline, effect, unknown
+from made_effects import BOTH, baseline, effect, unknown
 
 from ablation.core.text import MINUS, NONE, listing, opening, p_phrase, p_text, tied
 from ablation.experiment.labels import condition_text, conditions_text

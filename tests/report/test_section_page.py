@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 import pytest
-from test_report import HOSTILE, Page
+from pages import Page
+from test_report import HOSTILE
 
 from ablation import Adam, Brightness, Contrast, RandomResizedCrop
 from ablation.data import TrainSize
-from ablation.evidence.study import compare
+from ablation.evidence.study import Study
 from ablation.experiment.recipes import dose
-from ablation.report.page import tell
+from ablation.report.page import page_of
 from ablation.report.render.html import render
 
 TITLES = ["What does each operation contribute?", "How strong should it be?", "Does it help only when data are few?"]
@@ -26,12 +27,12 @@ def page(build, fake, tmp_path_factory) -> Page:
     results = fake(experiment, tmp_path_factory.mktemp("told"), images=20)
     images = [10 * cell.spec.train_size.per_class for cell in results.cells]
     results = replace(results, table=results.table.assign(train_images=images))
-    return Page(render(tell(experiment, results, compare(results)), "0" * 64))
+    return Page(render(page_of(Study(results)), "0" * 64))
 
 
 def test_the_sections_stand_in_order_and_are_closed(page):
     assert page.open == []
-    headings = ["Differences to the baseline", *TITLES, "Learning curves"]
+    headings = ["Results", *TITLES, "Learning curves"]
     places = [page.text.index(heading) for heading in headings]
     assert places == sorted(places)
     assert page.text.count("the margin within which recipes count as equivalent") >= 2
@@ -53,7 +54,8 @@ def test_each_has_its_words_its_table_and_its_picture(page):
         "100 images",
     ):
         assert words in text
-    assert sum(attributes.get("class") == "told" for tag, attributes in page.tags if tag == "table") == 3
+    titled = {attributes["id"] for tag, attributes in page.tags if tag == "section"}
+    assert {"attribution", "dose_response", "train_size"} <= titled
 
 
 def test_hostile_names_are_shown_as_they_are(page):
@@ -61,18 +63,16 @@ def test_hostile_names_are_shown_as_they_are(page):
     assert f"{HOSTILE} " in page.text
 
 
-def test_sections_that_are_not_asked_for_are_absent(build, fake, tmp_path):
+def test_sections_whose_question_is_not_asked_are_absent(build, fake, tmp_path):
     experiment = build(recipes={"none": (), "crop": (RandomResizedCrop(),)}, optimizers={"adam": Adam()}, seeds=3)
     results = fake(experiment, tmp_path, images=20)
-    report = tell(experiment, results, compare(results))
-    assert (report.operations, report.doses, report.sizes) == (None, None, None)
-    page = Page(render(report, "0" * 64))
+    page = Page(render(page_of(Study(results)), "0" * 64))
     assert not any(title in page.text for title in TITLES)
 
 
 def test_a_section_without_scores_says_so_and_has_no_picture(build, fake, tmp_path):
     experiment = build()
     results = fake(experiment, tmp_path, fate=lambda _: "planned")
-    page = Page(render(tell(experiment, results, compare(results)), "0" * 64))
+    page = Page(render(page_of(Study(results)), "0" * 64))
     assert "No answer yet: a recipe of the design has 0 finished seeds." in page.text
     assert not any(tag == "img" for tag, _ in page.tags)

@@ -42,7 +42,7 @@ def test_csv_gives_back_every_field(case, found):
             elif isinstance(given, int | float) and told != "":
                 told = float(told)
             assert same(given, told), (name, given, told)
-        assert row["left_out"] == 2
+        assert line["left_out"] == 2
 
 
 def refuse(constant):

@@ -6,10 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ablation.report.sections.effects.details import detail_headers, details
 from balanced import luck
+from made_effects import BOTH, baseline, effect, unknown
 from made_up import find, question, results_of
-from told import BOTH, baseline, effect, unknown
 
 from ablation import Dunnett, Paired
 from ablation.analysis.comparison import Crossed, Welch
@@ -21,7 +20,7 @@ from ablation.evidence.study import compare
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.optim import Adam
 from ablation.report.sections.effects.answer import answer
-from ablation.report.sections.effects.table import headers, row
+from ablation.report.sections.effects.table import detail_headers, details, headers, row
 from ablation.report.sections.effects.text import bounds, chance_text, sentence
 from ablation.report.text import size
 

@@ -1,4 +1,4 @@
-"""Made-up effects, for the tests of how they are told."""
+"""Made-up effects, for the tests of how they are put into words."""
 
 import math
 
