@@ -122,13 +122,6 @@ def new_panels(blocks: Sequence[int], across: int, height: float = 3.5) -> list[
     return [axes for line, count in zip(grid, rows, strict=True) for axes in line[:count]]
 
 
-def quiet(axes: Axes) -> None:
-    """No frame and no ticks."""
-    axes.set(xticks=[], yticks=[])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-
-
 def shortened(text: str, most: int) -> str:
     """At most `most` characters: an ellipsis stands for the middle, as names often differ at their ends."""
     if len(text) <= most:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ablation.report.style import INK, SOFT, WIDTH, Style, class_style, drawing, figure, quiet, shortened
+from ablation.report.style import INK, SOFT, WIDTH, Style, class_style, drawing, new_panels, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,19 +61,18 @@ def shape(maps: int) -> tuple[int, int]:
 
 def _new_axes(info: MapsInfo) -> list[Axes]:
     across, down = shape(len(info.maps))
-    made = figure(down * (WIDTH / across + 0.62) + 0.24 * -(-len(info.named) // COLUMNS) + 0.1, WIDTH)
-    panels = list(made.subplots(down, across, squeeze=False).flat)
-    for empty in panels[len(info.maps) :]:
-        empty.set_visible(False)
+    legend = 0.24 * -(-len(info.named) // COLUMNS) + 0.1
+    axes = new_panels([len(info.maps)], across, WIDTH / across + 0.62 + legend / down)
     if info.named:
-        _legend(made, info)
-    return panels[: len(info.maps)]
+        _legend(axes[0].get_figure(root=True), info)
+    return axes
 
 
-def _legend(made: Figure, info: MapsInfo) -> None:
+def _legend(made: Figure | None, info: MapsInfo) -> None:
     """The classes, to be read row by row (matplotlib fills columns)."""
     from matplotlib.lines import Line2D
 
+    assert made is not None
     order = [label for column in range(COLUMNS) for label in info.named[column::COLUMNS]]
     names = [shortened(info.classes[label], 22) for label in order]
     dots = [
@@ -90,8 +89,8 @@ def _draw(axes: Axes, shown: Map, labels: NDArray[np.int64]) -> None:
     for label in np.unique(labels):
         style, points = class_style(int(label)), shown.points[labels == label]
         axes.scatter(points[:, 0], points[:, 1], s=size, c=style.color, marker=style.marker, linewidths=0, alpha=0.9)
-    quiet(axes)
-    axes.set(xlim=(centre[0] - reach, centre[0] + reach), ylim=(centre[1] - reach, centre[1] + reach), aspect="equal")
+    axes.set(xticks=[], yticks=[], aspect="equal")
+    axes.set(xlim=(centre[0] - reach, centre[0] + reach), ylim=(centre[1] - reach, centre[1] + reach))
     for spine in axes.spines.values():
         spine.set(visible=True, color="#e3e7eb")
     axes.set_title(shortened(shown.recipe, 30), color=INK)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from functools import partial
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +11,15 @@ from numpy.typing import NDArray
 from ablation.analysis.separability import embed, initial_layout, separability, stratified_subset
 from ablation.core.text import MINUS, NONE
 from ablation.evidence.study import Choice, Study
-from ablation.experiment.record import Arrays
 from ablation.report.section import Figure, Section
 from ablation.report.sections.embedding.figure import Map, MapsInfo, draw_maps
 
 MOST_IMAGES = 600
 FEWEST_IMAGES = 12  # under this a map shows nothing
+CAUTION = (
+    "t-SNE bends distances; the size of a cluster and the gaps between clusters mean little.",
+    "It is one run a recipe: another seed gives other numbers.",
+)
 
 
 def embedding(study: Study) -> Section | None:
@@ -31,37 +33,27 @@ def embedding(study: Study) -> Section | None:
     picks = stratified_subset(first.label, MOST_IMAGES)
     if len(picks) < FEWEST_IMAGES:
         return None
-    caption = _caption(MapsInfo((), first.label[picks], results.classes), choice, len(first.label))
-    maps = partial(_maps, arrays, first, picks, choice, results.classes)
-    figure = Figure(maps, draw_maps, "t-SNE maps of the test images by recipe", caption)
+    labels = first.label[picks]
+
+    def maps() -> MapsInfo:
+        layout = initial_layout(first.features[picks])
+        by_run = {choice.runs[recipe]: of for recipe, of in arrays.items()}  # equal recipes share a run
+        made = {run_id: _map(of.features[picks], labels, layout) for run_id, of in by_run.items()}
+        return MapsInfo(
+            tuple(replace(made[choice.runs[recipe]], recipe=recipe) for recipe in arrays), labels, results.classes
+        )
+
+    caption = _caption(MapsInfo((), labels, results.classes), choice, len(first.label))
+    figure = Figure(maps, draw_maps, "t-SNE maps of the test images by recipe", caption)  # seconds, where it is drawn
     return Section("embedding", "Are the classes better separated?", figures=(figure,), caution=CAUTION)
 
 
-CAUTION = (
-    "t-SNE bends distances; the size of a cluster and the gaps between clusters mean little.",
-    "It is one run a recipe: another seed gives other numbers.",
-)
-
-
-def _maps(
-    arrays: Mapping[str, Arrays], first: Arrays, picks: NDArray[np.int64], choice: Choice, classes: tuple[str, ...]
-) -> MapsInfo:
-    """The maps of these images, which takes seconds; all start from the layout of `first`, equal runs share a map."""
-    layout = initial_layout(first.features[picks])
-    maps: dict[str, Map] = {}
-    for recipe, of in arrays.items():
-        twin = next((name for name in maps if choice.runs[name] == choice.runs[recipe]), None)
-        maps[recipe] = Map(recipe, maps[twin].points, maps[twin].notes) if twin else _map(recipe, of, picks, layout)
-    return MapsInfo(tuple(maps.values()), first.label[picks], classes)
-
-
-def _map(recipe: str, arrays: Arrays, picks: NDArray[np.int64], layout: NDArray[np.float64]) -> Map:
-    features, labels = arrays.features[picks], arrays.label[picks]
+def _map(features: NDArray[np.float32], labels: NDArray[np.int64], layout: NDArray[np.float64]) -> Map:
     made, measured = embed(features, layout), separability(features, labels)
     knn = NONE if math.isnan(measured.knn_accuracy) else f"{100 * measured.knn_accuracy:.1f} %"
     silhouette = NONE if math.isnan(measured.silhouette) else f"{measured.silhouette:.2f}".replace("-", MINUS)
     in_features = f"features: silhouette {silhouette}, {measured.neighbours}-NN {knn}"
-    return Map(recipe, made.points, (f"map: trustworthiness {made.trustworthiness:.2f}", in_features))
+    return Map("", made.points, (f"map: trustworthiness {made.trustworthiness:.2f}", in_features))
 
 
 def _caption(info: MapsInfo, choice: Choice, images: int) -> str:
