@@ -17,44 +17,7 @@ if TYPE_CHECKING:
     from ablation.analysis.comparison import Dunnett as Dunnett
     from ablation.analysis.comparison import Paired as Paired
     from ablation.analysis.comparison import Welch as Welch
-    from ablation.augment import AugMix as AugMix
-    from ablation.augment import AutoAugment as AutoAugment
-    from ablation.augment import Brightness as Brightness
-    from ablation.augment import CenterCrop as CenterCrop
-    from ablation.augment import ColorJitter as ColorJitter
-    from ablation.augment import Contrast as Contrast
-    from ablation.augment import CutMix as CutMix
-    from ablation.augment import Cutout as Cutout
-    from ablation.augment import GaussianBlur as GaussianBlur
-    from ablation.augment import GaussianNoise as GaussianNoise
-    from ablation.augment import Hue as Hue
-    from ablation.augment import ImageFunction as ImageFunction
-    from ablation.augment import MixUp as MixUp
-    from ablation.augment import OneOf as OneOf
-    from ablation.augment import RandAugment as RandAugment
-    from ablation.augment import RandomAdjustSharpness as RandomAdjustSharpness
-    from ablation.augment import RandomAffine as RandomAffine
-    from ablation.augment import RandomAutocontrast as RandomAutocontrast
-    from ablation.augment import RandomChannelPermutation as RandomChannelPermutation
-    from ablation.augment import RandomCrop as RandomCrop
-    from ablation.augment import RandomEqualize as RandomEqualize
-    from ablation.augment import RandomErasing as RandomErasing
-    from ablation.augment import RandomGrayscale as RandomGrayscale
-    from ablation.augment import RandomHorizontalFlip as RandomHorizontalFlip
-    from ablation.augment import RandomInvert as RandomInvert
-    from ablation.augment import RandomPerspective as RandomPerspective
-    from ablation.augment import RandomPosterize as RandomPosterize
-    from ablation.augment import RandomResizedCrop as RandomResizedCrop
-    from ablation.augment import RandomRotation as RandomRotation
-    from ablation.augment import RandomSolarize as RandomSolarize
-    from ablation.augment import RandomVerticalFlip as RandomVerticalFlip
-    from ablation.augment import RandomZoomOut as RandomZoomOut
-    from ablation.augment import Resize as Resize
-    from ablation.augment import Saturation as Saturation
-    from ablation.augment import Sometimes as Sometimes
-    from ablation.augment import Strength as Strength
-    from ablation.augment import TorchvisionTransform as TorchvisionTransform
-    from ablation.augment import TrivialAugmentWide as TrivialAugmentWide
+    from ablation.augment.operations import *  # noqa: F403
     from ablation.core.errors import DataError as DataError
     from ablation.core.errors import InputError as InputError
     from ablation.data import CsvFile as CsvFile
@@ -111,22 +74,14 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "ablation.analysis.comparison": ("Crossed", "CorrectedResampled", "Dunnett", "Paired", "Welch"),
-    "ablation.augment": (
-        *("RandomResizedCrop", "RandomCrop", "CenterCrop", "Resize", "RandomHorizontalFlip", "RandomVerticalFlip"),
-        *("RandomRotation", "RandomAffine", "RandomPerspective", "RandomZoomOut"),
-        *("Brightness", "Contrast", "Saturation", "Hue", "ColorJitter", "RandomGrayscale", "RandomChannelPermutation"),
-        *("RandomInvert", "RandomPosterize", "RandomSolarize", "RandomEqualize", "RandomAutocontrast"),
-        *("RandomAdjustSharpness", "GaussianBlur", "GaussianNoise", "RandomErasing", "Cutout", "MixUp", "CutMix"),
-        *("RandAugment", "TrivialAugmentWide", "AutoAugment", "AugMix"),
-        *("Sometimes", "OneOf", "Strength", "TorchvisionTransform", "ImageFunction"),
-    ),
     "ablation.experiment.recipes": ("add_one_in", "dose", "leave_one_out", "powerset"),
     "ablation.data": (
         *("ImageFolder", "ListFile", "CsvFile", "Digits", "TorchvisionData", "SkipBad"),
         *("Redrawn", "Fixed", "PerSeed", "KFold", "Given", "TrainSize"),
     ),
     "ablation.data.normalization": ("Normalization",),
-    "ablation.evidence.effects": ("Effect", "compare"),
+    "ablation.evidence.effects": ("Effect",),
+    "ablation.evidence.study": ("Study", "compare"),
     "ablation.core.errors": ("DataError", "InputError"),
     "ablation.experiment.experiment": ("Experiment",),
     "ablation.optim": (
@@ -140,13 +95,21 @@ _HOMES = {
     "ablation.experiment.spec": ("RunSpec",),
     "ablation.training.sweep": ("sweep",),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+"""Every public name but the operations: those are listed in `ablation.augment.operations` alone."""
 
-__all__ = list(_HOME_OF)
+if not TYPE_CHECKING:
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module 'ablation' has no attribute {name!r}")
-    globals()[name] = found = getattr(import_module(_HOME_OF[name]), name)
-    return found
+    def __getattr__(name: str) -> Any:
+        """A public name from where it lives, or `__all__` of them."""
+        home = next((home for home, names in _HOMES.items() if name in names), "")
+        if name == "__all__":
+            operations = [kind.__name__ for kind in import_module("ablation.augment").OPERATIONS]
+            value = [*(own for names in _HOMES.values() for own in names), *operations]
+        elif home or name[:1].isupper():
+            value = getattr(import_module(home or "ablation.augment.operations"), name, None)
+        else:
+            value = None
+        if value is None:
+            raise AttributeError(f"module 'ablation' has no attribute {name!r}")
+        globals()[name] = value
+        return value

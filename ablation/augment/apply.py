@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ablation.augment.chain import Adjust, Blend, Resample, Step
-from ablation.augment.operation import Array
+from ablation.augment.operation import Array, PixelOperation
 from ablation.augment.resample import Hop, Taps, as_pixels, separable, soften_, taps, warp
 
 _AT_ONCE = {"cpu": 2**19}
@@ -219,7 +219,7 @@ def _reach(boxes: Array, source: int) -> Array:
 class Adjusting:
     """An operation on the samples at `where` (host), whose parameters these are."""
 
-    operation: Any
+    operation: PixelOperation
     parameters: dict[str, Tensor]
     where: Array
     device: torch.device

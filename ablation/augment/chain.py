@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ablation.augment.draws import Drawn, DrawnRecipe
-from ablation.augment.operation import Array, Border, Draws, Kind
+from ablation.augment.draws import DrawnRecipe
+from ablation.augment.operation import Array, Border, Drawn, Draws, Kind, MixingOperation, Mixture
 from ablation.augment.operations.geometry import boxes_of, identities
 
 
@@ -66,7 +66,7 @@ Step = Resample | Adjust | Blend
 
 def chain(recipe: DrawnRecipe) -> tuple[Step, ...]:
     """The steps that apply a recipe as drawn, mixing left out (see `ablation.augment.operations.mix`)."""
-    parts = [part for parts in recipe.operations for part in parts if not hasattr(part.operation, "mix")]
+    parts = [part for part in recipe.parts if not isinstance(part.operation, MixingOperation)]
     return _steps([recipe.center, *parts] if recipe.center else parts, len(recipe.aspect), shown=True)
 
 
@@ -81,7 +81,7 @@ def _steps(parts: Sequence[Drawn], count: int, shown: bool = False) -> tuple[Ste
         if waiting:
             steps.append(_resample(waiting, count))
             waiting = []
-        if hasattr(part.operation, "chains"):
+        if isinstance(part.operation, Mixture):
             chains = tuple(_steps(inner, count) for inner in part.operation.chains)
             steps.append(Blend(chains, part.parameters["weights"], part.applies))
         else:
@@ -126,7 +126,7 @@ def _shows_a_box(maps: Array, bordered: bool) -> Array:
     """Whether each map shows a box of the picture, and nothing outside where there is something to be seen."""
     boxed = (maps[:, [0, 1], [1, 0]] == 0).all(axis=1) & (maps[:, 2] == [0, 0, 1]).all(axis=1)
     inside = (np.abs(boxes_of(maps) - 0.5) <= 0.5 + 1e-6).all(axis=1)
-    return boxed & (inside | (not bordered))
+    return np.asarray(boxed & (inside | (not bordered)))
 
 
 def _shrinking(maps: Array) -> Array:
@@ -137,4 +137,4 @@ def _shrinking(maps: Array) -> Array:
     center = maps @ np.array([0.5, 0.5, 1])
     scale = np.where(np.abs(center[:, 2]) < 1e-9, 1e-9, center[:, 2])[:, None, None]  # at the horizon
     jacobian = (maps[:, :2, :2] - center[:, :2, None] / scale * maps[:, 2:, :2]) / scale
-    return np.sqrt((jacobian**2).sum(axis=2))
+    return np.asarray(np.sqrt((jacobian**2).sum(axis=2)))

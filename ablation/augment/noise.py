@@ -31,6 +31,6 @@ def uniform(keys: Tensor, count: int) -> Tensor:
 def normal(keys: Tensor, count: int) -> Tensor:
     """(B, count) float32, standard normal (Box and Muller 1958), from keys (B,) int64."""
     half = -(-count // 2)
-    first, second = uniform(keys, 2 * half).split(half, dim=1)
-    radius, angle = (-2 * first.log()).sqrt(), 2 * math.pi * second
+    drawn = uniform(keys, 2 * half)
+    radius, angle = (-2 * drawn[:, :half].log()).sqrt(), 2 * math.pi * drawn[:, half:]
     return torch.cat([radius * angle.cos(), radius * angle.sin()], dim=1)[:, :count]

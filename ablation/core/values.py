@@ -158,10 +158,10 @@ def fit(given: Any, hint: Any) -> tuple[Any, str]:
         if isinstance(given, bool) or not isinstance(given, int | hint) or not math.isfinite(given):
             return given, f"expected {'a whole' if hint is int else 'a finite'} number"
         return hint(given), ""
-    expected = dict if origin in (dict, Mapping) else origin or hint
+    expected = origin or hint
     if isinstance(expected, type) and not isinstance(given, expected):
         return given, f"expected {describe(hint)}{_suggest_class(given, (expected,))}"
-    unnamed = [key for key in given if not isinstance(key, str)] if expected is dict else []
+    unnamed = [key for key in given if not isinstance(key, str)] if expected in (dict, Mapping) else []
     return given, f"the name {unnamed[0]!r} is not a text" if unnamed else ""
 
 

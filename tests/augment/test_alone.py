@@ -30,7 +30,7 @@ from ablation.augment import (
 )  # fmt: skip
 from ablation.augment.apply import apply
 from ablation.augment.chain import chain
-from ablation.augment.draws import draw, stream_name
+from ablation.augment.draws import draw
 from ablation.augment.operations.mix import Mixing, misplaced
 from ablation.core.seeds import stream
 
@@ -58,7 +58,7 @@ def shown(recipe, rows, count: int = COUNT) -> torch.Tensor:
     return apply(steps, IMAGES[torch.from_numpy(rows)], rows, 32)
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: "+".join(map(stream_name, recipe)))
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: "+".join(operation.stream_name for operation in recipe))
 def test_a_sample_looks_the_same_alone_in_its_batch_and_in_a_smaller_data_set(recipe):
     whole = shown(recipe, np.arange(COUNT))
     for row in range(COUNT):
@@ -126,4 +126,4 @@ def test_a_function_is_the_same_wherever_its_file_lies():
     names = [object.__new__(ImageFunction) for _ in range(2)]
     for name, path in zip(names, ("mine.py:f", "./here/mine.py:f"), strict=True):
         object.__setattr__(name, "function", path)
-    assert stream_name(names[0]) == stream_name(names[1]) == "ImageFunction/f"
+    assert names[0].stream_name == names[1].stream_name == "ImageFunction/f"

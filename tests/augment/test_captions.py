@@ -1,11 +1,10 @@
-"""Captions: every operation has its words, and they say what was drawn for one sample, whatever lies beside it."""
-
-from typing import get_args
+"""Captions: each operation says what was drawn for one sample, whatever lies beside it, and no caption ever raises."""
 
 import numpy as np
 import pytest
 
 from ablation.augment import (
+    OPERATIONS,
     AugMix,
     Brightness,
     CenterCrop,
@@ -18,7 +17,6 @@ from ablation.augment import (
     Hue,
     ImageFunction,
     MixUp,
-    Operation,
     RandAugment,
     RandomAdjustSharpness,
     RandomAffine,
@@ -43,9 +41,9 @@ from ablation.augment import (
     TorchvisionTransform,
     TrivialAugmentWide,
 )  # fmt: skip
-from ablation.augment.captions import UNCHANGED, WORDS, Seen, caption, plain
+from ablation.augment.captions import UNCHANGED, caption, plain
 from ablation.augment.draws import draw
-from ablation.augment.operation import Array
+from ablation.augment.operation import Array, Operation, SimpleOperation
 from ablation.augment.operations.policy import PIXELS
 
 FRAME = np.array([200.0, 100.0])
@@ -121,17 +119,17 @@ CASES = [
 ]
 
 
-def test_every_simple_operation_has_words_and_a_case():
-    """Policies and choices are told by the simple operations that they come to."""
-    simple = {kind for kind in get_args(Operation) if not hasattr(kind, "parts") and not hasattr(kind, "choose")}
-    assert set(WORDS) == simple
-    assert {type(operation) for operation, _, _ in CASES} == simple
-    assert {type(operation) for operation, _ in PIXELS.values()} | {RandomAffine} <= simple
+def test_what_describes_itself_has_a_case():
+    """Policies and choices are described by the simple operations that they come to."""
+    described = {kind for kind in OPERATIONS if kind.describe is not Operation.describe}
+    assert {type(operation) for operation, _, _ in CASES} == described
+    assert all(issubclass(kind, SimpleOperation) for kind in described)
+    assert {type(operation) for operation, _ in PIXELS.values()} | {RandomAffine} <= described
 
 
-@pytest.mark.parametrize(("operation", "drawn", "told"), CASES, ids=lambda given: str(given)[:40])
-def test_words(operation, drawn, told):
-    assert WORDS[type(operation)](Seen(operation, drawn, FRAME)) == told
+@pytest.mark.parametrize(("operation", "drawn", "text"), CASES, ids=lambda given: str(given)[:40])
+def test_a_sample_is_described(operation, drawn, text):
+    assert operation.describe(drawn, FRAME) == text
 
 
 def captions(*recipe, epoch: int = 0) -> list[str]:
@@ -177,18 +175,17 @@ def test_a_mixture_tells_the_shares_of_its_chains():
     assert all(part.endswith(")") for part in parts[1:])
 
 
-def fails(seen: Seen) -> str:
+def fails(operation, drawn, frame) -> str:
     raise ZeroDivisionError("words that fail")
 
 
-@pytest.mark.parametrize("words", [None, fails], ids=["missing", "failing"])
-def test_an_operation_without_words_is_told_by_its_class_and_fields(monkeypatch, words):
+@pytest.mark.parametrize(
+    "describe", [Operation.describe, fails, lambda operation, drawn, frame: None], ids=["missing", "failing", "no text"]
+)
+def test_an_operation_without_words_is_told_by_its_class_and_fields(monkeypatch, describe):
     """Beside others, within a policy, and within the chains of a mixture; what it did nothing to stays out."""
     for kind in (Brightness, RandomPosterize):
-        if words is None:
-            monkeypatch.delitem(WORDS, kind)
-        else:
-            monkeypatch.setitem(WORDS, kind, words)
+        monkeypatch.setattr(kind, "describe", describe)
     told = captions(RandomInvert(1.0), Brightness(0.4))
     assert set(told) == {"inverted · Brightness(brightness=0.4)"}
     assert set(captions(RandomPosterize(4, p=0.5))) == {UNCHANGED, "RandomPosterize(bits=4)"}

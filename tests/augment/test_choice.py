@@ -9,6 +9,7 @@ from catalogue import CASES, EVERY, augmented, spread_of_aspects, stored
 from scipy.stats import chisquare
 
 from ablation.augment import (
+    OPERATIONS,
     AugMix,
     AutoAugment,
     Brightness,
@@ -49,8 +50,9 @@ from ablation.augment import (
     TrivialAugmentWide,
 )
 from ablation.augment.draws import draw
+from ablation.augment.operation import Operation
+from ablation.augment.operations.choice import scaled
 from ablation.augment.operations.policy_tables import POLICIES
-from ablation.augment.strength import scaled
 from ablation.core.errors import InputError
 from ablation.core.values import label
 
@@ -156,7 +158,12 @@ STRENGTHS = [  # at half of it, and at double
     (Strength((Brightness(0.4),), 0.5), Strength((Brightness(0.4),), 0.25), Strength((Brightness(0.4),), 1)),
 ]  # fmt: skip
 CHANCES = (RandomChannelPermutation, TrivialAugmentWide, AutoAugment, TorchvisionTransform, ImageFunction)
-assert {type(operation) for operation, _, _ in STRENGTHS} | set(CHANCES) == set(CASES), "a strength for every operation"
+
+
+def test_what_scales_itself_has_a_case():
+    own = {kind for kind in OPERATIONS if kind.scaled is not Operation.scaled}
+    assert own <= {type(operation) for operation, _, _ in STRENGTHS}
+    assert set(CHANCES) == {kind for kind in OPERATIONS if CASES[kind][0].scaled(0.5) is None}
 
 
 @pytest.mark.parametrize(("operation", "half", "double"), STRENGTHS, ids=lambda one: label(one))

@@ -1,6 +1,7 @@
 """The contract of every operation: a value that draws purely, one row a sample, and applies what was drawn, purely."""
 
 import json
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -14,7 +15,6 @@ from catalogue import (
     PIXELS,
     alone,
     augmented,
-    forced_into,
     frames,
     frames_of,
     pictures,
@@ -23,17 +23,15 @@ from catalogue import (
     uniforms_for,
 )
 
-from ablation.augment import Operation
+from ablation.augment import OPERATIONS, Operation
 from ablation.augment.chain import chain
 from ablation.augment.draws import draw
+from ablation.augment.operations.choice import scaled
 from ablation.augment.operations.geometry import start_frame
-from ablation.augment.strength import SCALED
 from ablation.core.errors import InputError
 from ablation.core.seeds import stream
 from ablation.core.values import fit, label, plain, restore
 from ablation.experiment.spec import CLASSES
-
-forced_into(SCALED, "strength")
 
 COUNT = 300
 DRAWING = [case for case in EVERY if hasattr(case, "draw")]
@@ -42,8 +40,8 @@ MADE_OF_OTHERS = [case for case in EVERY if hasattr(case, "choose")]
 SIDE = 32
 
 
-def test_the_tables_name_operations_only():
-    assert set(CASES) == set(SCALED) == set(get_args(Operation))
+def test_every_operation_has_cases_and_what_has_none_is_no_operation():
+    assert set(CASES) == set(OPERATIONS) == set(get_args(Operation))
 
 
 def test_every_operation_is_of_one_kind():
@@ -138,6 +136,30 @@ def test_the_plain_form_is_json_and_comes_back_as_the_same_value(operation):
     assert restored == operation
     assert json.dumps(plain(restored)) == json.dumps(plain(operation))
     assert fit(restored, Operation) == (restored, "")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in OPERATIONS if kind.neutral], ids=lambda kind: kind.__name__)
+def test_at_its_neutral_magnitudes_an_operation_changes_no_picture(kind):
+    """Whatever its coin says. Of three the field excludes the magnitude, to which it may come near."""
+    certain = {"p": 1} if hasattr(CASES[kind][0], "p") else {}
+    try:
+        operation = replace(CASES[kind][0], **kind.neutral, **certain)
+    except InputError:
+        assert kind.__name__ in ("Cutout", "MixUp", "CutMix")
+        return
+    got, plain_ones = (augmented(recipe, stored(SIDE, 20), 24) for recipe in ((operation,), ()))
+    torch.testing.assert_close(got, plain_ones, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("operation", [cases[0] for cases in CASES.values()], ids=label)
+def test_a_strength_is_an_operation_and_a_caption_is_what_it_says_of_a_sample(operation):
+    """By its own methods or by default: not by what stands in where they fail."""
+    (half,) = scaled((operation,), 0.5)
+    assert fit(half, Operation) == (half, "")
+    for part in draw((operation,), 0, 0, spread_of_aspects(20), SIDE).parts:
+        rows = [{name: values[row] for name, values in part.parameters.items()} for row in range(20)]
+        if hasattr(part.operation, "describe"):
+            assert all(isinstance(part.operation.describe(row, part.frame[0]), str) for row in rows)
 
 
 def test_a_chain_of_all_operations_runs():

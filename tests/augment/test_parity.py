@@ -7,8 +7,7 @@ operations is held to them elsewhere: see `ORACLE`.
 import numpy as np
 import pytest
 import torch
-from catalogue import EVERY, GEOMETRY, PIXELS, alone, frames_of, pictures, uniforms_for
-from oracles import ORACLE, TOLERANCE
+from catalogue import EVERY, GEOMETRY, ORACLE, PIXELS, TOLERANCE, alone, frames_of, pictures, uniforms_for
 from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from catalogue import alone, augmented, frames_of, pictures, shown_by, stored, uniforms_for
-from oracles import BILINEAR, ORACLE
+from catalogue import BILINEAR, ORACLE, alone, augmented, frames_of, pictures, shown_by, stored, uniforms_for
 from torch import Tensor
 from torchvision.transforms.v2 import functional
 

@@ -1,5 +1,7 @@
 """Sets of recipes: which there are, in which order, and that they are what an experiment takes."""
 
+import pickle
+
 import pytest
 
 from ablation import (
@@ -69,7 +71,32 @@ def test_a_dose_beyond_an_operations_range_says_so():
         dose(CROP, (1, 1.5))
 
 
+def test_a_set_knows_its_design_and_cannot_be_changed():
+    (series,) = dose((CROP, BRIGHTNESS), (0, 0.5, 1)).designs
+    assert (series.recipe, series.names) == ((CROP, BRIGHTNESS), {0.5: "x0.5", 1: "x1"})
+    (parts,) = leave_one_out(PARTS).designs
+    assert parts.parts == {"crop": (CROP,), "color": (BRIGHTNESS, CONTRAST)}
+    assert parts.names[frozenset({"crop"})] == "without color"
+    assert parts.parts_of("mine", (CROP, BRIGHTNESS, CONTRAST)) == {"crop", "color"}
+    assert parts.parts_of("mine", (CROP, BRIGHTNESS)) is None
+    (after,) = add_one_in(PARTS, base=(BRIGHTNESS,)).designs
+    assert (after.base, after.names[frozenset()]) == ((BRIGHTNESS,), "base")
+    with pytest.raises(TypeError):
+        leave_one_out(PARTS)["more"] = ()
+
+
+def test_sets_join_each_other_and_dicts_and_keep_their_designs():
+    joined = {"mine": (CONTRAST,)} | powerset(PARTS) | dose(CROP, (0.5,)) | {"more": (BRIGHTNESS,)}
+    assert list(joined) == ["mine", "none", "crop", "color", "crop + color", "x0.5", "more"]
+    assert [type(design).__name__ for design in joined.designs] == ["PartDesign", "DoseSeries"]
+    assert {**dose(CROP, (0.5,)), "more": ()} == dict(dose(CROP, (0.5,))) | {"more": ()}
+    taken = dose(CROP, (0.5, 1)) | dose(BRIGHTNESS, (1,))
+    assert [design.recipe for design in taken.designs] == [(BRIGHTNESS,)], "x1 is another recipe now"
+
+
 @pytest.mark.parametrize("recipes", [leave_one_out(PARTS), add_one_in(PARTS), powerset(PARTS), dose(CROP)])
 def test_an_experiment_takes_each_set(recipes):
     made = Experiment("sets", Digits(), recipes, {"sgd": SGD(0.1)}, baseline="none", seeds=1)
     assert len(made.cells("")) == len(recipes)
+    assert made.recipes is recipes
+    assert pickle.loads(pickle.dumps(made)).recipes.designs == recipes.designs

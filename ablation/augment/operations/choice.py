@@ -6,96 +6,156 @@ What they hold is drawn under its own name, so a crop within `Sometimes` has the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ablation.augment.operation import Array
-from ablation.core.values import NonNegative, Probability, value
+from ablation.augment.operation import Array, Choice
+from ablation.core.errors import InputError
+from ablation.core.values import NonNegative, Probability, fit, value
 
 Operations = tuple[object, ...]
 
 
 @value
-class Sometimes:
-    """The operation with probability `p`, for each sample."""
+class Sometimes(Choice):
+    """The operation with probability `p`, for each sample.
+
+    >>> Sometimes(RandomRotation(30), p=0.3)
+    Sometimes(operation=RandomRotation(degrees=30.0, expand=False, fill=0.0), p=0.3)
+    """
 
     operation: object
     p: Probability = 0.5
 
     uniforms: ClassVar[int] = 1
 
-    def check(self):
-        yield from not_operations("operation", (self.operation,))
+    def check(self) -> Iterator[str]:
+        yield from _not_operations("operation", self.held)
+
+    @property
+    def held(self) -> Operations:
+        return (self.operation,)
+
+    @property
+    def called(self) -> str:
+        return _names(self.held)
+
+    def scaled(self, factor: float) -> Sometimes:
+        return replace(self, operation=scaled(self.held, factor)[0])
 
     def choose(self, uniforms: Array) -> list[tuple[Any, Array]]:
         return [(self.operation, uniforms[:, 0] < self.p)]
 
 
 @value
-class OneOf:
-    """One of the operations for each sample, each with the same chance."""
+class OneOf(Choice):
+    """One of the operations for each sample, each with the same chance.
+
+    >>> OneOf((MixUp(0.2), CutMix())).operations
+    (MixUp(alpha=0.2), CutMix(alpha=1.0))
+    """
 
     operations: Operations
 
     uniforms: ClassVar[int] = 1
 
-    def check(self):
-        yield from not_operations("operations", self.operations)
+    def check(self) -> Iterator[str]:
+        yield from _not_operations("operations", self.operations)
         if not self.operations:
             yield "operations is empty; name at least one"
 
+    @property
+    def held(self) -> Operations:
+        return self.operations
+
+    @property
+    def called(self) -> str:
+        return _names(self.held)
+
+    def scaled(self, factor: float) -> OneOf:
+        return replace(self, operations=scaled(self.operations, factor))
+
     def choose(self, uniforms: Array) -> list[tuple[Any, Array]]:
         which = np.floor(uniforms[:, 0] * len(self.operations))
-        return [(operation, which == place) for place, operation in enumerate(self.operations)]
+        return [(operation, which == index) for index, operation in enumerate(self.operations)]
 
 
 @value
-class Strength:
+class Strength(Choice):
     """A whole recipe at `factor` times its strength: 0 is no augmentation, 1 is the recipe as it is.
 
-    What that means for each operation is said in `ablation.augment.strength`.
+    What that means for each operation is said by its `scaled`.
+
+    >>> Strength((Brightness(0.4), RandomRotation(30)), 0.5).made
+    (Brightness(brightness=0.2), RandomRotation(degrees=15.0, expand=False, fill=0.0))
     """
 
     recipe: Operations
     factor: NonNegative
 
-    uniforms: ClassVar[int] = 0
-
-    def check(self):
-        from ablation.augment.strength import scaled
-        from ablation.core.errors import InputError
-
-        wrong = list(not_operations("recipe", self.recipe))
+    def check(self) -> Iterator[str]:
+        wrong = _not_operations("recipe", self.recipe)
+        yield from wrong
         try:
             scaled(() if wrong else self.recipe, self.factor)
         except InputError as error:
-            wrong += [problem.message for problem in error.problems]
-        yield from wrong
+            yield from (problem.message for problem in error.problems)
 
     @property
-    def scaled(self) -> tuple[Any, ...]:
-        """The operations that it comes to."""
-        from ablation.augment.strength import scaled
+    def held(self) -> Operations:
+        return self.recipe
 
+    @property
+    def made(self) -> tuple[Any, ...]:
+        """The operations that it comes to."""
         return scaled(self.recipe, self.factor)
 
+    @property
+    def frames_all(self) -> bool:
+        return any(operation.frames_all for operation in self.made)
+
+    def scaled(self, factor: float) -> Strength:
+        return replace(self, factor=self.factor * factor)
+
     def choose(self, uniforms: Array) -> list[tuple[Any, Array]]:
-        return [(operation, np.ones(len(uniforms), bool)) for operation in self.scaled]
+        return [(operation, np.ones(len(uniforms), bool)) for operation in self.made]
 
 
-def not_operations(name: str, members: Operations) -> list[str]:
-    """A mistake for each member that is no operation."""
-    from ablation.augment import Operation
-    from ablation.core.values import fit
+def scaled(recipe: tuple[Any, ...], factor: float) -> tuple[Any, ...]:
+    """The recipe at `factor` times its strength: 0 leaves what frames the picture without changing it.
 
-    return [f"{name}: {member!r}: {wrong}" for member in members if (wrong := fit(member, Operation)[1])]
+    Raises InputError where a magnitude would leave its range.
+    """
+    if factor == 1:
+        return recipe
+    if factor == 0:
+        return tuple(operation for operation in recipe if operation.only_frames)
+    return tuple(_scaled(operation, factor) for operation in recipe)
+
+
+def _scaled(operation: Any, factor: float) -> Any:
+    try:
+        return operation.scaled(factor) or Sometimes(operation, factor)
+    except InputError as error:
+        message = f"{operation!r} cannot have {factor:g} times its strength: {error.problems[0].message}"
+        raise InputError(message) from None
 
 
 def every_operation(recipe: Iterable[Any]) -> Iterator[Any]:
     """The operations of a recipe, each after those that it holds."""
     for operation in recipe:
-        held = (getattr(operation, "operation", None), *getattr(operation, "operations", ()))
-        inner = [one for one in (*held, *getattr(operation, "recipe", ())) if one is not None]
-        yield from every_operation(inner)
+        yield from every_operation(getattr(operation, "held", ()))  # () for what `check` has refused
         yield operation
+
+
+def _names(operations: Iterable[Any]) -> str:
+    return "+".join(operation.stream_name for operation in operations)
+
+
+def _not_operations(name: str, members: Operations) -> list[str]:
+    """A mistake for each member that is no operation."""
+    from ablation.augment import Operation
+
+    return [f"{name}: {member!r}: {wrong}" for member in members if (wrong := fit(member, Operation)[1])]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 
-from ablation.augment.operation import Array, Draws, Part, between, ordered
+from ablation.augment.captions import multiplied, signed
+from ablation.augment.operation import Array, Draws, Part, PixelOperation, Policy, Sample, between, ordered, times
 from ablation.core.values import NonNegative, Probability, Range, value
 
 if TYPE_CHECKING:
@@ -22,15 +25,26 @@ LUMA = (0.2989, 0.587, 0.114)  # ITU-R BT.601, with torchvision's rounding of th
 
 
 @value
-class Brightness:
-    """Multiplies a picture by a factor, clamped to [0, 1]: `torchvision...adjust_brightness`."""
+class Brightness(PixelOperation):
+    """Multiplies a picture by a factor, clamped to [0, 1]: `torchvision...adjust_brightness`.
+
+    >>> Brightness(0.4)
+    Brightness(brightness=0.4)
+    """
 
     brightness: Jitter
 
     uniforms: ClassVar[int] = 1
+    neutral = {"brightness": 0}
 
-    def check(self):
-        yield from ordered("brightness", self.brightness)
+    def check(self) -> Iterator[str]:
+        yield from ordered(self, "brightness")
+
+    def scaled(self, factor: float) -> Brightness:
+        return replace(self, brightness=_scaled(self.brightness, factor))
+
+    def describe(self, drawn: Sample, frame: Array) -> str:
+        return multiplied("brightness", drawn["factor"])
 
     def draw(self, uniforms: Array, frame: Array) -> Draws:
         """`{"factor": (N,)}`."""
@@ -41,15 +55,26 @@ class Brightness:
 
 
 @value
-class Contrast:
-    """Blends a picture with the mean of its own grey version, clamped to [0, 1]: `torchvision...adjust_contrast`."""
+class Contrast(PixelOperation):
+    """Blends a picture with the mean of its own grey version, clamped to [0, 1]: `torchvision...adjust_contrast`.
+
+    >>> Contrast((0.5, 2))
+    Contrast(contrast=(0.5, 2.0))
+    """
 
     contrast: Jitter
 
     uniforms: ClassVar[int] = 1
+    neutral = {"contrast": 0}
 
-    def check(self):
-        yield from ordered("contrast", self.contrast)
+    def check(self) -> Iterator[str]:
+        yield from ordered(self, "contrast")
+
+    def scaled(self, factor: float) -> Contrast:
+        return replace(self, contrast=_scaled(self.contrast, factor))
+
+    def describe(self, drawn: Sample, frame: Array) -> str:
+        return multiplied("contrast", drawn["factor"])
 
     def draw(self, uniforms: Array, frame: Array) -> Draws:
         """`{"factor": (N,)}`."""
@@ -64,15 +89,26 @@ class Contrast:
 
 
 @value
-class Saturation:
-    """Blends a picture with its own grey version, clamped to [0, 1]: `torchvision...adjust_saturation`."""
+class Saturation(PixelOperation):
+    """Blends a picture with its own grey version, clamped to [0, 1]: `torchvision...adjust_saturation`.
+
+    >>> Saturation(0.4)
+    Saturation(saturation=0.4)
+    """
 
     saturation: Jitter
 
     uniforms: ClassVar[int] = 1
+    neutral = {"saturation": 0}
 
-    def check(self):
-        yield from ordered("saturation", self.saturation)
+    def check(self) -> Iterator[str]:
+        yield from ordered(self, "saturation")
+
+    def scaled(self, factor: float) -> Saturation:
+        return replace(self, saturation=_scaled(self.saturation, factor))
+
+    def describe(self, drawn: Sample, frame: Array) -> str:
+        return multiplied("saturation", drawn["factor"])
 
     def draw(self, uniforms: Array, frame: Array) -> Draws:
         """`{"factor": (N,)}`."""
@@ -84,15 +120,26 @@ class Saturation:
 
 
 @value
-class Hue:
-    """Turns the hues by a share of their circle, keeping saturation and value: `torchvision...adjust_hue`."""
+class Hue(PixelOperation):
+    """Turns the hues by a share of their circle, keeping saturation and value: `torchvision...adjust_hue`.
+
+    >>> Hue(0.1)
+    Hue(hue=0.1)
+    """
 
     hue: HueShift
 
     uniforms: ClassVar[int] = 1
+    neutral = {"hue": 0}
 
-    def check(self):
-        yield from ordered("hue", self.hue)
+    def check(self) -> Iterator[str]:
+        yield from ordered(self, "hue")
+
+    def scaled(self, factor: float) -> Hue:
+        return replace(self, hue=times(self.hue, factor))
+
+    def describe(self, drawn: Sample, frame: Array) -> str:
+        return f"hue {signed(360 * drawn['shift'])}°" if drawn["shift"] else ""
 
     def draw(self, uniforms: Array, frame: Array) -> Draws:
         """`{"shift": (N,)}`."""
@@ -101,15 +148,19 @@ class Hue:
 
     def idle(self, drawn: Draws) -> Array:
         """Where nothing turns: going to hues and back costs a rounding."""
-        return drawn["shift"] == 0
+        return np.asarray(drawn["shift"] == 0)
 
     def apply(self, images: Tensor, drawn: dict[str, Tensor]) -> Tensor:
         return turn_hue(images, drawn["shift"].view(-1, 1, 1))
 
 
 @value
-class ColorJitter:
-    """Brightness, contrast, saturation and hue, in an order drawn for each sample, as torchvision's."""
+class ColorJitter(Policy):
+    """Brightness, contrast, saturation and hue, in an order drawn for each sample, as torchvision's.
+
+    >>> ColorJitter(brightness=0.4, contrast=0.4)
+    ColorJitter(brightness=0.4, contrast=0.4, saturation=0.0, hue=0.0)
+    """
 
     brightness: Jitter = 0.0
     contrast: Jitter = 0.0
@@ -118,9 +169,17 @@ class ColorJitter:
 
     uniforms: ClassVar[int] = 8
 
-    def check(self):
-        for name in ("brightness", "contrast", "saturation", "hue"):
-            yield from ordered(name, getattr(self, name))
+    neutral = {"brightness": 0, "contrast": 0, "saturation": 0, "hue": 0}
+
+    def check(self) -> Iterator[str]:
+        yield from ordered(self, "brightness", "contrast", "saturation", "hue")
+
+    def scaled(self, factor: float) -> ColorJitter:
+        brightness, contrast, saturation = (
+            _scaled(jitter, factor) for jitter in (self.brightness, self.contrast, self.saturation)
+        )
+        hue = times(self.hue, factor)
+        return replace(self, brightness=brightness, contrast=contrast, saturation=saturation, hue=hue)
 
     def parts(self, uniforms: Array, frame: Array) -> list[Part]:
         """Each of the four in each of the four places, for the samples whose order has it there."""
@@ -141,26 +200,35 @@ class ColorJitter:
 
 
 @value
-class RandomGrayscale:
-    """The grey version of the picture with probability `p`: `torchvision...rgb_to_grayscale`."""
+class RandomGrayscale(PixelOperation):
+    """The grey version of the picture with probability `p`: `torchvision...rgb_to_grayscale`.
+
+    >>> RandomGrayscale(p=0.3)
+    RandomGrayscale(p=0.3)
+    """
 
     p: Probability = 0.1
 
-    uniforms: ClassVar[int] = 0
-
-    def draw(self, uniforms: Array, frame: Array) -> Draws:
-        """Nothing but the coin: `{}`."""
-        return {}
+    def describe(self, drawn: Sample, frame: Array) -> str:
+        return "grey"
 
     def apply(self, images: Tensor, drawn: dict[str, Tensor]) -> Tensor:
         return grey(images).expand_as(images)
 
 
 @value
-class RandomChannelPermutation:
-    """Puts the channels in an order drawn for each sample: `torchvision...permute_channels`."""
+class RandomChannelPermutation(PixelOperation):
+    """Puts the channels in an order drawn for each sample: `torchvision...permute_channels`.
+
+    >>> RandomChannelPermutation()
+    RandomChannelPermutation()
+    """
 
     uniforms: ClassVar[int] = 3
+
+    def describe(self, drawn: Sample, frame: Array) -> str:
+        order = "".join("RGB"[channel] for channel in drawn["permutation"])
+        return "" if order == "RGB" else f"channels {order}"
 
     def draw(self, uniforms: Array, frame: Array) -> Draws:
         """`{"permutation": (N, 3)}`, int64: the channel that comes to each place."""
@@ -177,7 +245,7 @@ def per_sample(parameter: Tensor) -> Tensor:
 
 def grey(images: Tensor) -> Tensor:
     """(B, 3, H, W) -> (B, 1, H, W): how bright each pixel looks."""
-    red, green, blue = images.split(1, dim=1)
+    red, green, blue = (images.narrow(1, channel, 1) for channel in range(3))
     return (red * LUMA[0]).add_(green, alpha=LUMA[1]).add_(blue, alpha=LUMA[2])
 
 
@@ -205,6 +273,11 @@ def turn_hue(images: Tensor, shift: Tensor) -> Tensor:
         trapezoid = away.sub_(2).neg_().clamp_(0, 1)
         channels.append(most - trapezoid.mul_(chroma))
     return torch.stack(channels, dim=1)
+
+
+def _scaled(jitter: Any, factor: float) -> Any:
+    """A jitter at a factor of its strength: bounds move away from 1, not below 0."""
+    return times(jitter, factor, about=1, low=0) if isinstance(jitter, tuple) else factor * jitter
 
 
 def _factors(uniforms: Array, jitter: float | tuple[float, float]) -> Draws:

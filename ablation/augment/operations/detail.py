@@ -5,12 +5,16 @@ of the image size, or of the cached square before any geometric operation.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 
-from ablation.augment.operation import Array, Draws, between, keys, ordered
+from ablation.augment.captions import multiplied
+from ablation.augment.operation import Array, Draws, PixelOperation, Sample, between, keys, ordered, times
 from ablation.augment.operations.color import per_sample
+from ablation.core.text import MINUS
 from ablation.core.values import Count, NonNegative, Positive, Probability, Range, value
 
 if TYPE_CHECKING:
@@ -18,13 +22,23 @@ if TYPE_CHECKING:
 
 
 @value
-class RandomAdjustSharpness:
-    """Blends the picture with a smoothed one, with probability `p`: 0 smooths, 1 changes nothing, 2 sharpens."""
+class RandomAdjustSharpness(PixelOperation):
+    """Blends the picture with a smoothed one, with probability `p`: 0 smooths, 1 changes nothing, 2 sharpens.
+
+    >>> RandomAdjustSharpness(2)
+    RandomAdjustSharpness(sharpness_factor=2.0, p=0.5)
+    """
 
     sharpness_factor: NonNegative
     p: Probability = 0.5
 
-    uniforms: ClassVar[int] = 0
+    neutral = {"sharpness_factor": 1}
+
+    def scaled(self, factor: float) -> RandomAdjustSharpness:
+        return replace(self, sharpness_factor=times(self.sharpness_factor, factor, about=1, low=0))
+
+    def describe(self, drawn: Sample, frame: Array) -> str:
+        return multiplied("sharpness", drawn["factor"])
 
     def draw(self, uniforms: Array, frame: Array) -> Draws:
         """`{"factor": (N,)}`, the same for all."""
@@ -34,20 +48,21 @@ class RandomAdjustSharpness:
         if min(images.shape[2:]) <= 2:
             return images
         sharpened, inner = images.clone(), images[:, :, 1:-1, 1:-1]
-        # ones around a five, over 13
         rows = (images[:, :, :-2] + images[:, :, 1:-1]).add_(images[:, :, 2:])
-        smooth = (
-            (rows[..., :-2] + rows[..., 1:-1]).add_(rows[..., 2:]).add_(inner, alpha=4).mul_(1 / 13)
-        )  # a five in ones
+        smooth = (rows[..., :-2] + rows[..., 1:-1]).add_(rows[..., 2:])  # nine ones; below, a five among ones
+        smooth = smooth.add_(inner, alpha=4).mul_(1 / 13)
         sharpened[:, :, 1:-1, 1:-1] += (smooth - inner).mul_(1 - per_sample(drawn["factor"]))
         return sharpened.clamp_(0, 1)
 
 
 @value
-class GaussianBlur:
+class GaussianBlur(PixelOperation):
     """Smooths with a Gaussian of random width; pictures are mirrored at their edges.
 
     kernel_size: pixels, odd; one number, or (across, down). sigma: the width in pixels, or its two bounds.
+
+    >>> GaussianBlur(5)
+    GaussianBlur(kernel_size=5, sigma=(0.1, 2.0))
     """
 
     kernel_size: Count | tuple[Count, Count]
@@ -55,10 +70,16 @@ class GaussianBlur:
 
     uniforms: ClassVar[int] = 1
 
-    def check(self):
-        yield from ordered("sigma", self.sigma)
+    def check(self) -> Iterator[str]:
+        yield from ordered(self, "sigma")
         if any(size % 2 == 0 for size in self._sizes()):
             yield f"kernel_size = {self.kernel_size}: a kernel has an odd number of pixels"
+
+    def scaled(self, factor: float) -> GaussianBlur:
+        return replace(self, sigma=times(self.sigma, factor))
+
+    def describe(self, drawn: Sample, frame: Array) -> str:
+        return f"blur σ {drawn['sigma']:.2g} px"
 
     def _sizes(self) -> tuple[int, int]:
         return self.kernel_size if isinstance(self.kernel_size, tuple) else (self.kernel_size, self.kernel_size)
@@ -76,18 +97,30 @@ class GaussianBlur:
 
 
 @value
-class GaussianNoise:
-    """Adds noise to each pixel and channel: normal, of this mean and standard deviation (levels from 0 to 1)."""
+class GaussianNoise(PixelOperation):
+    """Adds noise to each pixel and channel: normal, of this mean and standard deviation (levels from 0 to 1).
+
+    >>> GaussianNoise(sigma=0.05)
+    GaussianNoise(mean=0.0, sigma=0.05, clip=True)
+    """
 
     mean: float = 0.0
     sigma: NonNegative = 0.1
     clip: bool = True
 
     uniforms: ClassVar[int] = 1
+    neutral = {"sigma": 0}
 
-    def check(self):
+    def check(self) -> Iterator[str]:
         if not self.clip:
             yield "clip = False: pictures stay in [0, 1] here, as the operations after this one expect"
+
+    def scaled(self, factor: float) -> GaussianNoise:
+        return replace(self, mean=factor * self.mean, sigma=factor * self.sigma)
+
+    def describe(self, drawn: Sample, frame: Array) -> str:
+        mean = f", mean {self.mean:+.2g}".replace("-", MINUS) if self.mean else ""
+        return f"noise σ {self.sigma:.2g}{mean}" if self.sigma or mean else ""
 
     def draw(self, uniforms: Array, frame: Array) -> Draws:
         """`{"key": (N,)}`, int64, from which the noise is made."""

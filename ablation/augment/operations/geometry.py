@@ -7,23 +7,43 @@ picture's proportions. The network's pictures are squares: whatever the frame is
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from ablation.augment.operation import Array, Border, Draws, Fill, Stage, between, ordered, rgb, whole
+from ablation.augment.captions import share_of, shifted
+from ablation.augment.operation import (
+    Array,
+    Border,
+    Draws,
+    Fill,
+    GeometricOperation,
+    Sample,
+    Stage,
+    between,
+    ordered,
+    rgb,
+    times,
+    whole,
+)
+from ablation.core.errors import InputError
 from ablation.core.values import Count, Probability, Range, Whole, value
 
 _TRIALS = 10  # torchvision gives up and takes a central crop after this many
 
 
 @value
-class RandomResizedCrop:
+class RandomResizedCrop(GeometricOperation):
     """A box of random area and aspect ratio, resized to the image size (Szegedy et al. 2015, as torchvision draws it).
 
     `scale`: bounds of the box's share of the picture's area. `ratio`: bounds of its width / height in the original
     picture's proportions; its logarithm is uniform. As in torchvision, ten attempts are made to fit a box in the
     picture, then the largest central box with an allowed ratio is taken.
+
+    >>> RandomResizedCrop(scale=(0.35, 1.0)).scale
+    (0.35, 1.0)
     """
 
     scale: Annotated[tuple[float, float], Range(above=0, high=1)] = (0.08, 1.0)
@@ -32,8 +52,15 @@ class RandomResizedCrop:
     uniforms: ClassVar[int] = 2 * _TRIALS + 2
     frames: ClassVar[bool] = True
 
-    def check(self):
-        yield from ordered("scale", self.scale) + ordered("ratio", self.ratio)
+    def check(self) -> Iterator[str]:
+        yield from ordered(self, "scale", "ratio")
+
+    def scaled(self, factor: float) -> RandomResizedCrop:
+        low, high = self.ratio
+        return replace(self, scale=times(self.scale, factor, about=1), ratio=(low**factor, high**factor))
+
+    def describe(self, drawn: Sample, frame: Array) -> str:
+        return share_of("crop", drawn["box"])
 
     def draw(self, uniforms: Array, frame: Array) -> Draws:
         """The boxes, `{"box": (N, 4)}`; `uniforms` (N, 22)."""
@@ -55,13 +82,16 @@ class RandomResizedCrop:
 
 
 @value
-class RandomCrop:
+class RandomCrop(GeometricOperation):
     """A square of `size` pixels at a random place, after `padding` pixels were added on each side.
 
     size: None for the image size. The crop is shown at the image size, so that (Resize(256), RandomCrop(224)) shows
     the same share of the picture at every image size. padding: None, one number, (left and right, top and bottom), or
     (left, top, right, bottom). A picture that is smaller than `size` is padded to it if `pad_if_needed`; without it the
     crop takes what there is of that side.
+
+    >>> RandomCrop(32, padding=4).padding
+    4
     """
 
     size: Count | None = None
@@ -72,6 +102,18 @@ class RandomCrop:
 
     uniforms: ClassVar[int] = 2
     frames: ClassVar[bool] = True
+
+    def scaled(self, factor: float) -> RandomCrop:
+        if self.padding is None:
+            raise InputError("it has no padding to scale; use RandomResizedCrop, or Sometimes(operation, p)")
+        more: Any = times(self.padding, factor)
+        return replace(self, padding=tuple(map(round, more)) if isinstance(more, tuple) else round(more))
+
+    def describe(self, drawn: Sample, frame: Array) -> str:
+        """'crop 77 %, 12 px right, 5 px up': the way from the middle of the picture to that of the crop."""
+        box = drawn["box"]
+        right, down = ((box[:2] + box[2:]) / 2 - 0.5) * frame
+        return f"{share_of('crop', box)}, {shifted(right, down) or 'central'}"
 
     def draw(self, uniforms: Array, frame: Array) -> Draws:
         """The boxes, `{"box": (N, 4)}`; outside [0, 1] where they reach into the padding."""
@@ -94,13 +136,23 @@ class RandomCrop:
 
 
 @value
-class CenterCrop:
-    """The central square of `size` pixels, shown at the image size; at most as large as the picture."""
+class CenterCrop(GeometricOperation):
+    """The central square of `size` pixels, shown at the image size; at most as large as the picture.
+
+    >>> CenterCrop(224)
+    CenterCrop(size=224)
+    """
 
     size: Count
 
-    uniforms: ClassVar[int] = 0
     frames: ClassVar[bool] = True
+    only_frames: ClassVar[bool] = True
+
+    def scaled(self, factor: float) -> CenterCrop:
+        return self
+
+    def describe(self, drawn: Sample, frame: Array) -> str:
+        return share_of("central crop", drawn["box"])
 
     def draw(self, uniforms: Array, frame: Array) -> Draws:
         """The boxes, `{"box": (N, 4)}`, the same for all pictures of one shape."""
@@ -112,24 +164,31 @@ class CenterCrop:
 
 
 @value
-class Resize:
+class Resize(GeometricOperation):
     """The shorter side becomes `size` pixels; or, given (height, width), the picture is squeezed to that shape.
 
     It matters for what comes after it and counts in pixels: (Resize(256), CenterCrop(224)).
+
+    >>> Resize((100, 150))
+    Resize(size=(100, 150))
     """
 
     size: Count | tuple[Count, Count]
 
-    uniforms: ClassVar[int] = 0
+    only_frames: ClassVar[bool] = True
 
     @property
     def frames(self) -> bool:
         """A squeezed picture needs no centre crop."""
         return isinstance(self.size, tuple)
 
-    def draw(self, uniforms: Array, frame: Array) -> Draws:
-        """Nothing is drawn: `{}`."""
-        return {}
+    def scaled(self, factor: float) -> Resize:
+        return self
+
+    def describe(self, drawn: Sample, frame: Array) -> str:
+        if isinstance(self.size, tuple):
+            return f"squeezed to {self.size[1]} × {self.size[0]} px"
+        return f"resized to {self.size} px"
 
     def stage(self, drawn: Draws, frame: Array) -> Stage:
         if isinstance(self.size, tuple):
@@ -138,34 +197,34 @@ class Resize:
 
 
 @value
-class RandomHorizontalFlip:
-    """Mirrors the picture left to right with probability `p`."""
+class RandomHorizontalFlip(GeometricOperation):
+    """Mirrors the picture left to right with probability `p`.
+
+    >>> RandomHorizontalFlip(p=0.3)
+    RandomHorizontalFlip(p=0.3)
+    """
 
     p: Probability = 0.5
 
-    uniforms: ClassVar[int] = 0
-    frames: ClassVar[bool] = False
-
-    def draw(self, uniforms: Array, frame: Array) -> Draws:
-        """Nothing but the coin: `{}`."""
-        return {}
+    def describe(self, drawn: Sample, frame: Array) -> str:
+        return "flipped left to right"
 
     def stage(self, drawn: Draws, frame: Array) -> Stage:
         return Stage(box_maps(np.tile(np.array([1.0, 0, 0, 1]), (len(frame), 1))), frame)
 
 
 @value
-class RandomVerticalFlip:
-    """Mirrors the picture top to bottom with probability `p`."""
+class RandomVerticalFlip(GeometricOperation):
+    """Mirrors the picture top to bottom with probability `p`.
+
+    >>> RandomVerticalFlip(p=0.3)
+    RandomVerticalFlip(p=0.3)
+    """
 
     p: Probability = 0.5
 
-    uniforms: ClassVar[int] = 0
-    frames: ClassVar[bool] = False
-
-    def draw(self, uniforms: Array, frame: Array) -> Draws:
-        """Nothing but the coin: `{}`."""
-        return {}
+    def describe(self, drawn: Sample, frame: Array) -> str:
+        return "flipped upside down"
 
     def stage(self, drawn: Draws, frame: Array) -> Stage:
         return Stage(box_maps(np.tile(np.array([0.0, 1, 1, 0]), (len(frame), 1))), frame)

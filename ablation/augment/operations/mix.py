@@ -6,13 +6,14 @@ own partner among the images that are trained on, who looks as it does in that e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ablation.augment.operation import Array, Draws, Part, from_beta, keys
-from ablation.augment.operations.choice import every_operation
+from ablation.augment.captions import percent
+from ablation.augment.operation import Array, Draws, MixingOperation, Sample, from_beta, keys
+from ablation.augment.operations.choice import Strength, every_operation
 from ablation.augment.operations.occlusion import inside
 from ablation.core.values import Positive, value
 
@@ -20,15 +21,27 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ablation.augment.draws import DrawnRecipe
+    from ablation.augment.operation import Drawn
 
 
 @value
-class MixUp:
-    """Adds up picture and partner with weights w and 1 - w, w from Beta(alpha, alpha) (Zhang et al. 2017, eq. 1)."""
+class MixUp(MixingOperation):
+    """Adds up picture and partner with weights w and 1 - w, w from Beta(alpha, alpha) (Zhang et al. 2017, eq. 1).
+
+    >>> MixUp(0.2)
+    MixUp(alpha=0.2)
+    """
 
     alpha: Positive = 1.0
 
     uniforms: ClassVar[int] = 2
+    neutral = {"alpha": 0}
+
+    def scaled(self, factor: float) -> MixUp:
+        return replace(self, alpha=self.alpha * factor)
+
+    def describe(self, drawn: Sample, frame: Array) -> str:
+        return f"{percent(1 - drawn['weight'])} of another image"
 
     def draw(self, uniforms: Array, frame: Array) -> Draws:
         """`{"partner": (N,) int64 keys, "weight": (N,)}`: the weight of the own picture and label."""
@@ -41,14 +54,24 @@ class MixUp:
 
 
 @value
-class CutMix:
+class CutMix(MixingOperation):
     """Pastes a box of the partner's picture, of share 1 - w before it is cut off at the edge, w from Beta(alpha, alpha)
     (Yun et al. 2019, eq. 1 and 2). Labels are weighted by the pixels.
+
+    >>> CutMix(1.0)
+    CutMix(alpha=1.0)
     """
 
     alpha: Positive = 1.0
 
     uniforms: ClassVar[int] = 4
+    neutral = {"alpha": 0}
+
+    def scaled(self, factor: float) -> CutMix:
+        return replace(self, alpha=self.alpha * factor)
+
+    def describe(self, drawn: Sample, frame: Array) -> str:
+        return f"{percent(1 - drawn['weight'])} pasted from another image"
 
     def draw(self, uniforms: Array, frame: Array) -> Draws:
         """`{"partner": (N,) int64 keys, "box": (N, 4), "weight": (N,)}`: the share of own pixels."""
@@ -67,18 +90,18 @@ class CutMix:
 class Mixing:
     """The mixing of a recipe as drawn, for N samples of which some are trained on.
 
-    parts: (operation, parameters, applies) each. partner: (N,) the row of each sample's partner in the data set.
-    weight: (N,) of the own label, 1 where nothing is mixed.
+    parts: the mixing operations as drawn. partner: (N,) the row of each sample's partner in the data set. weight: (N,)
+    of the own label, 1 where nothing is mixed.
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[Drawn, ...]
     partner: Array
     weight: Array
 
     @classmethod
     def of(cls, recipe: DrawnRecipe, trained: Array) -> Mixing | None:
         """The mixing in a drawn recipe, with partners among the rows `trained`; None where there is none."""
-        parts = [part for parts in recipe.operations for part in parts if hasattr(part.operation, "mix")]
+        parts = tuple(part for part in recipe.parts if isinstance(part.operation, MixingOperation))
         if not any(part.applies.any() for part in parts):
             return None
         partner, weight = np.arange(len(recipe.aspect)), np.ones(len(recipe.aspect), np.float32)
@@ -86,20 +109,21 @@ class Mixing:
             chosen = trained[part.parameters["partner"] * len(trained) >> 31]
             partner = np.where(part.applies, chosen, partner)
             weight = np.where(part.applies, part.parameters["weight"], weight)
-        return cls(tuple((part.operation, part.parameters, part.applies) for part in parts), partner, weight)
+        return cls(parts, partner, weight)
 
     def pictures(self, images: Tensor, partners: Tensor, samples: Array) -> Tensor:
         """Images (B, 3, H, W) of the samples (B,) mixed with their partners' images."""
         import torch
 
         images = images.clone()
-        for operation, parameters, applies in self.parts:
-            at = np.flatnonzero(applies[samples])
+        for part in self.parts:
+            at = np.flatnonzero(part.applies[samples])
             where, *drawn = (
-                torch.from_numpy(told).to(images.device, non_blocking=True)
-                for told in (at, *(told[samples[at]] for told in parameters.values()))
+                torch.from_numpy(values).to(images.device, non_blocking=True)
+                for values in (at, *(values[samples[at]] for values in part.parameters.values()))
             )
-            images[where] = operation.mix(images[where], partners[where], dict(zip(parameters, drawn, strict=True)))
+            own = dict(zip(part.parameters, drawn, strict=True))
+            images[where] = part.operation.mix(images[where], partners[where], own)
         return images
 
     def targets(self, labels: Tensor, samples: Array, classes: int) -> Tensor:
@@ -108,15 +132,15 @@ class Mixing:
         from torch.nn import functional
 
         own, partner, weight = (
-            torch.from_numpy(told).to(labels.device, non_blocking=True)
-            for told in (samples, self.partner[samples], self.weight[samples, None])
+            torch.from_numpy(values).to(labels.device, non_blocking=True)
+            for values in (samples, self.partner[samples], self.weight[samples, None])
         )
         first, second = (functional.one_hot(labels[rows], classes) for rows in (own, partner))
         return weight * first + (1 - weight) * second
 
 
 def misplaced(recipe: tuple[Any, ...]) -> str:
-    """What is wrong with the place of a mixing operation in a recipe; '' where nothing is."""
+    """What is wrong with where a mixing operation stands in a recipe; '' where nothing is."""
     *before, last = recipe or (None,)
     if any(map(_mixes, before)):
         return "mixing (MixUp, CutMix) comes last in a recipe, and once"
@@ -125,14 +149,13 @@ def misplaced(recipe: tuple[Any, ...]) -> str:
 
 def _misplaced_within(operation: Any) -> str:
     """The same, of what the last operation of a recipe holds."""
-    if hasattr(operation, "recipe"):
-        return misplaced(operation.recipe)
-    held = getattr(operation, "operations", None) or filter(None, [getattr(operation, "operation", None)])
-    held = tuple(held)
+    held = getattr(operation, "held", ())
+    if isinstance(operation, Strength):
+        return misplaced(held)
     if any(map(_mixes, held)) and not all(map(_mixes, held)):
         return "OneOf holds either mixing operations (MixUp, CutMix) or others, not both"
     return next(filter(None, map(_misplaced_within, held)), "")
 
 
 def _mixes(operation: Any) -> bool:
-    return any(hasattr(one, "mix") for one in every_operation((operation,)))
+    return any(isinstance(one, MixingOperation) for one in every_operation((operation,)))

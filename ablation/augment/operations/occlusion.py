@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 
-from ablation.augment.operation import Array, Draws, Fill, between, keys, ordered, rgb, whole
+from ablation.augment.captions import share_of
+from ablation.augment.operation import (
+    Array,
+    Draws,
+    Fill,
+    PixelOperation,
+    Sample,
+    between,
+    keys,
+    ordered,
+    rgb,
+    times,
+    whole,
+)
 from ablation.core.values import Count, Probability, Range, value
 
 if TYPE_CHECKING:
@@ -16,12 +31,15 @@ _TRIALS = 10  # torchvision leaves the picture as it is after this many
 
 
 @value
-class RandomErasing:
+class RandomErasing(PixelOperation):
     """Fills a rectangle of random area and aspect ratio, with probability `p` (Zhong et al. 2017, as in torchvision).
 
     scale: bounds of its share of the picture's area. ratio: bounds of its height / width; its logarithm is uniform.
     value: the colour, or "random" for uniform noise in [0, 1] (as in the paper; torchvision's is normal, for pictures
     that were normalised before).
+
+    >>> RandomErasing(p=0.5, scale=(0.02, 0.2), value=0.5).scale
+    (0.02, 0.2)
     """
 
     p: Probability = 0.5
@@ -31,8 +49,14 @@ class RandomErasing:
 
     uniforms: ClassVar[int] = 2 * _TRIALS + 3
 
-    def check(self):
-        yield from ordered("scale", self.scale) + ordered("ratio", self.ratio)
+    def check(self) -> Iterator[str]:
+        yield from ordered(self, "scale", "ratio")
+
+    def scaled(self, factor: float) -> RandomErasing:
+        return replace(self, scale=times(self.scale, factor))
+
+    def describe(self, drawn: Sample, frame: Array) -> str:
+        return share_of("erased", drawn["box"])
 
     def draw(self, uniforms: Array, frame: Array) -> Draws:
         """`{"box": (N, 4), "key": (N,)}`; an empty box where no rectangle fitted in ten attempts."""
@@ -57,16 +81,26 @@ class RandomErasing:
 
 
 @value
-class Cutout:
+class Cutout(PixelOperation):
     """Fills a square of `length` pixels about a random pixel, cut off at the picture's edge (DeVries, Taylor 2017).
 
     The paper fills with 0 after normalising, which is the data's mean: give `value` for another colour than black.
+
+    >>> Cutout(16)
+    Cutout(length=16, value=0.0)
     """
 
     length: Count
     value: Fill = 0.0
 
     uniforms: ClassVar[int] = 2
+    neutral = {"length": 0}
+
+    def scaled(self, factor: float) -> Cutout:
+        return replace(self, length=max(1, round(self.length * factor)))
+
+    def describe(self, drawn: Sample, frame: Array) -> str:
+        return share_of("cut out", drawn["box"])
 
     def draw(self, uniforms: Array, frame: Array) -> Draws:
         """`{"box": (N, 4)}`."""

@@ -9,7 +9,7 @@ import hashlib
 import inspect
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 from functools import cache
 from importlib import import_module
@@ -17,7 +17,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ablation.augment.operation import Array, Draws, keys
+from ablation.augment.operation import Array, Draws, PixelOperation, Sample, keys
 from ablation.core.errors import AblationError, did_you_mean
 from ablation.core.seeds import stream, torch_stream
 from ablation.core.values import value
@@ -26,24 +26,38 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+class PerImage(PixelOperation):
+    """Draws the key of each sample's own stream, from which it draws when it is applied."""
+
+    uniforms: ClassVar[int] = 1
+    per_image: ClassVar[bool] = True
+
+    def draw(self, uniforms: Array, frame: Array) -> Draws:
+        """`{"key": (N,)}`, int64, which names the sample's stream."""
+        return {"key": keys(uniforms[:, 0])}
+
+    def describe(self, drawn: Sample, frame: Array) -> str:
+        return self.called
+
+
 @value
-class TorchvisionTransform:
-    """A transform of `torchvision.transforms.v2` by its name, with its arguments: TorchvisionTransform("JPEG",
-    {"quality": (10, 50)}). It sees one float picture (3, H, W) in [0, 1], and draws from this sample's stream.
+class TorchvisionTransform(PerImage):
+    """A transform of `torchvision.transforms.v2` by its name, with its arguments.
+
+    It sees one float picture (3, H, W) in [0, 1], and draws from this sample's stream.
+
+    >>> TorchvisionTransform("JPEG", {"quality": (10, 50)}).name
+    'JPEG'
     """
 
     name: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
-    uniforms: ClassVar[int] = 1
-    per_image: ClassVar[bool] = True
-
     @property
     def called(self) -> str:
-        """What tells it from others of its class, in the names of streams."""
         return self.name
 
-    def check(self):
+    def check(self) -> Iterator[str]:
         yield from _unkept(self.arguments)
         try:
             from torchvision.transforms import v2
@@ -64,43 +78,39 @@ class TorchvisionTransform:
 
         return getattr(v2, self.name)(**self.arguments)
 
-    def draw(self, uniforms: Array, frame: Array) -> Draws:
-        """`{"key": (N,)}`, int64, which names the sample's stream."""
-        return {"key": keys(uniforms[:, 0])}
-
     def apply(self, images: Tensor, drawn: dict[str, Tensor]) -> Tensor:
         transform = self._made()
 
-        def seen(image: Tensor, key: int) -> Tensor:
+        def transformed(image: Tensor, key: int) -> Any:
             with torch_stream(key, self.name, device=image.device):
                 if self.name == "JPEG":  # the one that takes levels of 8 bits only
                     return transform((image * 255).round().byte()) / 255
                 return transform(image)
 
-        return _each(seen, self.name, images, drawn["key"])
+        return _each(transformed, self.name, images, drawn["key"])
 
 
 @value
-class ImageFunction:
+class ImageFunction(PerImage):
     """A function of one's own, as "file.py:function" or "package.module:function".
 
     It is called with a float picture (3, H, W) in [0, 1], a numpy Generator to draw from, and the arguments by name;
     it returns a picture of the same shape. source: a digest of its code, filled in, so that a change makes new runs.
+
+    >>> ImageFunction("colorsys:rgb_to_hsv", {"b": 0.5}).function
+    'colorsys:rgb_to_hsv'
     """
 
     function: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
 
-    uniforms: ClassVar[int] = 1
-    per_image: ClassVar[bool] = True
-
     @property
     def called(self) -> str:
-        """What tells it from others of its class, in the names of streams: wherever its file lies."""
+        """The function's name alone, wherever its file lies."""
         return self.function.rpartition(":")[2]
 
-    def check(self):
+    def check(self) -> Iterator[str]:
         yield from _unkept(self.arguments)
         try:
             function = _load(self.function)
@@ -117,18 +127,14 @@ class ImageFunction:
             yield f"{self.function} has changed since this was written: its code is {found}, not {self.source}"
         object.__setattr__(self, "source", found)
 
-    def draw(self, uniforms: Array, frame: Array) -> Draws:
-        """`{"key": (N,)}`, int64, which names the sample's stream."""
-        return {"key": keys(uniforms[:, 0])}
-
     def apply(self, images: Tensor, drawn: dict[str, Tensor]) -> Tensor:
         function = _load(self.function)
 
-        def seen(image: Tensor, key: int) -> Tensor:
+        def transformed(image: Tensor, key: int) -> Any:
             with torch_stream(key, self.called, device=image.device):  # should it draw from torch after all
                 return function(image, stream(key, self.called), **self.arguments)
 
-        return _each(seen, self.function, images, drawn["key"])
+        return _each(transformed, self.function, images, drawn["key"])
 
 
 def _unkept(arguments: Mapping[str, Any]) -> list[str]:
@@ -154,29 +160,29 @@ def _as_lists(item: Any) -> Any:
     return [_as_lists(inner) for inner in item] if isinstance(item, list | tuple) else item
 
 
-def _each(function: Callable[[Tensor, int], Tensor], name: str, images: Tensor, keys: Tensor) -> Tensor:
+def _each(function: Callable[[Tensor, int], Any], name: str, images: Tensor, keys: Tensor) -> Tensor:
     """The function on each picture, whose result is held to its shape and clamped to [0, 1]."""
     import torch
 
-    seen = []
+    made = []
     for image, key in zip(images, keys.tolist(), strict=True):
         try:
             result = function(image.clone(), key)
         except Exception as error:  # whatever a function of someone else's raises
             raise AblationError(f"{name} failed on a picture {tuple(image.shape)}: {error}") from error
         if not isinstance(result, torch.Tensor) or result.shape != image.shape or not result.is_floating_point():
-            told = (
-                f"{result.dtype} {tuple(result.shape)}" if isinstance(result, torch.Tensor) else type(result).__name__
-            )
-            raise AblationError(f"{name} returned {told} for a float32 picture {tuple(image.shape)}; return the same")
+            tensor = isinstance(result, torch.Tensor)
+            got = f"{result.dtype} {tuple(result.shape)}" if tensor else type(result).__name__
+            raise AblationError(f"{name} returned {got} for a float32 picture {tuple(image.shape)}; return the same")
         if not result.isfinite().all():
             raise AblationError(f"{name} returned numbers that are not finite; levels are from 0 to 1")
-        seen.append(result)
-    return torch.stack(seen).to(images).clamp_(0, 1) if seen else images
+        made.append(result)
+    return torch.stack(made).to(images).clamp_(0, 1) if made else images
 
 
 @cache
-def _load(path: str) -> Callable[..., Any]:
+def _load(path: str) -> Any:
+    """The function of this name, from a file or a module."""
     place, _, name = path.rpartition(":")
     if not place.endswith(".py"):
         return getattr(import_module(place), name)

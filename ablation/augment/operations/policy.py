@@ -6,13 +6,13 @@ Interpolation is bilinear, where torchvision's default for all but AugMix is the
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
-from ablation.augment.operation import Array, Draws, Fill, Part, from_beta
+from ablation.augment.operation import Array, Drawn, Draws, Fill, Mixture, Part, Policy, from_beta, times
 from ablation.augment.operations.color import Brightness, Contrast, Saturation
 from ablation.augment.operations.detail import RandomAdjustSharpness
 from ablation.augment.operations.policy_tables import POLICIES
@@ -73,18 +73,25 @@ AUGMIX = _space(0.3, 1 / 3, 30, 0.9, _bits(4, 4))  # Hendrycks et al. 2020, with
 
 
 @value
-class RandAugment:
-    """`num_ops` operations one after another, each drawn from all 14, at one magnitude (Cubuk et al. 2020)."""
+class RandAugment(Policy):
+    """`num_ops` operations one after another, each drawn from all 14, at one magnitude (Cubuk et al. 2020).
+
+    >>> RandAugment(num_ops=2, magnitude=5).magnitude
+    5
+    """
 
     num_ops: Whole = 2
     magnitude: Whole = 9
     num_magnitude_bins: Annotated[int, Range(low=2)] = 31
     fill: Fill = 0.0
 
-    def check(self):
+    def check(self) -> Iterator[str]:
         if self.magnitude >= self.num_magnitude_bins:
             last = self.num_magnitude_bins - 1
             yield f"magnitude = {self.magnitude}: the last of {self.num_magnitude_bins} bins is {last}"
+
+    def scaled(self, factor: float) -> RandAugment:
+        return replace(self, magnitude=round(self.magnitude * factor))
 
     @property
     def uniforms(self) -> int:
@@ -100,8 +107,12 @@ class RandAugment:
 
 
 @value
-class TrivialAugmentWide:
-    """One operation of 14 at a random magnitude (Mueller and Hutter 2021)."""
+class TrivialAugmentWide(Policy):
+    """One operation of 14 at a random magnitude (Mueller and Hutter 2021).
+
+    >>> TrivialAugmentWide()
+    TrivialAugmentWide(num_magnitude_bins=31, fill=0.0)
+    """
 
     num_magnitude_bins: Annotated[int, Range(low=2)] = 31
     fill: Fill = 0.0
@@ -115,8 +126,12 @@ class TrivialAugmentWide:
 
 
 @value
-class AutoAugment:
-    """One of 25 pairs of operations that a search found on a data set, each with its chance (Cubuk et al. 2019)."""
+class AutoAugment(Policy):
+    """One of 25 pairs of operations that a search found on a data set, each with its chance (Cubuk et al. 2019).
+
+    >>> AutoAugment("cifar10")
+    AutoAugment(policy='cifar10', fill=0.0)
+    """
 
     policy: Literal["imagenet", "cifar10", "svhn"] = "imagenet"
     fill: Fill = 0.0
@@ -136,20 +151,16 @@ class AutoAugment:
         return found
 
 
-@dataclass(frozen=True)
-class Mixture:
-    """Several chains of parts, to be added up with the picture by the parameter `weights` (N, 1 + chains)."""
-
-    chains: tuple[list[Any], ...]
-
-
 @value
-class AugMix:
+class AugMix(Policy):
     """Adds up the picture and `mixture_width` chains of one to three mild operations (Hendrycks et al. 2020).
 
     severity: the magnitudes are drawn from the lowest `severity` of 10. chain_depth: operations in a chain, -1 for one
     to three. alpha: of the Dirichlet and Beta distributions of the weights. all_ops: with brightness, colour, contrast
     and sharpness, which the paper leaves out as they are among the corruptions of its test.
+
+    >>> AugMix(severity=5).severity
+    5
     """
 
     severity: Annotated[int, Range(low=1, high=10)] = 3
@@ -159,9 +170,12 @@ class AugMix:
     all_ops: bool = True
     fill: Fill = 0.0
 
-    def check(self):
+    def check(self) -> Iterator[str]:
         if self.chain_depth != -1 and not 1 <= self.chain_depth <= 10:
             yield f"chain_depth = {self.chain_depth}: from 1 to 10, or -1 for one to three"
+
+    def scaled(self, factor: float) -> AugMix:
+        return replace(self, severity=round(times(self.severity, factor, low=1)))
 
     @property
     def _deepest(self) -> int:
@@ -174,9 +188,7 @@ class AugMix:
     def parts(self, uniforms: Array, frame: Array) -> list[Part]:
         from scipy.special import gammaincinv
 
-        from ablation.augment.draws import with_stage
-
-        space = {name: told for name, told in AUGMIX.items() if self.all_ops or name not in _LEFT_OUT}
+        space = {name: magnitudes for name, magnitudes in AUGMIX.items() if self.all_ops or name not in _LEFT_OUT}
         own, *others = np.split(uniforms, [1 + i * (2 + 3 * self._deepest) for i in range(self.mixture_width)], axis=1)
         kept = from_beta(self.alpha, own)
         chances = np.stack([other[:, 0] for other in others], axis=1)
@@ -193,7 +205,7 @@ class AugMix:
                 chosen, level, sign = other[:, 2 + 3 * place : 5 + 3 * place].T
                 which = np.where(place < depth, _among(chosen, len(space)), -1)
                 chain += _slot(space, 10, which, _among(level, self.severity), sign, frame, self.fill)
-            chains.append([with_stage(*part, frame) for part in chain])
+            chains.append([Drawn.of(*part, frame) for part in chain])
         return [(Mixture(tuple(chains)), {"weights": weights}, np.ones(len(frame), bool))]
 
 
@@ -202,7 +214,7 @@ _LEFT_OUT = ("Brightness", "Color", "Contrast", "Sharpness")
 
 def _among(uniforms: Array, count: int) -> Array:
     """Uniforms in [0, 1) as whole numbers from 0 to count - 1."""
-    return np.floor(uniforms * count).astype(np.int64)
+    return np.asarray(np.floor(uniforms * count), np.int64)
 
 
 def _slot(
@@ -214,17 +226,17 @@ def _slot(
     """
     found: list[Part] = []
     moves = {name: np.zeros(len(frame)) for name in MOVES}
-    for place, (name, magnitudes) in enumerate(space.items()):
-        chosen = which == place
+    for index, (name, magnitudes) in enumerate(space.items()):
+        chosen = which == index
         magnitude = np.zeros(len(frame)) if magnitudes is None else magnitudes(bins)[level]
         magnitude = np.where((sign < 0.5) & (name in SIGNED), -magnitude, magnitude)
         if name in MOVES:
             moves[name] = np.where(chosen, magnitude, 0)
         elif name in PIXELS:
             operation, parameters = PIXELS[name]
-            drawn = {told: values.astype(np.float32) for told, values in parameters(magnitude).items()}
+            drawn = {field: values.astype(np.float32) for field, values in parameters(magnitude).items()}
             found.append((operation, drawn, chosen))
-    moved = np.isin(which, [place for place, name in enumerate(space) if name in MOVES])
+    moved = np.isin(which, [index for index, name in enumerate(space) if name in MOVES])
     unit = np.ones_like(frame) if space is WIDE else frame
     return [(RandomAffine(0, fill=fill), _affine(moves, frame, unit), moved), *found]
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from ablation.augment.operation import Array, Draws, Share
+from ablation.augment.captions import percent
+from ablation.augment.operation import Array, Draws, PixelOperation, Sample, Share, times
 from ablation.augment.operations.color import per_sample
 from ablation.core.values import Probability, Range, value
 
@@ -15,29 +17,41 @@ if TYPE_CHECKING:
 
 
 @value
-class RandomInvert:
-    """The negative of the picture with probability `p`."""
+class RandomInvert(PixelOperation):
+    """The negative of the picture with probability `p`.
+
+    >>> RandomInvert(p=0.2)
+    RandomInvert(p=0.2)
+    """
 
     p: Probability = 0.5
 
-    uniforms: ClassVar[int] = 0
-
-    def draw(self, uniforms: Array, frame: Array) -> Draws:
-        """Nothing but the coin: `{}`."""
-        return {}
+    def describe(self, drawn: Sample, frame: Array) -> str:
+        return "inverted"
 
     def apply(self, images: Tensor, drawn: dict[str, Tensor]) -> Tensor:
         return 1 - images
 
 
 @value
-class RandomPosterize:
-    """Keeps `bits` bits of each level, with probability `p`."""
+class RandomPosterize(PixelOperation):
+    """Keeps `bits` bits of each level, with probability `p`.
+
+    >>> RandomPosterize(bits=3)
+    RandomPosterize(bits=3, p=0.5)
+    """
 
     bits: Annotated[int, Range(low=0, high=8)]
     p: Probability = 0.5
 
-    uniforms: ClassVar[int] = 0
+    neutral = {"bits": 8}
+
+    def scaled(self, factor: float) -> RandomPosterize:
+        return replace(self, bits=round(times(self.bits, factor, about=8, low=0)))
+
+    def describe(self, drawn: Sample, frame: Array) -> str:
+        bits = int(drawn["bits"])
+        return f"posterised to {bits} bit{'' if bits == 1 else 's'}"
 
     def draw(self, uniforms: Array, frame: Array) -> Draws:
         """`{"bits": (N,)}`, the same for all."""
@@ -45,7 +59,7 @@ class RandomPosterize:
 
     def idle(self, drawn: Draws) -> Array:
         """Where all 8 bits are kept."""
-        return drawn["bits"] >= 8
+        return np.asarray(drawn["bits"] >= 8)
 
     def apply(self, images: Tensor, drawn: dict[str, Tensor]) -> Tensor:
         levels = per_sample(drawn["bits"]).exp2()
@@ -53,13 +67,21 @@ class RandomPosterize:
 
 
 @value
-class RandomSolarize:
-    """Inverts the levels at or above `threshold`, in [0, 1], with probability `p`."""
+class RandomSolarize(PixelOperation):
+    """Inverts the levels at or above `threshold`, in [0, 1], with probability `p`.
+
+    >>> RandomSolarize(threshold=0.7, p=0.2)
+    RandomSolarize(threshold=0.7, p=0.2)
+    """
 
     threshold: Share
     p: Probability = 0.5
 
-    uniforms: ClassVar[int] = 0
+    def scaled(self, factor: float) -> RandomSolarize:
+        return replace(self, threshold=times(self.threshold, factor, about=1, low=0))
+
+    def describe(self, drawn: Sample, frame: Array) -> str:
+        return f"solarised above {percent(drawn['threshold'])}"
 
     def draw(self, uniforms: Array, frame: Array) -> Draws:
         """`{"threshold": (N,)}`, the same for all."""
@@ -71,16 +93,17 @@ class RandomSolarize:
 
 
 @value
-class RandomAutocontrast:
-    """Stretches each channel to the whole range of levels, with probability `p`."""
+class RandomAutocontrast(PixelOperation):
+    """Stretches each channel to the whole range of levels, with probability `p`.
+
+    >>> RandomAutocontrast()
+    RandomAutocontrast(p=0.5)
+    """
 
     p: Probability = 0.5
 
-    uniforms: ClassVar[int] = 0
-
-    def draw(self, uniforms: Array, frame: Array) -> Draws:
-        """Nothing but the coin: `{}`."""
-        return {}
+    def describe(self, drawn: Sample, frame: Array) -> str:
+        return "autocontrast"
 
     def apply(self, images: Tensor, drawn: dict[str, Tensor]) -> Tensor:
         least, most = images.amin(dim=(2, 3), keepdim=True), images.amax(dim=(2, 3), keepdim=True)
@@ -89,16 +112,17 @@ class RandomAutocontrast:
 
 
 @value
-class RandomEqualize:
-    """Spreads the levels of each channel evenly (Pillow's histogram equalisation), with probability `p`."""
+class RandomEqualize(PixelOperation):
+    """Spreads the levels of each channel evenly (Pillow's histogram equalisation), with probability `p`.
+
+    >>> RandomEqualize()
+    RandomEqualize(p=0.5)
+    """
 
     p: Probability = 0.5
 
-    uniforms: ClassVar[int] = 0
-
-    def draw(self, uniforms: Array, frame: Array) -> Draws:
-        """Nothing but the coin: `{}`."""
-        return {}
+    def describe(self, drawn: Sample, frame: Array) -> str:
+        return "equalised"
 
     def apply(self, images: Tensor, drawn: dict[str, Tensor]) -> Tensor:
         return equalized(images)

@@ -6,11 +6,28 @@ bilinear throughout: torchvision's default of nearest neighbours, kept there for
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, ClassVar
 
 import numpy as np
 
-from ablation.augment.operation import Array, Draws, Fill, Pair, Stage, between, ordered, rgb, whole
+from ablation.augment.captions import joined, multiplied, shifted, signed, turned
+from ablation.augment.operation import (
+    Array,
+    Draws,
+    Fill,
+    GeometricOperation,
+    Pair,
+    Sample,
+    Stage,
+    between,
+    ordered,
+    rgb,
+    times,
+    whole,
+)
 from ablation.core.values import NonNegative, Probability, Range, value
 
 Angle = NonNegative | Pair
@@ -18,10 +35,13 @@ Angle = NonNegative | Pair
 
 
 @value
-class RandomRotation:
+class RandomRotation(GeometricOperation):
     """Turns the picture about its centre by an angle in `degrees`, counter-clockwise where positive.
 
     expand: the frame grows until all of the picture is in it.
+
+    >>> RandomRotation(30)
+    RandomRotation(degrees=30.0, expand=False, fill=0.0)
     """
 
     degrees: Angle
@@ -29,10 +49,16 @@ class RandomRotation:
     fill: Fill = 0.0
 
     uniforms: ClassVar[int] = 1
-    frames: ClassVar[bool] = False
+    neutral = {"degrees": 0}
 
-    def check(self):
-        yield from ordered("degrees", self.degrees)
+    def check(self) -> Iterator[str]:
+        yield from ordered(self, "degrees")
+
+    def scaled(self, factor: float) -> RandomRotation:
+        return replace(self, degrees=times(self.degrees, factor))
+
+    def describe(self, drawn: Sample, frame: Array) -> str:
+        return turned(-float(drawn["angle"]))
 
     def draw(self, uniforms: Array, frame: Array) -> Draws:
         """`{"angle": (N,)}` in degrees."""
@@ -45,12 +71,15 @@ class RandomRotation:
 
 
 @value
-class RandomAffine:
+class RandomAffine(GeometricOperation):
     """Rotation, translation, scaling and shear, keeping the centre in its place.
 
     degrees: rotation, clockwise where positive. translate: the largest shift across and down, as a share of the
     picture; whole pixels are drawn. scale: bounds of the factor. shear: degrees along x, (low, high) of them, or (low
     x, high x, low y, high y). center: of rotation and shear, (x, y) in pixels; by default the picture's.
+
+    >>> RandomAffine(10, translate=(0.1, 0.1), scale=(0.9, 1.1)).translate
+    (0.1, 0.1)
     """
 
     degrees: Angle
@@ -61,11 +90,29 @@ class RandomAffine:
     center: Pair | None = None
 
     uniforms: ClassVar[int] = 6
-    frames: ClassVar[bool] = False
+    neutral = {"degrees": 0}
 
-    def check(self):
-        for name in ("degrees", "scale", "shear"):
-            yield from ordered(name, getattr(self, name))
+    def check(self) -> Iterator[str]:
+        yield from ordered(self, "degrees", "scale", "shear")
+
+    def scaled(self, factor: float) -> RandomAffine:
+        turn, shift, lean = (times(most, factor) for most in (self.degrees, self.translate, self.shear))
+        return replace(self, degrees=turn, translate=shift, scale=times(self.scale, factor, about=1), shear=lean)
+
+    def describe(self, drawn: Sample, frame: Array) -> str:
+        """Rotation, shift, factor and shear, as far as there are any.
+
+        The shift of an operation that shifts nothing by itself belongs to the shear, which keeps a corner in its place
+        (see `ablation.augment.operations.policy`).
+        """
+        sheared = [f"{signed(angle)}° along {axis}" for axis, angle in zip("xy", drawn["shear"], strict=True) if angle]
+        shift = "" if sheared and self.translate is None else shifted(*drawn["translate"])
+        return joined(
+            turned(float(drawn["angle"])),
+            f"moved {shift}" if shift else "",
+            multiplied("size", drawn["scale"]),
+            f"sheared {' and '.join(sheared)}" if sheared else "",
+        )
 
     def draw(self, uniforms: Array, frame: Array) -> Draws:
         """`{"angle": (N,), "translate": (N, 2), "scale": (N,), "shear": (N, 2)}`; degrees, and pixels."""
@@ -87,15 +134,27 @@ class RandomAffine:
 
 
 @value
-class RandomPerspective:
-    """Moves each corner inwards by up to `distortion_scale` of half the picture, with probability `p`."""
+class RandomPerspective(GeometricOperation):
+    """Moves each corner inwards by up to `distortion_scale` of half the picture, with probability `p`.
+
+    >>> RandomPerspective(0.3)
+    RandomPerspective(distortion_scale=0.3, p=0.5, fill=0.0)
+    """
 
     distortion_scale: Annotated[float, Range(low=0, high=1)] = 0.5
     p: Probability = 0.5
     fill: Fill = 0.0
 
     uniforms: ClassVar[int] = 8
-    frames: ClassVar[bool] = False
+    neutral = {"distortion_scale": 0}
+
+    def scaled(self, factor: float) -> RandomPerspective:
+        return replace(self, distortion_scale=self.distortion_scale * factor)
+
+    def describe(self, drawn: Sample, frame: Array) -> str:
+        """How far the corner that moves most comes inwards, along the side."""
+        furthest = np.abs(drawn["corners"] - _corners(np.floor(frame)[None])[0]).max()
+        return f"corners up to {furthest:.0f} px inwards" if furthest else ""
 
     def draw(self, uniforms: Array, frame: Array) -> Draws:
         """`{"corners": (N, 4, 2)}`: where the corners go, in pixels, clockwise from the top left."""
@@ -112,18 +171,27 @@ class RandomPerspective:
 
 
 @value
-class RandomZoomOut:
-    """Puts the picture at a random place of a canvas whose sides are longer by a factor in `side_range`."""
+class RandomZoomOut(GeometricOperation):
+    """Puts the picture at a random place of a canvas whose sides are longer by a factor in `side_range`.
+
+    >>> RandomZoomOut(side_range=(1, 2)).side_range
+    (1.0, 2.0)
+    """
 
     fill: Fill = 0.0
     side_range: Annotated[tuple[float, float], Range(low=1)] = (1.0, 4.0)
     p: Probability = 0.5
 
     uniforms: ClassVar[int] = 3
-    frames: ClassVar[bool] = False
 
-    def check(self):
-        yield from ordered("side_range", self.side_range)
+    def check(self) -> Iterator[str]:
+        yield from ordered(self, "side_range")
+
+    def scaled(self, factor: float) -> RandomZoomOut:
+        return replace(self, side_range=times(self.side_range, factor, about=1))
+
+    def describe(self, drawn: Sample, frame: Array) -> str:
+        return multiplied("zoomed out", max(1, math.sqrt(float(np.prod(drawn["canvas"] / frame)))))
 
     def draw(self, uniforms: Array, frame: Array) -> Draws:
         """`{"canvas": (N, 2), "offset": (N, 2)}` in pixels: the canvas's size, the picture's left and top."""
@@ -184,7 +252,7 @@ def _expanded(inverse: Array, frame: Array) -> Array:
 
 def _corners(size: Array) -> Array:
     """The corners (N, 4, 2) of pictures of this size as torchvision counts them: the last pixel's index."""
-    return (size - 1)[:, None] * np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
+    return np.asarray((size - 1)[:, None] * [[0, 0], [1, 0], [1, 1], [0, 1]])
 
 
 def _homography(start: Array, stop: Array) -> Array:

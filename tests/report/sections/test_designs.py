@@ -1,5 +1,6 @@
 """The design that is found in an experiment's recipes: which parts, which recipes, what is left out and why."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ PARTS: dict[str, Any] = {"crop": CROP, "bright": BRIGHT, "hue": HUE}
 QUICKSTART = {"none": (), "crop": (CROP,), "bright": (BRIGHT,), "hue": (HUE,), "all": (CROP, BRIGHT, HUE)}
 
 
-def plan(recipes: dict[str, Any], baseline: str = "none") -> Plan | None:
+def plan(recipes: Mapping[str, Any], baseline: str = "none") -> Plan | None:
     return plan_of(
         Experiment(name="made-up", data=Digits(), recipes=recipes, optimizers={"adam": Adam()}, baseline=baseline)
     )
@@ -41,11 +42,29 @@ def test_singles_and_all_together_are_add_one_in():
     assert named(found) == {"": "none", "crop": "crop", "bright": "bright", "hue": "hue", "bright crop hue": "all"}
 
 
-def test_leave_one_out_takes_its_names_from_what_is_left_out():
+def test_declared_parts_keep_their_names_whatever_stands_beside_them():
     found = plan(leave_one_out({"crop": CROP, "color": (BRIGHT, CONTRAST), "hue": HUE}))
     assert (found.design, found.parts) == ("leave_one_out", ("crop", "color", "hue"))
     assert named(found)["color hue"] == "without crop"
-    assert named(found)["crop hue"] == "without color", "two operations that always occur together are one part"
+    assert named(found)["crop hue"] == "without color"
+
+
+def test_a_recipe_by_hand_takes_part_where_it_is_made_of_declared_parts():
+    parts = {"crop": CROP, "color": (BRIGHT, CONTRAST), "hue": HUE}
+    recipes = leave_one_out(parts) | {"only crop": (CROP,), "col": (BRIGHT, CONTRAST), "h": (HUE,), "half": (CONTRAST,)}
+    found = plan(recipes)
+    assert (found.design, found.parts, named(found)["crop"]) == ("shapley", ("crop", "color", "hue"), "only crop")
+    assert found.left_out == {"half": "it makes no complete design with the others"}
+    base = (Saturation(0.3),)
+    single = plan(add_one_in(parts, base) | {"every": (*base, CROP, BRIGHT, CONTRAST, HUE)}, "base")
+    assert (single.design, single.parts) == ("add_one_in", ("crop", "color", "hue"))
+    assert list(single.left_out) == ["none"]
+
+
+def test_written_by_hand_two_operations_that_always_occur_together_are_one_part():
+    found = plan({**leave_one_out({"crop": CROP, "color": (BRIGHT, CONTRAST), "hue": HUE})})
+    assert (found.design, len(found.parts)) == ("leave_one_out", 3)
+    assert "Brightness + Contrast" in found.parts
 
 
 def test_without_a_name_of_its_own_a_part_is_called_by_its_operations():

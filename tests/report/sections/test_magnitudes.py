@@ -1,68 +1,54 @@
-"""Ladders: recipes of one magnitude or one strength, whatever they are called, and where nothing stands among them."""
+"""Dose series: recipes of one magnitude or one strength, as declared or by hand, and where nothing stands in them."""
 
+from collections.abc import Mapping
 from itertools import product
 from typing import Any
-
-import numpy as np
-import pytest
-import torch
 
 from ablation.augment import (
     Brightness,
     ColorJitter,
     Contrast,
-    CutMix,
-    Cutout,
     GaussianBlur,
     GaussianNoise,
     Hue,
-    MixUp,
     RandAugment,
-    RandomAdjustSharpness,
     RandomAffine,
     RandomErasing,
     RandomHorizontalFlip,
-    RandomPerspective,
-    RandomPosterize,
     RandomResizedCrop,
     RandomRotation,
     Resize,
-    Saturation,
     Sometimes,
     Strength,
 )  # fmt: skip
-from ablation.augment.apply import apply
-from ablation.augment.chain import chain
-from ablation.augment.draws import draw
-from ablation.core.seeds import stream
 from ablation.data import Digits
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.recipes import dose, powerset
 from ablation.optim import Adam
-from ablation.report.sections.dose_response.magnitudes import NOTHING, Ladder, ladders, nothing_at
+from ablation.report.sections.dose_response.magnitudes import Series, dose_series, nothing_at
 
 CROP = RandomResizedCrop(scale=(0.6, 1.0), ratio=(0.6, 1.67))
 
 
-def of(recipes: dict[str, Any]) -> tuple[Ladder, ...]:
-    recipes = {"none": (), **recipes}
-    return ladders(
+def of(recipes: Mapping[str, Any]) -> tuple[Series, ...]:
+    recipes = {"none": ()} | recipes
+    return dose_series(
         Experiment(name="made-up", data=Digits(), recipes=recipes, optimizers={"adam": Adam()}, baseline="none")
     )
 
 
-def only(recipes: dict[str, Any]) -> Ladder:
+def only(recipes: Mapping[str, Any]) -> Series:
     (found,) = of(recipes)
     return found
 
 
-def test_recipes_that_differ_in_one_number_are_a_ladder_of_it():
+def test_recipes_that_differ_in_one_number_are_a_series_of_it():
     found = only({"strong": (RandomRotation(40),), "weak": (RandomRotation(10),), "middle": (RandomRotation(20),)})
     assert (found.magnitude, found.doses) == ("degrees of RandomRotation", (0, 10, 20, 40))
     assert (found.recipes, found.nothing, found.unit) == (("none", "weak", "middle", "strong"), "none", "")
 
 
-def test_the_baseline_makes_two_recipes_a_ladder_where_it_is_dose_zero():
+def test_the_baseline_makes_two_recipes_a_series_where_it_is_dose_zero():
     assert only({"a": (Brightness(0.2),), "b": (Brightness(0.4),)}).doses == (0.0, 0.2, 0.4)
     assert of({"a": (Brightness(0.2),)}) == ()
     assert of({"a": (CROP,), "b": (RandomResizedCrop(scale=(0.3, 1.0), ratio=(0.6, 1.67)),)}) == ()
@@ -74,7 +60,7 @@ def test_without_the_operation_need_not_be_the_baseline():
     assert found.magnitude.startswith("degrees of RandomRotation, with RandomResizedCrop(scale=(0.6, 1.0)")
 
 
-def test_a_crops_bounds_are_a_ladder_that_nothing_is_no_part_of():
+def test_a_crops_bounds_are_a_series_that_nothing_is_no_part_of():
     found = only({str(low): (RandomResizedCrop(scale=(low, 1.0)),) for low in (0.8, 0.5, 0.2)})
     assert (found.magnitude, found.doses) == ("lower bound of scale of RandomResizedCrop", (0.2, 0.5, 0.8))
     assert (found.recipes, found.nothing) == (("0.2", "0.5", "0.8"), "")
@@ -88,18 +74,28 @@ def test_recipes_of_one_strength_are_told_by_their_factors():
     assert found.unit == "RandomResizedCrop(scale=(0.6, 1.0), ratio=(0.6, 1.67))"
 
 
-def test_without_x1_the_names_still_tell_the_strength():
+def test_a_declared_series_knows_its_recipe_without_it_among_the_doses():
     found = only(dose(CROP, (0.5, 0.75, 1.5)))
-    assert found.doses == pytest.approx((0, 0.5, 0.75, 1.5))
-    assert found.unit == ""
+    assert found.doses == (0, 0.5, 0.75, 1.5)
+    assert found.unit == "RandomResizedCrop(scale=(0.6, 1.0), ratio=(0.6, 1.67))"
 
 
-def test_names_that_tell_another_strength_are_not_believed():
+def test_strengths_written_by_hand_are_multiples_of_the_first_whatever_they_are_called():
     whole, half, twice = (dose(CROP, (factor,))[f"x{factor:g}"] for factor in (1, 0.5, 2))
     found = only({"x3": whole, "half": half, "x9": twice})
     assert found.doses == (0, 0.5, 1, 2)
     assert found.recipes == ("none", "half", "x3", "x9")
     assert found.unit == "RandomResizedCrop(scale=(0.6, 1.0), ratio=(0.6, 1.67))"
+
+
+def test_declared_series_stand_beside_recipes_written_by_hand_and_others_declared():
+    hand = {"weak": (Brightness(0.1), Contrast(0.1)), "strong": (Brightness(0.3), Contrast(0.3))}
+    assert [(series.magnitude, series.doses) for series in of(hand | dose(CROP, (0.5, 1)))] == [
+        ("strength of RandomResizedCrop", (0, 0.5, 1)),
+        ("strength of Brightness + Contrast", (0, 1, 3)),
+    ]
+    joined = dose((Brightness(0.4), Contrast(0.4)), (0.5, 1)) | dose(CROP, (0.25, 0.75))
+    assert [series.recipes for series in of(joined)] == [("none", "x0.5", "x1"), ("none", "x0.25", "x0.75")]
 
 
 def test_two_operations_that_grow_together_are_one_strength():
@@ -131,25 +127,25 @@ def test_probabilities_and_operations_within_operations():
     assert only({str(f): (Strength((CROP,), f),) for f in (0.5, 1)}).doses == (0, 0.5, 1)
 
 
-def test_a_grid_of_two_magnitudes_has_ladders_that_are_told_apart():
+def test_a_grid_of_two_magnitudes_has_series_that_are_told_apart():
     grid = {f"{b} {c}": (Brightness(b), Contrast(c)) for b, c in product((0.1, 0.2, 0.3), (0.1, 0.2, 0.4))}
     found = of(grid)
-    assert {len(ladder.doses) for ladder in found} == {3}
-    assert "amount of Brightness, with Contrast(contrast=0.4)" in {ladder.magnitude for ladder in found}
-    assert len({ladder.magnitude for ladder in found}) == len(found)
+    assert {len(series.doses) for series in found} == {3}
+    assert "amount of Brightness, with Contrast(contrast=0.4)" in {series.magnitude for series in found}
+    assert len({series.magnitude for series in found}) == len(found)
 
 
-def test_alike_ladders_are_told_apart_by_their_recipes():
+def test_alike_series_are_told_apart_by_their_recipes():
     kinds = {f"{d}{e}": (RandomRotation(d, expand=e),) for d, e in product((10, 20), (False, True))}
-    assert {ladder.magnitude for ladder in of(kinds)} == {
+    assert {series.magnitude for series in of(kinds)} == {
         "degrees of RandomRotation, 10False to 20False",
         "degrees of RandomRotation, 10True to 20True",
     }
 
 
-def test_a_ladder_that_is_part_of_another_is_not_told():
+def test_a_series_that_is_part_of_another_is_not_told():
     (found,) = of({str(d): (RandomRotation(d),) for d in (10, 20, 40)})
-    assert found.doses == (0, 10, 20, 40), "their strengths 1, 2 and 4 are the same ladder"
+    assert found.doses == (0, 10, 20, 40), "their strengths 1, 2 and 4 are the same series"
 
 
 def test_what_makes_nothing_stronger_is_no_dose():
@@ -157,7 +153,7 @@ def test_what_makes_nothing_stronger_is_no_dose():
     assert of({str(fill): (RandomRotation(20, fill=(fill, 0.0, 0.0)),) for fill in (0.0, 0.5, 1.0)}) == ()
 
 
-def test_a_power_set_holds_no_ladder_and_is_read_in_time():
+def test_a_power_set_holds_no_series_and_is_read_in_time():
     parts = {"crop": CROP, "hue": Hue(0.1), **{f"r{d}": RandomRotation(d, fill=d / 100) for d in range(1, 8)}}
     assert of({name: recipe for name, recipe in powerset(parts).items() if recipe}) == ()
 
@@ -173,28 +169,3 @@ def test_where_other_magnitudes_are_left_zero_is_not_nothing():
     assert nothing_at(Strength((CROP,), 0.5), ("factor",)) == 0
     assert nothing_at(Strength((Resize(20), CROP), 0.5), ("factor",)) is None
     assert nothing_at(Strength((CROP,), 0.5), ("recipe", 0, "scale", 0)) is None
-
-
-NONE_LEFT = [
-    Brightness(0), Contrast(0), Saturation(0), Hue(0), ColorJitter(0, 0, 0, 0), RandomRotation(0), RandomAffine(0),
-    RandomPerspective(0, p=1), GaussianNoise(sigma=0), RandomAdjustSharpness(1, p=1), RandomPosterize(8, p=1),
-]  # fmt: skip
-LIMITS = {Cutout, MixUp, CutMix}
-"""Their magnitude may come near to 0, but may not be it."""
-
-
-def test_every_magnitude_of_nothing_is_tried():
-    assert {kind for kind, _ in NOTHING} == {type(operation) for operation in NONE_LEFT} | LIMITS
-
-
-@pytest.mark.parametrize("operation", NONE_LEFT, ids=lambda operation: type(operation).__name__)
-def test_at_its_magnitude_of_nothing_an_operation_changes_no_picture(operation):
-    for (kind, field), at in NOTHING.items():
-        if isinstance(operation, kind):
-            assert getattr(operation, field) == at
-    images = torch.from_numpy(stream(0, "pictures").integers(0, 256, (12, 3, 24, 24)).astype(np.uint8))
-    shown, plain = (
-        apply(chain(draw(recipe, 0, 0, np.ones(12, np.float32), 24)), images, np.arange(12), 24)
-        for recipe in ((operation,), ())
-    )
-    torch.testing.assert_close(shown, plain, rtol=0, atol=1e-6)

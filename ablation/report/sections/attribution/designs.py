@@ -1,7 +1,8 @@
 """Designs: what the recipes of an experiment can say about their operations. From recipes to parts and their names.
 
-A recipe is a set of operations; the baseline's are in all of them and count as none. Operations that always occur
-together are one part. Of all sets of parts whose recipes make a complete design, the largest is taken.
+A recipe is a set of parts. Where the author declared the parts (`ablation.experiment.recipes`), they are these; in
+recipes written by hand operations that always occur together are one part, and the baseline's, which are in all of
+them, count as none. Of all sets of parts whose recipes make a complete design, the largest is taken.
 """
 
 from __future__ import annotations
@@ -15,14 +16,13 @@ from typing import Any, get_args
 from ablation.analysis.attribution import Design, needed
 from ablation.core.values import label, plain
 from ablation.experiment.experiment import Experiment
+from ablation.experiment.recipes import PartDesign, designs_of
 
 Parts = frozenset[str]
 """A recipe by the names of its parts; the empty set is the baseline."""
 
 Operations = frozenset[str]
 """A recipe by the plain forms of its operations, without the baseline's."""
-
-WITHOUT = "without "  # as `ablation.experiment.recipes.leave_one_out` names what is left
 
 
 @dataclass(frozen=True)
@@ -41,23 +41,69 @@ class Plan:
 def plan_of(experiment: Experiment) -> Plan | None:
     """The largest complete design, of two parts or more; of one size Shapley's before leave-one-out before add-one-in.
 
-    Add-one-in wants a recipe that has all parts together, too: without it the comparison with the baseline has said
-    everything. The order of operations is no part of a set: recipes that have them in another order than the baseline
-    and the longest recipe are left out, and so is one that has an operation twice.
+    What was declared comes before what is read off recipes. Add-one-in wants a recipe that has all parts together, too:
+    without it the comparison with the baseline has said everything.
     """
-    recipes = {name: _forms(recipe) for name, recipe in experiment.factors["recipe"].items()}
-    sets, left_out = _sets(recipes, experiment.baseline)
-    names = _names(experiment, sets, _together(recipes, sets))
-    made = {frozenset(names[part] for part in names if part <= operations): name for operations, name in sets.items()}
+    declared = [design for design in designs_of(experiment.recipes) if isinstance(design, PartDesign)]
+    plans = [plan for design in declared if (plan := _declared(experiment, design)) is not None]
+    return max(plans, key=lambda plan: len(plan.parts)) if plans else _read_off(experiment)
+
+
+def _declared(experiment: Experiment, declared: PartDesign) -> Plan | None:
+    """By the declared parts: every recipe that is made of them takes part, also one written by hand."""
+    recipes: dict[Parts, str] = {}
+    for name, recipe in experiment.factors["recipe"].items():
+        parts = declared.parts_of(name, recipe)
+        if parts is not None:
+            recipes.setdefault(parts, name)
+    return _plan(experiment, recipes, declared.parts, {}) if recipes.get(Parts()) == experiment.baseline else None
+
+
+def _read_off(experiment: Experiment) -> Plan | None:
+    """By the operations of the recipes.
+
+    The order of operations is no part of a set: recipes that have them in another order than the baseline and the
+    longest recipe are left out, and so is one that has an operation twice.
+    """
+    forms = {name: _forms(recipe) for name, recipe in experiment.factors["recipe"].items()}
+    sets, left_out = _sets(forms, experiment.baseline)
+    names = _names(experiment, sets, _together(forms, sets))
+    recipes = {Parts(names[part] for part in names if part <= operations): name for operations, name in sets.items()}
+    return _plan(experiment, recipes, names.values(), left_out)
+
+
+def _plan(
+    experiment: Experiment, made: Mapping[Parts, str], parts: Iterable[str], left_out: Mapping[str, str]
+) -> Plan | None:
+    """The largest design of these recipes by their parts; left_out: what is already known to take no part."""
     best = _largest(made.keys())
     if best is None:
         return None
     design, chosen = best
-    taking = {parts: made[parts] for parts in made if parts in needed(design, sorted(chosen)) | {chosen, frozenset()}}
-    idle = dict.fromkeys(made.values(), "it makes no complete design with the others")
-    left_out |= {name: why for name, why in idle.items() if name not in taking.values()}
-    parts = tuple(name for name in names.values() if name in chosen)
-    return Plan(design, parts, taking, {name: left_out[name] for name in recipes if name in left_out})
+    wanted = needed(design, sorted(chosen)) | {chosen, Parts()}
+    recipes = {own: made[own] for own in made if own in wanted}
+    out = {
+        name: left_out.get(name, "it makes no complete design with the others")
+        for name in experiment.recipes
+        if name not in recipes.values()
+    }
+    return Plan(design, tuple(part for part in parts if part in chosen), recipes, out)
+
+
+def _largest(made: Collection[Parts]) -> tuple[Design, Parts] | None:
+    """The largest set of parts of which all recipes of a design are there."""
+    for size in sorted({len(parts) for parts in made if len(parts) > 1}, reverse=True):
+        for design in get_args(Design):
+            for parts in made:
+                if len(parts) == size and _complete(design, parts, made):
+                    return design, parts
+    return None
+
+
+def _complete(design: Design, parts: Parts, made: Collection[Parts]) -> bool:
+    if design == "shapley" and 2 ** len(parts) > len(made):
+        return False
+    return needed(design, sorted(parts)) <= set(made)
 
 
 def _forms(recipe: Iterable[Any]) -> tuple[str, ...]:
@@ -75,18 +121,18 @@ def _sets(recipes: Mapping[str, tuple[str, ...]], baseline: str) -> tuple[dict[O
             left_out[name] = f"it has not all operations of {baseline}"
     usable = {name: forms for name, forms in recipes.items() if name not in left_out and _agree(forms, base)}
     longest = max(usable.values(), key=len, default=())
-    found = {frozenset[str](): baseline} if baseline in usable else {}
+    sets = {frozenset[str](): baseline} if baseline in usable else {}
     for name, forms in recipes.items():
         operations = frozenset(forms) - set(base)
-        if name in left_out or name == found.get(operations):
+        if name in left_out or name == sets.get(operations):
             continue
         if name not in usable or not _agree(forms, longest):
             left_out[name] = "it has its operations in another order"
-        elif operations in found:
-            left_out[name] = f"it has the operations of {found[operations]}"
+        elif operations in sets:
+            left_out[name] = f"it has the operations of {sets[operations]}"
         else:
-            found[operations] = name
-    return found, left_out
+            sets[operations] = name
+    return sets, left_out
 
 
 def _agree(forms: tuple[str, ...], order: tuple[str, ...]) -> bool:
@@ -108,34 +154,14 @@ def _together(recipes: Mapping[str, tuple[str, ...]], sets: Mapping[Operations, 
 def _names(
     experiment: Experiment, sets: Mapping[Operations, str], parts: Collection[Operations]
 ) -> dict[Operations, str]:
-    """What each part is called: as the recipe of it alone; as in 'without crop'; else by its operations."""
+    """What each part is called: as the recipe of it alone; else by its operations."""
     known = {form: operation for recipe in experiment.factors["recipe"].values() for operation in recipe
              for form in _forms([operation])}  # fmt: skip
     classes = {part: " + ".join(type(known[form]).__name__ for form in known if form in part) for part in parts}
     labels = {part: " + ".join(label(known[form]) for form in known if form in part) for part in parts}
     names: dict[Operations, str] = {}
     for part in parts:
-        missing = [
-            name.removeprefix(WITHOUT) for operations, name in sets.items()
-            if name.startswith(WITHOUT) and not operations & part and operations | part in sets
-        ]  # fmt: skip
         alike = Counter(classes.values())[classes[part]] > 1
-        told = (*filter(None, [sets.get(part)]), *missing, labels[part] if alike else classes[part], labels[part])
-        names[part] = next(name for name in told if name not in names.values())
+        choices = (*filter(None, [sets.get(part)]), labels[part] if alike else classes[part], labels[part])
+        names[part] = next(name for name in choices if name not in names.values())
     return names
-
-
-def _largest(made: Collection[Parts]) -> tuple[Design, Parts] | None:
-    """The largest set of parts of which all recipes of a design are there."""
-    for size in sorted({len(parts) for parts in made if len(parts) > 1}, reverse=True):
-        for design in get_args(Design):
-            for parts in made:
-                if len(parts) == size and _complete(design, parts, made):
-                    return design, parts
-    return None
-
-
-def _complete(design: Design, parts: Parts, made: Collection[Parts]) -> bool:
-    if design == "shapley" and 2 ** len(parts) > len(made):
-        return False
-    return needed(design, sorted(parts)) <= set(made)
