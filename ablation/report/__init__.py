@@ -1,4 +1,4 @@
-"""The report room: what was found, told on one page. See `build` for the entry, `wording` for effects in words."""
+"""What the results mean, section by section (`contents`), and whatever shows any section (`render`)."""
 
 from ablation.report.render.digest import input_digest as input_digest
 from ablation.report.render.digest import is_current as is_current

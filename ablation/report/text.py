@@ -1,6 +1,6 @@
-"""How an effect is put into words and numbers, once for the report and the terminal. No matplotlib, no jinja2.
+"""Scores, differences and verdicts in words and numbers, once for every section and the terminal.
 
-Scores in [0, 1] where higher is better are told in percent, and their differences in points (1 point = 0.01); losses
+Scores in [0, 1] where higher is better are shown in percent, and their differences in points (1 point = 0.01); losses
 keep their own unit. Numbers carry a true minus sign.
 """
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ablation.analysis.comparison import CorrectedResampled
 from ablation.analysis.metrics import METRICS
-from ablation.core.text import MINUS, NONE, counted, p_phrase, percent
+from ablation.core.text import MINUS, NONE, counted, out_of, p_phrase, percent
 from ablation.evidence.target import target_of
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import condition_text
@@ -34,13 +34,27 @@ SYMBOL = {
 
 
 def points(x: float, metric: str, sign: bool = False) -> str:
-    """A score or a difference as shown: points with one decimal, other units with three; a dash for nan."""
+    """A score or a difference as shown: points with one decimal, other units with three; a dash for nan.
+
+    >>> points(0.0412, "accuracy", sign=True), points(0.12, "log_loss")
+    ('+4.1', '0.120')
+    """
     if math.isnan(x):
         return NONE
-    text = f"{abs(x) * 100:.1f}" if METRICS[metric].unit == "points" else f"{abs(x):.3f}"
+    text = f"{abs(shown(x, metric)):.{1 if METRICS[metric].unit == 'points' else 3}f}"
     if not float(text):
         return text
     return f"{MINUS if x < 0 else '+' if sign else ''}{text}"
+
+
+def scale(metric: str) -> float:
+    """What scores are multiplied by to be shown: 100 where in percent."""
+    return 100.0 if METRICS[metric].unit == "points" else 1.0
+
+
+def shown(x: float, metric: str) -> float:
+    """A score in the unit that it is shown in."""
+    return scale(metric) * x
 
 
 def amount(x: float, metric: str) -> str:
@@ -62,24 +76,22 @@ def interval(low: float, high: float, metric: str, sign: bool = True) -> str:
 
 def draws(experiment: Experiment) -> int:
     """How many seeds in a row are trained on one draw of the training part, and count as one."""
-    return max(split.runs_per_draw for split in experiment.levels("split").values())
+    runs: int = max(split.runs_per_draw for split in experiment.levels("split").values())
+    return runs
 
 
 def seeds_text(effect: Effect, experiment: Experiment) -> str:
     """'5 seeds', '4 of 5 seeds' where some are missing; '3 shared seeds of 5', '5 seeds against the baseline's 3'."""
     thing = "seed" if draws(experiment) == 1 else "training draw"
     alone = effect.verdict == "baseline" or effect.seeds == effect.baseline_seeds
-    if effect.seeds == effect.planned:
-        told = counted(effect.seeds, thing)
-    elif effect.tested and alone and experiment.declared_test.paired:
+    if effect.seeds < effect.planned and effect.tested and alone and experiment.declared_test.paired:
         return f"{counted(effect.seeds, f'shared {thing}')} of {effect.planned}"
-    else:
-        told = f"{effect.seeds} of {counted(effect.planned, thing)}"
+    seeds = out_of(effect.seeds, effect.planned, thing)
     if alone:
-        return told
+        return seeds
     if experiment.declared_test.paired:
-        return f"{told}, {effect.baseline_seeds} shared with the baseline"
-    return f"{told} against the baseline's {effect.baseline_seeds}"
+        return f"{seeds}, {effect.baseline_seeds} shared with the baseline"
+    return f"{seeds} against the baseline's {effect.baseline_seeds}"
 
 
 def corrected_by(experiment: Experiment, primary: int | None = None, behind: int = 0) -> str:
@@ -91,9 +103,9 @@ def corrected_by(experiment: Experiment, primary: int | None = None, behind: int
             return "one comparison, so that nothing is corrected for"
         return f"Holm's correction over all {primary or ''} comparisons".replace("  ", " ")
     what = "pooled comparisons" if experiment.primary == "pooled" else "comparisons under each condition"
-    told = f"corrected over the {primary or ''} {what}, which come first".replace("  ", " ")
+    first = f"corrected over the {primary or ''} {what}, which come first".replace("  ", " ")
     others = f"the other {behind}" if behind else "the others"
-    return f"{told}, and {others} behind them (gatekeeping by Bretz et al. 2009)"
+    return f"{first}, and {others} behind them (gatekeeping by Bretz et al. 2009)"
 
 
 def about_intervals(experiment: Experiment) -> str:
@@ -158,7 +170,7 @@ def beside(name: str, seeds: int, planned: int) -> str:
 
 def seeds_of(seeds: int, planned: int) -> str:
     """'5 seeds', or '4 of 5 seeds'."""
-    return counted(seeds, "seed") if seeds == planned else f"{seeds} of {counted(planned, 'seed')}"
+    return out_of(seeds, planned, "seed")
 
 
 def gain(difference: float, metric: str) -> float:
@@ -188,6 +200,7 @@ def seeds_bounds(experiment: Experiment) -> str:
 
 
 def holm_phrase(p: float, experiment: Experiment) -> str:
+    """'Holm p = .004'."""
     return f"Holm {p_phrase(p, experiment.alpha)}"
 
 
@@ -201,16 +214,11 @@ def value_text(score: float, metric: str) -> str:
     return f"{points(score, metric)} {'%' if METRICS[metric].unit == 'points' else METRICS[metric].unit}".strip()
 
 
-def scale(metric: str) -> float:
-    """What scores are multiplied by to be shown: 100 where in percent."""
-    return 100.0 if METRICS[metric].unit == "points" else 1.0
-
-
 def measure(metric: str) -> str:
     """What an axis of scores counts: 'accuracy (%)', 'log loss (nats, lower is better)'."""
     unit = "%" if METRICS[metric].unit == "points" else METRICS[metric].unit
-    told = ", ".join(filter(None, (unit, "lower is better" if METRICS[metric].lower_is_better else "")))
-    return f"{METRICS[metric].title} ({told})" if told else METRICS[metric].title
+    inside = ", ".join(filter(None, (unit, "lower is better" if METRICS[metric].lower_is_better else "")))
+    return f"{METRICS[metric].title} ({inside})" if inside else METRICS[metric].title
 
 
 def among(names: Sequence[str], what: str, last: str = "and") -> str:
@@ -219,11 +227,6 @@ def among(names: Sequence[str], what: str, last: str = "and") -> str:
         return counted(len(names), what)
     *others, final = names
     return f"{', '.join(others)} {last} {final}" if others else final
-
-
-def shown(x: float, metric: str) -> float:
-    """A score in the unit that it is shown in."""
-    return 100 * x if METRICS[metric].unit == "points" else x
 
 
 def unit_text(metric: str) -> str:

@@ -2,12 +2,13 @@
 
 CSV and JSON hold every field of `Effect` with all its digits. A paper's table comes in plain text from
 `ablation.report.sections.effects.paper`; here every text of it is escaped, whoever gave it.
+
+pandas writes the CSV, and not the paper's tables: its LaTeX has no `tabular*` to fill the width of a column, no rows of
+titles between groups and no names over several lines, and its Markdown takes another package, which escapes nothing.
 """
 
 from __future__ import annotations
 
-import csv as comma_separated
-import io
 import itertools
 import math
 import re
@@ -18,6 +19,7 @@ from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 from rich.cells import cell_len
 
 from ablation.core.files import atomic
@@ -47,18 +49,14 @@ LETTER = {r"\small": 4.3, r"\footnotesize": 3.95}
 def write_effects(experiment: Experiment, effects: Sequence[Effect], path: Path, form: str, left_out: int = 0) -> None:
     """The effects as "csv", "json", "latex" or "markdown", to a file or ('-') to standard output.
 
-    left_out: files of the data that are in no run; every form tells them.
+    left_out: files of the data that are in no run; every form has them. Raises ValueError for another form.
     """
-    if form == "csv":
-        text = csv(effects, left_out)
-    elif form == "json":
-        text = json(effects, left_out)
-    elif form == "latex":
-        text = latex(experiment, effects, left_out)
-    elif form == "markdown":
-        text = markdown(experiment, effects, left_out)
-    else:
+    if form not in FORMS:
         raise ValueError(f"form = {form!r}: use csv, json, latex or markdown")
+    if form in ("csv", "json"):
+        text = (csv if form == "csv" else json)(effects, left_out)
+    else:
+        text = (latex if form == "latex" else markdown)(experiment, effects, left_out)
     if str(path) == "-":
         sys.stdout.write(text)
         return
@@ -73,12 +71,7 @@ def csv(effects: Sequence[Effect], left_out: int = 0) -> str:
     condition is "optimizer=adam, dropout=0.3", or "pooled"; scores are "0:0.969 1:0.956", seed:score.
     """
     rows = [{name: _cell(name, item) for name, item in row.items()} for row in _rows(effects, left_out)]
-    text = io.StringIO()
-    writer = comma_separated.DictWriter(text, rows[0] if rows else (), lineterminator="\n")
-    if rows:
-        writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return str(pd.DataFrame(rows, dtype=object).to_csv(index=False, lineterminator="\n")) if rows else ""
 
 
 def json(effects: Sequence[Effect], left_out: int = 0) -> str:
@@ -87,7 +80,7 @@ def json(effects: Sequence[Effect], left_out: int = 0) -> str:
 
 
 def _rows(effects: Sequence[Effect], left_out: int) -> list[dict[str, Any]]:
-    """The fields of each effect, without nan; in all of them what is told of the data."""
+    """The fields of each effect, without nan; in all of them how many files are left out."""
     rows = [_known(asdict(effect)) | {"left_out": left_out} for effect in effects]
     return [row | {"condition": row["condition"] or "pooled"} for row in rows]
 

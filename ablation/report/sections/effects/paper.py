@@ -1,6 +1,6 @@
 """What a table of effects says in a paper, as plain text: rows, headings, a caption that stands alone, and notes.
 
-Numbers are told by `ablation.report.text`, as in the report. Knows neither LaTeX nor Markdown.
+Numbers are written by `ablation.report.text`, as in the report. Knows neither LaTeX nor Markdown.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def sheet(experiment: Experiment, effects: Sequence[Effect], left_out: int = 0) 
         for held in (list(held) for _, held in itertools.groupby(effects, key=lambda effect: effect.condition))
     ]
     notes = [f"{mark} {note}." for note, mark in marks.items()]
-    notes += [f"Equivalence p: {told}."] if (told := _equivalences(experiment, effects)) else []
+    notes += [f"Equivalence p: {p_values}."] if (p_values := _equivalences(experiment, effects)) else []
     notes += [f"{opening(left_out_words(left_out))}."] if left_out else []
     return Sheet(
         _heads(experiment, effects),
@@ -66,26 +66,26 @@ def _title(effect: Effect, experiment: Experiment) -> str:
 
 def _row(effect: Effect, effects: Sequence[Effect], marks: dict[str, str], alpha: float) -> dict[str, str]:
     """The cells of one effect; `marks` grows by the notes that are new."""
-    notes = filter(None, (effect.flag, effect.note, wording.pooled_over(effect, effects)))
-    for note in (told := list(notes)):
+    notes = [note for note in (effect.flag, effect.note, wording.pooled_over(effect, effects)) if note]
+    for note in notes:
         marks.setdefault(note, MARKS[len(marks) % len(MARKS)] * (len(marks) // len(MARKS) + 1))
     return row(effect, alpha) | {
         "seeds": str(effect.seeds),
         "interval": wording.interval(effect.low, effect.high, effect.metric, sign=False),
         "new": wording.interval(effect.new_low, effect.new_high, effect.metric, sign=False),
         "p_better": chance_text(effect).replace(" to ", "\N{EN DASH}"),
-        "mark": ",".join(marks[note] for note in told),
+        "mark": ",".join(marks[note] for note in notes),
     }
 
 
 def _equivalences(experiment: Experiment, effects: Sequence[Effect]) -> str:
     """The p-values that verdicts of equivalence rest on: 'flip .012 (adam), .034 (sgd)'."""
-    found: dict[str, list[str]] = {}
+    by_recipe: dict[str, list[str]] = {}
     for effect in effects:
         if effect.verdict == "equivalent" and not effect.note:
             p = p_text(effect.p_equivalent, experiment.alpha)
-            found.setdefault(effect.recipe, []).append(f"{p} ({_title(effect, experiment)})")
-    return "; ".join(f"{recipe} {', '.join(told)}" for recipe, told in found.items())
+            by_recipe.setdefault(effect.recipe, []).append(f"{p} ({_title(effect, experiment)})")
+    return "; ".join(f"{recipe} {', '.join(p_values)}" for recipe, p_values in by_recipe.items())
 
 
 def _heads(experiment: Experiment, effects: Sequence[Effect]) -> dict[str, tuple[str, str]]:
