@@ -1,175 +1,205 @@
-"""Interplay on the page: what the interaction plot shows of the results, which recipes and panels, and its section."""
+"""The section on conditions: its tables of contrasts and shares, and what the interaction plot shows of the results."""
 
 import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from interplays import asked
-from made_up import results_of, usual
+from interaction_grids import FOUR, but, grid, result_of, scores, section_of
+from made_up import alike, results_of, usual
 from scipy import stats
 
-from ablation import CorrectedResampled, PerSeed
+from ablation import CorrectedResampled, Paired, PerSeed
 from ablation.augment import Brightness
-from ablation.evidence.study import compare
+from ablation.core.text import MINUS, NONE
+from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
 from ablation.optim import Adam
-from ablation.report.page import tell
-from ablation.report.render.html import draw, render
-from ablation.report.section import Scene
-from ablation.report.sections.interaction.compute import interplay
-from ablation.report.sections.interaction.section import MOST_LINES, interaction_scene, interplay_view
+from ablation.report.section import Figure
+from ablation.report.sections.interaction.section import MOST_CONTRASTS, MOST_LINES, interaction
 
 
 @pytest.fixture
 def experiment() -> Experiment:
-    return asked()
+    return grid()
 
 
-def scene_of(experiment: Experiment, score=usual) -> Scene | None:
-    return interaction_scene(interplay(results_of(experiment, score)), experiment)
+def figure_of(experiment: Experiment, score=usual) -> Figure | None:
+    figures = section_of(experiment, score).figures
+    return figures[0] if figures else None
+
+
+def test_shares_have_a_row_a_term_and_the_rest_and_no_p(experiment):
+    score = scores({"bright": 0.05})
+    shares = section_of(experiment, score).tables[1]
+    (group,) = shares.groups
+    assert [row["term"] for row in group.rows] == ["recipe", "optimizer", "recipe × optimizer", "rest (seeds)"]
+    assert list(shares.headers) == ["term", "df", "eta"]
+    assert all(set(row) == set(shares.headers) for row in group.rows)
+    recipe = result_of(experiment, score).anova.term("recipe")
+    assert group.rows[0] == {"term": "recipe", "df": "2", "eta": f"{recipe.partial_eta2:.2f}"}
+    assert group.rows[-1]["df"] == "24"
+    assert "prove nothing" in shares.caption
+    assert shares.folded
+
+
+def test_a_term_that_no_run_is_of_has_a_dash(experiment):
+    one_each = ({"recipe": "bright", "optimizer": "sgd"}, {"recipe": "contrast", "optimizer": "adam"})
+    shares = section_of(replace(experiment, exclude=one_each), scores({"bright": 0.05})).tables[-1]
+    assert shares.groups[0].rows[2] == {"term": "recipe × optimizer", "df": "0", "eta": NONE}
+
+
+def test_seeds_are_blocks_where_the_test_pairs_them(experiment):
+    redrawn = replace(experiment, split=PerSeed(), test=CorrectedResampled())
+    for asked, blocks in ((redrawn, True), (experiment, False)):
+        caption = section_of(asked).tables[1].caption
+        assert "of 30 finished runs" in caption
+        assert (", seeds as blocks;" in caption) == blocks
+
+
+def test_why_there_are_no_shares_is_said(experiment):
+    section = section_of(experiment, lambda cell: 0.8 + 0.1 * (cell.factors["recipe"] == "bright"))
+    assert [next(iter(table.headers)) for table in section.tables] == ["recipe"]
+    assert section.caution == ("There is no analysis of variance, as the scores do not vary from seed to seed.",)
+
+
+def test_the_contrasts_have_a_row_each(experiment):
+    score = scores({"bright": 0.05}, {"bright": 0.08})
+    bright, contrast = result_of(experiment, score).contrasts
+    table = section_of(experiment, score).tables[0]
+    rows = table.groups[0].rows
+    assert rows[0] == {
+        "recipe": "bright",
+        "level": "adam",
+        "effect": "+5.0",
+        "others": "sgd",
+        "elsewhere": "+8.0",
+        "difference": f"{MINUS}3.0",
+        "interval": f"{MINUS}{-100 * bright.low:.1f} to {MINUS}{-100 * bright.high:.1f}",
+        "p_holm": "<.001",
+    }
+    assert rows[1]["p_holm"] == f"{contrast.p_adjusted:.3f}".removeprefix("0")
+    assert table.headers["difference"] == "difference (points)"
+    assert "Welch's t of its own cells" in table.caption
+    assert "over 2 contrasts." in table.caption
+    loss = section_of(replace(experiment, metric="log_loss")).tables[0]
+    assert loss.headers["difference"] == "difference (nats)"
+    assert loss.caption.endswith(" Lower is better.")
+
+
+def test_a_contrast_that_cannot_be_judged_has_dashes(experiment):
+    table = section_of(experiment, but(usual, bright_adam_0="diverged")).tables[0]
+    assert set(list(table.groups[0].rows[0].values())[2:]) == {NONE}
+
+
+def test_how_contrasts_are_judged_depends_on_the_test(experiment):
+    paired = section_of(replace(experiment, test=Paired(), vary={"batch_size": (16, 32)})).tables[0].caption
+    assert "where the other factors are the same" in paired
+    assert "Student's t over the seeds that its cells share: " in paired
+    redrawn = section_of(replace(experiment, split=PerSeed(), test=CorrectedResampled())).tables[0].caption
+    assert "share, wide enough for training parts that overlap: " in redrawn
+
+
+def test_of_many_contrasts_the_smallest_p_are_shown(experiment):
+    recipes = {"none": (), **{f"b{number}": (Brightness(number / 20),) for number in (1, 2, 3, 4)}}
+    many = replace(experiment, optimizers=FOUR, recipes=recipes)
+    contrasts, table = result_of(many, alike).contrasts, section_of(many, alike).tables[0]
+    rows = table.groups[0].rows
+    assert len(rows) == MOST_CONTRASTS < len(contrasts) == 16
+    assert rows[0]["p_holm"] == f"{min(one.p_adjusted for one in contrasts):.3f}".removeprefix("0")
+    assert table.caption.startswith("Shown are the 12 contrasts with the smallest p.")
 
 
 def test_points_are_means_over_seeds_with_their_t_interval_in_percent(experiment):
     results = results_of(experiment)
-    scene = interaction_scene(interplay(results), experiment)
-    (panel,) = scene.info.panels
+    (figure,) = interaction(Study(results)).figures
+    (panel,) = figure.data.panels
     done = results.finished.set_index(["recipe", "optimizer"])["accuracy"]
     for recipe in ("none", "bright", "contrast"):
-        for point, level in zip(panel.lines[recipe], scene.info.levels, strict=True):
+        for point, level in zip(panel.lines[recipe], figure.data.levels, strict=True):
             scores = 100 * done[recipe, level].to_numpy()
             expected = stats.t.interval(0.95, 4, scores.mean(), stats.sem(scores))
             assert point.mean == pytest.approx(scores.mean())
             assert (point.low, point.high) == pytest.approx(expected)
-    assert (scene.info.factor, scene.info.levels, panel.title) == ("optimizer", ("adam", "sgd"), "")
-    assert scene.info.scale == "mean accuracy (%)"
-    assert scene.caption.startswith(
-        "Mean accuracy over seeds with the 95 % interval of each mean, not corrected. Where"
-    )
+    assert (figure.data.factor, figure.data.levels, panel.title) == ("optimizer", ("adam", "sgd"), "")
+    assert figure.data.scale == "mean accuracy (%)"
+    assert "95 % interval of each mean, not corrected. " in figure.caption
 
 
 def test_intervals_allow_for_a_split_that_is_redrawn(experiment):
-    redrawn = replace(experiment, split=PerSeed(), test=CorrectedResampled())
-    results = results_of(redrawn)
-    scene = interaction_scene(interplay(results), redrawn)
+    results = results_of(replace(experiment, split=PerSeed(), test=CorrectedResampled()))
+    (figure,) = interaction(Study(results)).figures
     done = results.finished.set_index(["recipe", "optimizer"])["accuracy"]
     scores = 100 * done["none", "adam"].to_numpy()
     half = stats.t.ppf(0.975, 4) * math.sqrt((1 / 5 + 40 / 60) * scores.var(ddof=1))
-    point = scene.info.panels[0].lines["none"][0]
+    point = figure.data.panels[0].lines["none"][0]
     assert (point.low, point.high) == pytest.approx((scores.mean() - half, scores.mean() + half))
-    assert "wide enough for a split that is redrawn" in scene.caption
+    assert "wide enough for a split that is redrawn" in figure.caption
 
 
 def test_losses_keep_their_unit(experiment):
-    scene = scene_of(replace(experiment, metric="log_loss"))
-    assert scene.info.scale == "mean log loss (nats, lower is better)"
-    assert scene.info.panels[0].lines["none"][0].mean == pytest.approx(0.8, abs=0.01)
-    assert scene_of(replace(experiment, metric="brier")).info.scale == "mean Brier score (lower is better)"
+    figure = figure_of(replace(experiment, metric="log_loss"))
+    assert figure.data.scale == "mean log loss (nats, lower is better)"
+    assert figure.data.panels[0].lines["none"][0].mean == pytest.approx(0.8, abs=0.01)
+    assert figure_of(replace(experiment, metric="brier")).data.scale == "mean Brier score (lower is better)"
 
 
 def test_under_three_seeds_there_is_no_interval(experiment):
-    scene = scene_of(experiment, lambda cell: "failed" if cell.seed < 3 else usual(cell))
-    assert all(math.isnan(point.low) for line in scene.info.panels[0].lines.values() for point in line)
-    assert "none under 3 seeds" in scene.caption
-    assert "none under 3 seeds" not in scene_of(experiment).caption
+    figure = figure_of(experiment, lambda cell: "failed" if cell.seed < 3 else usual(cell))
+    assert all(math.isnan(point.low) for line in figure.data.panels[0].lines.values() for point in line)
+    assert "none under 3 seeds" in figure.caption
+    assert "none under 3 seeds" not in figure_of(experiment).caption
 
 
 def test_an_excluded_cell_is_a_gap(experiment):
-    scene = scene_of(replace(experiment, exclude=({"recipe": "bright", "optimizer": "sgd"},)))
-    adam, sgd = scene.info.panels[0].lines["bright"]
+    figure = figure_of(replace(experiment, exclude=({"recipe": "bright", "optimizer": "sgd"},)))
+    adam, sgd = figure.data.panels[0].lines["bright"]
     assert not math.isnan(adam.mean)
     assert math.isnan(sgd.mean)
 
 
 def test_other_factors_have_a_panel_for_each_of_their_levels(experiment):
-    scene = scene_of(replace(experiment, vary={"batch_size": (16, 32), "dropout": (0.0, 0.3)}))
-    titles = [panel.title for panel in scene.info.panels]
+    figure = figure_of(replace(experiment, vary={"batch_size": (16, 32), "dropout": (0.0, 0.3)}))
+    titles = [panel.title for panel in figure.data.panels]
     assert titles == [f"batch size {size}, dropout {share}" for size in (16, 32) for share in ("0.0", "0.3")]
 
 
 def test_a_factor_with_one_level_left_is_in_no_title(experiment):
     halved = replace(experiment, vary={"dropout": (0.0, 0.3)})
-    scene = scene_of(halved, lambda cell: usual(cell) if cell.factors["dropout"] == "0.0" else "failed")
-    assert [panel.title for panel in scene.info.panels] == [""]
+    figure = figure_of(halved, lambda cell: usual(cell) if cell.factors["dropout"] == "0.0" else "failed")
+    assert [panel.title for panel in figure.data.panels] == [""]
 
 
 def test_the_factor_along_the_axis_leaves_few_panels(experiment):
     """Seven panels are too many: the eight dropouts go along the axis, and the optimizers beside each other."""
-    scene = scene_of(replace(experiment, vary={"dropout": tuple(place / 10 for place in range(8))}))
-    assert scene.info.factor == "dropout"
-    assert [panel.title for panel in scene.info.panels] == ["adam", "sgd"]
-    assert scene_of(replace(experiment, vary={"dropout": tuple(place / 10 for place in range(9))})) is None
+    figure = figure_of(replace(experiment, vary={"dropout": tuple(tenth / 10 for tenth in range(8))}))
+    assert figure.data.factor == "dropout"
+    assert [panel.title for panel in figure.data.panels] == ["adam", "sgd"]
+    assert figure_of(replace(experiment, vary={"dropout": tuple(tenth / 10 for tenth in range(9))})) is None
 
 
 def test_of_many_recipes_the_baseline_and_the_best_are_drawn(experiment):
     """r1 is best under sgd, so that it is drawn though its mean over both is among the lowest."""
-    recipes = {"none": (), **{f"r{place}": (Brightness(place / 20),) for place in range(1, 13)}}
-    gains = {recipe: 0.01 * place for place, recipe in enumerate(recipes)}
+    recipes = {"none": (), **{f"r{number}": (Brightness(number / 20),) for number in range(1, 13)}}
+    gains = {recipe: 0.01 * number for number, recipe in enumerate(recipes)}
 
     def score(cell) -> float:
         swing = {"adam": -0.3, "sgd": 0.2}[cell.factors["optimizer"]] if cell.factors["recipe"] == "r1" else 0.0
         return 0.5 + gains[cell.factors["recipe"]] + swing + 0.001 * cell.seed
 
-    scene = scene_of(replace(experiment, recipes=recipes), score)
-    assert scene.info.recipes == ("none", "r1", "r7", "r8", "r9", "r10", "r11", "r12")
-    assert len(scene.info.recipes) == MOST_LINES
-    assert scene.caption.endswith("Drawn are none and the best recipes, 5 others are not.")
-    lower = scene_of(replace(experiment, recipes=recipes, metric="log_loss"), lambda cell: 1 - score(cell))
-    assert lower.info.recipes == scene.info.recipes
+    figure = figure_of(replace(experiment, recipes=recipes), score)
+    assert figure.data.recipes == ("none", "r1", "r7", "r8", "r9", "r10", "r11", "r12")
+    assert len(figure.data.recipes) == MOST_LINES
+    assert figure.caption.endswith(" 5 others are not.")
+    lower = figure_of(replace(experiment, recipes=recipes, metric="log_loss"), lambda cell: 1 - score(cell))
+    assert lower.data.recipes == figure.data.recipes
 
 
-def test_the_scene_is_drawn_in_the_styles_of_the_recipes(complete):
-    report = tell(complete.experiment, complete, compare(complete))
-    made = draw(report.interaction, report.look)
-    colors = {line.get_color() for line in made.axes[0].lines}
-    assert colors == {report.look[recipe].color for recipe in complete.experiment.recipes}
+def test_there_is_no_section_where_nothing_varies(experiment):
+    assert section_of(replace(experiment, optimizers={"adam": Adam()})) is None
 
 
-def test_the_section_tells_sentence_table_ranks_and_picture(complete):
-    experiment = complete.experiment
-    told = interplay(complete)
-    page = render(tell(experiment, complete, compare(complete)), "0" * 64).replace("\u00a0", " ")
-    view = interplay_view(told, experiment)
-    assert "<h2>Does the winner survive a change of optimizer?</h2>" in page
-    assert page.index("Recipes by condition") < page.index(view.title) < page.index("Are the classes better separated?")
-    for text in (view.sentence, view.ranks, view.contrast_caption, *view.caption):
-        assert text.replace("'", "&#39;") in page
-    for row in view.rows:
-        cells = "".join(f"<td>{row[key]}</td>" for key in view.headers if key != "term").replace("<.", "&lt;.")
-        assert f'<tr><th scope="row">{row["term"]}</th>{cells}</tr>' in page
-    for row in view.contrasts:
-        cells = "".join(f"<td>{row[key]}</td>" for key in view.contrast_headers if key != "recipe").replace(
-            "<.", "&lt;."
-        )
-        assert f'<tr><th scope="row">{row["recipe"]}</th>{cells}</tr>' in page
-    assert view.contrasts
-    assert view.rows
-    assert "Interaction plot: mean accuracy of each recipe by optimizer" in page
-
-
-def test_there_is_no_section_where_nothing_varies(build, fake, tmp_path):
-    experiment = build(optimizers={"adam": Adam()}, seeds=3)
-    results = fake(experiment, tmp_path)
-    report = tell(experiment, results, compare(results))
-    assert (report.interplay, report.interaction) == (None, None)
-    assert "survive a change" not in render(report, "0" * 64).split("<section>", 1)[1]
-
-
-def test_notes_stand_in_the_section_and_are_escaped(build, fake, tmp_path):
-    hostile = '<b>&"bold"'
-    experiment = build(recipes={"none": (), hostile: (Brightness(0.4),), "dim": (Brightness(0.2),)}, seeds=3)
-    results = fake(
-        experiment,
-        tmp_path,
-        gains={hostile: 0.05},
-        fate=lambda cell: "failed" if (cell.factors["recipe"], cell.seed) == (hostile, 0) else "finished",
-    )
-    page = render(tell(experiment, results, compare(results)), "0" * 64).replace("\u00a0", " ")
-    assert "not ranked: &lt;b&gt;&amp;&#34;bold&#34; (2 of 3 seeds finished under adam)." in page
-    assert "<b>&" not in page
-
-
-def test_a_half_empty_grid_is_drawn_and_told(experiment):
+def test_a_half_empty_grid_is_drawn_and_answered(experiment):
     """While the grid is being trained: one recipe is done, the second has two seeds under one optimizer."""
 
     def begun(cell) -> float | str:
@@ -178,8 +208,7 @@ def test_a_half_empty_grid_is_drawn_and_told(experiment):
         early = cell.factors["recipe"] == "bright" and cell.factors["optimizer"] == "adam" and cell.seed < 2
         return usual(cell) if early else "planned"
 
-    scene = scene_of(experiment, begun)
-    assert scene.info.recipes == ("none", "bright")
-    assert np.isnan(scene.info.panels[0].lines["bright"][1].mean)
-    view = interplay_view(interplay(results_of(experiment, begun)), experiment)
-    assert view.sentence.startswith("No winner can be named, as fewer than two recipes have enough scores under")
+    section = section_of(experiment, begun)
+    assert section.figures[0].data.recipes == ("none", "bright")
+    assert np.isnan(section.figures[0].data.panels[0].lines["bright"][1].mean)
+    assert section.answer[0].startswith("No winner can be named, ")

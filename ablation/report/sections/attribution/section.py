@@ -405,5 +405,5 @@ def _draw_key(axes: Axes) -> None:
         Line2D([], [], linestyle="none", marker=marker, color=face, markeredgecolor=SOFT, markersize=6.5)
         for marker, face in MARKS.values()
     ]
-    place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0)}
-    axes.legend(lines, list(MARKS), ncols=3, handletextpad=0.3, borderaxespad=0.1, **place)
+    above = {"bbox_to_anchor": (0.5, 1.0), "ncols": 3, "handletextpad": 0.3, "borderaxespad": 0.1}
+    axes.legend(lines, list(MARKS), loc="lower center", **above)
