@@ -1,6 +1,7 @@
 """The interval for new photographs: images give what makes the metric, and both recipes meet the same ones."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -31,12 +32,18 @@ def test_what_images_give_makes_the_metric(metric):
     )
 
 
+@pytest.fixture(scope="module")
+def trained(tiny, cache, tmp_path_factory) -> Callable[..., Results]:
+    """The results of runs that are trained once: what an experiment judges them by changes none of them."""
+    folder = tmp_path_factory.mktemp("runs")
+    sweep(tiny, folder, cache, jobs=1)
+    return lambda **changes: Results.load(replace(tiny, **changes), folder, cache)
+
+
 @pytest.mark.parametrize("test", [Welch(), Crossed()], ids=str)
-def test_real_runs_get_the_interval_of_their_own_answers(test, tiny, cache, tmp_path):
+def test_real_runs_get_the_interval_of_their_own_answers(test, trained):
     """Where photographs count as drawn it is the only one; beside Welch's, that for new photographs too."""
-    asked = replace(tiny, test=test)
-    sweep(asked, tmp_path, cache, jobs=2)
-    results = Results.load(asked, tmp_path, cache)
+    results = trained(test=test)
     effect = next(effect for effect in compare(results) if effect.recipe == "crop" and effect.condition)
     tables = []
     for recipe in ("crop", "none"):
@@ -56,11 +63,10 @@ def test_real_runs_get_the_interval_of_their_own_answers(test, tiny, cache, tmp_
 
 @pytest.mark.parametrize("paired", [False, True])
 @pytest.mark.parametrize("metric", PER_CLASS)
-def test_metrics_of_classes_get_the_multi_bootstrap_of_their_own_answers(metric, paired, tiny, cache, tmp_path):
+def test_metrics_of_classes_get_the_multi_bootstrap_of_their_own_answers(metric, paired, trained):
     """Pooled: a seed's draws are the mean over the optimizers, each on the same draws of the images."""
-    asked = replace(tiny, metric=metric, test=Paired() if paired else Welch())
-    sweep(asked, tmp_path, cache, jobs=2)
-    results = Results.load(asked, tmp_path, cache)
+    results = trained(metric=metric, test=Paired() if paired else Welch())
+    seeds = results.experiment.seed_numbers
     both = []
     for recipe in ("crop", "none"):
         done = results.finished[results.finished["recipe"] == recipe]
@@ -71,8 +77,8 @@ def test_metrics_of_classes_get_the_multi_bootstrap_of_their_own_answers(metric,
             key: class_scores(label, run.logits.argmax(1), counts, METRICS[metric].per_class)
             for key, run in arrays.items()
         }
-        observed = [np.mean([each[one, seed].observed for one in ("adam", "sgd")]) for seed in asked.seed_numbers]
-        drawn = [np.mean([each[one, seed].resampled for one in ("adam", "sgd")], axis=0) for seed in asked.seed_numbers]
+        observed = [np.mean([each[one, seed].observed for one in ("adam", "sgd")]) for seed in seeds]
+        drawn = [np.mean([each[one, seed].resampled for one in ("adam", "sgd")], axis=0) for seed in seeds]
         assert observed == pytest.approx(done.groupby("seed")[metric].mean().tolist())
         both.append(Scores(np.array(observed), np.concatenate(drawn, axis=1), len(label)))
     expected = multi_bootstrap(*both, paired, share=True).interval(0.05)

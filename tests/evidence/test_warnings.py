@@ -12,7 +12,6 @@ from ablation.experiment.experiment import Experiment
 from ablation.experiment.preregistration import preregister
 from ablation.experiment.results import Results
 from ablation.optim import Adam
-from ablation.training.sweep import sweep
 
 
 @pytest.fixture
@@ -36,7 +35,7 @@ def test_missing_runs_raise_an_warning_each_kind(experiment):
     ]
 
 
-def test_another_split_raises_an_warning(experiment):
+def test_another_split_raises_a_warning(experiment):
     results = results_of(experiment)
     results.table.loc[3, "split_digest"] = "another"
     assert list(Study(results).warnings) == ["runs that should share a split do not: the comparison does not hold"]
@@ -118,11 +117,11 @@ def usual_by_spec(cell):
 
 
 @pytest.fixture
-def trained(tiny, cache, tmp_path):
-    """Runs on disk, of one recipe's and one optimizer's worth."""
-    asked = replace(tiny, optimizers={"adam": Adam()}, seeds=2)
-    sweep(asked, tmp_path, cache, jobs=1)
-    return asked, lambda asked=asked: Study(Results.load(asked, tmp_path, cache)).warnings, tmp_path / asked.name
+def trained(finished, tmp_path):
+    """A finished experiment, what loads its warnings from a copy of its runs, and the folder of these."""
+    asked, cache = finished.experiment, finished.folder / "cache"
+    shutil.copytree(finished.folder / "runs", tmp_path, dirs_exist_ok=True)
+    return asked, lambda asked=asked: list(Study(Results.load(asked, tmp_path, cache)).warnings), tmp_path / asked.name
 
 
 def test_a_copied_run_is_a_second_result_and_is_told(trained):
@@ -137,21 +136,21 @@ def test_a_copied_run_is_a_second_result_and_is_told(trained):
 
 def test_what_is_judged_otherwise_than_declared_is_told(trained):
     asked, found, _ = trained
-    changed = replace(asked, metric="macro_f1", margin=0.02, seeds=3)
+    changed = replace(asked, metric="macro_f1", margin=0.02, seeds=4)
     (told,) = (warning for warning in found(changed) if "declared" in warning)
     assert told.startswith("judged otherwise than declared before the first result (20")
-    assert told.endswith("metric accuracy, now macro_f1; margin 0.01, now 0.02; seeds 0, 1, now 0, 1, 2")
+    assert told.endswith("metric accuracy, now macro_f1; margin 0.01, now 0.02; seeds 0, 1, 2, now 0, 1, 2, 3")
     assert found() == []
 
 
 def test_equal_accuracies_are_no_warning_where_other_figures_differ(experiment):
     """Forty test images, all but two right by every run: as it should be near the ceiling."""
     results = results_of(experiment, lambda cell: 0.95)
-    results.table["log_loss"] = [0.1 + 0.001 * place for place in range(len(results.table))]
+    results.table["log_loss"] = [0.1 + 0.001 * run for run in range(len(results.table))]
     assert list(Study(results).warnings) == []
 
 
-def test_a_run_without_a_finite_score_raises_an_warning(experiment):
+def test_a_run_without_a_finite_score_raises_a_warning(experiment):
     lost = results_of(experiment, lambda cell: float("nan") if cell.seed == 1 else usual(cell))
     assert list(Study(lost).warnings) == ["6 of 30 runs without a finite score: in no mean and no test"]
 
