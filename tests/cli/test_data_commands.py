@@ -15,7 +15,7 @@ import pytest
 from commands import ablation
 from PIL import Image
 
-from ablation.data import Digits, ImageFolder, Subset, build, contents, listing
+from ablation.data import Digits, ImageFolder, Subset, build, listing, readers
 
 ROOT = Path(__file__).parents[2]
 CATS = ROOT.parent / "shared" / "data" / "cats12"
@@ -216,9 +216,8 @@ def test_ctrl_c_while_reading_ends_with_130_and_keeps_what_was_read(photos, tmp_
 def test_the_cats_are_checked_and_again_at_once(tmp_path, monkeypatch):
     first = ablation(tmp_path, "check", str(CATS / "train_list.txt"))
     assert (first.code, first.err) == (0, "")
-    with monkeypatch.context() as patched:
-        patched.setattr(contents, "read_all", None)  # nothing is read again, no reader is started
-        assert ablation(tmp_path, "check", str(CATS / "train_list.txt")) == first
+    monkeypatch.setattr(readers, "_Reader", None)  # nothing is read again
+    assert ablation(tmp_path, "check", str(CATS / "train_list.txt")) == first
     assert "the classes are perfectly balanced, 180 images of each" in first.out
     assert "9 files with an ending that lies" in first.out
     assert "Normalize(mean=[0.4848, 0.4435, 0.4024], std=[0.2751, 0.2696, 0.2760])" in first.out
