@@ -5,28 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from rich.markup import escape
-
-from ablation.cli.console import console, say, table
+from ablation.cli.console import say
+from ablation.cli.sections import show_table
 from ablation.core.errors import attempt
+from ablation.core.text import counted
+from ablation.data import Listing
 from ablation.data.batches import steps
 from ablation.experiment.experiment import Cell
 from ablation.experiment.record import RunRecord
 from ablation.experiment.spec import RunSpec
-from ablation.training.cost.estimate import Cost, Images, Memory, estimates_of, experience
+from ablation.report.section import Rows, Table
+from ablation.training.cost.estimate import Cost, Images, Memory, calibration, estimates_of
 from ablation.training.cost.rates import CPU, Machine, gpus, outdated, remembered
-
-if TYPE_CHECKING:
-    from ablation.data import Listing
 
 MEASURE = "ablation doctor --measure"
 NONE = "-"
 
 
 def show_cost(cells: Sequence[Cell], data: Listing, cache: Path, finished: Mapping[str, RunRecord]) -> None:
-    """What the missing runs of a grid take; where that fails, why. torch is loaded for a network never counted.
+    """Print what the missing runs of a grid take; where that fails, why. torch is loaded for a network never counted.
 
     finished: records by the run's id.
     """
@@ -37,33 +35,24 @@ def _show_cost(cells: Sequence[Cell], data: Listing, cache: Path, finished: Mapp
     missing = {cell.spec.id: cell.spec for cell in cells if cell.spec.id not in finished}.values()
     if not missing:
         return
-    images = _images_of(data)
+    images = images_of(data)
     machine = attempt("how fast this machine is", lambda: remembered(cache), None, _caution)
     costs = estimates_of(cells, len(data.classes), images, cache, machine, finished)
     others: tuple[str, ...] = attempt("what else was measured here", lambda: outdated(cache), (), _caution)
     show_estimate(costs, machine, _workers(machine, len(missing)), others)
-    short = {spec.ema for spec in missing if spec.ema and _steps(spec, images(spec)) < 3 / (1 - spec.ema)}
-    for ema in sorted(short):
-        console.print(
-            f"[yellow]ema = {ema:g} remembers some {1 / (1 - ema):,.0f} steps, and a training has not three times as "
-            "many: the average will be near where it began[/]"
+    for ema in sorted({spec.ema for spec in missing if spec.ema and _steps(spec, images(spec)) < 3 / (1 - spec.ema)}):
+        _caution(
+            f"ema = {ema:g} remembers some {1 / (1 - ema):,.0f} steps, and a training has not three times as "
+            "many: the average will be near where it began"
         )
 
 
 def _caution(text: str) -> None:
-    console.print(f"[yellow]{escape(text)}[/]", highlight=False)
+    say(text, "yellow")
 
 
-def _workers(machine: Machine | None, runs: int) -> int:
-    """How many `ablation run` would start by itself: one for a GPU, or for a core, and no more than there are runs."""
-    from ablation.training.sweep import cpu_count
-
-    places = gpus() if machine is not None and machine.device != CPU else cpu_count()
-    return max(1, min(places, runs))
-
-
-def _images_of(data: Listing) -> Callable[[RunSpec], Images]:
-    """The parts of each kind of split, drawn once."""
+def images_of(data: Listing) -> Callable[[RunSpec], Images]:
+    """How many images the parts of a run have; each kind of split is drawn once."""
     drawn: dict[str, Images] = {}
 
     def images(spec: RunSpec) -> Images:
@@ -76,6 +65,14 @@ def _images_of(data: Listing) -> Callable[[RunSpec], Images]:
     return images
 
 
+def _workers(machine: Machine | None, runs: int) -> int:
+    """How many `ablation run` would start by itself: one for a GPU, or for a core, and no more than there are runs."""
+    from ablation.training.sweep import cpu_count
+
+    devices = gpus() if machine is not None and machine.device != CPU else cpu_count()
+    return max(1, min(devices, runs))
+
+
 def _steps(spec: RunSpec, images: Images) -> int:
     return spec.epochs * steps(images.train, spec.batch_size)
 
@@ -83,91 +80,78 @@ def _steps(spec: RunSpec, images: Images) -> int:
 def show_estimate(
     costs: Sequence[Cost], machine: Machine | None, workers: int = 1, other_software: Sequence[str] = ()
 ) -> None:
-    """A line for each kind of run that is missing, and their total. machine: whose rates they are; None where unknown.
+    """Print a line for each kind of run that is missing, and their total.
 
-    workers: how many train at once, by which the total is divided. other_software: versions of torch that this machine
-    was measured with, and that are not installed any more.
+    machine: whose rates they are; None where unknown. workers: how many train at once, by which the total is divided.
+    other_software: versions of torch that this machine was measured with, and that are not installed any more.
     """
     missing = [cost for cost in costs if cost.runs]
-    factors = _telling(missing)
-    right = ("runs", "MACs", "memory", *(("a run", "in all") if machine else ()))
-    made = table("model", *(factor.replace("_", " ") for factor in factors), *right, right=right)
-    scale, _ = experience(costs)
-    for cost in missing:
-        names = [cost.levels.get("model", cost.model), *(cost.levels[factor] for factor in factors)]
-        told = [macs(cost.counts.macs) if cost.counts else NONE, *_told(cost, scale, machine is not None)]
-        made.add_row(*map(escape, names), f"{cost.runs:,}", *told)
-    console.print(made)
+    factors = _differing(missing)
+    numbers = ("runs", "MACs", "memory", *(("a run", "in all") if machine else ()))
+    headers = {name: name.replace("_", " ") for name in ("model", *factors, *numbers)}
+    scale, _ = calibration(costs)
+    rows = tuple(
+        {"model": cost.model, **{factor: cost.levels[factor] for factor in factors}, **_cells(cost, scale)}
+        for cost in missing
+    )
+    keep = (*factors, "runs", "in all" if machine else "memory")
+    show_table(Table(headers, (Rows(rows),), words=frozenset(factors), keep=keep, spare=("MACs", "a run", "memory")))
     for problem in dict.fromkeys(cost.problem for cost in missing if cost.problem):
         _caution(problem)
-    for line in told_of(costs, machine, workers, other_software):
-        say(line)
+    memories = [cost.memory for cost in missing if cost.memory]
+    if memories:
+        kind = machine.precision if machine else "bfloat16, as on a GPU"
+        parts = _parts(max(memories, key=lambda memory: memory.total))
+        say(f"memory of the largest, in {kind}: {parts}; workspaces and the driver's share come on top")
+    if machine is None and any(cost.counts for cost in missing):
+        others = f" (it was measured with torch {' and '.join(other_software)})" if other_software else ""
+        say(f"for the time: `{MEASURE}`, once on this machine with torch {version('torch')}{others}")
+    elif machine is not None and any(cost.seconds is not None for cost in missing):
+        say(_time(costs, machine, workers))
 
 
-def _told(cost: Cost, scale: float, timed: bool) -> list[str]:
-    """Memory of a run, time of a run and of all of its kind."""
-    if cost.estimate is None:
-        return [NONE] * (3 if timed else 1)
-    memory = NONE if cost.estimate.memory is None else size(cost.estimate.memory.total)
-    if cost.estimate.seconds is None:
-        return [memory, *((NONE, NONE) if timed else ())]
-    seconds = scale * cost.estimate.seconds
-    return [memory, *((duration(seconds), duration(cost.runs * seconds)) if timed else ())]
+def _cells(cost: Cost, scale: float) -> dict[str, str]:
+    """What one run takes, and all of its kind. scale: what runs really take, over their estimates."""
+    seconds = None if cost.seconds is None else scale * cost.seconds
+    return {
+        "model": cost.levels.get("model", cost.model),
+        "runs": f"{cost.runs:,}",
+        "MACs": macs(cost.counts.macs) if cost.counts else NONE,
+        "memory": size(cost.memory.total) if cost.memory else NONE,
+        "a run": NONE if seconds is None else duration(seconds),
+        "in all": NONE if seconds is None else duration(cost.runs * seconds),
+    }
 
 
-def _telling(costs: Sequence[Cost]) -> list[str]:
+def _differing(costs: Sequence[Cost]) -> list[str]:
     """The factors by which the rows differ. Recipes cost the same; the model has its column anyway."""
     factors = dict.fromkeys(factor for cost in costs for factor in cost.levels if factor not in ("recipe", "model"))
     return [factor for factor in factors if len({cost.levels.get(factor) for cost in costs}) > 1]
 
 
-def told_of(
-    costs: Sequence[Cost], machine: Machine | None, workers: int, other_software: Sequence[str] = ()
-) -> list[str]:
-    """The lines below the table: the largest run's memory in its parts, and the total time with its error."""
-    told = [(cost.runs, cost.estimate) for cost in costs if cost.runs and cost.estimate]
-    if not told:
-        return []
-    lines, memories = [], [estimate.memory for _, estimate in told if estimate.memory]
-    if memories:
-        largest = max(memories, key=lambda memory: memory.total)
-        kind = machine.precision if machine else "bfloat16, as on a GPU"
-        lines = [f"memory of the largest, in {kind}: {_parts(largest)}; workspaces and the driver's share come on top"]
-    if machine is not None:
-        timed = [(runs, estimate.seconds) for runs, estimate in told if estimate.seconds is not None]
-        return [*lines, *([_time(costs, timed, machine, workers)] if timed else [])]
-    others = f" (it was measured with torch {' and '.join(other_software)})" if other_software else ""
-    return [*lines, f"for the time: `{MEASURE}`, once on this machine with torch {version('torch')}{others}"]
-
-
-def _time(costs: Sequence[Cost], timed: Sequence[tuple[int, float]], machine: Machine, workers: int) -> str:
-    """timed: how many runs, and what one of them takes."""
-    scale, known = experience(costs)
-    seconds = scale * sum(runs * one for runs, one in timed)
+def _time(costs: Sequence[Cost], machine: Machine, workers: int) -> str:
+    """The time of all runs for which it is known, and how far it can be trusted."""
+    scale, known = calibration(costs)
+    timed = [(cost.runs, cost.seconds) for cost in costs if cost.seconds is not None]
+    seconds, runs = scale * sum(count * one for count, one in timed), sum(count for count, _ in timed)
     with_workers = f", {duration(seconds / workers)} with {workers} workers" if workers > 1 else ""
     rates = machine.training
     trust = (
-        f"{scale:.2g} times what the rates say, as {known} finished run{'s' * (known > 1)} took (median)"
+        f"{scale:.2g} times what the rates say, as {counted(known, 'finished run')} took (median)"
         if known
-        else f"by rates that told half of the measured steps within {rates.typical_error:.0%}, and the worst within"
-        f" {rates.largest_error:.0%}; augmentation and reading images not counted"
+        else f"by rates that are right within {rates.typical_error:.0%} for half of the measured steps, and within"
+        f" {rates.largest_error:.0%} for the worst; augmentation and reading images not counted"
     )
-    runs = sum(runs for runs, _ in timed)
     left_out = sum(cost.runs for cost in costs) - runs
     without = f", {left_out:,} not counted" if left_out else ""
-    time = f"{duration(seconds)} on one {machine.device}{with_workers}"
-    return f"time of {runs:,} run{'s' * (runs > 1)}{without}: {time}; {trust}"
+    total = f"{runs:,} run{'s' * (runs > 1)}"
+    return f"time of {total}{without}: {duration(seconds)} on one {machine.device}{with_workers}; {trust}"
 
 
 def _parts(memory: Memory) -> str:
-    parts = {
-        "weights": memory.weights,
-        "gradients": memory.gradients,
-        "optimizer": memory.optimizer,
-        "activations": memory.activations,
-        "images": memory.images,
-    }
-    return ", ".join(f"{name} {size(number)}" for name, number in parts.items() if number)
+    """'weights 97.5 MB, gradients 97.5 MB, ...': those that are there."""
+    names = ("weights", "gradients", "optimizer", "activations", "images")
+    return ", ".join(f"{name} {size(number)}" for name in names if (number := getattr(memory, name)))
 
 
 def macs(number: float) -> str:

@@ -1,13 +1,31 @@
-"""The commands on networks and the machine: `ablation summary MODEL` and `ablation doctor`. Parse, call, print."""
+"""`ablation summary MODEL`: a network's layers, and what they add up to, as a table or as CSV."""
 
 from __future__ import annotations
 
+import csv
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 import click
+from rich.table import Table as Grid
+from rich.text import Text
 
-_FOLDER = click.Path(file_okay=False, path_type=Path)
+from ablation.cli.console import console, say, say_line
+from ablation.cli.plan_cost import size
+from ablation.cli.sections import show_table
+from ablation.core.files import atomic
+from ablation.models.freezing import layer_count
+from ablation.report.section import Rows, Table
+from ablation.training.cost.counts import Counts, ModelConfig, inspect_model
+from ablation.training.cost.layers import Row, rows
+
+WORDS = (
+    "1 MAC (a multiplication and an addition) = 2 FLOPs. Papers, and users of the package thop, often write 'FLOPs' for"
+    " MACs; thop also counts normalisation and pooling, and no products of attention."
+)
+COLUMNS = ("name", "type", "output", "times", "parameters", "macs", "thop")
 
 
 @click.command()
@@ -22,12 +40,12 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
     show_default=True,
     help="small: a ResNet's first layers for images below 64 px.",
 )
-@click.option("--depth", type=click.IntRange(min=1), help="Tell modules this deep as one row; by default every layer.")
+@click.option("--depth", type=click.IntRange(min=1), help="Show modules this deep as one row; by default every layer.")
 @click.option(
-    "--csv", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True), help="The table as CSV; - prints it."
+    "--csv", "out", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True), help="As CSV; - prints it."
 )
 def summary(
-    model: str, image_size: int, classes: int, batch_size: int, stem: str, depth: int | None, csv: str | None
+    model: str, image_size: int, classes: int, batch_size: int, stem: str, depth: int | None, out: str | None
 ) -> None:
     """Show a network layer by layer: shapes, parameters, MACs, memory.
 
@@ -38,48 +56,73 @@ def summary(
       ablation summary resnet50 --image-size 196
       ablation summary vit_b_16 --depth 2 --csv vit.csv
     """
-    from ablation.cli.console_summary import show_summary, write_csv
-    from ablation.core.files import atomic
-    from ablation.models.freezing import layer_count
-    from ablation.training.cost.counts import Asked, look_at
-    from ablation.training.cost.layers import rows
-
-    asked = Asked(model, classes, image_size, stem)
-    built, layers, counts = look_at(asked)
-    told = rows(built, layers, depth)
-    if csv == "-":
-        write_csv(sys.stdout, told)
+    config = ModelConfig(model, classes, image_size, stem)
+    built, layers, counts = inspect_model(config)
+    lines = rows(built, layers, depth)
+    if out == "-":
+        write_csv(sys.stdout, lines)
         return
-    show_summary(asked, told, counts, batch_size, layer_count(built))
-    if csv:
-        with atomic(Path(csv), "w") as file:
-            write_csv(file, told)
-        click.echo(f"wrote {csv}")
+    show_summary(config, lines, counts, batch_size, layer_count(built))
+    if out:
+        with atomic(Path(out), "w") as file:
+            write_csv(file, lines)
+        say_line(f"wrote {out}")
 
 
-@click.command()
-@click.option("--measure", "measured", is_flag=True, help="Train a few steps to learn how fast it is: about a minute.")
-@click.option("--device", default="auto", show_default=True, help="What to measure: auto, cpu, cuda or cuda:N.")
-@click.option("--runs", type=_FOLDER, default="runs", show_default=True, help="Folder of the runs.")
-@click.option("--cache", type=_FOLDER, default="cache", show_default=True, help="Where the rates are kept.")
-def doctor(measured: bool, device: str, runs: Path, cache: Path) -> None:
-    """Look at this machine: software, devices, memory, disk; with --measure, how fast it trains.
+def show_summary(config: ModelConfig, lines: Sequence[Row], counts: Counts, batch_size: int, freezable: int) -> None:
+    """Print the layers, and below them what the network holds and costs. freezable: how many layers `freeze` counts."""
+    cells = tuple(
+        {
+            "layer": "  " * row.depth + _name(row),
+            "type": row.type,
+            "output": " x ".join(f"{side:,}" for side in row.output),
+            "parameters": f"{row.parameters:,}" if row.parameters else "·",
+            "MACs": f"{row.macs:,}" if row.macs else "·",
+        }
+        for row in lines
+    )
+    headers = {name: name for name in ("layer", "type", "output", "parameters", "MACs")}
+    words = frozenset(("type", "output"))
+    show_table(Table(headers, (Rows(cells),), words=words, keep=("parameters", "MACs"), spare=("type", "output")))
+    grid = Grid.grid(padding=(0, 2))
+    for name, text in _totals(config, counts, batch_size, freezable).items():
+        grid.add_row(Text(name, "bold"), Text(text))
+    console.print(grid)
+    console.print()
+    say(WORDS, "dim")
 
-    \b
-    Example:
-      ablation doctor
-      ablation doctor --measure --device cuda:0
-    """
-    from ablation.cli.console import console
-    from ablation.cli.console_doctor import show_facts, show_machine
-    from ablation.cli.progress import counting
-    from ablation.training.cost.benchmark import measure
-    from ablation.training.cost.doctor import examine
-    from ablation.training.cost.rates import remember
-    from ablation.training.sweep import choose_devices
 
-    show_facts(examine(runs))
-    if measured:
-        with counting("measuring", console) as progress:
-            machine = measure(choose_devices(device, 1, 1)[0], progress=progress)
-        show_machine(machine, remember(machine, cache))
+def _totals(config: ModelConfig, counts: Counts, batch_size: int, freezable: int) -> dict[str, str]:
+    side, times = config.image_size, counts.training_macs / counts.macs
+    held, single = 4 * (counts.parameters + counts.buffers), batch_size * counts.kept_float32
+    half = batch_size * counts.kept_bfloat16 + counts.copies_bfloat16
+    return {
+        "network": f"{config.model}, {config.classes:,} classes, images of {side} x {side} pixels",
+        "parameters": f"{counts.parameters:,}",
+        "trainable": f"{counts.trainable:,}",
+        "freeze": f"0 to {freezable}: so many layers with weights stand before the head",
+        "size": f"{size(held)} in float32, buffers included (1 MB = 1,000,000 bytes)",
+        "MACs": f"{_giga(counts.macs)} an image, forward: convolutions, linear layers, products of attention",
+        "as thop counts": _giga(counts.thop),
+        "FLOPs": f"{_giga(counts.flops)} = 2 x MACs; forward and backward {times:.2f} times that",
+        "activations": f"{size(single)} for a batch of {batch_size} in float32 (CPU), {size(half)} in bfloat16 (CUDA)",
+    }
+
+
+def _giga(number: int) -> str:
+    return f"{number / 1e9:,.3f} G" if number >= 1e8 else f"{number / 1e6:,.3f} M"
+
+
+def write_csv(file: IO[str], lines: Sequence[Row]) -> None:
+    """Write the rows, headings left out: each row's numbers, `times` over, add up to the network."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in lines:
+        if not row.heading:
+            shape = "x".join(map(str, row.output))
+            writer.writerow((_name(row), row.type, shape, row.times, row.parameters, row.macs, row.thop))
+
+
+def _name(row: Row) -> str:
+    """With how many blocks are alike: 'layer1.1 to 2 (2 alike; each has)'."""
+    return f"{row.name} ({row.times} alike; each has)" if row.heading and row.times > 1 else row.name

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from filelock import Timeout
-from joblib import Parallel, cpu_count, delayed
+from joblib import Parallel, delayed
+from joblib import cpu_count as cpu_count
 
 from ablation.core.errors import InputError, attempt
 from ablation.data import build, listing

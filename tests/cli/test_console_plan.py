@@ -1,4 +1,4 @@
-"""What `ablation plan` prints of names and of a loss."""
+"""What `ablation plan` prints: within the terminal's width, of names, of a loss, and what verdicts will hold for."""
 
 from dataclasses import replace
 
@@ -6,28 +6,44 @@ import pytest
 from made_up import question
 
 from ablation.augment import Brightness
-from ablation.cli.console_plan import show_plan
+from ablation.cli.console import console
+from ablation.cli.plan import show_plan
+from ablation.cli.plan_cost import show_cost
 from ablation.data import Digits, Redrawn, listing
 from ablation.evidence.power import Spread
 from ablation.experiment.experiment import Experiment
 
 
 @pytest.fixture
-def printed(tmp_path, capsys):
-    data = listing(Digits(), tmp_path, None)
+def printed(cache, capsys):
+    data = listing(Digits(), cache, None)
 
-    def told(experiment: Experiment, spread: Spread = Spread()) -> str:  # noqa: B008
+    def plan_of(experiment: Experiment, spread: Spread = Spread()) -> str:  # noqa: B008
         show_plan(experiment, data, experiment.cells(data.digest), 0, spread, spread)
         return " ".join(capsys.readouterr().out.split())
 
-    return told
+    return plan_of
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_no_line_is_wider_than_the_terminal(cache, capsys, monkeypatch, width):
+    monkeypatch.setattr(console, "width", width)
+    experiment = replace(question(), recipes={"none": (), "a_rather_long_name_of_a_recipe": (Brightness(0.4),)})
+    data = listing(Digits(), cache, None)
+    cells = experiment.cells(data.digest)
+    show_plan(experiment, data, cells, 0, Spread(), Spread())
+    show_cost(cells, data, cache, {})
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 20
+    assert max(map(len, lines)) <= width
+    assert "a_rather_long_name_of_a_recipe" in "".join(line.strip() for line in lines)
 
 
 @pytest.mark.parametrize("name", ["[/]", "[bold]", "none[red]", "back\\", "it's"])
 def test_a_baseline_is_printed_as_it_is_called(printed, name):
     """Names are no markup."""
-    asked = replace(question(), recipes={name: (), "bright": (Brightness(0.4),)}, baseline=name)
-    assert f"each recipe against {name!r} by Welch()" in printed(asked)
+    named = replace(question(), recipes={name: (), "bright": (Brightness(0.4),)}, baseline=name)
+    assert f"each recipe against {name!r} by Welch()" in printed(named)
 
 
 def test_of_a_loss_it_says_that_nothing_is_known(printed):
@@ -36,9 +52,9 @@ def test_of_a_loss_it_says_that_nothing_is_known(printed):
     assert "how much log loss varies over seeds is not known before the first runs" in told
     assert "takes" not in told
     known = printed(loss, Spread(0.2, "given"))
-    assert "0.100 takes 0.200 takes 0.400 takes" in known
+    assert "0.100 0.200 0.400" in known
     assert "in nats; sd: over seeds, given" in known
-    assert "0.5 takes 1.0 takes 2.0 takes" in printed(question())
+    assert "0.5 1.0 2.0" in printed(question())
 
 
 def test_it_says_what_verdicts_will_hold_for_and_what_that_costs(printed):

@@ -9,11 +9,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import bench as bench_module
 import pytest
-from bench import BORN, CROP, DATA, Bench, question, train
+from bench import BORN, CROP, Bench, train
 
 from ablation import Brightness, Cosine
-from ablation.tracking.client import Store, Tracker, connect
+from ablation.tracking.client import Store, connect
 
 
 def test_every_run_is_there_once_flat_with_its_factors_and_its_outcome(bench: Bench):
@@ -251,32 +252,34 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from ablation.tracking.client import Tracker
-assert "mlflow" not in sys.modules
 sys.path.insert(0, {tests!r})
 from bench import Bench, question, train
 bench = Bench(Path({home!r}), question("clean"))
-for run in bench.runs:
-    if not run.folder.exists():
-        train(run)
 bench.publish()
-sys.exit(10 if "mlflow" in sys.modules else 11)
+assert "mlflow" not in sys.modules, "nothing has ended"
+for run in bench.runs:
+    train(run)
+bench.publish()
 """
 
 
-def test_the_terminal_stays_clean_and_mlflow_is_imported_only_to_write(tmp_path: Path, environment: dict[str, str]):
-    script = SCRIPT.format(tests=str(Path(__file__).parent), home=str(tmp_path))
-
-    def publish() -> int:
-        command = [sys.executable, "-c", script]
-        done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-        assert (done.stdout, done.stderr) == ("", "")
-        return done.returncode
-
-    assert publish() == 10
-    assert publish() == 11
+def test_the_terminal_stays_clean_and_mlflow_is_imported_only_to_publish(tmp_path: Path, environment: dict[str, str]):
+    command = [sys.executable, "-c", SCRIPT.format(tests=str(Path(bench_module.__file__).parent), home=str(tmp_path))]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert {path.name for path in tmp_path.iterdir()} == {"runs", "mlflow.db", "mlartifacts"}
-    (tmp_path / "mlflow.db").rename(tmp_path / "old.db")
-    assert Tracker(question("clean"), question("clean").cells(DATA), tmp_path / "runs")._published == {}
+
+
+def test_a_run_that_cannot_be_told_costs_one_warning_and_no_other_run(bench: Bench):
+    for run in bench.runs:
+        train(run)
+    tracker = bench.tracker()
+    del tracker.cells[bench.runs[0].spec.id]
+    tracker.publish(bench.runs[0])
+    tracker.publish_all()
+    [warning] = bench.warnings
+    assert bench.runs[0].spec.id in warning
+    assert len(bench.search()) == len(bench.runs) - 1
 
 
 def test_the_store_is_the_one_named_or_lies_beside_the_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -1,24 +1,82 @@
 """MLflow's own pages and a real server on this machine: what they show, and that they end with the command."""
 
-import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from bench import Bench, train
 
-from ablation.tracking.client import connect
-from ablation.tracking.ui import free_port, page, serve
+from ablation.tracking.client import Store, connect
+from ablation.tracking.ui import free_port, pages_of, say_pages
+
+CALL = (
+    "import signal, sys; from pathlib import Path; from ablation.tracking.ui import serve_ui;"
+    "signal.signal(signal.SIGINT, signal.default_int_handler);"
+    "serve_ui(Path(sys.argv[1]), None, int(sys.argv[2]), lambda line: print(line, flush=True))"
+)
 
 
-def test_a_server_takes_runs_and_shows_them(bench: Bench, tmp_path: Path):
-    port = free_port(0)
-    with serve(bench.store, port) as process:
+@contextmanager
+def command(runs: Path, port: int, environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+    """`ablation ui`, and what it has printed once it serves; behind a proxy that leads nowhere."""
+    behind = {"http_proxy": "http://127.0.0.1:9", "no_proxy": "", "NO_PROXY": ""}
+    arguments = [sys.executable, "-c", CALL, str(runs), str(port)]
+    process = subprocess.Popen(
+        arguments, env=environment | behind, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert process.stdout
+    lines = []
+    try:
+        for line in process.stdout:
+            lines.append(line.strip())
+            if "Ctrl-C" in line:
+                break
+        yield process, lines
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def taken_port() -> socket.socket:
+    """A socket that listens; its port is not free."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    return listener
+
+
+def ends(process: subprocess.Popen[str], number: signal.Signals, port: int) -> None:
+    """The signal ends the command, in silence and with status 0, and its server."""
+    process.send_signal(number)
+    rest, _ = process.communicate(timeout=30)
+    assert (process.returncode, rest) == (0, "")
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_a_server_takes_runs_shows_them_and_ends_with_the_command(
+    bench: Bench, environment: dict[str, str], tmp_path: Path
+):
+    train(bench.runs[0])
+    bench.publish()
+    taken = taken_port()
+    wanted = taken.getsockname()[1]
+    with taken, command(bench.home / "runs", wanted, environment) as (process, lines):
+        assert lines[0].startswith(f"port {wanted} is taken; using ")
+        port = int(lines[0].rsplit(" ", 1)[1])
         address = f"http://127.0.0.1:{port}"
-        remote = Bench(tmp_path, bench.experiment, address)
+        [page] = [line for line in lines if line.startswith(f"{bench.experiment.name}: ")]
+        assert re.search(rf"{address}/#/experiments/\d+/runs\?.*viewStateShareKey=ablation", page)
+        assert free_port(port) != port
+
+        remote = Bench(tmp_path, replace(bench.experiment, name="remote"), address)
         for run in remote.runs:
             train(run)
         (tmp_path / "report.html").write_text("report")
@@ -31,45 +89,30 @@ def test_a_server_takes_runs_and_shows_them(bench: Bench, tmp_path: Path):
         assert remote.report().info.status == "FINISHED"
         artifacts = connect(remote.store).list_artifacts(remote.report().info.run_id)
         assert [artifact.path for artifact in artifacts] == ["report.html"]
-        found = page(address, remote.experiment.name)
-        assert found
-        assert "viewStateShareKey=ablation" in found
-        assert page(address, "unheard of") is None
-        assert free_port(port) != port
+        assert list(pages_of([remote.experiment.name, "unheard of"], address, remote.store)) == [remote.experiment.name]
+        ends(process, signal.SIGINT, port)
     assert not (tmp_path / "mlflow.db").exists()
-    with pytest.raises(ProcessLookupError):
-        os.killpg(process.pid, 0)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
-def test_the_pages_end_with_the_command(bench: Bench, environment: dict[str, str], number: signal.Signals):
-    train(bench.runs[0])
-    bench.publish()
-    call = (
-        "import signal, sys; from pathlib import Path; from ablation.tracking.ui import serve_ui;"
-        "signal.signal(signal.SIGINT, signal.default_int_handler);"
-        "serve_ui(Path(sys.argv[1]), None, int(sys.argv[2]), lambda line: print(line, flush=True))"
-    )
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        wanted = taken.getsockname()[1]
-        command = [sys.executable, "-c", call, str(bench.home / "runs"), str(wanted)]
-        behind = {"http_proxy": "http://127.0.0.1:9", "no_proxy": "", "NO_PROXY": ""}  # a proxy that leads nowhere
-        process = subprocess.Popen(
-            command, env=environment | behind, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        assert process.stdout
-        lines = []
-        for line in process.stdout:
-            lines.append(line.strip())
-            if "Ctrl-C" in line:
-                break
-        process.send_signal(number)
-        rest, _ = process.communicate(timeout=30)
-    assert (process.returncode, rest) == (0, "")
-    assert lines[0].startswith(f"port {wanted} is taken; using ")
-    assert any(line.startswith(f"{bench.experiment.name}: http://127.0.0.1:") for line in lines)
-    used = int(lines[0].rsplit(" ", 1)[1])
-    with socket.socket() as probe:
-        assert probe.connect_ex(("127.0.0.1", used)) != 0
+@pytest.mark.slow
+def test_it_ends_when_it_is_terminated(bench: Bench, environment: dict[str, str]):
+    port = free_port(0)
+    with command(bench.home / "runs", port, environment) as (process, _):
+        ends(process, signal.SIGTERM, port)
+
+
+def test_of_a_server_that_is_down_the_address_is_said_without_its_password(tmp_path: Path):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        store = Store(f"http://me:secret@{address}", tmp_path)
+        lines: list[str] = []
+        say_pages(str(store), store, tmp_path, lines.append)
+    assert "no answer" in lines[0]
+    assert f"MLflow: http://{address}" in lines
+    assert "secret" not in "".join(lines)
+
+
+def test_a_port_that_is_taken_is_not_used():
+    with taken_port() as taken:
+        assert free_port(taken.getsockname()[1]) != taken.getsockname()[1]

@@ -1,6 +1,6 @@
 """What this machine has, and whether it is fit for training: software, devices, memory, disk.
 
-How fast it trains is measured in `speed`. Works where MLflow is not installed.
+How fast it trains is measured in `benchmark`. Works where MLflow is not installed.
 """
 
 from __future__ import annotations
@@ -41,12 +41,9 @@ def examine(runs: Path) -> tuple[Fact, ...]:
 
 
 def _packages() -> list[Fact]:
+    needs = {"torch": "train", "torchvision": "train", "mlflow": "publish: use --no-tracking, or pip install mlflow"}
     facts = []
-    for package, need in (
-        ("torch", "train"),
-        ("torchvision", "train"),
-        ("mlflow", "publish: use --no-tracking, or pip install mlflow"),
-    ):
+    for package, need in needs.items():
         try:
             facts.append(Fact(package, version(package)))
         except PackageNotFoundError:
@@ -59,15 +56,10 @@ def _devices() -> list[Fact]:
         import torch
     except ImportError as error:
         return [Fact("devices", "unknown", f"torch cannot be imported: {error}")]
-    found = [_gpu(torch.device("cuda", place)) for place in range(torch.cuda.device_count())]
-    if found:
-        return found
-    built = torch.version.cuda
-    advice = (
-        f"torch is built for CUDA {built} and finds no GPU: see nvidia-smi"
-        if built and shutil.which("nvidia-smi")
-        else ""
-    )
+    if count := torch.cuda.device_count():
+        return [_gpu(torch.device("cuda", index)) for index in range(count)]
+    built = torch.version.cuda if shutil.which("nvidia-smi") else None
+    advice = f"torch is built for CUDA {built} and finds no GPU: see nvidia-smi" if built else ""
     return [Fact("GPU", "none: runs train on the CPU", advice)]
 
 
@@ -77,22 +69,22 @@ def _gpu(device: torch.device) -> Fact:
 
     properties = torch.cuda.get_device_properties(device)
     free, total = torch.cuda.mem_get_info(device)
-    told = f"{properties.name}, {total / 1e9:.0f} GB, {free / 1e9:.0f} GB free"
+    memory = f"{properties.name}, {total / 1e9:.0f} GB, {free / 1e9:.0f} GB free"
     advice = ""
     if not torch.cuda.is_bf16_supported(including_emulation=False):
         advice = "no bfloat16 in hardware: training works, slowly"
     if free < total / 2:
         advice = "more than half of its memory is taken by others: see nvidia-smi"
-    return Fact(str(device), told, advice or _step_fails(device))
+    return Fact(str(device), memory, advice or _step_fails(device))
 
 
 def _step_fails(device: torch.device) -> str:
     """'' if a small network trains one deterministic step there, else why not."""
-    from ablation.training.cost.benchmark import Bench
-    from ablation.training.cost.counts import Asked
+    from ablation.training.cost.benchmark import Workload
+    from ablation.training.cost.counts import ModelConfig
 
     try:
-        Bench(Asked("shallow_cnn", 10, 32), 8, device).step()
+        Workload(ModelConfig("shallow_cnn", 10, 32), 8, device).train()
     except RuntimeError as error:
         return f"a training step fails: {str(error).strip().splitlines()[0]}"
     return ""
@@ -108,11 +100,11 @@ def _memory() -> list[Fact]:
 
 def _disk(runs: Path) -> Fact:
     """Free bytes where the runs folder is, or will be made."""
-    place = next(folder for folder in (runs.absolute(), *runs.absolute().parents) if folder.is_dir())
-    free = shutil.disk_usage(place).free
+    nearest = next(folder for folder in (runs.absolute(), *runs.absolute().parents) if folder.is_dir())
+    free = shutil.disk_usage(nearest).free
     advice = ""
     if free < LITTLE_DISK:
         advice = "little for checkpoints and caches: make room, or name another folder with --runs"
-    if not os.access(place, os.W_OK):
-        advice = f"{place} may not be written: name another folder with --runs"
+    if not os.access(nearest, os.W_OK):
+        advice = f"{nearest} may not be written: name another folder with --runs"
     return Fact(f"disk of {runs}", f"{free / 1e9:.0f} GB free", advice)

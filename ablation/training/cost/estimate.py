@@ -1,14 +1,14 @@
 """What runs will take, before any is trained: seconds and GPU memory, from a network's counts and the machine's rates.
 
 Time is that of the network and the optimizer. Augmentation, reading images and writing checkpoints are not in it: what
-they take is known from runs that have finished, see `experience`. No estimate costs a plan: what cannot be estimated,
-for whatever reason, is not known, and the reason is told.
+they take is known from runs that have finished, see `calibration`. No estimate costs a plan: what cannot be estimated,
+for whatever reason, is not known, and the reason is given.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -19,7 +19,7 @@ from ablation.data.batches import steps
 from ablation.experiment.experiment import Cell
 from ablation.experiment.record import RunRecord
 from ablation.experiment.spec import RunSpec
-from ablation.training.cost.counts import Asked, Counts, counted
+from ablation.training.cost.counts import Counts, ModelConfig, counted
 from ablation.training.cost.rates import Load, Machine
 
 NUMBER = 4
@@ -28,7 +28,7 @@ NUMBER = 4
 
 @dataclass(frozen=True)
 class Images:
-    """How many images a run trains on, looks at after each epoch, tests on, and finds in its cache."""
+    """How many images a run trains on, validates on after each epoch, tests on, and has in its cache."""
 
     train: int
     val: int
@@ -55,14 +55,6 @@ class Memory:
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """One run. Either is None where it is not known; seconds also where the machine's rates are not."""
-
-    memory: Memory | None
-    seconds: float | None
-
-
-@dataclass(frozen=True)
 class Cost:
     """Runs of one grid that cost the same: the levels of each factor that they have, and what one of them takes."""
 
@@ -71,32 +63,26 @@ class Cost:
     """Factor -> name; of a factor that changes no cost, all the names that are among them."""
     runs: int
     """Those that are still to be trained."""
-    counts: Counts | None
-    estimate: Estimate | None
-    """None, as counts, where the network cannot be counted."""
+    counts: Counts | None = None
+    """None, as memory and seconds, where the network cannot be counted."""
+    memory: Memory | None = None
+    """None where it is not known."""
+    seconds: float | None = None
+    """None where it is not known, as without a machine's rates."""
     problem: str = ""
-    """Why it cannot, or why a part of the estimate is not known."""
-    took: tuple[float, ...] = ()
+    """Why the network cannot be counted, or why a part of the estimate is not known."""
+    measured: tuple[float, ...] = ()
     """Seconds of those that have finished on this machine."""
 
 
-def asked_of(spec: RunSpec, classes: int) -> Asked:
-    """The network that a run asks for."""
-    return Asked(
-        *(spec.model, classes, spec.image_size),
-        stem=spec.stem,
-        stochastic_depth=spec.stochastic_depth,
-        freeze=spec.freeze,
-        frozen_batch_norm=spec.frozen_batch_norm,
-    )
+def config_of(spec: RunSpec, classes: int) -> ModelConfig:
+    """The network that a run requests."""
+    same = {field.name: getattr(spec, field.name) for field in fields(ModelConfig) if field.name != "classes"}
+    return ModelConfig(classes=classes, **same)
 
 
-def estimate(spec: RunSpec, counts: Counts, images: Images, machine: Machine | None) -> Estimate:
-    """What one run takes on that machine; without one, its memory as on a GPU. Raises where a part is not known."""
-    return Estimate(_memory(spec, counts, images, machine), _time(spec, counts, images, machine))
-
-
-def _memory(spec: RunSpec, counts: Counts, images: Images, machine: Machine | None) -> Memory:
+def run_memory(spec: RunSpec, counts: Counts, images: Images, machine: Machine | None) -> Memory:
+    """What one run holds on that machine, or without one on a GPU. Raises InputError for an unknown optimizer."""
     precision = machine.precision if machine else "bfloat16"
     memory = memory_of(spec.optimizer, spec.batch_size, counts, precision, averaged=spec.ema is not None)
     if precision == "bfloat16":
@@ -104,14 +90,12 @@ def _memory(spec: RunSpec, counts: Counts, images: Images, machine: Machine | No
     return memory
 
 
-def _time(spec: RunSpec, counts: Counts, images: Images, machine: Machine | None) -> float | None:
-    if machine is None:
-        return None
-    precision = machine.precision
-    step = machine.training.seconds(training_load(counts, spec.batch_size, precision))
-    look = machine.looking.seconds(looking_load(counts, spec.batch_size, precision))
-    trained, glances, tests = (steps(part, spec.batch_size) for part in (images.train, images.val, images.test))
-    return spec.epochs * (trained * step * passes(spec.optimizer) + glances * look) + tests * look
+def run_seconds(spec: RunSpec, counts: Counts, images: Images, machine: Machine) -> float:
+    """What one run takes on that machine: all its steps of training and of evaluation."""
+    train = machine.training.seconds(training_load(counts, spec.batch_size, machine.precision))
+    evaluate = machine.evaluation.seconds(evaluation_load(counts, spec.batch_size, machine.precision))
+    of_train, of_val, of_test = (steps(part, spec.batch_size) for part in (images.train, images.val, images.test))
+    return spec.epochs * (of_train * train * passes(spec.optimizer) + of_val * evaluate) + of_test * evaluate
 
 
 def memory_of(optimizer: Any, batch_size: int, counts: Counts, precision: str, averaged: bool = False) -> Memory:
@@ -133,7 +117,7 @@ def training_load(counts: Counts, batch_size: int, precision: str) -> Load:
     return Load(counts.calls, batch_size * counts.training_macs, kept, counts.trainable)
 
 
-def looking_load(counts: Counts, batch_size: int, precision: str) -> Load:
+def evaluation_load(counts: Counts, batch_size: int, precision: str) -> Load:
     """One step forward: predictions of the validation and test parts."""
     kept = batch_size * counts.kept(precision)
     return Load(counts.calls, batch_size * counts.macs, kept, counts.parameters)
@@ -179,17 +163,6 @@ PER_WEIGHT: dict[str, Callable[[Any], int]] = {
 """Tensors of a weight's own shape that torch's optimizer of that name keeps for it."""
 
 
-@dataclass
-class _Kind:
-    """Runs that cost the same, as they are gathered."""
-
-    spec: RunSpec
-    asked: Asked
-    images: Images
-    levels: dict[str, dict[str, None]] = field(default_factory=dict)
-    runs: set[str] = field(default_factory=set)
-
-
 def estimates_of(
     cells: Sequence[Cell],
     classes: int,
@@ -203,40 +176,45 @@ def estimates_of(
     machine: whose rates count. finished: records by the run's id, of those that need no training any more. The
     networks' counts are those remembered in `cache`; torch is imported only for a network that was never counted.
     """
-    kinds: dict[tuple[Any, ...], _Kind] = {}
+    kinds: dict[tuple[Any, ...], list[Cell]] = {}
     for cell in cells:
         spec = cell.spec
-        asked, images = asked_of(spec, classes), images_of(spec)
         size = (spec.batch_size, spec.epochs, spec.cache_size)
-        kind = kinds.setdefault(
-            (asked, images, size, label(spec.optimizer), spec.ema is None), _Kind(spec, asked, images)
-        )
-        kind.runs.add(spec.id)
-        for factor, level in cell.factors.items():
-            kind.levels.setdefault(factor, {})[level] = None
-    counts = {asked: _counted(asked, cache) for asked in dict.fromkeys(kind.asked for kind in kinds.values())}
-    return tuple(_cost(kind, counts[kind.asked], machine, finished or {}) for kind in kinds.values())
+        optimizer = (label(spec.optimizer), spec.ema is None)
+        kinds.setdefault((config_of(spec, classes), images_of(spec), size, optimizer), []).append(cell)
+    counts = {config: _counted(config, cache) for config in dict.fromkeys(config for config, *_ in kinds)}
+    return tuple(
+        _cost(alike, images, counts[config], machine, finished or {}) for (config, images, *_), alike in kinds.items()
+    )
 
 
-def _counted(asked: Asked, cache: Path) -> Counts | str:
+def _counted(config: ModelConfig, cache: Path) -> Counts | str:
     """What the network costs, or why that is not known."""
     problems: list[str] = []
-    found = attempt(f"what {asked.model} takes", lambda: counted(asked, cache), None, problems.append)
-    return problems[0] if found is None else found
+    counts = attempt(f"what {config.model} takes", lambda: counted(config, cache), None, problems.append)
+    return problems[0] if counts is None else counts
 
 
-def _cost(kind: _Kind, counts: Counts | str, machine: Machine | None, finished: Mapping[str, RunRecord]) -> Cost:
-    levels = {factor: ", ".join(names) for factor, names in kind.levels.items()}
-    runs = len(kind.runs - finished.keys())
+def _cost(
+    cells: Sequence[Cell],
+    images: Images,
+    counts: Counts | str,
+    machine: Machine | None,
+    finished: Mapping[str, RunRecord],
+) -> Cost:
+    """What runs that cost the same take, from the first of them."""
+    spec, ids = cells[0].spec, {cell.spec.id for cell in cells}
+    names = {factor: ", ".join(dict.fromkeys(cell.factors[factor] for cell in cells)) for factor in cells[0].factors}
+    cost = Cost(spec.model, names, len(ids - finished.keys()))
     if isinstance(counts, str):
-        return Cost(kind.spec.model, levels, runs, None, None, counts)
-    given, problems = (kind.spec, counts, kind.images, machine), list[str]()
-    what = f"{kind.spec.model} with {type(kind.spec.optimizer).__name__}"
-    memory = attempt(f"memory of {what}", lambda: _memory(*given), None, problems.append)
-    seconds = attempt(f"time of {what}", lambda: _time(*given), None, problems.append)
-    took = [_seconds_of(finished[run], machine) for run in sorted(kind.runs & finished.keys()) if machine]
-    told = Estimate(memory, seconds)
-    return Cost(kind.spec.model, levels, runs, counts, told, "; ".join(problems), tuple(filter(None, took)))
+        return replace(cost, problem=counts)
+    what, problems = f"{spec.model} with {type(spec.optimizer).__name__}", list[str]()
+    memory = attempt(f"memory of {what}", lambda: run_memory(spec, counts, images, machine), None, problems.append)
+    if machine is None:
+        return replace(cost, counts=counts, memory=memory, problem="; ".join(problems))
+    seconds = attempt(f"time of {what}", lambda: run_seconds(spec, counts, images, machine), None, problems.append)
+    took = tuple(filter(None, (_seconds_of(finished[run], machine) for run in sorted(ids & finished.keys()))))
+    return replace(cost, counts=counts, memory=memory, seconds=seconds, problem="; ".join(problems), measured=took)
 
 
 def _seconds_of(record: RunRecord, machine: Machine) -> float | None:
@@ -247,12 +225,7 @@ def _seconds_of(record: RunRecord, machine: Machine) -> float | None:
     return record.cost.get("seconds")
 
 
-def experience(costs: Sequence[Cost]) -> tuple[float, int]:
+def calibration(costs: Sequence[Cost]) -> tuple[float, int]:
     """What runs that have finished took, in multiples of their estimates (the median), and how many these are."""
-    ratios = [
-        seconds / cost.estimate.seconds
-        for cost in costs
-        if cost.estimate and cost.estimate.seconds
-        for seconds in cost.took
-    ]
+    ratios = [seconds / cost.seconds for cost in costs if cost.seconds for seconds in cost.measured]
     return (median(ratios), len(ratios)) if ratios else (1.0, 0)

@@ -12,16 +12,16 @@ import torch
 from ablation.core.errors import InputError
 from ablation.optim import Muon, build_optimizer
 from ablation.optim.build import describe_groups
-from ablation.training.cost.counts import Asked, _factored, count, counted, look_at, network
+from ablation.training.cost.counts import ModelConfig, _factored, count, counted, inspect_model, network
 
-SMALL = Asked("shallow_cnn", 10, 16)
+SMALL = ModelConfig("shallow_cnn", 10, 16)
 
 
 def test_what_was_counted_is_remembered_and_read_without_torch(tmp_path, environment):
     made = counted(SMALL, tmp_path)
     assert made == count(SMALL)
     script = (
-        "import sys; from pathlib import Path; from ablation.training.cost.counts import Asked, _factored, counted\n"
+        "import sys; from pathlib import Path; from ablation.training.cost.counts import ModelConfig, counted\n"
         f"print(counted({SMALL!r}, Path({str(tmp_path)!r})), 'torch' in sys.modules)"
     )
     told = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
@@ -33,7 +33,7 @@ def test_every_field_that_can_change_the_cost_has_counts_of_its_own():
         replace(SMALL, **change)
         for change in ({"model": "resnet18"}, {"classes": 11}, {"image_size": 17}, {"stem": "small"}, {"freeze": 1})
     ]
-    assert len({asked.key for asked in [SMALL, *others]}) == 6
+    assert len({config.key for config in [SMALL, *others]}) == 6
 
 
 def test_several_networks_lie_beside_each_other_and_damage_is_mended(tmp_path):
@@ -59,7 +59,7 @@ def test_an_entry_that_lacks_a_number_is_counted_anew(tmp_path):
 
 
 def test_numbers_are_those_of_the_network_itself():
-    model, layers, counts = look_at(Asked("resnet18", 7, 64))
+    model, layers, counts = inspect_model(ModelConfig("resnet18", 7, 64))
     assert counts.parameters == counts.trainable == sum(weight.numel() for weight in model.parameters())
     assert counts.buffers == sum(buffer.numel() for buffer in model.buffers())
     assert counts.macs == sum(layer.macs for layer in layers)
@@ -68,7 +68,7 @@ def test_numbers_are_those_of_the_network_itself():
 
 
 def test_a_frozen_backbone_is_cheaper_to_train():
-    free, frozen = count(Asked("resnet18", 7, 64)), count(Asked("resnet18", 7, 64, freeze="backbone"))
+    free, frozen = count(ModelConfig("resnet18", 7, 64)), count(ModelConfig("resnet18", 7, 64, freeze="backbone"))
     assert frozen.trainable == 512 * 7 + 7
     assert frozen.macs == free.macs
     assert frozen.training_macs < free.training_macs / 2.9
@@ -79,9 +79,9 @@ def test_a_frozen_backbone_is_cheaper_to_train():
 @pytest.mark.parametrize(("name", "size"), [("vit_b_16", 224), ("swin_t", 64)])
 def test_what_muon_takes(name, size):
     """As many numbers as its first group holds; the tables of position biases in a Swin have two axes, and are none."""
-    asked = Asked(name, 5, size)
-    muon = describe_groups(build_optimizer(Muon(), network(asked)))[0]
-    assert count(asked).matrices == muon["parameters"]
+    config = ModelConfig(name, 5, size)
+    muon = describe_groups(build_optimizer(Muon(), network(config)))[0]
+    assert count(config).matrices == muon["parameters"]
 
 
 def test_what_adafactor_takes():
@@ -96,14 +96,14 @@ def test_what_adafactor_takes():
 
 def test_an_unknown_network_is_answered_with_the_nearest():
     with pytest.raises(InputError, match="did you mean 'resnet50'"):
-        count(Asked("resnet5O", 10, 64))
+        count(ModelConfig("resnet5O", 10, 64))
 
 
 def test_images_that_are_too_small_are_told():
     with pytest.raises(InputError, match="inception_v3 does not take images of 32 x 32 pixels"):
-        count(Asked("inception_v3", 10, 32))
+        count(ModelConfig("inception_v3", 10, 32))
     with pytest.raises(InputError, match="image_size = 65: vit_b_16 cannot be built for it"):
-        count(Asked("vit_b_16", 10, 65))
+        count(ModelConfig("vit_b_16", 10, 65))
 
 
 OWN = """
@@ -151,7 +151,7 @@ def counted_nets(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("counted_nets")
 def test_a_network_that_asks_for_numbers_is_counted_by_a_real_pass():
     before = torch.random.get_rng_state()
-    asks, plain = (count(Asked(f"counted_nets:{name}", 5, 12)) for name in ("asks", "plain"))
+    asks, plain = (count(ModelConfig(f"counted_nets:{name}", 5, 12)) for name in ("asks", "plain"))
     assert asks.macs == plain.macs == 3 * 3 * 3 * 8 * 10 * 10 + 8 * 5
     assert (asks.parameters, asks.kept_float32) == (plain.parameters, plain.kept_float32)
     assert torch.equal(torch.random.get_rng_state(), before)
@@ -160,7 +160,7 @@ def test_a_network_that_asks_for_numbers_is_counted_by_a_real_pass():
 @pytest.mark.usefixtures("counted_nets")
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there to answer")
 def test_what_a_gpu_alone_can_tell_is_told_as_on_a_cpu():
-    model, _, counts = look_at(Asked("counted_nets:recurrent", 5, 12))
+    model, _, counts = inspect_model(ModelConfig("counted_nets:recurrent", 5, 12))
     assert all(weight.is_meta for weight in model.parameters())  # nothing was computed
     assert counts.kept_float32 == counts.kept_bfloat16 > 4 * 3 * 12 * 12
 
@@ -171,7 +171,7 @@ def test_a_mistake_in_an_own_network_is_told_with_its_line(name, line, reason):
     with pytest.raises(
         InputError, match=rf"does not take images of 12 x 12 pixels: .*{reason}.*counted_nets.py:{line}\)"
     ):
-        count(Asked(f"counted_nets:{name}", 5, 12))
+        count(ModelConfig(f"counted_nets:{name}", 5, 12))
 
 
 @pytest.mark.usefixtures("counted_nets")
@@ -180,7 +180,7 @@ def test_what_torch_logs_of_fake_tensors_is_kept_from_the_user(caplog):
     log.addHandler(caplog.handler)
     try:
         with pytest.raises(InputError, match="does not take images of 12 x 12 pixels"):
-            count(Asked("counted_nets:flat", 5, 12))
+            count(ModelConfig("counted_nets:flat", 5, 12))
         assert caplog.text == ""
         assert not log.disabled
     finally:

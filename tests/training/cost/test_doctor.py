@@ -1,15 +1,16 @@
 """The doctor: what it finds on this machine, trouble with advice, and measured rates that are stored and read back."""
 
 import platform
-import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import pytest
 import torch
 
 from ablation.cli.console import console
-from ablation.cli.console_doctor import show_facts, show_machine
+from ablation.cli.doctor import show_facts, show_machine
+from ablation.training.cost import doctor
 from ablation.training.cost.benchmark import Trial, measure
 from ablation.training.cost.doctor import examine
 from ablation.training.cost.rates import fitted, remember, remembered
@@ -47,48 +48,43 @@ def test_the_cores_are_those_for_which_run_starts_workers(tmp_path, monkeypatch)
     assert len(choose_devices("cpu", None, 100)) == 1
 
 
-def test_a_machine_without_mlflow_is_told_what_to_do(environment, tmp_path):
-    """In a process that finds no metadata of MLflow, as where it was never installed."""
-    script = (
-        "import importlib.metadata as metadata, sys\n"
-        "class Without(metadata.DistributionFinder):\n"
-        "    def find_distributions(self, context=metadata.DistributionFinder.Context()):\n"
-        "        if context.name == 'mlflow': raise metadata.PackageNotFoundError('mlflow')\n"
-        "        return iter(())\n"
-        "    def find_spec(self, name, path=None, target=None): return None\n"
-        "sys.meta_path.insert(0, Without()); sys.modules['mlflow'] = None\n"
-        "from pathlib import Path; from ablation.training.cost.doctor import examine\n"
-        "print([fact for fact in examine(Path('.')) if fact.name == 'mlflow'])"
-    )
-    told = subprocess.run(
-        [sys.executable, "-c", script], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert "not installed" in told.stdout
-    assert "--no-tracking" in told.stdout
+def test_a_machine_without_mlflow_is_told_what_to_do(monkeypatch, tmp_path):
+    def missing(package: str) -> str:
+        if package == "mlflow":
+            raise PackageNotFoundError(package)
+        return version(package)
+
+    monkeypatch.setattr(doctor, "version", missing)
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    [fact] = [fact for fact in examine(tmp_path) if fact.name == "mlflow"]
+    assert fact.value == "not installed"
+    assert "--no-tracking" in fact.advice
 
 
 @pytest.mark.usefixtures("unsettled")
-def test_measured_rates_are_real_and_read_back(tmp_path):
+def test_measured_rates_are_real_and_read_back(tmp_path, monkeypatch):
     machine = measure("cpu", TINY, rounds=1)
-    path = remember(machine, tmp_path)
+    remember(machine, tmp_path)
     assert remembered(tmp_path) == machine
     assert (machine.device, machine.precision, machine.threads) == ("cpu", "float32", 1)
     assert [(point.network, point.image_size, point.batch_size) for point in machine.points] == [
         (trial.network, trial.image_size, trial.batch_size) for trial in TINY
     ]
     small, large = machine.points[:2]
-    assert 0 < small.looking_seconds < large.training_seconds
+    assert 0 < small.evaluation_seconds < large.training_seconds
     assert large.training.macs == pytest.approx(4 * small.training.macs, rel=0.1)
     assert machine.torch == version("torch")  # by which `remembered` knows them, without importing torch
     names = [point.network for point in machine.points]
     trained = [(point.training, point.training_seconds) for point in machine.points]
-    looked = [(point.looking, point.looking_seconds) for point in machine.points]
-    for rates, measured in ((machine.training, trained), (machine.looking, looked)):
+    looked = [(point.evaluation, point.evaluation_seconds) for point in machine.points]
+    for rates, measured in ((machine.training, trained), (machine.evaluation, looked)):
         assert rates == fitted(names, *zip(*measured, strict=True))
         off = [rates.seconds(load) / seconds - 1 for load, seconds in measured]
         assert sum(error**2 for error in off) < 0.05, "three points, and rates enough to meet each"
+    monkeypatch.setattr(console, "width", 60)
     with console.capture() as captured:
-        show_machine(machine, path)
+        show_machine(machine, Path("cache") / "rates.json")
+    assert max(map(len, captured.get().splitlines())) <= 60
     assert "mobilenet_v3_small" in captured.get()
     assert "typically within" in captured.get()
 

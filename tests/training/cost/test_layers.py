@@ -8,26 +8,26 @@ from functools import cache
 import pytest
 
 from ablation.cli.console import console
-from ablation.cli.console_summary import show_summary, write_csv
+from ablation.cli.summary import show_summary, write_csv
 from ablation.models.freezing import layer_count
-from ablation.training.cost.counts import Asked, look_at
+from ablation.training.cost.counts import ModelConfig, inspect_model
 from ablation.training.cost.layers import CONV_BLOCK, IDENTITY_BLOCK, rows
 
 
 @cache
-def looked_at(name: str):
-    return look_at(Asked(name, 10, 224))
+def inspected(name: str):
+    return inspect_model(ModelConfig(name, 10, 224))
 
 
 @pytest.fixture(scope="module")
 def resnet():
-    return look_at(Asked("resnet50", 1000, 196))
+    return inspect_model(ModelConfig("resnet50", 1000, 196))
 
 
-@pytest.mark.parametrize("name", ["resnet18", "vit_b_16", "swin_t", "mobilenet_v3_small", "shallow_cnn"])
+@pytest.mark.parametrize("name", ["resnet18", "vit_b_16", "mobilenet_v3_small"])
 @pytest.mark.parametrize("depth", [None, 1, 2, 3])
 def test_rows_add_up_to_the_network(name, depth):
-    model, layers, counts = looked_at(name)
+    model, layers, counts = inspected(name)
     told = [row for row in rows(model, layers, depth) if not row.heading]
     assert sum(row.times * row.parameters for row in told) == counts.parameters
     assert sum(row.times * row.macs for row in told) == counts.macs
@@ -77,12 +77,14 @@ def test_the_csv_adds_up(resnet):
     assert read[0]["output"] == "64x98x98"
 
 
-def test_the_table_on_the_terminal(resnet):
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_table_on_the_terminal(resnet, monkeypatch, width):
+    monkeypatch.setattr(console, "width", width)
     model, layers, counts = resnet
     with console.capture() as captured:
-        show_summary(Asked("resnet50", 1000, 196), rows(model, layers), counts, 64, layer_count(model))
-    told = captured.get()
-    assert max(map(len, told.splitlines())) <= 120
+        show_summary(ModelConfig("resnet50", 1000, 196), rows(model, layers), counts, 64, layer_count(model))
+    assert max(map(len, captured.get().splitlines())) <= width
+    told = " ".join(captured.get().split())
     for words in (
         "25,557,032",
         "102.4 MB",
@@ -90,7 +92,7 @@ def test_the_table_on_the_terminal(resnet):
         "3.471 G",
         "3.507 G",
         "6.942 G = 2 x MACs",
-        "conv block (projection shortcut)",
+        "1 MAC (a multiplication and an addition) = 2 FLOPs",
     ):
         assert words in told
-    assert "1 MAC (a multiplication and an addition) = 2 FLOPs" in told
+    assert width < 120 or "conv block (projection shortcut)" in told

@@ -1,5 +1,7 @@
 """MACs against torchvision's published ones, thop's and torch's own counter; kept bytes against a real forward pass."""
 
+from functools import cache
+
 import pytest
 import torch
 import torchvision
@@ -10,22 +12,20 @@ from torchvision.models import get_model_weights, list_models
 
 from ablation.models.names import model_names
 from ablation.models.networks import build
-from ablation.training.cost.counts import Asked, network
+from ablation.training.cost.counts import ModelConfig, network
 from ablation.training.cost.macs import Kept, Layer, kept, layers
 
-ONE_A_FAMILY = [
-    "alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "efficientnet_v2_s", "googlenet", "mnasnet0_5",
-    "mobilenet_v2", "mobilenet_v3_small", "regnet_x_400mf", "regnet_y_400mf", "resnet18", "resnext50_32x4d",
-    "shufflenet_v2_x1_0", "swin_t", "swin_v2_t", "vgg11_bn", "vit_b_16", "wide_resnet50_2",
-]  # fmt: skip
+ONE_A_KIND = ["alexnet", "mobilenet_v3_small", "resnext50_32x4d", "shufflenet_v2_x1_0", "swin_t", "vit_b_16"]
+"""Large kernels, depthwise and grouped convolutions, shuffling, windows, attention; `slow` tries every network."""
 
 
 def total(found: tuple[Layer, ...], name: str) -> int:
     return sum(getattr(layer, name) for layer in found)
 
 
+@cache
 def counted(name: str, size: int) -> tuple[Layer, ...]:
-    return layers(network(Asked(name, 1000, size)), size)
+    return layers(network(ModelConfig(name, 1000, size)), size)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,6 @@ def counted(name: str, size: int) -> tuple[Layer, ...]:
     [
         ("resnet50", 224, 25_557_032, 4.089),
         ("resnet101", 224, 44_549_160, 7.801),
-        ("resnet152", 224, 60_192_808, 11.514),
         ("resnet50", 196, 25_557_032, 3.471),
     ],
 )
@@ -62,9 +61,9 @@ def test_inceptions_second_head_is_what_ours_lacks():
     assert sum(parameter.numel() for parameter in theirs.AuxLogits.parameters()) == -OURS["inception_v3"]
 
 
-@pytest.mark.parametrize("name", ONE_A_FAMILY)
-def test_a_family_costs_what_torchvision_publishes(name):
-    if name in ("vit_b_16", "regnet_y_400mf"):
+@pytest.mark.parametrize("name", ONE_A_KIND)
+def test_a_network_costs_what_torchvision_publishes(name):
+    if name == "vit_b_16":  # its other weights are for images of 384 pixels
         found, entry = counted(name, 224), get_model_weights(name)["IMAGENET1K_V1"]
         assert total(found, "parameters") == entry.meta["num_params"]
         assert total(found, "macs") / 1e9 == pytest.approx(entry.meta["_ops"], rel=0.01)
@@ -83,9 +82,9 @@ def test_every_network_costs_what_torchvision_publishes(name):
     [
         ("resnet50", 196, 3_506_562_304),
         ("resnet18", 224, 1_824_033_792),
-        ("googlenet", 224, 1_511_332_032),
         ("mobilenet_v3_small", 224, 62_477_944),
-        ("convnext_tiny", 224, 4_464_149_760),
+        pytest.param("googlenet", 224, 1_511_332_032, marks=pytest.mark.slow),
+        pytest.param("convnext_tiny", 224, 4_464_149_760, marks=pytest.mark.slow),
         ("vit_b_16", 224, 11_286_254_592),
         ("swin_t", 224, 2_978_099_712),
         ("alexnet", 224, 714_206_912),

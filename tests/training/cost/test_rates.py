@@ -130,7 +130,7 @@ def damaged(form: dict, *path: str) -> dict:
 
 @pytest.mark.parametrize(
     "path",
-    [("version",), ("measured",), ("host",), ("device",), ("looking",), ("training", "per_call"), ("points",)],
+    [("version",), ("measured",), ("host",), ("device",), ("evaluation",), ("training", "per_call"), ("points",)],
     ids=".".join,
 )
 def test_an_entry_without_a_field_is_no_rates(tmp_path, path):

@@ -6,8 +6,8 @@ import pytest
 from bench import question
 
 from ablation import SAM, SGD, Lookahead
-from ablation.tracking import runs as publication
-from ablation.tracking.runs import safe_key
+from ablation.tracking import publication
+from ablation.tracking.publication import safe_key
 
 
 def test_params_reach_into_an_optimizer_around_another():

@@ -1,7 +1,7 @@
 """Publication: what MLflow shall show of an experiment, of its runs and its report. Values: no mlflow, no network.
 
-One flat MLflow run for each distinct spec. Params are what was asked (factors by the names in the experiment file, and
-the resolved values), metrics what was measured, tags what to filter by. Everything comes from the runs folder, the
+One flat MLflow run for each distinct spec. Params are what was requested (factors by the names in the experiment file,
+and the resolved values), metrics what was measured, tags what to filter by. Everything comes from the runs folder, the
 times too, so the same folder always gives the same publication, and `digest` says whether MLflow has it already.
 """
 
@@ -27,9 +27,15 @@ KEY, DIGEST, REPORT = "ablation.run_id", "ablation.digest", "report"
 """The tag that says which run this is (the spec's id, or `REPORT`), and the tag that says which version of it."""
 
 VIEW = "ablation"
-"""The name of the view of the runs table: `viewStateShareKey` in the address of MLflow's page."""
+VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
+"""The view of the runs table by its name, `viewStateShareKey` in the address of MLflow's page, and the tag that holds
+it: what the page's own button "Share view" writes. MLflow's client has no call for it; a version that does not read the
+tag shows its own columns instead."""
 
 MAX_PARAM, MAX_TAG = 6000, 8000
+"""Characters that MLflow stores of a value."""
+
+Status = Literal["FINISHED", "FAILED"]
 
 
 class Point(NamedTuple):
@@ -47,7 +53,7 @@ class Publication:
 
     key: str
     name: str
-    status: Literal["FINISHED", "FAILED"]
+    status: Status
     start: int
     end: int
     params: Mapping[str, str]
@@ -56,12 +62,13 @@ class Publication:
     files: tuple[Path, ...]
     digest: str
 
-    def is_held(self, digest: str, status: str) -> bool:
-        """Whether an MLflow run with this digest and status is so. A report without new files keeps its old ones."""
+    def equals(self, digest: str, status: str) -> bool:
+        """Whether an MLflow run with this digest and status shows this already. A report without files keeps those that
+        it has."""
         return status == self.status and digest.startswith(self.digest)
 
 
-def of_run(run: Run, cells: tuple[Cell, ...], experiment: str) -> Publication | None:
+def run_publication(run: Run, cells: tuple[Cell, ...], experiment: str) -> Publication | None:
     """The run as MLflow shall show it, or None while it has not ended. cells: all that share the run."""
     outcome, events = run.status(), run.journal.events()
     if outcome not in ("finished", "diverged", "failed") or not events:
@@ -69,6 +76,7 @@ def of_run(run: Run, cells: tuple[Cell, ...], experiment: str) -> Publication | 
     # a kill between the record and its event in the journal leaves the last epoch as the end; nothing comes after it
     start, end = _milliseconds(events[0]["time"]), _milliseconds(events[-1]["time"])
     params, record = _params(cells), run.record()
+    environment = record.environment if record else {}
     tags = {
         KEY: run.spec.id,
         "ablation.kind": "run",
@@ -76,17 +84,19 @@ def of_run(run: Run, cells: tuple[Cell, ...], experiment: str) -> Publication | 
         "ablation.outcome": outcome,
         "ablation.data": run.spec.data,
         "mlflow.note.content": _note(run, record),
-        **{f"environment.{safe_key(name)}": str(value)[:MAX_TAG] for name, value in _environment(record).items()},
+        **{f"environment.{safe_key(name)}": str(value)[:MAX_TAG] for name, value in environment.items()},
     }
     name = " · ".join([*(params[factor] for factor in cells[0].factors), f"seed {run.spec.seed}"])
-    status: Literal["FINISHED", "FAILED"] = "FINISHED" if outcome == "finished" else "FAILED"
+    status: Status = "FINISHED" if outcome == "finished" else "FAILED"
     points = (*_epochs(run), *_totals(record, end, run.spec.epochs))
     files = tuple(path for path in (run.folder / "spec.json", run.folder / RECORD_FILE) if path.exists())
     digest = _digest(name, status, start, end, params, tags, points, read_digest(run.folder))
     return Publication(run.spec.id, name, status, start, end, params, tags, points, files, digest)
 
 
-def of_report(experiment: Experiment, runs: tuple[Run, ...], files: tuple[Path, ...], now: float) -> Publication | None:
+def report_publication(
+    experiment: Experiment, runs: tuple[Run, ...], files: tuple[Path, ...], now: float
+) -> Publication | None:
     """The experiment's own run, which carries the report; None before anything has started.
 
     FINISHED only when every planned run is. files: artifacts; a folder goes in under its name. now: seconds, the time
@@ -97,19 +107,19 @@ def of_report(experiment: Experiment, runs: tuple[Run, ...], files: tuple[Path, 
         return None
     outcomes = [run.status() for run in runs]
     counts = {name: outcomes.count(name) for name in ("finished", "diverged", "failed")}
-    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name == "finished")
+    outcome = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name == "finished")
     tags = {
         KEY: REPORT,
         "ablation.kind": "report",
         "ablation.experiment": experiment.name,
-        "ablation.outcome": told,
-        "mlflow.note.content": f"{told} of {len(runs)} planned runs. `ablation report` puts the report here.",
+        "ablation.outcome": outcome,
+        "mlflow.note.content": f"{outcome} of {len(runs)} planned runs. `ablation report` puts the report here.",
     }
     if declared := beforehand(runs[0].root):
-        tags["ablation.plan"] = declared.declaration.hash
+        tags["ablation.plan"] = declared.plan.hash
     totals = {"runs_planned": len(runs), **{f"runs_{name}": count for name, count in counts.items()}}
     points = tuple(Point(name, float(count), _milliseconds(now), 0) for name, count in totals.items())
-    status: Literal["FINISHED", "FAILED"] = "FINISHED" if counts["finished"] == len(runs) else "FAILED"
+    status: Status = "FINISHED" if counts["finished"] == len(runs) else "FAILED"
     name, start, end = f"{experiment.name} · report", _milliseconds(min(times)), _milliseconds(max(times))
     params = _design(experiment, len(runs))
     digest = _digest(name, status, start, end, params, tags, totals)
@@ -147,23 +157,23 @@ def _resolved(name: str, value: Any, level: str | None) -> dict[str, str]:
     """One field of the spec; `level` is its name where it is a factor of the grid."""
     if name == "recipe":
         return {"recipe.operations": ", ".join(map(label, value)) or "(nothing)"}
-    found = _parts(name, value)
+    parts = _parts(name, value)
     if hasattr(value, "lr"):  # of the optimizer within, for SAM and Lookahead: what people filter by
-        found[f"{name}.lr"] = label(value.lr)
+        parts[f"{name}.lr"] = label(value.lr)
     if level is None:
-        return {name: label(value), **found}
-    return found or ({f"{name}.value": label(value)} if label(value) != level else {})
+        return {name: label(value), **parts}
+    return parts or ({f"{name}.value": label(value)} if label(value) != level else {})
 
 
 def _parts(name: str, value: Any) -> dict[str, str]:
     """A value's class and fields under dotted keys, values within it too."""
     if not hasattr(value, "__dataclass_fields__"):
         return {}
-    found = {f"{name}.type": type(value).__name__}
+    parts = {f"{name}.type": type(value).__name__}
     for field in fields(value):
         item, key = getattr(value, field.name), f"{name}.{field.name}"
-        found |= _parts(key, item) or {key: label(item)}
-    return found
+        parts |= _parts(key, item) or {key: label(item)}
+    return parts
 
 
 def _epochs(run: Run) -> Iterator[Point]:
@@ -199,14 +209,10 @@ def _note(run: Run, record: RunRecord | None) -> str:
     if record is None:
         return f"Failed: {run.failure()}"[:MAX_TAG]
     if record.outcome == "diverged":
-        told = f"Diverged at step {record.evidence.get('diverged_step')}: the loss was no longer a finite number."
+        text = f"Diverged at step {record.evidence.get('diverged_step')}: the loss was no longer a finite number."
     else:
-        told = f"Trained on {_environment(record).get('device', 'an unknown device')}. Kept in {run.spec.id}."
-    return "\n\n".join([told, *record.notes])[:MAX_TAG]
-
-
-def _environment(record: RunRecord | None) -> dict[str, Any]:
-    return record.environment if record else {}
+        text = f"Trained on {record.environment.get('device', 'an unknown device')}. Kept in {run.spec.id}."
+    return "\n\n".join([text, *record.notes])[:MAX_TAG]
 
 
 def _milliseconds(seconds: float) -> int:
@@ -219,12 +225,13 @@ def _digest(*parts: Any) -> str:
 
 def _content(path: Path) -> list[Any]:
     """Name and content of a file, or of all that a folder holds, as something to hash."""
-    files = sorted(found for found in path.rglob("*") if found.is_file()) if path.is_dir() else [path]
+    files = sorted(inner for inner in path.rglob("*") if inner.is_file()) if path.is_dir() else [path]
     return [[str(file.relative_to(path.parent)), hashlib.sha256(file.read_bytes()).hexdigest()] for file in files]
 
 
 def experiment_tags(experiment: Experiment) -> dict[str, str]:
-    """What MLflow's pages show of the experiment. The kind keeps them from taking it for one about language models."""
+    """What MLflow's pages show of the experiment: tags that its client names and documents, but for the view's and the
+    kind's, which keeps the pages from taking it for one about language models."""
     recipe, optimizer = list(experiment.recipes)[-1], next(iter(experiment.optimizers))
     filters = "\n".join(f"- `{example}`" for example in example_filters(recipe, optimizer))
     return {
@@ -232,15 +239,12 @@ def experiment_tags(experiment: Experiment) -> dict[str, str]:
         "mlflow.experiment.primaryMetric.name": f"test_{experiment.metric}",
         "mlflow.experiment.primaryMetric.greaterIsBetter": str(not METRICS[experiment.metric].lower_is_better),
         "mlflow.note.content": f"One run for each recipe, optimizer and seed. For the search box:\n\n{filters}",
-        f"mlflow.sharedViewState.{VIEW}": json.dumps(_view(experiment)),
+        VIEW_TAG: json.dumps(_view(experiment)),
     }
 
 
 def _view(experiment: Experiment) -> dict[str, Any]:
-    """The runs table with factors and test metrics for columns, best run first; MLflow's own choice shows neither.
-
-    This is what MLflow's "Share view" writes. A version that reads it no more shows its own columns instead.
-    """
+    """The runs table with factors and test metrics for columns, best run first; MLflow's own choice shows neither."""
     metrics = dict.fromkeys([f"test_{experiment.metric}", "test_accuracy", "test_macro_f1", "val_accuracy"])
     return {
         "searchFilter": example_filters()[0],
