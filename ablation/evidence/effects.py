@@ -33,13 +33,17 @@ Verdict = Literal["baseline", "better", "worse", "equivalent", "undecided"]
 
 @dataclass(frozen=True)
 class Effect:
-    """One recipe under one condition, against the baseline there. Scores in the metric's own unit (0.01 is a point).
+    """One recipe under one condition, against the baseline there; scores in the metric's own unit.
 
-    condition: factor -> level, {} where pooled. seeds, mean, sd, scores: of the runs that were compared, which are
-    those of shared seeds where the test pairs them; where nothing was compared, of all that finished. baseline_seeds,
-    baseline_scores: likewise, of the baseline beside them; scores by seed. What cannot be computed is nan. `note` says
-    why a verdict is missing, or that the runs are the baseline's own; `flag` what makes the recipe suspect, whatever
-    its verdict: an operation that changed nothing.
+    A point of accuracy is 0.01. condition: factor -> level, {} where pooled. seeds, mean, sd, scores: of the runs that
+    were compared, which are those of shared seeds where the test pairs them; where nothing was compared, of all that
+    finished. baseline_seeds, baseline_scores: likewise, of the baseline beside them; scores by seed. What cannot be
+    computed is nan. `note` says why a verdict is missing, or that the runs are the baseline's own; `flag` what makes
+    the recipe suspect, whatever its verdict: an operation that changed nothing.
+
+    >>> baseline, effect = compare(results)
+    >>> effect.recipe, effect.seeds, effect.low <= effect.estimate <= effect.high
+    ('crop', 3, True)
     """
 
     recipe: str

@@ -27,8 +27,11 @@ class Study:
     `compare`, the report, the end of `ablation run` and a notebook ask the same value, so that they agree and nobody
     waits twice.
 
-    >>> study = Study(Results.load(experiment))  # doctest: +SKIP
-    >>> [effect.verdict for effect in study.effects]  # doctest: +SKIP
+    >>> study = Study(results)
+    >>> [effect.recipe for effect in study.effects]
+    ['none', 'crop']
+    >>> study.warnings
+    ()
     """
 
     def __init__(self, results: Results, effects: Sequence[Effect] | None = None, command: str = ""):
@@ -93,8 +96,9 @@ class Study:
 def compare(results: Results) -> tuple[Effect, ...]:
     """Each recipe against the baseline, under each condition and pooled over them: `Study(results).effects`.
 
-    >>> effects = compare(Results.load(experiment))  # doctest: +SKIP
-    >>> [(effect.recipe, effect.verdict) for effect in effects if effect.pooled]  # doctest: +SKIP
+    >>> baseline, effect = compare(results)
+    >>> effect.recipe, effect.condition
+    ('crop', {'optimizer': 'sgd'})
     """
     return Study(results).effects
 
