@@ -14,12 +14,12 @@ from ablation.analysis.comparison import CorrectedResampled, Dunnett, Paired, We
 from ablation.analysis.welch import calibrated, level
 from ablation.augment import Brightness, Contrast, Hue
 from ablation.data import Fixed, PerSeed
-from ablation.evidence.study import compare
+from ablation.evidence.study import Study, compare
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.recipes import leave_one_out, powerset
 from ablation.experiment.results import Results
 from ablation.optim import Adam
-from ablation.report.sections.attribution.compute import Contributions, Operations, contributions
+from ablation.report.sections.attribution.compute import Contributions, DesignResult, contributions
 
 PARTS = {"bright": Brightness(0.4), "contrast": Contrast(0.4), "hue": Hue(0.2)}
 WORTH = {"Brightness": 0.05, "Contrast": -0.03, "Hue": 0.0}
@@ -40,8 +40,8 @@ def overlapping(cell: Cell) -> float:
     return 0.7 + 0.05 * bool(held & {"Brightness", "Hue"}) + noise(cell)
 
 
-def found_in(experiment: Experiment, score: Callable[[Cell], float | str] = additive) -> Operations:
-    found = contributions(results_of(experiment, score))
+def found_in(experiment: Experiment, score: Callable[[Cell], float | str] = additive) -> DesignResult:
+    found = contributions(Study(results_of(experiment, score)))
     assert found is not None
     return found
 
@@ -58,10 +58,10 @@ def estimates(one: Contributions) -> list[float]:
 
 def test_every_condition_then_pooled_in_the_order_of_the_grid():
     found = found_in(asking())
-    assert [one.condition for one in found.found] == [{"optimizer": "adam"}, {"optimizer": "sgd"}, {}]
+    assert [one.condition for one in found.blocks] == [{"optimizer": "adam"}, {"optimizer": "sgd"}, {}]
     assert found.deciding.pooled
-    assert {(one.seeds, one.planned, one.note) for one in found.found} == {(5, 5, "")}
-    for one in found.found:
+    assert {(one.seeds, one.planned, one.note) for one in found.blocks} == {(5, 5, "")}
+    for one in found.blocks:
         assert estimates(one) == pytest.approx([0.05, -0.03, 0.0], abs=0.006)
         assert [each.p_adjusted < 0.05 for each in one.each] == [True, True, False]
         assert sum(estimates(one)) == pytest.approx(one.together.estimate)
@@ -69,15 +69,15 @@ def test_every_condition_then_pooled_in_the_order_of_the_grid():
 
 def test_one_condition_is_not_pooled():
     found = found_in(asking(optimizers={"adam": Adam()}))
-    assert [one.condition for one in found.found] == [{"optimizer": "adam"}]
-    assert found.deciding is found.found[0]
+    assert [one.condition for one in found.blocks] == [{"optimizer": "adam"}]
+    assert found.deciding is found.blocks[0]
 
 
 @pytest.mark.parametrize("optimizer", ["adam", None])
 def test_alone_it_is_the_comparison_with_the_baseline_with_its_own_corrected_p(optimizer):
     results = results_of(asking(ALONE), additive)
-    found = contributions(results)
-    one = found.found[0] if optimizer else found.deciding
+    found = contributions(Study(results))
+    one = found.blocks[0] if optimizer else found.deciding
     assert found.plan.design == "add_one_in"
     for each, name in zip(one.each, PARTS, strict=True):
         scipys = stats.ttest_ind(table(results, name, optimizer), table(results, "none", optimizer), equal_var=False)
@@ -100,8 +100,8 @@ def lacking(cell: Cell) -> float | str:
 def test_what_is_a_comparison_has_every_number_from_there(test, split, score):
     """Never an estimate and an interval of other runs than the p beside them, nor of another test."""
     results = results_of(asking(ALONE, test=test, split=split, seeds=6), score)
-    found, effects = contributions(results), compare(results)
-    for one in found.found:
+    found, effects = contributions(Study(results)), compare(results)
+    for one in found.blocks:
         there = {effect.recipe: effect for effect in effects if effect.condition == one.condition}
         for gain, recipe in zip((*one.each, one.together), (*PARTS, "all"), strict=True):
             effect = there[recipe]
@@ -120,7 +120,7 @@ def test_over_other_conditions_than_the_comparison_it_is_a_question_of_its_own()
         return 0.7 + 0.1 * ((cell.factors["recipe"], cell.factors["optimizer"]) == ("bright", "rms")) + noise(cell)
 
     results = results_of(asking(ALONE, optimizers=optimizers, exclude=rules), score)
-    adam, sgd, pooled = contributions(results).found
+    adam, sgd, pooled = contributions(Study(results)).blocks
     assert pooled.condition == {}
     bright = pooled.each[0]
     arms = [
@@ -131,15 +131,15 @@ def test_over_other_conditions_than_the_comparison_it_is_a_question_of_its_own()
     assert bright.p == pytest.approx(float(calibrated(welchs, 5, 5)), rel=1e-9)
     assert [gain.compared for gain in (*pooled.each, pooled.together)] == [False, True, False, True]
     assert {gain.compared for one in (adam, sgd) for gain in one.each} == {True}
-    own = [gain for one in (adam, sgd, pooled) for gain in (*one.each, *one.sums) if not gain.compared]
+    own = [gain for one in (adam, sgd, pooled) for gain in one.gains if not gain.compared]
     assert len(own) == 3 + 2, "three remainders, and two operations pooled"
     assert [gain.p_adjusted for gain in own] == pytest.approx(multipletests([gain.p for gain in own], method="holm")[1])
 
 
 def test_what_is_no_comparison_is_one_family_over_all_conditions():
     found = found_in(asking(leave_one_out(PARTS)))
-    assert {one.together.compared for one in found.found} == {True}
-    every = [gain for one in found.found for gain in (*one.each, one.beyond)]
+    assert {one.together.compared for one in found.blocks} == {True}
+    every = [gain for one in found.blocks for gain in (*one.each, one.beyond)]
     assert len(every) == 12
     assert {gain.compared for gain in every} == {False}
     holms = multipletests([gain.p for gain in every], method="holm")[1]
@@ -150,15 +150,15 @@ def test_conditions_without_scores_count_in_the_family():
     found = found_in(
         asking(leave_one_out(PARTS)), lambda cell: "failed" if cell.factors["optimizer"] == "sgd" else additive(cell)
     )
-    adam, sgd, pooled = found.found
-    assert (len(adam.each), sgd.each, pooled.each) == (3, (), ())
+    adam, sgd, pooled = found.blocks
+    assert (len(adam.each), sgd.gains, pooled.gains) == (3, (), ())
     least = min((*adam.each, adam.beyond), key=lambda gain: gain.p)
     assert least.p_adjusted == pytest.approx(12 * least.p)
 
 
 def test_all_together_and_what_is_beyond_the_sum():
     results = results_of(asking(ALONE), overlapping)
-    one = contributions(results).deciding
+    one = contributions(Study(results)).deciding
     means = {name: table(results, name).mean() for name in ALONE}
     alone = sum(means[name] - means["none"] for name in PARTS)
     assert one.together.estimate == pytest.approx(means["all"] - means["none"])
@@ -170,14 +170,14 @@ def test_all_together_and_what_is_beyond_the_sum():
 def test_beside_shapleys_values_stands_what_each_does_alone_and_last():
     one = found_in(asking(), overlapping).deciding
     assert estimates(one) == pytest.approx([0.025, 0.0, 0.025], abs=0.005)
-    assert one.alone == pytest.approx([0.05, 0.0, 0.05], abs=0.006)
-    assert one.last == pytest.approx([0.0, 0.0, 0.0], abs=0.006)
+    assert [gain.alone for gain in one.each] == pytest.approx([0.05, 0.0, 0.05], abs=0.006)
+    assert [gain.last for gain in one.each] == pytest.approx([0.0, 0.0, 0.0], abs=0.006)
     alone = found_in(asking(ALONE)).deciding
-    assert alone.alone == pytest.approx(estimates(alone))
-    assert all(math.isnan(last) for last in alone.last)
+    assert [gain.alone for gain in alone.each] == pytest.approx(estimates(alone))
+    assert all(math.isnan(gain.last) for gain in alone.each)
     last = found_in(asking(leave_one_out(PARTS))).deciding
-    assert last.last == pytest.approx(estimates(last))
-    assert all(math.isnan(each) for each in last.alone)
+    assert [gain.last for gain in last.each] == pytest.approx(estimates(last))
+    assert all(math.isnan(gain.alone) for gain in last.each)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_a_declared_pairing_is_over_the_seeds_that_all_recipes_have(test, split,
     results = results_of(
         experiment, lambda cell: "failed" if lost.get(cell.factors["recipe"]) == cell.seed else additive(cell)
     )
-    one = contributions(results).deciding
+    one = contributions(Study(results)).deciding
     assert (one.seeds, one.planned) == (4, 6)
     rows = results.finished[results.finished["seed"].isin([1, 2, 4, 5])].pivot(
         index="seed", columns="recipe", values="accuracy"
@@ -207,7 +207,7 @@ def test_unpaired_each_recipe_has_its_own_seeds_and_pooled_only_whole_ones():
         return "failed" if lost else additive(cell)
 
     results = results_of(asking(ALONE), score)
-    adam, sgd, pooled = contributions(results).found
+    adam, sgd, pooled = contributions(Study(results)).blocks
     assert [one.seeds for one in (adam, sgd, pooled)] == [3, 5, 3]
     whole = table(results, "bright")[[0, 2, 4]]
     assert estimates(pooled)[0] == pytest.approx(whole.mean() - table(results, "none").mean())
@@ -219,25 +219,25 @@ def test_unpaired_each_recipe_has_its_own_seeds_and_pooled_only_whole_ones():
 def test_conditions_without_a_recipe_of_the_design_are_left_out():
     rules = ({"recipe": "hue", "optimizer": "sgd"},)
     found = found_in(asking(ALONE, exclude=rules))
-    assert [one.condition for one in found.found] == [{"optimizer": "adam"}]
+    assert [one.condition for one in found.blocks] == [{"optimizer": "adam"}]
     everywhere = tuple({"recipe": name, "optimizer": place} for name, place in (("hue", "sgd"), ("bright", "adam")))
-    assert contributions(results_of(asking(ALONE, exclude=everywhere), additive)) is None
+    assert contributions(Study(results_of(asking(ALONE, exclude=everywhere), additive))) is None
 
 
 def test_no_design_no_answer():
-    assert contributions(results_of(question())) is None
+    assert contributions(Study(results_of(question()))) is None
 
 
 def test_what_cannot_be_claimed_says_why():
     few = found_in(asking(seeds=2)).deciding
     assert (few.note, len(few.each)) == ("no claim under 3 seeds", 3)
     none = found_in(asking(), lambda cell: "planned").deciding
-    assert (none.note, none.each, none.sums, none.seeds) == ("too few finished seeds", (), (), 0)
+    assert (none.note, none.gains, none.seeds) == ("too few finished seeds", (), 0)
     still = found_in(asking(), lambda cell: 0.5 + 0.1 * len(cell.spec.recipe)).deciding
     assert still.note == "no spread over seeds: the test cannot judge"
     lost = found_in(asking(), lambda cell: "diverged" if cell.spec.recipe and cell.seed == 0 else additive(cell))
     assert lost.deciding.note == "14 failed or diverged here: no claim on those that are left"
-    assert lost.found[0].note.startswith("7 failed or diverged here")
+    assert lost.blocks[0].note.startswith("7 failed or diverged here")
 
 
 def test_a_diverged_run_of_a_recipe_that_takes_no_part_does_not_matter():

@@ -13,6 +13,7 @@ from statsmodels.stats.multitest import multipletests
 from ablation.analysis.comparison import CorrectedResampled, Paired, Welch
 from ablation.augment import Brightness, Contrast
 from ablation.data import Fixed, PerSeed
+from ablation.evidence.study import Study
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.optim import Adam
 from ablation.report.sections.dose_response.compute import Doses, doses
@@ -39,16 +40,16 @@ def hump_or_not(cell: Cell) -> float:
 
 
 def found_in(experiment: Experiment, score: Callable[[Cell], float | str] = hump) -> Doses:
-    (found,) = doses(results_of(experiment, score))
+    (found,) = doses(Study(results_of(experiment, score)))
     return found
 
 
-def test_a_ladder_has_a_curve_under_each_condition_then_pooled():
+def test_a_series_has_a_curve_under_each_condition_then_pooled():
     found = found_in(asking())
-    assert found.ladder.doses == (0, *AMOUNTS)
-    assert [curve.condition for curve in found.found] == [{"optimizer": "adam"}, {"optimizer": "sgd"}, {}]
-    assert {(curve.seeds, curve.planned, curve.note) for curve in found.found} == {(5, 5, "")}
-    for curve in found.found:
+    assert found.series.doses == (0, *AMOUNTS)
+    assert [curve.condition for curve in found.curves] == [{"optimizer": "adam"}, {"optimizer": "sgd"}, {}]
+    assert {(curve.seeds, curve.planned, curve.note) for curve in found.curves} == {(5, 5, "")}
+    for curve in found.curves:
         assert curve.response.peak == pytest.approx(0.3, abs=0.03)
         assert curve.response.peak_low < 0.3 < curve.response.peak_high
     assert found.deciding.pooled
@@ -56,24 +57,24 @@ def test_a_ladder_has_a_curve_under_each_condition_then_pooled():
 
 def test_scores_are_a_row_a_seed_and_a_column_a_dose():
     results = results_of(asking(), hump)
-    (found,) = doses(results)
+    (found,) = doses(Study(results))
     by = results.finished.pivot_table(index="seed", columns="recipe", values="accuracy", aggfunc="mean")
     np.testing.assert_allclose(found.deciding.scores, by[["none", *(f"b{amount}" for amount in AMOUNTS)]].to_numpy())
     np.testing.assert_allclose(found.deciding.response.measured.value, np.mean(found.deciding.scores, axis=0))
 
 
 def test_everything_that_is_asked_of_any_curve_is_one_family():
-    """Two ladders, of five doses and of three, which leave nothing for a misfit; under two conditions and pooled."""
+    """Two series, of five doses and of three, which leave nothing for a misfit; under two conditions and pooled."""
     recipes = dict(asking().recipes) | {f"c{amount}": (Contrast(amount),) for amount in (0.2, 0.4)}
-    found = doses(results_of(replace(question(), recipes=recipes), hump_or_not))
-    assert [len(one.ladder.doses) for one in found] == [5, 3]
+    found = doses(Study(results_of(replace(question(), recipes=recipes), hump_or_not)))
+    assert [len(one.series.doses) for one in found] == [5, 3]
     raw, adjusted = [], []
     for one in found:
-        for curve in one.found:
+        for curve in one.curves:
             response = curve.response
             raw += [response.linear.p_value(), response.curvature.p_value()]
             adjusted += [curve.p_slope, curve.p_bend]
-            if len(one.ladder.doses) > 3:
+            if len(one.series.doses) > 3:
                 raw.append(response.lack_of_fit)
                 adjusted.append(curve.p_misfit)
             else:
@@ -84,7 +85,7 @@ def test_everything_that_is_asked_of_any_curve_is_one_family():
 
 def test_curves_without_scores_count_in_the_family():
     found = found_in(asking(), lambda cell: "failed" if cell.factors["optimizer"] == "sgd" else hump(cell))
-    adam = found.found[0]
+    adam = found.curves[0]
     least = min(adam.response.linear.p_value(), adam.response.curvature.p_value(), adam.response.lack_of_fit)
     assert min(adam.p_slope, adam.p_bend, adam.p_misfit) == pytest.approx(9 * least)
 
@@ -140,9 +141,9 @@ def test_a_redrawn_split_widens_the_band_and_other_tests_do_not(test, split, sha
     np.testing.assert_allclose(curve.response.measured.high - curve.response.measured.value, half)
 
 
-def test_without_a_ladder_or_a_condition_that_has_it_whole_there_is_none():
-    assert doses(results_of(question())) == ()
+def test_without_a_series_or_a_condition_that_has_it_whole_there_is_none():
+    assert doses(Study(results_of(question()))) == ()
     rules = ({"recipe": "b0.1", "optimizer": "adam"}, {"recipe": "b0.6", "optimizer": "sgd"})
-    assert doses(results_of(asking(exclude=rules), hump)) == ()
-    (found,) = doses(results_of(asking(exclude=rules[:1]), hump))
-    assert [curve.condition for curve in found.found] == [{"optimizer": "sgd"}]
+    assert doses(Study(results_of(asking(exclude=rules), hump))) == ()
+    (found,) = doses(Study(results_of(asking(exclude=rules[:1]), hump)))
+    assert [curve.condition for curve in found.curves] == [{"optimizer": "sgd"}]

@@ -31,10 +31,6 @@ def doses(*panels: DosePanel) -> DosesInfo:
     return DosesInfo((DoseRow("degrees of RandomRotation", panels, ("none", 0)),), "accuracy (%)")
 
 
-def seen(made):
-    return [axes for axes in made.axes if axes.get_visible()]
-
-
 def test_limits_hold_every_score_but_not_a_band_without_bounds():
     low, high = curve().limits
     assert low < 80.0
@@ -48,23 +44,23 @@ def test_limits_hold_every_score_but_not_a_band_without_bounds():
 
 
 @pytest.mark.parametrize("panels", [1, 2, 4, 6])
-def test_the_panels_of_a_ladder_share_their_scale(panels):
-    made = draw_doses(doses(*(DosePanel(curve(f"condition {place}", shift=place)) for place in range(panels))), LOOK)
-    assert len(seen(made)) == panels
-    assert len({axes.get_ylim() for axes in seen(made)}) == 1
-    low, high = seen(made)[0].get_ylim()
+def test_the_panels_of_a_series_share_their_scale(panels):
+    drawn = draw_doses(doses(*(DosePanel(curve(f"condition {index}", shift=index)) for index in range(panels))), LOOK)
+    assert len(drawn) == panels
+    assert len({axes.get_ylim() for axes in drawn}) == 1
+    low, high = drawn[0].get_ylim()
     assert low < 80
     assert high > 84 + panels - 1
 
 
-def test_ladders_have_scales_of_their_own():
+def test_series_have_scales_of_their_own():
     rows = tuple(DoseRow(name, (DosePanel(curve(shift=shift)),)) for name, shift in (("a", 0.0), ("b", -30.0)))
-    made = draw_doses(DosesInfo(rows, "accuracy (%)"), LOOK)
-    assert len({axes.get_ylim() for axes in seen(made)}) == 2
+    drawn = draw_doses(DosesInfo(rows, "accuracy (%)"), LOOK)
+    assert len({axes.get_ylim() for axes in drawn}) == 2
 
 
 def test_a_panel_shows_each_seed_the_means_the_band_and_the_fit():
-    (axes,) = seen(draw_doses(doses(DosePanel(curve())), LOOK))
+    (axes,) = draw_doses(doses(DosePanel(curve())), LOOK)
     drawn = [tuple(line.get_ydata()) for line in axes.lines]
     for row in (*curve().scores, curve().mean, curve().curve):
         assert tuple(row) in drawn
@@ -75,20 +71,20 @@ def test_a_panel_shows_each_seed_the_means_the_band_and_the_fit():
 
 def test_the_best_dose_is_drawn_where_it_is_claimed():
     claimed = DosePanel(curve(), (1.5, 1.0, 2.5), "highest at 1.5")
-    (axes,) = seen(draw_doses(doses(claimed), LOOK))
-    places = [tuple(line.get_xdata()) for line in axes.lines]
-    assert (1.0, 2.5) in places
-    assert (1.5,) in places
+    (axes,) = draw_doses(doses(claimed), LOOK)
+    xs = [tuple(line.get_xdata()) for line in axes.lines]
+    assert (1.0, 2.5) in xs
+    assert (1.5,) in xs
     assert "highest at 1.5" in words(svg(draw_doses(doses(claimed), LOOK)))
-    (without,) = seen(draw_doses(doses(DosePanel(curve())), LOOK))
+    (without,) = draw_doses(doses(DosePanel(curve())), LOOK)
     assert (1.5,) not in [tuple(line.get_xdata()) for line in without.lines]
 
 
 def test_the_recipe_without_stands_as_a_line_at_its_mean():
-    (axes,) = seen(draw_doses(doses(DosePanel(curve())), LOOK))
+    (axes,) = draw_doses(doses(DosePanel(curve())), LOOK)
     assert [80.5, 80.5] in [list(line.get_ydata()) for line in axes.lines]
     assert "none" in words(svg(draw_doses(doses(DosePanel(curve())), LOOK)))
-    (bare,) = seen(draw_doses(DosesInfo((DoseRow("amount", (DosePanel(curve()),)),), "accuracy (%)"), LOOK))
+    (bare,) = draw_doses(DosesInfo((DoseRow("amount", (DosePanel(curve()),)),), "accuracy (%)"), LOOK)
     assert [80.5, 80.5] not in [list(line.get_ydata()) for line in bare.lines]
 
 
@@ -96,7 +92,7 @@ def test_ticks_that_would_run_into_each_other_have_one_name():
     close = curve()
     at = np.array([0.0, 0.001, 2.0, 4.0])
     panel = CurvePanel("adam", at, close.scores, close.mean, close.curve_at, close.curve, close.low, close.high)
-    (axes,) = seen(draw_doses(doses(DosePanel(panel)), LOOK))
+    (axes,) = draw_doses(doses(DosePanel(panel)), LOOK)
     assert [text.get_text() for text in axes.get_xticklabels()] == ["0", "", "2", "4"]
     assert list(axes.get_xticks()) == list(at)
 
@@ -115,9 +111,9 @@ def sizes(*titles: str, lower: bool = False) -> SizesInfo:
 @pytest.mark.parametrize("recipes", [("hue",), ("hue", HOSTILE), ("hue", HOSTILE, "none", "hue")])
 def test_a_panel_a_recipe_on_one_scale_with_zero_and_the_margin(recipes):
     info = sizes(*recipes)
-    made = draw_sizes(info, LOOK)
-    assert len(seen(made)) == len(recipes)
-    for axes, name in zip(seen(made), recipes, strict=True):
+    drawn = draw_sizes(info, LOOK)
+    assert len(drawn) == len(recipes)
+    for axes, name in zip(drawn, recipes, strict=True):
         assert axes.get_title(loc="left") == name
         assert axes.get_ylim() == pytest.approx(info.limits)
         assert [0, 0] in [list(line.get_ydata()) for line in axes.lines], "the baseline"
@@ -128,7 +124,7 @@ def test_a_panel_a_recipe_on_one_scale_with_zero_and_the_margin(recipes):
 
 def test_sizes_are_in_the_colour_of_the_recipe_and_names_as_they_are():
     info = sizes(HOSTILE)
-    (axes,) = seen(draw_sizes(info, LOOK))
+    (axes,) = draw_sizes(info, LOOK)
     means = next(line for line in axes.lines if tuple(line.get_ydata()) == (3.5, 2.0, 0.75))
     assert means.get_color() == LOOK[HOSTILE].color
     drawing = svg(draw_sizes(info, LOOK))

@@ -11,11 +11,11 @@ from scipy import stats
 
 from ablation.analysis.comparison import Dunnett, Paired
 from ablation.data import TrainSize
-from ablation.evidence.study import compare
+from ablation.evidence.study import Study
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.results import Results
 from ablation.optim import Adam
-from ablation.report.sections.train_size.compute import SizeCurve, sizes
+from ablation.report.sections.train_size.compute import SizeCurve, size_curves
 
 SIZES = (10, 20, 40, 80)
 
@@ -42,7 +42,7 @@ def sized(experiment: Experiment, score: Callable[[Cell], float | str] = fading)
 
 
 def curves(experiment: Experiment, score: Callable[[Cell], float | str] = fading) -> dict[str, SizeCurve]:
-    return {curve.recipe: curve for curve in sizes(sized(experiment, score))}
+    return {curve.recipe: curve for curve in size_curves(Study(sized(experiment, score)))}
 
 
 def test_a_gain_that_fades_and_a_loss_that_stays():
@@ -58,7 +58,7 @@ def test_a_gain_that_fades_and_a_loss_that_stays():
 
 def test_the_slope_is_over_doublings_of_per_seed_differences():
     results = sized(asking())
-    bright = sizes(results)[0]
+    bright = size_curves(Study(results))[0]
     by = results.finished.pivot_table(index="seed", columns=["recipe", "train_size"], values="accuracy", aggfunc="mean")
     apart = (by["bright"] - by["none"])[["s10", "s20", "s40", "s80"]].to_numpy()
     np.testing.assert_allclose(bright.differences, apart)
@@ -70,9 +70,9 @@ def test_the_slope_is_over_doublings_of_per_seed_differences():
 
 @pytest.mark.parametrize("test", [None, Paired(), Dunnett()])
 def test_at_one_size_a_recipe_is_judged_by_the_comparison_there(test):
-    results = sized(asking(optimizers={"adam": Adam()}, test=test))
-    there = {(effect.recipe, effect.condition.get("train_size")): effect for effect in compare(results)}
-    for curve in sizes(results):
+    study = Study(sized(asking(optimizers={"adam": Adam()}, test=test)))
+    there = {(effect.recipe, effect.condition.get("train_size")): effect for effect in study.effects}
+    for curve in size_curves(study):
         for tested, level in zip(curve.ends, ("s10", "s80"), strict=True):
             effect = there[curve.recipe, level]
             assert tested.difference.estimate == effect.estimate
@@ -88,7 +88,7 @@ def test_sizes_stand_in_the_order_of_their_images():
     assert found["bright"].levels == ("s10", "s20", "s40", "s80")
 
 
-def test_a_seed_counts_where_both_arms_finished_at_all_sizes():
+def test_a_seed_counts_where_both_recipes_finished_at_all_sizes():
     def score(cell: Cell) -> float | str:
         lost = cell.factors["recipe"] == "none" and cell.seed == 2 and images(cell) == 40
         return "failed" if lost and cell.factors["optimizer"] == "sgd" else fading(cell)
@@ -115,8 +115,8 @@ def test_recipes_without_two_sizes_beside_the_baseline_are_left_out():
 
 
 def test_where_the_train_size_does_not_vary_nothing_is_asked():
-    assert sizes(results_of(question())) == ()
-    assert sizes(sized(asking((10,)))) == ()
+    assert size_curves(Study(results_of(question()))) == ()
+    assert size_curves(Study(sized(asking((10,))))) == ()
 
 
 def test_what_cannot_be_claimed_says_why():
@@ -130,4 +130,4 @@ def test_what_cannot_be_claimed_says_why():
     assert still["bright"].note == "no spread over seeds: the test cannot judge"
     results = sized(asking())
     alike = replace(results, table=results.table.assign(train_images=60))
-    assert {curve.note for curve in sizes(alike)} == {"two sizes have the same number of images"}
+    assert {curve.note for curve in size_curves(Study(alike))} == {"two sizes have the same number of images"}

