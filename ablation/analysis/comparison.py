@@ -59,10 +59,11 @@ class Difference:
 class Crossed:
     """Seeds and test photographs both count as drawn: the two-way random-effects model of seeds x images.
 
-    The default (Searle et al. 1992). Paired by seed: runs of one seed share the training part, so that what it does to both cancels. The
-    variance of the mean difference has a part of the seeds (with `Redrawn`: of the training photographs, too) and a
-    part of the test photographs; where training parts overlap the first grows (see `crossed`). For metrics that
-    are means over images, and for macro-F1 and balanced accuracy by the multi-bootstrap; `Paired` for other metrics.
+    The default (Searle et al. 1992). Paired by seed: runs of one seed share the training part, so that what it does to
+    both cancels. The variance of the mean difference has a part of the seeds (with `Redrawn`: of the training
+    photographs, too) and a part of the test photographs; where training parts overlap the first grows (see `crossed`).
+    For metrics that are means over images, and for macro-F1 and balanced accuracy by the multi-bootstrap; `Paired` for
+    other metrics.
 
     >>> round(Crossed().difference([0.91, 0.93, 0.92], [0.90, 0.91, 0.90], overlap=0).error, 4)  # over seeds alone
     0.0033

@@ -1,4 +1,4 @@
-"""What the other sections claim where nothing is true: operations, doses, train sizes, interplay with conditions.
+"""What the other sections claim where nothing is true: operations, doses, train sizes, interaction with conditions.
 
 Scores are drawn as arrays and given to the functions that judge a table of results, after the table has been read. What
 is a comparison with the baseline is judged in its own family, which `product` measures, so here it claims nothing.
@@ -24,13 +24,14 @@ from ablation.core.seeds import stream
 from ablation.data import Fixed
 from ablation.evidence.families import Compared, Tested
 from ablation.evidence.scores import Scores
+from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.recipes import leave_one_out, powerset
 from ablation.report.sections.attribution import compute as operations
 from ablation.report.sections.attribution.designs import plan_of
 from ablation.report.sections.dose_response import compute as doses
 from ablation.report.sections.dose_response.magnitudes import dose_series
-from ablation.report.sections.interaction.compute import interplay
+from ablation.report.sections.interaction.compute import conditions as by_condition
 from ablation.report.sections.interaction.text import sentence
 from ablation.report.sections.train_size import compute as sizes
 
@@ -88,9 +89,9 @@ def any_contribution(seeds: int, recipes: Mapping[str, tuple]) -> float:
     names, found = tuple(plan.recipes.values()), []
     for grid in range(GRIDS):
         draws = idle(plan.design, seeds, grid, names, CONDITIONS)
-        told = operations.operations(asked, plan, blocks(draws, names, CONDITIONS), Elsewhere({}))
-        assert not any(one.note for one in told.found)
-        gains = [gain for one in told.found for gain in (*one.each, *one.sums)]
+        result = operations.design_result(asked, plan, blocks(draws, names, CONDITIONS), Elsewhere({}))
+        assert not any(block.note for block in result.blocks)
+        gains = [gain for block in result.blocks for gain in block.gains]
         found.append(any(gain.p_adjusted < ALPHA for gain in gains))
     return float(np.mean(found))
 
@@ -99,11 +100,11 @@ def any_dose(seeds: int) -> float:
     """Share of grids in which one of four curves is said to rise, to bend, or to be no quadratic."""
     asked = replace(question(), recipes=LADDERS, seeds=seeds)
     scales, found = dose_series(asked), []
-    assert [len(ladder.doses) for ladder in scales] == [5, 4, 4, 4]
+    assert [len(series.doses) for series in scales] == [5, 4, 4, 4]
     for grid in range(GRIDS):
         draws = idle("doses", seeds, grid, tuple(LADDERS), CONDITIONS[:1])
-        told = doses.curves(asked, [(one, [over(draws, one.recipes, CONDITIONS[:1])]) for one in scales])
-        curves = [curve for one in told for curve in one.found]
+        every = doses.dose_curves(asked, [(one, [over(draws, one.recipes, CONDITIONS[:1])]) for one in scales])
+        curves = [curve for one in every for curve in one.curves]
         assert not any(curve.note for curve in curves)
         found.append(any(min(curve.p_slope, curve.p_bend, curve.p_misfit) < ALPHA for curve in curves))
     return float(np.mean(found))
@@ -117,7 +118,7 @@ def any_size(seeds: int) -> float:
     for grid in range(GRIDS):
         draws = idle("sizes", seeds, grid, recipes, levels)
         curves = [
-            sizes.curve(
+            sizes.size_curve(
                 asked,
                 recipe,
                 [sizes.AtSize(at[1], float(at[1]), over(draws, ("none", recipe), (at,))) for at in levels],
@@ -199,9 +200,9 @@ def said_to_depend(seeds: int) -> float:
         drawn = cells(seeds, grid, WILDER_CELL, 0.0, True)
         rows = results.table[["recipe", "optimizer", "seed"]].itertuples(index=False, name=None)
         scores = [0.5 + 0.01 * drawn[optimizer][recipe][seed] for recipe, optimizer, seed in rows]
-        told = interplay(replace(results, table=results.table.assign(ece=scores)))
-        assert told is not None
-        found.append("How much a recipe helps depends on" in sentence(told, asked))
+        result = by_condition(Study(replace(results, table=results.table.assign(ece=scores))))
+        assert result is not None
+        found.append("How much a recipe helps depends on" in sentence(result))
     return float(np.mean(found))
 
 
@@ -211,9 +212,9 @@ def said_to_be_beaten(seeds: int) -> float:
     results, found = results_of(asked, lambda cell: 0.5), []
     for grid in range(TABLES):
         scores = 0.5 + 0.01 * stream(SEED, "sections", "interplay", seeds, grid).standard_normal(len(results.table))
-        told = interplay(replace(results, table=results.table.assign(ece=scores)))
-        assert told is not None
-        found.append(" beats it " in sentence(told, asked))
+        result = by_condition(Study(replace(results, table=results.table.assign(ece=scores))))
+        assert result is not None
+        found.append(" beats it " in sentence(result))
     return float(np.mean(found))
 
 
@@ -260,7 +261,7 @@ SECTIONS = (
     Claim("operations, left out one by one", one_by_one, "≤ .0691", at_most(MOST)),
     Claim("operations, all combinations", every_order, "≤ .0691", at_most(MOST)),
     Claim("operations, added one by one: beyond the sum", added, "≤ .0691", at_most(MOST)),
-    Claim("doses, four ladders", any_dose, "≤ .0691", at_most(MOST)),
+    Claim("doses, four series", any_dose, "≤ .0691", at_most(MOST)),
     Claim("sizes, six recipes", any_size, "≤ .0691", at_most(MOST)),
     *INTERACTIONS,
     Claim("the winner is beaten", said_to_be_beaten, "≤ .0802", at_most(MOST_OF_TABLES, (5,))),

@@ -18,18 +18,18 @@ from ablation.core.seeds import stream
 from ablation.data import Fixed, PerSeed, TrainSize
 from ablation.evidence import scores
 from ablation.evidence.effects import NOT_REACHED, Effect
-from ablation.evidence.study import compare
+from ablation.evidence.study import Study
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.results import Results
 from ablation.optim import Adam
 from ablation.report.sections.attribution.compute import contributions
-from ablation.report.sections.attribution.section import operations_told
-from ablation.report.sections.dose_response.section import doses_told
+from ablation.report.sections.attribution.section import attribution
+from ablation.report.sections.dose_response.section import dose_response
 from ablation.report.sections.effects.answer import answer
-from ablation.report.sections.interaction.compute import interplay
+from ablation.report.sections.interaction.compute import conditions
 from ablation.report.sections.interaction.text import sentence
-from ablation.report.sections.train_size.compute import sizes
-from ablation.report.sections.train_size.section import sizes_told
+from ablation.report.sections.train_size.compute import size_curves
+from ablation.report.sections.train_size.section import train_size
 from ablation.report.text import size
 
 DOCS = Path(__file__).parents[2] / "docs" / "honesty.md"
@@ -119,23 +119,23 @@ class Verdicts:
         return {verdict for (name, _), verdict in self.known.items() if name == recipe}
 
 
-def agree_operations(results: Results, told: Verdicts) -> None:
-    found, section = contributions(results), operations_told(results)
-    for part, group in zip(found.found, section.groups, strict=True):
+def agree_operations(study: Study, told: Verdicts) -> None:
+    result, section = contributions(study), attribution(study)
+    for block, group in zip(result.blocks, section.tables[0].groups, strict=True):
         for row in group.rows[:-1]:
             recipe = row["operation"].replace("all together", "all")
-            verdict = told.of(recipe, *part.condition.values())
+            verdict = told.of(recipe, *block.condition.values())
             assert ROW.get(row["claim"]) == (verdict if verdict in SAID else None)
             told.claimed["operations"] += row["claim"] in ROW
-    first, second, *_ = section.sentences
+    first, second, *_ = section.answer
     shown = re.findall(r"(?:^|; )(\w+) (?:contributes|costs|lowers|raises) ", first)
     assert set(shown) == {name for name in PARTS if told.of(name) in SAID}
     gains = re.match(r"Together they (gain|lose|lower|raise) ", second)
     assert bool(gains) == (told.of("all") in SAID)
 
 
-def agree_sizes(results: Results, told: Verdicts) -> None:
-    for curve, said in zip(sizes(results), sizes_told(results).sentences, strict=True):
+def agree_sizes(study: Study, told: Verdicts) -> None:
+    for curve, said in zip(size_curves(study), train_size(study).answer, strict=True):
         few, many = (
             "is not tested"
             if (curve.recipe, ("adam", level)) in told.untested
@@ -147,27 +147,27 @@ def agree_sizes(results: Results, told: Verdicts) -> None:
         told.claimed["sizes"] += (few in SAID.values()) + (many in SAID.values())
 
 
-def agree_interplay(results: Results, told: Verdicts) -> None:
-    found, baseline = interplay(results), results.experiment.baseline
-    said, best = sentence(found, results.experiment), found.winner.overall
+def agree_interaction(study: Study, told: Verdicts) -> None:
+    found, baseline = conditions(study), study.experiment.baseline
+    said, best = sentence(found), found.winner.overall
     for rival in found.winner.rivals:
         recipe = best if rival.recipe == baseline else rival.recipe
         if baseline in (best, rival.recipe):
-            place = recipe, tuple(found.conditions[rival.condition].values())
-            assert rival.p == told.p[place]
-            beaten = f"{rival.recipe} beats it by {size(abs(rival.difference.estimate), results.experiment.metric)}"
-            assert beaten not in said or told.known[place] in SAID
+            here = recipe, tuple(found.levels[rival.condition].values())
+            assert rival.p == told.p[here]
+            beaten = f"{rival.recipe} beats it by {size(abs(rival.difference.estimate), study.experiment.metric)}"
+            assert beaten not in said or told.known[here] in SAID
             told.claimed["beaten"] += beaten in said
     behind = {name for name in found.ranked if name not in (best, *found.winner.contenders)}
     if best == baseline:
         assert all("worse" in told.anywhere(name) for name in behind)
     elif baseline in behind:
         assert "better" in told.anywhere(best)
-        told.claimed["interplay"] += 1
+        told.claimed["interaction"] += 1
 
 
-def agree_answer(results: Results, effects: tuple[Effect, ...], told: Verdicts) -> None:
-    for recipe in re.findall(r"(?:^|[;,] )(\w+) beats none", " ".join(answer(results.experiment, effects))):
+def agree_answer(study: Study, told: Verdicts) -> None:
+    for recipe in re.findall(r"(?:^|[;,] )(\w+) beats none", " ".join(answer(study.experiment, study.effects))):
         assert told.of(recipe) == "better"
 
 
@@ -181,16 +181,16 @@ TESTS = [pytest.param(Welch(), 2, id="Welch")] + [
 def test_no_section_claims_what_compare_leaves_undecided(test, draws):
     claimed, open_ = Counter[str](), 0
     for results in tables(test, draws):
-        effects = compare(results)
-        told = Verdicts(effects)
-        agree_operations(results, told)
-        agree_interplay(results, told)
-        agree_answer(results, effects, told)
+        study = Study(results)
+        told = Verdicts(study.effects)
+        agree_operations(study, told)
+        agree_interaction(study, told)
+        agree_answer(study, told)
         if "train_size" in results.factors:
-            agree_sizes(results, told)
-        for said in doses_told(results).sentences:
+            agree_sizes(study, told)
+        for said in dose_response(study).answer:
             assert not re.search("beats|helps|hurts|better|worse|contributes|costs", said)
         claimed += told.claimed
-        open_ += sum(effect.verdict == "undecided" and effect.p < 0.05 for effect in effects)
-    assert {"operations", "sizes", "interplay", "beaten"} <= (+claimed).keys()
+        open_ += sum(effect.verdict == "undecided" and effect.p < 0.05 for effect in study.effects)
+    assert {"operations", "sizes", "interaction", "beaten"} <= (+claimed).keys()
     assert open_ > 0, "some would be claimed by a test that knows of no family"
