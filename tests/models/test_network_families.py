@@ -31,7 +31,6 @@ FAMILIES = {  # the smallest member of each family: the side of its images, its 
     "shallow_cnn": (8, 128),
     "shufflenet_v2_x0_5": (32, 1024),
     "swin_t": (32, 768),
-    "vgg11_bn": (32, 4096),
     "vit_b_16": (32, 768),
 }
 LARGER = {
@@ -41,6 +40,7 @@ LARGER = {
     "resnet101": (32, 2048),
     "resnet152": (32, 2048),
     "swin_v2_t": (32, 768),
+    "vgg11_bn": (32, 4096),
     "vgg16": (32, 4096),
     "wide_resnet50_2": (32, 2048),
 }

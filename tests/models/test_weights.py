@@ -37,6 +37,7 @@ def same(ours, other, side=64):
 
 QUICK = ["resnet18", "mobilenet_v3_small", "shufflenet_v2_x0_5", "mnasnet0_5", "efficientnet_b0"]
 LARGE = ["alexnet", "convnext_tiny", "densenet121", "regnet_y_400mf", "resnet50", "vgg11_bn"]
+RESCALED = [("googlenet", 64), pytest.param("inception_v3", 75, marks=pytest.mark.slow)]
 MADE_FOR_224 = ["swin_t", "swin_v2_t", "vit_b_16", "maxvit_t"]
 
 
@@ -173,7 +174,7 @@ def test_a_densenet_is_read_under_the_names_that_torchvisions_files_have(tmp_pat
     same(build("densenet121", 1000, weights=tmp_path / "w.pth"), network)
 
 
-@pytest.mark.parametrize(("name", "side"), [("googlenet", 64), ("inception_v3", 75)])
+@pytest.mark.parametrize(("name", "side"), RESCALED)
 def test_the_auxiliary_heads_stay_out_and_are_told(name, side, tmp_path):
     network = theirs(name, init_weights=False)
     ours = build(name, 1000, weights=saved(network, tmp_path / "w.pth"))
@@ -207,7 +208,7 @@ def test_published_weights_are_loaded_as_torchvision_loads_them(downloads):
     assert build("resnet18", 5, weights="DEFAULT").loaded.source == "IMAGENET1K_V1 (f37072fd)"
 
 
-@pytest.mark.parametrize(("name", "side"), [("googlenet", 64), ("inception_v3", 75)])
+@pytest.mark.parametrize(("name", "side"), RESCALED)
 def test_published_weights_of_another_scale_of_pixels_answer_as_torchvisions(name, side, downloads, tmp_path):
     """torchvision's own network with these weights converts the images: so must ours, and who goes on from it."""
     saved(theirs(name, init_weights=False), downloads / file_of(name, "IMAGENET1K_V1"))
@@ -235,6 +236,7 @@ def test_without_a_network_it_is_said_what_to_do(downloads):
     assert "weights=PATH" in told
 
 
+@pytest.mark.slow
 def test_position_embeddings_are_resized_to_other_images(tmp_path):
     first = build("vit_b_16", 3, seed=1, image_size=64)
     path = saved(first, tmp_path / "w.pt")

@@ -10,7 +10,7 @@ import torchvision
 
 from ablation.core.errors import DataError, InputError
 from ablation.models.networks import build
-from ablation.models.weights_file import display_name, keep, kept, resolved
+from ablation.models.weights_file import digest_of_file, display_name, keep, kept, resolved
 
 
 @pytest.fixture
@@ -87,22 +87,13 @@ def test_default_is_settled_as_the_weights_that_it_stands_for():
             assert resolved(name, model) == members[name].name, (model, name)
 
 
-def test_a_file_that_is_being_written_is_not_kept(file, tmp_path, monkeypatch):
-    from ablation.models import weights_file
-
-    chunks = weights_file._chunks
-    calls = []
-
-    def grow(path):
-        calls.append(path)
-        if len(calls) == 2:  # between the digest and the copy
-            path.write_bytes(path.read_bytes() + b"more")
-        return chunks(path)
-
-    monkeypatch.setattr(weights_file, "_chunks", grow)
-    with pytest.raises(DataError, match="changed while they were read"):
-        keep(file, tmp_path / "cache")
-    assert list((tmp_path / "cache" / "weights").iterdir()) == []
+def test_a_file_that_changes_is_another_one_and_the_copy_of_before_stays(file, tmp_path):
+    cache, content = tmp_path / "cache", file.read_bytes()
+    first = keep(file, cache)
+    file.write_bytes(content + b"more")
+    second = keep(file, cache)
+    assert kept(first, cache).read_bytes() == content
+    assert [digest_of_file(kept(name, cache)) for name in (first, second)] == [first[7:], second[7:]]
 
 
 def test_no_torch_is_needed(file, environment):
@@ -112,8 +103,8 @@ def test_no_torch_is_needed(file, environment):
         f"resolved({str(file)!r}, 'resnet18'); list(wrong_choices('resnet18', 'small', 'DEFAULT', 0.1))\n"
         "print('torch' in sys.modules)"
     )
-    told = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "False"
+    output = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert output.stdout.strip() == "False"
 
 
 @pytest.mark.parametrize("cache", [None, "empty"])

@@ -58,8 +58,8 @@ def test_the_same_spec_gives_the_same_bits(tiny, trained):
     assert first.digest(arrays) == second.digest(again)
 
 
-def test_another_seed_gives_other_bits(small, trained):
-    (_, first, arrays), (_, second, other) = trained(small), trained(replace(small, seeds=(1,)))
+def test_another_seed_gives_other_bits(small, trained_once):
+    (_, first, arrays), (_, second, other) = trained_once(small), trained_once(replace(small, seeds=(1,)))
     assert first.metrics != second.metrics
     assert not np.array_equal(arrays.logits, other.logits)
     assert np.array_equal(arrays.sample, other.sample), "a fixed split is the same for all seeds"
@@ -74,18 +74,20 @@ NOTHING = {
 
 
 @pytest.mark.parametrize("recipe", NOTHING.values(), ids=NOTHING)
-def test_a_recipe_of_strength_zero_is_the_baseline_to_the_last_bit(recipe, small, trained):
-    (_, record, arrays), (_, other, others) = trained(small), trained(replace(small, recipes={"none": recipe}))
+def test_a_recipe_of_strength_zero_is_the_baseline_to_the_last_bit(recipe, small, trained_once):
+    (_, record, arrays) = trained_once(small)
+    (_, other, others) = trained_once(replace(small, recipes={"none": recipe}))
     assert record.id != other.id
-    told = other.evidence["changes"]
-    assert [operation["mean_change"] for operation in told] == [0.0] * len(recipe)
+    changes = other.evidence["changes"]
+    assert [operation["mean_change"] for operation in changes] == [0.0] * len(recipe)
     bare = replace(other, id=record.id, evidence=other.evidence | {"changes": record.evidence["changes"]})
     assert bare.digest(others) == record.digest(arrays)
 
 
-def test_augmentation_changes_training_pictures_and_never_test_pictures(small, trained):
+def test_augmentation_changes_training_pictures_and_never_test_pictures(small, trained_once):
     (_, record, arrays), (_, other, others) = (
-        trained(replace(small, recipes={"none": recipe})) for recipe in ((), (RandomResizedCrop(), Brightness(0.5)))
+        trained_once(replace(small, recipes={"none": recipe}))
+        for recipe in ((), (RandomResizedCrop(), Brightness(0.5)))
     )
     assert np.array_equal(arrays.original, others.original)
     assert not np.array_equal(arrays.draws, others.draws)
@@ -122,9 +124,9 @@ def test_an_interrupted_run_goes_on_with_the_same_bits(dropout, recipe, small, t
     folder = tmp_path / "stopped"
     with pytest.raises(KeyboardInterrupt):
         trained(experiment, folder, report=stop_after_two)
-    told = []
-    run, resumed, again = trained(experiment, folder, report=told.append)
-    assert [event["epoch"] for event in told] == [3, 4], "the third epoch had no checkpoint yet"
+    events = []
+    run, resumed, again = trained(experiment, folder, report=events.append)
+    assert [event["epoch"] for event in events] == [3, 4], "the third epoch had no checkpoint yet"
     assert resumed.digest(again) == record.digest(arrays)
     assert resumed.cost["seconds"] > 0
     assert [event["epoch"] for event in run.journal.events()] == [1, 2, 3, 3, 4]
@@ -142,13 +144,13 @@ def test_a_non_finite_loss_ends_the_run_as_diverged_with_its_step(small, trained
     assert Run(run.root, run.spec).status() == "diverged"
 
 
-def test_a_damaged_checkpoint_costs_time_and_nothing_else(small, trained, tmp_path):
-    _, record, arrays = trained(small)
+def test_a_damaged_checkpoint_costs_time_and_nothing_else(small, trained, trained_once, tmp_path):
+    _, record, arrays = trained_once(small)
     run, _, _ = trained(small, tmp_path / "damaged")
     run.checkpoint.write_bytes(b"\x80\x02 no checkpoint")
-    told = []
-    run, again, arrays_again = trained(small, tmp_path / "damaged", report=told.append)
-    assert [event["epoch"] for event in told] == [1, 2, 3]
+    events = []
+    run, again, arrays_again = trained(small, tmp_path / "damaged", report=events.append)
+    assert [event["epoch"] for event in events] == [1, 2, 3]
     assert again.digest(arrays_again) == record.digest(arrays)
     assert run.journal.events()[3]["event"] == "restarted"
 
@@ -157,10 +159,19 @@ def test_a_checkpoint_of_another_version_is_not_gone_on_from(small, trained, tmp
     run, record, arrays = trained(small, tmp_path / "moved")
     state = torch.load(run.checkpoint, weights_only=True)
     torch.save(state | {"environment": state["environment"] | {"torch": "2.0.0"}}, run.checkpoint)
-    told = []
-    _, again, arrays_again = trained(small, tmp_path / "moved", report=told.append)
-    assert [event["epoch"] for event in told] == [1, 2, 3]
+    events = []
+    _, again, arrays_again = trained(small, tmp_path / "moved", report=events.append)
+    assert [event["epoch"] for event in events] == [1, 2, 3]
     assert again.digest(arrays_again) == record.digest(arrays)
+
+
+def test_a_file_of_tensors_that_is_no_checkpoint_is_left_aside(small, trained, trained_once, tmp_path):
+    _, record, arrays = trained_once(small)
+    run, _, _ = trained(small, tmp_path / "foreign")
+    torch.save({"model": {}}, run.checkpoint)
+    run, again, arrays_again = trained(small, tmp_path / "foreign")
+    assert again.digest(arrays_again) == record.digest(arrays)
+    assert run.journal.events()[3]["reason"] == "the checkpoint is not one of this program's"
 
 
 def test_a_constant_channel_does_not_diverge(small, trained, tmp_path):
@@ -173,7 +184,7 @@ def test_a_constant_channel_does_not_diverge(small, trained, tmp_path):
     assert trained(experiment)[1].outcome == "finished"
 
 
-def test_batches_have_the_size_that_was_asked():
+def test_batches_have_the_size_that_was_given():
     rows = np.arange(65)
     assert [len(batch) for batch in batches(rows, 32)] == [32, 33], "no image is left alone"
     assert [len(batch) for batch in batches(rows, 20)] == [20, 20, 20, 5]

@@ -34,24 +34,28 @@ def test_every_optimizer_is_resumed_below():
     assert {type(optimizer) for optimizer in OPTIMIZERS.values()} | {Muon} == set(values) == set(get_args(Optimizer))
 
 
+FEW = Fixed(train=40, val=20, test=40)
+
+
 def stopped_and_resumed(experiment, trained, folder):
-    """The record's digest and the arrays, of a run that is stopped in its third epoch and taken up again."""
+    """The record's digest, of a run that is stopped in its last epoch but one and taken up again."""
+    last = experiment.epochs
 
     def stop(event):
-        if event["epoch"] == 3:
+        if event["epoch"] == last - 1:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         trained(experiment, folder, report=stop)
-    told = []
-    _, record, arrays = trained(experiment, folder, report=told.append)
-    assert [event["epoch"] for event in told] == [3, 4]
+    events = []
+    _, record, arrays = trained(experiment, folder, report=events.append)
+    assert [event["epoch"] for event in events] == [last - 1, last]
     return record.digest(arrays)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_a_run_with_any_optimizer_goes_on_with_the_same_bits(optimizer, small, trained, tmp_path):
-    experiment = replace(small, optimizers={"o": optimizer}, epochs=4)
+    experiment = replace(small, optimizers={"o": optimizer}, split=FEW, batch_size=10)
     _, record, arrays = trained(experiment)
     assert record.outcome == "finished"
     assert stopped_and_resumed(experiment, trained, tmp_path / "stopped") == record.digest(arrays)
@@ -67,15 +71,18 @@ CHOICES = {
     "imagenet": {"normalization": "imagenet"},
     "decay": {"weight_decay": 0.5},
     "lr": {"lr": 0.01},
-    "small stem and depth": {"model": "resnet18", "stem": "small", "stochastic_depth": 0.5},
+    "small stem and depth": {  # without momentum: checkpoints of 45 MB are enough
+        "model": "resnet18", "stem": "small", "stochastic_depth": 0.5, "optimizers": {"sgd": SGD(0.05)},
+    },
     "all at once": {"ema": 0.9, "clip_norm": 1.0, "freeze": 1, "schedule": Plateau(patience=0), "dropout": 0.2},
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("choice", CHOICES.values(), ids=CHOICES)
-def test_every_choice_acts_and_a_run_with_it_goes_on_with_the_same_bits(choice, small, trained, tmp_path):
-    plain = replace(small, epochs=4, batch_size=50, model=choice.get("model", small.model))
-    (_, _, arrays), (_, record, others) = trained(plain), trained(replace(plain, **choice))
+def test_every_choice_acts_and_a_run_with_it_goes_on_with_the_same_bits(choice, small, trained, trained_once, tmp_path):
+    given = {name: choice[name] for name in ("model", "optimizers") if name in choice}
+    plain = replace(small, epochs=3, batch_size=20, split=FEW, **given)
+    (_, _, arrays), (_, record, others) = trained_once(plain), trained(replace(plain, **choice))
     assert record.outcome == "finished"
     assert not np.array_equal(arrays.logits, others.logits)
     resumed = stopped_and_resumed(replace(plain, **choice), trained, tmp_path / "stopped")
@@ -105,7 +112,7 @@ def test_clipping_bounds_the_step(small, trained):
     assert 0.9e-3 < float(moved.norm()) < 1.1e-3
 
 
-def test_a_frozen_backbone_does_not_move_and_the_record_tells(small, trained):
+def test_a_frozen_backbone_does_not_move_and_the_record_says_so(small, trained):
     (first, record, _), (second, _, _) = (
         trained(replace(small, freeze="backbone", epochs=epochs), keep_weights=True) for epochs in (1, 2)
     )
@@ -146,7 +153,7 @@ class Attentive(nn.Module):
 
 
 def test_a_network_of_ones_own_trains_and_muon_resumes(small, trained, tmp_path):
-    mine = replace(small, model="test_train_choices:Attentive", optimizers={"muon": Muon(lr=0.02)}, epochs=4)
+    mine = replace(small, model="test_loop_choices:Attentive", optimizers={"muon": Muon(lr=0.02)}, epochs=4)
     _, record, arrays = trained(mine)
     assert arrays.features.shape == (202, 32)
     assert record.history[-1]["train_loss"] < record.history[0]["train_loss"]
@@ -165,26 +172,24 @@ def photographs(folder, rows, numbers):
 
 
 def test_transfer_from_a_saved_network_beats_training_from_scratch(trained, tmp_path):
-    """A network that has seen 800 digits is shown 18 images of nine classes that it never saw: with its weights, and
+    """A network that has seen 650 digits is shown 18 images of nine classes that it never saw: with its weights, and
     without. Its own head is for ten classes, so it is left out."""
     teacher = Experiment(
-        name="teacher", data=photographs(tmp_path / "first", range(1000), range(10)), model="shallow_cnn",
-        image_size=8, cache_size=8, epochs=10, batch_size=50, split=Fixed(train=800, val=50, test=100),
+        name="teacher", data=photographs(tmp_path / "first", range(800), range(10)), model="shallow_cnn",
+        image_size=8, cache_size=8, epochs=8, batch_size=50, split=Fixed(train=650, val=20, test=100),
         schedule=Cosine(), recipes={"none": ()}, optimizers={"adam": Adam(3e-3)}, seeds=1, baseline="none",
     )  # fmt: skip
     run, taught, _ = trained(teacher, keep_weights=True)
     assert taught.metrics["accuracy"] > 0.95
     pupil = replace(
-        teacher, name="pupil", data=photographs(tmp_path / "second", range(1000, 1797), range(9)), epochs=15,
-        batch_size=18, split=Fixed(train=18, val=100, test=500),
+        teacher, name="pupil", data=photographs(tmp_path / "second", range(1000, 1500), range(9)), epochs=15,
+        batch_size=18, split=Fixed(train=18, val=18, test=300),
     )  # fmt: skip
-    scratch = [trained(replace(pupil, seeds=(seed,)))[1].metrics["accuracy"] for seed in range(3)]
+    scratch = [trained(replace(pupil, seeds=(seed,)))[1].metrics["accuracy"] for seed in range(2)]
     begun = replace(pupil, weights=str(run.weights))
-    transfers = [trained(replace(begun, seeds=(seed,)))[1] for seed in range(3)]
+    transfers = [trained(replace(begun, seeds=(seed,)))[1] for seed in range(2)]
     assert transfers[0].evidence["weights"]["left_out"] == ("head (10 x 128; here 9 x 128)",)
-    told = [record.metrics["accuracy"] for record in transfers]
-    print("from scratch", scratch, "with weights", told)
-    assert min(told) > max(scratch) + 0.05
+    assert min(record.metrics["accuracy"] for record in transfers) > max(scratch) + 0.02
 
 
 ON_CUDA = {

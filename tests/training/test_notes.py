@@ -9,24 +9,28 @@ import torch
 from bench import Bench, question
 from bench import train as made_up
 
-from ablation import Brightness, InputError, Results, Strength, sweep
-from ablation.augment.captions import WORDS
+from ablation import Brightness, InputError, Results, Sometimes, Strength, sweep
+from ablation.augment.operation import Operation
 from ablation.core.values import value
-from ablation.evidence.study import compare
-from ablation.evidence.study import Study
+from ablation.evidence.study import Study, compare
 from ablation.experiment.record import RECORD_FILE, RunRecord, read_record, write_record
 from ablation.report import write_report
-from ablation.report.sections.dose_response.magnitudes import ladders
-from ablation.tracking import runs as publication
+from ablation.report.sections.dose_response.magnitudes import dose_series
+from ablation.tracking import publication
 from ablation.training import finish
 from ablation.training.preview import DRAWS, previews
 from ablation.training.sentinel import Sentinel
 from ablation.training.sweep import Silent
 
+pytestmark = pytest.mark.usefixtures("settled")
+
 
 @value
 class Dimmer(Brightness):
-    """An operation that no table of words, colours or strengths knows."""
+    """An operation that says nothing of itself: neither what it did to a picture, nor what half of it is."""
+
+    describe = Operation.describe
+    scaled = Operation.scaled
 
 
 def fails(*given, **named):
@@ -43,9 +47,7 @@ def bright(small):
 def test_a_run_whose_operation_has_no_caption_finishes_and_is_reported(
     bright, trained, cache, tmp_path, monkeypatch, words
 ):
-    monkeypatch.delitem(WORDS, Brightness)
-    if words == "failing":
-        monkeypatch.setitem(WORDS, Brightness, fails)
+    monkeypatch.setattr(Brightness, "describe", fails if words == "failing" else Operation.describe)
     run, record, arrays = trained(bright, tmp_path / "bright")
     assert record.metrics["accuracy"] > 0.2
     assert record.evidence["captions"] == ["Brightness(brightness=0.4)"] * DRAWS
@@ -57,7 +59,7 @@ def test_a_run_whose_operation_has_no_caption_finishes_and_is_reported(
     assert "Brightness(brightness=0.4)" in page.replace("\xa0", " ")
 
 
-def test_an_operation_that_no_table_knows_is_trained_previewed_and_reported(bright, trained, cache, tmp_path):
+def test_an_operation_without_words_is_trained_previewed_and_reported(bright, trained, cache, tmp_path):
     experiment = replace(bright, recipes={"none": (), "dim": (Dimmer(0.4),)}, baseline="none", epochs=1)
     alone = replace(experiment, recipes={"dim": experiment.recipes["dim"]}, baseline="dim")
     for one in (experiment, alone):
@@ -72,12 +74,13 @@ def test_an_operation_that_no_table_knows_is_trained_previewed_and_reported(brig
     assert "Dimmer(brightness=0.4)" in page.replace("\xa0", " ")
 
 
-def test_an_operation_that_no_table_knows_has_no_strengths(bright):
-    """The report looks for ladders among all recipes; who asks for a strength is told that there is none."""
+def test_an_operation_without_a_strength_has_no_dose_series(bright):
+    """The report looks for dose series among all recipes."""
     recipes = {"none": (), "half": (Dimmer(0.2), Brightness(0.2)), "whole": (Dimmer(0.4), Brightness(0.4))}
-    assert all("strength" not in ladder.magnitude for ladder in ladders(replace(bright, recipes=recipes)))
-    with pytest.raises(InputError, match=r"Dimmer\(brightness=0.4\) cannot have 0.5 times its strength: nothing says"):
-        Strength((Dimmer(0.4),), 0.5)
+    assert all("strength" not in series.magnitude for series in dose_series(replace(bright, recipes=recipes)))
+    assert Strength((Dimmer(0.4),), 0.5).made == (Sometimes(Dimmer(0.4), 0.5),)
+    with pytest.raises(InputError, match=r"Dimmer\(brightness=0.4\) cannot have 2 times its strength"):
+        Strength((Dimmer(0.4),), 2)
 
 
 ACCOMPANIMENTS = {
@@ -89,9 +92,9 @@ ACCOMPANIMENTS = {
 
 
 @pytest.mark.parametrize("what", ACCOMPANIMENTS)
-def test_whatever_accompanies_a_run_may_fail(bright, trained, monkeypatch, what):
+def test_whatever_accompanies_a_run_may_fail(bright, trained, trained_once, monkeypatch, what):
     """The result is the same to the last bit, and the record says what is missing and why."""
-    _, undisturbed, arrays = trained(bright)
+    _, undisturbed, arrays = trained_once(bright)
     monkeypatch.setattr(*ACCOMPANIMENTS[what], fails)
     run, record, disturbed = trained(bright)
     assert (record.metrics, record.history, record.outcome) == (undisturbed.metrics, undisturbed.history, "finished")
@@ -116,10 +119,10 @@ def test_without_first_pictures_there_are_grey_ones_that_say_so(bright, trained,
 
 def test_changes_that_are_no_numbers_do_not_keep_the_record_from_being_written(bright, trained, monkeypatch):
     """NaN is no JSON: the run would train for its whole time, and fail when its record is written."""
-    seen = Sentinel._compare
+    compare_pictures = Sentinel._compare
 
     def spoilt(self, rows, pictures):
-        seen(self, rows, pictures * torch.nan)
+        compare_pictures(self, rows, pictures * torch.nan)
 
     monkeypatch.setattr(Sentinel, "_compare", spoilt)
     run, record, arrays = trained(bright)
@@ -168,7 +171,7 @@ class Broken(Silent):
     caching = planned = event = fails
 
 
-def test_progress_that_fails_does_not_end_a_sweep(bright, cache, tmp_path):
+def test_progress_that_fails_does_not_end_a_sweep(inside, bright, cache, tmp_path):
     with pytest.warns(UserWarning, match="how the sweep goes: not known") as caught:
         runs = sweep(replace(bright, seeds=2, epochs=1), tmp_path, cache, jobs=1, device="cpu", watch=Broken())
     assert [run.status() for run in runs] == ["finished"] * 2

@@ -10,8 +10,7 @@ import torch
 from ablation import Brightness, RandomGrayscale, RandomHorizontalFlip, RandomInvert, Resize, Results, sweep
 from ablation.augment.chain import chain
 from ablation.augment.draws import draw
-from ablation.evidence.study import compare
-from ablation.evidence.study import Study
+from ablation.evidence.study import Study, compare
 from ablation.experiment.record import RunRecord, idle_operations
 from ablation.training.sentinel import Sentinel
 from ablation.training.view import View
@@ -78,7 +77,7 @@ def test_idle_are_those_that_changed_no_image_but_resize():
     assert idle_operations(replace(record, evidence={})) == []
 
 
-def test_an_operation_that_does_nothing_is_flagged_wherever_results_are_told(small, tmp_path, cache):
+def test_an_operation_that_does_nothing_is_flagged_wherever_results_are_shown(inside, small, tmp_path, cache):
     recipes = {"none": (), "grey": (Resize(8), RandomGrayscale(p=1.0), Brightness(0.5))}
     experiment = replace(small, recipes=recipes, seeds=(0, 1), epochs=1)
     sweep(experiment, tmp_path, cache, jobs=1)
