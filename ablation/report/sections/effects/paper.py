@@ -128,11 +128,13 @@ def _caption(experiment: Experiment, effects: Sequence[Effect]) -> list[str]:
     every, first = comparisons(effects), primaries(effects)
     compared = counted(every, "comparison")
     margin = wording.size(experiment.margin, metric)
+    no_interval = all(math.isnan(effect.new_low) for effect in effects)
     likewise = "corrected likewise" if wording.correction(experiment) == "adjusted" else "with Holm's correction"
     return [
         f"{opening(METRICS[metric].title)} on test images{' (lower is better)' * (METRICS[metric].lower_is_better)}, "
         f"mean ± sd over {seeds}, and its difference to the baseline “{experiment.baseline}”{where}.",
-        _intervals(experiment, effects),
+        wording.about_intervals(experiment),
+        *([] if no_interval else ["New photos: as if tested on other photographs too, not corrected."]),
         f"{opening(wording.correction(experiment))} p: two-sided, {TESTS[type(test).__name__]}; {compared}, "
         f"{wording.corrected_by(experiment, first, every - first)}.",
         "P(better): the share of seeds in which the recipe is better than the baseline, with the interval of the "
@@ -142,10 +144,3 @@ def _caption(experiment: Experiment, effects: Sequence[Effect]) -> list[str]:
         *(["Pooled: the mean over the conditions, by seed."] if any(effect.pooled for effect in effects) else []),
         f"All of this holds {bounds(experiment)}.",
     ]
-
-
-def _intervals(experiment: Experiment, effects: Sequence[Effect]) -> str:
-    """The sentences on what the intervals mean."""
-    if all(math.isnan(effect.new_low) for effect in effects):
-        return wording.about_intervals(experiment)
-    return f"{wording.about_intervals(experiment)} New photos: as if tested on other photographs too, not corrected."

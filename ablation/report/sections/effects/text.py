@@ -17,6 +17,7 @@ from ablation.report.text import (
     amount,
     correction,
     draws,
+    gain,
     interval,
     seeds_text,
     size,
@@ -121,7 +122,7 @@ def won(effect: Effect, experiment: Experiment) -> str:
     """
     if effect.verdict not in ("better", "worse"):
         return ""
-    sign = (-1 if METRICS[effect.metric].lower_is_better else 1) * (1 if effect.verdict == "better" else -1)
+    sign = gain(1 if effect.verdict == "better" else -1, effect.metric)
     shared = [seed for seed in effect.scores if seed in effect.baseline_scores]
     wins = sum(sign * (effect.scores[seed] - effect.baseline_scores[seed]) > 0 for seed in shared)
     who = "it" if effect.verdict == "better" else "the baseline"
@@ -145,9 +146,8 @@ def picked(effect: Effect, effects: Sequence[Effect]) -> str:
 
 def best_of(effect: Effect, effects: Sequence[Effect]) -> Effect:
     """The best recipe of the effect's condition, by its estimate."""
-    sign = -1 if METRICS[effect.metric].lower_is_better else 1
     beside = [one for one in effects if one.condition == effect.condition and not math.isnan(one.expected)]
-    return max(beside, key=lambda one: sign * one.estimate, default=effect)
+    return max(beside, key=lambda one: gain(one.estimate, one.metric), default=effect)
 
 
 def failures(effect: Effect) -> str:
@@ -158,18 +158,15 @@ def failures(effect: Effect) -> str:
     return f"none of its {effect.trained} trainings failed, but up to {most} % may (95 % confidence)"
 
 
-def in_percent(share: float) -> int:
-    """A share of pairs: 0 or 100 only where that is exact."""
-    return round(100 * share) if share in (0, 1) else min(99, max(1, round(100 * share)))
-
-
 def chance_text(effect: Effect) -> str:
-    """'100 (48 to 100)', in percent: of the shared seeds, with the interval of the chance; a dash for nan."""
-    shares = (effect.p_better, effect.p_better_low, effect.p_better_high)
-    if any(map(math.isnan, shares)):
+    """'100 (48 to 100)', in percent: of the shared seeds, with the interval of the chance; a dash for nan.
+
+    The share is 0 or 100 only where that is exact.
+    """
+    won, low, high = (100 * share for share in (effect.p_better, effect.p_better_low, effect.p_better_high))
+    if math.isnan(won + low + high):
         return NONE
-    low, high = (round(100 * share) for share in shares[1:])
-    return f"{in_percent(effect.p_better)} ({low} to {high})"
+    return f"{round(won) if won in (0, 100) else min(99, max(1, round(won)))} ({round(low)} to {round(high)})"
 
 
 def need(effect: Effect, experiment: Experiment) -> str:
