@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ablation.analysis.comparison import MIN_SEEDS
-from ablation.evidence.failed_trainings import LOST, failed_trainings
+from ablation.evidence.failed_trainings import LOST
 from ablation.evidence.pairs import Condition, drawn_table, means_by_seed, overlap_of
+from ablation.evidence.study import Study
 from ablation.experiment.results import Results
 
 
@@ -65,19 +66,20 @@ def conditions_with(results: Results, recipes: Iterable[str]) -> tuple[Condition
     return tuple(condition for condition, held in present.items() if set(recipes) <= held)
 
 
-def blocks(results: Results, recipes: Sequence[str]) -> list[Scores]:
+def blocks(study: Study, recipes: Sequence[str]) -> list[Scores]:
     """The scores of the recipes under each condition that has all of them, then pooled where these are several."""
-    held = conditions_with(results, recipes)
-    each = [scores_over(results, recipes, (condition,)) for condition in held]
-    return each + ([scores_over(results, recipes, held)] if len(held) > 1 else [])
+    held = conditions_with(study.results, recipes)
+    each = [scores_over(study, recipes, (condition,)) for condition in held]
+    return each + ([scores_over(study, recipes, held)] if len(held) > 1 else [])
 
 
-def scores_over(results: Results, recipes: Iterable[str], conditions: tuple[Condition, ...]) -> Scores:
+def scores_over(study: Study, recipes: Iterable[str], conditions: tuple[Condition, ...]) -> Scores:
     """The scores of the recipes over these conditions together."""
-    recipes, factors, table = list(recipes), others(results), drawn_table(results)
+    results, recipes = study.results, list(recipes)
+    factors, table = others(results), drawn_table(results)
     rows = table[[row in conditions for row in table[factors].itertuples(index=False, name=None)]]
     own = rows[rows["recipe"].isin(recipes)]
-    lost = own["status"].isin(LOST) | own["id"].isin(failed_trainings(results))
+    lost = own["status"].isin(LOST) | own["id"].isin(study.failed_trainings)
     metric, done = results.experiment.metric, own[own["status"] == "finished"]
     of = {recipe: means_by_seed(own[own["recipe"] == recipe], metric) for recipe in recipes}
     return Scores(

@@ -116,7 +116,7 @@ class DesignResult:
 def contributions(study: Study) -> DesignResult | None:
     """None where no recipes make a complete design, or no condition has all of them."""
     plan = plan_of(study.experiment)
-    scores = blocks(study.results, list(plan.recipes.values())) if plan else []
+    scores = blocks(study, list(plan.recipes.values())) if plan else []
     return design_result(study.experiment, plan, scores, study.compared) if plan and scores else None
 
 

@@ -69,7 +69,7 @@ class Doses:
 def doses(study: Study) -> tuple[Doses, ...]:
     """Every series of the experiment that some condition has whole."""
     experiment = study.experiment
-    every = [(series, blocks(study.results, series.recipes)) for series in dose_series(experiment)]
+    every = [(series, blocks(study, series.recipes)) for series in dose_series(experiment)]
     return dose_curves(experiment, every)
 
 

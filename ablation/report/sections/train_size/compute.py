@@ -73,7 +73,7 @@ def size_curves(study: Study) -> tuple[SizeCurve, ...]:
         pair = (recipe, experiment.baseline)
         by_level = _conditions(results, pair) if recipe != experiment.baseline else {}
         if len(by_level) > 1:
-            scores = {level: scores_over(results, pair, conditions) for level, conditions in by_level.items()}
+            scores = {level: scores_over(study, pair, conditions) for level, conditions in by_level.items()}
             sizes = [AtSize(level, _images(results, own), own) for level, own in scores.items()]
             curves.append(size_curve(experiment, recipe, sizes, study.compared))
     return corrected(curves)
