@@ -17,13 +17,14 @@ from rich.progress import Progress as Bar
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from ablation.core.text import counted, duration
 from ablation.experiment.runs import Run
 from ablation.training.worker import ENDINGS
 
 
 @contextmanager
 def counting(doing: str, console: Console) -> Iterator[Callable[[int, int], None]]:
-    """Gives a function to be called with (done, all): in a terminal a bar, from the first call to the end."""
+    """Yield a function to be called with (done, all): in a terminal it shows a bar, from the first call to the end."""
     columns = (TextColumn("[dim]{task.description}[/]"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     bar = Bar(*columns, console=console, transient=True, disable=not console.is_terminal)
     tasks: list[TaskID] = []
@@ -70,7 +71,7 @@ class Progress:
             self.live.stop()
 
     def caching(self, done: int, total: int) -> None:
-        """The image cache is being built."""
+        """Show that the image cache is being built."""
         if self.count is None:
             self.count = self.bars.enter_context(counting("reading images into the cache", self.console))
         self.count(done, total)
@@ -80,7 +81,7 @@ class Progress:
             self.console.print(f"[dim]read {total:,} images into the cache[/]", highlight=False)
 
     def planned(self, missing: tuple[Run, ...], finished: int, workers: int) -> None:
-        """The sweep starts."""
+        """Show that the sweep starts."""
         self.total, self.before, self.workers = len(missing) + finished, finished, workers
         self.epochs_planned = sum(run.spec.epochs for run in missing)
         self.started = time.monotonic()
@@ -91,13 +92,11 @@ class Progress:
             self.live = Live(get_renderable=self._panel, console=self.console, refresh_per_second=4)
             self.live.start()
             return
-        plural = "s" if workers > 1 else ""
-        self.console.print(
-            f"{len(missing)} of {self.total} runs to train, on {workers} worker{plural}", highlight=False
-        )
+        where = counted(workers, "worker")
+        self.console.print(f"{len(missing)} of {self.total} runs to train, on {where}", highlight=False)
 
     def event(self, run: Run, event: dict[str, Any]) -> None:
-        """Something happened to a run."""
+        """Show that something happened to a run."""
         with self._lock:
             if event["event"] in ENDINGS:
                 self._ended(run, event)
@@ -121,7 +120,7 @@ class Progress:
             self.live.console.print(f"{self.names[run.spec.id]}: {_outcome(event)}", markup=False, highlight=False)
 
     def time_left(self) -> str:
-        """An estimate from the epochs so far, or '' before the first."""
+        """Return an estimate from the epochs so far, or '' before the first."""
         if not self.epochs_done:
             return ""
         share = (self.epochs_planned - self.epochs_done) / self.epochs_done
@@ -155,13 +154,3 @@ def _outcome(event: dict[str, Any]) -> str:
     if event["event"] == "finished":
         return f"accuracy {event['accuracy']:.3f}"
     return f"failed: {event['reason']}" if event["event"] == "failed" else event["event"]
-
-
-def duration(seconds: float) -> str:
-    """'48 s', '3 min 20 s', '2 h 05 min'."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"

@@ -1,4 +1,4 @@
-"""What a person is told when something is wrong: every problem at once, each with place, value, what is allowed.
+"""Errors for people: every problem at once, each with where it is, the value, and what is allowed.
 
 Two kinds, by who has to act: `InputError` (the command or the experiment file, exit code 2) and `DataError`
 (the photographs or their list, exit code 3).
@@ -26,7 +26,7 @@ class Problem:
 
 
 class AblationError(ValueError):
-    """Something a person can mend; `problems` holds every one that was found."""
+    """Something a person can mend; `problems` holds every problem."""
 
     exit_code = 1
 
@@ -38,37 +38,64 @@ class AblationError(ValueError):
 
 
 class InputError(AblationError):
-    """A mistake in a command or an experiment file."""
+    """A mistake in a command or an experiment file. As an exit status of a command it is 2.
+
+    >>> from ablation import SGD
+    >>> try:
+    ...     SGD(lr=-1, nesterov=1)
+    ... except InputError as error:
+    ...     print(*error.problems, sep="; ")
+    SGD: lr = -1: must be above 0; SGD: nesterov = 1: expected True or False
+    """
 
     exit_code = 2
 
 
 class DataError(AblationError):
-    """A mistake in the data: a missing file, an unreadable image, a class too small to split."""
+    """A mistake in the data: a missing file, an unreadable image, a class too small to split. Its exit status is 3.
+
+    >>> from ablation import ImageFolder
+    >>> try:
+    ...     ImageFolder("no/such/folder").samples()
+    ... except DataError as error:
+    ...     print(error.problems[0].message)
+    there is no folder 'no/such/folder' (...)
+    """
 
     exit_code = 3
 
 
 def did_you_mean(got: str, allowed: Iterable[str]) -> str:
-    """A closing half sentence, '; did you mean 'x'?', or '' where nothing comes close."""
+    """Return the end of a sentence that suggests an allowed name, or '' where nothing comes close.
+
+    >>> did_you_mean("adamm", ["adam", "sgd"]), did_you_mean("lion", ["adam", "sgd"])
+    ("; did you mean 'adam'?", '')
+    """
     folded = {name.lower(): name for name in allowed}
     close = difflib.get_close_matches(got.lower(), folded, n=1, cutoff=0.6)
     return f"; did you mean {folded[close[0]]!r}?" if close else ""
 
 
 def reason_of(error: Exception) -> str:
-    """In one line: what a person is told anyway, or of any other exception its class and what it says."""
+    """Return in one line the problems of an error of ours, or the class and the first line of any other.
+
+    >>> reason_of(InputError("lr = -1: must be above 0")), reason_of(KeyError("lr"))
+    ('lr = -1: must be above 0', "KeyError: 'lr'")
+    """
     if isinstance(error, AblationError):
         return "; ".join(problem.message for problem in error.problems)
-    said = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {said[0]}" if said else type(error).__name__
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def attempt(what: str, compute: Callable[[], T], instead: T, note: Callable[[str], None]) -> T:
-    """What `compute` returns; where it raises anything, `instead`, and `note` is given a line on `what` and why.
+    """Return what `compute` does; where it raises anything, `instead`, and `note` is given a line on `what` and why.
 
     For what only accompanies a result, as captions, costs, estimates and progress do: it may never cost a run or a
     plan, whatever goes wrong there. A result itself is never computed so.
+
+    >>> attempt("the cost of a run", lambda: 1 / 0, None, print)
+    the cost of a run: not known (ZeroDivisionError: division by zero)
     """
     try:
         return compute()

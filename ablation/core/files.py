@@ -23,8 +23,9 @@ class Damaged(Exception):
 
 @contextmanager
 def undamaged() -> Iterator[None]:
-    """For reading arrays of numpy's: raises Damaged for what is in the file, and lets pass what the machine is to blame
-    for (no such file, no permission, no memory, a disk that fails).
+    """Turn whatever numpy raises in the block into Damaged, if the content of the file is to blame.
+
+    What the machine is to blame for passes: no such file, no permission, no memory, a disk that fails.
     """
     try:
         yield
@@ -78,23 +79,27 @@ class Journal:
     """An append-only file of events, a line each: CRC-32 of the JSON, a space, the JSON.
 
     A kill may tear the last line; readers pass it over, and it is cut off before anything is appended.
+
+    >>> journal = Journal(Path("journal.jsonl"))
+    >>> journal.append("epoch", epoch=1, val_loss=0.7)  # doctest: +SKIP
+    {'event': 'epoch', 'time': 1790000000.0, 'epoch': 1, 'val_loss': 0.7}
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time):
         self.path, self.clock = path, clock
 
     def events(self) -> list[dict[str, Any]]:
-        """Every whole event, oldest first; [] where there is no journal. A damaged line costs only itself."""
+        """Return every whole event, oldest first; [] where there is no journal. A damaged line costs only itself."""
         parts = [line.partition(b" ") for line in self._lines().split(b"\n")]
         return [json.loads(text) for checksum, _, text in parts if checksum == b"%08x" % zlib.crc32(text)]
 
     def _lines(self) -> bytes:
-        """What was written up to the last line's end."""
+        """Return what was written up to the last line's end."""
         content = self.path.read_bytes() if self.path.exists() else b""
         return content[: content.rfind(b"\n") + 1]
 
     def append(self, event: str, **content: Any) -> dict[str, Any]:
-        """Write one event with the time of day, flushed to disk before this returns."""
+        """Write one event with the time of day, flushed to disk; return it."""
         entry = {"event": event, "time": round(self.clock(), 3), **content}
         text = json.dumps(entry, ensure_ascii=False).encode()
         size = len(self._lines())

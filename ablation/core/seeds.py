@@ -1,9 +1,8 @@
 """Randomness: named, independent, counter-based streams, and no other source of it anywhere.
 
-`stream(7, "order", 3)` is the same generator whenever and wherever it is asked for, and independent of every other
-name. torch's initialisers and dropout can only read torch's global generator, so `torch_stream` lends them one for
-the length of a `with` block and puts back what was there; no other module may touch global random state (a test holds
-that).
+`stream(7, "order", 3)` is the same generator whenever and wherever it is made, and independent of every other name.
+torch's initialisers and dropout can only read torch's global generator, so `torch_stream` lends them one for the length
+of a `with` block and puts back what was there; no other module may touch global random state (a test holds that).
 """
 
 from __future__ import annotations
@@ -23,13 +22,17 @@ def _key(seed: int, name: tuple[str | int, ...]) -> int:
 
 
 def stream(seed: int, *name: str | int) -> np.random.Generator:
-    """The generator called `name` under `seed`: Philox4x64-10 (Salmon et al. 2011) keyed by a hash of both."""
+    """Return the generator called `name` under `seed`: Philox4x64-10 (Salmon et al. 2011) keyed by a hash of both.
+
+    >>> stream(7, "order", 3).permutation(5).tolist() == stream(7, "order", 3).permutation(5).tolist()
+    True
+    """
     return np.random.Generator(np.random.Philox(key=_key(seed, name)))
 
 
 @contextmanager
 def torch_stream(seed: int, *name: str | int, device: Any = "cpu") -> Iterator[None]:
-    """Within the block torch's default generators (CPU, and `device` if it is CUDA) are the stream called `name`."""
+    """Make torch's default generators within the block (CPU, and `device` if it is CUDA) the stream called `name`."""
     import torch
 
     device = torch.device(device)

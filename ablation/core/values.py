@@ -26,7 +26,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Range:
-    """Bounds of a number, or of each number in a tuple."""
+    """Bounds of a number, or of each number in a tuple.
+
+    >>> str(Range(above=0, high=1)), 0 in Range(above=0, high=1)
+    ('above 0 and at most 1', False)
+    """
 
     low: float = -math.inf
     high: float = math.inf
@@ -69,7 +73,7 @@ _collected: ContextVar[tuple[str, list[Problem]] | None] = ContextVar("collected
 
 @contextmanager
 def collecting(path: str) -> Iterator[list[Problem]]:
-    """Note the problems of values made in the file `path` instead of raising at the first."""
+    """Collect the problems of values made in the file `path`, each with its line, instead of raising at the first."""
     problems: list[Problem] = []
     token = _collected.set((path, problems))
     try:
@@ -92,7 +96,15 @@ def _report(messages: list[str]) -> None:
 
 @dataclass_transform(frozen_default=True)
 def value(cls: type[T]) -> type[T]:
-    """Class decorator: a frozen dataclass that is checked when made. See the module's docstring."""
+    """Make a class a frozen dataclass that is checked when it is made; see the module's docstring.
+
+    >>> @value
+    ... class Decay:
+    ...     rate: Annotated[float, Range(above=0)] = 0.1
+    >>> Decay(rate=0)
+    Traceback (most recent call last):
+    ablation.core.errors.InputError: Decay: rate = 0: must be above 0
+    """
     cls = dataclass(frozen=True)(cls)
 
     def __init__(self: Any, *args: Any, **given: Any) -> None:
@@ -108,9 +120,9 @@ def value(cls: type[T]) -> type[T]:
 
 @cache
 def hints(cls: Any) -> dict[str, Any]:
-    """The annotation of every field of a value class, in order."""
-    found = typing.get_type_hints(cls, include_extras=True)
-    return {field.name: found[field.name] for field in fields(cls)}
+    """Return the annotation of every field of a dataclass, in order."""
+    annotations = typing.get_type_hints(cls, include_extras=True)
+    return {field.name: annotations[field.name] for field in fields(cls)}
 
 
 def _fill(self: Any, args: tuple[Any, ...], given: dict[str, Any]) -> Iterator[str]:
@@ -119,10 +131,10 @@ def _fill(self: Any, args: tuple[Any, ...], given: dict[str, Any]) -> Iterator[s
     names = list(hints(cls))
     if len(args) > len(names):
         yield f"{cls.__name__} takes at most {len(names)} values ({', '.join(names) or 'none'}), got {len(args)}"
-    placed = dict(zip(names, args, strict=False))
-    for name in placed.keys() & given.keys():
+    positional = dict(zip(names, args, strict=False))
+    for name in positional.keys() & given.keys():
         yield f"{cls.__name__} is given {name} twice, by its place and by its name"
-    given = placed | given
+    given = positional | given
     for name in [name for name in given if name not in names]:
         allowed = f"its fields are {', '.join(names)}" if names else "it has no fields"
         yield f"{cls.__name__} has no field {name!r}{did_you_mean(name, names)} ({allowed})"
@@ -142,7 +154,11 @@ def _fill(self: Any, args: tuple[Any, ...], given: dict[str, Any]) -> Iterator[s
 
 
 def fit(given: Any, hint: Any) -> tuple[Any, str]:
-    """Hold a value to an annotation: (the value, coerced; '' or what is wrong with it)."""
+    """Hold a value to an annotation; return (the value, coerced; '' or what is wrong with it).
+
+    >>> fit([1, 2], tuple[float, float]), fit("fast", Literal["fast", "slow"]), fit("5", int)
+    (((1.0, 2.0), ''), ('fast', ''), ('5', 'expected a whole number'))
+    """
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated and isinstance(arguments[1], OneOf):
         return given, _not_among(given, arguments[1].names)
@@ -204,7 +220,11 @@ def _fit_tuple(given: Any, members: tuple[Any, ...]) -> tuple[Any, str]:
 
 
 def describe(hint: Any) -> str:
-    """An annotation in words: 'a number', 'a pair of numbers', 'SGD'."""
+    """Return an annotation in words.
+
+    >>> describe(float | None), describe(tuple[int, ...])
+    ('a number or None', 'a tuple of a whole number')
+    """
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
         return describe(arguments[0])
@@ -223,12 +243,12 @@ def describe(hint: Any) -> str:
 
 
 def _any_of(names: list[str]) -> str:
-    """'SGD or Adam'; of many, a few: 'RandomResizedCrop, RandomCrop, CenterCrop or any of 35 others'."""
+    """Return 'SGD or Adam'; of many, a few: 'RandomResizedCrop, RandomCrop, CenterCrop or any of 35 others'."""
     return f"{', '.join(names[:3])} or any of {len(names) - 3} others" if len(names) > 10 else " or ".join(names)
 
 
 def _suggest_class(given: Any, members: tuple[Any, ...]) -> str:
-    """For text where a value belongs ('adamm', 'imagnet'), or a class not called (`Adam`): what to write."""
+    """Return what to write for text where a value belongs ('adamm', 'imagnet'), or for a class not called (`Adam`)."""
     names = [
         member.__name__ for member in members if isinstance(member, type) and hasattr(member, "__dataclass_fields__")
     ]
@@ -239,7 +259,7 @@ def _suggest_class(given: Any, members: tuple[Any, ...]) -> str:
 
 
 def plain(given: Any) -> Any:
-    """A value as JSON holds it: a dict with its class under "type"; tuples as lists; numbers and text as they are."""
+    """Return a value as JSON holds it: a dict with its class under "type", tuples as lists; anything else as it is."""
     if not hasattr(given, "__dataclass_fields__"):
         return _plain_item(given)
     known = _known.get(id(given))
@@ -275,7 +295,7 @@ def _plain_item(item: Any) -> Any:
 
 
 def restore(form: Any, classes: Mapping[str, type]) -> Any:
-    """The value whose plain form this is; `classes` maps each "type" that may occur to its class."""
+    """Return the value whose plain form this is; `classes` maps each "type" that may occur to its class."""
     if isinstance(form, list):
         return tuple(restore(item, classes) for item in form)
     if isinstance(form, Mapping) and "type" in form:
@@ -305,7 +325,7 @@ def read_back(cls: Callable[..., T], form: Any) -> T:
 
 
 def label(given: Any) -> str:
-    """A value in a table or a chart: `SGD(lr=0.1, momentum=0.9)`, with fields at their default left out."""
+    """Return a value as a table or a chart shows it: `SGD(lr=0.1)`, with fields at their default left out."""
     if not hasattr(given, "__dataclass_fields__"):
         return given if isinstance(given, str) else repr(given)
     changed = {
@@ -317,7 +337,7 @@ def label(given: Any) -> str:
 
 
 def _labels(item: Any) -> str:
-    """A field's value: values within it by their own labels."""
+    """Return a field's value, with values within it by their own labels."""
     if isinstance(item, tuple) and any(hasattr(member, "__dataclass_fields__") for member in item):
         return f"({', '.join(map(label, item))})"
     return label(item) if hasattr(item, "__dataclass_fields__") else repr(item)

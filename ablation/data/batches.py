@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def bounds(samples: int, batch_size: int) -> list[tuple[int, int]]:
-    """First sample, and the one after the last, of each batch; the last batch has what is left.
+    """Return first sample, and the one after the last, of each batch; the last batch has what is left.
 
     One image left over joins the batch before it: batch normalisation cannot train on one image alone.
     """
@@ -15,5 +15,5 @@ def bounds(samples: int, batch_size: int) -> list[tuple[int, int]]:
 
 
 def steps(samples: int, batch_size: int) -> int:
-    """How many batches that makes."""
+    """Return how many batches that makes."""
     return len(bounds(samples, batch_size))

@@ -4,7 +4,7 @@
                       samples.npz  labels, aspect, parts, near, exact: (N,) each, see `Dataset`
                       meta.json    classes, names, and what made it
 
-The folder appears whole or not at all: it is made beside its place under another name, flushed, and renamed. A kernel
+The folder appears whole or not at all: it is made beside it under another name, flushed, and renamed. A kernel
 lock keeps two processes from making it at once; what a killed one left behind is removed by the next. Removing a cache
 is safe while runs read: what they have open stays theirs until they end. A cache that is being built is left.
 """
@@ -126,7 +126,7 @@ def _remove_leftovers(cache_root: Path) -> None:
 
 
 def _make(listing: Listing, size: int, folder: Path, progress: Progress | None) -> None:
-    """Write the folder under its unfinished name, then rename it into place."""
+    """Write the folder under its unfinished name, then rename it."""
     unfinished = _unfinished_of(folder)
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()

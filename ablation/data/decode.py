@@ -46,7 +46,7 @@ class Photograph(NamedTuple):
 
 
 def open_upright(content: bytes, first_frame: bool = False) -> Image.Image:
-    """The photograph in a file's bytes, decoded to the last line, turned upright by its EXIF tag, as RGB.
+    """Return the photograph in a file's bytes, decoded to the last line, turned upright by its EXIF tag, as RGB.
 
     Raises Undecodable. Pillow may warn of odd files; `ablation.data.cache` silences it, for all its threads at once.
     """
@@ -54,18 +54,18 @@ def open_upright(content: bytes, first_frame: bool = False) -> Image.Image:
 
 
 def decode(content: bytes, first_frame: bool = False) -> Photograph:
-    """The same with what the file was. first_frame: take the first of several frames instead of refusing."""
+    """Return the same with what the file was. first_frame: take the first of several frames instead of refusing."""
     try:
         image = Image.open(io.BytesIO(content), formats=FORMATS)
         frames = _refuse(image, first_frame)
         _scale_transparency(image)
-        orientation = _orientation(image)  # asked first: load() turns a TIFF upright and drops the tag
+        orientation = _orientation(image)  # read first: load() turns a TIFF upright and drops the tag
         image.load()  # verify() passes files that are cut in half
         transparent = _is_transparent(image)
-        told = (image.format or "", image.mode, orientation, frames, transparent)
+        traits = (image.format or "", image.mode, orientation, frames, transparent)
         upright = ImageOps.exif_transpose(image)
         upright.format = image.format  # a copy does not know it any more
-        return Photograph(to_rgb(upright), *told)
+        return Photograph(to_rgb(upright), *traits)
     except Undecodable:
         raise
     except UnidentifiedImageError:
@@ -99,13 +99,13 @@ _BRANDS = ((b"ftypavif", "AVIF"), (b"ftypheic", "HEIC"), (b"ftypheix", "HEIC"), 
 
 
 def what_it_is(content: bytes) -> str:
-    """What a file is whose content is no image of a format that is read."""
+    """Return what a file is whose content is no image of a format that is read."""
     if not content:
         return "the file is empty"
     head = content[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    for sign, told in _SIGNS:
+    for sign, kind in _SIGNS:
         if head.startswith(sign):
-            return told
+            return kind
     allowed = ", ".join(FORMATS)
     for brand, name in _BRANDS:
         if content[4:12] == brand:
@@ -136,13 +136,13 @@ def _refuse(image: Image.Image, first_frame: bool) -> int:
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 where there is none or none that is allowed."""
-    found = image.getexif().get(ORIENTATION, 1)
-    return found if isinstance(found, int) and 1 <= found <= 8 else 1
+    """Return the EXIF orientation, 1 where there is none or none that is allowed."""
+    orientation = image.getexif().get(ORIENTATION, 1)
+    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
 
 
 def _scale_transparency(image: Image.Image) -> None:
-    """The one transparent colour of a PNG as 8 bits: Pillow makes the pixels so, and leaves the colour as it was."""
+    """Give the one transparent colour of a PNG 8 bits: Pillow makes the pixels so, and leaves the colour as it was."""
     colour, tiles = image.info.get("transparency"), getattr(image, "tile", [])
     depth = tiles[0].args if tiles else None
     if colour is not None and depth in ("L;2", "L;4"):
@@ -156,7 +156,7 @@ def _is_transparent(image: Image.Image) -> bool:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Any Pillow image as 8-bit RGB: 16-bit grey scaled (Pillow alone clips it to white), transparency over white."""
+    """Return an image as 8-bit RGB: 16-bit grey scaled (Pillow alone clips it to white), transparency over white."""
     if image.mode.startswith("I") or image.mode == "F":
         image = _eight_bit(image)
     if _is_transparent(image):
@@ -167,7 +167,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """Grey of 16 bits as 8: 65535 becomes 255. Pillow before 11 opens a 16-bit PNG in mode "I"."""
+    """Return grey of 16 bits as 8: 65535 becomes 255. Pillow before 11 opens a 16-bit PNG in mode "I"."""
     values = np.asarray(image)
     if image.mode == "F" or (image.mode == "I" and image.format not in ("PNG", "PPM")):
         raise Undecodable(f"its pixels are 32-bit numbers (mode {image.mode!r}); save it with 8 or 16 bits a channel")
@@ -179,6 +179,6 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 
 
 def to_square(image: Image.Image, size: int) -> tuple[Pixels, float]:
-    """An RGB image stretched to (3, size, size) uint8, antialiased bilinear; and its width / height before."""
+    """Return an RGB image stretched to (3, size, size) uint8, antialiased bilinear; and its width / height before."""
     square = image.resize((size, size), Image.Resampling.BILINEAR)
     return np.asarray(square).transpose(2, 0, 1), image.width / image.height

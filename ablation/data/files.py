@@ -1,14 +1,14 @@
 """Photographs that lie in folders: a folder for each class, or the same in each of the folders train, val and test.
 
 Names and labels only; no file is opened here. Knows nothing of pixels. Every mistake in a folder is found before any
-is told. Lists and tables are read by `ablation.data.lists`.
+is reported. Lists and tables are read by `ablation.data.lists`.
 """
 
 from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablation.core.errors import DataError, Problem, did_you_mean
+from ablation.core.text import listing
 
 Origin = Path | Callable[[], NDArray[np.uint8]]
 """Where pixels come from: an absolute path, or a call that gives an (H, W, 3) array (and may take a while)."""
@@ -30,7 +31,7 @@ _IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".t
 
 
 class Sample(NamedTuple):
-    """One photograph. Its content is told by its origin, and by a digest where one is known."""
+    """One photograph. Its content is that of its origin, and has a digest where one is known."""
 
     name: str
     """What people call it: a path with '/', of printable characters (see `printable`)."""
@@ -55,12 +56,12 @@ _TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 def printable(name: str) -> str:
-    r"""A file's name as text that can be shown and stored: `\xff` for a byte that is no UTF-8, `\n` for a new line."""
+    r"""Return a file's name as text that can be shown: `\xff` for a byte that is no UTF-8, `\n` for a new line."""
     return name if name.isprintable() else "".join(map(_shown, name))
 
 
 def _shown(character: str) -> str:
-    """One character, with a backslash where it is half a character, moves the cursor, or breaks the line."""
+    """Return one character, with a backslash where it is half a character, moves the cursor, or breaks the line."""
     if "\udc80" <= character <= "\udcff":  # how Python holds a byte of a file's name that is no UTF-8
         return f"\\x{ord(character) - 0xDC00:02x}"
     hidden = unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in _TURNING
@@ -68,24 +69,24 @@ def _shown(character: str) -> str:
 
 
 def capped(problems: list[Problem]) -> list[Problem]:
-    """The first ten problems, and how many more there are."""
+    """Return the first ten problems, and how many more there are."""
     more = len(problems) - _SHOWN
     return problems[:_SHOWN] + ([Problem(f"... and {more} more")] if more > 0 else [])
 
 
 def existing(given: str, kind: str) -> Path:
-    """The absolute path of a 'file' or 'folder' as a person gave it. Raises DataError, with a suggestion."""
+    """Return the absolute path of a 'file' or 'folder' as a person gave it. Raises DataError, with a suggestion."""
     path = Path(os.path.expanduser(given)).absolute()
     if os.path.isdir(path) if kind == "folder" else os.path.isfile(path):
         return path
     if os.path.exists(path):
         raise DataError(f"{given!r} is not a {kind} ({printable(str(path))})")
-    told = f"there is no {kind} {given!r} ({printable(str(path))})"
-    raise DataError(told + did_you_mean(path.name, siblings_of(path)))
+    near = did_you_mean(path.name, siblings_of(path))
+    raise DataError(f"there is no {kind} {given!r} ({printable(str(path))}){near}")
 
 
 def siblings_of(path: Path) -> list[str]:
-    """The names in the folder around `path`; none where that cannot be read."""
+    """Return the names in the folder around `path`; none where that cannot be read."""
     try:
         return os.listdir(path.parent)
     except OSError:
@@ -93,7 +94,7 @@ def siblings_of(path: Path) -> list[str]:
 
 
 def visible_folders(folder: Path) -> list[Path]:
-    """The folders in this one in the order of their names, hidden ones excepted. Raises DataError if unreadable."""
+    """Return the folders in this one, sorted, but hidden ones. Raises DataError if it is unreadable."""
     return [entry for entry in _entries(folder) if entry.is_dir()]
 
 
@@ -112,7 +113,7 @@ def _unreadable(folder: Path | str, error: OSError) -> Problem:
 
 
 def part_folders(root: Path) -> dict[str, Path]:
-    """The folders of the parts, by 'train', 'val' and 'test'; none if the folders here are classes.
+    """Return the folders of the parts, by 'train', 'val' and 'test'; none if the folders here are classes.
 
     They are parts if there is one for training and another one. Raises DataError where the folders are partly parts,
     rather than take 'train' and 'test' for things that are seen in photographs.
@@ -120,47 +121,41 @@ def part_folders(root: Path) -> dict[str, Path]:
     folders = visible_folders(root)
     named = [folder for folder in folders if folder.name.lower() in PART_OF]
     others = [folder for folder in folders if folder.name.lower() not in PART_OF]
-    found: dict[str, Path] = {}
+    folder_of: dict[str, Path] = {}
     for folder in named:
-        found.setdefault(PART_OF[folder.name.lower()], folder)
+        folder_of.setdefault(PART_OF[folder.name.lower()], folder)
     flat = [folder for folder in named if not visible_folders(folder)]
-    if "train" not in found or len(found) < 2 or (others and len(flat) == len(named)):
+    if "train" not in folder_of or len(folder_of) < 2 or (others and len(flat) == len(named)):
         return {}
-    parts = listed_names([part for part in PARTS if part in found])
-    twice = [folder for folder in named if folder not in found.values()]
+    parts = listing([part for part in PARTS if part in folder_of])
+    twice = [folder for folder in named if folder not in folder_of.values()]
     wrong = {folder: f"there is another folder for {PART_OF[folder.name.lower()]}; make them one" for folder in twice}
     wrong |= dict.fromkeys(flat, f"it has no class folders; {parts} must have the same classes")
     wrong |= dict.fromkeys(others, f"a folder that is no part, beside {parts}; put it elsewhere")
     if wrong:
-        raise DataError(capped([Problem(told, printable(str(folder))) for folder, told in sorted(wrong.items())]))
-    return {part: found[part] for part in PARTS if part in found}
+        raise DataError(capped([Problem(reason, printable(str(folder))) for folder, reason in sorted(wrong.items())]))
+    return {part: folder_of[part] for part in PARTS if part in folder_of}
 
 
 def uneven_classes(where: Mapping[str, Mapping[str, str]]) -> list[Problem]:
-    """A problem for each class that not every part has. where: of each class, its place in each part that has it."""
-    parts = [part for part in PARTS if any(part in places for places in where.values())]
+    """Return a problem for each class that not every part has. where: class -> part -> the file or folder it is in."""
+    parts = [part for part in PARTS if any(part in of_class for of_class in where.values())]
     return [
         Problem(
-            f"class {name!r} is in {listed_names([part for part in parts if part in places])} only; "
-            f"{listed_names(parts)} must have the same classes",
-            next(iter(places.values())),
+            f"class {name!r} is in {listing([part for part in parts if part in of_class])} only; "
+            f"{listing(parts)} must have the same classes",
+            next(iter(of_class.values())),
         )
-        for name, places in where.items()
-        if len(places) < len(parts)
+        for name, of_class in where.items()
+        if len(of_class) < len(parts)
     ]
-
-
-def listed_names(names: Sequence[str]) -> str:
-    """'train', 'train and val', 'train, val and test'."""
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 # --- a folder for each class
 
 
 def read_folder(given: str) -> Samples:
-    """Classes are the sorted names of the folders in this one, or in each of its parts; every file below is a sample.
+    """Return every file below the folders of classes in this one, or in each of its parts; classes are sorted by name.
 
     Hidden files are passed over. Raises DataError for a class without a file, for images that lie outside the class
     folders, and for a class that not every part has.
@@ -170,16 +165,14 @@ def read_folder(given: str) -> Samples:
     _refuse_unknown_parts(parts.get("", None))
     folders = [(part, folder) for part, around in parts.items() for folder in visible_folders(around)]
     if not folders:
-        told = f"{given!r} has no class folders ({printable(str(root))})"
-        raise DataError(f"{told}; it needs a folder of images for each class")
+        where = printable(str(root))
+        raise DataError(f"{given!r} has no class folders ({where}); it needs a folder of images for each class")
     problems = _outside({root, *parts.values()})
-    places: dict[str, dict[str, str]] = {
-        folder.name: {} for _, folder in sorted(folders, key=lambda item: item[1].name)
-    }
-    for part, folder in folders:
-        places[folder.name][part] = printable(str(folder))
-    problems += uneven_classes(places) if len(parts) > 1 else []
-    labels = {name: label for label, name in enumerate(places)}
+    folders_of: dict[str, dict[str, str]] = {}
+    for part, folder in sorted(folders, key=lambda item: item[1].name):
+        folders_of.setdefault(folder.name, {})[part] = printable(str(folder))
+    problems += uneven_classes(folders_of) if len(parts) > 1 else []
+    labels = {name: label for label, name in enumerate(folders_of)}
     samples = []
     for part, folder in folders:
         paths, wrong = _files_below(folder, [root, *parts.values(), *(other for _, other in folders)])
@@ -194,18 +187,14 @@ def _refuse_unknown_parts(root: Path | None) -> None:
     """Refuse folders that all hold folders of the same names, and nothing else: parts, by names of their own."""
     try:
         inner = {folder: _entries(folder) for folder in visible_folders(root)} if root else {}
-    except DataError:  # a folder that may not be read is told with all others, when its files are looked for
+    except DataError:  # a folder that may not be read is reported with all others, when its files are read
         return
     names = {tuple(entry.name for entry in entries) for entries in inner.values()}
     alike = len(inner) > 1 and len(names) == 1 and len(next(iter(names))) > 1
     if alike and all(entry.is_dir() for entries in inner.values() for entry in entries):
-        told = listed_names([folder.name for folder in inner])
-        raise DataError(
-            Problem(
-                f"the folders {told} hold the same folders, so they seem to be parts; call them train, val and test",
-                printable(str(root)),
-            )
-        )
+        named = listing([folder.name for folder in inner])
+        wrong = f"the folders {named} hold the same folders, so they seem to be parts; call them train, val and test"
+        raise DataError(Problem(wrong, printable(str(root))))
 
 
 def _sample(root: Path, path: Path, label: int, part: str) -> Sample:
@@ -213,7 +202,7 @@ def _sample(root: Path, path: Path, label: int, part: str) -> Sample:
 
 
 def _outside(folders: Iterable[Path]) -> list[Problem]:
-    """A problem for each image that lies where class folders are expected."""
+    """Return a problem for each image that lies where class folders are expected."""
     stray = [entry for folder in sorted(folders) for entry in _entries(folder) if _is_image(entry)]
     return [Problem("an image outside the class folders", printable(str(entry))) for entry in stray]
 
@@ -223,7 +212,7 @@ def _is_image(entry: Path) -> bool:
 
 
 def _files_below(folder: Path, others: Iterable[Path]) -> tuple[list[Path], list[Problem]]:
-    """Every file below a class folder, sorted, and what is wrong with it. others: folders not to be entered from it."""
+    """Return every file below a class folder, sorted, and what is wrong. others: folders not to be entered from it."""
     wrong: list[Problem] = []
     elsewhere = {os.path.realpath(other) for other in others} - {os.path.realpath(folder)}
     paths = sorted(_walk(folder, elsewhere, lambda error: wrong.append(_unreadable(error.filename, error))))
@@ -233,8 +222,7 @@ def _files_below(folder: Path, others: Iterable[Path]) -> tuple[list[Path], list
 
 
 def _walk(folder: Path, elsewhere: set[str], unread: Callable[[OSError], None]) -> Iterator[Path]:
-    """Every file below, through links too; not through those to a folder around, to one of `elsewhere`, or entered
-    before."""
+    """Yield every file below, through links too, but those to a folder around, one of `elsewhere`, or one entered."""
     around = {str(parent) for parent in Path(os.path.realpath(folder)).parents}
     entered = around | elsewhere
     for parent, folders, files in os.walk(folder, onerror=unread, followlinks=True):

@@ -36,7 +36,7 @@ _WHAT = (
 
 
 def source_at(given: str, classes: str | None = None, root: str = "data", also: Sequence[str] = ()) -> Source:
-    """What `given` names: an existing folder or file, "digits", or a data set of torchvision, in this order.
+    """Return what `given` names: an existing folder or file, "digits", or a data set of torchvision, in this order.
 
     classes: the file with the names of a list's classes, by default the classes.txt beside it. root: the folder that
     torchvision keeps its data in. also: other names that may have been meant. Raises InputError if nothing fits, or if
@@ -78,7 +78,7 @@ def _list(given: str, path: Path, classes: str | None) -> ListFile:
 
 
 def _folder(given: str, path: Path) -> ImageFolder:
-    """The folder as a source. Raises InputError where a list in it, or the one folder in it, is meant."""
+    """Return the folder as a source. Raises InputError where a list in it, or the one folder in it, is meant."""
     inner = visible_folders(path)
     if not _holds_classes(path):
         lists = [repr(os.path.join(given, name)) for name in sorted(os.listdir(path)) if _names_images(path / name)]
@@ -91,7 +91,7 @@ def _folder(given: str, path: Path) -> ImageFolder:
 
 
 def _holds_classes(path: Path) -> bool:
-    """Whether there are two class folders or more, in the folder or in its parts."""
+    """Return whether there are two class folders or more, in the folder or in its parts."""
     try:
         parts = part_folders(path)
         return len(visible_folders(parts.get("train", path))) > 1
@@ -100,7 +100,7 @@ def _holds_classes(path: Path) -> bool:
 
 
 def _names_images(entry: Path) -> bool:
-    """Whether a file is a table with the columns path and label, or a list whose first line names an existing file."""
+    """Return whether a file is a table with the columns path and label, or a list that begins with an existing file."""
     if entry.suffix.lower() not in (*_TABLES, *_LISTS):
         return False
     try:

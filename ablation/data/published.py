@@ -34,7 +34,7 @@ def digest_of(content: bytes | NDArray[np.uint8]) -> str:
 
 
 def read_digits() -> Samples:
-    """The 1,797 handwritten digits (8 x 8, 0 to 16) of scikit-learn, as uint8 RGB from 0 to 255.
+    """Return the 1,797 handwritten digits (8 x 8, 0 to 16) of scikit-learn, as uint8 RGB from 0 to 255.
 
     Read from its file, a row an image with its label last: importing scikit-learn takes a second or more.
     """
@@ -64,7 +64,7 @@ class _Held:
 
 @cache
 def torchvision_names() -> tuple[str, ...]:
-    """The data sets of the installed torchvision, read off its source (importing it takes seconds); () without it."""
+    """Return torchvision's data sets, read off its source (importing it takes seconds); () without it."""
     spec = find_spec("torchvision")
     if spec is None or not spec.submodule_search_locations:
         return ()
@@ -76,53 +76,53 @@ def torchvision_names() -> tuple[str, ...]:
 
 
 def read_torchvision(name: str, root: str, split: str | None, download: bool) -> Samples:
-    """Every sample of a torchvision data set, read once for its label and digest; pixels are read again when needed.
+    """Return every sample of a torchvision data set, read once for label and digest; pixels are read again when needed.
 
-    split: the part that is read, by default that for training; "all" for every part, with `Sample.part` told. Labels
+    split: the part that is read, by default that for training; "all" for every part, with `Sample.part` set. Labels
     are renumbered 0, 1, ... over the classes that occur (EMNIST's letters begin at 1). Raises DataError if the data is
     not there, is not for classification, or if its parts do not have the same classes.
     """
-    asked = every_part(name, root) if split == "all" else {"": _one_part(name, split)}
-    items = {part: _Items(_open(name, root, options, download), name) for part, options in asked.items()}
-    found = {part: _read_all(of_part) for part, of_part in items.items()}
-    classes = _classes(name, items, found)
+    requested = every_part(name, root) if split == "all" else {"": _one_part(name, split)}
+    items = {part: _Items(_open(name, root, options, download), name) for part, options in requested.items()}
+    rows = {part: _read_all(of_part) for part, of_part in items.items()}
+    classes = _classes(name, items, rows)
     number = {label: position for position, label in enumerate(classes)}
     samples = [
         Sample("/".join(filter(None, (name, part, f"{row:06d}"))), number[label], items[part].origin(row), digest, part)
-        for part, of_part in found.items()
+        for part, of_part in rows.items()
         for row, (label, digest) in enumerate(of_part)
     ]
     return Samples(tuple(classes.values()), samples)
 
 
 def _read_all(items: _Items) -> list[tuple[int, str]]:
-    """The label and the digest of every row. Raises DataError with every row that cannot be decoded."""
-    found, problems = [], []
+    """Return the label and the digest of every row. Raises DataError with every row that cannot be decoded."""
+    rows, problems = [], []
     for row in range(len(items)):
         try:
             image, label = items[row]
-            found.append((label, digest_of(image)))
+            rows.append((label, digest_of(image)))
         except DataError:
             raise
         except Exception as error:  # Pillow's readers raise anything on a broken file; its name is torchvision's secret
             problems.append(Problem(f"cannot be decoded: {error}; mend the file", f"{items.name}, sample {row}"))
     if problems:
         raise DataError(capped(problems))
-    return found
+    return rows
 
 
-def _classes(name: str, items: dict[str, _Items], found: dict[str, list[tuple[int, str]]]) -> dict[int, str]:
-    """The name of each label that occurs, ascending. Raises DataError unless all parts have the same, named alike."""
+def _classes(name: str, items: dict[str, _Items], rows: dict[str, list[tuple[int, str]]]) -> dict[int, str]:
+    """Return the name of each label, ascending. Raises DataError unless all parts have the same, named alike."""
     called: dict[int, dict[str, str]] = {}
-    for part, of_part in found.items():
+    for part, of_part in rows.items():
         for label in {label for label, _ in of_part}:
             called.setdefault(label, {})[part] = items[part].class_name(label)
     called = dict(sorted(called.items()))
     problems = []
     for label, names in called.items():
         if len(set(names.values())) > 1:
-            told = ", ".join(f"{called_here!r} in {part}" for part, called_here in names.items())
-            problems.append(Problem(f"label {label} is {told}; the parts must have the same classes", name))
+            each = ", ".join(f"{called_here!r} in {part}" for part, called_here in names.items())
+            problems.append(Problem(f"label {label} is {each}; the parts must have the same classes", name))
     classes = {label: next(iter(names.values())) for label, names in called.items()}
     where = {
         f"{label} ({classes[label]})": {part: f"{name}/{part}" for part in names} for label, names in called.items()
@@ -134,7 +134,7 @@ def _classes(name: str, items: dict[str, _Items], found: dict[str, list[tuple[in
 
 
 def _open(name: str, root: str, part: dict[str, Any], download: bool) -> Any:
-    """The data set made by torchvision; part: the argument that asks for the part."""
+    """Return the data set made by torchvision; part: the argument that asks for the part."""
     from torchvision import datasets
 
     made = getattr(datasets, name)
@@ -149,25 +149,27 @@ def _open(name: str, root: str, part: dict[str, Any], download: bool) -> Any:
         return made(**options)
     except Exception as error:  # each data set has its own reader and its own ways to fail; its words are passed on
         advice = "check the connection, or put the data" if download else "set download=True, or put the data"
-        told = str(error).strip().rstrip(".") or type(error).__name__
+        reason = str(error).strip().rstrip(".") or type(error).__name__
         where = f"{root!r} ({Path(root).absolute()})"
-        raise DataError(f"torchvision's {name} cannot be read from {where}: {told}; {advice} there by hand") from error
+        raise DataError(
+            f"torchvision's {name} cannot be read from {where}: {reason}; {advice} there by hand"
+        ) from error
 
 
 def _parameters(made: type) -> dict[str, Any]:
-    """The arguments of a constructor with their defaults, those it hands on with **kwargs included."""
-    found: dict[str, Any] = {}
+    """Return the arguments of a constructor with their defaults, those it hands on with **kwargs included."""
+    defaults: dict[str, Any] = {}
     for base in made.__mro__:
         parameters = list(inspect.signature(base.__init__).parameters.values())[1:]  # type: ignore[misc]
         named = [item for item in parameters if item.kind not in (item.VAR_KEYWORD, item.VAR_POSITIONAL)]
-        found = {item.name: item.default for item in named} | found
+        defaults = {item.name: item.default for item in named} | defaults
         if all(item.kind is not item.VAR_KEYWORD for item in parameters):
             break
-    return found
+    return defaults
 
 
 def _one_part(name: str, split: str | None) -> dict[str, Any]:
-    """The argument that asks for the part called `split`, by default the training part."""
+    """Return the argument that requests the part called `split`, by default the training part."""
     from torchvision import datasets
 
     takes = _parameters(getattr(datasets, name))
@@ -187,7 +189,7 @@ def _one_part(name: str, split: str | None) -> dict[str, Any]:
 
 
 def _option(takes: dict[str, Any]) -> str:
-    """The argument that takes the name of a part; '' if there is none."""
+    """Return the argument that takes the name of a part; '' if there is none."""
     return next((option for option in ("split", "image_set") if option in takes), "")
 
 
@@ -196,7 +198,7 @@ def _undivided(name: str, split: str) -> str:
 
 
 def has_parts(name: str, root: str) -> bool:
-    """Whether `read_torchvision` can read all parts of this data set. Imports torchvision, which takes seconds."""
+    """Return whether `read_torchvision` can read all parts of a data set. Imports torchvision, which takes seconds."""
     try:
         return bool(every_part(name, root))
     except DataError:
@@ -204,7 +206,7 @@ def has_parts(name: str, root: str) -> bool:
 
 
 def every_part(name: str, root: str) -> dict[str, dict[str, Any]]:
-    """For train, test and maybe val: the argument that asks for it. Raises DataError where these are not known."""
+    """Return the argument that requests train, test and maybe val. Raises DataError where these are not known."""
     from torchvision import datasets
 
     takes = _parameters(getattr(datasets, name))
@@ -218,18 +220,18 @@ def every_part(name: str, root: str) -> dict[str, dict[str, Any]]:
     if "trainval" in allowed:
         of_part.setdefault("train", "trainval")
     if "train" not in of_part or len(of_part) < 2:
-        told = f"its parts are {', '.join(map(repr, allowed))}" if allowed else "it does not tell its parts"
-        raise DataError(f"torchvision's {name} cannot be read with split = 'all': {told}; name one of them as split")
+        known = f"its parts are {', '.join(map(repr, allowed))}" if allowed else "it does not tell its parts"
+        raise DataError(f"torchvision's {name} cannot be read with split = 'all': {known}; name one of them as split")
     return {part: {option: of_part[part]} for part in PARTS if part in of_part}
 
 
 def _allowed(made: Any, root: str, option: str) -> list[str]:
-    """The names of parts that a data set takes. It tells them when it is asked for one that there cannot be."""
+    """Return the names of parts that a data set takes, from its error for one that there cannot be."""
     try:
         made(root=root, **{option: "?"})
-    except Exception as error:  # whatever else it fails at, then it has not told them
-        told = re.search(r"Valid values are \{(.*)\}", str(error))
-        return re.findall("'([^']*)'", told[1]) if told else []
+    except Exception as error:  # whatever else it fails at, then it does not name them
+        named = re.search(r"Valid values are \{(.*)\}", str(error))
+        return re.findall("'([^']*)'", named[1]) if named else []
     return []
 
 

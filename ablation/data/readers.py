@@ -44,7 +44,7 @@ Progress = Callable[[int, int], None]
 def read_all(
     paths: Sequence[Path], first_frame: bool, progress: Progress | None = None, limit: float = TIME_LIMIT
 ) -> Generator[np.void | str, None, None]:
-    """The traits of each file in order, or why it cannot be used. progress is called with (done, all) after each.
+    """Yield the traits of each file in order, or why it cannot be used. progress is called with (done, all) after each.
 
     Close the iterator to end the children early. Raises RuntimeError where no child can be started.
     """
@@ -64,10 +64,10 @@ def read_all(
 
     pool = ThreadPoolExecutor(len(every))
     try:
-        for done, found in enumerate(pool.map(read, paths), 1):
+        for done, traits in enumerate(pool.map(read, paths), 1):
             if progress:
                 progress(done, len(paths))
-            yield found
+            yield traits
     finally:
         for reader in every:
             reader.stop()
@@ -77,7 +77,7 @@ def read_all(
 
 
 def cores() -> int:
-    """Those that this process may use."""
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -91,7 +91,7 @@ class _Reader:
         self.lock = threading.Lock()
 
     def read(self, path: Path) -> np.void | str:
-        """Ask the child for one file; it answers a length, then as many bytes, or it is ended."""
+        """Send the child one path; it answers a length, then as many bytes, or it is ended."""
         try:
             process = self._alive()
             assert process.stdin is not None
@@ -131,11 +131,11 @@ class _Reader:
         except (EOFError, TimeoutError):
             if self.stopped:
                 raise
-            told = f"`{sys.executable} -P -m ablation.data.readers 1` does not start ({_cause(self.end())})"
-            raise RuntimeError(f"{told}, and it is needed to read photographs; run it by hand to see why") from None
+            wrong = f"`{sys.executable} -P -m ablation.data.readers 1` does not start ({_cause(self.end())})"
+            raise RuntimeError(f"{wrong}, and it is needed to read photographs; run it by hand to see why") from None
 
     def _receive(self, process: subprocess.Popen[bytes], limit: float | None = None) -> bytes:
-        """One answer. Raises TimeoutError, or EOFError when the child has ended."""
+        """Return one answer. Raises TimeoutError, or EOFError when the child has ended."""
         size = int.from_bytes(self._exactly(process, 4, limit or self.limit), "little")
         return self._exactly(process, size, limit or self.limit)
 
@@ -154,7 +154,7 @@ class _Reader:
         return content
 
     def end(self) -> int:
-        """End the child; its exit status."""
+        """End the child; return its exit status."""
         process, self.process = self.process, None
         if process is None:
             return 0
@@ -186,7 +186,7 @@ def _parse(answer: bytes) -> np.void | str:
 
 
 def _cause(status: int) -> str:
-    """Why a child that we did not end has ended. (SIGKILL is also ours, when its end came first.)"""
+    """Return why a child that we did not end has ended. (SIGKILL is also ours, when its end came first.)"""
     return signal.Signals(-status).name if status < 0 else f"exit status {status}"
 
 

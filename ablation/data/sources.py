@@ -1,7 +1,7 @@
 """Sources: where the photographs of an experiment come from, as its author writes it.
 
-Values: nothing is read until `samples()` is called. What a source holds, in an order that depends on content alone, is
-told by `ablation.data.contents.listing`.
+Values: nothing is read until `samples()` is called. `ablation.data.contents.listing` returns what a source holds, in an
+order that depends on content alone.
 """
 
 from __future__ import annotations
@@ -26,17 +26,20 @@ class ImageFolder:
     (testing), in any case, each of them holds the class folders, and `Given()` splits the data so. Hidden files are
     passed over. Any other file must be an image. first_frame: of a file with several frames (an animation) the first
     is taken; otherwise such a file is refused.
+
+    >>> ImageFolder("photos").moved_to("/data/photos")
+    ImageFolder(path='/data/photos', first_frame=False)
     """
 
     path: str
     first_frame: bool = False
 
     def moved_to(self, path: str) -> ImageFolder:
-        """The same classes in the folder `path`."""
+        """Return the same classes in the folder `path`."""
         return replace(self, path=path)
 
     def samples(self) -> Samples:
-        """Every file. Raises DataError for a missing or empty folder, and for parts whose classes differ."""
+        """Return every file. Raises DataError for a missing or empty folder, and for parts whose classes differ."""
         return read_folder(self.path)
 
 
@@ -47,6 +50,9 @@ class ListFile:
     Without a tab the line is parted at its last whitespace. Blank lines are skipped. `classes` is a file with one
     name a line, that of label 0 first; without it classes are called by their number. outside: whether a path may be
     absolute, or leave the list's folder by '..'. first_frame: as in `ImageFolder`.
+
+    >>> ListFile("cats/list.txt", classes="cats/classes.txt").moved_to("/data/cats").path
+    '/data/cats/list.txt'
     """
 
     path: str
@@ -55,13 +61,13 @@ class ListFile:
     first_frame: bool = False
 
     def moved_to(self, path: str) -> ListFile:
-        """The list `path`; or, if it is a folder, the list of the same name in it. The class file lies beside it."""
+        """Return the list `path`, or that of the same name in the folder `path`. The class file lies beside it."""
         moved = _moved(self.path, path)
         classes = None if self.classes is None else str(moved.parent / Path(self.classes).name)
         return replace(self, path=str(moved), classes=classes)
 
     def samples(self) -> Samples:
-        """Every line. Raises DataError with every line that is wrong, the first ten in full."""
+        """Return every line. Raises DataError with every line that is wrong, the first ten in full."""
         return read_list(self.path, self.classes, self.outside)
 
 
@@ -74,6 +80,9 @@ class CsvFile:
     for none; then every part has the same classes, and `Given()` splits the data so. group: images with the same text
     (one animal, one patient) belong together. Values are parted by commas, or by semicolons or tabs where the header's
     are. outside, first_frame: as in `ListFile`.
+
+    >>> CsvFile("patients.csv").moved_to("/data").path
+    '/data/patients.csv'
     """
 
     path: str
@@ -81,16 +90,16 @@ class CsvFile:
     first_frame: bool = False
 
     def moved_to(self, path: str) -> CsvFile:
-        """The table `path`; or, if it is a folder, the table of the same name in it."""
+        """Return the table `path`; or, if it is a folder, the table of the same name in it."""
         return replace(self, path=str(_moved(self.path, path)))
 
     def samples(self) -> Samples:
-        """Every row. Raises DataError with every row that is wrong, the first ten in full."""
+        """Return every row. Raises DataError with every row that is wrong, the first ten in full."""
         return read_table(self.path, self.outside)
 
 
 def _moved(before: str, path: str) -> Path:
-    """The file `path`; or, if it is a folder, the file in it that is called as the one before."""
+    """Return the file `path`; or, if it is a folder, the file in it that is called as the one before."""
     moved = Path(path)
     is_file = moved.is_file() or (moved.suffix != "" and not moved.is_dir())
     return moved if is_file else moved / Path(before).name
@@ -98,15 +107,20 @@ def _moved(before: str, path: str) -> Path:
 
 @value
 class Digits:
-    """The 1,797 handwritten digits (8 x 8 pixels, 10 classes) that come with scikit-learn, so always at hand."""
+    """The 1,797 handwritten digits (8 x 8 pixels, 10 classes) that come with scikit-learn, so always at hand.
+
+    >>> len(Digits().samples().samples)
+    1797
+    """
 
     first_frame: ClassVar[bool] = False
 
     def moved_to(self, path: str) -> Digits:
-        """Raises InputError: it has no place of its own."""
+        """Raise InputError: it has no path of its own."""
         raise InputError(f"Digits() comes with scikit-learn, so there is nothing to be read from {path!r} instead")
 
     def samples(self) -> Samples:
+        """Return every digit, with its pixels in memory."""
         return read_digits()
 
 
@@ -116,6 +130,9 @@ class TorchvisionData:
 
     root: the folder that torchvision keeps it in. split: the part, by default the one for training; it is that part
     which the experiment divides into train, val and test. split="all": every part, for `Given()` to split it so.
+
+    >>> TorchvisionData("CIFAR10", root="data", split="all").moved_to("/data").root
+    '/data'
     """
 
     name: str
@@ -130,17 +147,21 @@ class TorchvisionData:
             yield f"name = {self.name!r} is no data set of torchvision{did_you_mean(self.name, names)}"
 
     def moved_to(self, path: str) -> TorchvisionData:
-        """The same data, kept in the folder `path`."""
+        """Return the same data, kept in the folder `path`."""
         return replace(self, root=path)
 
     def samples(self) -> Samples:
-        """Every sample. Raises DataError if the data is not there, or is not for classification."""
+        """Return every sample. Raises DataError if the data is not there, or is not for classification."""
         return read_torchvision(self.name, self.root, self.split, self.download)
 
 
 @value
 class SkipBad:
-    """The photographs of `source` that can be used; files that cannot be decoded are left out, and told."""
+    """The photographs of `source` that can be used; files that cannot be decoded are left out, and counted everywhere.
+
+    >>> SkipBad(ImageFolder("photos")).source.path
+    'photos'
+    """
 
     source: Source
 
@@ -149,7 +170,7 @@ class SkipBad:
         return self.source.first_frame
 
     def moved_to(self, path: str) -> SkipBad:
-        """The same of the moved source."""
+        """Return the same of the moved source."""
         return replace(self, source=self.source.moved_to(path))
 
 
@@ -165,7 +186,7 @@ class Subset:
         return self.source.first_frame
 
     def moved_to(self, path: str) -> Subset:
-        """The same samples of the moved source."""
+        """Return the same samples of the moved source."""
         return replace(self, source=self.source.moved_to(path))
 
 

@@ -59,45 +59,46 @@ def _mirror() -> NDArray[np.uint64]:
 MIRROR = _mirror()
 """(4,) uint64: the bits that turn when a picture is mirrored."""
 
-_PLACES = np.arange(_SIDE)
-_DCT = np.cos(np.pi / _SIDE * (_PLACES[None, :] + 0.5) * np.arange(_LOW)[:, None])  # (16, 32), DCT-II unnormalised
+_DCT = np.cos(
+    np.pi / _SIDE * (np.arange(_SIDE)[None, :] + 0.5) * np.arange(_LOW)[:, None]
+)  # (16, 32), DCT-II unnormalised
 
 
 def traits_of(content: bytes, first_frame: bool = False) -> np.void:
-    """The traits of a file's content. Raises Undecodable."""
+    """Return the traits of a file's content. Raises Undecodable."""
     return _measure(decode(content, first_frame), digest_of(content))
 
 
 def traits_of_array(pixels: NDArray[np.uint8]) -> np.void:
-    """The traits of an (H, W, 3) array."""
+    """Return the traits of an (H, W, 3) array."""
     return _measure(Photograph(Image.fromarray(pixels), "", "RGB", 1, 1, False), digest_of(pixels))
 
 
 def _measure(photograph: Photograph, content: str) -> np.void:
     image = photograph.image
-    found: np.void = np.zeros(1, TRAITS)[0]
-    found["content"], found["pixels"] = content.encode(), digest_of(np.asarray(image)).encode()
-    found["width"], found["height"] = image.size
-    found["format"], found["mode"] = photograph.format.encode(), photograph.mode.encode()
-    found["orientation"], found["frames"] = photograph.orientation, photograph.frames
-    found["transparent"] = photograph.transparent
+    traits: np.void = np.zeros(1, TRAITS)[0]
+    traits["content"], traits["pixels"] = content.encode(), digest_of(np.asarray(image)).encode()
+    traits["width"], traits["height"] = image.size
+    traits["format"], traits["mode"] = photograph.format.encode(), photograph.mode.encode()
+    traits["orientation"], traits["frames"] = photograph.orientation, photograph.frames
+    traits["transparent"] = photograph.transparent
     counts = np.array(image.histogram(), np.float64).reshape(3, 256) / (image.width * image.height)
     levels = np.arange(256) / 255
-    found["mean"], found["square"] = counts @ levels, counts @ levels**2
+    traits["mean"], traits["square"] = counts @ levels, counts @ levels**2
     luma = image.convert("L")
     shares = np.array(luma.histogram(), np.float64) / (image.width * image.height)
-    found["brightness"] = shares @ levels
-    found["contrast"] = math.sqrt(max(float(shares @ levels**2 - (shares @ levels) ** 2), 0))
+    traits["brightness"] = shares @ levels
+    traits["contrast"] = math.sqrt(max(float(shares @ levels**2 - (shares @ levels) ** 2), 0))
     small = np.asarray(image.resize((_SIDE, _SIDE), Image.Resampling.BOX), np.int16)
-    found["grey"] = int(np.ptp(small, axis=2).max()) <= _COLOURLESS
+    traits["grey"] = int(np.ptp(small, axis=2).max()) <= _COLOURLESS
     means = np.asarray(luma.resize((_SIDE, _SIDE), Image.Resampling.BOX), np.float64)
-    found["hashed"] = min(image.size) >= HASHED_FROM and float(means.std()) >= FLAT
-    found["hash"] = perceptual_hash(means) if found["hashed"] else 0
-    return found
+    traits["hashed"] = min(image.size) >= HASHED_FROM and float(means.std()) >= FLAT
+    traits["hash"] = perceptual_hash(means) if traits["hashed"] else 0
+    return traits
 
 
 def perceptual_hash(means: NDArray[np.float64]) -> NDArray[np.uint64]:
-    """(32, 32) mean brightness of the fields of a picture -> (4,) the 256 bits of its hash; see the module."""
+    """Return (4,) the 256 bits of the hash of (32, 32) means of the brightness; see the module."""
     signs = (_DCT @ (means - means.mean()) @ _DCT.T) > 0
-    signs[0, 0] = False  # the mean brightness says nothing of what is seen
+    signs[0, 0] = False  # the mean brightness says nothing of what is shown
     return np.packbits(signs).view("<u8")
