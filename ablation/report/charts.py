@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ablation.analysis.dose import DoseResponse
 from ablation.report.style import FAINT, INK, SOFT, Style, drawing, figure, shortened
+from ablation.report.text import interval, points, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -92,6 +93,9 @@ LEFT, RIGHT = 0.225, 0.805
 """Of its axes, in shares of the width; names stand to the left, numbers to the right."""
 
 
+Kind = Literal["one", "pooled", "together", "beyond"]
+
+
 @dataclass(frozen=True)
 class IntervalRow:
     """An estimate with its interval, in shown units; nan where there is none. text: the same in numbers.
@@ -106,9 +110,19 @@ class IntervalRow:
     low: float
     high: float
     text: str
-    kind: Literal["one", "pooled", "together", "beyond"] = "one"
+    kind: Kind = "one"
     alone: float = math.nan
     last: float = math.nan
+
+    @classmethod
+    def of(
+        cls, name: str, estimate: float, low: float, high: float, kind: Kind, metric: str,
+        alone: float = math.nan, last: float = math.nan,
+    ) -> IntervalRow:  # fmt: skip
+        """From numbers in the metric's own unit."""
+        span = "" if math.isnan(low) else f"  [{interval(low, high, metric)}]"
+        ends, marks = (shown(x, metric) for x in (low, high)), (shown(x, metric) for x in (alone, last))
+        return cls(name, shown(estimate, metric), *ends, points(estimate, metric, sign=True) + span, kind, *marks)
 
 
 @dataclass(frozen=True)

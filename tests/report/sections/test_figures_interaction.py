@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from ablation.report.charts import ACROSS
 from ablation.report.sections.interaction.figure import (
     InteractionInfo,
-    InteractionPanel,
     Point,
     draw_interaction,
 )
@@ -23,10 +22,10 @@ MEANS = {"none": (Point(80.0, 79.0, 81.0), Point(82.0)), "crop": (Point(84.0, 83
 
 
 def info(lines=MEANS, panels: int = 1, levels=("adam", "sgd")) -> InteractionInfo:
-    shown = [InteractionPanel(f"panel {number}" if panels > 1 else "", lines) for number in range(panels)]
+    shown = {f"panel {number}" if panels > 1 else "": lines for number in range(panels)}
     if panels > 1:
-        shown[1] = InteractionPanel("panel 1", {"none": (Point(20.0), Point(30.0))})
-    return InteractionInfo("optimizer", levels, tuple(shown), "mean accuracy (%)")
+        shown["panel 1"] = {"none": (Point(20.0), Point(30.0))}
+    return InteractionInfo("optimizer", levels, shown, "mean accuracy (%)")
 
 
 def words(drawing: bytes) -> list[str]:

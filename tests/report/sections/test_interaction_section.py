@@ -113,15 +113,15 @@ def test_of_many_contrasts_the_smallest_p_are_shown(experiment):
 def test_points_are_means_over_seeds_with_their_t_interval_in_percent(experiment):
     results = results_of(experiment)
     (figure,) = interaction(Study(results)).figures
-    (panel,) = figure.data.panels
+    (lines,) = figure.data.panels.values()
     done = results.finished.set_index(["recipe", "optimizer"])["accuracy"]
     for recipe in ("none", "bright", "contrast"):
-        for point, level in zip(panel.lines[recipe], figure.data.levels, strict=True):
+        for point, level in zip(lines[recipe], figure.data.levels, strict=True):
             scores = 100 * done[recipe, level].to_numpy()
             expected = stats.t.interval(0.95, 4, scores.mean(), stats.sem(scores))
             assert point.mean == pytest.approx(scores.mean())
             assert (point.low, point.high) == pytest.approx(expected)
-    assert (figure.data.factor, figure.data.levels, panel.title) == ("optimizer", ("adam", "sgd"), "")
+    assert (figure.data.factor, figure.data.levels, *figure.data.panels) == ("optimizer", ("adam", "sgd"), "")
     assert figure.data.scale == "mean accuracy (%)"
     assert "95 % interval of each mean, not corrected. " in figure.caption
 
@@ -132,7 +132,7 @@ def test_intervals_allow_for_a_split_that_is_redrawn(experiment):
     done = results.finished.set_index(["recipe", "optimizer"])["accuracy"]
     scores = 100 * done["none", "adam"].to_numpy()
     half = stats.t.ppf(0.975, 4) * math.sqrt((1 / 5 + 40 / 60) * scores.var(ddof=1))
-    point = figure.data.panels[0].lines["none"][0]
+    point = figure.data.panels[""]["none"][0]
     assert (point.low, point.high) == pytest.approx((scores.mean() - half, scores.mean() + half))
     assert "wide enough for a split that is redrawn" in figure.caption
 
@@ -140,41 +140,42 @@ def test_intervals_allow_for_a_split_that_is_redrawn(experiment):
 def test_losses_keep_their_unit(experiment):
     figure = figure_of(replace(experiment, metric="log_loss"))
     assert figure.data.scale == "mean log loss (nats, lower is better)"
-    assert figure.data.panels[0].lines["none"][0].mean == pytest.approx(0.8, abs=0.01)
+    assert figure.data.panels[""]["none"][0].mean == pytest.approx(0.8, abs=0.01)
     assert figure_of(replace(experiment, metric="brier")).data.scale == "mean Brier score (lower is better)"
 
 
 def test_under_three_seeds_there_is_no_interval(experiment):
     figure = figure_of(experiment, lambda cell: "failed" if cell.seed < 3 else usual(cell))
-    assert all(math.isnan(point.low) for line in figure.data.panels[0].lines.values() for point in line)
+    assert all(math.isnan(point.low) for line in figure.data.panels[""].values() for point in line)
     assert "none under 3 seeds" in figure.caption
     assert "none under 3 seeds" not in figure_of(experiment).caption
 
 
 def test_an_excluded_cell_is_a_gap(experiment):
     figure = figure_of(replace(experiment, exclude=({"recipe": "bright", "optimizer": "sgd"},)))
-    adam, sgd = figure.data.panels[0].lines["bright"]
+    adam, sgd = figure.data.panels[""]["bright"]
     assert not math.isnan(adam.mean)
     assert math.isnan(sgd.mean)
 
 
 def test_other_factors_have_a_panel_for_each_of_their_levels(experiment):
     figure = figure_of(replace(experiment, vary={"batch_size": (16, 32), "dropout": (0.0, 0.3)}))
-    titles = [panel.title for panel in figure.data.panels]
-    assert titles == [f"batch size {size}, dropout {share}" for size in (16, 32) for share in ("0.0", "0.3")]
+    assert list(figure.data.panels) == [
+        f"batch size {size}, dropout {share}" for size in (16, 32) for share in ("0.0", "0.3")
+    ]
 
 
 def test_a_factor_with_one_level_left_is_in_no_title(experiment):
     halved = replace(experiment, vary={"dropout": (0.0, 0.3)})
     figure = figure_of(halved, lambda cell: usual(cell) if cell.factors["dropout"] == "0.0" else "failed")
-    assert [panel.title for panel in figure.data.panels] == [""]
+    assert list(figure.data.panels) == [""]
 
 
 def test_the_factor_along_the_axis_leaves_few_panels(experiment):
     """Seven panels are too many: the eight dropouts go along the axis, and the optimizers beside each other."""
     figure = figure_of(replace(experiment, vary={"dropout": tuple(tenth / 10 for tenth in range(8))}))
     assert figure.data.factor == "dropout"
-    assert [panel.title for panel in figure.data.panels] == ["adam", "sgd"]
+    assert list(figure.data.panels) == ["adam", "sgd"]
     assert figure_of(replace(experiment, vary={"dropout": tuple(tenth / 10 for tenth in range(9))})) is None
 
 
@@ -210,5 +211,5 @@ def test_a_half_empty_grid_is_drawn_and_answered(experiment):
 
     section = section_of(experiment, begun)
     assert section.figures[0].data.recipes == ("none", "bright")
-    assert np.isnan(section.figures[0].data.panels[0].lines["bright"][1].mean)
+    assert np.isnan(section.figures[0].data.panels[""]["bright"][1].mean)
     assert section.answer[0].startswith("No winner can be named, ")

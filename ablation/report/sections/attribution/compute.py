@@ -136,8 +136,8 @@ def _contributions(experiment: Experiment, plan: Plan, block: Scores, compared: 
         parts: [block.of[recipe][seed] for seed in (block.shared if paired else block.of[recipe])]
         for parts, recipe in plan.recipes.items()
     }
-    found = attribute(scores, plan.parts, paired, block.overlap, experiment.alpha, plan.design)
-    gains = _gains(found, plan, experiment.alpha, lambda recipe: compared.of(recipe, block.conditions))
+    attributed = attribute(scores, plan.parts, paired, block.overlap, experiment.alpha, plan.design)
+    gains = _gains(attributed, plan, experiment.alpha, lambda recipe: compared.of(recipe, block.conditions))
     alone, last = _estimates(scores, plan.parts, "add_one_in"), _estimates(scores, plan.parts, "leave_one_out")
     return Contributions(
         block.condition,
@@ -148,7 +148,7 @@ def _contributions(experiment: Experiment, plan: Plan, block: Scores, compared: 
     )
 
 
-def _gains(found: Attribution, plan: Plan, alpha: float, compared: Callable[[str], Tested | None]) -> list[Gain]:
+def _gains(result: Attribution, plan: Plan, alpha: float, compared: Callable[[str], Tested | None]) -> list[Gain]:
     """Comparisons with the baseline as they are known, the rest before correction."""
 
     def gain(name: str, kind: Literal["one", "together", "beyond"], difference: Difference, recipe: str) -> Gain:
@@ -160,11 +160,11 @@ def _gains(found: Attribution, plan: Plan, alpha: float, compared: Callable[[str
         return Gain(name, kind, *numbers, alpha, True, tested.p_equivalent, tested.reached)
 
     alone = {part: plan.recipes[frozenset({part})] for part in plan.parts} if plan.design == "add_one_in" else {}
-    gains = [gain(one.operation, "one", one.difference, alone.get(one.operation, "")) for one in found.contributions]
-    if found.total:
-        gains.append(gain("all together", "together", found.total, plan.recipes[frozenset(plan.parts)]))
-    if found.remainder:
-        gains.append(gain("beyond the sum", "beyond", found.remainder, ""))
+    gains = [gain(one.operation, "one", one.difference, alone.get(one.operation, "")) for one in result.contributions]
+    if result.total:
+        gains.append(gain("all together", "together", result.total, plan.recipes[frozenset(plan.parts)]))
+    if result.remainder:
+        gains.append(gain("beyond the sum", "beyond", result.remainder, ""))
     return gains
 
 

@@ -349,7 +349,7 @@ def figure(result: DesignResult) -> Figure | None:
     groups = [
         IntervalGroup(
             heading(block.condition, len(result.blocks) - 1, experiment),
-            tuple(_interval_row(one, experiment, marks) for one in block.gains),
+            tuple(_interval_row(one, experiment.metric, marks) for one in block.gains),
             block.pooled,
         )
         for block in drawn
@@ -374,13 +374,10 @@ def figure(result: DesignResult) -> Figure | None:
     return Figure(info, draw_contributions, f"What each operation contributes to {metric.title}, with intervals", text)
 
 
-def _interval_row(one: Gain, experiment: Experiment, marks: bool) -> IntervalRow:
+def _interval_row(one: Gain, metric: str, marks: bool) -> IntervalRow:
     """marks: also those for what an operation does alone and last."""
-    metric = experiment.metric
-    span = "" if math.isnan(one.low) else f"  [{interval(one.low, one.high, metric)}]"
-    middle, low, high = (shown(x, metric) for x in (one.estimate, one.low, one.high))
-    alone, last = (shown(x, metric) if marks else math.nan for x in (one.alone, one.last))
-    return IntervalRow(one.name, middle, low, high, signed(one, experiment) + span, one.kind, alone, last)
+    alone_and_last = (one.alone, one.last) if marks else ()
+    return IntervalRow.of(one.name, one.estimate, one.low, one.high, one.kind, metric, *alone_and_last)
 
 
 def draw_contributions(info: IntervalsInfo, look: Mapping[str, Style], axes: Axes | None = None) -> Axes:

@@ -1,9 +1,9 @@
 """How does the score change with the strength of an operation? A curve for each series of doses and each condition.
 
 A series (`magnitudes`) is looked at seed by seed, whatever test is declared: each seed has its own curve, and Student's
-t over seeds judges them (see `ablation.analysis.dose`). Of each curve it is asked whether it rises, whether it bends,
-and whether a quadratic is enough. All of these together, of every series, under each condition and pooled, are one
-family for Holm's correction.
+t over seeds judges them (see `ablation.analysis.dose`). Of each curve the questions are whether it rises, whether it
+bends, and whether a quadratic is enough. All of these together, of every series, under each condition and pooled, are
+one family for Holm's correction.
 """
 
 from __future__ import annotations
@@ -86,10 +86,9 @@ def dose_curves(experiment: Experiment, every: Iterable[tuple[Series, Sequence[S
 
 def _corrected(every: Sequence[Doses]) -> tuple[Doses, ...]:
     """By Holm's correction over all; what has no scores yet counts, too."""
-    asked = [
-        (curve.p_slope, curve.p_bend, curve.p_misfit)[: one.questions] for one in every for curve in one.curves
-    ]  # fmt: skip
-    adjusted = iter(holm([p for p_values in asked for p in p_values]))
+    curves = [(curve, one.questions) for one in every for curve in one.curves]
+    raw = [(curve.p_slope, curve.p_bend, curve.p_misfit)[:questions] for curve, questions in curves]
+    adjusted = iter(holm([p for p_values in raw for p in p_values]))
 
     def corrected(curve: DoseCurve, questions: int) -> DoseCurve:
         slope, bend, misfit = (next(adjusted) if index < questions else math.nan for index in range(3))

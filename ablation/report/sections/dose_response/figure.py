@@ -71,11 +71,11 @@ def _draw_panel(
     draw_curve(axes, curve, color)
     name_ticks(axes, curve.at, [f"{dose:g}" for dose in curve.at])
     if row.nothing:
-        name, place = row.nothing
+        name, index = row.nothing
         grey = look[name].color
-        axes.axhline(curve.mean[place], color=grey, linestyle=(0, (4, 3)), linewidth=1, zorder=1)
-        axes.plot(curve.at[place], curve.mean[place], "D", markersize=7, color=grey, markeredgecolor="white", zorder=5)
-        right, frame = (1.0, curve.mean[place]), ("axes fraction", "data")
+        axes.axhline(curve.mean[index], color=grey, linestyle=(0, (4, 3)), linewidth=1, zorder=1)
+        axes.plot(curve.at[index], curve.mean[index], "D", markersize=7, color=grey, markeredgecolor="white", zorder=5)
+        right, frame = (1.0, curve.mean[index]), ("axes fraction", "data")
         axes.annotate(shortened(name, 20), right, (-2, 3), frame, "offset points", ha="right", color=SOFT, fontsize=8)
     if panel.best:
         best, low, high = panel.best

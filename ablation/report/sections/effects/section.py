@@ -12,14 +12,14 @@ from ablation.evidence.study import Study
 from ablation.evidence.target import target_of
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import condition_text
-from ablation.report.charts import IntervalGroup, IntervalRow, IntervalsInfo, draw_intervals
+from ablation.report.charts import IntervalGroup, IntervalRow, IntervalsInfo, Kind, draw_intervals
 from ablation.report.section import Figure, Section
 from ablation.report.sections.effects.answer import answer, sentences
 from ablation.report.sections.effects.figure import HeatCell, HeatInfo, draw_heat
 from ablation.report.sections.effects.table import details_table, main_table
 from ablation.report.sections.effects.text import sources_text
 from ablation.report.style import shortened
-from ablation.report.text import about_intervals, interval, points, shown, size, unit_text
+from ablation.report.text import about_intervals, points, shown, size, unit_text
 
 
 def effects(study: Study) -> Section:
@@ -44,7 +44,9 @@ def forest(experiment: Experiment, compared: Sequence[Effect]) -> Figure | None:
     for effect in compared:
         if effect.verdict != "baseline":
             title = "pooled" if effect.pooled else condition_text(effect.condition, experiment)
-            groups.setdefault((title, effect.pooled), []).append(_interval_row(effect))
+            kind: Kind = "pooled" if effect.pooled else "one"
+            row = IntervalRow.of(effect.recipe, effect.estimate, effect.low, effect.high, kind, effect.metric)
+            groups.setdefault((title, effect.pooled), []).append(row)
     if all(math.isnan(row.estimate) for rows in groups.values() for row in rows):
         return None
     lower = METRICS[experiment.metric].lower_is_better
@@ -60,14 +62,6 @@ def forest(experiment: Experiment, compared: Sequence[Effect]) -> Figure | None:
         f"Positive is {'worse' if lower else 'better'}."
     )
     return Figure(info, draw_intervals, f"Forest plot of differences to {experiment.baseline}", caption)
-
-
-def _interval_row(effect: Effect) -> IntervalRow:
-    estimate, low, high = (shown(x, effect.metric) for x in (effect.estimate, effect.low, effect.high))
-    text = points(effect.estimate, effect.metric, sign=True)
-    if not math.isnan(effect.low):
-        text += f"  [{interval(effect.low, effect.high, effect.metric)}]"
-    return IntervalRow(effect.recipe, estimate, low, high, text, "pooled" if effect.pooled else "one")
 
 
 def heat(experiment: Experiment, compared: Sequence[Effect]) -> Figure | None:

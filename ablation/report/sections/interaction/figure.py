@@ -26,26 +26,21 @@ class Point:
 
 
 @dataclass(frozen=True)
-class InteractionPanel:
-    """The other factors held at one level each. lines: recipe -> a point a level."""
-
-    title: str
-    lines: Mapping[str, tuple[Point, ...]]
-
-
-@dataclass(frozen=True)
 class InteractionInfo:
-    """levels: of `factor`, from left to right. scale: what the means count, with their unit."""
+    """levels: of `factor`, from left to right. scale: what the means count, with their unit.
+
+    panels: the other factors, held at one level each -> recipe -> a point a level.
+    """
 
     factor: str
     levels: tuple[str, ...]
-    panels: tuple[InteractionPanel, ...]
+    panels: Mapping[str, Mapping[str, tuple[Point, ...]]]
     scale: str
 
     @property
     def recipes(self) -> tuple[str, ...]:
         """Those that are drawn, in order."""
-        return tuple(dict.fromkeys(recipe for panel in self.panels for recipe in panel.lines))
+        return tuple(dict.fromkeys(recipe for lines in self.panels.values() for recipe in lines))
 
     @property
     def step(self) -> float:
@@ -66,8 +61,8 @@ def draw_interaction(
         high = 4.1 if len(info.panels) <= ACROSS else 3.3
         spots = new_panels([len(info.panels)], ACROSS, high) if axes is None else axes
         across = min(len(info.panels), ACROSS)
-        for index, (spot, panel) in enumerate(zip(spots, info.panels, strict=True)):
-            _draw_panel(spot, info, panel, look)
+        for index, (spot, title) in enumerate(zip(spots, info.panels, strict=True)):
+            _draw_panel(spot, info, title, look)
             _name_levels(spot, info, across)
             spot.tick_params(labelleft=index % across == 0)
             spot.set_ylabel(info.scale if index % across == 0 else "")
@@ -78,14 +73,14 @@ def draw_interaction(
     return spots
 
 
-def _draw_panel(axes: Axes, info: InteractionInfo, panel: InteractionPanel, look: Mapping[str, Style]) -> None:
+def _draw_panel(axes: Axes, info: InteractionInfo, title: str, look: Mapping[str, Style]) -> None:
     reach = (len(info.recipes) + 1) / 2 * info.step
     for level in range(len(info.levels)):
         axes.axvspan(level - reach, level + reach, color="#f1f4f7", linewidth=0)
     axes.grid(axis="y", color=FAINT)
     axes.set_axisbelow(True)
-    axes.set_title(shortened(panel.title, 96 // min(len(info.panels), ACROSS)))
-    for recipe, points in panel.lines.items():
+    axes.set_title(shortened(title, 96 // min(len(info.panels), ACROSS)))
+    for recipe, points in info.panels[title].items():
         style, xs = look[recipe], [info.x(recipe, level) for level in range(len(points))]
         axes.plot(xs, [point.mean for point in points], color=style.color, linestyle=style.dash, alpha=0.55)
         for x, point in zip(xs, points, strict=True):
