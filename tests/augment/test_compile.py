@@ -65,7 +65,13 @@ def named(recipe) -> str:
     return " ".join(map(label, recipe))
 
 
-@pytest.mark.parametrize("recipe", TOGETHER.values(), ids=TOGETHER)
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        pytest.param(recipe, id=name, marks=[pytest.mark.slow] * (name in ("long", "a policy")))
+        for name, recipe in TOGETHER.items()
+    ],
+)
 def test_steps_are_one_graph_and_show_the_same(recipe):
     """`aot_eager` takes what the compiler traced, with the operators left as they are."""
     compiles(recipe)

@@ -51,27 +51,22 @@ RECIPES = [
 ]
 
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-"""A sum over a few pictures is split among threads, and rounded otherwise than that over many."""
-
-
 def named(recipe) -> str:
     return " ".join(map(label, recipe)) or "nothing"
 
 
+@pytest.mark.parametrize("size", [24, pytest.param(SIDE, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("recipe", RECIPES, ids=named)
-def test_a_sample_looks_the_same_in_every_batch(recipe, monkeypatch):
+def test_a_sample_looks_the_same_in_every_batch(recipe, size, monkeypatch):
     """In another order, alone, in a part of the batch, and wherever the batch is cut."""
     images = stored(SIDE, COUNT)
-    for size in (24, SIDE):
-        whole = augmented(recipe, images, size, aspect=ASPECT)
-        shuffled = stream(0, "order").permutation(COUNT)
-        for rows in (shuffled, np.array([31]), np.array([7, 31, 8]), np.array([5, 5])):
-            assert torch.equal(augmented(recipe, images, size, rows, ASPECT), whole[rows])
-        for at_once in (1, 7 * images[0].numel()):
-            monkeypatch.setitem(applying._AT_ONCE, "cpu", at_once)
-            assert torch.equal(augmented(recipe, images, size, aspect=ASPECT), whole)
-        monkeypatch.undo()
+    whole = augmented(recipe, images, size, aspect=ASPECT)
+    shuffled = stream(0, "order").permutation(COUNT)
+    for rows in (shuffled, np.array([31]), np.array([7, 31, 8]), np.array([5, 5])):
+        assert torch.equal(augmented(recipe, images, size, rows, ASPECT), whole[rows])
+    for at_once in (1, 7 * images[0].numel()):
+        monkeypatch.setitem(applying._AT_ONCE, "cpu", at_once)
+        assert torch.equal(augmented(recipe, images, size, aspect=ASPECT), whole)
 
 
 @pytest.mark.parametrize("recipe", [*RECIPES[-3:], (AugMix(),), (ColorJitter(0.4, 0.4, 0.4, 0.1),)], ids=named)

@@ -1,13 +1,16 @@
 """Every operation against torchvision's function of the same name, on one float picture at a time, to the last level.
 
-200 pictures and draws for each: parts of photographs and synthetic ones, of four shapes. What is made of several
-operations is held to them elsewhere: see `ORACLE`.
+Pictures and draws of four shapes for each, parts of photographs and synthetic ones: 60 of them, all 200 in the slow
+version. What is made of several operations is held to them elsewhere: see `ORACLE`.
 """
 
+import sys
+
+import catalogue
 import numpy as np
 import pytest
 import torch
-from catalogue import EVERY, GEOMETRY, ORACLE, PIXELS, TOLERANCE, alone, frames_of, pictures, uniforms_for
+from catalogue import EVERY, GEOMETRY, ORACLE, PIXELS, TOLERANCE, alone, frames_of, uniforms_for
 from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional
@@ -23,12 +26,23 @@ from ablation.augment import (
     RandomZoomOut,
 )
 
+COUNT = 50
 COMPARED = [case for case in EVERY if type(case) in TOLERANCE and getattr(case, "value", None) != "random"]
 BOXES = [case for case in COMPARED if case in GEOMETRY and not isinstance(
     case, RandomRotation | RandomAffine | RandomPerspective | RandomZoomOut
 ) and not getattr(case, "padding", None) and not getattr(case, "pad_if_needed", False)]  # fmt: skip
 MAPS = [case for case in COMPARED if case in GEOMETRY and case not in BOXES and not getattr(case, "expand", False)
         and not isinstance(case, RandomZoomOut) and not getattr(case, "pad_if_needed", False)]  # fmt: skip
+
+
+@pytest.fixture(autouse=True, params=[pytest.param(15, id="few"), pytest.param(50, id="all", marks=pytest.mark.slow)])
+def count(request, monkeypatch):
+    """Pictures of a shape; all five kinds of synthetic ones are among the first 15."""
+    monkeypatch.setattr(sys.modules[__name__], "COUNT", request.param)
+
+
+def pictures(height: int, width: int) -> Tensor:
+    return catalogue.pictures(height, width, COUNT)
 
 
 def both(operation, images: Tensor, size: int, soft: bool = True) -> tuple[Tensor, Tensor]:
@@ -121,7 +135,7 @@ def test_a_map_that_shrinks_is_near_torchvisions_and_a_resize_after_it(operation
 
 def test_erasing_with_noise_erases_torchvisions_box_and_nothing_else():
     grey, noise, images = RandomErasing(value=0.5), RandomErasing(value="random"), pictures(64, 64)
-    drawn = grey.draw(uniforms_for(grey, 50, *images.shape), frames_of(images))
+    drawn = grey.draw(uniforms_for(grey, len(images), *images.shape), frames_of(images))
     noisy = alone(noise, images, drawn, 64)
     erased = (both(grey, images, 64)[1] == 0.5) & (images != 0.5)
     assert torch.equal(noisy[~erased], images[~erased])
@@ -131,7 +145,7 @@ def test_erasing_with_noise_erases_torchvisions_box_and_nothing_else():
 def test_crop_and_resize_are_pillows_within_its_roundings():
     """Pillow resizes along one axis, rounds to 8 bits, resizes along the other and rounds again: half a level each."""
     images, operation = pictures(64, 64), RandomResizedCrop((0.1, 1.0))
-    drawn = operation.draw(uniforms_for(operation, 50, "pillow"), frames_of(images))
+    drawn = operation.draw(uniforms_for(operation, len(images), "pillow"), frames_of(images))
     for size in (32, 48, 80):
         ours = alone(operation, images, drawn, size)
         for place, image in enumerate((images * 255).round().to(torch.uint8)):

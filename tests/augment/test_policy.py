@@ -14,7 +14,8 @@ from torchvision.transforms.v2 import functional
 
 from ablation.augment import AutoAugment, ColorJitter, RandAugment, TrivialAugmentWide
 from ablation.augment.chain import chain
-from ablation.augment.draws import DrawnRecipe, with_stage
+from ablation.augment.draws import DrawnRecipe
+from ablation.augment.operation import Drawn
 from ablation.augment.operations import policy
 from ablation.augment.operations.policy_tables import POLICIES
 
@@ -50,7 +51,7 @@ def magnitude_of(theirs, name: str, bins: int, level: int, negative: bool) -> fl
 def applied(parts, images: Tensor) -> Tensor:
     """The parts of a policy, on float squares."""
     frame = frames_of(images)
-    drawn = tuple(with_stage(*part, frame) for part in parts)
+    drawn = tuple(Drawn.of(*part, frame) for part in parts)
     return shown_by(chain(DrawnRecipe((drawn,), None, np.ones(len(images)))), images, images.shape[-1], soft=False)
 
 
