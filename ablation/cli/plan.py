@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import click
 import numpy as np
@@ -93,22 +92,19 @@ def show_plan(
     images = images_of(data)
     parts = {cell.condition: images(cell.spec) for cell in cells}
     _show_parts(data, cells, parts)
-    slow = [name for name, operations in experiment.factors["recipe"].items() if _works_per_image(operations)]
+    slow = [
+        name
+        for name, operations in experiment.factors["recipe"].items()
+        if any(getattr(operation, "per_image", False) for operation in every_operation(operations))
+    ]
     if slow:
         say(f"{', '.join(slow)}: works on one image at a time, which is slower than on a batch", "yellow")
-    splits = {cell.condition: cell.spec.split for cell in cells}
+    splits, total = {cell.condition: cell.spec.split for cell in cells}, len(data.labels)
     sizes = {
-        condition: Sizes(
-            (part.test, part.test),
-            overlap_planned(experiment, splits[condition], part.cached, part.train, part.test),
-        )
+        condition: Sizes((part.test,) * 2, overlap_planned(experiment, splits[condition], total, part.train, part.test))
         for condition, part in parts.items()
     }
     _show_power(experiment, cells, list(sizes), planned_power(experiment, cells, sizes, single, pooled))
-
-
-def _works_per_image(operations: Any) -> bool:
-    return any(getattr(operation, "per_image", False) for operation in every_operation(operations))
 
 
 def _show_factors(experiment: Experiment) -> None:

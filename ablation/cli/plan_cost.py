@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
 from ablation.cli.console import say
 from ablation.cli.sections import show_table
 from ablation.core.errors import attempt
-from ablation.core.text import counted
+from ablation.core.text import byte_size, counted, duration
 from ablation.data import Listing
 from ablation.data.batches import steps
 from ablation.experiment.experiment import Cell
 from ablation.experiment.record import RunRecord
 from ablation.experiment.spec import RunSpec
 from ablation.report.section import Rows, Table
-from ablation.training.cost.estimate import Cost, Images, Memory, calibration, estimates_of
+from ablation.training.cost.estimate import Cost, Images, calibration, estimates_of
 from ablation.training.cost.rates import CPU, Machine, gpus, outdated, remembered
+from ablation.training.sweep import cpu_count
 
 MEASURE = "ablation doctor --measure"
 NONE = "-"
@@ -40,7 +42,8 @@ def _show_cost(cells: Sequence[Cell], data: Listing, cache: Path, finished: Mapp
     costs = estimates_of(cells, len(data.classes), images, cache, machine, finished)
     others: tuple[str, ...] = attempt("what else was measured here", lambda: outdated(cache), (), _caution)
     show_estimate(costs, machine, _workers(machine, len(missing)), others)
-    for ema in sorted({spec.ema for spec in missing if spec.ema and _steps(spec, images(spec)) < 3 / (1 - spec.ema)}):
+    averaged = [(spec.ema, spec.epochs * steps(images(spec).train, spec.batch_size)) for spec in missing if spec.ema]
+    for ema in sorted({ema for ema, taken in averaged if taken < 3 / (1 - ema)}):
         _caution(
             f"ema = {ema:g} remembers some {1 / (1 - ema):,.0f} steps, and a training has not three times as "
             "many: the average will be near where it began"
@@ -67,14 +70,8 @@ def images_of(data: Listing) -> Callable[[RunSpec], Images]:
 
 def _workers(machine: Machine | None, runs: int) -> int:
     """How many `ablation run` would start by itself: one for a GPU, or for a core, and no more than there are runs."""
-    from ablation.training.sweep import cpu_count
-
     devices = gpus() if machine is not None and machine.device != CPU else cpu_count()
     return max(1, min(devices, runs))
-
-
-def _steps(spec: RunSpec, images: Images) -> int:
-    return spec.epochs * steps(images.train, spec.batch_size)
 
 
 def show_estimate(
@@ -101,7 +98,8 @@ def show_estimate(
     memories = [cost.memory for cost in missing if cost.memory]
     if memories:
         kind = machine.precision if machine else "bfloat16, as on a GPU"
-        parts = _parts(max(memories, key=lambda memory: memory.total))
+        largest = asdict(max(memories, key=lambda memory: memory.total))
+        parts = ", ".join(f"{name} {byte_size(number)}" for name, number in largest.items() if number)
         say(f"memory of the largest, in {kind}: {parts}; workspaces and the driver's share come on top")
     if machine is None and any(cost.counts for cost in missing):
         others = f" (it was measured with torch {' and '.join(other_software)})" if other_software else ""
@@ -117,7 +115,7 @@ def _cells(cost: Cost, scale: float) -> dict[str, str]:
         "model": cost.levels.get("model", cost.model),
         "runs": f"{cost.runs:,}",
         "MACs": macs(cost.counts.macs) if cost.counts else NONE,
-        "memory": size(cost.memory.total) if cost.memory else NONE,
+        "memory": byte_size(cost.memory.total) if cost.memory else NONE,
         "a run": NONE if seconds is None else duration(seconds),
         "in all": NONE if seconds is None else duration(cost.runs * seconds),
     }
@@ -143,35 +141,10 @@ def _time(costs: Sequence[Cost], machine: Machine, workers: int) -> str:
         f" {rates.largest_error:.0%} for the worst; augmentation and reading images not counted"
     )
     left_out = sum(cost.runs for cost in costs) - runs
-    without = f", {left_out:,} not counted" if left_out else ""
-    total = f"{runs:,} run{'s' * (runs > 1)}"
-    return f"time of {total}{without}: {duration(seconds)} on one {machine.device}{with_workers}; {trust}"
+    which = f"{counted(runs, 'run')}{f', {left_out:,} not counted' if left_out else ''}"
+    return f"time of {which}: {duration(seconds)} on one {machine.device}{with_workers}; {trust}"
 
 
-def _parts(memory: Memory) -> str:
-    """'weights 97.5 MB, gradients 97.5 MB, ...': those that are there."""
-    names = ("weights", "gradients", "optimizer", "activations", "images")
-    return ", ".join(f"{name} {size(number)}" for name in names if (number := getattr(memory, name)))
-
-
-def macs(number: float) -> str:
+def macs(number: float, digits: int = 2) -> str:
     """'4.09 G', '0.68 M': of one image, forward."""
-    return f"{number / 1e9:,.2f} G" if number >= 1e8 else f"{number / 1e6:,.2f} M"
-
-
-def size(number: float) -> str:
-    """'4.9 kB', '97.5 MB', '3.2 GB': decimal units."""
-    for unit, one, least in (("GB", 1e9, 1e9), ("MB", 1e6, 1e5)):
-        if number >= least:
-            return f"{number / one:,.1f} {unit}"
-    return f"{number / 1e3:,.1f} kB"
-
-
-def duration(seconds: float) -> str:
-    """'0.4 s', '45 s', '12 min', '3.4 h', '2.1 days'."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    for unit, length, limit in (("s", 1, 90), ("min", 60, 5400), ("h", 3600, 172800)):
-        if seconds < limit:
-            return f"{seconds / length:.1f} {unit}" if unit == "h" else f"{seconds / length:.0f} {unit}"
-    return f"{seconds / 86400:.1f} days"
+    return f"{number / 1e9:,.{digits}f} G" if number >= 1e8 else f"{number / 1e6:,.{digits}f} M"

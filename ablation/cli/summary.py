@@ -13,9 +13,10 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from ablation.cli.console import console, say, say_line
-from ablation.cli.plan_cost import size
+from ablation.cli.plan_cost import macs
 from ablation.cli.sections import show_table
 from ablation.core.files import atomic
+from ablation.core.text import byte_size
 from ablation.models.freezing import layer_count
 from ablation.report.section import Rows, Table
 from ablation.training.cost.counts import Counts, ModelConfig, inspect_model
@@ -96,21 +97,18 @@ def _totals(config: ModelConfig, counts: Counts, batch_size: int, freezable: int
     side, times = config.image_size, counts.training_macs / counts.macs
     held, single = 4 * (counts.parameters + counts.buffers), batch_size * counts.kept_float32
     half = batch_size * counts.kept_bfloat16 + counts.copies_bfloat16
+    kept = f"{byte_size(single)} for a batch of {batch_size} in float32 (CPU), {byte_size(half)} in bfloat16 (CUDA)"
     return {
         "network": f"{config.model}, {config.classes:,} classes, images of {side} x {side} pixels",
         "parameters": f"{counts.parameters:,}",
         "trainable": f"{counts.trainable:,}",
         "freeze": f"0 to {freezable}: so many layers with weights stand before the head",
-        "size": f"{size(held)} in float32, buffers included (1 MB = 1,000,000 bytes)",
-        "MACs": f"{_giga(counts.macs)} an image, forward: convolutions, linear layers, products of attention",
-        "as thop counts": _giga(counts.thop),
-        "FLOPs": f"{_giga(counts.flops)} = 2 x MACs; forward and backward {times:.2f} times that",
-        "activations": f"{size(single)} for a batch of {batch_size} in float32 (CPU), {size(half)} in bfloat16 (CUDA)",
+        "size": f"{byte_size(held)} in float32, buffers included (1 MB = 1,000,000 bytes)",
+        "MACs": f"{macs(counts.macs, 3)} an image, forward: convolutions, linear layers, products of attention",
+        "as thop counts": macs(counts.thop, 3),
+        "FLOPs": f"{macs(counts.flops, 3)} = 2 x MACs; forward and backward {times:.2f} times that",
+        "activations": kept,
     }
-
-
-def _giga(number: int) -> str:
-    return f"{number / 1e9:,.3f} G" if number >= 1e8 else f"{number / 1e6:,.3f} M"
 
 
 def write_csv(file: IO[str], lines: Sequence[Row]) -> None:
