@@ -201,6 +201,7 @@ def test_report_is_made_again_only_when_something_changed(build, fake, tmp_path)
         replace(record, environment={**record.environment, "platform": "elsewhere"}),
         results.arrays(record.id),
     )
+    results = fake(experiment, tmp_path, images=16)
     assert not is_current(out, input_digest(Study(results)))
     assert "elsewhere" in write_report(Study(results), out=out).read_text()
 
