@@ -213,11 +213,12 @@ def test_ctrl_c_while_reading_ends_with_130_and_keeps_what_was_read(photos, tmp_
 
 
 @pytest.mark.skipif(not CATS.is_dir(), reason=f"the cats are not at {CATS}")
-def test_the_cats_are_checked_and_again_at_once(tmp_path, monkeypatch):
-    first = ablation(tmp_path, "check", str(CATS / "train_list.txt"))
+def test_the_cats_are_checked_and_again_without_reading_them(tmp_path, cache, monkeypatch):
+    command = ("check", str(CATS / "train_list.txt"), "--cache", str(cache))
+    first = ablation(tmp_path, *command)
     assert (first.code, first.err) == (0, "")
     monkeypatch.setattr(readers, "_Reader", None)  # nothing is read again
-    assert ablation(tmp_path, "check", str(CATS / "train_list.txt")) == first
+    assert ablation(tmp_path, *command) == first
     assert "the classes are perfectly balanced, 180 images of each" in first.out
     assert "9 files with an ending that lies" in first.out
     assert "Normalize(mean=[0.4848, 0.4435, 0.4024], std=[0.2751, 0.2696, 0.2760])" in first.out

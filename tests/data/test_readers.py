@@ -127,9 +127,7 @@ def test_the_first_frame_is_taken_when_asked(tmp_path):
 
 
 def test_a_file_that_takes_too_long_is_told_and_the_others_are_read(good, pipe):
-    started = time.monotonic()
     told = list(read_all([good, pipe, good, pipe, good], False, limit=1.0))
-    assert time.monotonic() - started < 20
     assert [told[1], told[3]] == 2 * ["it takes more than 1 seconds to decode"]
     assert [is_traits(found) for found in told] == [True, False, True, False, True]
 
@@ -140,11 +138,11 @@ def test_of_two_readers_one_that_waits_does_not_hold_up_the_other(tmp_path, pipe
     for number in range(60):
         paths.append(tmp_path / f"{number}.png")
         paths[-1].write_bytes(GOOD)
-    every, started = read_all(paths, False, limit=4.0), time.monotonic()
-    assert "more than 4 seconds" in next(every)
+    every, started = read_all(paths, False, limit=3.0), time.monotonic()
+    assert "more than 3 seconds" in next(every)
     waited = time.monotonic() - started
     assert all(map(is_traits, every))
-    assert time.monotonic() - started - waited < 1  # they had been read meanwhile
+    assert time.monotonic() - started < 2 * waited  # they had been read meanwhile
 
 
 # --- a child that dies
@@ -209,6 +207,7 @@ def test_memory_of_a_child_is_limited(good, pipe):
     assert int(told.split()[3]) == MEMORY_LIMIT
 
 
+@pytest.mark.slow
 def test_the_largest_photographs_are_read_within_the_limits(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -227,11 +226,10 @@ def test_nothing_is_left_running_when_all_is_read_or_the_reading_is_given_up(goo
     threads = threading.active_count()
     assert all(map(is_traits, read_all([good] * 60, False)))
     assert (running(os.getpid()), threading.active_count()) == ([], threads)
-    every, started = read_all([good, pipe, good], False, limit=60.0), time.monotonic()
+    every = read_all([good, pipe, good], False, limit=3600.0)
     assert is_traits(next(every))
     every.close()
     assert (running(os.getpid()), threading.active_count()) == ([], threads)
-    assert time.monotonic() - started < 20
 
 
 READING = """
@@ -255,13 +253,11 @@ def reading(limit: float, *paths: Path) -> subprocess.Popen[str]:
 
 @linux
 def test_ctrl_c_ends_the_program_at_once_and_its_children_with_it(good, pipe):
-    program = reading(60.0, good, pipe)
+    program = reading(3600.0, good, pipe)
     (child,) = running(program.pid)
     session = os.getsid(child)
-    started = time.monotonic()
     os.kill(program.pid, signal.SIGINT)
     assert "KeyboardInterrupt" in program.communicate(timeout=60)[1]
-    assert time.monotonic() - started < 5
     assert child not in running()
     assert session == child  # so a terminal sends Ctrl-C to the program alone
 
