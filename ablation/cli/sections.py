@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rich import box
 from rich.cells import cell_len
 from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
-from ablation.cli.console import console, head, say
+from ablation.cli.console import console, head, lines, say
 from ablation.core.text import counted
 from ablation.report.section import Rows, Section, Table
 
@@ -140,7 +139,7 @@ def _cell(row: Mapping[str, str], key: str) -> Text:
 
 
 def _show_rows(table: Table, group: Rows, widths: Mapping[str, int]) -> None:
-    grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, header_style="bold")
+    grid = Grid(box=lines(), show_edge=False, pad_edge=False, collapse_padding=True, header_style="bold")
     grid.show_header = any(_heading(table, key) for key in widths)
     for key, width in widths.items():
         grid.add_column(_heading(table, key), justify="left" if _is_words(table, key) else "right", width=width)
