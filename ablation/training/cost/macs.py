@@ -98,11 +98,11 @@ def layers(model: nn.Module, size: int, fake: bool = True) -> tuple[Layer, ...]:
     flops = counter.get_flop_counts()
     root = type(model).__name__
     inside = {name: sum(flops.get(f"{root}.{name}" if name else root, {}).values()) // (2 * batch) for name in outputs}
-    found = [
+    reverse = [
         _layer(name, module, inside, input_learns.get(name, False), outputs.get(name, ()), thop.get(name, 0))
         for name, module in reversed(list(model.named_modules()))  # children before what holds them
     ]
-    return tuple(reversed(found))
+    return tuple(reversed(reverse))
 
 
 def _layer(

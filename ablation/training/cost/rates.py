@@ -113,7 +113,7 @@ def fitted(networks: Sequence[str], loads: Sequence[Load], seconds: Sequence[flo
     """The non-negative rates with the smallest relative errors in the sense of least squares (Lawson and Hanson 1974).
 
     networks: which network each load is of, for the errors: each network's points by rates fitted to the others'; of a
-    single network nothing is known about others, which is told as errors of 1.
+    single network nothing is known about others: errors of 1.
     """
     import numpy as np
     from sklearn.linear_model import LinearRegression
