@@ -30,7 +30,7 @@ ROOMS = {
     "optim": {"core"},
     "experiment": {"core", "analysis", "data", "augment", "models", "optim"},
     "training": {"core", "analysis", "data", "augment", "models", "optim", "experiment"},
-    "tracking": {"core", "experiment"},
+    "tracking": {"core", "analysis", "experiment"},
     "evidence": {"core", "analysis", "data", "augment", "experiment"},
     "report": {"core", "analysis", "data", "augment", "experiment", "evidence"},
     "cli": {"core", "analysis", "data", "augment", "models", "optim", "experiment", "training", "tracking", "evidence"}
