@@ -115,8 +115,10 @@ class _Together:
     """The recipes over the same conditions, taken together. rows: the part of the table that is of these."""
 
     def __init__(self, results: Results, rows: pd.DataFrame, failed: frozenset[str]):
-        self._results, self._rows, self._failed = results, rows, failed
+        self._results, self._failed = results, failed
         self._done = rows[rows["status"] == "finished"]
+        self._by_recipe = dict(iter(rows.groupby("recipe", sort=False)))
+        self._none = rows[:0]
         self._baseline = self._runs(results.experiment.baseline)
 
     def pair(self, recipe: str, named: dict[str, str], block: Block, shared: Block) -> Pair:
@@ -130,7 +132,7 @@ class _Together:
         return Pair(named, block, shared, own, treatment, reference, overlap, self._flag(recipe))
 
     def _runs(self, recipe: str) -> RecipeRuns:
-        rows = self._rows[self._rows["recipe"] == recipe]
+        rows = self._by_recipe.get(recipe, self._none)
         ids, statuses = rows["id"].tolist(), dict(zip(rows["id"], rows["status"], strict=True))
         return RecipeRuns(
             recipe,
@@ -146,8 +148,8 @@ class _Together:
 
     def _flag(self, recipe: str) -> str:
         """Which operations changed no picture, and in how many runs; '' where all did something."""
-        runs = self._done[self._done["recipe"] == recipe]
-        idle = runs["idle"].tolist() if "idle" in runs else []
+        rows = self._by_recipe.get(recipe, self._none)
+        idle = rows.loc[rows["status"] == "finished", "idle"].tolist() if "idle" in rows else []
         counts = Counter(name for names in idle for name in names.split(", ") if name)
         return "; ".join(
             f"{name} changed no picture" + ("" if count == len(idle) else f" in {count} of {len(idle)} runs")

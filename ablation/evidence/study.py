@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -67,11 +67,10 @@ class Study:
         """What each test image gave in each run; predictions are read when they are needed."""
         return ImageScores(self.results)
 
-    @cached_property
-    def records(self) -> dict[str, RunRecord]:
+    @property
+    def records(self) -> Mapping[str, RunRecord]:
         """Every record that there is, by run id."""
-        records = {cell.spec.id: self.results.run(cell.spec.id).record() for cell in self.results.cells}
-        return {run_id: record for run_id, record in records.items() if record is not None}
+        return self.results.records
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:

@@ -244,7 +244,7 @@ class Experiment:
     def seed_numbers(self) -> tuple[int, ...]:
         return tuple(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
 
-    @property
+    @cached_property
     def declared_test(self) -> Test:
         """The test to be used: the one declared, or the default for the way the parts are made."""
         return self.test or default_test(self.levels("split").values(), self.metric)

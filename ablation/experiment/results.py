@@ -6,7 +6,8 @@ or diverged is a row too, with its status and without metrics.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from ablation.data import listing
 from ablation.data.readers import Progress
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.record import Arrays, RunRecord, idle_operations, read_arrays, read_predictions
-from ablation.experiment.runs import Run, folder_of
+from ablation.experiment.runs import Run, folder_of, runs_of
 
 NO_SCORE = "without a finite score"
 """The status of a run that finished, where the experiment's metric is not a number: it is in no mean and no test."""
@@ -40,6 +41,8 @@ class Results:
     """Of the data, all parts together."""
     groups: NDArray[np.int64] | None = None
     """(images,) the number of each image's group: near-duplicates, and what the data says belongs together."""
+    records: Mapping[str, RunRecord] = field(default_factory=dict)
+    """Every record that there is, by run id."""
 
     def __post_init__(self) -> None:
         if self.experiment.metric in self.table:
@@ -63,11 +66,14 @@ class Results:
         """
         data = listing(experiment.data, Path(cache), progress)
         cells, root = experiment.cells(data.digest), folder_of(experiment, Path(runs))
-        rows = {run_id: _row(Run(root, spec)) for run_id, spec in {cell.spec.id: cell.spec for cell in cells}.items()}
+        records = [(run, run.record()) for run in runs_of(cells, root)]
+        rows = {run.spec.id: _row(run, record) for run, record in records}
         table = pd.DataFrame(
             [{**cell.factors, "seed": cell.seed, "id": cell.spec.id, **rows[cell.spec.id]} for cell in cells]
         )
-        return cls(experiment, cells, data.classes, root, table, len(data.left_out), len(data.labels), data.near)
+        known = {run.spec.id: record for run, record in records if record is not None}
+        sizes = len(data.left_out), len(data.labels)
+        return cls(experiment, cells, data.classes, root, table, *sizes, data.near, known)
 
     @property
     def factors(self) -> list[str]:
@@ -97,7 +103,7 @@ class Results:
         """
         rows: list[dict[str, Any]] = []
         for cell in self.cells:
-            record = Run(self.root, cell.spec).record()
+            record = self.records.get(cell.spec.id)
             if record is None:
                 continue
             idle = idle_operations(record)
@@ -112,22 +118,29 @@ class Results:
         """A row an epoch of each run that has a record, with the run's factors and seed beside the epoch's figures."""
         rows: list[dict[str, Any]] = []
         for cell in self.cells:
-            record = Run(self.root, cell.spec).record()
+            record = self.records.get(cell.spec.id)
             rows += [{**cell.factors, "seed": cell.seed, **epoch} for epoch in (record.history if record else ())]
         return pd.DataFrame(rows)
 
 
-def _row(run: Run) -> dict[str, Any]:
+def _row(run: Run, record: RunRecord | None) -> dict[str, Any]:
     """Status, metrics, evidence that recipes are compared by, and cost of one run."""
-    status, record = run.status(), run.record()
     if record is None:
-        return {"status": status, "reason": run.failure()}
+        status = run.status()
+        just_ended = status in ("finished", "diverged")  # since its record was looked for
+        return {"status": "running" if just_ended else status, "reason": run.failure()}
     names = ("first_test_batch", "train_images", "test_images", "diverged_step")
     shared = {name: record.evidence.get(name) for name in names}
     shared["split_digest"] = record.evidence.get("split")  # "split" may be a factor of the grid
     where = {name: record.environment.get(name) for name in ("device", "precision", "torch", "torchvision", "numpy")}
     idle = ", ".join(idle_operations(record))
-    own = {"status": status, "reason": "", "record_id": record.id, "idle": idle, "notes": "; ".join(record.notes)}
+    own = {
+        "status": record.outcome,
+        "reason": "",
+        "record_id": record.id,
+        "idle": idle,
+        "notes": "; ".join(record.notes),
+    }
     return {**own, **_metrics(run, record), **shared, **where, **record.cost}
 
 
