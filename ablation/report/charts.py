@@ -120,9 +120,10 @@ class IntervalRow:
         alone: float = math.nan, last: float = math.nan,
     ) -> IntervalRow:  # fmt: skip
         """From numbers in the metric's own unit."""
-        span = "" if math.isnan(low) else f"  [{interval(low, high, metric)}]"
-        ends, marks = (shown(x, metric) for x in (low, high)), (shown(x, metric) for x in (alone, last))
-        return cls(name, shown(estimate, metric), *ends, points(estimate, metric, sign=True) + span, kind, *marks)
+        text = points(estimate, metric, sign=True)
+        text += "" if math.isnan(low) else f"  [{interval(low, high, metric)}]"
+        middle, low, high, alone, last = (shown(x, metric) for x in (estimate, low, high, alone, last))
+        return cls(name, middle, low, high, text, kind, alone, last)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from ablation.report.sections.attribution.designs import plan_of
 from ablation.report.sections.dose_response import compute as doses
 from ablation.report.sections.dose_response.magnitudes import dose_series
 from ablation.report.sections.interaction.compute import conditions as by_condition
-from ablation.report.sections.interaction.text import sentence
+from ablation.report.sections.interaction.section import sentence
 from ablation.report.sections.train_size import compute as sizes
 
 GRIDS, MOST = 500, 0.0691

@@ -27,7 +27,7 @@ from ablation.report.sections.attribution.section import attribution
 from ablation.report.sections.dose_response.section import dose_response
 from ablation.report.sections.effects.answer import answer
 from ablation.report.sections.interaction.compute import conditions
-from ablation.report.sections.interaction.text import sentence
+from ablation.report.sections.interaction.section import sentence
 from ablation.report.sections.train_size.compute import size_curves
 from ablation.report.sections.train_size.section import train_size
 from ablation.report.text import size

@@ -11,7 +11,7 @@ from ablation import CorrectedResampled, Paired, PerSeed, Welch
 from ablation.augment import Brightness
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.optim import Adam, RMSprop
-from ablation.report.sections.interaction.text import sentence, title
+from ablation.report.sections.interaction.section import sentence, title
 
 NOT_SURVIVED, BY_CHANCE = "the winner does not survive the change of optimizer", "not shown to be more than chance"
 ONE_EACH = ({"recipe": "bright", "optimizer": "sgd"}, {"recipe": "contrast", "optimizer": "adam"})
@@ -168,7 +168,7 @@ def test_where_nobody_is_everywhere_no_winner_is_named(experiment):
     assert winner.endswith(" under adam and sgd")
     assert "cannot be tested, as the grid has no recipe beside the baseline under two conditions" in dependence
     few = replace(experiment, exclude=ONE_EACH, seeds=2)
-    assert result_of(few, scores({"bright": 0.05})).anova is not None
+    assert not result_of(few, scores({"bright": 0.05})).no_anova
     assert sentence(result_of(few, scores({"bright": 0.05}))) == f"{winner}.", "two seeds are still no test"
 
 

@@ -66,8 +66,8 @@ class Conditions:
     it. seeds: that have finished runs.
 
     contrasts: does the effect of a recipe depend on a factor? Of all that the grid plans, also under the conditions
-    that are silent. anova: how much each factor explains, a description; None where it cannot be made, and `no_anova`
-    says why. overlap: of the training parts where they are redrawn, which these and the winner's test allow for
+    that are silent. anova: how much each factor explains, a description; `no_anova` says why it explains nothing.
+    overlap: of the training parts where they are redrawn, which contrasts and the winner's test allow for
     (`ablation.evidence.pairs.overlap_of`).
 
     needed: the seeds that rank a recipe, under every condition: `MIN_SEEDS`, or 1 where fewer than two recipes have
@@ -85,8 +85,7 @@ class Conditions:
     seeds: int
     overlap: float
     contrasts: tuple[Interaction, ...]
-    anova: Anova | None
-    no_anova: str
+    anova: Anova
     needed: int
     ranked: tuple[str, ...]
     left_out: Mapping[str, str]
@@ -97,6 +96,13 @@ class Conditions:
     def conclusive(self) -> bool:
         """Are there enough seeds to conclude anything?"""
         return self.seeds >= MIN_SEEDS and self.needed >= MIN_SEEDS
+
+    @property
+    def no_anova(self) -> str:
+        """Why there is no analysis of variance; '' where there is."""
+        if math.isfinite(self.anova.mean_square):
+            return ""
+        return NO_SPREAD if self.anova.df > 0 else TOO_FEW_RUNS
 
 
 def conditions(study: Study) -> Conditions | None:
@@ -114,7 +120,6 @@ def conditions(study: Study) -> Conditions | None:
     needed, ranked = _ranked(alive, levels)
     factors = tuple(factor for factor in beside if done[factor].nunique() > 1)
     overlap = overlap_of(study.results, done, sorted(set(done["draw"])))
-    made, reason = _anova(experiment, done, factors)
     return Conditions(
         experiment=experiment,
         factors=factors,
@@ -126,8 +131,7 @@ def conditions(study: Study) -> Conditions | None:
         seeds=done["draw"].nunique(),
         overlap=overlap,
         contrasts=_contrasts(experiment, cells, planned, overlap),
-        anova=made,
-        no_anova=reason,
+        anova=_anova(experiment, done, ("recipe", *factors)),
         needed=needed,
         ranked=ranked,
         left_out={
@@ -189,15 +193,11 @@ def _cells(table: pd.DataFrame, experiment: Experiment, failed: frozenset[str]) 
     return cells
 
 
-def _anova(experiment: Experiment, done: pd.DataFrame, factors: tuple[str, ...]) -> tuple[Anova | None, str]:
-    """With the seeds as blocks where the declared test pairs them; or why there is none."""
+def _anova(experiment: Experiment, done: pd.DataFrame, factors: Sequence[str]) -> Anova:
+    """With the seeds as blocks where the declared test pairs them."""
     blocks = done["draw"].tolist() if experiment.declared_test.paired and done["draw"].nunique() > 1 else None
-    levels = {factor: done[factor].tolist() for factor in ("recipe", *factors)}
-    scores = done[experiment.metric].to_numpy()
-    made = anova(scores, levels, blocks)
-    if math.isfinite(made.mean_square):
-        return made, ""
-    return None, NO_SPREAD if made.df > 0 else TOO_FEW_RUNS
+    levels = {factor: done[factor].tolist() for factor in factors}
+    return anova(done[experiment.metric].to_numpy(), levels, blocks)
 
 
 def _by_seed(cells: Cells, keys: Iterable[str]) -> dict[str, dict[str, list[float]]]:

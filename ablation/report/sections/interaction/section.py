@@ -334,7 +334,7 @@ def _contrasts_caption(result: Conditions) -> str:
 
 def shares(result: Conditions) -> Table | None:
     """How much of the variance goes with each term; None where there is no analysis of variance."""
-    if result.anova is None or not result.conclusive:
+    if result.no_anova or not result.conclusive:
         return None
     runs = counted(result.statuses["finished"], "finished run")
     blocks = ", seeds as blocks" if result.experiment.declared_test.paired and result.seeds > 1 else ""
@@ -369,7 +369,7 @@ def notes(result: Conditions) -> tuple[str, ...]:
     if result.silent:
         where = conditions_text([condition_text(levels, result.experiment) for levels in result.silent])
         every.append(f"No run has finished under {where}.")
-    if result.anova is None and result.conclusive:
+    if result.no_anova and result.conclusive:
         every.append(f"There is no analysis of variance, as {result.no_anova}.")
     missing = {status: runs for status, runs in result.statuses.items() if status != "finished"}
     if missing:
