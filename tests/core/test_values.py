@@ -15,28 +15,17 @@ from ablation.data.normalization import Normalization
 from ablation.data.split import Fixed, Given, KFold, PerSeed, Redrawn, TrainSize
 from ablation.experiment.spec import CLASSES
 from ablation.optim import (
-    ASGD,
-    SAM,
     SGD,
-    Adadelta,
-    Adafactor,
-    Adagrad,
     Adam,
-    Adamax,
     AdamW,
     Constant,
     Cosine,
     Exponential,
-    Lookahead,
     MultiStep,
-    Muon,
-    NAdam,
     OneCycle,
+    Optimizer,
     Plateau,
     Polynomial,
-    RAdam,
-    RMSprop,
-    Rprop,
     Schedule,
     Step,
 )
@@ -176,21 +165,6 @@ SAMPLES = {
     RandomHorizontalFlip: RandomHorizontalFlip(0.25),
     Brightness: Brightness((0.5, 1.5)),
     Contrast: Contrast(0.3),
-    SGD: SGD(0.1, momentum=0.9, nesterov=True),
-    Adam: Adam(betas=(0.8, 0.99)),
-    AdamW: AdamW(3e-4, weight_decay=0.05),
-    NAdam: NAdam(decoupled_weight_decay=True),
-    RAdam: RAdam(decoupled_weight_decay=True),
-    Adamax: Adamax(eps=1e-6),
-    Adadelta: Adadelta(rho=0.8),
-    RMSprop: RMSprop(centered=True),
-    Rprop: Rprop(etas=(0.4, 1.1)),
-    ASGD: ASGD(lambd=0),
-    Adafactor: Adafactor(eps=(None, 1e-4)),
-    Adagrad: Adagrad(lr_decay=0.1),
-    Muon: Muon(ns_coefficients=(3, -4, 2)),
-    SAM: SAM(SGD(0.1), rho=0.1),
-    Lookahead: Lookahead(SAM(Adam()), k=3),
     Constant: Constant(2),
     Step: Step(10, gamma=0.5),
     MultiStep: MultiStep((3, 7)),
@@ -207,8 +181,8 @@ SAMPLES = {
     Given: Given(duplicates="drop"),
     TrainSize: TrainSize(0.5),
 }
-OPERATIONS = set(get_args(Operation))  # theirs are the cases of tests/augment/catalogue.py
-assert set(SAMPLES) | OPERATIONS == set(CLASSES.values()), "every class of a spec needs its sample here"
+ELSEWHERE = {*get_args(Operation), *get_args(Optimizer)}  # in tests/augment/catalogue.py and tests/optim/stepped.py
+assert set(SAMPLES) | ELSEWHERE == set(CLASSES.values()), "every class of a spec needs its sample here"
 
 
 @pytest.mark.parametrize("sample", SAMPLES.values(), ids=lambda sample: type(sample).__name__)

@@ -1,6 +1,7 @@
 """Optimizers, as values: they have torch's fields and defaults, say what is out of range, and need no torch."""
 
 import inspect
+import json
 import math
 import subprocess
 import sys
@@ -79,7 +80,9 @@ def test_values_that_cannot_be_set_are_refused():
 @pytest.mark.parametrize("case", [*CASES, *WRAPPED], ids=lambda case: type(case).__name__)
 def test_an_optimizer_survives_its_plain_form(case):
     classes = {kind.__name__: kind for kind in get_args(Optimizer)}
-    assert restore(plain(case), classes) == case
+    restored = restore(json.loads(json.dumps(plain(case))), classes)
+    assert restored == case
+    assert json.dumps(plain(restored)) == json.dumps(plain(case))
     assert replace(case) == case
 
 
@@ -123,5 +126,5 @@ def test_what_is_out_of_range_is_refused_with_its_field_and_bounds(make, message
 
 def test_values_come_without_torch(environment):
     script = "import sys; import ablation.optim; print('torch' in sys.modules)"
-    told = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "False"
+    output = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert output.stdout.strip() == "False"
