@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from ablation.augment.chain import Adjust, Blend, Resample, Step
-from ablation.augment.operation import Array, PixelOperation
-from ablation.augment.resample import Hop, Taps, as_pixels, separable, soften_, taps, warp
+from ablation.augment.operation import Array, Hop, PixelOperation
+from ablation.augment.resample import Taps, as_pixels, separable, soften_, taps, warp
 
 _AT_ONCE = {"cpu": 2**19}
 """Numbers that go through the steps together: what a core's cache holds; otherwise what keeps a GPU busy, 2**24."""
@@ -36,16 +36,16 @@ def apply(steps: Sequence[Step], images: Tensor, samples: Array, size: int) -> T
     shown = torch.empty((len(images), 3, size, size), device=images.device)
     count = max(1, _AT_ONCE.get(images.device.type, 2**24) // max(1, images[0].numel()))
     order = _alike_together(steps, samples)
-    places = None if order is None else on(images.device, order)
+    indices = None if order is None else on(images.device, order)
     with torch.autocast(images.device.type, enabled=False):  # the same maths on every device, whoever calls
         ready = prepare(steps, samples if order is None else samples[order], images.shape[-1], size, images.device)
         for start in range(0, len(images), count):
             stop = min(start + count, len(images))
             parts = cuts(ready, start, stop)
-            if places is None:
+            if indices is None:
                 shown[start:stop] = run(parts, images[start:stop])
             else:
-                few = places[start:stop]
+                few = indices[start:stop]
                 shown.index_copy_(0, few, run(parts, images.index_select(0, few)).contiguous())
     return shown
 
@@ -136,8 +136,8 @@ class Resampling:
         if self.reach is not None:
             left, top, right, bottom = (self.reach[start:stop].min(axis=0) * _OUTWARDS).tolist()
             window = slice(top, bottom), slice(left, right)
-            across, down = Taps(across.places - left, across.weights), Taps(down.places - top, down.weights)
-        at = None if len(where) == stop - start else on(down.places.device, where)
+            across, down = Taps(across.indices - left, across.weights), Taps(down.indices - top, down.weights)
+        at = None if len(where) == stop - start else on(down.indices.device, where)
         return Resampling(self.size, across, down, None, where, hops, soft, None, window, at)
 
     def __call__(self, images: Tensor) -> Tensor:
@@ -153,7 +153,7 @@ class Resampling:
 
 
 def _part(weights: Taps, start: int, stop: int) -> Taps:
-    return Taps(weights.places[start:stop], weights.weights[start:stop])
+    return Taps(weights.indices[start:stop], weights.weights[start:stop])
 
 
 def _prepare_resample(step: Resample, samples: Array, source: int, size: int, device: torch.device) -> Resampling:
@@ -165,7 +165,7 @@ def _prepare_resample(step: Resample, samples: Array, source: int, size: int, de
     def numbers(values: Array) -> Tensor:
         return on(device, values[rows], torch.float32)
 
-    hops = [Hop(numbers(hop.maps), numbers(hop.frame), hop.border, hop.fill, hop.kind) for hop in step.hops]
+    hops = [hop._replace(maps=numbers(hop.maps), frame=numbers(hop.frame)) for hop in step.hops]
     soft = _softening(step.extent[rows], source / size, device)
     across, down = taps(left, right, source, size), taps(top, bottom, source, size)
     reach = _reach(boxes, source) if device.type == "cpu" else None
@@ -216,63 +216,67 @@ def _reach(boxes: Array, source: int) -> Array:
 
 
 @dataclass
-class Adjusting:
-    """An operation on the samples at `where` (host), whose parameters these are."""
+class Touching:
+    """A change of the samples at `where` (host), with what it needs of them on the device."""
 
-    operation: PixelOperation
-    parameters: dict[str, Tensor]
+    change: Adjusting | Blending
     where: Array
     device: torch.device
     at: Tensor | None = None
+    """Indices of these samples in the cut; None when they are all of it."""
 
-    def cut(self, start: int, stop: int) -> Adjusting | None:
+    def cut(self, start: int, stop: int) -> Touching | None:
         first, last = self.where.searchsorted((start, stop)).tolist()
         if first == last:
             return None
         where = self.where[first:last] - start
-        own = {name: values[first:last] for name, values in self.parameters.items()}
         at = None if len(where) == stop - start else on(self.device, where)
-        return Adjusting(self.operation, own, where, self.device, at)
+        return Touching(self.change.cut(first, last), where, self.device, at)
 
     def __call__(self, images: Tensor) -> Tensor:
         images = as_pixels(images)
         if self.at is None:
-            return self.operation.apply(images, self.parameters)
-        images[self.at] = self.operation.apply(images[self.at], self.parameters)
+            return self.change(images)
+        images[self.at] = self.change(images[self.at])
         return images
 
 
 @dataclass
+class Adjusting:
+    """An operation with the parameters of each sample."""
+
+    operation: PixelOperation
+    parameters: dict[str, Tensor]
+
+    def cut(self, first: int, last: int) -> Adjusting:
+        return Adjusting(self.operation, {name: values[first:last] for name, values in self.parameters.items()})
+
+    def __call__(self, images: Tensor) -> Tensor:
+        return self.operation.apply(images, self.parameters)
+
+
+@dataclass
 class Blending:
-    """The samples at `where` (host) blended with what the chains make of them."""
+    """Each picture added up with what the chains make of it; weights: (B, 1 + chains)."""
 
     chains: list[list[Any]]
     weights: Tensor
-    where: Array
-    at: Tensor | None = None
 
-    def cut(self, start: int, stop: int) -> Blending | None:
-        first, last = self.where.searchsorted((start, stop)).tolist()
-        if first == last:
-            return None
-        where = self.where[first:last] - start
-        chains = [cuts(chain, first, last) for chain in self.chains]
-        return Blending(chains, self.weights[first:last], where, on(self.weights.device, where))
+    def cut(self, first: int, last: int) -> Blending:
+        return Blending([cuts(chain, first, last) for chain in self.chains], self.weights[first:last])
 
     def __call__(self, images: Tensor) -> Tensor:
-        images = as_pixels(images)
-        own = images[self.at]
-        blended = own * self.weights[:, 0].view(-1, 1, 1, 1)
-        for place, chain in enumerate(self.chains, start=1):
-            blended += run(chain, own.clone()) * self.weights[:, place].view(-1, 1, 1, 1)
-        images[self.at] = blended.clamp_(0, 1)
-        return images
+        own, *shares = self.weights.view(*self.weights.shape, 1, 1, 1).unbind(1)
+        blended = images * own
+        for share, chain in zip(shares, self.chains, strict=True):
+            blended += run(chain, images.clone()) * share
+        return blended.clamp_(0, 1)
 
 
-def _prepare_pixels(step: Adjust | Blend, samples: Array, where: Array, source: int, device: torch.device) -> Any:
+def _prepare_pixels(step: Adjust | Blend, samples: Array, where: Array, source: int, device: torch.device) -> Touching:
     rows = samples[where]
     if isinstance(step, Blend):
         chains = [prepare(chain, rows, source, source, device) for chain in step.chains]
-        return Blending(chains, on(device, step.weights[rows]), where)
+        return Touching(Blending(chains, on(device, step.weights[rows])), where, device)
     drawn = {name: on(device, values[rows]) for name, values in step.parameters.items()}
-    return Adjusting(step.operation, drawn, where, device)
+    return Touching(Adjusting(step.operation, drawn), where, device)

@@ -60,7 +60,7 @@ def plain(operation: Any) -> str:
 
 
 def _ignore(note: str) -> None:
-    """There is no need to tell: the class and fields are told instead."""
+    """There is no need to report it: the class and fields stand in."""
 
 
 def joined(*parts: str) -> str:

@@ -12,20 +12,8 @@ from typing import Any
 import numpy as np
 
 from ablation.augment.draws import DrawnRecipe
-from ablation.augment.operation import Array, Border, Drawn, Draws, Kind, MixingOperation, Mixture
+from ablation.augment.operation import Array, Drawn, Draws, Hop, Kind, MixingOperation, Mixture
 from ablation.augment.operations.geometry import boxes_of, identities
-
-
-@dataclass(frozen=True)
-class Hopping:
-    """One map (N, 3, 3) of a chain of them, of points from -1 to 1, with what lies outside the picture it leads to,
-    whose frame is (N, 2)."""
-
-    maps: Array
-    frame: Array
-    border: Border | None
-    fill: tuple[float, float, float]
-    kind: Kind
 
 
 @dataclass(frozen=True)
@@ -37,7 +25,7 @@ class Resample:
     the shown picture's side covers.
     """
 
-    hops: tuple[Hopping, ...]
+    hops: tuple[Hop, ...]
     boxes: Array
     straight: Array
     extent: Array
@@ -93,7 +81,7 @@ def _steps(parts: Sequence[Drawn], count: int, shown: bool = False) -> tuple[Ste
 
 def _resample(parts: Sequence[Drawn], count: int) -> Resample:
     """One step for these geometric operations: maps composed wherever nothing can be seen outside between them."""
-    hops: list[Hopping] = []
+    hops: list[Hop] = []
     straight, waiting, total = np.ones(count, bool), identities(count), identities(count)
     for part in reversed(parts):
         stage = part.stage
@@ -102,10 +90,10 @@ def _resample(parts: Sequence[Drawn], count: int) -> Resample:
         waiting, total = maps @ waiting, maps @ total
         straight &= _shows_a_box(maps, stage.border is not None)
         if stage.border is not None:
-            hops.append(Hopping(_from_center(waiting), part.frame, stage.border, stage.fill, _kind(waiting)))
+            hops.append(Hop(_from_center(waiting), part.frame, stage.border, stage.fill, _kind(waiting)))
             waiting = identities(count)
     if not hops or (waiting != np.eye(3)).any():
-        hops.append(Hopping(_from_center(waiting), np.ones((count, 2)), None, (0.0, 0.0, 0.0), _kind(waiting)))
+        hops.append(Hop(_from_center(waiting), np.ones((count, 2)), None, (0.0, 0.0, 0.0), _kind(waiting)))
     return Resample(tuple(hops), boxes_of(total).astype(np.float32), straight, _shrinking(total))
 
 

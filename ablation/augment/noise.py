@@ -1,6 +1,6 @@
 """Noise made on the device from a key per sample: the same numbers in every batch and on every device. torch.
 
-A counter-based generator in a few integer operations: the key and the pixel's place are hashed (Wellons' "lowbias32",
+A counter-based generator in a few integer operations: the key and the pixel's index are hashed (Wellons' "lowbias32",
 the 32-bit mixer of least bias found by his search, 2018), so that no state is kept.
 """
 
@@ -23,9 +23,9 @@ def _hashed(numbers: Tensor) -> Tensor:
 
 def uniform(keys: Tensor, count: int) -> Tensor:
     """(B, count) float32 in [0, 1], from keys (B,) int64 of 31 bits."""
-    places = _hashed(torch.arange(count, device=keys.device))
-    keyed = _hashed(keys + 2**31)  # apart from every place: place and key may not be exchanged
-    return (_hashed((places + keyed.unsqueeze(1)) & _MASK) + 0.5) * 2**-32
+    pixels = _hashed(torch.arange(count, device=keys.device))
+    keyed = _hashed(keys + 2**31)  # apart from every pixel: pixel and key may not be exchanged
+    return (_hashed((pixels + keyed.unsqueeze(1)) & _MASK) + 0.5) * 2**-32
 
 
 def normal(keys: Tensor, count: int) -> Tensor:

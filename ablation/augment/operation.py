@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,8 @@ class Operation:
 
     neutral: ClassVar[Mapping[str, float]] = {}
     """The magnitudes at which it does nothing, or to which it comes as near as one likes where its field excludes them;
-    of several each counts while the others are at theirs. The probability 0 goes without saying."""
+    of several each counts while the others are at theirs. In a tuple it is that of each number, unless `scaled` says
+    otherwise. The probability 0 goes without saying."""
 
     appearance: ClassVar[frozenset[str]] = frozenset({"fill", "value", "center", "num_magnitude_bins"})
     """Fields whose numbers make nothing stronger: a colour, the point about which it turns, a scale's steps."""
@@ -90,13 +91,17 @@ class Operation:
         return ()
 
     def scaled(self, factor: float) -> Operation | None:
-        """The operation at `factor` times its strength, above 0: by default that many times as probable.
+        """The operation at `factor` times its strength: by default its magnitudes so much further from `neutral`, or
+        where it has none that many times as probable.
 
-        None where nothing of it has a size: then it happens to that share of the pictures (`Sometimes`). Raises
-        InputError where a magnitude would leave its range.
+        None where it has neither: then it happens to that share of the pictures (`Sometimes`). Raises InputError where
+        a magnitude would leave its range.
         """
         own: Any = self
-        return replace(own, p=own.p * factor) if hasattr(own, "p") else None
+        moved = {field: times(getattr(own, field), factor, about) for field, about in self.neutral.items()}
+        if not moved and hasattr(own, "p"):
+            moved = {"p": own.p * factor}
+        return replace(own, **moved) if moved else None
 
     def describe(self, drawn: Sample, frame: Array) -> str:
         """What it did to one sample, in a few words; '' for nothing. frame: (2,), of the picture as it reached it.
@@ -174,6 +179,21 @@ class Stage:
     frame: Array
     border: Border | None = None
     fill: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+
+class Hop(NamedTuple):
+    """One step from a point that is shown towards the source: maps (N, 3, 3), then what lies outside.
+
+    Points are counted from the centre, with the edges of the picture at -1 and 1. frame: (N, 2) of the picture that the
+    map leads to. border: None where nothing outside is ever seen. kind: how much the maps do. Arrays on the host,
+    tensors on the device.
+    """
+
+    maps: Any
+    frame: Any
+    border: Border | None
+    fill: tuple[float, float, float]
+    kind: Kind
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ablation.augment.operation import Border, Kind
+from ablation.augment.operation import Border, Hop
 
 LEVEL = 1 / 255
 """What a level of 8 bits is worth."""
@@ -23,7 +23,7 @@ LEVEL = 1 / 255
 class Taps(NamedTuple):
     """The source pixels (B, S, T) behind each of S pixels along an axis, and their weights; those sum to one."""
 
-    places: Tensor
+    indices: Tensor
     weights: Tensor
 
 
@@ -40,11 +40,11 @@ def taps(start: Tensor, stop: Tensor, source: int, size: int) -> Taps:
     center = (scale * torch.where((start > stop).unsqueeze(1), size - pixel, pixel)).unsqueeze(2)
     width = scale.clamp(min=1).unsqueeze(2)  # half of the triangle's foot
     count = -int(-2 * max(1.0, source / size) // 1)  # the most pixels that can lie within an open interval that long
-    place = (center - width - 0.5).ceil() + torch.arange(count, device=start.device, dtype=start.dtype)
-    weight = (1 - (place + 0.5 - center).abs() / width).clamp(min=0)
-    weight = weight * ((place >= 0) & (place < extent.unsqueeze(2)))
-    place = torch.minimum(place.clamp(min=0), extent.unsqueeze(2) - 1)  # what lies beyond has no weight
-    return Taps((place + low.unsqueeze(2)).long(), weight / weight.sum(dim=2, keepdim=True))
+    index = (center - width - 0.5).ceil() + torch.arange(count, device=start.device, dtype=start.dtype)
+    weight = (1 - (index + 0.5 - center).abs() / width).clamp(min=0)
+    weight = weight * ((index >= 0) & (index < extent.unsqueeze(2)))
+    index = torch.minimum(index.clamp(min=0), extent.unsqueeze(2) - 1)  # what lies beyond has no weight
+    return Taps((index + low.unsqueeze(2)).long(), weight / weight.sum(dim=2, keepdim=True))
 
 
 def separable(images: Tensor, across: Taps, down: Taps) -> Tensor:
@@ -75,27 +75,13 @@ def _padded(rows: Tensor) -> Tensor:
 def _weighted(lines: Tensor, taps: Taps) -> Tensor:
     """(B, C, L, K) -> (B, C, S, K): each line a weighted sum of a few lines, as an embedding bag computes it."""
     batch, channels, length, width = lines.shape
-    size, count = taps.places.shape[1:]
+    size, count = taps.indices.shape[1:]
     planes = torch.arange(batch * channels, device=lines.device).view(batch, channels, 1, 1) * length
-    places = (taps.places.unsqueeze(1) + planes).view(-1, count)
+    indices = (taps.indices.unsqueeze(1) + planes).view(-1, count)
     weights = taps.weights.unsqueeze(1).expand(batch, channels, size, count).reshape(-1, count)
     table = lines.view(batch * channels * length, width)
-    summed = functional.embedding_bag(places, table, per_sample_weights=weights, mode="sum")
+    summed = functional.embedding_bag(indices, table, per_sample_weights=weights, mode="sum")
     return summed.view(batch, channels, size, width)
-
-
-class Hop(NamedTuple):
-    """One step from a point that is shown towards the source: maps (B, 3, 3), then what lies outside.
-
-    Points are counted from the centre, with the edges of the picture at -1 and 1. frame: (B, 2) of the picture that the
-    map leads to. border: None where nothing outside is ever seen. kind: how much the maps do.
-    """
-
-    maps: Tensor
-    frame: Tensor
-    border: Border | None
-    fill: tuple[float, float, float]
-    kind: Kind
 
 
 def warp(images: Tensor, hops: list[Hop], size: int) -> Tensor:
@@ -105,18 +91,18 @@ def warp(images: Tensor, hops: list[Hop], size: int) -> Tensor:
     """
     pixel = (2 * torch.arange(size, device=images.device, dtype=torch.float32) + 1) / size - 1
     x, y = pixel.view(1, 1, size), pixel.view(1, size, 1)
-    seen = []
+    bordered = []
     for hop in hops:
         x, y = _project(hop, x, y)
         width, height = (side.view(-1, 1, 1) for side in hop.frame.unbind(1))
         if hop.border == "constant":
-            seen.append((_inside(x, width).mul(_inside(y, height)), hop.fill))
+            bordered.append((_inside(x, width).mul(_inside(y, height)), hop.fill))
         elif hop.border is not None:
             x, y = _folded(x, width, hop.border), _folded(y, height, hop.border)
     shape = (len(images), size, size)
     grid = torch.stack([x.expand(shape), y.expand(shape)]).permute(1, 2, 3, 0)
     shown = functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
-    for inside, fill in reversed(seen):
+    for inside, fill in reversed(bordered):
         shown *= inside.unsqueeze(1)
         if any(fill):
             shown += (1 - inside).unsqueeze(1) * shown.new_tensor(fill).view(1, 3, 1, 1)
@@ -135,25 +121,25 @@ def _project(hop: Hop, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     return (a * x + (b * y + c)).mul_(scale), (d * x + (e * y + f)).mul_(scale)
 
 
-def _inside(place: Tensor, side: Tensor) -> Tensor:
-    """The share of a bilinear sample that lies in the picture, at `place`: a ramp of one pixel's width at its edge."""
-    return place.abs().mul(-0.5 * side).add_(0.5 * side + 0.5).clamp_(0, 1)
+def _inside(point: Tensor, side: Tensor) -> Tensor:
+    """The share of a bilinear sample that lies in the picture, at `point`: a ramp of one pixel's width at its edge."""
+    return point.abs().mul(-0.5 * side).add_(0.5 * side + 0.5).clamp_(0, 1)
 
 
-def _folded(place: Tensor, side: Tensor, border: Border) -> Tensor:
-    """Places moved into the picture, as `border` says; at least half a pixel from its edge."""
+def _folded(point: Tensor, side: Tensor, border: Border) -> Tensor:
+    """Points moved into the picture, as `border` says; at least half a pixel from its edge."""
     last = 1 - 1 / side  # the centre of the last pixel
     if border == "reflect":
-        place = _mirrored(place, last)
+        point = _mirrored(point, last)
     elif border == "symmetric":
-        place = _mirrored(place, torch.ones_like(last))
-    return torch.minimum(torch.maximum(place, -last), last)
+        point = _mirrored(point, torch.ones_like(last))
+    return torch.minimum(torch.maximum(point, -last), last)
 
 
-def _mirrored(place: Tensor, edge: Tensor) -> Tensor:
-    """Places beyond mirrors at -edge and edge, as often as it takes."""
-    place = place + edge
-    return (place - 4 * edge * (place / (4 * edge)).round()).abs_() - edge
+def _mirrored(point: Tensor, edge: Tensor) -> Tensor:
+    """Points beyond mirrors at -edge and edge, as often as it takes."""
+    point = point + edge
+    return (point - 4 * edge * (point / (4 * edge)).round()).abs_() - edge
 
 
 def soften_(images: Tensor, across: Tensor, down: Tensor, turns: Tensor, most: int) -> Tensor:
@@ -175,12 +161,12 @@ def soften_(images: Tensor, across: Tensor, down: Tensor, turns: Tensor, most: i
 def gaussian(sigma: Tensor, kernel_size: int, source: int) -> Taps:
     """Each of `source` pixels among its neighbours, by a Gaussian of sigma (B,) pixels, mirrored at the edges.
 
-    As torchvision's `gaussian_blur`, with its scaling of the kernel's places.
+    As torchvision's `gaussian_blur`, with its scaling of the kernel's positions.
     """
     reach = kernel_size // 2
     offset = torch.arange(-reach, reach + 1, device=sigma.device)
-    place = offset * ((kernel_size - 1) / (2 * 2**0.5) / max(1, reach))
-    weight = (-((place / sigma.unsqueeze(1)) ** 2)).softmax(dim=1).unsqueeze(1)
+    position = offset * ((kernel_size - 1) / (2 * 2**0.5) / max(1, reach))
+    weight = (-((position / sigma.unsqueeze(1)) ** 2)).softmax(dim=1).unsqueeze(1)
     turn = max(1, 2 * (source - 1))
     index = (torch.arange(source, device=sigma.device).unsqueeze(1) + offset).remainder(turn)
     index = torch.minimum(index, turn - index).clamp(max=source - 1)

@@ -202,7 +202,7 @@ def _unsoftened(steps: list[Any]) -> None:
     for step in steps:
         if isinstance(step, applying.Resampling):
             step.soft = None
-        for inner in getattr(step, "chains", ()):
+        for inner in getattr(getattr(step, "change", None), "chains", ()):
             _unsoftened(inner)
 
 

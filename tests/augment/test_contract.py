@@ -23,9 +23,10 @@ from catalogue import (
     uniforms_for,
 )
 
-from ablation.augment import OPERATIONS, Operation
+from ablation.augment import OPERATIONS, Operation, RandomAffine
 from ablation.augment.chain import chain
 from ablation.augment.draws import draw
+from ablation.augment.operation import times
 from ablation.augment.operations.choice import scaled
 from ablation.augment.operations.geometry import start_frame
 from ablation.core.errors import InputError
@@ -141,9 +142,11 @@ def test_the_plain_form_is_json_and_comes_back_as_the_same_value(operation):
 @pytest.mark.parametrize("kind", [kind for kind in OPERATIONS if kind.neutral], ids=lambda kind: kind.__name__)
 def test_at_its_neutral_magnitudes_an_operation_changes_no_picture(kind):
     """Whatever its coin says. Of three the field excludes the magnitude, to which it may come near."""
-    certain = {"p": 1} if hasattr(CASES[kind][0], "p") else {}
+    case = CASES[kind][2 if kind is RandomAffine else 0]
+    certain = {"p": 1} if hasattr(case, "p") else {}
+    neutral = {field: times(getattr(case, field), 0, about) for field, about in kind.neutral.items()}
     try:
-        operation = replace(CASES[kind][0], **kind.neutral, **certain)
+        operation = replace(case, **neutral, **certain)
     except InputError:
         assert kind.__name__ in ("Cutout", "MixUp", "CutMix")
         return

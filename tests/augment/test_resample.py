@@ -120,7 +120,7 @@ def test_places_lie_in_the_box_even_where_they_have_no_weight():
     low = (edges.amin(dim=1) * 48).round().clamp(max=47)
     high = torch.maximum((edges.amax(dim=1) * 48).round(), low + 1)
     for size in (5, 48, 200):
-        places = taps(edges[:, 0], edges[:, 1], 48, size).places
+        places = taps(edges[:, 0], edges[:, 1], 48, size).indices
         assert (places.amin(dim=(1, 2)) >= low).all()
         assert (places.amax(dim=(1, 2)) < high).all()
 

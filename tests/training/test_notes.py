@@ -31,6 +31,7 @@ class Dimmer(Brightness):
 
     describe = Operation.describe
     scaled = Operation.scaled
+    neutral = {}
 
 
 def fails(*given, **named):

@@ -22,8 +22,7 @@ Operations = tuple[object, ...]
 class Sometimes(Choice):
     """The operation with probability `p`, for each sample.
 
-    >>> Sometimes(RandomRotation(30), p=0.3)
-    Sometimes(operation=RandomRotation(degrees=30.0, expand=False, fill=0.0), p=0.3)
+    >>> recipe = (Sometimes(RandomRotation(30), p=0.3),)
     """
 
     operation: object

@@ -24,61 +24,57 @@ HueShift = Annotated[float, Range(low=0, high=0.5)] | Annotated[tuple[float, flo
 LUMA = (0.2989, 0.587, 0.114)  # ITU-R BT.601, with torchvision's rounding of the first
 
 
+class FactorOperation(PixelOperation):
+    """Draws a factor for each sample, between the bounds of its one field, which is called as what the factor is of."""
+
+    uniforms: ClassVar[int] = 1
+
+    @property
+    def _name(self) -> str:
+        return next(iter(self.neutral))
+
+    def check(self) -> Iterator[str]:
+        yield from ordered(self, self._name)
+
+    def scaled(self, factor: float) -> Any:
+        own: Any = self
+        return replace(own, **{self._name: _scaled(getattr(self, self._name), factor)})
+
+    def describe(self, drawn: Sample, frame: Array) -> str:
+        return multiplied(self._name, drawn["factor"])
+
+    def draw(self, uniforms: Array, frame: Array) -> Draws:
+        """`{"factor": (N,)}`."""
+        jitter = getattr(self, self._name)
+        low, high = jitter if isinstance(jitter, tuple) else (max(0.0, 1 - jitter), 1 + jitter)
+        return {"factor": between(uniforms[:, 0], low, high).astype(np.float32)}
+
+
 @value
-class Brightness(PixelOperation):
+class Brightness(FactorOperation):
     """Multiplies a picture by a factor, clamped to [0, 1]: `torchvision...adjust_brightness`.
 
-    >>> Brightness(0.4)
-    Brightness(brightness=0.4)
+    >>> recipe = (Brightness(0.4),)
     """
 
     brightness: Jitter
 
-    uniforms: ClassVar[int] = 1
     neutral = {"brightness": 0}
-
-    def check(self) -> Iterator[str]:
-        yield from ordered(self, "brightness")
-
-    def scaled(self, factor: float) -> Brightness:
-        return replace(self, brightness=_scaled(self.brightness, factor))
-
-    def describe(self, drawn: Sample, frame: Array) -> str:
-        return multiplied("brightness", drawn["factor"])
-
-    def draw(self, uniforms: Array, frame: Array) -> Draws:
-        """`{"factor": (N,)}`."""
-        return _factors(uniforms, self.brightness)
 
     def apply(self, images: Tensor, drawn: dict[str, Tensor]) -> Tensor:
         return (images * per_sample(drawn["factor"])).clamp_(0, 1)
 
 
 @value
-class Contrast(PixelOperation):
+class Contrast(FactorOperation):
     """Blends a picture with the mean of its own grey version, clamped to [0, 1]: `torchvision...adjust_contrast`.
 
-    >>> Contrast((0.5, 2))
-    Contrast(contrast=(0.5, 2.0))
+    >>> recipe = (Contrast((0.5, 2)),)
     """
 
     contrast: Jitter
 
-    uniforms: ClassVar[int] = 1
     neutral = {"contrast": 0}
-
-    def check(self) -> Iterator[str]:
-        yield from ordered(self, "contrast")
-
-    def scaled(self, factor: float) -> Contrast:
-        return replace(self, contrast=_scaled(self.contrast, factor))
-
-    def describe(self, drawn: Sample, frame: Array) -> str:
-        return multiplied("contrast", drawn["factor"])
-
-    def draw(self, uniforms: Array, frame: Array) -> Draws:
-        """`{"factor": (N,)}`."""
-        return _factors(uniforms, self.contrast)
 
     def apply(self, images: Tensor, drawn: dict[str, Tensor]) -> Tensor:
         factor = per_sample(drawn["factor"])
@@ -89,30 +85,15 @@ class Contrast(PixelOperation):
 
 
 @value
-class Saturation(PixelOperation):
+class Saturation(FactorOperation):
     """Blends a picture with its own grey version, clamped to [0, 1]: `torchvision...adjust_saturation`.
 
-    >>> Saturation(0.4)
-    Saturation(saturation=0.4)
+    >>> recipe = (Saturation(0.4),)
     """
 
     saturation: Jitter
 
-    uniforms: ClassVar[int] = 1
     neutral = {"saturation": 0}
-
-    def check(self) -> Iterator[str]:
-        yield from ordered(self, "saturation")
-
-    def scaled(self, factor: float) -> Saturation:
-        return replace(self, saturation=_scaled(self.saturation, factor))
-
-    def describe(self, drawn: Sample, frame: Array) -> str:
-        return multiplied("saturation", drawn["factor"])
-
-    def draw(self, uniforms: Array, frame: Array) -> Draws:
-        """`{"factor": (N,)}`."""
-        return _factors(uniforms, self.saturation)
 
     def apply(self, images: Tensor, drawn: dict[str, Tensor]) -> Tensor:
         factor = per_sample(drawn["factor"])
@@ -123,8 +104,7 @@ class Saturation(PixelOperation):
 class Hue(PixelOperation):
     """Turns the hues by a share of their circle, keeping saturation and value: `torchvision...adjust_hue`.
 
-    >>> Hue(0.1)
-    Hue(hue=0.1)
+    >>> recipe = (Hue(0.1),)
     """
 
     hue: HueShift
@@ -134,9 +114,6 @@ class Hue(PixelOperation):
 
     def check(self) -> Iterator[str]:
         yield from ordered(self, "hue")
-
-    def scaled(self, factor: float) -> Hue:
-        return replace(self, hue=times(self.hue, factor))
 
     def describe(self, drawn: Sample, frame: Array) -> str:
         return f"hue {signed(360 * drawn['shift'])}°" if drawn["shift"] else ""
@@ -158,8 +135,7 @@ class Hue(PixelOperation):
 class ColorJitter(Policy):
     """Brightness, contrast, saturation and hue, in an order drawn for each sample, as torchvision's.
 
-    >>> ColorJitter(brightness=0.4, contrast=0.4)
-    ColorJitter(brightness=0.4, contrast=0.4, saturation=0.0, hue=0.0)
+    >>> recipe = (ColorJitter(brightness=0.4, contrast=0.4),)
     """
 
     brightness: Jitter = 0.0
@@ -175,14 +151,11 @@ class ColorJitter(Policy):
         yield from ordered(self, "brightness", "contrast", "saturation", "hue")
 
     def scaled(self, factor: float) -> ColorJitter:
-        brightness, contrast, saturation = (
-            _scaled(jitter, factor) for jitter in (self.brightness, self.contrast, self.saturation)
-        )
-        hue = times(self.hue, factor)
-        return replace(self, brightness=brightness, contrast=contrast, saturation=saturation, hue=hue)
+        factors = {name: _scaled(getattr(self, name), factor) for name in ("brightness", "contrast", "saturation")}
+        return replace(self, hue=times(self.hue, factor), **factors)
 
     def parts(self, uniforms: Array, frame: Array) -> list[Part]:
-        """Each of the four in each of the four places, for the samples whose order has it there."""
+        """Each of the four in each of the four positions, for the samples whose order has it there."""
         order = uniforms[:, 4:].argsort(axis=1)
         jitters: tuple[Any, ...] = (
             Brightness(self.brightness),
@@ -192,8 +165,8 @@ class ColorJitter(Policy):
         )
         drawn = [jitter.draw(uniforms[:, [which]], frame) for which, jitter in enumerate(jitters)]
         return [
-            (jitter, drawn[which], order[:, place] == which)
-            for place in range(4)
+            (jitter, drawn[which], order[:, position] == which)
+            for position in range(4)
             for which, jitter in enumerate(jitters)
             if any((values != (which < 3)).any() for values in drawn[which].values())
         ]
@@ -203,8 +176,7 @@ class ColorJitter(Policy):
 class RandomGrayscale(PixelOperation):
     """The grey version of the picture with probability `p`: `torchvision...rgb_to_grayscale`.
 
-    >>> RandomGrayscale(p=0.3)
-    RandomGrayscale(p=0.3)
+    >>> recipe = (RandomGrayscale(p=0.3),)
     """
 
     p: Probability = 0.1
@@ -220,8 +192,7 @@ class RandomGrayscale(PixelOperation):
 class RandomChannelPermutation(PixelOperation):
     """Puts the channels in an order drawn for each sample: `torchvision...permute_channels`.
 
-    >>> RandomChannelPermutation()
-    RandomChannelPermutation()
+    >>> recipe = (RandomChannelPermutation(),)
     """
 
     uniforms: ClassVar[int] = 3
@@ -231,7 +202,7 @@ class RandomChannelPermutation(PixelOperation):
         return "" if order == "RGB" else f"channels {order}"
 
     def draw(self, uniforms: Array, frame: Array) -> Draws:
-        """`{"permutation": (N, 3)}`, int64: the channel that comes to each place."""
+        """`{"permutation": (N, 3)}`, int64: the channel that comes to each position."""
         return {"permutation": uniforms.argsort(axis=1)}
 
     def apply(self, images: Tensor, drawn: dict[str, Tensor]) -> Tensor:
@@ -278,8 +249,3 @@ def turn_hue(images: Tensor, shift: Tensor) -> Tensor:
 def _scaled(jitter: Any, factor: float) -> Any:
     """A jitter at a factor of its strength: bounds move away from 1, not below 0."""
     return times(jitter, factor, about=1, low=0) if isinstance(jitter, tuple) else factor * jitter
-
-
-def _factors(uniforms: Array, jitter: float | tuple[float, float]) -> Draws:
-    low, high = jitter if isinstance(jitter, tuple) else (max(0.0, 1 - jitter), 1 + jitter)
-    return {"factor": between(uniforms[:, 0], low, high).astype(np.float32)}

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 class RandomAdjustSharpness(PixelOperation):
     """Blends the picture with a smoothed one, with probability `p`: 0 smooths, 1 changes nothing, 2 sharpens.
 
-    >>> RandomAdjustSharpness(2)
-    RandomAdjustSharpness(sharpness_factor=2.0, p=0.5)
+    >>> recipe = (RandomAdjustSharpness(2),)
     """
 
     sharpness_factor: NonNegative
@@ -61,8 +60,7 @@ class GaussianBlur(PixelOperation):
 
     kernel_size: pixels, odd; one number, or (across, down). sigma: the width in pixels, or its two bounds.
 
-    >>> GaussianBlur(5)
-    GaussianBlur(kernel_size=5, sigma=(0.1, 2.0))
+    >>> recipe = (GaussianBlur(5),)
     """
 
     kernel_size: Count | tuple[Count, Count]
@@ -100,8 +98,7 @@ class GaussianBlur(PixelOperation):
 class GaussianNoise(PixelOperation):
     """Adds noise to each pixel and channel: normal, of this mean and standard deviation (levels from 0 to 1).
 
-    >>> GaussianNoise(sigma=0.05)
-    GaussianNoise(mean=0.0, sigma=0.05, clip=True)
+    >>> recipe = (GaussianNoise(sigma=0.05),)
     """
 
     mean: float = 0.0
@@ -109,14 +106,11 @@ class GaussianNoise(PixelOperation):
     clip: bool = True
 
     uniforms: ClassVar[int] = 1
-    neutral = {"sigma": 0}
+    neutral = {"mean": 0, "sigma": 0}
 
     def check(self) -> Iterator[str]:
         if not self.clip:
             yield "clip = False: pictures stay in [0, 1] here, as the operations after this one expect"
-
-    def scaled(self, factor: float) -> GaussianNoise:
-        return replace(self, mean=factor * self.mean, sigma=factor * self.sigma)
 
     def describe(self, drawn: Sample, frame: Array) -> str:
         mean = f", mean {self.mean:+.2g}".replace("-", MINUS) if self.mean else ""

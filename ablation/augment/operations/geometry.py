@@ -27,7 +27,7 @@ from ablation.augment.operation import (
     rgb,
     times,
     whole,
-)
+)  # fmt: skip
 from ablation.core.errors import InputError
 from ablation.core.values import Count, Probability, Range, Whole, value
 
@@ -70,11 +70,11 @@ class RandomResizedCrop(GeometricOperation):
         width, height = np.sqrt(area * ratio) / aspect[:, None], np.sqrt(area / ratio)
         fits = (width <= 1) & (height <= 1)
         rows, first = np.arange(len(aspect)), fits.argmax(axis=1)
-        found = fits[rows, first]
-        width = np.where(found, width[rows, first], np.minimum(1, self.ratio[1] / aspect))
-        height = np.where(found, height[rows, first], np.minimum(1, aspect / self.ratio[0]))
-        left = np.where(found, uniforms[:, -2], 0.5) * (1 - width)
-        top = np.where(found, uniforms[:, -1], 0.5) * (1 - height)
+        fitting = fits[rows, first]
+        width = np.where(fitting, width[rows, first], np.minimum(1, self.ratio[1] / aspect))
+        height = np.where(fitting, height[rows, first], np.minimum(1, aspect / self.ratio[0]))
+        left = np.where(fitting, uniforms[:, -2], 0.5) * (1 - width)
+        top = np.where(fitting, uniforms[:, -1], 0.5) * (1 - height)
         return {"box": np.stack([left, top, left + width, top + height], axis=1).astype(np.float32)}
 
     def stage(self, drawn: Draws, frame: Array) -> Stage:
@@ -139,8 +139,7 @@ class RandomCrop(GeometricOperation):
 class CenterCrop(GeometricOperation):
     """The central square of `size` pixels, shown at the image size; at most as large as the picture.
 
-    >>> CenterCrop(224)
-    CenterCrop(size=224)
+    >>> recipe = (CenterCrop(224),)
     """
 
     size: Count
@@ -169,8 +168,7 @@ class Resize(GeometricOperation):
 
     It matters for what comes after it and counts in pixels: (Resize(256), CenterCrop(224)).
 
-    >>> Resize((100, 150))
-    Resize(size=(100, 150))
+    >>> recipe = (Resize((100, 150)),)
     """
 
     size: Count | tuple[Count, Count]
@@ -200,8 +198,7 @@ class Resize(GeometricOperation):
 class RandomHorizontalFlip(GeometricOperation):
     """Mirrors the picture left to right with probability `p`.
 
-    >>> RandomHorizontalFlip(p=0.3)
-    RandomHorizontalFlip(p=0.3)
+    >>> recipe = (RandomHorizontalFlip(p=0.3),)
     """
 
     p: Probability = 0.5
@@ -217,8 +214,7 @@ class RandomHorizontalFlip(GeometricOperation):
 class RandomVerticalFlip(GeometricOperation):
     """Mirrors the picture top to bottom with probability `p`.
 
-    >>> RandomVerticalFlip(p=0.3)
-    RandomVerticalFlip(p=0.3)
+    >>> recipe = (RandomVerticalFlip(p=0.3),)
     """
 
     p: Probability = 0.5

@@ -6,7 +6,7 @@ own partner among the images that are trained on, who looks as it does in that e
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -28,17 +28,13 @@ if TYPE_CHECKING:
 class MixUp(MixingOperation):
     """Adds up picture and partner with weights w and 1 - w, w from Beta(alpha, alpha) (Zhang et al. 2017, eq. 1).
 
-    >>> MixUp(0.2)
-    MixUp(alpha=0.2)
+    >>> recipe = (MixUp(0.2),)
     """
 
     alpha: Positive = 1.0
 
     uniforms: ClassVar[int] = 2
     neutral = {"alpha": 0}
-
-    def scaled(self, factor: float) -> MixUp:
-        return replace(self, alpha=self.alpha * factor)
 
     def describe(self, drawn: Sample, frame: Array) -> str:
         return f"{percent(1 - drawn['weight'])} of another image"
@@ -58,17 +54,13 @@ class CutMix(MixingOperation):
     """Pastes a box of the partner's picture, of share 1 - w before it is cut off at the edge, w from Beta(alpha, alpha)
     (Yun et al. 2019, eq. 1 and 2). Labels are weighted by the pixels.
 
-    >>> CutMix(1.0)
-    CutMix(alpha=1.0)
+    >>> recipe = (CutMix(1.0),)
     """
 
     alpha: Positive = 1.0
 
     uniforms: ClassVar[int] = 4
     neutral = {"alpha": 0}
-
-    def scaled(self, factor: float) -> CutMix:
-        return replace(self, alpha=self.alpha * factor)
 
     def describe(self, drawn: Sample, frame: Array) -> str:
         return f"{percent(1 - drawn['weight'])} pasted from another image"

@@ -19,9 +19,8 @@ from ablation.augment.operation import (
     keys,
     ordered,
     rgb,
-    times,
     whole,
-)
+)  # fmt: skip
 from ablation.core.values import Count, Probability, Range, value
 
 if TYPE_CHECKING:
@@ -48,12 +47,10 @@ class RandomErasing(PixelOperation):
     value: Fill | Literal["random"] = 0.0
 
     uniforms: ClassVar[int] = 2 * _TRIALS + 3
+    neutral = {"scale": 0}
 
     def check(self) -> Iterator[str]:
         yield from ordered(self, "scale", "ratio")
-
-    def scaled(self, factor: float) -> RandomErasing:
-        return replace(self, scale=times(self.scale, factor))
 
     def describe(self, drawn: Sample, frame: Array) -> str:
         return share_of("erased", drawn["box"])
@@ -86,8 +83,7 @@ class Cutout(PixelOperation):
 
     The paper fills with 0 after normalising, which is the data's mean: give `value` for another colour than black.
 
-    >>> Cutout(16)
-    Cutout(length=16, value=0.0)
+    >>> recipe = (Cutout(16),)
     """
 
     length: Count

@@ -61,7 +61,7 @@ class TorchvisionTransform(PerImage):
         yield from _unkept(self.arguments)
         try:
             from torchvision.transforms import v2
-        except ImportError:  # where runs are only looked at
+        except ImportError:  # where runs are only reported
             return
 
         names = [name for name, kind in vars(v2).items() if inspect.isclass(kind) and issubclass(kind, v2.Transform)]
@@ -114,7 +114,7 @@ class ImageFunction(PerImage):
         yield from _unkept(self.arguments)
         try:
             function = _load(self.function)
-            found = _digest(function)
+            digest = _digest(function)
         except (Exception, SystemExit) as error:  # the file is run, and may raise anything
             form = "write 'file.py:name' or 'package.module:name'"
             yield f"function = {self.function!r} cannot be loaded ({error}); {form}"
@@ -123,9 +123,9 @@ class ImageFunction(PerImage):
             inspect.signature(function).bind(None, None, **self.arguments)
         except TypeError as error:
             yield f"{self.function}(picture, generator, {_listed(self.arguments)}): {error}"
-        if self.source not in ("", found):
-            yield f"{self.function} has changed since this was written: its code is {found}, not {self.source}"
-        object.__setattr__(self, "source", found)
+        if self.source not in ("", digest):
+            yield f"{self.function} has changed since this was written: its code is {digest}, not {self.source}"
+        object.__setattr__(self, "source", digest)
 
     def apply(self, images: Tensor, drawn: dict[str, Tensor]) -> Tensor:
         function = _load(self.function)
@@ -140,24 +140,24 @@ class ImageFunction(PerImage):
 def _unkept(arguments: Mapping[str, Any]) -> list[str]:
     """A mistake where arguments would not come back from the spec of a run as they went in."""
     try:
-        kept = json.loads(json.dumps(arguments, allow_nan=False))
+        json.dumps(arguments, allow_nan=False)
     except (TypeError, ValueError) as error:
         return [f"arguments = {arguments!r}: {error}; use numbers, text, lists and dicts"]
-    if "type" in _keys(arguments):
-        return ["arguments: none may be called 'type', which is how values are told in a spec"]
-    return [] if _as_lists(arguments) == kept else [f"arguments = {arguments!r}: the keys of a dict are texts"]
+    keys = _keys(arguments)
+    if "type" in keys:
+        return ["arguments: none may be called 'type', which marks a value in a spec"]
+    return (
+        []
+        if all(isinstance(key, str) for key in keys)
+        else [f"arguments = {arguments!r}: the keys of a dict are texts"]
+    )
 
 
-def _keys(item: Any) -> set[str]:
+def _keys(item: Any) -> set[Any]:
+    """The keys of all dicts in it."""
     if isinstance(item, Mapping):
         return set(item).union(*map(_keys, item.values()))
     return set().union(*map(_keys, item)) if isinstance(item, list | tuple) else set()
-
-
-def _as_lists(item: Any) -> Any:
-    if isinstance(item, Mapping):
-        return {key: _as_lists(inner) for key, inner in item.items()}
-    return [_as_lists(inner) for inner in item] if isinstance(item, list | tuple) else item
 
 
 def _each(function: Callable[[Tensor, int], Any], name: str, images: Tensor, keys: Tensor) -> Tensor:
@@ -183,10 +183,10 @@ def _each(function: Callable[[Tensor, int], Any], name: str, images: Tensor, key
 @cache
 def _load(path: str) -> Any:
     """The function of this name, from a file or a module."""
-    place, _, name = path.rpartition(":")
-    if not place.endswith(".py"):
-        return getattr(import_module(place), name)
-    file = Path(place).resolve()
+    module, _, name = path.rpartition(":")
+    if not module.endswith(".py"):
+        return getattr(import_module(module), name)
+    file = Path(module).resolve()
     called = f"ablation_function_{file.stem}_{hashlib.blake2b(str(file).encode(), digest_size=8).hexdigest()}"
     if called not in sys.modules:  # it is there already while it runs, should it name its own functions
         spec = spec_from_file_location(called, file)

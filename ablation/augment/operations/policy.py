@@ -98,20 +98,19 @@ class RandAugment(Policy):
         return 2 * self.num_ops
 
     def parts(self, uniforms: Array, frame: Array) -> list[Part]:
-        found: list[Part] = []
+        parts: list[Part] = []
         for chosen, sign in uniforms.reshape(len(frame), -1, 2).transpose(1, 2, 0):
             which = _among(chosen, len(RAND))
             level = np.full(len(frame), self.magnitude)
-            found += _slot(RAND, self.num_magnitude_bins, which, level, sign, frame, self.fill)
-        return found
+            parts += _slot(RAND, self.num_magnitude_bins, which, level, sign, frame, self.fill)
+        return parts
 
 
 @value
 class TrivialAugmentWide(Policy):
     """One operation of 14 at a random magnitude (Mueller and Hutter 2021).
 
-    >>> TrivialAugmentWide()
-    TrivialAugmentWide(num_magnitude_bins=31, fill=0.0)
+    >>> recipe = (TrivialAugmentWide(),)
     """
 
     num_magnitude_bins: Annotated[int, Range(low=2)] = 31
@@ -129,8 +128,7 @@ class TrivialAugmentWide(Policy):
 class AutoAugment(Policy):
     """One of 25 pairs of operations that a search found on a data set, each with its chance (Cubuk et al. 2019).
 
-    >>> AutoAugment("cifar10")
-    AutoAugment(policy='cifar10', fill=0.0)
+    >>> recipe = (AutoAugment("cifar10"),)
     """
 
     policy: Literal["imagenet", "cifar10", "svhn"] = "imagenet"
@@ -141,14 +139,14 @@ class AutoAugment(Policy):
     def parts(self, uniforms: Array, frame: Array) -> list[Part]:
         names, pairs = list(AUTO), POLICIES[self.policy]
         pair = _among(uniforms[:, 0], len(pairs))
-        found: list[Part] = []
-        for place in range(2):
-            which = np.array([names.index(both[place].name) for both in pairs])[pair]
-            chance = np.array([both[place].p for both in pairs])[pair]
-            level = np.array([both[place].level for both in pairs])[pair]
-            skipped = uniforms[:, 1 + 2 * place] >= chance
-            found += _slot(AUTO, 10, np.where(skipped, -1, which), level, uniforms[:, 2 + 2 * place], frame, self.fill)
-        return found
+        parts: list[Part] = []
+        for half in range(2):
+            which = np.array([names.index(both[half].name) for both in pairs])[pair]
+            chance = np.array([both[half].p for both in pairs])[pair]
+            level = np.array([both[half].level for both in pairs])[pair]
+            skipped = uniforms[:, 1 + 2 * half] >= chance
+            parts += _slot(AUTO, 10, np.where(skipped, -1, which), level, uniforms[:, 2 + 2 * half], frame, self.fill)
+        return parts
 
 
 @value
@@ -201,9 +199,9 @@ class AugMix(Policy):
         for other in others:
             depth = _among(other[:, 1], 3) + 1 if self.chain_depth <= 0 else np.full(len(frame), self.chain_depth)
             chain: list[Part] = []
-            for place in range(self._deepest):
-                chosen, level, sign = other[:, 2 + 3 * place : 5 + 3 * place].T
-                which = np.where(place < depth, _among(chosen, len(space)), -1)
+            for step in range(self._deepest):
+                chosen, level, sign = other[:, 2 + 3 * step : 5 + 3 * step].T
+                which = np.where(step < depth, _among(chosen, len(space)), -1)
                 chain += _slot(space, 10, which, _among(level, self.severity), sign, frame, self.fill)
             chains.append([Drawn.of(*part, frame) for part in chain])
         return [(Mixture(tuple(chains)), {"weights": weights}, np.ones(len(frame), bool))]
@@ -224,7 +222,7 @@ def _slot(
 
     The five that move pixels are one affine map.
     """
-    found: list[Part] = []
+    parts: list[Part] = []
     moves = {name: np.zeros(len(frame)) for name in MOVES}
     for index, (name, magnitudes) in enumerate(space.items()):
         chosen = which == index
@@ -235,10 +233,10 @@ def _slot(
         elif name in PIXELS:
             operation, parameters = PIXELS[name]
             drawn = {field: values.astype(np.float32) for field, values in parameters(magnitude).items()}
-            found.append((operation, drawn, chosen))
+            parts.append((operation, drawn, chosen))
     moved = np.isin(which, [index for index, name in enumerate(space) if name in MOVES])
     unit = np.ones_like(frame) if space is WIDE else frame
-    return [(RandomAffine(0, fill=fill), _affine(moves, frame, unit), moved), *found]
+    return [(RandomAffine(0, fill=fill), _affine(moves, frame, unit), moved), *parts]
 
 
 def _affine(moves: dict[str, Array], frame: Array, unit: Array) -> Draws:

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 class RandomInvert(PixelOperation):
     """The negative of the picture with probability `p`.
 
-    >>> RandomInvert(p=0.2)
-    RandomInvert(p=0.2)
+    >>> recipe = (RandomInvert(p=0.2),)
     """
 
     p: Probability = 0.5
@@ -37,8 +36,7 @@ class RandomInvert(PixelOperation):
 class RandomPosterize(PixelOperation):
     """Keeps `bits` bits of each level, with probability `p`.
 
-    >>> RandomPosterize(bits=3)
-    RandomPosterize(bits=3, p=0.5)
+    >>> recipe = (RandomPosterize(bits=3),)
     """
 
     bits: Annotated[int, Range(low=0, high=8)]
@@ -70,8 +68,7 @@ class RandomPosterize(PixelOperation):
 class RandomSolarize(PixelOperation):
     """Inverts the levels at or above `threshold`, in [0, 1], with probability `p`.
 
-    >>> RandomSolarize(threshold=0.7, p=0.2)
-    RandomSolarize(threshold=0.7, p=0.2)
+    >>> recipe = (RandomSolarize(threshold=0.7, p=0.2),)
     """
 
     threshold: Share
@@ -96,8 +93,7 @@ class RandomSolarize(PixelOperation):
 class RandomAutocontrast(PixelOperation):
     """Stretches each channel to the whole range of levels, with probability `p`.
 
-    >>> RandomAutocontrast()
-    RandomAutocontrast(p=0.5)
+    >>> recipe = (RandomAutocontrast(),)
     """
 
     p: Probability = 0.5
@@ -115,8 +111,7 @@ class RandomAutocontrast(PixelOperation):
 class RandomEqualize(PixelOperation):
     """Spreads the levels of each channel evenly (Pillow's histogram equalisation), with probability `p`.
 
-    >>> RandomEqualize()
-    RandomEqualize(p=0.5)
+    >>> recipe = (RandomEqualize(),)
     """
 
     p: Probability = 0.5

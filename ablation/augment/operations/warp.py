@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -25,9 +24,8 @@ from ablation.augment.operation import (
     between,
     ordered,
     rgb,
-    times,
     whole,
-)
+)  # fmt: skip
 from ablation.core.values import NonNegative, Probability, Range, value
 
 Angle = NonNegative | Pair
@@ -40,8 +38,7 @@ class RandomRotation(GeometricOperation):
 
     expand: the frame grows until all of the picture is in it.
 
-    >>> RandomRotation(30)
-    RandomRotation(degrees=30.0, expand=False, fill=0.0)
+    >>> recipe = (RandomRotation(30),)
     """
 
     degrees: Angle
@@ -53,9 +50,6 @@ class RandomRotation(GeometricOperation):
 
     def check(self) -> Iterator[str]:
         yield from ordered(self, "degrees")
-
-    def scaled(self, factor: float) -> RandomRotation:
-        return replace(self, degrees=times(self.degrees, factor))
 
     def describe(self, drawn: Sample, frame: Array) -> str:
         return turned(-float(drawn["angle"]))
@@ -90,14 +84,10 @@ class RandomAffine(GeometricOperation):
     center: Pair | None = None
 
     uniforms: ClassVar[int] = 6
-    neutral = {"degrees": 0}
+    neutral = {"degrees": 0, "translate": 0, "scale": 1, "shear": 0}
 
     def check(self) -> Iterator[str]:
         yield from ordered(self, "degrees", "scale", "shear")
-
-    def scaled(self, factor: float) -> RandomAffine:
-        turn, shift, lean = (times(most, factor) for most in (self.degrees, self.translate, self.shear))
-        return replace(self, degrees=turn, translate=shift, scale=times(self.scale, factor, about=1), shear=lean)
 
     def describe(self, drawn: Sample, frame: Array) -> str:
         """Rotation, shift, factor and shear, as far as there are any.
@@ -137,8 +127,7 @@ class RandomAffine(GeometricOperation):
 class RandomPerspective(GeometricOperation):
     """Moves each corner inwards by up to `distortion_scale` of half the picture, with probability `p`.
 
-    >>> RandomPerspective(0.3)
-    RandomPerspective(distortion_scale=0.3, p=0.5, fill=0.0)
+    >>> recipe = (RandomPerspective(0.3),)
     """
 
     distortion_scale: Annotated[float, Range(low=0, high=1)] = 0.5
@@ -147,9 +136,6 @@ class RandomPerspective(GeometricOperation):
 
     uniforms: ClassVar[int] = 8
     neutral = {"distortion_scale": 0}
-
-    def scaled(self, factor: float) -> RandomPerspective:
-        return replace(self, distortion_scale=self.distortion_scale * factor)
 
     def describe(self, drawn: Sample, frame: Array) -> str:
         """How far the corner that moves most comes inwards, along the side."""
@@ -183,12 +169,10 @@ class RandomZoomOut(GeometricOperation):
     p: Probability = 0.5
 
     uniforms: ClassVar[int] = 3
+    neutral = {"side_range": 1}
 
     def check(self) -> Iterator[str]:
         yield from ordered(self, "side_range")
-
-    def scaled(self, factor: float) -> RandomZoomOut:
-        return replace(self, side_range=times(self.side_range, factor, about=1))
 
     def describe(self, drawn: Sample, frame: Array) -> str:
         return multiplied("zoomed out", max(1, math.sqrt(float(np.prod(drawn["canvas"] / frame)))))

@@ -53,20 +53,20 @@ def dose_series(experiment: Experiment) -> tuple[Series, ...]:
     declared = [design for design in designs_of(experiment.recipes) if isinstance(design, DoseSeries)]
     names = {name for design in declared for name in design.names.values()}
     by_hand = {name: own for name, own in leaves.items() if name not in names}
-    found = [
+    every = [
         *_of_one_magnitude(recipes, leaves),
         *(_of_strengths(recipes, design.recipe, design.names) for design in declared),
         *_of_one_recipe(recipes, by_hand),
     ]
     kept: list[Series] = []
-    for series in sorted(found, key=lambda series: -len(series.doses)):
+    for series in sorted(every, key=lambda series: -len(series.doses)):
         if len(series.doses) >= MIN_DOSES and not any(set(series.recipes) <= set(other.recipes) for other in kept):
             kept.append(series)
     alike = Counter(series.magnitude for series in kept)
-    return tuple(_told_apart(series) if alike[series.magnitude] > 1 else series for series in kept)
+    return tuple(_distinct(series) if alike[series.magnitude] > 1 else series for series in kept)
 
 
-def _told_apart(series: Series) -> Series:
+def _distinct(series: Series) -> Series:
     names = [recipe for recipe in series.recipes if recipe != series.nothing]
     return replace(series, magnitude=f"{series.magnitude}, {names[0]} to {names[-1]}")
 
@@ -158,10 +158,10 @@ def _is_at(recipe: Recipe, factor: float, wanted: Recipe) -> bool:
 
 def _alike(made: Recipe, wanted: Recipe) -> bool:
     """The same but for rounding."""
-    found, leaves = dict(_leaves(made, ())), dict(_leaves(wanted, ()))
-    return found.keys() == leaves.keys() and all(
+    ours, leaves = dict(_leaves(made, ())), dict(_leaves(wanted, ()))
+    return ours.keys() == leaves.keys() and all(
         math.isclose(leaf, leaves[path], rel_tol=1e-9, abs_tol=1e-12) if _number(leaf) else leaf == leaves[path]
-        for path, leaf in found.items()
+        for path, leaf in ours.items()
     )
 
 
