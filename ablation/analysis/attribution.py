@@ -15,7 +15,7 @@ from itertools import combinations
 from math import factorial
 from typing import Literal, get_args
 
-from ablation.analysis.comparison import Difference, holm
+from ablation.analysis.comparison import Difference
 from ablation.analysis.student import contrast, paired_contrast
 
 Design = Literal["shapley", "leave_one_out", "add_one_in"]
@@ -24,30 +24,15 @@ Recipe = frozenset[str]
 
 
 @dataclass(frozen=True)
-class Contribution:
-    """Of one operation, in the metric's unit: positive where scores are higher with it.
-
-    low, high: the interval over seeds; p, p_holm: two-sided, before and after Holm's correction over the operations.
-    nan where the scores do not vary.
-    """
-
-    operation: str
-    difference: Difference
-    low: float
-    high: float
-    p: float
-    p_holm: float
-
-
-@dataclass(frozen=True)
 class Attribution:
-    """contributions: in the order of the operations. total: what all of them together gain. remainder: see its weights.
+    """contributions: of each operation, in order; positive where scores are higher with it, in the metric's unit.
 
-    total and remainder are None where a recipe that they need was not run.
+    total: what all of them together gain. remainder: see `remainder_weights`. Both are None where a recipe that they
+    need was not run.
     """
 
     design: Design
-    contributions: tuple[Contribution, ...]
+    contributions: Mapping[str, Difference]
     total: Difference | None
     remainder: Difference | None
 
@@ -57,7 +42,6 @@ def attribute(
     operations: Sequence[str],
     paired: bool = False,
     overlap: float = 0.0,
-    alpha: float = 0.05,
     design: Design | None = None,
 ) -> Attribution:
     """scores: recipe -> per-seed scores (n,), n >= 2; recipes of other operations are left out.
@@ -65,20 +49,19 @@ def attribute(
     paired: all recipes have the same seeds in one order, as the declared test wants it; overlap as for
     `CorrectedResampled`. design: by default the first of `Design` for which all recipes are there. Raises ValueError,
     with the recipes that are missing, where there is none.
+
+    >>> scores = {frozenset(): [0.7, 0.71], frozenset({"crop"}): [0.75, 0.76]}
+    >>> round(attribute(scores, ["crop"]).contributions["crop"].estimate, 3)
+    0.05
     """
     chosen = _design(scores, operations, design)
-    differences = [_difference(scores, weights(chosen, operations, name), paired, overlap) for name in operations]
-    p_values = [difference.p_value() for difference in differences]
-    contributions = tuple(
-        Contribution(name, difference, *difference.interval(alpha), p, p_holm)
-        for name, difference, p, p_holm in zip(operations, differences, p_values, holm(p_values), strict=True)
-    )
     total = {frozenset(operations): 1.0, frozenset[str](): -1.0}
     total_and_remainder = [
         _difference(scores, share, paired, overlap) if share and share.keys() <= scores.keys() else None
         for share in (total, remainder_weights(chosen, operations))
     ]
-    return Attribution(chosen, contributions, *total_and_remainder)
+    each = {name: _difference(scores, weights(chosen, operations, name), paired, overlap) for name in operations}
+    return Attribution(chosen, each, *total_and_remainder)
 
 
 def weights(design: Design, operations: Sequence[str], operation: str) -> dict[Recipe, float]:

@@ -30,11 +30,6 @@ Metric = Callable[[Floats, Floats, Floats], Floats]
 """Scores (...) from counts per class (classes, ...): of images guessed right, guessed to be it, labelled with it."""
 
 
-def accuracy(right: Floats, guessed: Floats, labelled: Floats) -> Floats:
-    """Share of images that are guessed right, in [0, 1]."""
-    return np.asarray(right.sum(axis=0) / labelled.sum(axis=0))
-
-
 def balanced_accuracy(right: Floats, guessed: Floats, labelled: Floats) -> Floats:
     """Mean recall over the classes that are there, in [0, 1]."""
     return _mean_where(right, labelled)

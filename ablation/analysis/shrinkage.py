@@ -19,7 +19,7 @@ def shrunk(estimates: ArrayLike, errors: ArrayLike) -> Floats:
     itself; tau^2 is estimated by mean(estimate^2) - v, at least 0 (Efron and Morris 1973, "Stein's estimation rule and
     its competitors").
 
-    >>> shrunk([3.0, 1.0], [1.0, 1.0]).tolist()
+    >>> shrunk([3.0, 1.0], [1.0, 1.0]).round(6).tolist()
     [2.4, 0.8]
     """
     observed, noise = np.asarray(estimates, float), np.square(errors)

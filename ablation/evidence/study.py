@@ -102,11 +102,6 @@ def compare(results: Results) -> tuple[Effect, ...]:
     return Study(results).effects
 
 
-def compared(results: Results) -> Compared:
-    """The comparisons behind the effects: `Study(results).compared`."""
-    return Study(results).compared
-
-
 @dataclass(frozen=True)
 class Choice:
     """The runs that are looked at: recipe -> id, under one condition and seed; `missing` recipes have not finished."""

@@ -136,7 +136,7 @@ def _contributions(experiment: Experiment, plan: Plan, block: Scores, compared: 
         parts: [block.of[recipe][seed] for seed in (block.shared if paired else block.of[recipe])]
         for parts, recipe in plan.recipes.items()
     }
-    attributed = attribute(scores, plan.parts, paired, block.overlap, experiment.alpha, plan.design)
+    attributed = attribute(scores, plan.parts, paired, block.overlap, plan.design)
     gains = _gains(attributed, plan, experiment.alpha, lambda recipe: compared.of(recipe, block.conditions))
     alone, last = _estimates(scores, plan.parts, "add_one_in"), _estimates(scores, plan.parts, "leave_one_out")
     return Contributions(
@@ -160,7 +160,8 @@ def _gains(result: Attribution, plan: Plan, alpha: float, compared: Callable[[st
         return Gain(name, kind, *numbers, alpha, True, tested.p_equivalent, tested.reached)
 
     alone = {part: plan.recipes[frozenset({part})] for part in plan.parts} if plan.design == "add_one_in" else {}
-    gains = [gain(one.operation, "one", one.difference, alone.get(one.operation, "")) for one in result.contributions]
+    each = result.contributions.items()
+    gains = [gain(name, "one", difference, alone.get(name, "")) for name, difference in each]
     if result.total:
         gains.append(gain("all together", "together", result.total, plan.recipes[frozenset(plan.parts)]))
     if result.remainder:
@@ -172,7 +173,8 @@ def _estimates(scores: Mapping[Parts, Sequence[float]], parts: tuple[str, ...], 
     """What each part does by this design; {} where its recipes were not run."""
     if not needed(design, parts) <= scores.keys():
         return {}
-    return {one.operation: one.difference.estimate for one in attribute(scores, parts, design=design).contributions}
+    each = attribute(scores, parts, design=design).contributions.items()
+    return {name: difference.estimate for name, difference in each}
 
 
 def _corrected(every: Sequence[Contributions]) -> list[Contributions]:
