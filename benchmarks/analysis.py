@@ -44,8 +44,8 @@ from ablation import SGD, Brightness, Digits, Experiment
 
 experiment = Experiment(
     name="analysis", data=Digits(), baseline="none", seeds={seeds}, metric="{metric}",
-    recipes={{"none": ()}} | {{f"brightness {{place:02}}": (Brightness(place / 20),) for place in range(1, 20)}},
-    optimizers={{f"sgd {{place}}": SGD(lr=0.01 * place) for place in range(1, 6)}},
+    recipes={{"none": ()}} | {{f"brightness {{step:02}}": (Brightness(step / 20),) for step in range(1, 20)}},
+    optimizers={{f"sgd {{step}}": SGD(lr=0.01 * step) for step in range(1, 6)}},
 )
 '''
 

@@ -58,7 +58,7 @@ class PlannedPower:
     """What each comparison of these recipes could show, under each of these conditions, or pooled over them.
 
     In the metric's own unit (0.01 is a point). test_images: the fewest and the most of any run. smallest: the
-    difference that is found with 80 % power after correction. needed: (difference, seeds per arm that find it with 80 %
+    difference that is found with 80 % power after correction. needed: (difference, seeds per recipe that find it with 80 %
     power), None where 1,000 are not enough. With an sd that is not known `smallest` is nan, and `needed` empty.
     """
 
@@ -186,7 +186,7 @@ def _power(
 
 
 def _design(experiment: Experiment, spread: Spread, overlap: float, images: int, bar: tuple[int, float]) -> Design:
-    """As `power` takes it. A difference that is paired has the sd of one arm, the other being nothing."""
+    """As `power` takes it. A paired difference has one sd: that of the recipe, the baseline's being 0."""
     test, (comparisons, alpha) = experiment.declared_test, bar
     image_sd = spread.images
     if image_sd is None:

@@ -69,9 +69,9 @@ def test_where_the_baseline_failed_nothing_is_said_of_any_recipe_beside_it():
     assert find(effects, "none", optimizer="adam").failed == 1
 
 
-def test_the_alarm_tells_the_mean_that_hides_it_and_the_mean_without():
-    (alarm,) = Study(results_of(question(), failing("bright"))).warnings
-    assert alarm == (
+def test_the_warning_gives_the_mean_that_hides_it_and_the_mean_without():
+    (warning,) = Study(results_of(question(), failing("bright"))).warnings
+    assert warning == (
         "bright, adam: 1 of 5 trainings failed or ended far below the others (accuracy 0.502; mean 0.830 with, 0.911 "
         "without): no verdict on a mean that rests on it"
     )
@@ -107,6 +107,6 @@ def test_a_run_that_crashed_or_diverged_blocks_a_verdict_as_well():
 
 def test_where_nothing_was_learned_that_is_said_once():
     told = Study(results_of(question(), lambda cell: 0.1 + noise(cell))).warnings
-    assert [alarm for alarm in told if "trainings" in alarm] == [
+    assert [warning for warning in told if "trainings" in warning] == [
         "all 30 trainings ended near chance: nothing has been learned, and no verdict is given"
     ]
