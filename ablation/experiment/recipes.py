@@ -100,8 +100,9 @@ def designs_of(recipes: Mapping[str, Recipe]) -> tuple[DoseSeries | PartDesign, 
 
 
 def leave_one_out(parts: Parts) -> Recipes:
-    """All parts together, and all but each: what does each add to the others?
+    """All parts together, and all but each, which shows what each adds to the others.
 
+    >>> from ablation import Hue, RandomResizedCrop
     >>> list(leave_one_out({"crop": RandomResizedCrop(), "hue": Hue(0.1)}))
     ['none', 'all', 'without crop', 'without hue']
     """
@@ -113,6 +114,7 @@ def leave_one_out(parts: Parts) -> Recipes:
 def add_one_in(parts: Parts, base: Recipe = ()) -> Recipes:
     """Each part alone, after the recipe `base`, which is there as "base" where it is not empty.
 
+    >>> from ablation import Hue, RandomHorizontalFlip, RandomResizedCrop
     >>> list(add_one_in({"crop": RandomResizedCrop(), "hue": Hue(0.1)}, base=(RandomHorizontalFlip(),)))
     ['none', 'base', 'crop', 'hue']
     """
@@ -124,6 +126,7 @@ def add_one_in(parts: Parts, base: Recipe = ()) -> Recipes:
 def powerset(parts: Parts) -> Recipes:
     """Every combination of the parts, 2^k recipes, for a complete attribution. Raises InputError for more than 12.
 
+    >>> from ablation import Hue, RandomResizedCrop
     >>> list(powerset({"crop": RandomResizedCrop(), "hue": Hue(0.1)}))
     ['none', 'crop', 'hue', 'crop + hue']
     """
@@ -138,6 +141,7 @@ def powerset(parts: Parts) -> Recipes:
 def dose(recipe: Operation | Sequence[Operation], factors: Iterable[float] = (0.25, 0.5, 0.75, 1)) -> Recipes:
     """The recipe at several strengths. What a strength is, each operation says (`scaled`).
 
+    >>> from ablation import RandomRotation
     >>> dose(RandomRotation(30), (0.5, 1))["x0.5"]
     (RandomRotation(degrees=15.0, expand=False, fill=0.0),)
     """

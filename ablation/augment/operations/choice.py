@@ -22,6 +22,7 @@ Operations = tuple[object, ...]
 class Sometimes(Choice):
     """The operation with probability `p`, for each sample.
 
+    >>> from ablation import RandomRotation
     >>> recipe = (Sometimes(RandomRotation(30), p=0.3),)
     """
 
@@ -52,6 +53,7 @@ class Sometimes(Choice):
 class OneOf(Choice):
     """One of the operations for each sample, each with the same chance.
 
+    >>> from ablation import CutMix, MixUp
     >>> OneOf((MixUp(0.2), CutMix())).operations
     (MixUp(alpha=0.2), CutMix(alpha=1.0))
     """
@@ -87,6 +89,7 @@ class Strength(Choice):
 
     What that means for each operation is said by its `scaled`.
 
+    >>> from ablation import Brightness, RandomRotation
     >>> Strength((Brightness(0.4), RandomRotation(30)), 0.5).made
     (Brightness(brightness=0.2), RandomRotation(degrees=15.0, expand=False, fill=0.0))
     """

@@ -51,8 +51,9 @@ class MixUp(MixingOperation):
 
 @value
 class CutMix(MixingOperation):
-    """Pastes a box of the partner's picture, of share 1 - w before it is cut off at the edge, w from Beta(alpha, alpha)
-    (Yun et al. 2019, eq. 1 and 2). Labels are weighted by the pixels.
+    """Pastes a box of the partner's picture, and weights the labels by the pixels (Yun et al. 2019, eq. 1 and 2).
+
+    Before it is cut off at the edge the box has the share 1 - w of the picture, w from Beta(alpha, alpha).
 
     >>> recipe = (CutMix(1.0),)
     """
