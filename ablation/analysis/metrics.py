@@ -95,8 +95,8 @@ def expected_calibration_error(logits: Logits, labels: Labels, bins: int = ECE_B
     """Mean gap between confidence and accuracy over equal-width bins of confidence (Guo et al. 2017, equation 3)."""
     probability = np.exp(log_softmax(logits))
     confidence, right = probability.max(axis=1), probability.argmax(axis=1) == labels
-    place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gap = np.bincount(place, weights=right - confidence, minlength=bins)
+    bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    gap = np.bincount(bin_of, weights=right - confidence, minlength=bins)
     return float(np.abs(gap).sum() / len(labels))
 
 

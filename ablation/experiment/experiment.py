@@ -79,6 +79,11 @@ class Experiment:
     and sd of the training part ("data"), of ImageNet, or given. lr, weight_decay: in place of each optimizer's own.
     head_lr_factor: the last layer's learning rate in multiples of the others'. clip_norm: the most that the norm of all
     gradients may be. ema: the decay of an average of the weights over the steps, which is then what is tested.
+
+    >>> recipes = {"none": (), "brighter": (Brightness(0.4),)}
+    >>> experiment = Experiment("light", Digits(), recipes, {"adam": Adam()}, baseline="none", model="lenet", seeds=3)
+    >>> len(experiment.cells("digest of the data"))
+    6
     """
 
     name: str

@@ -6,20 +6,21 @@ import ast
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-import ablation
 from ablation.core.errors import InputError, Problem, did_you_mean
 from ablation.core.values import collecting
 from ablation.experiment.experiment import Experiment
 
 FOLDER = Path("experiments")
+ablation = import_module("ablation")  # for `__all__`, which it computes when it is read
 
 
 @dataclass(frozen=True)
 class ExperimentFile:
-    """An experiment with the docstring of its file, whose first line is the question it asks."""
+    """An experiment with the docstring of its file, whose first line is the question."""
 
     path: Path
     docstring: str
@@ -50,7 +51,7 @@ def find(name: str, folder: Path = FOLDER) -> Path:
 
 
 def read(path: Path) -> ExperimentFile:
-    """Run the file and take its `experiment`. Raises InputError with every mistake found, each with its line."""
+    """Run the file and take its `experiment`. Raises InputError with every mistake, each with its line."""
     try:
         tree = ast.parse(path.read_text("utf-8-sig"), str(path))
     except UnicodeDecodeError as error:
@@ -65,7 +66,7 @@ def read(path: Path) -> ExperimentFile:
     with collecting(str(path)) as problems:
         try:
             exec(compile(tree, str(path), "exec"), module.__dict__)
-        except (Exception, SystemExit) as error:  # whatever the user's own code raises, told with its line
+        except (Exception, SystemExit) as error:  # whatever the user's own code raises, with its line
             problems.append(_raised(error, path))
     experiment = getattr(module, "experiment", None)
     if not problems and not isinstance(experiment, Experiment):
@@ -77,7 +78,7 @@ def read(path: Path) -> ExperimentFile:
 
 
 def _unknown_imports(tree: ast.Module, path: Path) -> Iterator[Problem]:
-    """Every misspelt `from ablation import ...`, which Python itself would tell one at a time."""
+    """Every misspelt `from ablation import ...`, which Python itself would report one at a time."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module == "ablation":
             for name in (alias.name for alias in node.names if alias.name not in (*ablation.__all__, "*")):

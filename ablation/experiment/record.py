@@ -44,7 +44,11 @@ class Arrays(NamedTuple):
 
 @dataclass(frozen=True)
 class RunRecord:
-    """`history` has a dict an epoch; `metrics` is empty when the run diverged."""
+    """`history` has a dict an epoch; `metrics` is empty when the run diverged.
+
+    >>> RunRecord("0123456789abcdef", "finished", ({"epoch": 1},), {"accuracy": 0.9}, {}).metrics["accuracy"]
+    0.9
+    """
 
     id: str
     outcome: Literal["finished", "diverged"]

@@ -28,7 +28,12 @@ NO_SCORE = "without a finite score"
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """`table` has a column for each factor, then seed, id, status, the test metrics, and what the run cost."""
+    """`table` has a column for each factor, then seed, id, status, the test metrics, and what the run cost.
+
+    >>> results = Results.load(experiment)
+    >>> results.finished[["recipe", "seed", "accuracy"]].shape[1]
+    3
+    """
 
     experiment: Experiment
     cells: tuple[Cell, ...]

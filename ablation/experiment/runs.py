@@ -4,7 +4,7 @@ runs/EXPERIMENT/ID/spec.json      what it is
                    journal.jsonl  what happened, an event a line
                    lock           held by the worker that trains it (a kernel lock: it cannot go stale)
                    checkpoint.pt  the newest epoch, until the run has finished
-                   weights.pt     of the network that was tested, where that was asked for
+                   weights.pt     of the network that was tested, if they are to be kept
                    arrays.npz, record.json   the record; record.json is written last
 """
 
@@ -100,16 +100,16 @@ def runs_of(cells: tuple[Cell, ...], root: Path) -> tuple[Run, ...]:
 
 def strays(root: Path, ids: set[str]) -> list[tuple[Path, str]]:
     """Folders in `root` under another name that hold a result of one of these runs, with its id: copies, as a rule."""
-    found = []
+    copies = []
     for folder in sorted(root.iterdir()) if root.is_dir() else ():
         record = read_record(folder) if folder.name not in ids and folder.is_dir() else None
         if record is not None and record.id in ids:
-            found.append((folder, record.id))
-    return found
+            copies.append((folder, record.id))
+    return copies
 
 
 def history_of(run: Run) -> list[dict[str, Any]]:
-    """The epochs as the journal tells them, an event each; an epoch repeated after a kill is told once.
+    """The epochs in the journal, an event each; of an epoch that was repeated after a kill there is one.
 
     Those before a restart are of a training that was given up.
     """

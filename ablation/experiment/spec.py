@@ -33,6 +33,10 @@ class RunSpec:
     data: the digest of the images, their labels and groups. model_source: that of the code of a network of one's own,
     else "". weights: a name of torchvision's, or "sha256:" and the digest of a file. The other fields mean what they
     mean in `Experiment`.
+
+    >>> spec = experiment.cells("0123456789abcdef")[0].spec
+    >>> RunSpec.from_plain(spec.to_plain()).id == spec.id
+    True
     """
 
     data: str

@@ -97,7 +97,7 @@ def wrong_choices(model: str, stem: str, weights: str | None, stochastic_depth: 
 
 
 def wrong_model(model: str) -> str:
-    """'' for a network that can be built, or a message; of an own factory only its module is looked for."""
+    """'' for a network that can be built, or a message; of an own factory only its module is searched."""
     if is_own(model):
         return missing_module(model)
     if model in model_names():

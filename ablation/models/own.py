@@ -3,8 +3,8 @@
 It maps images (B, 3, S, S) to logits (B, classes), and ends in an `nn.Linear` whose input counts as the features.
 Its dropout stays as it is written; an experiment's comes on top, before that last layer.
 
-The module is looked for on Python's path, then in the working folder; so that a file of the user's called `queue.py`
-takes no other's place. Naming one, and the digest of its source, need no torch and import nothing.
+The module is searched on Python's path, then in the working folder; so that a file of the user's called `queue.py`
+hides no other. Naming one, and the digest of its source, need no torch and import nothing.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def _factory(reference: str) -> Callable[[int], object]:
         raise InputError(f"model = {reference!r}: importing {name} failed: {_reason(error)}") from error
     where = getattr(module, "__file__", None) or name
     if not hasattr(module, attribute):
-        suggestion = did_you_mean(attribute, [found for found in vars(module) if not found.startswith("_")])
+        suggestion = did_you_mean(attribute, [name for name in vars(module) if not name.startswith("_")])
         raise InputError(f"model = {reference!r}: {where} has no {attribute!r}{suggestion}")
     factory: Callable[[int], object] = getattr(module, attribute)
     if not callable(factory):

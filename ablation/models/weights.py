@@ -130,8 +130,8 @@ def _why_unread(path: Path, error: str) -> str:
         begins = file.read(2)
     if begins not in (b"PK", b"\x80\x02"):  # a ZIP archive, or what torch wrote before 1.6
         return "it is not a file of torch.save"
-    if found := re.search(r"Unsupported global: GLOBAL (\S+)", error):
-        return f"it holds {found[1]}"
+    if match := re.search(r"Unsupported global: GLOBAL (\S+)", error):
+        return f"it holds {match[1]}"
     return "it is damaged, or not a file of torch.save"
 
 

@@ -25,7 +25,11 @@ UpToOne = Annotated[float, Range(low=0, high=1)]
 
 @value
 class SGD:
-    """The learning rate has no default, where torch has 0.001: a good one depends on the network, so it is said."""
+    """The learning rate has no default, where torch has 0.001: a good one depends on the network, so it is said.
+
+    >>> SGD(lr=0.1, momentum=0.9).nesterov
+    False
+    """
 
     lr: Positive
     momentum: BelowOne = 0.0
@@ -43,6 +47,12 @@ class SGD:
 
 @value
 class Adam:
+    """Adam (Kingma and Ba 2015), with L2 regularisation unless its decay is decoupled.
+
+    >>> Adam().betas
+    (0.9, 0.999)
+    """
+
     lr: Positive = 1e-3
     betas: Betas = (0.9, 0.999)
     eps: Positive = 1e-8
@@ -54,6 +64,12 @@ class Adam:
 
 @value
 class AdamW:
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019).
+
+    >>> AdamW(lr=3e-4).weight_decay
+    0.01
+    """
+
     lr: Positive = 1e-3
     betas: Betas = (0.9, 0.999)
     eps: Positive = 1e-8
@@ -64,6 +80,12 @@ class AdamW:
 
 @value
 class NAdam:
+    """Adam with Nesterov momentum (Dozat 2016).
+
+    >>> NAdam().momentum_decay
+    0.004
+    """
+
     lr: Positive = 2e-3
     betas: Betas = (0.9, 0.999)
     eps: Positive = 1e-8
@@ -75,6 +97,12 @@ class NAdam:
 
 @value
 class RAdam:
+    """Adam with a rectified variance (Liu et al. 2020).
+
+    >>> RAdam().lr
+    0.001
+    """
+
     lr: Positive = 1e-3
     betas: Betas = (0.9, 0.999)
     eps: Positive = 1e-8
@@ -85,6 +113,12 @@ class RAdam:
 
 @value
 class Adamax:
+    """Adam by the largest gradient (Kingma and Ba 2015, section 7.1).
+
+    >>> Adamax().lr
+    0.002
+    """
+
     lr: Positive = 2e-3
     betas: Betas = (0.9, 0.999)
     eps: Positive = 1e-8
@@ -94,6 +128,12 @@ class Adamax:
 
 @value
 class Adagrad:
+    """Steps by the root of all squared gradients so far (Duchi et al. 2011).
+
+    >>> Adagrad().lr_decay
+    0.0
+    """
+
     lr: Positive = 1e-2
     lr_decay: NonNegative = 0.0
     weight_decay: NonNegative = 0.0
@@ -104,6 +144,12 @@ class Adagrad:
 
 @value
 class Adadelta:
+    """Adagrad over a window, in the units of the weights (Zeiler 2012).
+
+    >>> Adadelta().rho
+    0.9
+    """
+
     lr: Positive = 1.0
     rho: BelowOne = 0.9
     eps: Positive = 1e-6
@@ -113,6 +159,12 @@ class Adadelta:
 
 @value
 class RMSprop:
+    """Steps by the root of the running mean of squared gradients (Hinton 2012).
+
+    >>> RMSprop(momentum=0.9).alpha
+    0.99
+    """
+
     lr: Positive = 1e-2
     alpha: BelowOne = 0.99
     eps: Positive = 1e-8
@@ -128,6 +180,9 @@ class Rprop:
 
     `lr` is the size of the first step of every weight; from there sizes grow and shrink by themselves, and neither a
     schedule nor `head_lr_factor` reaches them after the first step.
+
+    >>> Rprop().etas
+    (0.5, 1.2)
     """
 
     lr: Positive = 1e-2
@@ -148,6 +203,9 @@ class ASGD:
     """As in torch, the network is left with its last weights; their average stays within the optimizer, unused.
 
     `lambd` shrinks every parameter, biases too. A schedule's learning rate takes effect one step late.
+
+    >>> ASGD().lambd
+    0.0001
     """
 
     lr: Positive = 1e-2
@@ -160,7 +218,11 @@ class ASGD:
 
 @value
 class Adafactor:
-    """torch steps by `lr` as it is, relative to the size of the weights: not by the paper's schedule of its own."""
+    """torch steps by `lr` as it is, relative to the size of the weights: not by the paper's schedule of its own.
+
+    >>> Adafactor().eps
+    (None, 0.001)
+    """
 
     lr: Positive = 1e-2
     beta2_decay: Annotated[float, Range(high=0)] = -0.8
@@ -178,6 +240,9 @@ class Muon:
     leaves the head to Adam as well, and torch's refuses convolutions. Those are stepped by AdamW, whose steps have
     another size altogether and so a learning rate of their own: `adamw_lr`, 3e-4 as in torch's own example. A schedule
     moves both in proportion, and `weight_decay` holds for both. See `build_optimizer` for what counts as a matrix.
+
+    >>> Muon(lr=0.02).adamw_lr
+    0.0003
     """
 
     lr: Positive = 1e-3
@@ -222,6 +287,9 @@ class SAM(_Around):
 
     Costs two gradients a step. `adaptive` measures the way up relative to each weight (Kwon et al. 2021, equation 8,
     with eta = 0), where a `rho` ten times as large is usual.
+
+    >>> SAM(SGD(lr=0.1), rho=0.1).lr
+    0.1
     """
 
     optimizer: Plain
@@ -231,7 +299,11 @@ class SAM(_Around):
 
 @value
 class Lookahead(_Around):
-    """Every `k` steps of the optimizer, go back to `alpha` of the way (Zhang et al. 2019, algorithm 1)."""
+    """Every `k` steps of the optimizer, go back to `alpha` of the way (Zhang et al. 2019, algorithm 1).
+
+    >>> Lookahead(SAM(AdamW()), k=6).weight_decay
+    0.01
+    """
 
     optimizer: Plain | SAM
     k: Count = 5

@@ -20,7 +20,11 @@ from ablation.core.values import Count, NonNegative, Positive, Range, Whole, val
 
 @value
 class Constant:
-    """The optimizer's own learning rate, after `warmup` epochs of linear rise."""
+    """The optimizer's own learning rate, after `warmup` epochs of linear rise.
+
+    >>> Constant().rate(lr=0.1, step=3, total=4, steps_per_epoch=1)
+    0.1
+    """
 
     warmup: Whole = 0
 
@@ -30,7 +34,11 @@ class Constant:
 
 @value
 class Step:
-    """Multiplied by `gamma` every `every` epochs, as torch's `StepLR`."""
+    """Multiplied by `gamma` every `every` epochs, as torch's `StepLR`.
+
+    >>> Step(every=2, gamma=0.5).rate(lr=1.0, step=3, total=4, steps_per_epoch=1)
+    0.5
+    """
 
     every: Count
     gamma: Positive = 0.1
@@ -42,7 +50,11 @@ class Step:
 
 @value
 class MultiStep:
-    """Multiplied by `gamma` after each of these numbers of epochs, as torch's `MultiStepLR`."""
+    """Multiplied by `gamma` after each of these numbers of epochs, as torch's `MultiStepLR`.
+
+    >>> MultiStep((1, 3), gamma=0.5).rate(lr=1.0, step=3, total=4, steps_per_epoch=1)
+    0.25
+    """
 
     milestones: Annotated[tuple[int, ...], Range(low=1)]
     gamma: Positive = 0.1
@@ -61,6 +73,9 @@ class Cosine:
     """Half a cosine from 1 to `final` (Loshchilov and Hutter 2017, equation 5, one cycle), after a linear warm-up.
 
     torch's `CosineAnnealingLR` over the steps of the training, with `eta_min` = `final` x lr.
+
+    >>> Cosine().rate(lr=1.0, step=2, total=4, steps_per_epoch=1)
+    0.5
     """
 
     warmup: Whole = 0
@@ -76,6 +91,9 @@ class OneCycle:
     """Rises from 1 / `div_factor` to 1 over the share `pct_start`, then falls to 1 / (`div_factor` `final_div_factor`).
 
     Both by cosine, as torch's `OneCycleLR` (Smith and Topin 2018); the optimizer's `lr` is the peak. Momentum stays.
+
+    >>> OneCycle(pct_start=0.5).rate(lr=1.0, step=1, total=4, steps_per_epoch=1)
+    1.0
     """
 
     pct_start: Annotated[float, Range(above=0, below=1)] = 0.3
@@ -95,7 +113,11 @@ class OneCycle:
 
 @value
 class Polynomial:
-    """Falls to 0 as a power of the share of the training that is left, as torch's `PolynomialLR` over its steps."""
+    """Falls to 0 as a power of the share of the training that is left, as torch's `PolynomialLR` over its steps.
+
+    >>> Polynomial(power=2.0).rate(lr=1.0, step=2, total=4, steps_per_epoch=1)
+    0.25
+    """
 
     power: Positive = 1.0
     warmup: Whole = 0
@@ -106,7 +128,11 @@ class Polynomial:
 
 @value
 class Exponential:
-    """Multiplied by `gamma` every epoch, as torch's `ExponentialLR`."""
+    """Multiplied by `gamma` every epoch, as torch's `ExponentialLR`.
+
+    >>> Exponential(gamma=0.5).rate(lr=1.0, step=2, total=4, steps_per_epoch=1)
+    0.25
+    """
 
     gamma: Positive
     warmup: Whole = 0
@@ -121,6 +147,9 @@ class Plateau:
 
     torch's `ReduceLROnPlateau` with `mode="min"`. An epoch without a finite loss did not improve; those of the warm-up
     do not count.
+
+    >>> Plateau(patience=0).reduced(1.0, losses=[0.5, 0.5])
+    0.1
     """
 
     factor: Annotated[float, Range(above=0, below=1)] = 0.1

@@ -18,8 +18,8 @@ from ablation.augment.captions import caption
 from ablation.augment.draws import draw
 from ablation.core.errors import DataError, InputError, Problem, did_you_mean
 from ablation.data import build, listing
-from ablation.data.readers import Progress
 from ablation.data.decode import Undecodable, open_upright, to_square
+from ablation.data.readers import Progress
 from ablation.experiment.experiment import Experiment
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Preview(NamedTuple):
     """One photograph of side S under one recipe."""
 
     original: NDArray[np.uint8]
-    """(S, S, 3), without augmentation: as test images are seen."""
+    """(S, S, 3), without augmentation: as test images are shown."""
     draws: NDArray[np.uint8]
     """(D, S, S, 3), as it is drawn for epoch 0, 1, ..., before normalisation."""
     captions: tuple[str, ...]
@@ -51,25 +51,23 @@ class Shown:
     seed: int
 
 
-def preview(
-    clean: View, recipe: Recipe, seed: int, row: int, aspect: NDArray[np.float32], trained: Rows, draws: int = DRAWS
-) -> Preview:
+def preview(clean: View, recipe: Recipe, seed: int, row: int, aspect: NDArray[np.float32], trained: Rows) -> Preview:
     """The sample `row` through the recipe as it is drawn in the first epochs.
 
     clean: the view without augmentation. aspect: (N,) of the data set. trained: rows that partners for mixing are of.
     """
     rows, pictures, captions = np.array([row]), [], []
-    for epoch in range(draws):
+    for epoch in range(DRAWS):
         drawn = draw(recipe, seed, epoch, aspect, clean.size)
         pictures.append(as_bytes(clean.through(drawn, trained).pictures(rows)))
         captions.append(caption(drawn, row))
     return Preview(as_bytes(clean.pictures(rows))[0], np.concatenate(pictures), tuple(captions))
 
 
-def blank(side: int, draws: int = DRAWS) -> Preview:
+def blank(side: int) -> Preview:
     """What stands for a preview that could not be made: grey pictures that say so."""
-    grey = np.full((draws, side, side, 3), 128, np.uint8)
-    return Preview(grey[0], grey, ("could not be drawn",) * draws)
+    grey = np.full((DRAWS, side, side, 3), 128, np.uint8)
+    return Preview(grey[0], grey, ("could not be drawn",) * DRAWS)
 
 
 def as_bytes(pictures: Tensor) -> NDArray[np.uint8]:
@@ -94,7 +92,10 @@ def previews(
     from ablation.training.view import View
 
     names = tuple(dict.fromkeys(recipes)) or tuple(experiment.recipes)
-    _refuse_unknown(experiment, names)
+    if unknown := [name for name in names if name not in experiment.recipes]:
+        listed = f"({', '.join(experiment.recipes)})"
+        wrong = (f"{name!r}{did_you_mean(name, experiment.recipes)} {listed}" for name in unknown)
+        raise InputError(Problem(f"{experiment.name} has no recipe {one}") for one in wrong)
     spec = experiment.cells("")[0].spec
     square = None if image is None else _read(image, spec.cache_size)
     data = build(listing(experiment.data, cache), spec.cache_size, cache, progress)
@@ -111,17 +112,6 @@ def previews(
         for recipe in names
     }
     return Shown(made, name, spec.seed)
-
-
-def _refuse_unknown(experiment: Experiment, names: Sequence[str]) -> None:
-    known = tuple(experiment.recipes)
-    problems = [
-        Problem(f"{experiment.name} has no recipe {name!r}{did_you_mean(name, known)} ({', '.join(known)})")
-        for name in names
-        if name not in known
-    ]
-    if problems:
-        raise InputError(problems)
 
 
 def _read(image: Path, size: int) -> tuple[NDArray[np.uint8], float]:

@@ -82,6 +82,9 @@ def sweep(
     "cuda:N". `ended` is called in this thread after each run. keep_weights: each run leaves its weights.pt. On
     KeyboardInterrupt the workers are stopped; the same call goes on where this one was. Raises DataError if the data
     cannot be read.
+
+    >>> {run.status() for run in sweep(experiment)}
+    {'finished'}
     """
     watch = Harmless(watch or Silent())
     data = listing(experiment.data, Path(cache))
