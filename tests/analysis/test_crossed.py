@@ -133,7 +133,7 @@ def test_arms_that_never_vary_have_no_interval_and_one_that_does_has():
     [
         (np.ones((3, 8)), np.ones((3, 9)), False, r"over the same images.*\(3, 8\).*\(3, 9\)"),
         (np.ones((1, 8)), np.ones((3, 8)), False, "at least 2 seeds"),
-        (np.ones((4, 8)), np.ones((3, 8)), True, "as many in both arms"),
+        (np.ones((4, 8)), np.ones((3, 8)), True, "as many in both groups"),
         (np.ones(8), np.ones((3, 8)), False, "two tables"),
     ],
 )

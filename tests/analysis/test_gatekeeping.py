@@ -27,7 +27,7 @@ def of_design(parents: Sequence[Sequence[int]], p: Sequence[float], alpha: float
     return gatekept(p, *behind(parents), alpha)
 
 
-@settings(max_examples=25)  # statsmodels takes a tenth of a second for each
+@settings(max_examples=10)  # statsmodels takes a tenth of a second for each
 @given(st.lists(p_values | st.just(float("nan")), min_size=1, max_size=12))
 def test_a_flat_family_is_holms_and_what_has_no_p_counts_in_it(p):
     found = of_design([()] * len(p), p).adjusted
