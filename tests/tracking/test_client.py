@@ -14,6 +14,8 @@ import pytest
 from bench import BORN, CROP, Bench, train
 
 from ablation import Brightness, Cosine
+from ablation.experiment.record import RunRecord
+from ablation.tracking import publication
 from ablation.tracking.client import Store, connect
 
 
@@ -290,3 +292,27 @@ def test_the_store_is_the_one_named_or_lies_beside_the_runs(tmp_path: Path, monk
     assert Store.beside(tmp_path).uri == "http://two"
     assert Store.beside(tmp_path, "http://one").uri == "http://one"
     assert str(Store("postgresql://me:secret@host/db", tmp_path)) == "postgresql://host/db"
+
+
+def test_a_run_that_cannot_be_shown_costs_no_other(bench, monkeypatch):
+    for run in bench.runs:
+        train(run)
+    odd, whole = bench.runs[0], publication._params
+    monkeypatch.setattr(
+        publication, "_params", lambda cells: 1 / 0 if cells[0].spec.id == odd.spec.id else whole(cells)
+    )
+    tracker = bench.tracker()
+    tracker.publish(odd)
+    tracker.publish_all()
+    reason = "ZeroDivisionError: division by zero"
+    assert bench.warnings == [f"what MLflow shall show of run {odd.spec.id}: not known ({reason})"]
+    assert len(bench.search()) == len(bench.runs) - 1
+    monkeypatch.setattr(publication, "_params", whole)
+    bench.tracker().publish_all()
+    assert len(bench.search()) == len(bench.runs)
+
+
+def test_the_notes_of_a_run_are_shown(bench):
+    run = bench.runs[0]
+    record = RunRecord(run.spec.id, "finished", (), {}, {}, notes=("what the run took: not known (why)",))
+    assert publication._note(run, record).endswith("\n\nwhat the run took: not known (why)")

@@ -6,17 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from bench import Bench, question
-from bench import train as made_up
 
 from ablation import Brightness, InputError, Results, Sometimes, Strength, sweep
 from ablation.augment.operation import Operation
 from ablation.core.values import value
 from ablation.evidence.study import Study, compare
-from ablation.experiment.record import RECORD_FILE, RunRecord, read_record, write_record
+from ablation.experiment.record import RECORD_FILE, read_record, write_record
 from ablation.report import write_report
 from ablation.report.sections.dose_response.magnitudes import dose_series
-from ablation.tracking import publication
 from ablation.training import finish
 from ablation.training.preview import DRAWS, previews
 from ablation.training.sentinel import Sentinel
@@ -177,32 +174,3 @@ def test_progress_that_fails_does_not_end_a_sweep(inside, bright, cache, tmp_pat
         runs = sweep(replace(bright, seeds=2, epochs=1), tmp_path, cache, jobs=1, device="cpu", watch=Broken())
     assert [run.status() for run in runs] == ["finished"] * 2
     assert len(caught) == 1
-
-
-@pytest.fixture
-def home(tmp_path):
-    return tmp_path
-
-
-def test_a_run_that_mlflow_cannot_be_told_of_costs_no_other(home, monkeypatch):
-    bench = Bench(home, question("odd"))
-    for run in bench.runs:
-        made_up(run)
-    odd, whole = bench.runs[0], publication._params
-    monkeypatch.setattr(
-        publication, "_params", lambda cells: fails() if cells[0].spec.id == odd.spec.id else whole(cells)
-    )
-    tracker = bench.tracker()
-    tracker.publish(odd)
-    tracker.publish_all()
-    assert bench.warnings == [f"what MLflow shall show of run {odd.spec.id}: not known (ZeroDivisionError: it fails)"]
-    assert len(bench.search()) == len(bench.runs) - 1
-    monkeypatch.setattr(publication, "_params", whole)
-    bench.tracker().publish_all()
-    assert len(bench.search()) == len(bench.runs)
-
-
-def test_mlflow_shows_the_notes(home):
-    [run, *_] = Bench(home, question("noted")).runs
-    record = RunRecord(run.spec.id, "finished", (), {}, {}, notes=("what the run took: not known (why)",))
-    assert publication._note(run, record).endswith("\n\nwhat the run took: not known (why)")
