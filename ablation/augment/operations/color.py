@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
@@ -31,7 +31,8 @@ class FactorOperation(PixelOperation):
 
     @property
     def _name(self) -> str:
-        return next(iter(self.neutral))
+        own: Any = self
+        return fields(own)[0].name
 
     def check(self) -> Iterator[str]:
         yield from ordered(self, self._name)
