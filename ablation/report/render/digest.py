@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 META = "ablation-inputs"
 HEAD = 4096  # bytes at the start of a page, within which the tag stands
 LIBRARIES = (
-    *("numpy", "scipy", "pandas", "scikit-learn", "statsmodels", "threadpoolctl"),
+    *("numpy", "scipy", "pandas", "scikit-learn", "threadpoolctl"),
     *("matplotlib", "pillow", "jinja2", "markupsafe"),
 )
 """By their names as packages: what computes the numbers of a page, and draws it."""
