@@ -68,7 +68,7 @@ def run(steps: Sequence[Any], images: Tensor) -> Tensor:
     """Images (B, 3, R, R), uint8 or float in [0, 1], through prepared steps."""
     for step in steps:
         images = step(images)
-    return images
+    return as_pixels(images)
 
 
 def prepare(steps: Sequence[Step], samples: Array, source: int, size: int, device: torch.device) -> list[Any]:
@@ -76,7 +76,7 @@ def prepare(steps: Sequence[Step], samples: Array, source: int, size: int, devic
 
     source: the side of the pictures as they come in; they leave the first resampling with `size`.
     """
-    ready: list[Any] = [Start()] if source == size else []
+    ready: list[Any] = []
     for step in steps:
         if isinstance(step, Resample):
             ready.append(_prepare_resample(step, samples, source, size, device))
@@ -91,17 +91,6 @@ def prepare(steps: Sequence[Step], samples: Array, source: int, size: int, devic
 def on(device: torch.device, values: Array, dtype: torch.dtype | None = None) -> Tensor:
     """An array as a tensor on the device, for which the host does not wait: it goes on giving the device work."""
     return torch.from_numpy(np.ascontiguousarray(values)).to(device, dtype, non_blocking=True)
-
-
-@dataclass
-class Start:
-    """Pixels as they are, as numbers in [0, 1]."""
-
-    def cut(self, start: int, stop: int) -> Start:
-        return self
-
-    def __call__(self, images: Tensor) -> Tensor:
-        return as_pixels(images)
 
 
 @dataclass

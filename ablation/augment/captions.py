@@ -51,12 +51,8 @@ def _described(part: Drawn, row: int) -> Any:
 
 def plain(operation: Any) -> str:
     """An operation by its class and the fields that differ from their defaults: 'GaussianBlur(kernel_size=5)'."""
-    name = type(operation).__name__
-    return (
-        attempt("label", lambda: label(operation), name, _ignore)
-        if hasattr(operation, "__dataclass_fields__")
-        else name
-    )
+    name, fields = type(operation).__name__, hasattr(operation, "__dataclass_fields__")
+    return attempt("label", lambda: label(operation), name, _ignore) if fields else name
 
 
 def _ignore(note: str) -> None:

@@ -12,6 +12,7 @@ shorter side is the image size: what torchvision calls the size of the image.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
@@ -57,8 +58,18 @@ class Operation:
     appearance: ClassVar[frozenset[str]] = frozenset({"fill", "value", "center", "num_magnitude_bins"})
     """Fields whose numbers make nothing stronger: a colour, the point about which it turns, a scale's steps."""
 
+    intervals: ClassVar[tuple[str, ...]] = ()
+    """Fields that are the two bounds of a magnitude, or of two, where they are tuples."""
+
     only_frames: ClassVar[bool] = False
     """Whether it frames the picture without changing it, and so stays where a recipe has no strength at all."""
+
+    def check(self) -> Iterator[str]:
+        """What is wrong between fields: bounds that are the wrong way round."""
+        for name in self.intervals:
+            bounds = getattr(self, name)
+            if isinstance(bounds, tuple) and any(map(operator.gt, bounds[::2], bounds[1::2])):
+                yield f"{name} = ({', '.join(f'{bound:g}' for bound in bounds)}): the lower bound comes first"
 
     @property
     def uniforms(self) -> int:
@@ -160,6 +171,10 @@ class Policy(Operation):
 
 class Choice(Operation):
     """Chooses among the operations that it holds: each is drawn by its own name, and applied where chosen."""
+
+    @property
+    def called(self) -> str:
+        return "+".join(operation.stream_name for operation in self.held)
 
     def choose(self, uniforms: Array) -> list[tuple[Any, Array]]:
         """The operations that it came to, each with the samples (N,) bool that it is applied to."""
@@ -266,11 +281,3 @@ def times(magnitude: Any, factor: float, about: float = 0, low: float = -math.in
     if isinstance(magnitude, tuple):
         return tuple(times(one, factor, about, low) for one in magnitude)
     return None if magnitude is None else max(low, about + factor * (magnitude - about))
-
-
-def ordered(operation: Any, *fields: str) -> Iterator[str]:
-    """A mistake for each field, a pair of bounds or two, where the bounds are the wrong way round."""
-    for name in fields:
-        bounds = getattr(operation, name)
-        if isinstance(bounds, tuple) and any(low > high for low, high in zip(bounds[::2], bounds[1::2], strict=True)):
-            yield f"{name} = ({', '.join(f'{bound:g}' for bound in bounds)}): the lower bound comes first"

@@ -38,10 +38,6 @@ class Sometimes(Choice):
     def held(self) -> Operations:
         return (self.operation,)
 
-    @property
-    def called(self) -> str:
-        return _names(self.held)
-
     def scaled(self, factor: float) -> Sometimes:
         return replace(self, operation=scaled(self.held, factor)[0])
 
@@ -70,10 +66,6 @@ class OneOf(Choice):
     @property
     def held(self) -> Operations:
         return self.operations
-
-    @property
-    def called(self) -> str:
-        return _names(self.held)
 
     def scaled(self, factor: float) -> OneOf:
         return replace(self, operations=scaled(self.operations, factor))
@@ -108,6 +100,10 @@ class Strength(Choice):
     @property
     def held(self) -> Operations:
         return self.recipe
+
+    @property
+    def called(self) -> str:
+        return ""
 
     @property
     def made(self) -> tuple[Any, ...]:
@@ -150,10 +146,6 @@ def every_operation(recipe: Iterable[Any]) -> Iterator[Any]:
     for operation in recipe:
         yield from every_operation(getattr(operation, "held", ()))  # () for what `check` has refused
         yield operation
-
-
-def _names(operations: Iterable[Any]) -> str:
-    return "+".join(operation.stream_name for operation in operations)
 
 
 def _not_operations(name: str, members: Operations) -> list[str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 
 from ablation.augment.captions import multiplied, signed
-from ablation.augment.operation import Array, Draws, Part, PixelOperation, Policy, Sample, between, ordered, times
+from ablation.augment.operation import Array, Draws, Part, PixelOperation, Policy, Sample, between, times
 from ablation.core.values import NonNegative, Probability, Range, value
 
 if TYPE_CHECKING:
@@ -33,9 +32,6 @@ class FactorOperation(PixelOperation):
     def _name(self) -> str:
         own: Any = self
         return fields(own)[0].name
-
-    def check(self) -> Iterator[str]:
-        yield from ordered(self, self._name)
 
     def scaled(self, factor: float) -> Any:
         own: Any = self
@@ -61,6 +57,7 @@ class Brightness(FactorOperation):
     brightness: Jitter
 
     neutral = {"brightness": 0}
+    intervals = ("brightness",)
 
     def apply(self, images: Tensor, drawn: dict[str, Tensor]) -> Tensor:
         return (images * per_sample(drawn["factor"])).clamp_(0, 1)
@@ -76,6 +73,7 @@ class Contrast(FactorOperation):
     contrast: Jitter
 
     neutral = {"contrast": 0}
+    intervals = ("contrast",)
 
     def apply(self, images: Tensor, drawn: dict[str, Tensor]) -> Tensor:
         factor = per_sample(drawn["factor"])
@@ -95,6 +93,7 @@ class Saturation(FactorOperation):
     saturation: Jitter
 
     neutral = {"saturation": 0}
+    intervals = ("saturation",)
 
     def apply(self, images: Tensor, drawn: dict[str, Tensor]) -> Tensor:
         factor = per_sample(drawn["factor"])
@@ -112,9 +111,7 @@ class Hue(PixelOperation):
 
     uniforms: ClassVar[int] = 1
     neutral = {"hue": 0}
-
-    def check(self) -> Iterator[str]:
-        yield from ordered(self, "hue")
+    intervals = ("hue",)
 
     def describe(self, drawn: Sample, frame: Array) -> str:
         return f"hue {signed(360 * drawn['shift'])}°" if drawn["shift"] else ""
@@ -147,9 +144,7 @@ class ColorJitter(Policy):
     uniforms: ClassVar[int] = 8
 
     neutral = {"brightness": 0, "contrast": 0, "saturation": 0, "hue": 0}
-
-    def check(self) -> Iterator[str]:
-        yield from ordered(self, "brightness", "contrast", "saturation", "hue")
+    intervals = ("brightness", "contrast", "saturation", "hue")
 
     def scaled(self, factor: float) -> ColorJitter:
         factors = {name: _scaled(getattr(self, name), factor) for name in ("brightness", "contrast", "saturation")}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import numpy as np
 
 from ablation.augment.captions import multiplied
-from ablation.augment.operation import Array, Draws, PixelOperation, Sample, between, keys, ordered, times
+from ablation.augment.operation import Array, Draws, PixelOperation, Sample, between, keys, times
 from ablation.augment.operations.color import per_sample
 from ablation.core.text import MINUS
 from ablation.core.values import Count, NonNegative, Positive, Probability, Range, value
@@ -67,9 +67,10 @@ class GaussianBlur(PixelOperation):
     sigma: Positive | Annotated[tuple[float, float], Range(above=0)] = (0.1, 2.0)
 
     uniforms: ClassVar[int] = 1
+    intervals = ("sigma",)
 
     def check(self) -> Iterator[str]:
-        yield from ordered(self, "sigma")
+        yield from super().check()
         if any(size % 2 == 0 for size in self._sizes()):
             yield f"kernel_size = {self.kernel_size}: a kernel has an odd number of pixels"
 

@@ -7,7 +7,6 @@ picture's proportions. The network's pictures are squares: whatever the frame is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
@@ -23,7 +22,6 @@ from ablation.augment.operation import (
     Sample,
     Stage,
     between,
-    ordered,
     rgb,
     times,
     whole,
@@ -51,9 +49,7 @@ class RandomResizedCrop(GeometricOperation):
 
     uniforms: ClassVar[int] = 2 * _TRIALS + 2
     frames: ClassVar[bool] = True
-
-    def check(self) -> Iterator[str]:
-        yield from ordered(self, "scale", "ratio")
+    intervals = ("scale", "ratio")
 
     def scaled(self, factor: float) -> RandomResizedCrop:
         low, high = self.ratio

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -17,7 +16,6 @@ from ablation.augment.operation import (
     Sample,
     between,
     keys,
-    ordered,
     rgb,
     whole,
 )  # fmt: skip
@@ -48,9 +46,7 @@ class RandomErasing(PixelOperation):
 
     uniforms: ClassVar[int] = 2 * _TRIALS + 3
     neutral = {"scale": 0}
-
-    def check(self) -> Iterator[str]:
-        yield from ordered(self, "scale", "ratio")
+    intervals = ("scale", "ratio")
 
     def describe(self, drawn: Sample, frame: Array) -> str:
         return share_of("erased", drawn["box"])

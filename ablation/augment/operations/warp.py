@@ -7,7 +7,6 @@ bilinear throughout: torchvision's default of nearest neighbours, kept there for
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -22,7 +21,6 @@ from ablation.augment.operation import (
     Sample,
     Stage,
     between,
-    ordered,
     rgb,
     whole,
 )  # fmt: skip
@@ -47,9 +45,7 @@ class RandomRotation(GeometricOperation):
 
     uniforms: ClassVar[int] = 1
     neutral = {"degrees": 0}
-
-    def check(self) -> Iterator[str]:
-        yield from ordered(self, "degrees")
+    intervals = ("degrees",)
 
     def describe(self, drawn: Sample, frame: Array) -> str:
         return turned(-float(drawn["angle"]))
@@ -85,9 +81,7 @@ class RandomAffine(GeometricOperation):
 
     uniforms: ClassVar[int] = 6
     neutral = {"degrees": 0, "translate": 0, "scale": 1, "shear": 0}
-
-    def check(self) -> Iterator[str]:
-        yield from ordered(self, "degrees", "scale", "shear")
+    intervals = ("degrees", "scale", "shear")
 
     def describe(self, drawn: Sample, frame: Array) -> str:
         """Rotation, shift, factor and shear, as far as there are any.
@@ -170,9 +164,7 @@ class RandomZoomOut(GeometricOperation):
 
     uniforms: ClassVar[int] = 3
     neutral = {"side_range": 1}
-
-    def check(self) -> Iterator[str]:
-        yield from ordered(self, "side_range")
+    intervals = ("side_range",)
 
     def describe(self, drawn: Sample, frame: Array) -> str:
         return multiplied("zoomed out", max(1, math.sqrt(float(np.prod(drawn["canvas"] / frame)))))
