@@ -172,24 +172,24 @@ def photographs(folder, rows, numbers):
 
 
 def test_transfer_from_a_saved_network_beats_training_from_scratch(trained, tmp_path):
-    """A network that has seen 650 digits is shown 18 images of nine classes that it never saw: with its weights, and
+    """A network that has seen 800 digits is shown 18 images of nine classes that it never saw: with its weights, and
     without. Its own head is for ten classes, so it is left out."""
     teacher = Experiment(
-        name="teacher", data=photographs(tmp_path / "first", range(800), range(10)), model="shallow_cnn",
-        image_size=8, cache_size=8, epochs=8, batch_size=50, split=Fixed(train=650, val=20, test=100),
+        name="teacher", data=photographs(tmp_path / "first", range(1000), range(10)), model="shallow_cnn",
+        image_size=8, cache_size=8, epochs=10, batch_size=50, split=Fixed(train=800, val=50, test=100),
         schedule=Cosine(), recipes={"none": ()}, optimizers={"adam": Adam(3e-3)}, seeds=1, baseline="none",
     )  # fmt: skip
     run, taught, _ = trained(teacher, keep_weights=True)
     assert taught.metrics["accuracy"] > 0.95
     pupil = replace(
-        teacher, name="pupil", data=photographs(tmp_path / "second", range(1000, 1500), range(9)), epochs=15,
-        batch_size=18, split=Fixed(train=18, val=18, test=300),
+        teacher, name="pupil", data=photographs(tmp_path / "second", range(1000, 1797), range(9)), epochs=15,
+        batch_size=18, split=Fixed(train=18, val=100, test=500),
     )  # fmt: skip
-    scratch = [trained(replace(pupil, seeds=(seed,)))[1].metrics["accuracy"] for seed in range(2)]
+    scratch = [trained(replace(pupil, seeds=(seed,)))[1].metrics["accuracy"] for seed in range(3)]
     begun = replace(pupil, weights=str(run.weights))
-    transfers = [trained(replace(begun, seeds=(seed,)))[1] for seed in range(2)]
+    transfers = [trained(replace(begun, seeds=(seed,)))[1] for seed in range(3)]
     assert transfers[0].evidence["weights"]["left_out"] == ("head (10 x 128; here 9 x 128)",)
-    assert min(record.metrics["accuracy"] for record in transfers) > max(scratch) + 0.02
+    assert min(record.metrics["accuracy"] for record in transfers) > max(scratch) + 0.05
 
 
 ON_CUDA = {
