@@ -6,8 +6,7 @@ Five strengths of one movement, from a half of it to three times as much, beside
 those of `quickstart`.
 """
 
-from ablation import SGD, Adam, Cosine, Digits, Experiment, RandomAffine, Redrawn
-from ablation.experiment.recipes import dose
+from ablation import SGD, Adam, Cosine, Digits, Experiment, RandomAffine, Redrawn, dose
 
 experiment = Experiment(
     name="digits_dose",

@@ -6,8 +6,7 @@ All eight combinations of the three, so that each contribution is an average ove
 been added. The data and the network are those of `quickstart`.
 """
 
-from ablation import Adam, Cosine, Digits, Experiment, RandomCrop, RandomResizedCrop, RandomRotation, Redrawn
-from ablation.experiment.recipes import powerset
+from ablation import Adam, Cosine, Digits, Experiment, RandomCrop, RandomResizedCrop, RandomRotation, Redrawn, powerset
 
 experiment = Experiment(
     name="digits_operations",
