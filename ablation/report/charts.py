@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablation.analysis.dose import DoseResponse
+from ablation.analysis.metrics import METRICS
+from ablation.experiment.experiment import Experiment
 from ablation.report.style import FAINT, INK, SOFT, Style, drawing, figure, shortened
-from ablation.report.text import interval, points, shown
+from ablation.report.text import interval, shown, signed, unit_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,11 +43,13 @@ class CurvePanel:
     high: Floats
 
     @classmethod
-    def of(cls, title: str, response: DoseResponse, scores: Sequence[Sequence[float]], scale: float) -> CurvePanel:
-        """A response with the scores behind it, all times `scale`."""
+    def of(cls, title: str, response: DoseResponse, scores: Sequence[Sequence[float]], metric: str) -> CurvePanel:
+        """A response with the scores behind it, in the metric's own unit."""
         measured, fit = response.measured, response.curve
-        numbers = (scale * np.asarray(x) for x in (fit.value, fit.low, fit.high))
-        return cls(title, measured.doses, scale * np.array(scores), scale * measured.value, fit.doses, *numbers)
+        numbers = (shown(x, metric) for x in (fit.value, fit.low, fit.high))
+        return cls(
+            title, measured.doses, shown(np.array(scores), metric), shown(measured.value, metric), fit.doses, *numbers
+        )
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -120,7 +124,7 @@ class IntervalRow:
         alone: float = math.nan, last: float = math.nan,
     ) -> IntervalRow:  # fmt: skip
         """From numbers in the metric's own unit."""
-        text = points(estimate, metric, sign=True)
+        text = signed(estimate, metric)
         text += "" if math.isnan(low) else f"  [{interval(low, high, metric)}]"
         middle, low, high, alone, last = (shown(x, metric) for x in (estimate, low, high, alone, last))
         return cls(name, middle, low, high, text, kind, alone, last)
@@ -143,6 +147,13 @@ class IntervalsInfo:
     margin: float
     axis: str
     lower_is_better: bool = False
+
+    @classmethod
+    def of(cls, groups: Iterable[IntervalGroup], experiment: Experiment, what: str) -> IntervalsInfo:
+        """Of differences in the experiment's metric. what: these are."""
+        metric = experiment.metric
+        axis, lower = f"{what}, {unit_text(metric)}", METRICS[metric].lower_is_better
+        return cls(tuple(groups), shown(experiment.margin, metric), axis, lower)
 
     @property
     def limits(self) -> tuple[float, float]:

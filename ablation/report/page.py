@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from ablation.evidence.study import Study
 from ablation.report.contents import sections
 from ablation.report.section import Section
-from ablation.report.sections.effects.answer import answer, question_of
 from ablation.report.sections.effects.table import VerdictGrid, verdict_grid
+from ablation.report.sections.effects.text import answer, question_of
 from ablation.report.style import Style, styles
 
 

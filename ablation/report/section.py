@@ -7,7 +7,7 @@ it, which imports matplotlib when it is called. HTML (`ablation.report.render`) 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from ablation.report.style import Style
 
 
+Column = tuple[str, Callable[[Any], str]]
+"""The heading of a column, and what makes its cell of whatever a row is about."""
+
+
 @dataclass(frozen=True)
 class Rows:
     """Rows of a table under one heading: cells by the keys of `Table.headers`. pooled: over all conditions."""
@@ -24,6 +28,11 @@ class Rows:
     rows: tuple[Mapping[str, str], ...]
     title: str = ""
     pooled: bool = False
+
+    @classmethod
+    def of(cls, columns: Mapping[str, Column], items: Iterable[Any], title: str = "", pooled: bool = False) -> Rows:
+        """A row an item, with a cell for each of the columns."""
+        return cls(tuple({key: cell(item) for key, (_, cell) in columns.items()} for item in items), title, pooled)
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,16 @@ class Table:
     """Key -> a heading for the terminal, where that of the page is long."""
     folded: str = ""
     """A summary, where the table is detail: a page shows the summary and opens on a click, the terminal on `--all`."""
+
+    @classmethod
+    def of(cls, columns: Mapping[str, Column], items: Iterable[Any], caption: str = "", **options: Any) -> Table:
+        """A table of one group, a row an item."""
+        return cls(headings(columns), (Rows.of(columns, items),), caption, **options)
+
+
+def headings(columns: Mapping[str, Column]) -> dict[str, str]:
+    """Key -> heading."""
+    return {key: heading for key, (heading, _) in columns.items()}
 
 
 @dataclass(frozen=True)

@@ -9,17 +9,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
 from ablation.analysis.comparison import CorrectedResampled
 from ablation.analysis.metrics import METRICS
 from ablation.core.text import MINUS, NONE, counted, out_of, p_phrase, percent
 from ablation.evidence.target import target_of
 from ablation.experiment.experiment import Experiment
-from ablation.experiment.labels import condition_text
+from ablation.experiment.labels import condition_text, conditions_text
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ablation.evidence.effects import Effect
+
+    Floats = NDArray[np.float64]
 
 SYMBOL = {
     "better": "▲",
@@ -36,8 +41,8 @@ SYMBOL = {
 def points(x: float, metric: str, sign: bool = False) -> str:
     """A score or a difference as shown: points with one decimal, other units with three; a dash for nan.
 
-    >>> points(0.0412, "accuracy", sign=True), points(0.12, "log_loss")
-    ('+4.1', '0.120')
+    >>> points(0.0412, "accuracy"), points(0.12, "log_loss")
+    ('4.1', '0.120')
     """
     if math.isnan(x):
         return NONE
@@ -47,14 +52,22 @@ def points(x: float, metric: str, sign: bool = False) -> str:
     return f"{MINUS if x < 0 else '+' if sign else ''}{text}"
 
 
-def scale(metric: str) -> float:
-    """What scores are multiplied by to be shown: 100 where in percent."""
-    return 100.0 if METRICS[metric].unit == "points" else 1.0
+def signed(x: float, metric: str) -> str:
+    """A difference as shown, with its sign.
+
+    >>> signed(0.0412, "accuracy"), signed(0.12, "log_loss")
+    ('+4.1', '+0.120')
+    """
+    return points(x, metric, sign=True)
 
 
-def shown(x: float, metric: str) -> float:
-    """A score in the unit that it is shown in."""
-    return scale(metric) * x
+@overload
+def shown(x: float, metric: str) -> float: ...
+@overload
+def shown(x: Floats, metric: str) -> Floats: ...
+def shown(x: Any, metric: str) -> Any:
+    """Scores or differences in the unit that they are shown in: times 100 where in percent or points."""
+    return 100 * x if METRICS[metric].unit == "points" else x
 
 
 def amount(x: float, metric: str) -> str:
@@ -74,15 +87,14 @@ def interval(low: float, high: float, metric: str, sign: bool = True) -> str:
     return f"{points(low, metric, sign)} to {points(high, metric, sign)}"
 
 
-def draws(experiment: Experiment) -> int:
-    """How many seeds in a row are trained on one draw of the training part, and count as one."""
-    runs: int = max(split.runs_per_draw for split in experiment.levels("split").values())
-    return runs
+def seed_word(experiment: Experiment) -> str:
+    """What counts as one: 'seed', or 'training draw' where several seeds are trained on one draw of the data."""
+    return "seed" if all(split.runs_per_draw == 1 for split in experiment.levels("split").values()) else "training draw"
 
 
 def seeds_text(effect: Effect, experiment: Experiment) -> str:
     """'5 seeds', '4 of 5 seeds' where some are missing; '3 shared seeds of 5', '5 seeds against the baseline's 3'."""
-    thing = "seed" if draws(experiment) == 1 else "training draw"
+    thing = seed_word(experiment)
     alone = effect.verdict == "baseline" or effect.seeds == effect.baseline_seeds
     if effect.seeds < effect.planned and effect.tested and alone and experiment.declared_test.paired:
         return f"{counted(effect.seeds, f'shared {thing}')} of {effect.planned}"
@@ -163,14 +175,11 @@ def heading(condition: Mapping[str, str], conditions: int, experiment: Experimen
     return condition_text(condition, experiment) if condition else f"pooled over {counted(conditions, 'condition')}"
 
 
-def beside(name: str, seeds: int, planned: int) -> str:
-    """A name with how many seeds stand behind it, where some are missing: 'adam, 4 of 5 seeds'."""
-    return name if seeds == planned else f"{name}, {seeds_of(seeds, planned)}"
-
-
-def seeds_of(seeds: int, planned: int) -> str:
-    """'5 seeds', or '4 of 5 seeds'."""
-    return out_of(seeds, planned, "seed")
+def where(conditions: Iterable[Mapping[str, str]], experiment: Experiment, images: str = "") -> str:
+    """'under adam', or 'pooled over adam and sgd, on these test photographs': of all of these, {} left out."""
+    names = [condition_text(condition, experiment) for condition in conditions if condition]
+    text = f"under {names[0]}" if len(names) == 1 else f"pooled over {conditions_text(names, MOST_NAMED)}"
+    return f"{text},{images}" if images else text
 
 
 def gain(difference: float, metric: str) -> float:
@@ -193,32 +202,47 @@ def on_images(experiment: Experiment) -> str:
     return "" if isinstance(experiment.declared_test, CorrectedResampled) else " on these test photographs"
 
 
-def seeds_bounds(experiment: Experiment) -> str:
-    """What such claims hold for: 'for new training photographs, on these test photographs, on this data, ...'."""
-    own = replace(target_of(experiment), images=not on_images(experiment))
-    return f"{own}, on this data, model and budget"
+def bounds(experiment: Experiment, seeds_alone: bool = False) -> str:
+    """What claims hold for: 'for new training and test photographs, on this data, model and budget'.
+
+    seeds_alone: of claims that rest on seeds alone, as in `on_images`.
+    """
+    target = target_of(experiment)
+    if seeds_alone:
+        target = replace(target, images=not on_images(experiment))
+    return f"{target}, on this data, model and budget"
 
 
-def holm_phrase(p: float, experiment: Experiment) -> str:
-    """'Holm p = .004'."""
-    return f"Holm {p_phrase(p, experiment.alpha)}"
-
-
-def compared_phrase(p: float, experiment: Experiment) -> str:
-    """Of a comparison with the baseline, by the declared test's correction: 'Holm p = .004', 'Dunnett p = .004'."""
-    return f"{correction(experiment)} {p_phrase(p, experiment.alpha)}"
+def chance(p: float, experiment: Experiment, compared: bool = False) -> str:
+    """'Holm p = .004'; of a comparison with the baseline by the declared test's correction: 'Dunnett p = .004'."""
+    return f"{correction(experiment) if compared else 'Holm'} {p_phrase(p, experiment.alpha)}"
 
 
 def value_text(score: float, metric: str) -> str:
     """A score: '96.2 %', '0.120 nats'."""
-    return f"{points(score, metric)} {'%' if METRICS[metric].unit == 'points' else METRICS[metric].unit}".strip()
+    return f"{points(score, metric)} {_score_unit(metric)}".strip()
 
 
-def measure(metric: str) -> str:
-    """What an axis of scores counts: 'accuracy (%)', 'log loss (nats, lower is better)'."""
-    unit = "%" if METRICS[metric].unit == "points" else METRICS[metric].unit
-    inside = ", ".join(filter(None, (unit, "lower is better" if METRICS[metric].lower_is_better else "")))
-    return f"{METRICS[metric].title} ({inside})" if inside else METRICS[metric].title
+def measure(metric: str, what: str = "") -> str:
+    """A score and what it counts, as on an axis: 'accuracy (%)', 'log loss (nats, lower is better)'.
+
+    what: stands before the unit, if not the metric's name.
+    """
+    unit = filter(None, (_score_unit(metric), "lower is better" * METRICS[metric].lower_is_better))
+    return _with_unit(what or METRICS[metric].title, ", ".join(unit))
+
+
+def counting(what: str, metric: str) -> str:
+    """A difference and what it counts, as over a column: 'difference (points)'."""
+    return _with_unit(what, METRICS[metric].unit)
+
+
+def _with_unit(what: str, unit: str) -> str:
+    return f"{what} ({unit})" if unit else what
+
+
+def _score_unit(metric: str) -> str:
+    return METRICS[metric].unit.replace("points", "%")
 
 
 def among(names: Sequence[str], what: str, last: str = "and") -> str:

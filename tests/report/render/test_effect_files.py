@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 from ablation.evidence.effects import Effect
 from ablation.report.render.tables import csv, json, latex, markdown, write_effects
 from ablation.report.sections.effects.paper import sheet
-from ablation.report.sections.effects.table import row
+from ablation.report.sections.effects.table import main_columns
 
 
 def same(given, told):
@@ -132,9 +132,10 @@ def test_latex_of_a_comparison(found):
     text = latex(experiment, effects)
     better = next(effect for effect in effects if effect.recipe == "bright" and effect.pooled)
     worse = next(effect for effect in effects if effect.recipe == "contrast" and effect.pooled)
-    cells = row(better)
-    assert f"bright & {cells['mean'].replace('±', '$' + chr(92) + 'pm$')} & {cells['difference']} & " in text
-    assert f"& $-${row(worse)['difference'][1:]} & $-$" in text
+    columns = main_columns(experiment, effects)
+    (_, mean), (_, difference) = columns["mean"], columns["difference"]
+    assert f"bright & {mean(better).replace('±', '$' + chr(92) + 'pm$')} & {difference(better)} & " in text
+    assert f"& $-${difference(worse)[1:]} & $-$" in text
     assert text.count(r"\textbf{better}") == sum(effect.verdict == "better" for effect in effects) > 0
     assert text.count(r"\textbf{worse}") == sum(effect.verdict == "worse" for effect in effects) > 0
     assert r"\label{tab:made-up}" in text

@@ -19,7 +19,7 @@ from ablation.experiment.recipes import leave_one_out, powerset
 from ablation.optim import Adam
 from ablation.report.section import Section
 from ablation.report.sections.attribution.section import MOST_ROWS, attribution
-from ablation.report.sections.effects.answer import answer
+from ablation.report.sections.effects.text import answer
 from ablation.report.text import interval
 
 PARTS: dict[str, Any] = {"bright": Brightness(0.4), "contrast": Contrast(0.4), "hue": Hue(0.2)}

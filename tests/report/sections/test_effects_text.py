@@ -19,8 +19,8 @@ from ablation.evidence.effects import OWN_RUNS, Effect
 from ablation.evidence.study import compare
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.optim import Adam
-from ablation.report.sections.effects.answer import answer
-from ablation.report.sections.effects.table import detail_headers, details, headers, row
+from ablation.report.sections.effects.text import answer
+from ablation.report.sections.effects.table import detail_columns, main_columns
 from ablation.report.sections.effects.text import bounds, chance_text, sentence
 from ablation.report.text import size
 
@@ -65,8 +65,8 @@ def test_where_lower_is_better_the_better_recipe_has_a_negative_difference(build
     lower = effect(metric="log_loss", estimate=-0.12, low=-0.18, high=-0.06)
     told = sentence(lower, EVERYWHERE, experiment)
     assert "beats none by 0.120 nats of log loss (99 % interval 0.060 to 0.180" in told
-    assert row(lower)["difference"] == f"{MINUS}0.120"
-    assert headers(experiment, [lower])["mean"] == "log loss ± sd (nats, lower is better)"
+    assert main_columns(experiment)["difference"][1](lower) == f"{MINUS}0.120"
+    assert main_columns(experiment)["mean"][0] == "log loss ± sd (nats, lower is better)"
 
 
 def test_equivalent_gives_the_margin_and_the_p_that_it_rests_on(build):
@@ -188,7 +188,7 @@ def test_failed_trainings_are_told_with_both_means_and_no_advice():
     told = " ".join(answer(experiment, effects))
     assert f"difference {with_} of accuracy with the failed trainings, {without} without their seeds" in told
     assert "new seeds" not in told
-    assert details(bright)["needed"] == NONE
+    assert detail_columns(experiment)["needed"][1](bright) == NONE
 
 
 def test_a_failed_training_is_told_however_many_recipes_have_no_verdict():
@@ -254,7 +254,7 @@ def test_a_verdict_says_what_it_holds_for(changes, told):
 
 def test_an_adjusted_p_says_whose_it_is(build):
     assert "; Dunnett p = .002;" in sentence(effect(), EVERYWHERE, build(split=Fixed(), test=Dunnett()))
-    assert headers(build(split=Fixed(), test=Dunnett()), [])["p_adjusted"] == "Dunnett p"
+    assert main_columns(build(split=Fixed(), test=Dunnett()))["p_adjusted"][0] == "Dunnett p"
 
 
 def test_the_baseline_and_what_cannot_be_compared(build):
@@ -292,14 +292,14 @@ def test_n_is_the_seeds_that_were_compared(build, test, seeds, told):
 
 def test_the_details_tell_new_seeds(build):
     lacking = effect(verdict="undecided", seeds_needed=9.0, decided_as="different")
-    assert details(lacking)["needed"] == "9, as different"
-    assert details(replace(lacking, decided_as="neither"))["needed"] == "> 1,000"
-    assert detail_headers(build())["needed"] == "new seeds to decide"
+    assert detail_columns(build())["needed"][1](lacking) == "9, as different"
+    assert detail_columns(build())["needed"][1](replace(lacking, decided_as="neither")) == "> 1,000"
+    assert detail_columns(build())["needed"][0] == "new seeds to decide"
 
 
 def test_new_photographs_have_a_column_in_the_details_where_the_test_judges_on_those_given(build):
-    assert detail_headers(build(split=Fixed(), test=Welch()))["new"] == "for new photographs"
-    assert "new" not in detail_headers(build())
+    assert detail_columns(build(split=Fixed(), test=Welch()))["new"][0] == "for new photographs"
+    assert "new" not in detail_columns(build())
 
 
 def test_the_baseline_under_another_name_has_no_numbers(build):

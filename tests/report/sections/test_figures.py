@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ablation.core.seeds import stream
 from ablation.report.charts import IntervalGroup, IntervalRow, IntervalsInfo, draw_intervals
-from ablation.report.sections.effects.figure import HeatCell, HeatInfo, draw_heat
+from ablation.report.sections.effects.section import HeatCell, HeatInfo, draw_heat
 from ablation.report.sections.embedding.figure import Map, MapsInfo, draw_maps, shape
 from ablation.report.sections.learning_curves.figure import draw_curves
 from ablation.report.style import class_style, png, shortened, styles, svg

@@ -1,6 +1,7 @@
 """Learning curves, maps, photographs and facts: what they hold of the runs, and that there are none without a run."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -29,9 +30,7 @@ def with_history(study: Study, accuracies: dict[int, list[float | None]]) -> Stu
                 for epoch, accuracy in enumerate(accuracies[cell.seed])
             ]
             records[cell.spec.id] = RunRecord(cell.spec.id, "finished", tuple(epochs), {}, {}, {}, {})
-    one = Study(study.results)
-    one.__dict__["records"] = records
-    return one
+    return Study(replace(study.results, records=records))
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ablation.analysis.metrics import METRICS
-from ablation.core.text import NONE, counted, listing, opening, p_phrase, p_text, percent
+from ablation.core.text import NONE, counted, listing, opening, out_of, p_phrase, p_text, percent
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
-from ablation.experiment.labels import condition_text, conditions_text
+from ablation.experiment.labels import condition_text
 from ablation.report.charts import IntervalGroup, IntervalRow, IntervalsInfo, draw_intervals
-from ablation.report.section import Figure, Rows, Section, Table
+from ablation.report.section import Column, Figure, Rows, Section, Table, headings
 from ablation.report.sections.attribution.compute import Contributions, DesignResult, Gain, contributions
 from ablation.report.sections.attribution.designs import Plan
 from ablation.report.style import COLORS, SOFT, Style, drawing
@@ -20,20 +20,19 @@ from ablation.report.text import (
     MOST_NAMED,
     among,
     amount,
-    compared_phrase,
+    bounds,
+    chance,
     correction,
+    counting,
     gain,
     heading,
-    holm_phrase,
     interval,
     on_images,
-    points,
-    seeds_bounds,
-    seeds_of,
-    shown,
+    signed,
     size,
     spanned,
     unit_text,
+    where,
 )
 
 if TYPE_CHECKING:
@@ -103,7 +102,7 @@ def answer(result: DesignResult) -> tuple[str, ...]:
     if not block.gains:
         return (f"No answer yet: a recipe of the design has {counted(block.seeds, 'finished seed')}.",)
     if block.note:
-        so_far = listing(f"{one.name} {signed(one, experiment)}" for one in block.each)
+        so_far = listing(f"{one.name} {signed(one.estimate, experiment.metric)}" for one in block.each)
         return (f"{opening(block.note)}; so far, in {unit_text(experiment.metric)}: {so_far}.",)
     significant = [one for one in block.each if one.significant]
     significant.sort(key=lambda one: -gain(one.estimate, experiment.metric))
@@ -116,14 +115,9 @@ def answer(result: DesignResult) -> tuple[str, ...]:
     return tuple(filter(None, sentences))
 
 
-def signed(one: Gain, experiment: Experiment) -> str:
-    """'+1.1', in the unit in which differences are shown."""
-    return points(one.estimate, experiment.metric, sign=True)
-
-
-def seeds_text(block: Contributions) -> str:
+def _seeds(block: Contributions) -> str:
     """'5 seeds', or 'at least 3 of 5 seeds': of the recipe that has the fewest."""
-    return f"{'at least ' if block.seeds < block.planned else ''}{seeds_of(block.seeds, block.planned)}"
+    return f"{'at least ' * (block.seeds < block.planned)}{out_of(block.seeds, block.planned, 'seed')}"
 
 
 def _does(difference: float, metric: str) -> str:
@@ -142,11 +136,8 @@ def _do(difference: float, metric: str) -> str:
 
 def _evidence(one: Gain, experiment: Experiment) -> str:
     """Behind a claim: '95 % interval 0.5 to 1.7; Holm p = .004'."""
-    return f"{spanned(one.low, one.high, experiment, math.copysign(1, one.estimate))}; {_chance(one, experiment)}"
-
-
-def _chance(one: Gain, experiment: Experiment) -> str:
-    return (compared_phrase if one.compared else holm_phrase)(one.p_adjusted, experiment)
+    span = spanned(one.low, one.high, experiment, math.copysign(1, one.estimate))
+    return f"{span}; {chance(one.p_adjusted, experiment, one.compared)}"
 
 
 def _also_under(one: Gain, result: DesignResult) -> str:
@@ -197,9 +188,9 @@ def _are(gains: list[Gain], words: str, experiment: Experiment) -> str:
 def _brief(one: Gain, experiment: Experiment) -> str:
     """What is not shown, in numbers; the interval of a comparison stands in the answer, beside its verdict."""
     if one.equivalent:
-        return f"{signed(one, experiment)}, equivalence {p_phrase(one.p_equivalent, experiment.alpha)}"
+        return f"{signed(one.estimate, experiment.metric)}, equivalence {p_phrase(one.p_equivalent, experiment.alpha)}"
     span = "" if one.compared else f", {interval(one.low, one.high, experiment.metric)}"
-    return f"{signed(one, experiment)}{span}"
+    return f"{signed(one.estimate, experiment.metric)}{span}"
 
 
 def _together(block: Contributions, result: DesignResult) -> str:
@@ -215,7 +206,7 @@ def _together(block: Contributions, result: DesignResult) -> str:
     elif not total.reached:
         text = f"are not tested ({brief})"
     else:
-        text = f"are {_unchanged(experiment)} ({brief}; {_chance(total, experiment)})"
+        text = f"are {_unchanged(experiment)} ({brief}; {chance(total.p_adjusted, experiment, total.compared)})"
     return f"Together they {text}{_beyond(block.beyond, total, result) if block.beyond else ''}."
 
 
@@ -225,7 +216,9 @@ def _beyond(beyond: Gain, total: Gain, result: DesignResult) -> str:
     whole = f"{SUM[design]}{on_images(experiment)}"
     if not beyond.significant:
         span = interval(beyond.low, beyond.high, metric)
-        numbers = f"remainder {signed(beyond, experiment)}, {span}; {_chance(beyond, experiment)}"
+        numbers = (
+            f"remainder {signed(beyond.estimate, experiment.metric)}, {span}; {chance(beyond.p_adjusted, experiment)}"
+        )
         return f"; that this differs from {whole} is not shown ({numbers})"
     more = gain(beyond.estimate, metric) > 0
     far, numbers = size(abs(beyond.estimate), metric), _evidence(beyond, experiment)
@@ -239,13 +232,8 @@ def _beyond(beyond: Gain, total: Gain, result: DesignResult) -> str:
 def _scope(result: DesignResult) -> str:
     """'pooled over adam and sgd (5 seeds)', 'under adam (8 seeds)'."""
     block, experiment = result.deciding, result.experiment
-    if block.pooled:
-        single = [condition_text(other.condition, experiment) for other in result.single]
-        where = f"pooled over {conditions_text(single, MOST_NAMED)}"
-    else:
-        where = f"under {condition_text(block.condition, experiment)}"
     images = "" if all(one.compared for one in block.each) else on_images(experiment)
-    return f"{where}{f',{images}' if images else ''} ({seeds_text(block)})"
+    return f"{where((each.condition for each in result.blocks), experiment, images)} ({_seeds(block)})"
 
 
 def _alone_and_last(block: Contributions, result: DesignResult) -> str:
@@ -254,50 +242,43 @@ def _alone_and_last(block: Contributions, result: DesignResult) -> str:
     if not hidden or len(block.each) > MOST_NAMED:
         return ""
     metric = result.experiment.metric
-    each = [
-        f"{one.name} {points(one.alone, metric, sign=True)} and {points(one.last, metric, sign=True)}"
-        for one in block.each
-    ]
+    each = [f"{one.name} {signed(one.alone, metric)} and {signed(one.last, metric)}" for one in block.each]
     return f"An average over every order does not say it all: alone and added to all the others, {listing(each)}."
 
 
 def table(result: DesignResult) -> Table:
     """A row an operation, then the sums, for each condition. Beside Shapley's values what one does alone, and last."""
-    experiment = result.experiment
-    unit = f" ({METRICS[experiment.metric].unit})" if METRICS[experiment.metric].unit else ""
-    marks = {"alone": "added alone", "last": "added to all others"} if result.plan.design == "shapley" else {}
-    headers = {
-        "operation": "operation",
-        "contribution": f"contribution{unit}",
-        "interval": f"{percent(1 - experiment.alpha)} interval",
-        "p": "p",
-        "p_adjusted": "adjusted p",
-        **marks,
-        "claim": "",
-    }
-    keep = ("contribution", "interval", "p_adjusted", "claim")
-    groups = []
+    columns, experiment, groups = _columns(result), result.experiment, []
     for block in result.blocks:
         title = heading(block.condition, len(result.blocks) - 1, experiment)
-        title += f", {seeds_text(block)}" if block.seeds < block.planned else ""
-        empty = dict.fromkeys(headers, "") | {"operation": NONE, "claim": block.note}
-        rows = tuple(_row(one, block.note, experiment) for one in block.gains)
-        groups.append(Rows(rows or (empty,), title, block.pooled))
-    return Table(headers, tuple(groups), caption(result), frozenset({"claim"}), keep)
+        title += f", {_seeds(block)}" if block.seeds < block.planned else ""
+        if block.note and block.gains:
+            rows = Rows.of(columns | {"claim": ("", lambda _: "no claim")}, block.gains, title, block.pooled)
+        elif block.gains:
+            rows = Rows.of(columns, block.gains, title, block.pooled)
+        else:
+            empty = dict.fromkeys(columns, "") | {"operation": NONE, "claim": block.note}
+            rows = Rows((empty,), title, block.pooled)
+        groups.append(rows)
+    keep = ("contribution", "interval", "p_adjusted", "claim")
+    return Table(headings(columns), tuple(groups), caption(result), frozenset({"claim"}), keep)
 
 
-def _row(one: Gain, note: str, experiment: Experiment) -> dict[str, str]:
-    metric, single = experiment.metric, one.kind == "one"
-    return {
-        "operation": one.name,
-        "contribution": signed(one, experiment),
-        "interval": interval(one.low, one.high, metric),
-        "p": p_text(one.p, experiment.alpha),
-        "p_adjusted": p_text(one.p_adjusted, experiment.alpha),
-        "alone": points(one.alone, metric, sign=True) if single else "",
-        "last": points(one.last, metric, sign=True) if single else "",
-        "claim": "no claim" if note else claim(one, metric),
+def _columns(result: DesignResult) -> dict[str, Column]:
+    metric, alpha = result.experiment.metric, result.experiment.alpha
+    columns: dict[str, Column] = {
+        "operation": ("operation", lambda one: one.name),
+        "contribution": (counting("contribution", metric), lambda one: signed(one.estimate, metric)),
+        "interval": (f"{percent(1 - alpha)} interval", lambda one: interval(one.low, one.high, metric)),
+        "p": ("p", lambda one: p_text(one.p, alpha)),
+        "p_adjusted": ("adjusted p", lambda one: p_text(one.p_adjusted, alpha)),
+        "alone": ("added alone", lambda one: signed(one.alone, metric) if one.kind == "one" else ""),
+        "last": ("added to all others", lambda one: signed(one.last, metric) if one.kind == "one" else ""),
+        "claim": ("", lambda one: claim(one, metric)),
     }
+    if result.plan.design != "shapley":
+        del columns["alone"], columns["last"]
+    return columns
 
 
 def claim(one: Gain, metric: str) -> str:
@@ -330,7 +311,7 @@ def caption(result: DesignResult) -> str:
     parts.append("Claims rest on p after correction.")
     if result.plan.design == "shapley":
         parts.append("What an operation does alone and added to all others is shown for comparison, without a test.")
-    parts.append(f"{'The rest' if True in kinds else 'Everything'} holds {seeds_bounds(experiment)}.")
+    parts.append(f"{'The rest' if True in kinds else 'Everything'} holds {bounds(experiment, seeds_alone=True)}.")
     by_reason: dict[str, list[str]] = {}
     for recipe, why in result.plan.left_out.items():
         by_reason.setdefault(why, []).append(recipe)
@@ -343,23 +324,18 @@ def figure(result: DesignResult) -> Figure | None:
     known = [block for block in result.blocks if block.gains]
     if not known:
         return None
-    experiment, metric = result.experiment, METRICS[result.experiment.metric]
+    experiment = result.experiment
     drawn = known if sum(len(block.gains) for block in known) <= MOST_ROWS else known[-1:]
     marks = result.plan.design == "shapley"
-    groups = [
+    groups = (
         IntervalGroup(
             heading(block.condition, len(result.blocks) - 1, experiment),
             tuple(_interval_row(one, experiment.metric, marks) for one in block.gains),
             block.pooled,
         )
         for block in drawn
-    ]
-    info = IntervalsInfo(
-        tuple(groups),
-        shown(experiment.margin, experiment.metric),
-        f"contribution, {unit_text(experiment.metric)}",
-        metric.lower_is_better,
     )
+    info = IntervalsInfo.of(groups, experiment, "contribution")
     text = (
         f"Each operation with its {percent(1 - experiment.alpha)} interval over seeds; filled diamonds: all of them "
         "together; hollow ones: what that is beyond the sum of what each does "
@@ -371,7 +347,8 @@ def figure(result: DesignResult) -> Figure | None:
     text += f"Shaded: the margin within which recipes count as equivalent (±{margin})."
     if len(drawn) < len(known):
         text += f" Drawn is the last of {len(known)} headings of the table."
-    return Figure(info, draw_contributions, f"What each operation contributes to {metric.title}, with intervals", text)
+    alt = f"What each operation contributes to {METRICS[experiment.metric].title}, with intervals"
+    return Figure(info, draw_contributions, alt, text)
 
 
 def _interval_row(one: Gain, metric: str, marks: bool) -> IntervalRow:

@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from ablation.analysis.dose import DoseResponse
 from ablation.analysis.metrics import METRICS
-from ablation.core.text import NONE, counted, listing, opening, p_text, percent
+from ablation.core.text import NONE, counted, listing, opening, out_of, p_text, percent
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
-from ablation.experiment.labels import condition_text, conditions_text
 from ablation.report.charts import CurvePanel
-from ablation.report.section import Figure, Rows, Section, Table
+from ablation.report.section import Column, Figure, Rows, Section, Table, headings
 from ablation.report.sections.dose_response.compute import DoseCurve, Doses, doses
 from ablation.report.sections.dose_response.figure import DosePanel, DoseRow, DosesInfo, draw_doses
 from ablation.report.sections.dose_response.magnitudes import Series
-from ablation.report.text import (
-    MOST_NAMED,
-    beside,
-    gain,
-    heading,
-    holm_phrase,
-    measure,
-    on_images,
-    scale,
-    seeds_bounds,
-    seeds_of,
-    value_text,
-)
+from ablation.report.text import bounds, chance, gain, heading, measure, on_images, value_text, where
 
 MOST_PANELS, MOST_SERIES = 6, 6
 """Of a figure: with more conditions it shows the pooled curves only; the longest series."""
@@ -69,13 +56,14 @@ def sentence(one: Doses) -> str:
     title = METRICS[experiment.metric].title
     if curve.response is None:
         return f"{opening(magnitude)}: no answer yet, {counted(curve.seeds, 'seed')} finished at all doses."
-    level = f"{title} is {_ends(one, curve.response)}, {_where(one)} ({seeds_of(curve.seeds, curve.planned)})."
+    under = where((other.condition for other in one.curves), experiment, on_images(experiment))
+    level = f"{title} is {_ends(one, curve.response)}, {under} ({out_of(curve.seeds, curve.planned, 'seed')})."
     if curve.note:
         return f"{opening(magnitude)}: {curve.note}; so far {level}"
     if _fits(curve, experiment):
         return f"With the {magnitude} {title} {_shape(curve, one, curve.response)}. {opening(level)}"
-    chance = holm_phrase(curve.p_misfit, experiment)
-    misfit = f"a quadratic does not follow the means ({chance}), so read them, not the curve"
+    p = chance(curve.p_misfit, experiment)
+    misfit = f"a quadratic does not follow the means ({p}), so read them, not the curve"
     return f"{opening(magnitude)}: {misfit}. {opening(level)}"
 
 
@@ -83,7 +71,7 @@ def _shape(curve: DoseCurve, one: Doses, response: DoseResponse) -> str:
     """What is shown of the curve: a bend and where it turns, a slope, or nothing."""
     if curve.p_bend < one.experiment.alpha:
         return _bend(curve, one, response)
-    slope, bend = (holm_phrase(p, one.experiment) for p in (curve.p_slope, curve.p_bend))
+    slope, bend = (chance(p, one.experiment) for p in (curve.p_slope, curve.p_bend))
     if curve.p_slope < one.experiment.alpha:
         rises = "rises" if response.linear.estimate > 0 else "falls"
         return f"{rises} ({slope}); a bend is not shown ({bend})"
@@ -94,11 +82,11 @@ def _bend(curve: DoseCurve, one: Doses, response: DoseResponse) -> str:
     """Whichever way: 'rises and then falls (bend Holm p < .001): the fitted curve is highest at 0.74 (...)'."""
     at, experiment = one.series.doses, one.experiment
     down = response.curvature is not None and response.curvature.estimate < 0
-    p, top = holm_phrase(curve.p_bend, experiment), "highest" if down else "lowest"
+    p, top = chance(curve.p_bend, experiment), "highest" if down else "lowest"
     rises = "rises" if response.linear.estimate > 0 else "falls"
     if response.peak is None:
         end = at[-1 if (rises == "rises") == down else 0]
-        overall = f"{rises} ({holm_phrase(curve.p_slope, experiment)}) and " if curve.p_slope < experiment.alpha else ""
+        overall = f"{rises} ({chance(curve.p_slope, experiment)}) and " if curve.p_slope < experiment.alpha else ""
         return f"{overall}bends ({p}): the fitted curve is {top} at {end:g}, an end of what was tried"
     before, after = ("rises", "falls") if down else ("falls", "rises")
     turn = f"the fitted curve is {top} at {_turn_text(response, experiment)}"
@@ -159,51 +147,46 @@ def _best_mean(response: DoseResponse, metric: str) -> int:
     return int(np.argmin(means) if METRICS[metric].lower_is_better else np.argmax(means))
 
 
-def _where(one: Doses) -> str:
-    """'pooled over adam and sgd, on these test photographs'."""
-    experiment, images = one.experiment, on_images(one.experiment)
-    images = f",{images}" if images else ""
-    if not one.deciding.pooled:
-        return f"under {condition_text(one.deciding.condition, experiment)}{images}"
-    single = [condition_text(curve.condition, experiment) for curve in one.curves if not curve.pooled]
-    return f"pooled over {conditions_text(single, MOST_NAMED)}{images}"
-
-
 def table(every: Sequence[Doses]) -> Table:
     """A row a curve, a group a series."""
-    headers = {
-        "condition": "",
-        "weakest": "at lowest dose",
-        "strongest": "at highest dose",
-        "measured": "best mean",
-        "p_slope": "slope p",
-        "p_bend": "bend p",
-        "lack": "misfit p",
-        "best": f"curve is best at, {percent(1 - every[0].experiment.alpha)} interval",
+    experiment, level = every[0].experiment, f"{percent(1 - every[0].experiment.alpha)} interval"
+    metric, alpha = experiment.metric, experiment.alpha
+
+    def mean(index: int) -> Callable[[tuple[Doses, DoseCurve]], str]:
+        return lambda row: value_text(row[1].response.measured.value[index], metric) if row[1].response else NONE
+
+    def best_mean(row: tuple[Doses, DoseCurve]) -> str:
+        one, curve = row
+        if curve.response is None:
+            return NONE
+        top = _best_mean(curve.response, metric)
+        return f"{one.series.doses[top]:g} ({value_text(curve.response.measured.value[top], metric)})"
+
+    def best(row: tuple[Doses, DoseCurve]) -> str:
+        _, curve = row
+        if curve.response is None:
+            return curve.note
+        return _turn_text(curve.response, experiment).replace(f"{level} ", "") if _best(curve, experiment) else NONE
+
+    columns: dict[str, Column] = {
+        "condition": ("", lambda row: _condition(*row)),
+        "weakest": ("at lowest dose", mean(0)),
+        "strongest": ("at highest dose", mean(-1)),
+        "measured": ("best mean", best_mean),
+        "p_slope": ("slope p", lambda row: p_text(row[1].p_slope, alpha)),
+        "p_bend": ("bend p", lambda row: p_text(row[1].p_bend, alpha)),
+        "lack": ("misfit p", lambda row: p_text(row[1].p_misfit, alpha)),
+        "best": (f"curve is best at, {level}", best),
     }
-    blank = dict.fromkeys(headers, NONE)
-    groups = tuple(
-        Rows(tuple(blank | _row(one, curve) for curve in one.curves), one.series.magnitude) for one in every
-    )  # fmt: skip
-    return Table(headers, groups, _caption(every), frozenset({"best"}), keep=("best",))
+    groups = tuple(Rows.of(columns, [(one, curve) for curve in one.curves], one.series.magnitude) for one in every)
+    return Table(headings(columns), groups, _caption(every), frozenset({"best"}), keep=("best",))
 
 
-def _row(one: Doses, curve: DoseCurve) -> dict[str, str]:
-    experiment, metric = one.experiment, one.experiment.metric
-    name = {"condition": beside(heading(curve.condition, len(one.curves) - 1, experiment), curve.seeds, curve.planned)}
-    if curve.response is None:
-        return name | {"best": curve.note}
-    means, top = curve.response.measured.value, _best_mean(curve.response, metric)
-    turn = _turn_text(curve.response, experiment) if _best(curve, experiment) else NONE
-    return name | {
-        "weakest": value_text(means[0], metric),
-        "strongest": value_text(means[-1], metric),
-        "measured": f"{one.series.doses[top]:g} ({value_text(means[top], metric)})",
-        "p_slope": p_text(curve.p_slope, experiment.alpha),
-        "p_bend": p_text(curve.p_bend, experiment.alpha),
-        "lack": p_text(curve.p_misfit, experiment.alpha),
-        "best": turn.replace(f"{percent(1 - experiment.alpha)} interval ", ""),
-    }
+def _condition(one: Doses, curve: DoseCurve) -> str:
+    """'adam', or 'adam, 4 of 5 seeds'."""
+    name = heading(curve.condition, len(one.curves) - 1, one.experiment)
+    missing = "" if curve.seeds == curve.planned else f", {out_of(curve.seeds, curve.planned, 'seed')}"
+    return name + missing
 
 
 def _caption(every: Sequence[Doses]) -> str:
@@ -215,7 +198,7 @@ def _caption(every: Sequence[Doses]) -> str:
         "quadratic by more than chance; where it is small the curve is not to be trusted. All "
         f"{family} of these p-values, of every series and row, are one family for Holm's correction. "
         "The best mean was chosen because it came out best, so it "
-        f"flatters its dose. Everything holds {seeds_bounds(experiment)}."
+        f"flatters its dose. Everything holds {bounds(experiment, seeds_alone=True)}."
     )
 
 
@@ -258,5 +241,5 @@ def _panel(title: str, curve: DoseCurve, experiment: Experiment) -> DosePanel:
     assert curve.response is not None
     best, top = _best(curve, experiment), "lowest" if METRICS[experiment.metric].lower_is_better else "highest"
     text = f"{top} at {_dose_text(best[0], curve.response)}" if best else ""
-    drawn = CurvePanel.of(title, curve.response, curve.scores, scale(experiment.metric))
+    drawn = CurvePanel.of(title, curve.response, curve.scores, experiment.metric)
     return DosePanel(drawn, best, text, curve.pooled)

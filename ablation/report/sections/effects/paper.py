@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,9 +18,9 @@ from ablation.evidence.effects import comparisons, primaries
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import condition_text
 from ablation.report import text as wording
-from ablation.report.sections.effects.table import row
-from ablation.report.sections.effects.text import bounds, chance_text
-from ablation.report.text import TESTS
+from ablation.report.section import Column
+from ablation.report.sections.effects.table import main_columns
+from ablation.report.sections.effects.text import chance_text
 
 if TYPE_CHECKING:
     from ablation.evidence.effects import Effect
@@ -45,8 +45,9 @@ class Sheet:
 def sheet(experiment: Experiment, effects: Sequence[Effect], left_out: int = 0) -> Sheet:
     """The table of a paper, a group of rows for each condition, then the pooled ones."""
     marks: dict[str, str] = {}
+    columns = main_columns(experiment, effects)
     groups = [
-        (_title(held[0], experiment), tuple(_row(effect, effects, marks, experiment.alpha) for effect in held))
+        (_title(held[0], experiment), tuple(_row(effect, effects, marks, columns) for effect in held))
         for held in (list(held) for _, held in itertools.groupby(effects, key=lambda effect: effect.condition))
     ]
     notes = [f"{mark} {note}." for note, mark in marks.items()]
@@ -64,12 +65,14 @@ def _title(effect: Effect, experiment: Experiment) -> str:
     return f"{'pooled over ' if effect.pooled else ''}{condition_text(effect.condition, experiment)}"
 
 
-def _row(effect: Effect, effects: Sequence[Effect], marks: dict[str, str], alpha: float) -> dict[str, str]:
+def _row(
+    effect: Effect, effects: Sequence[Effect], marks: dict[str, str], columns: Mapping[str, Column]
+) -> dict[str, str]:
     """The cells of one effect; `marks` grows by the notes that are new."""
     notes = [note for note in (effect.flag, effect.note, wording.pooled_over(effect, effects)) if note]
     for note in notes:
         marks.setdefault(note, MARKS[len(marks) % len(MARKS)] * (len(marks) // len(MARKS) + 1))
-    return row(effect, alpha) | {
+    return {key: cell(effect) for key, (_, cell) in columns.items()} | {
         "seeds": str(effect.seeds),
         "interval": wording.interval(effect.low, effect.high, effect.metric, sign=False),
         "new": wording.interval(effect.new_low, effect.new_high, effect.metric, sign=False),
@@ -135,12 +138,12 @@ def _caption(experiment: Experiment, effects: Sequence[Effect]) -> list[str]:
         f"mean ± sd over {seeds}, and its difference to the baseline “{experiment.baseline}”{where}.",
         wording.about_intervals(experiment),
         *([] if no_interval else ["New photos: as if tested on other photographs too, not corrected."]),
-        f"{opening(wording.correction(experiment))} p: two-sided, {TESTS[type(test).__name__]}; {compared}, "
+        f"{opening(wording.correction(experiment))} p: two-sided, {wording.TESTS[type(test).__name__]}; {compared}, "
         f"{wording.corrected_by(experiment, first, every - first)}.",
         "P(better): the share of seeds in which the recipe is better than the baseline, with the interval of the "
         "chance that it is in a new seed.",
         f"Verdicts: better or worse by this p, equivalent within ±{margin} by two one-sided tests (Schuirmann 1987) "
         f"{likewise}; family-wise error {percent(experiment.alpha)} for each kind.",
         *(["Pooled: the mean over the conditions, by seed."] if any(effect.pooled for effect in effects) else []),
-        f"All of this holds {bounds(experiment)}.",
+        f"All of this holds {wording.bounds(experiment)}.",
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ablation.analysis.metrics import METRICS
@@ -11,17 +11,21 @@ from ablation.core.text import MINUS, NONE, opening, p_text, percent
 from ablation.evidence.effects import Effect, comparisons, primaries
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import condition_text
-from ablation.report.section import Rows, Table
-from ablation.report.sections.effects.text import bounds, chance_text
+from ablation.report.section import Column, Rows, Table, headings
+from ablation.report.sections.effects.text import chance_text
 from ablation.report.text import (
     TESTS,
     about_intervals,
+    bounds,
     corrected_by,
     correction,
+    counting,
     heading,
     interval,
+    measure,
     points,
     pooled_over,
+    signed,
     verdict_text,
 )
 
@@ -41,13 +45,13 @@ ABOUT_DETAILS = (
 def main_table(experiment: Experiment, effects: Sequence[Effect]) -> Table:
     """Scores, differences and verdicts, a group of rows a condition, the pooled ones last."""
 
-    def cells(effect: Effect) -> dict[str, str]:
-        note = filter(None, (pooled_over(effect, effects), effect.flag, effect.note))
-        return row(effect, experiment.alpha) | {"note": "; ".join(note)}
+    def note(effect: Effect) -> str:
+        return "; ".join(filter(None, (pooled_over(effect, effects), effect.flag, effect.note)))
 
+    columns = main_columns(experiment, effects)
     return Table(
-        headers(experiment, effects),
-        groups_of(experiment, effects, cells),
+        headings(columns),
+        _groups(experiment, effects, {**columns, "note": ("", note)}),
         about(experiment, effects),
         keep=("recipe", "difference", "interval", "verdict"),
         spare=("p_equivalent", "p", "macro_f1", "seeds"),
@@ -55,47 +59,35 @@ def main_table(experiment: Experiment, effects: Sequence[Effect]) -> Table:
     )
 
 
-def headers(experiment: Experiment, effects: Iterable[Effect]) -> dict[str, str]:
-    """The columns to show of `row`, key -> heading, in order; failed trainings only where there are some."""
-    metric = METRICS[experiment.metric]
-    about_mean = ", ".join(
-        filter(None, (metric.unit.replace("points", "%"), "lower is better" * metric.lower_is_better))
-    )
-    heads = {
-        "recipe": "recipe",
-        "seeds": "seeds",
-        "mean": f"{metric.title} ± sd{f' ({about_mean})' if about_mean else ''}",
-        "difference": f"difference{f' ({metric.unit})' if metric.unit else ''}",
-        "interval": f"{percent(1 - experiment.alpha)} interval",
-        "p": "p",
-        "p_adjusted": f"{correction(experiment)} p",
-        "p_equivalent": "equivalence p",
-        "macro_f1": "macro-F1 difference",
-        "failed": "failed trainings",
-        "verdict": "verdict",
-    }
-    hidden = {"macro_f1"} if experiment.metric == "macro_f1" else set[str]()
-    hidden |= set() if any(effect.failed for effect in effects) else {"failed"}
-    return {key: head for key, head in heads.items() if key not in hidden}
+def main_columns(experiment: Experiment, effects: Iterable[Effect] = ()) -> dict[str, Column]:
+    """Of an effect, in order; failed trainings only where there are some, macro F1 where it is not the metric."""
+    metric, alpha = experiment.metric, experiment.alpha
 
+    def mean(effect: Effect) -> str:
+        return points(effect.mean, metric) + ("" if math.isnan(effect.sd) else f" ± {points(effect.sd, metric)}")
 
-def row(effect: Effect, alpha: float = 0.05) -> dict[str, str]:
-    """One effect as the cells of a table, under the keys of `headers`. alpha: at which its p-values are judged."""
-    metric, verdict = effect.metric, verdict_text(effect)
-    sd = f" ± {points(effect.sd, metric)}" if not math.isnan(effect.sd) else ""
-    return {
-        "recipe": effect.recipe,
-        "seeds": f"{effect.seeds} of {effect.planned}",
-        "mean": points(effect.mean, metric) + sd,
-        "difference": points(effect.estimate, metric, sign=True),
-        "interval": interval(effect.low, effect.high, metric),
-        "p": p_text(effect.p, alpha),
-        "p_adjusted": NONE if verdict in ("not tested", "no verdict") else p_text(effect.p_adjusted, alpha),
-        "p_equivalent": p_text(effect.p_equivalent, alpha),
-        "macro_f1": points(effect.macro_f1_difference, "macro_f1", sign=True),
-        "failed": f"{effect.failed} of {effect.trained}",
-        "verdict": verdict,
+    def p_adjusted(effect: Effect) -> str:
+        untested = verdict_text(effect) in ("not tested", "no verdict")
+        return NONE if untested else p_text(effect.p_adjusted, alpha)
+
+    columns: dict[str, Column] = {
+        "recipe": ("recipe", lambda effect: effect.recipe),
+        "seeds": ("seeds", lambda effect: f"{effect.seeds} of {effect.planned}"),
+        "mean": (measure(metric, f"{METRICS[metric].title} ± sd"), mean),
+        "difference": (counting("difference", metric), lambda effect: signed(effect.estimate, metric)),
+        "interval": (f"{percent(1 - alpha)} interval", lambda effect: interval(effect.low, effect.high, metric)),
+        "p": ("p", lambda effect: p_text(effect.p, alpha)),
+        "p_adjusted": (f"{correction(experiment)} p", p_adjusted),
+        "p_equivalent": ("equivalence p", lambda effect: p_text(effect.p_equivalent, alpha)),
+        "macro_f1": ("macro-F1 difference", lambda effect: signed(effect.macro_f1_difference, "macro_f1")),
+        "failed": ("failed trainings", lambda effect: f"{effect.failed} of {effect.trained}"),
+        "verdict": ("verdict", verdict_text),
     }
+    if metric == "macro_f1":
+        del columns["macro_f1"]
+    if not any(effect.failed for effect in effects):
+        del columns["failed"]
+    return columns
 
 
 def about(experiment: Experiment, effects: Sequence[Effect]) -> str:
@@ -111,9 +103,10 @@ def about(experiment: Experiment, effects: Sequence[Effect]) -> str:
 
 def details_table(experiment: Experiment, effects: Sequence[Effect]) -> Table:
     """What stands behind each verdict: chances, effect sizes, what is lacking, each seed's score."""
+    columns = detail_columns(experiment)
     return Table(
-        detail_headers(experiment),
-        groups_of(experiment, effects, details),
+        headings(columns),
+        _groups(experiment, effects, columns),
         ABOUT_DETAILS,
         words=frozenset({"scores"}),
         keep=("recipe", "alone", "scores"),
@@ -122,33 +115,33 @@ def details_table(experiment: Experiment, effects: Sequence[Effect]) -> Table:
     )
 
 
-def detail_headers(experiment: Experiment) -> dict[str, str]:
-    """The columns of `details`, key -> heading, in order."""
-    metric = METRICS[experiment.metric]
+def detail_columns(experiment: Experiment) -> dict[str, Column]:
+    """Of an effect, in order; for new photographs only where the declared test is not for them anyway."""
+    name, metric = experiment.metric, METRICS[experiment.metric]
     unit = " (%)" if metric.unit == "points" else ", lower is better" if metric.lower_is_better else ""
-    return {
-        "recipe": "recipe",
-        "alone": f"{percent(1 - experiment.alpha)} interval by itself",
-        **({} if experiment.declared_test.new_images else {"new": "for new photographs"}),
-        "chance": "seeds won, chance (%)",
-        "g": "Hedges' g",
-        "needed": "new seeds to decide",
-        "scores": f"{metric.title} of each seed{unit}",
-    }
 
+    def g(effect: Effect) -> str:
+        g, low, high = (f"{x:.1f}".replace("-", MINUS) for x in (effect.g, effect.g_low, effect.g_high))
+        return NONE if math.isnan(effect.g) else f"{g} ({low} to {high})"
 
-def details(effect: Effect) -> dict[str, str]:
-    """One effect as the cells of a row, under the keys of `detail_headers`."""
-    g, low, high = (f"{x:.1f}".replace("-", MINUS) for x in (effect.g, effect.g_low, effect.g_high))
-    return {
-        "recipe": effect.recipe,
-        "alone": interval(effect.alone_low, effect.alone_high, effect.metric),
-        "new": interval(effect.new_low, effect.new_high, effect.metric),
-        "chance": chance_text(effect),
-        "g": NONE if math.isnan(effect.g) else f"{g} ({low} to {high})",
-        "needed": _needed(effect),
-        "scores": "  ".join(points(score, effect.metric) for score in effect.scores.values()) or NONE,
+    def scores(effect: Effect) -> str:
+        return "  ".join(points(score, name) for score in effect.scores.values()) or NONE
+
+    columns: dict[str, Column] = {
+        "recipe": ("recipe", lambda effect: effect.recipe),
+        "alone": (
+            f"{percent(1 - experiment.alpha)} interval by itself",
+            lambda effect: interval(effect.alone_low, effect.alone_high, name),
+        ),
+        "new": ("for new photographs", lambda effect: interval(effect.new_low, effect.new_high, name)),
+        "chance": ("seeds won, chance (%)", chance_text),
+        "g": ("Hedges' g", g),
+        "needed": ("new seeds to decide", _needed),
+        "scores": (f"{metric.title} of each seed{unit}", scores),
     }
+    if experiment.declared_test.new_images:
+        del columns["new"]
+    return columns
 
 
 def _needed(effect: Effect) -> str:
@@ -160,16 +153,13 @@ def _needed(effect: Effect) -> str:
     return f"{effect.seeds_needed:.0f}, as {effect.decided_as}"
 
 
-def groups_of(
-    experiment: Experiment, effects: Sequence[Effect], cells: Callable[[Effect], Mapping[str, str]]
-) -> tuple[Rows, ...]:
-    """The cells of each effect, a group a condition in the order of the experiment, the pooled ones last."""
+def _groups(experiment: Experiment, effects: Sequence[Effect], columns: Mapping[str, Column]) -> tuple[Rows, ...]:
+    """A row an effect, a group a condition in the order of the experiment, the pooled ones last."""
     conditions = len({tuple(effect.condition.items()) for effect in effects if not effect.pooled})
-    groups: dict[tuple[str, bool], list[Mapping[str, str]]] = {}
+    groups: dict[tuple[str, bool], list[Effect]] = {}
     for effect in effects:
-        title = heading(effect.condition, conditions, experiment)
-        groups.setdefault((title, effect.pooled), []).append(cells(effect))
-    return tuple(Rows(tuple(rows), title, pooled) for (title, pooled), rows in groups.items())
+        groups.setdefault((heading(effect.condition, conditions, experiment), effect.pooled), []).append(effect)
+    return tuple(Rows.of(columns, own, title, pooled) for (title, pooled), own in groups.items())
 
 
 @dataclass(frozen=True)
@@ -188,7 +178,7 @@ def verdict_grid(experiment: Experiment, effects: Sequence[Effect]) -> VerdictGr
         column = "pooled" if effect.pooled else condition_text(effect.condition, experiment)
         columns[column] = None
         if effect.verdict != "baseline":
-            cell = (verdict_text(effect), points(effect.estimate, effect.metric, sign=True))
+            cell = (verdict_text(effect), signed(effect.estimate, effect.metric))
             cells.setdefault(effect.recipe, {})[column] = cell
     if len(columns) < 2 or all(math.isnan(effect.estimate) for effect in effects):
         return None

@@ -1,4 +1,7 @@
-"""An effect as a sentence that a student understands and a statistician signs; and what varies, as a sentence."""
+"""What the comparisons say: the answer in two sentences, each effect as a sentence of its own, and what varies.
+
+The effects that answer are the pooled ones where there are several conditions, else those of the only one.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,28 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ablation.analysis.comparison import MIN_SEEDS
 from ablation.analysis.failures import most_failures
 from ablation.analysis.metrics import METRICS
-from ablation.core.text import NONE, p_phrase, percent
+from ablation.core.text import NONE, counted, listing, opening, p_phrase
 from ablation.evidence.effects import OWN_RUNS
-from ablation.evidence.target import target_of
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import condition_text, conditions_text
 from ablation.report.text import (
+    MOST_NAMED,
     amount,
-    correction,
-    draws,
+    bounds,
+    chance,
     gain,
     interval,
+    points,
+    pooled_over,
+    seed_word,
     seeds_text,
+    signed,
     size,
+    spanned,
+    unit_text,
     value_text,
     verdict_text,
 )
@@ -36,9 +46,115 @@ FEW_SEEDS = 5
 """With fewer the spread over seeds is known so badly that what it takes can only be guessed."""
 
 
-def bounds(experiment: Experiment) -> str:
-    """What every verdict holds for: 'for new training and test photographs, on this data, model and budget'."""
-    return f"{target_of(experiment)}, on this data, model and budget"
+def question_of(experiment: Experiment) -> str:
+    """The question that the grid asks, for an experiment without one in words."""
+    others = [recipe for recipe in experiment.recipes if recipe != experiment.baseline]
+    if not others:
+        return f"How good is {experiment.baseline}?"
+    question = f"Does {listing(others, 'or')} help" if len(others) <= 6 else f"Which of {len(others)} recipes helps"
+    if len(experiment.optimizers) > 1:
+        question += ", and does the answer survive a change of optimizer"
+    return f"{question}?"
+
+
+def deciding(effects: Sequence[Effect]) -> list[Effect]:
+    """The effects that answer the question: the pooled ones where there are several conditions; not the baseline's."""
+    pooled = [effect for effect in effects if effect.pooled] or list(effects)
+    return [effect for effect in pooled if effect.verdict != "baseline"]
+
+
+def sentences(experiment: Experiment, effects: Sequence[Effect]) -> tuple[str, ...]:
+    """A sentence for each effect that answers; with many recipes, for those that are decided or have a note."""
+    answering = deciding(effects)
+    if len(answering) > MOST_NAMED:
+        answering = [effect for effect in answering if verdict_text(effect) not in ("undecided", "not tested")]
+    return tuple(sentence(effect, effects, experiment) for effect in answering)
+
+
+def answer(experiment: Experiment, effects: Sequence[Effect]) -> tuple[str, ...]:
+    """Two sentences; one where there is nothing to compare."""
+    tested = deciding(effects)
+    if not any(effect.seeds for effect in effects):
+        planned = len(experiment.seed_numbers)
+        return (f"No answer yet: no recipe has a finished run ({counted(planned, 'seed')} planned).",)
+    if not tested:
+        return (f"There is nothing to compare: {experiment.baseline} is the only recipe.",)
+    if all(math.isnan(effect.estimate) for effect in tested):
+        return ("No answer yet: no recipe has two finished seeds beside two of the baseline.",)
+    if all(effect.note.startswith("no verdict under") for effect in tested):
+        return _without_verdict(experiment, effects, tested)
+    return _leading(experiment, effects, tested), _rest(experiment, tested)
+
+
+def _without_verdict(experiment: Experiment, effects: Sequence[Effect], tested: list[Effect]) -> tuple[str, ...]:
+    differences = [f"{effect.recipe} {signed(effect.estimate, effect.metric)}" for effect in tested]
+    done = max(effect.seeds for effect in tested)
+    return (
+        f"No verdict: it takes {MIN_SEEDS} finished seeds, and there are {done}{_scope(experiment, effects)}.",
+        f"So far, as differences to {experiment.baseline} in {unit_text(experiment.metric)}: {listing(differences)}; "
+        "an impression, not evidence.",
+    )
+
+
+def _leading(experiment: Experiment, effects: Sequence[Effect], tested: list[Effect]) -> str:
+    """What is better than the baseline, the largest gain first; or that nothing was shown to be."""
+    better = [effect for effect in tested if effect.verdict == "better"]
+    better.sort(key=lambda effect: -abs(effect.estimate))
+    if not better:
+        seeds = min(min(one.seeds, one.baseline_seeds) for one in tested if not math.isnan(one.estimate))
+        what = f"{METRICS[experiment.metric].title} ({counted(seeds, 'seed')})"
+        return f"No recipe is shown to be better than {experiment.baseline} in {what}{_scope(experiment, effects)}."
+    parts = [finding(better[0], experiment) + _partly(better[0], effects)]
+    for effect in better[1:]:
+        numbers = evidence(effect, experiment, math.copysign(1, effect.estimate))
+        size = points(abs(effect.estimate), effect.metric)
+        parts.append(f"{effect.recipe} beats {experiment.baseline} by {size} ({numbers}){_partly(effect, effects)}")
+    text = f"{opening(listing(parts), experiment.recipes)}{_scope(experiment, effects)}."
+    best = opening(better[0].recipe, experiment.recipes)
+    if 1 < len(better) <= MOST_NAMED:
+        others = listing((effect.recipe for effect in better[1:]), "or")
+        text += f" {best} is not shown to beat {others}: each was compared with {experiment.baseline} alone."
+    if more := picked(better[0], effects):
+        text += f" {best} was {more}."
+    return text
+
+
+def _rest(experiment: Experiment, tested: list[Effect]) -> str:
+    """Every recipe that is not better, by verdict, and the bounds of it all."""
+    parts = [finding(effect, experiment) for effect in tested if effect.verdict == "worse"]
+    for verdict in ("equivalent", "undecided", "not tested"):
+        alike = [effect for effect in tested if verdict_text(effect) == verdict]
+        if len(alike) == 1:
+            parts.append(finding(alike[0], experiment))
+        elif alike:
+            every = len(alike) == len(tested)
+            several = f"{'all ' * every}{len(alike)} recipes"
+            names = listing(effect.recipe for effect in alike) if len(alike) <= MOST_NAMED else several
+            words = f"equivalent to {experiment.baseline}" if verdict == "equivalent" else verdict
+            numbers = f" ({'; '.join(map(_brief, alike))})" if len(alike) <= 3 else ""
+            parts.append(f"{names} are {words}{numbers}")
+    without = [effect for effect in tested if verdict_text(effect) == "no verdict"]
+    parts += [finding(effect, experiment) for effect in sorted(without, key=lambda effect: effect.note == OWN_RUNS)]
+    if not parts:
+        return f"No recipe is worse or undecided; all of this holds {bounds(experiment)}."
+    return f"{opening('; '.join(parts), experiment.recipes)}; all of this holds {bounds(experiment)}."
+
+
+def _partly(effect: Effect, effects: Sequence[Effect]) -> str:
+    return f" {held}" if (held := pooled_over(effect, effects)) else ""
+
+
+def _brief(effect: Effect) -> str:
+    span = "" if math.isnan(effect.low) else f", {interval(effect.low, effect.high, effect.metric)}"
+    return f"{effect.recipe} {signed(effect.estimate, effect.metric)}{span}"
+
+
+def _scope(experiment: Experiment, effects: Sequence[Effect]) -> str:
+    """', pooled over adam and sgd', or ', under adam' where there is only one condition."""
+    names = list(dict.fromkeys(condition_text(effect.condition, experiment) for effect in effects if not effect.pooled))
+    if len(names) == 1:
+        return f", under {names[0]}"
+    return f", pooled over {conditions_text(names, most=3)}"
 
 
 def sentence(effect: Effect, effects: Sequence[Effect], experiment: Experiment) -> str:
@@ -88,15 +204,13 @@ def evidence(effect: Effect, experiment: Experiment, toward: float = 0) -> str:
 
     toward: 1 or -1 gives the interval as sizes in that direction, 0 with signs. An equivalence gives its own p.
     """
-    low, high = sorted((effect.low * toward, effect.high * toward)) if toward else (effect.low, effect.high)
-    equivalent = effect.verdict == "equivalent"
-    p = effect.p_equivalent if equivalent else effect.p_adjusted
     parts = []
-    if not math.isnan(low):
-        span = interval(low, high, effect.metric, sign=not toward)
-        parts.append(f"{percent(1 - experiment.alpha)} interval {span}")
-    if not math.isnan(p) and verdict_text(effect) != "not tested":
-        parts.append(f"{'equivalence' if equivalent else correction(experiment)} {p_phrase(p, experiment.alpha)}")
+    if not math.isnan(effect.low):
+        parts.append(spanned(effect.low, effect.high, experiment, toward))
+    if effect.verdict == "equivalent":
+        parts.append(f"equivalence {p_phrase(effect.p_equivalent, experiment.alpha)}")
+    elif not math.isnan(effect.p_adjusted) and verdict_text(effect) != "not tested":
+        parts.append(chance(effect.p_adjusted, experiment, compared=True))
     return "; ".join([*parts, f"n = {seeds_text(effect, experiment)}"])
 
 
@@ -126,8 +240,7 @@ def won(effect: Effect, experiment: Experiment) -> str:
     shared = [seed for seed in effect.scores if seed in effect.baseline_scores]
     wins = sum(sign * (effect.scores[seed] - effect.baseline_scores[seed]) > 0 for seed in shared)
     who = "it" if effect.verdict == "better" else "the baseline"
-    thing = "training draws" if draws(experiment) > 1 else "seeds"
-    return f"{who} was better in {wins} of {len(shared)} {thing}" if shared else ""
+    return f"{who} was better in {wins} of {len(shared)} {seed_word(experiment)}s" if shared else ""
 
 
 def picked(effect: Effect, effects: Sequence[Effect]) -> str:
@@ -179,7 +292,7 @@ def need(effect: Effect, experiment: Experiment) -> str:
     if not effect.decided_as:
         return ""
     really = f"if the difference really is {size(effect.estimate, effect.metric, sign=True)} and seeds vary as here"
-    thing = "training draw" if draws(experiment) > 1 else "seed"
+    thing = seed_word(experiment)
     what = "equivalence" if effect.decided_as == "equivalent" else "a difference"
     ways = []
     if effect.decided_as != "neither" and effect.seeds_needed <= MOST_SEEDS:

@@ -21,10 +21,10 @@ from ablation.core.text import NONE, counted, listing, opening, p_phrase, p_text
 from ablation.evidence.study import Study
 from ablation.evidence.warnings import UNFINISHED
 from ablation.experiment.labels import condition_text, conditions_text
-from ablation.report.section import Figure, Rows, Section, Table
+from ablation.report.section import Column, Figure, Rows, Section, Table
 from ablation.report.sections.interaction.compute import NO_SPREAD, CellMean, Conditions, conditions
 from ablation.report.sections.interaction.figure import InteractionInfo, Point, draw_interaction
-from ablation.report.text import correction, interval, measure, points, seeds_bounds, shown, size
+from ablation.report.text import bounds, correction, counting, interval, measure, shown, signed, size
 
 MOST_NAMES = 3
 """Names, conditions or contrasts that are listed; more are counted."""
@@ -47,11 +47,11 @@ def interaction(study: Study) -> Section | None:
     result = conditions(study)
     if result is None:
         return None
-    drawn, bounds = figure(result), seeds_bounds(study.experiment)
+    drawn, hold_for = figure(result), bounds(study.experiment, seeds_alone=True)
     return Section(
         "interaction",
         title(result),
-        f"Comparisons with the baseline hold as above; all else here holds {bounds}.",
+        f"Comparisons with the baseline hold as above; all else here holds {hold_for}.",
         tuple(filter(None, (sentence(result), ranks(result)))),
         (drawn,) if drawn else (),
         tuple(filter(None, (contrasts(result), shares(result)))),
@@ -283,36 +283,24 @@ def contrasts(result: Conditions) -> Table | None:
     """A row a contrast; None where nothing is to be concluded."""
     if not result.conclusive or not result.contrasts:
         return None
-    unit, every = METRICS[result.experiment.metric].unit, result.contrasts
-    headers = {
-        "recipe": "recipe",
-        "level": "level",
-        "effect": "effect",
-        "others": "other levels",
-        "elsewhere": "effect there",
-        "difference": f"difference ({unit})" if unit else "difference",
-        "interval": f"{percent(1 - result.experiment.alpha)} interval",
-        "p_holm": "Holm p",
+    metric, experiment, every = result.experiment.metric, result.experiment, result.contrasts
+    columns: dict[str, Column] = {
+        "recipe": ("recipe", lambda one: one.recipe),
+        "level": ("level", lambda one: condition_text({one.factor: one.level}, experiment)),
+        "effect": ("effect", lambda one: signed(one.effect, metric)),
+        "others": ("other levels", lambda one: others_text(one, result) if one.others else NONE),
+        "elsewhere": ("effect there", lambda one: signed(one.elsewhere, metric)),
+        "difference": (counting("difference", metric), lambda one: signed(one.difference.estimate, metric)),
+        "interval": (
+            f"{percent(1 - experiment.alpha)} interval",
+            lambda one: interval(one.low, one.high, metric),
+        ),
+        "p_holm": ("Holm p", lambda one: p_text(one.p_adjusted, experiment.alpha)),
     }
     if len(every) > MOST_CONTRASTS:
         every = tuple(sorted(every, key=lambda one: (math.isnan(one.p), one.p)))[:MOST_CONTRASTS]
-    rows = tuple(_contrast(one, result) for one in every)
     keep = ("level", "others", "difference", "interval", "p_holm")
-    return Table(headers, (Rows(rows),), _contrasts_caption(result), frozenset({"level", "others"}), keep)
-
-
-def _contrast(one: Interaction, result: Conditions) -> dict[str, str]:
-    metric = result.experiment.metric
-    return {
-        "recipe": one.recipe,
-        "level": condition_text({one.factor: one.level}, result.experiment),
-        "effect": points(one.effect, metric, sign=True),
-        "others": others_text(one, result) if one.others else NONE,
-        "elsewhere": points(one.elsewhere, metric, sign=True),
-        "difference": points(one.difference.estimate, metric, sign=True),
-        "interval": interval(one.low, one.high, metric),
-        "p_holm": p_text(one.p_adjusted, result.experiment.alpha),
-    }
+    return Table.of(columns, every, _contrasts_caption(result), words=frozenset({"level", "others"}), keep=keep)
 
 
 def _contrasts_caption(result: Conditions) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,16 +11,15 @@ from numpy.typing import NDArray
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import recipe_text
-from ablation.experiment.results import Results
-from ablation.report.section import Rows, Section, Strip, Strips, Table
+from ablation.report.section import Column, Section, Strip, Strips, Table
 from ablation.report.sections.pictures.strips import EXPLAINED, PreviewInfo, PreviewRow
 from ablation.report.text import changed
 
-HEADERS = {
-    "recipe": "recipe",
-    "operation": "operation",
-    "images": "images changed",
-    "pixels": "mean change of a pixel",
+COLUMNS: dict[str, Column] = {
+    "recipe": ("recipe", itemgetter("recipe")),
+    "operation": ("operation", lambda row: f"{row['operation']}{': changed nothing' * row['idle']}"),
+    "images": ("images changed", lambda row: changed(row["share_changed"], row["mean_change"])[0]),
+    "pixels": ("mean change of a pixel", lambda row: changed(row["share_changed"], row["mean_change"])[1]),
 }
 CAPTION = (
     "What each operation did to the pictures of the first epoch, mean over all runs of the recipe: the share of images "
@@ -39,8 +39,8 @@ def pictures(study: Study) -> Section | None:
         drawn[recipe] = (arrays.original, arrays.draws, record.evidence["captions"] if record else ())
     preview = preview_info(study.experiment, drawn, "The first training image", str(choice))
     strips = Strips(tuple(map(_strip, preview.rows)), f"{preview.note} {EXPLAINED}")
-    changes = _changes(results)
-    tables = (Table(HEADERS, (Rows(changes),), CAPTION, words=frozenset({"operation"})),) if changes else ()
+    changes = results.changes().to_dict("records")
+    tables = (Table.of(COLUMNS, changes, CAPTION, words=frozenset({"operation"})),) if changes else ()
     return Section("pictures", "What the network is trained on", figures=(strips,), tables=tables)
 
 
@@ -66,13 +66,3 @@ def preview_info(
 def _strip(row: PreviewRow) -> Strip:
     alt = f"Under {row.recipe}: the original, {len(row.draws)} draws and a difference"
     return Strip(row.recipe, row.operations, row.headings, row.words, row.encode, alt)
-
-
-def _changes(results: Results) -> tuple[dict[str, str], ...]:
-    """A row an operation of each recipe."""
-    rows = []
-    for row in results.changes().to_dict("records"):
-        images, pixels = changed(row["share_changed"], row["mean_change"])
-        operation = f"{row['operation']}{': changed nothing' if row['idle'] else ''}"
-        rows.append({"recipe": row["recipe"], "operation": operation, "images": images, "pixels": pixels})
-    return tuple(rows)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import fields
+from operator import itemgetter
 from typing import Any
 
 from ablation.analysis.metrics import METRICS
 from ablation.core.text import NONE, counted, duration, listing, percent
 from ablation.core.values import label
 from ablation.evidence.study import Study
-from ablation.evidence.target import target_of
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import recipe_text
 from ablation.experiment.preregistration import beforehand, preregistration_of
 from ablation.experiment.record import RunRecord
 from ablation.experiment.results import Results
 from ablation.experiment.spec import default_cache_size
-from ablation.report.section import Rows, Section, Table
-from ablation.report.text import TESTS, corrected_by, points
+from ablation.report.section import Column, Rows, Section, Table
+from ablation.report.text import TESTS, bounds, corrected_by, points, size
 
 NETWORK = {
     "stem": "stem",
@@ -75,9 +75,9 @@ def _question(experiment: Experiment) -> list[Fact]:
         ("baseline", experiment.baseline),
         ("metric", f"{METRICS[metric].title} on the test part"),
         ("test", f"{TESTS[test]}, {corrected_by(experiment)}"),
-        ("verdicts hold", f"{target_of(experiment)}, on this data, model and budget"),
+        ("verdicts hold", bounds(experiment)),
         ("family-wise error", percent(experiment.alpha)),
-        ("margin", f"{points(experiment.margin, metric)} {METRICS[metric].unit}".strip()),
+        ("margin", size(experiment.margin, metric)),
         ("seeds", listing(map(str, experiment.seed_numbers))),
     ]
 
@@ -214,28 +214,23 @@ def _runs(results: Results) -> Table:
     """A row a cell of the grid, in order, with the folder that its numbers come from."""
     metric, factors = results.experiment.metric, results.factors
     unit = " (%)" if METRICS[metric].unit == "points" else ""
-    headers = {
-        "run": "run",
-        **{factor: factor.replace("_", " ") for factor in factors},
-        "seed": "seed",
-        "status": "status",
-        "score": f"{METRICS[metric].title}{unit}",
-        "time": "training",
+
+    def score(run: Mapping[Hashable, Any]) -> str:
+        return points(run.get(metric, math.nan) if run["status"] == "finished" else math.nan, metric)
+
+    def seconds(run: Mapping[Hashable, Any]) -> str:
+        taken = run.get("seconds", math.nan)
+        return NONE if taken is None or math.isnan(taken) else duration(taken)
+
+    columns: dict[str, Column] = {
+        "run": ("run", itemgetter("id")),
+        **{factor: (factor.replace("_", " "), itemgetter(factor)) for factor in factors},
+        "seed": ("seed", lambda run: str(run["seed"])),
+        "status": ("status", lambda run: f"{run['status']}: {run['reason']}" if run.get("reason") else run["status"]),
+        "score": (f"{METRICS[metric].title}{unit}", score),
+        "time": ("training", seconds),
     }
-    rows = tuple(_run(cells, metric, factors) for cells in results.table.to_dict("records"))
-    folded = f"Every run ({len(rows)}), with its folder in {results.root.as_posix()}/"
+    runs = results.table.to_dict("records")
+    folded = f"Every run ({len(runs)}), with its folder in {results.root.as_posix()}/"
     words = frozenset({*factors, "status"})
-    return Table(headers, (Rows(rows),), words=words, keep=("status", "score"), folded=folded)
-
-
-def _run(cells: Mapping[Hashable, Any], metric: str, factors: Sequence[str]) -> dict[str, str]:
-    score = cells.get(metric, math.nan) if cells["status"] == "finished" else math.nan
-    seconds = cells.get("seconds", math.nan)
-    return {
-        "run": cells["id"],
-        **{factor: cells[factor] for factor in factors},
-        "seed": str(cells["seed"]),
-        "status": f"{cells['status']}: {cells['reason']}" if cells.get("reason") else cells["status"],
-        "score": points(score, metric),
-        "time": NONE if seconds is None or math.isnan(seconds) else duration(seconds),
-    }
+    return Table.of(columns, runs, words=words, keep=("status", "score"), folded=folded)

@@ -4,36 +4,38 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ablation.analysis.dose import DoseResponse
 from ablation.analysis.metrics import METRICS
-from ablation.core.text import NONE, counted, p_phrase, p_text, percent
+from ablation.core.text import NONE, counted, out_of, p_phrase, p_text, percent
 from ablation.evidence.study import Study
-from ablation.report.charts import CurvePanel
-from ablation.report.section import Figure, Rows, Section, Table
+from ablation.report.charts import ACROSS, CurvePanel, common_limits, draw_curve, name_ticks
+from ablation.report.section import Column, Figure, Section, Table
 from ablation.report.sections.train_size.compute import SizeCurve, size_curves
-from ablation.report.sections.train_size.figure import SizesInfo, draw_sizes
+from ablation.report.style import SOFT, Style, drawing, new_panels, shortened
 from ablation.report.text import (
     among,
     amount,
-    compared_phrase,
+    bounds,
+    chance,
+    counting,
     gain,
-    holm_phrase,
     interval,
     on_images,
-    points,
-    scale,
-    seeds_bounds,
-    seeds_of,
     shown,
+    signed,
     size,
     spanned,
     unit_text,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 MOST_PANELS, MOST_SENTENCES = 12, 6
 """Of a figure: with more recipes it shows those whose gain changes most surely; so do the sentences."""
@@ -83,7 +85,7 @@ def sentence(curve: SizeCurve) -> str:
         joint = "or" if few.verb in (UNSHOWN, NOT_TESTED) else "and"
         helps = f"{few.verb} {few.numbers} {joint} {many.numbers}"
     slope = _slope(curve, response, {few.verb, many.verb})
-    return f"{curve.recipe} {helps}: {slope} ({seeds_of(curve.seeds, curve.planned)})."
+    return f"{curve.recipe} {helps}: {slope} ({out_of(curve.seeds, curve.planned, 'seed')})."
 
 
 def _images(curve: SizeCurve, index: int) -> str:
@@ -109,27 +111,27 @@ def _end(curve: SizeCurve, response: DoseResponse, index: int) -> End:
         measured = response.measured
         difference, low, high = (float(x[index]) for x in (measured.value, measured.low_all, measured.high_all))
         return End(DIFFERS, f"{size(difference, metric, sign=True)} {images} ({interval(low, high, metric)})")
-    difference, chance = tested.difference.estimate, compared_phrase(tested.p_adjusted, experiment)
+    difference, p = tested.difference.estimate, chance(tested.p_adjusted, experiment, compared=True)
     if tested.p_adjusted < experiment.alpha:
         by = f"by {(amount if first else size)(abs(difference), metric)} {images}"
         span = spanned(tested.low, tested.high, experiment, math.copysign(1, difference))
-        return End("helps" if gain(difference, metric) > 0 else "hurts", f"{by} ({span}; {chance})")
-    numbers = f"{points(difference, metric, sign=True)}, {interval(tested.low, tested.high, metric)}"
+        return End("helps" if gain(difference, metric) > 0 else "hurts", f"{by} ({span}; {p})")
+    numbers = f"{signed(difference, metric)}, {interval(tested.low, tested.high, metric)}"
     if not tested.reached:
         return End(NOT_TESTED, f"{images} ({numbers})")
     if tested.p_equivalent < experiment.alpha:
         within = f"is equivalent to {experiment.baseline} within {size(experiment.margin, metric)}"
         return End(within, f"{images} ({numbers}; equivalence {p_phrase(tested.p_equivalent, experiment.alpha)})")
-    return End(UNSHOWN, f"{images} ({numbers}; {chance})")
+    return End(UNSHOWN, f"{images} ({numbers}; {p})")
 
 
 def _slope(curve: SizeCurve, response: DoseResponse, verbs: Collection[str]) -> str:
     """What becomes of the gain with each doubling."""
     slope, experiment, metric = response.linear.estimate, curve.experiment, curve.experiment.metric
-    (low, high), p = response.linear.interval(experiment.alpha), holm_phrase(curve.p_slope, experiment)
+    (low, high), p = response.linear.interval(experiment.alpha), chance(curve.p_slope, experiment)
     if not curve.changes:
         what = f"that this depends on their number is not shown{on_images(experiment)}"
-        numbers = f"{points(slope, metric, sign=True)} for each doubling, {interval(low, high, metric)}"
+        numbers = f"{signed(slope, metric)} for each doubling, {interval(low, high, metric)}"
         return f"{what} ({numbers}, {p})"
     far = f"{size(abs(slope), metric)} for each doubling{on_images(experiment)}"
     span = spanned(low, high, experiment, math.copysign(1, slope))
@@ -148,21 +150,34 @@ def becomes(verbs: Collection[str], slope: float, metric: str) -> str:
 
 def table(curves: Sequence[SizeCurve]) -> Table:
     """A row a recipe: its difference at each size, then the slope."""
-    experiment, unit = curves[0].experiment, METRICS[curves[0].experiment.metric].unit
-    headers = {
-        "recipe": "recipe",
-        "seeds": "seeds",
-        **{f"at {level}": head for level, head in columns(curves).items()},
-        "slope": f"each doubling ({unit})" if unit else "each doubling",
-        "interval": f"{percent(1 - experiment.alpha)} interval",
-        "p_holm": "Holm p",
+    experiment, metric = curves[0].experiment, curves[0].experiment.metric
+
+    def at(level: str) -> Callable[[SizeCurve], str]:
+        def cell(curve: SizeCurve) -> str:
+            if curve.response is None or level not in curve.levels:
+                return NONE
+            return signed(curve.response.measured.value[curve.levels.index(level)], metric)
+
+        return cell
+
+    def span(curve: SizeCurve) -> str:
+        return NONE if curve.response is None else interval(*curve.response.linear.interval(experiment.alpha), metric)
+
+    columns: dict[str, Column] = {
+        "recipe": ("recipe", lambda curve: curve.recipe),
+        "seeds": ("seeds", lambda curve: f"{curve.seeds} of {curve.planned}"),
+        **{f"at {level}": (head, at(level)) for level, head in size_headings(curves).items()},
+        "slope": (
+            counting("each doubling", metric),
+            lambda curve: signed(curve.response.linear.estimate, metric) if curve.response else NONE,
+        ),
+        "interval": (f"{percent(1 - experiment.alpha)} interval", span),
+        "p_holm": ("Holm p", lambda curve: p_text(curve.p_slope, experiment.alpha)),
     }
-    blank = dict.fromkeys(headers, NONE)
-    rows = Rows(tuple(blank | _row(curve) for curve in curves))
-    return Table(headers, (rows,), _caption(curves), keep=("recipe", "slope", "interval", "p_holm"))
+    return Table.of(columns, curves, _caption(curves), keep=("recipe", "slope", "interval", "p_holm"))
 
 
-def columns(curves: Sequence[SizeCurve]) -> dict[str, str]:
+def size_headings(curves: Sequence[SizeCurve]) -> dict[str, str]:
     """Level -> how many images it is, ascending; with the level's own name where two are alike, or none is known."""
     images: dict[str, list[float]] = {}
     for curve in curves:
@@ -175,20 +190,6 @@ def columns(curves: Sequence[SizeCurve]) -> dict[str, str]:
     }
     alike = Counter(heads.values())
     return {level: head if alike[head] == 1 else f"{head} ({level})" for level, head in heads.items()}
-
-
-def _row(curve: SizeCurve) -> dict[str, str]:
-    experiment, metric, response = curve.experiment, curve.experiment.metric, curve.response
-    row = {"recipe": curve.recipe, "seeds": f"{curve.seeds} of {curve.planned}"}
-    if response is None:
-        return row
-    at = zip(curve.levels, response.measured.value.tolist(), strict=True)
-    slope = {
-        "slope": points(response.linear.estimate, metric, sign=True),
-        "interval": interval(*response.linear.interval(experiment.alpha), metric),
-        "p_holm": p_text(curve.p_slope, experiment.alpha),
-    }
-    return row | {f"at {level}": points(difference, metric, sign=True) for level, difference in at} | slope
 
 
 def _caption(curves: Sequence[SizeCurve]) -> str:
@@ -206,7 +207,7 @@ def _caption(curves: Sequence[SizeCurve]) -> str:
         "doubling: the slope of the straight line through the differences over log2 of the training images, judged "
         "over seeds, Holm's correction over the recipes. Every size is trained for as many epochs, so with fewer "
         f"images the network is also updated less often. {'Everything' if over > 1 else 'The slope'} holds "
-        f"{seeds_bounds(experiment)}."
+        f"{bounds(experiment, seeds_alone=True)}."
     )
 
 
@@ -219,7 +220,7 @@ def figure(curves: Sequence[SizeCurve]) -> Figure | None:
     chosen = {curve.recipe for curve, _ in surest}
     experiment, metric = curves[0].experiment, curves[0].experiment.metric
     panels = tuple(
-        CurvePanel.of(curve.recipe, response, curve.differences, scale(metric))
+        CurvePanel.of(curve.recipe, response, curve.differences, metric)
         for curve, response in known
         if curve.recipe in chosen
     )
@@ -236,3 +237,43 @@ def figure(curves: Sequence[SizeCurve]) -> Figure | None:
     return Figure(
         info, draw_sizes, "Difference of each recipe to the baseline against the number of training images", text
     )
+
+
+@dataclass(frozen=True)
+class SizesInfo:
+    """panels: one a recipe, titled by its name; their axis is log2 of the images. All in shown units.
+
+    margin: half the width of the band of equivalence. unit: what differences count.
+    """
+
+    panels: tuple[CurvePanel, ...]
+    margin: float
+    unit: str
+    baseline: str
+    lower_is_better: bool = False
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """One scale for all recipes, with zero and the band of equivalence in it."""
+        low, high = common_limits(self.panels)
+        return min(low, -1.2 * self.margin), max(high, 1.2 * self.margin)
+
+
+def draw_sizes(info: SizesInfo, look: Mapping[str, Style], axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
+    """A panel a recipe; zero is the baseline with as many images, the band of equivalence is shaded.
+
+    axes: one a panel, by default new ones.
+    """
+    with drawing():
+        axes = new_panels([len(info.panels)], ACROSS) if axes is None else axes
+        for index, (spot, panel) in enumerate(zip(axes, info.panels, strict=True)):
+            spot.axhspan(-info.margin, info.margin, color="#eef1f4", linewidth=0)
+            spot.axhline(0, color=SOFT, linewidth=1)
+            draw_curve(spot, panel, look[panel.title].color)
+            spot.set_xlabel("training images (logarithmic axis)")
+            spot.set_ylim(*info.limits)
+            name_ticks(spot, panel.at, [f"{round(2.0**at):,}" for at in panel.at])
+            spot.tick_params(labelleft=index % ACROSS == 0)
+            if index % ACROSS == 0:
+                spot.set_ylabel(f"difference to {shortened(info.baseline, 20)}, {info.unit}")
+    return axes
