@@ -25,7 +25,7 @@ from ablation.optim import Adam
 from ablation.report.sections.attribution.compute import contributions
 from ablation.report.sections.attribution.section import attribution
 from ablation.report.sections.dose_response.section import dose_response
-from ablation.report.sections.effects.answer import answer
+from ablation.report.sections.effects.text import answer
 from ablation.report.sections.interaction.compute import conditions
 from ablation.report.sections.interaction.section import sentence
 from ablation.report.sections.train_size.compute import size_curves
