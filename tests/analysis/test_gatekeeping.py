@@ -27,14 +27,29 @@ def of_design(parents: Sequence[Sequence[int]], p: Sequence[float], alpha: float
     return gatekept(p, *behind(parents), alpha)
 
 
-@settings(max_examples=10)  # statsmodels takes a tenth of a second for each
-@given(st.lists(p_values | st.just(float("nan")), min_size=1, max_size=12))
-def test_a_flat_family_is_holms_and_what_has_no_p_counts_in_it(p):
+def is_holms(p: Sequence[float]) -> None:
+    """Of a flat family; what has no p counts in it."""
     found = of_design([()] * len(p), p).adjusted
     judged = ~np.isnan(p)
     expected = multipletests(np.where(judged, p, 1.0), method="holm")[1]
     assert np.isnan(found).tolist() == (~judged).tolist()
     np.testing.assert_allclose(found[judged], expected[judged], rtol=1e-9)
+
+
+flat_families = st.lists(p_values | st.just(float("nan")), min_size=1, max_size=12)
+
+
+@settings(max_examples=10)  # statsmodels takes a tenth of a second for each
+@given(flat_families)
+def test_a_flat_family_is_holms_and_what_has_no_p_counts_in_it(p):
+    is_holms(p)
+
+
+@pytest.mark.slow
+@settings(max_examples=100, deadline=None)
+@given(flat_families)
+def test_many_flat_families_are_holms(p):
+    is_holms(p)
 
 
 def test_two_doses_and_two_endpoints_by_hand():
@@ -148,11 +163,11 @@ TRUTHS = {  # recipe -> its gain under each condition, in standard errors
 }
 
 
+@pytest.mark.parametrize("grids", [1000, pytest.param(3000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("parents", [POOLED_FIRST, EACH_FIRST], ids=["pooled first", "each first"])
 @pytest.mark.parametrize("truth", TRUTHS.values(), ids=TRUTHS)
-def test_the_family_wise_error_is_at_most_alpha(truth, parents):
+def test_the_family_wise_error_is_at_most_alpha(truth, parents, grids):
     """All recipes share the baseline, and what is pooled is the mean of what stands behind it."""
-    grids = 1000
     random = stream(0, "gatekeeping")
     gain = np.array(truth, float)
     arms = random.standard_normal((grids, RECIPES, CONDITIONS)) / np.sqrt(2)

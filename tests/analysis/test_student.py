@@ -118,8 +118,9 @@ def test_pooling_is_an_analysis_of_variance():
     assert found.df.tolist() == [10, 10]
 
 
-def test_holm_of_each_row_is_statsmodels():
-    for row in stream(6, "p").random((4, 5)) ** 3:
+@pytest.mark.parametrize("rows", [4, pytest.param(30, marks=pytest.mark.slow)])
+def test_holm_of_each_row_is_statsmodels(rows):
+    for row in stream(6, "p").random((rows, 5)) ** 3:
         np.testing.assert_allclose(student.holm(row[None])[0], multipletests(row, method="holm")[1], rtol=1e-12)
 
 

@@ -24,7 +24,10 @@ def resnet():
     return inspect_model(ModelConfig("resnet50", 1000, 196))
 
 
-@pytest.mark.parametrize("name", ["resnet18", "vit_b_16", "mobilenet_v3_small"])
+@pytest.mark.parametrize(
+    "name",
+    ["resnet18", "vit_b_16", "mobilenet_v3_small", "shallow_cnn", pytest.param("swin_t", marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("depth", [None, 1, 2, 3])
 def test_rows_add_up_to_the_network(name, depth):
     model, layers, counts = inspected(name)

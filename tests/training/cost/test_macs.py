@@ -33,6 +33,7 @@ def counted(name: str, size: int) -> tuple[Layer, ...]:
     [
         ("resnet50", 224, 25_557_032, 4.089),
         ("resnet101", 224, 44_549_160, 7.801),
+        pytest.param("resnet152", 224, 60_192_808, 11.514, marks=pytest.mark.slow),
         ("resnet50", 196, 25_557_032, 3.471),
     ],
 )
