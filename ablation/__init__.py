@@ -113,3 +113,7 @@ if not TYPE_CHECKING:
             raise AttributeError(f"module 'ablation' has no attribute {name!r}")
         globals()[name] = value
         return value
+
+    def __dir__() -> list[str]:
+        """Every public name, whether it has been used or not: what completion in an editor or a notebook offers."""
+        return sorted({*globals(), *import_module("ablation").__all__})

@@ -117,7 +117,7 @@ def test_the_report_can_be_made_without_torch_and_mlflow(module):
 def test_the_report_is_imported_where_there_is_no_torch_and_no_mlflow(environment):
     script = (
         "import sys; sys.modules.update(torch=None, torchvision=None, mlflow=None)\n"
-        "import ablation.evidence.effects, ablation.report, ablation.report.page, ablation.analysis.separability"
+        "import ablation.evidence.effects, ablation.report, ablation.report.contents, ablation.analysis.separability"
     )
     subprocess.run([sys.executable, "-c", script], env=environment, check=True)
 
@@ -249,6 +249,7 @@ def test_every_public_name_is_there_and_known_to_type_checkers():
     assert set(ablation.__all__) == {*named, *listed}
     for name in ablation.__all__:
         assert getattr(ablation, name) is getattr(sys.modules[named.get(name, operations)], name)
+    assert set(dir(ablation)) >= {*ablation.__all__, "__version__"}
     for unknown in ("Adamm", "adam", "__wrapped__"):
         with pytest.raises(AttributeError, match=f"has no attribute '{unknown}'"):
             getattr(ablation, unknown)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import MISSING, dataclass, fields
-from functools import cache
+from functools import cache, wraps
 from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
 
 from ablation.core.errors import InputError, Problem, did_you_mean
@@ -107,6 +107,7 @@ def value(cls: type[T]) -> type[T]:
     """
     cls = dataclass(frozen=True)(cls)
 
+    @wraps(cls.__init__)  # so that `help` and editors see the fields
     def __init__(self: Any, *args: Any, **given: Any) -> None:
         messages = list(_fill(self, args, given))
         if not messages and hasattr(self, "check"):
@@ -171,7 +172,7 @@ def fit(given: Any, hint: Any) -> tuple[Any, str]:
     if origin is tuple:
         return _fit_tuple(given, arguments)
     if hint is float or hint is int:
-        if isinstance(given, bool) or not isinstance(given, int | hint) or not math.isfinite(given):
+        if isinstance(given, bool) or not isinstance(given, int | hint) or not _is_finite(given):
             return given, f"expected {'a whole' if hint is int else 'a finite'} number"
         return hint(given), ""
     expected = origin or hint
@@ -179,6 +180,11 @@ def fit(given: Any, hint: Any) -> tuple[Any, str]:
         return given, f"expected {describe(hint)}{_suggest_class(given, (expected,))}"
     unnamed = [key for key in given if not isinstance(key, str)] if expected in (dict, Mapping) else []
     return given, f"the name {unnamed[0]!r} is not a text" if unnamed else ""
+
+
+def _is_finite(number: float) -> bool:
+    """Whether it is finite, and no larger than a float can be."""
+    return math.isfinite(number) if isinstance(number, float) else abs(number) <= sys.float_info.max
 
 
 def _not_among(given: Any, names: Collection[str]) -> str:

@@ -209,7 +209,7 @@ class Experiment:
                 if factor not in self.factors:
                     suggestion = did_you_mean(factor, self.factors)
                     yield f"exclude: {factor!r} is not a factor{suggestion} ({', '.join(self.factors)})"
-                elif level not in self.factors[factor]:
+                elif level not in tuple(self.factors[factor]):
                     levels = self.factors[factor]
                     suggestion = did_you_mean(str(level), levels)
                     yield f"exclude: {factor} has no level {level!r}{suggestion} ({', '.join(levels)})"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ast
+import sys
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
-from ablation.core.errors import InputError, Problem, did_you_mean
+from ablation.core.errors import AblationError, InputError, Problem, did_you_mean
 from ablation.core.values import collecting
 from ablation.experiment.experiment import Experiment
 
@@ -54,6 +56,7 @@ def read(path: Path) -> ExperimentFile:
     """Run the file and take its `experiment`. Raises InputError with every mistake, each with its line."""
     try:
         tree = ast.parse(path.read_text("utf-8-sig"), str(path))
+        code = compile(tree, str(path), "exec", dont_inherit=True)  # or this file's __future__ would be the user's
     except UnicodeDecodeError as error:
         raise InputError(Problem(f"byte {error.start} is not UTF-8 text", str(path))) from None
     except SyntaxError as error:
@@ -61,11 +64,12 @@ def read(path: Path) -> ExperimentFile:
     problems = [*_unknown_imports(tree, path), *_repeated_names(tree, path)]
     if problems:
         raise InputError(problems)
-    module = ModuleType(path.stem)
+    module = ModuleType(f"ablation_experiment_{path.stem}")
     module.__file__ = str(path)
+    sys.modules[module.__name__] = module  # where dataclasses look for the names that the file knows
     with collecting(str(path)) as problems:
         try:
-            exec(compile(tree, str(path), "exec"), module.__dict__)
+            exec(code, module.__dict__)
         except (Exception, SystemExit) as error:  # whatever the user's own code raises, with its line
             problems.append(_raised(error, path))
     experiment = getattr(module, "experiment", None)
@@ -78,12 +82,25 @@ def read(path: Path) -> ExperimentFile:
 
 
 def _unknown_imports(tree: ast.Module, path: Path) -> Iterator[Problem]:
-    """Every misspelt `from ablation import ...`, which Python itself would report one at a time."""
+    """Every misspelt import from `ablation` or a module of it, which Python itself would report one at a time."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module == "ablation":
+        if not isinstance(node, ast.ImportFrom) or node.level or not node.module:
+            continue
+        if node.module.startswith("ablation.") and not _is_module(node.module):
+            public = [alias.name for alias in node.names if alias.name in ablation.__all__]
+            instead = f"; write `from ablation import {', '.join(public)}`" if public else ""
+            yield Problem(f"there is no module {node.module!r}{instead}", f"{path}:{node.lineno}")
+        elif node.module == "ablation":
             for name in (alias.name for alias in node.names if alias.name not in (*ablation.__all__, "*")):
                 suggestion = did_you_mean(name, ablation.__all__)
                 yield Problem(f"ablation has no {name!r}{suggestion}", f"{path}:{node.lineno}")
+
+
+def _is_module(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:  # a package on the way there is none
+        return False
 
 
 def _repeated_names(tree: ast.Module, path: Path) -> Iterator[Problem]:
@@ -98,9 +115,9 @@ def _repeated_names(tree: ast.Module, path: Path) -> Iterator[Problem]:
                 first.setdefault(key.value, key.lineno)
 
 
-def _raised(error: BaseException, path: Path) -> Problem:
+def _raised(error: Exception | SystemExit, path: Path) -> Problem:
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    message = f"{type(error).__name__}: {error}"
+    message = str(error) if isinstance(error, AblationError) else f"{type(error).__name__}: {error}"
     if isinstance(error, NameError) and error.name:
         missing = "; add it to `from ablation import ...`" if error.name in ablation.__all__ else ""
         message = f"{error.name!r} is not defined{missing or did_you_mean(error.name, ablation.__all__)}"

@@ -15,6 +15,7 @@ from typing import Any
 from ablation.augment import Operation, Recipe
 from ablation.augment.operations.choice import scaled
 from ablation.core.errors import InputError
+from ablation.core.values import fit
 
 Parts = Mapping[str, Operation | Sequence[Operation]]
 PartNames = frozenset[str]
@@ -146,6 +147,10 @@ def dose(recipe: Operation | Sequence[Operation], factors: Iterable[float] = (0.
     (RandomRotation(degrees=15.0, expand=False, fill=0.0),)
     """
     whole, names = _recipe(recipe), {factor: f"x{factor:g}" for factor in factors if factor}
+    if len(set(names.values())) < len(names):
+        raise InputError(
+            f"the strengths {', '.join(map(str, names))} are too near each other to have names of their own"
+        )
     recipes = {"none": ()} | {name: scaled(whole, factor) for factor, name in names.items()}
     return Recipes(recipes, DoseSeries(whole, names))
 
@@ -168,4 +173,8 @@ def _check_names(parts: Parts, *taken: str) -> None:
 
 
 def _recipe(part: Operation | Sequence[Operation]) -> Recipe:
-    return tuple(part) if isinstance(part, Sequence) else (part,)
+    """A part as a recipe. Raises InputError where it is of something else than operations."""
+    recipe, wrong = fit(part if isinstance(part, list | tuple) else (part,), Recipe)
+    if wrong:
+        raise InputError(f"a part is an operation, or a recipe of several: {wrong}")
+    return tuple(recipe)

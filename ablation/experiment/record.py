@@ -42,6 +42,11 @@ class Arrays(NamedTuple):
     """(D, S, S, 3), the same through the recipe, as drawn for the first epochs; `evidence["captions"]` says what."""
 
 
+_KINDS = {"sample": ("i", 1), "label": ("i", 1), "logits": ("f", 2)}
+_KINDS |= {"features": ("f", 2), "original": ("u", 3), "draws": ("u", 4)}
+"""Of each array the kind of its numbers, as numpy abbreviates it, and how many axes it has."""
+
+
 @dataclass(frozen=True)
 class RunRecord:
     """`history` has a dict an epoch; `metrics` is empty when the run diverged.
@@ -148,14 +153,21 @@ def _read_arrays(folder: Path, names: Sequence[str]) -> list[NDArray[Any]]:
     try:
         with undamaged(), file.open("rb") as opened, np.load(opened) as stored:
             arrays = {name: stored[name] for name in names}
-        labels, logits = arrays["label"], arrays["logits"]
-        lengths = {len(arrays[name]) for name in names if name not in ("original", "draws")}
-        if len(lengths) > 1 or logits.ndim != 2 or np.any((labels < 0) | (labels >= logits.shape[-1])):
-            shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
-            raise Damaged(f"its arrays do not belong together: {shapes}")
+        if not _belong_together(arrays):
+            listed = ", ".join(f"{name} {array.dtype} {array.shape}" for name, array in arrays.items())
+            raise Damaged(f"its arrays do not belong together: {listed}")
     except (FileNotFoundError, Damaged) as error:
         raise _damaged("arrays", file, error) from error
     return list(arrays.values())
+
+
+def _belong_together(arrays: dict[str, NDArray[Any]]) -> bool:
+    """Whether each is of its kind, and all are of as many test images with labels of the classes that there are."""
+    if any((array.dtype.kind, array.ndim) != _KINDS[name] for name, array in arrays.items()):
+        return False
+    labels, classes = arrays["label"], arrays["logits"].shape[1]
+    lengths = {len(array) for name, array in arrays.items() if name not in ("original", "draws")}
+    return len(lengths) == 1 and not np.any((labels < 0) | (labels >= classes))
 
 
 def _damaged(what: str, file: Path, error: Exception) -> DataError:

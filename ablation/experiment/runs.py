@@ -10,6 +10,7 @@ runs/EXPERIMENT/ID/spec.json      what it is
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -83,9 +84,14 @@ class Run:
         return events[-1]["reason"] if events and events[-1]["event"] == "failed" else ""
 
     def prepare(self) -> None:
-        """Make the folder and write the spec into it, unless that was done before."""
-        if not (self.folder / SPEC_FILE).exists():
-            write_json(self.folder / SPEC_FILE, self.spec.to_plain())
+        """Make the folder and write the spec into it, unless it is there: a worker trains what that file says."""
+        file, form = self.folder / SPEC_FILE, self.spec.to_plain()
+        try:
+            written = json.loads(file.read_text("utf-8"))
+        except (FileNotFoundError, ValueError):
+            written = None
+        if written != form:
+            write_json(file, form)
 
 
 def folder_of(experiment: Experiment, runs: Path) -> Path:

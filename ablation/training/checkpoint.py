@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import torch
 
-from ablation.core.files import atomic
+from ablation.core.files import Damaged, atomic, undamaged
 from ablation.experiment.runs import Run
 
 REPEATS = ("device", "precision", "torch", "torchvision", "numpy", "ablation")
@@ -38,9 +38,9 @@ def resume(run: Run, learned: Mapping[str, Any], environment: Mapping[str, Any])
     if not run.checkpoint.exists():
         return Progress()
     try:
-        state = torch.load(run.checkpoint, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        run.journal.append("restarted", reason=f"the checkpoint cannot be read: {type(error).__name__}")
+        state = _read(run.checkpoint)
+    except Damaged as error:
+        run.journal.append("restarted", reason=f"the checkpoint cannot be read: {error}")
         return Progress()
     if not isinstance(state, dict) or not {"environment", "history", "changes", *learned} <= state.keys():
         run.journal.append("restarted", reason="the checkpoint is not one of this program's")
@@ -52,6 +52,15 @@ def resume(run: Run, learned: Mapping[str, Any], environment: Mapping[str, Any])
     for name, part in learned.items():
         part.load_state_dict(state[name])
     return Progress(state["history"], state["changes"], state.get("notes", []))
+
+
+def _read(path: Path) -> Any:
+    """What `write_tensors` wrote. Raises Damaged where a byte of it is another: torch itself compares no checksums."""
+    with undamaged():
+        with ZipFile(path) as file:
+            if name := file.testzip():
+                raise Damaged(f"{name} does not have its checksum")
+        return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def save(run: Run, learned: Mapping[str, Any], progress: Progress, environment: Mapping[str, Any]) -> None:

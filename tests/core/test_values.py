@@ -1,7 +1,9 @@
 """Values check themselves: every kind of mistake has its message, and the plain form is one to one."""
 
+import inspect
 import json
 import math
+import typing
 from collections.abc import Mapping
 from dataclasses import FrozenInstanceError, replace
 from typing import Annotated, Literal, get_args
@@ -104,6 +106,7 @@ MISTAKES = {
         lambda: Meal(recipe=(Brightness(0.4))),
         f"Meal: recipe = {Brightness(0.4)!r}: expected a tuple of {OPERATIONS}",
     ),
+    "a number that no float holds": (lambda: SGD(10**309), f"SGD: lr = {10**309}: expected a finite number"),
     "a rule between fields": (lambda: Meal(course="dessert"), "Meal: a dessert is cold"),
     "nesterov": (lambda: SGD(0.1, nesterov=True), "SGD: nesterov = True needs a momentum above 0"),
     "bounds of a crop": (
@@ -126,6 +129,12 @@ def test_a_mistake_says_what_it_got_and_what_is_allowed(make, message):
     with pytest.raises(InputError) as raised:
         make()
     assert [str(problem) for problem in raised.value.problems] == [message]
+
+
+def test_help_and_editors_see_the_fields():
+    fields = inspect.signature(Fixed).parameters
+    assert [(name, field.default) for name, field in fields.items()][:2] == [("train", 0.6), ("val", 0.2)]
+    assert list(typing.get_type_hints(Fixed.__init__))[: len(fields)] == list(fields)
 
 
 def test_all_mistakes_of_one_value_are_told_at_once():

@@ -162,7 +162,7 @@ def test_all_mistakes_are_reported_at_once():
             model="resnet51",
             seeds=(1, 1),
             vary={"droput": (0.1,), "epochs": (), "dropout": 0.3, "batch_size": (8, 1), "cache_size": {18: 24}},
-            exclude=({"recipes": "none"}, {"optimizer": "sdg"}, {}),
+            exclude=({"recipes": "none"}, {"optimizer": "sdg"}, {"optimizer": ["sgd"]}, {}),
         )
     message = str(raised.value)
     for part in (
@@ -181,10 +181,11 @@ def test_all_mistakes_are_reported_at_once():
         "vary['cache_size']: the name 18 is not a text",
         "exclude: 'recipes' is not a factor; did you mean 'recipe'?",
         "exclude: optimizer has no level 'sdg'; did you mean 'sgd'? (adam, sgd)",
+        "exclude: optimizer has no level ['sgd']; did you mean 'sgd'? (adam, sgd)",
         "exclude: an empty rule would drop every cell",
     ):
         assert part in message
-    assert len(raised.value.problems) == 16
+    assert len(raised.value.problems) == 17
 
 
 def test_names_are_texts(experiment):

@@ -128,6 +128,32 @@ def test_every_misspelt_import_is_told_with_its_line(file):
     ]
 
 
+def test_every_module_that_is_not_there_is_told_with_what_to_write(file):
+    imports = "from ablation.recipes import dose\nfrom ablation.no.such import thing\nfrom ablation.optim import SGD\n"
+    assert problems_in(file(WHOLE.replace("from ablation", imports + "from ablation"))) == [
+        "light.py:5: there is no module 'ablation.recipes'; write `from ablation import dose`",
+        "light.py:6: there is no module 'ablation.no.such'",
+    ]
+
+
+@pytest.mark.parametrize("future", ["", "from __future__ import annotations\n"])
+def test_a_file_may_have_classes_of_its_own(file, future):
+    """Whether annotations are texts is the file's to say; where they are, dataclasses look them up in its module."""
+    own = "from dataclasses import dataclass\n\n@dataclass\nclass Own:\n    number: int = 1\n\nOwn()\n"
+    own += "" if future else "assert Own.__annotations__ == {'number': int}\n"
+    source = WHOLE.replace("from ablation", future + "from ablation") + own
+    assert read(file(source)).experiment.name == "light"
+
+
+def test_an_error_of_this_program_is_told_in_its_own_words(file):
+    source = WHOLE.replace("import Adam,", "import Adam, powerset,").replace(
+        "recipes={", "recipes=powerset({'none': ()}) or {"
+    )
+    assert problems_in(file(source)) == [
+        "light.py:10: a part may not be called 'none': the set has a recipe of that name, or could have"
+    ]
+
+
 def test_a_name_that_was_not_imported_is_told(file):
     assert problems_in(file(WHOLE.replace("(Brightness(0.4),)", "(Contrast(0.4),)"))) == [
         "light.py:10: 'Contrast' is not defined; add it to `from ablation import ...`"
@@ -156,6 +182,9 @@ def test_a_mistake_before_an_error_is_told_beside_it(file):
 def test_a_syntax_error_is_told_with_its_line(file):
     (problem,) = problems_in(file(WHOLE.replace('baseline="none",', 'baseline="none')))
     assert problem.startswith("light.py:12: unterminated string literal")
+    assert problems_in(file(WHOLE.replace('name="light",', 'name="light", name="dark",'))) == [
+        "light.py:8: keyword argument repeated: name"
+    ]
 
 
 def test_an_error_in_the_file_is_told_with_its_line(file):

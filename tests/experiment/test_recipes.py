@@ -71,6 +71,20 @@ def test_a_dose_beyond_an_operations_range_says_so():
         dose(CROP, (1, 1.5))
 
 
+def test_doses_that_would_share_a_name_are_refused():
+    with pytest.raises(InputError, match=r"the strengths 0\.1234567, 0\.1234568 are too near each other"):
+        dose(CROP, (0.1234567, 0.1234568))
+
+
+@pytest.mark.parametrize("make", [lambda part: dose(part), lambda part: leave_one_out({"crop": part})])
+@pytest.mark.parametrize("part", ["RandomResizedCrop", RandomResizedCrop, (CROP, 3)])
+def test_a_part_that_is_no_operation_is_refused(make, part):
+    with pytest.raises(
+        InputError, match=r"a part is an operation, or a recipe of several: .*expected RandomResizedCrop"
+    ):
+        make(part)
+
+
 def test_a_set_knows_its_design_and_cannot_be_changed():
     (series,) = dose((CROP, BRIGHTNESS), (0, 0.5, 1)).designs
     assert (series.recipe, series.names) == ((CROP, BRIGHTNESS), {0.5: "x0.5", 1: "x1"})

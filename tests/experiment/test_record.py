@@ -178,7 +178,14 @@ def test_arrays_that_are_missing_damaged_or_of_two_runs_are_not_believed(tmp_pat
     assert "No such file" in message()
     (tmp_path / ARRAYS_FILE).write_bytes(whole[: len(whole) // 2])
     assert str(tmp_path / ARRAYS_FILE) in message()
-    for wrong in ({"sample": arrays.sample[:3]}, {"label": arrays.label + 3}, {"logits": arrays.logits[0]}):
+    for wrong in (
+        {"sample": arrays.sample[:3]},
+        {"label": arrays.label + 3},
+        {"label": arrays.label.astype(str)},
+        {"label": np.array(1)},
+        {"logits": arrays.logits[0]},
+        {"logits": arrays.logits.astype(complex)},
+    ):
         write_record(tmp_path, RECORD, arrays._replace(**wrong))
         assert "do not belong together" in message()
 

@@ -49,6 +49,18 @@ def test_a_prepared_folder_tells_its_spec(run):
     assert RunSpec.from_plain(json.loads((run.folder / "spec.json").read_text())).id == run.folder.name
 
 
+@pytest.mark.parametrize("damage", [lambda text: text[:40], lambda text: text.replace('"epochs": 2', '"epochs": 7')])
+def test_a_spec_that_is_damaged_or_of_another_run_is_written_again(run, damage):
+    """A worker trains what the file says, so it may say nothing else than the name of its folder."""
+    run.prepare()
+    file = run.folder / "spec.json"
+    whole = file.read_text("utf-8")
+    assert damage(whole) != whole
+    file.write_text(damage(whole), "utf-8")
+    run.prepare()
+    assert file.read_text("utf-8") == whole
+
+
 def test_nothing_on_disk_is_planned(run):
     assert run.status() == "planned"
     assert not run.folder.exists(), "asking must not make anything"

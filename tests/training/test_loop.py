@@ -144,10 +144,24 @@ def test_a_non_finite_loss_ends_the_run_as_diverged_with_its_step(small, trained
     assert Run(run.root, run.spec).status() == "diverged"
 
 
-def test_a_damaged_checkpoint_costs_time_and_nothing_else(small, trained, trained_once, tmp_path):
+def another_byte(content: bytes, at: int) -> bytes:
+    """The content with another byte there."""
+    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+
+
+DAMAGES = {
+    "no checkpoint": lambda content: b"\x80\x02 no checkpoint",
+    "half of it": lambda content: content[: len(content) // 2],
+    "another name": lambda content: content.replace(b"history", b"mystery", 1),
+    "another weight": lambda content: another_byte(content, len(content) // 2),  # torch would not mind
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_checkpoint_costs_time_and_nothing_else(small, trained, trained_once, tmp_path, damage):
     _, record, arrays = trained_once(small)
     run, _, _ = trained(small, tmp_path / "damaged")
-    run.checkpoint.write_bytes(b"\x80\x02 no checkpoint")
+    run.checkpoint.write_bytes(damage(run.checkpoint.read_bytes()))
     events = []
     run, again, arrays_again = trained(small, tmp_path / "damaged", report=events.append)
     assert [event["epoch"] for event in events] == [1, 2, 3]
