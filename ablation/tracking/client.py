@@ -18,6 +18,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,12 @@ class Store:
 
     def __str__(self) -> str:
         """The URI without a password."""
-        return re.sub(r"//[^/@]*@", "//", self.uri)
+        return without_password(self.uri)
+
+
+def without_password(text: str) -> str:
+    """A text without the user and the password of each address in it."""
+    return re.sub(r"//[^/@\s]*@", "//", text)
 
 
 class Tracker:
@@ -127,7 +133,7 @@ class Tracker:
             self._connection.write(publication)
         except Exception as error:  # whatever MLflow, its database or the network may raise: never at a result's cost
             self.off = True
-            reason = (str(error) or type(error).__name__).splitlines()[0]
+            reason = without_password(str(error) or type(error).__name__).splitlines()[0]
             self.warn(
                 f"MLflow at {self.store} does not take the runs: {reason}. "
                 "Nothing is lost: the results are in the runs folder, and `ablation run` publishes them when it can."
@@ -236,9 +242,11 @@ def await_answer(uri: str, *handlers: urllib.request.BaseHandler) -> None:
     """
     try:
         opener = urllib.request.build_opener(*handlers)
-        opener.open(f"{uri.rstrip('/')}/health", timeout=FIRST_ANSWER).close()
+        # urllib takes a password for a part of the host's name
+        opener.open(f"{without_password(uri).rstrip('/')}/health", timeout=FIRST_ANSWER).close()
     except urllib.error.HTTPError:
         pass
-    except urllib.error.URLError as error:
-        if not isinstance(error.reason, ssl.SSLError):  # MLflow has its own settings for certificates
-            raise ConnectionError(f"no answer ({error.reason})") from error
+    except (OSError, HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        if not isinstance(reason, ssl.SSLError):  # MLflow has its own settings for certificates
+            raise ConnectionError(f"no answer ({reason})") from error

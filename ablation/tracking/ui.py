@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from ablation.core.errors import AblationError, attempt
-from ablation.tracking.client import Store, await_answer, connect, quiet_environment
+from ablation.tracking.client import Store, await_answer, connect, quiet_environment, without_password
 from ablation.tracking.publication import VIEW, VIEW_TAG, example_filters
 
 HOST = "127.0.0.1"
@@ -55,7 +55,12 @@ def say_pages(address: str, store: Store, runs: Path, say: Callable[[str], None]
     folders = [folder for folder in runs.iterdir() if folder.is_dir()] if runs.is_dir() else []
     newest = sorted(folders, key=lambda folder: folder.stat().st_mtime, reverse=True)
     names = [folder.name for folder in newest]
-    pages = attempt(f"what MLflow at {store} holds", lambda: pages_of(names, address, store), None, say)
+    pages = attempt(
+        f"what MLflow at {store} holds",
+        lambda: pages_of(names, address, store),
+        None,
+        lambda problem: say(without_password(problem)),
+    )
     for name, page in (pages or {}).items():
         say(f"{name}: {page}")
     if pages is None:

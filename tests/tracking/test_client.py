@@ -7,7 +7,9 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import bench as bench_module
 import pytest
@@ -16,7 +18,7 @@ from bench import BORN, CROP, Bench, train
 from ablation import Brightness, Cosine
 from ablation.experiment.record import RunRecord
 from ablation.tracking import publication
-from ablation.tracking.client import Store, connect
+from ablation.tracking.client import Store, connect, without_password
 
 
 def test_every_run_is_there_once_flat_with_its_factors_and_its_outcome(bench: Bench):
@@ -237,9 +239,34 @@ def test_a_server_that_is_down_costs_one_warning_soon(bench: Bench, tmp_path: Pa
         tracker.publish_report()
     assert time.monotonic() - begun < 5
     [warning] = down.warnings
-    assert "no answer" in warning
+    assert ("no answer (timed out)" if silent else "no answer ([Errno") in warning
     assert "secret" not in warning
     assert down.runs[0].status() == "finished"
+
+
+class Dropping(BaseHTTPRequestHandler):
+    """Says that it lives, to those who ask without a password, and drops every other request."""
+
+    def do_GET(self) -> None:
+        if self.path == "/health" and "Authorization" not in self.headers:
+            self.send_response(200)
+            self.end_headers()
+
+    def log_message(self, *what: object) -> None:
+        pass
+
+
+def test_a_server_with_a_password_is_asked_and_the_password_is_not_shown(bench: Bench, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Dropping) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        dropping = Bench(tmp_path, bench.experiment, f"http://user:secret@127.0.0.1:{server.server_port}")
+        train(dropping.runs[0])
+        dropping.tracker().publish_all()
+        server.shutdown()
+    [warning] = dropping.warnings
+    assert "experiments/get-by-name" in warning, "it was found to live"
+    assert "secret" not in warning
 
 
 def test_a_store_that_cannot_be_opened_is_a_warning(bench: Bench, tmp_path: Path):
@@ -291,6 +318,7 @@ def test_the_store_is_the_one_named_or_lies_beside_the_runs(tmp_path: Path, monk
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://two")
     assert Store.beside(tmp_path).uri == "http://two"
     assert Store.beside(tmp_path, "http://one").uri == "http://one"
+    assert without_password("http://a:b@c/d failed, see http://e/f@g") == "http://c/d failed, see http://e/f@g"
     assert str(Store("postgresql://me:secret@host/db", tmp_path)) == "postgresql://host/db"
 
 

@@ -149,8 +149,11 @@ def remembered(cache: Path) -> Machine | None:
 
 
 def outdated(cache: Path) -> tuple[str, ...]:
-    """The other versions of torch that were measured on this host, whose rates do not count."""
-    return tuple(sorted({machine.torch for machine in _measured(cache)} - {version("torch")}))
+    """The other software that was measured on this host, whose rates do not count: "2.9.0", a version of torch, or
+    "2.9.0, by an older version of ablation".
+    """
+    others = {machine.torch for machine in _measured(cache)} - {version("torch")}
+    return tuple(sorted(others | set(read_entries(cache / FILE, _older).values())))
 
 
 def gpus() -> int:
@@ -163,6 +166,13 @@ def gpus() -> int:
 def _measured(cache: Path) -> list[Machine]:
     """What was measured on this host; an entry that is damaged, or of another version of this program, is no rates."""
     return [machine for machine in read_entries(cache / FILE, _machine).values() if machine.host == platform.node()]
+
+
+def _older(form: Any) -> str:
+    """Raises an error of any kind for what was not measured on this host by an older version of this program."""
+    if form["host"] != platform.node() or not 0 < form["version"] < RATES_VERSION:
+        raise ValueError("not measured here, or not before")
+    return f"{form['torch']}, by an older version of ablation"
 
 
 def _machine(form: Any) -> Machine:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import platform
 import re
 from dataclasses import replace
 from importlib.metadata import version
@@ -22,8 +23,6 @@ def loads() -> list[Load]:
 
 
 def machine(measured: float = 1.0, device: str = "cpu", host: str | None = None, torch: str | None = None) -> Machine:
-    import platform
-
     point = Point("a", 32, 8, loads()[0], 0.5, loads()[1], 0.1, 300, 200)
     torch = torch or version("torch")
     return Machine(host or platform.node(), device, "float32", torch, 1, measured, TRUE, TRUE, (point,))
@@ -99,6 +98,17 @@ def test_rates_of_other_software_do_not_count_and_are_named(tmp_path):
     assert outdated(tmp_path) == ("1.0",)
     remember(machine(1.0), tmp_path)
     assert remembered(tmp_path) == machine(1.0)
+
+
+def test_what_an_older_version_of_this_program_measured_does_not_count_and_is_named(tmp_path):
+    """As it was written in version 2: without the names of classes, and with other words."""
+    file, words = tmp_path / "rates.json", "2.9.0, by an older version of ablation"
+    form = {"host": platform.node(), "device": "cpu", "precision": "float32", "torch": "2.9.0", "version": 2}
+    file.write_text(json.dumps({"here": form, "elsewhere": form | {"host": "elsewhere"}, "new": form | {"version": 9}}))
+    assert remembered(tmp_path) is None
+    assert outdated(tmp_path) == (words,)
+    remember(machine(1.0, torch="1.0"), tmp_path)
+    assert outdated(tmp_path) == ("1.0", words)
 
 
 @pytest.mark.parametrize("chosen", ["", "-1"])
