@@ -13,7 +13,7 @@ from ablation.cli.console import console, say, say_line
 from ablation.cli.context import FOLDER
 from ablation.cli.progress import counting
 from ablation.cli.sections import show_table
-from ablation.report.section import Rows, Table
+from ablation.report.section import Column, Table
 from ablation.training.cost.benchmark import measure
 from ablation.training.cost.doctor import Fact, examine
 from ablation.training.cost.rates import Machine, remember
@@ -53,21 +53,16 @@ def show_machine(machine: Machine, path: Path) -> None:
     """Print the measured steps beside what the fitted rates say, and how well they say it. path: of the rates."""
     console.print()
     say(f"{machine.device}, {machine.precision}, torch {machine.torch}, threads: {machine.threads}")
-    columns = ("network", "size", "batch", "training step", "images/s", "fitted", "evaluation")
-    rows = [
-        (
-            point.network,
-            f"{point.image_size} px",
-            str(point.batch_size),
-            _milliseconds(point.training_seconds),
-            f"{point.batch_size / point.training_seconds:,.0f}",
-            _milliseconds(machine.training.seconds(point.training)),
-            _milliseconds(point.evaluation_seconds),
-        )
-        for point in machine.points
-    ]
-    group = Rows(tuple(dict(zip(columns, row, strict=True)) for row in rows))
-    show_table(Table({name: name for name in columns}, (group,), keep=("size", "batch", "training step")))
+    columns: dict[str, Column] = {
+        "network": ("network", lambda point: point.network),
+        "size": ("size", lambda point: f"{point.image_size} px"),
+        "batch": ("batch", lambda point: str(point.batch_size)),
+        "training step": ("training step", lambda point: _milliseconds(point.training_seconds)),
+        "images/s": ("images/s", lambda point: f"{point.batch_size / point.training_seconds:,.0f}"),
+        "fitted": ("fitted", lambda point: _milliseconds(machine.training.seconds(point.training))),
+        "evaluation": ("evaluation", lambda point: _milliseconds(point.evaluation_seconds)),
+    }
+    show_table(Table.of(columns, machine.points, keep=("size", "batch", "training step")))
     rates = machine.training
     say(
         f"for a network that was not measured: typically within {rates.typical_error:.0%}, "

@@ -6,7 +6,7 @@ What that takes is printed by `ablation.cli.plan_cost`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import click
 import numpy as np
@@ -33,7 +33,7 @@ from ablation.experiment.preregistration import preregistration_of
 from ablation.experiment.runs import folder_of, runs_of
 from ablation.experiment.spec import cautions
 from ablation.report import text as wording
-from ablation.report.section import Rows, Table
+from ablation.report.section import Column, Rows, Table
 from ablation.training.cost.estimate import Images
 
 FEW_TO_TRAIN = 30
@@ -197,27 +197,29 @@ def _show_power(
 def _power_table(experiment: Experiment, cells: Sequence[Cell], planned: Sequence[PlannedPower]) -> Table:
     """What the design could detect, and how many seeds smaller differences need."""
     metric, test = experiment.metric, experiment.declared_test
-    takes = [f"{wording.points(difference, metric)} takes" for difference, _ in planned[0].needed]
-    columns = ("comparison", "seeds", "test images", "sd", "finds", *takes)
-    rows = []
-    for power in planned:
+
+    def comparison(power: PlannedPower) -> str:
         recipes = power.recipes[0] if len(power.recipes) == 1 else f"{len(power.recipes)} recipes"
-        cells_of_row = (
-            f"{recipes} {_where(experiment, cells, power)}",
-            str(power.seeds),
-            _range(power.test_images),
-            wording.points(power.spread.of(test), metric),
-            wording.points(power.smallest, metric),
-            *(f"{seeds:,}" if seeds else "> 1,000" for _, seeds in power.needed),
-        )
-        rows.append(dict(zip(columns, cells_of_row, strict=True)))
+        return f"{recipes} {_where(experiment, cells, power)}"
+
+    def takes(index: int) -> Callable[[PlannedPower], str]:
+        return lambda power: f"{power.needed[index][1]:,}" if power.needed[index][1] else "> 1,000"
+
+    smaller = [f"{wording.points(difference, metric)} takes" for difference, _ in planned[0].needed]
+    columns: dict[str, Column] = {
+        "comparison": ("comparison", comparison),
+        "seeds": ("seeds", lambda power: str(power.seeds)),
+        "test images": ("test images", lambda power: _range(power.test_images)),
+        "sd": ("sd", lambda power: wording.points(power.spread.of(test), metric)),
+        "finds": ("finds", lambda power: wording.points(power.smallest, metric)),
+        **{name: (name, takes(index)) for index, name in enumerate(smaller)},
+    }
     caption = (
         f"in {METRICS[metric].unit or METRICS[metric].title}; sd: over seeds{' of a paired difference' * test.paired}, "
         f"{'; '.join(dict.fromkeys(power.spread.origin for power in planned))}; finds: the smallest difference that "
         "one comparison shows with 80 % power after correction; takes: seeds that others need"
     )
-    headers = {name: name for name in columns}
-    return Table(headers, (Rows(tuple(rows)),), caption, keep=("finds", *takes), spare=("test images", "seeds", "sd"))
+    return Table.of(columns, planned, caption, keep=("finds", *smaller), spare=("test images", "seeds", "sd"))
 
 
 def _sources(experiment: Experiment, power: PlannedPower) -> str:

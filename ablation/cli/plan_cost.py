@@ -16,7 +16,7 @@ from ablation.data.batches import steps
 from ablation.experiment.experiment import Cell
 from ablation.experiment.record import RunRecord
 from ablation.experiment.spec import RunSpec
-from ablation.report.section import Rows, Table
+from ablation.report.section import Column, Table
 from ablation.training.cost.estimate import Cost, Images, calibration, estimates_of
 from ablation.training.cost.rates import CPU, Machine, gpus, outdated, remembered
 from ablation.training.sweep import cpu_count
@@ -84,15 +84,9 @@ def show_estimate(
     """
     missing = [cost for cost in costs if cost.runs]
     factors = _differing(missing)
-    numbers = ("runs", "MACs", "memory", *(("a run", "in all") if machine else ()))
-    headers = {name: name.replace("_", " ") for name in ("model", *factors, *numbers)}
-    scale, _ = calibration(costs)
-    rows = tuple(
-        {"model": cost.model, **{factor: cost.levels[factor] for factor in factors}, **_cells(cost, scale)}
-        for cost in missing
-    )
+    columns = _columns(factors, calibration(costs)[0], timed=machine is not None)
     keep = (*factors, "runs", "in all" if machine else "memory")
-    show_table(Table(headers, (Rows(rows),), words=frozenset(factors), keep=keep, spare=("MACs", "a run", "memory")))
+    show_table(Table.of(columns, missing, words=frozenset(factors), keep=keep, spare=("MACs", "a run", "memory")))
     for problem in dict.fromkeys(cost.problem for cost in missing if cost.problem):
         _caution(problem)
     memories = [cost.memory for cost in missing if cost.memory]
@@ -108,17 +102,26 @@ def show_estimate(
         say(_time(costs, machine, workers))
 
 
-def _cells(cost: Cost, scale: float) -> dict[str, str]:
+def _columns(factors: Sequence[str], scale: float, timed: bool) -> dict[str, Column]:
     """What one run takes, and all of its kind. scale: what runs really take, over their estimates."""
-    seconds = None if cost.seconds is None else scale * cost.seconds
-    return {
-        "model": cost.levels.get("model", cost.model),
-        "runs": f"{cost.runs:,}",
-        "MACs": macs(cost.counts.macs) if cost.counts else NONE,
-        "memory": byte_size(cost.memory.total) if cost.memory else NONE,
-        "a run": NONE if seconds is None else duration(seconds),
-        "in all": NONE if seconds is None else duration(cost.runs * seconds),
+
+    def level(factor: str) -> Callable[[Cost], str]:
+        return lambda cost: cost.levels[factor]
+
+    def time(cost: Cost, runs: int) -> str:
+        return NONE if cost.seconds is None else duration(runs * scale * cost.seconds)
+
+    columns: dict[str, Column] = {
+        "model": ("model", lambda cost: cost.levels.get("model", cost.model)),
+        **{factor: (factor.replace("_", " "), level(factor)) for factor in factors},
+        "runs": ("runs", lambda cost: f"{cost.runs:,}"),
+        "MACs": ("MACs", lambda cost: macs(cost.counts.macs) if cost.counts else NONE),
+        "memory": ("memory", lambda cost: byte_size(cost.memory.total) if cost.memory else NONE),
     }
+    if timed:
+        columns["a run"] = ("a run", lambda cost: time(cost, 1))
+        columns["in all"] = ("in all", lambda cost: time(cost, cost.runs))
+    return columns
 
 
 def _differing(costs: Sequence[Cost]) -> list[str]:

@@ -13,7 +13,7 @@ from ablation.cli.console import console, names_of, say, say_line, show_left_out
 from ablation.cli.context import ExperimentOptions, on_experiment
 from ablation.experiment.experiment import Cell
 from ablation.experiment.results import Results
-from ablation.report import text as wording
+from ablation.report.text import images_changed, pixels_changed
 
 STATUS_STYLE = {
     "finished": "green",
@@ -88,7 +88,7 @@ def _show_changes(results: Results) -> None:
     last = ""
     for row in changes.to_dict("records"):
         idle = "  [bold red]changed nothing[/]" if row["idle"] else ""
-        share, change = wording.changed(row["share_changed"], row["mean_change"])
+        share, change = images_changed(row["share_changed"]), pixels_changed(row["mean_change"])
         made.add_row(escape(row["recipe"] if row["recipe"] != last else ""), f"{row['operation']}{idle}", share, change)
         last = row["recipe"]
     say("first epoch, mean over runs and pixels")

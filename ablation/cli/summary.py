@@ -18,7 +18,7 @@ from ablation.cli.sections import show_table
 from ablation.core.files import atomic
 from ablation.core.text import byte_size
 from ablation.models.freezing import layer_count
-from ablation.report.section import Rows, Table
+from ablation.report.section import Column, Table
 from ablation.training.cost.counts import Counts, ModelConfig, inspect_model
 from ablation.training.cost.layers import Row, rows
 
@@ -72,19 +72,15 @@ def summary(
 
 def show_summary(config: ModelConfig, lines: Sequence[Row], counts: Counts, batch_size: int, freezable: int) -> None:
     """Print the layers, and below them what the network holds and costs. freezable: how many layers `freeze` counts."""
-    cells = tuple(
-        {
-            "layer": "  " * row.depth + _name(row),
-            "type": row.type,
-            "output": " x ".join(f"{side:,}" for side in row.output),
-            "parameters": f"{row.parameters:,}" if row.parameters else "·",
-            "MACs": f"{row.macs:,}" if row.macs else "·",
-        }
-        for row in lines
-    )
-    headers = {name: name for name in ("layer", "type", "output", "parameters", "MACs")}
-    words = frozenset(("type", "output"))
-    show_table(Table(headers, (Rows(cells),), words=words, keep=("parameters", "MACs"), spare=("type", "output")))
+    columns: dict[str, Column] = {
+        "layer": ("layer", lambda row: "  " * row.depth + _name(row)),
+        "type": ("type", lambda row: row.type),
+        "output": ("output", lambda row: " x ".join(f"{side:,}" for side in row.output)),
+        "parameters": ("parameters", lambda row: f"{row.parameters:,}" if row.parameters else "·"),
+        "MACs": ("MACs", lambda row: f"{row.macs:,}" if row.macs else "·"),
+    }
+    few = ("type", "output")
+    show_table(Table.of(columns, lines, words=frozenset(few), keep=("parameters", "MACs"), spare=few))
     grid = Grid.grid(padding=(0, 2))
     for name, text in _totals(config, counts, batch_size, freezable).items():
         grid.add_row(Text(name, "bold"), Text(text))

@@ -1,23 +1,28 @@
 """The contents of the report: every section, in the order in which it is shown. A new section is a new line here.
 
-`ablation compare NAME --section SLUG` shows one of them, the HTML page shows all.
+`ablation compare NAME --section SLUG` shows one of them. The page shows all, below the question, the answer and what to
+read with care; it is computed before anything is drawn, and whatever renders it needs no other input than a `Page`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from ablation.evidence.study import Study
 from ablation.report.section import Section
 from ablation.report.sections.attribution.section import attribution
 from ablation.report.sections.dose_response.section import dose_response
 from ablation.report.sections.effects.section import effects
-from ablation.report.sections.embedding.section import embedding
+from ablation.report.sections.effects.table import VerdictGrid, verdict_grid
+from ablation.report.sections.effects.text import answer, question_of
+from ablation.report.sections.embedding import embedding
 from ablation.report.sections.interaction.section import interaction
-from ablation.report.sections.learning_curves.section import learning_curves
+from ablation.report.sections.learning_curves import learning_curves
 from ablation.report.sections.pictures.section import pictures
-from ablation.report.sections.reproduce.section import reproduce
+from ablation.report.sections.reproduce import reproduce
 from ablation.report.sections.train_size.section import train_size
+from ablation.report.style import Style, styles
 
 ANSWERS: dict[str, Callable[[Study], Section | None]] = {
     "effects": effects,
@@ -38,9 +43,32 @@ SECTIONS: dict[str, Callable[[Study], Section | None]] = {
 """slug -> what computes a section. It returns None where the experiment does not ask its question."""
 
 
-def sections(study: Study) -> Iterator[Section]:
-    """Every section that there is, in order."""
-    for compute in SECTIONS.values():
-        section = compute(study)
-        if section is not None:
-            yield section
+@dataclass(frozen=True)
+class Page:
+    """What is shown, in the order in which it is shown."""
+
+    name: str
+    question: str
+    answer: tuple[str, ...]
+    warnings: tuple[str, ...]
+    verdicts: VerdictGrid | None
+    """None under one condition, or without a difference."""
+    sections: tuple[Section, ...]
+    look: Mapping[str, Style]
+    """How each recipe is drawn."""
+    baseline: str
+
+
+def page_of(study: Study) -> Page:
+    """Compute the page. Reads the records of all runs, and the arrays of one run a recipe."""
+    experiment = study.experiment
+    return Page(
+        name=experiment.name,
+        question=experiment.question or question_of(experiment),
+        answer=answer(experiment, study.effects),
+        warnings=study.warnings,
+        verdicts=verdict_grid(experiment, study.effects),
+        sections=tuple(filter(None, (compute(study) for compute in SECTIONS.values()))),
+        look=styles(experiment.recipes, experiment.baseline),
+        baseline=experiment.baseline,
+    )

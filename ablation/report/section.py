@@ -21,6 +21,16 @@ Column = tuple[str, Callable[[Any], str]]
 """The heading of a column, and what makes its cell of whatever a row is about."""
 
 
+def cells(columns: Mapping[str, Column], item: Any) -> dict[str, str]:
+    """The row of an item, key -> cell."""
+    return {key: cell(item) for key, (_, cell) in columns.items()}
+
+
+def headings(columns: Mapping[str, Column]) -> dict[str, str]:
+    """Key -> heading."""
+    return {key: heading for key, (heading, _) in columns.items()}
+
+
 @dataclass(frozen=True)
 class Rows:
     """Rows of a table under one heading: cells by the keys of `Table.headers`. pooled: over all conditions."""
@@ -31,8 +41,8 @@ class Rows:
 
     @classmethod
     def of(cls, columns: Mapping[str, Column], items: Iterable[Any], title: str = "", pooled: bool = False) -> Rows:
-        """A row an item, with a cell for each of the columns."""
-        return cls(tuple({key: cell(item) for key, (_, cell) in columns.items()} for item in items), title, pooled)
+        """A row an item."""
+        return cls(tuple(cells(columns, item) for item in items), title, pooled)
 
 
 @dataclass(frozen=True)
@@ -62,11 +72,6 @@ class Table:
     def of(cls, columns: Mapping[str, Column], items: Iterable[Any], caption: str = "", **options: Any) -> Table:
         """A table of one group, a row an item."""
         return cls(headings(columns), (Rows.of(columns, items),), caption, **options)
-
-
-def headings(columns: Mapping[str, Column]) -> dict[str, str]:
-    """Key -> heading."""
-    return {key: heading for key, (heading, _) in columns.items()}
 
 
 @dataclass(frozen=True)

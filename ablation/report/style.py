@@ -135,23 +135,13 @@ FONTS = "-apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'Liberation
 
 def svg(axes: Axes | Sequence[Axes]) -> bytes:
     """What was drawn into these axes as an SVG document. Text stays text, set in the reader's own font."""
-    content = _saved(axes, format="svg", metadata={"Date": None, "Creator": None})
-    return re.sub(rb"(?<=font-family: )'DejaVu Sans'(?=[;\"])", FONTS.encode(), content)
-
-
-def png(axes: Axes | Sequence[Axes], dpi: int = 200) -> bytes:
-    """The same as a PNG picture."""
-    return _saved(axes, format="png", dpi=dpi, metadata={"Software": None})
-
-
-def _saved(axes: Axes | Sequence[Axes], **options: Any) -> bytes:
     made = (axes[0] if isinstance(axes, Sequence) else axes).get_figure(root=True)
     assert made is not None
     buffer = io.BytesIO()
     with drawing(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph .* missing from font")  # names in Chinese: the reader's font has them
-        made.savefig(buffer, **options)
-    return buffer.getvalue()
+        made.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return re.sub(rb"(?<=font-family: )'DejaVu Sans'(?=[;\"])", FONTS.encode(), buffer.getvalue())
 
 
 def data_uri(content: bytes, kind: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from ablation.analysis.comparison import CorrectedResampled
 from ablation.analysis.metrics import METRICS
-from ablation.core.text import MINUS, NONE, counted, out_of, p_phrase, percent
+from ablation.core.text import MINUS, NONE, counted, listing, out_of, p_phrase, percent
 from ablation.evidence.target import target_of
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import condition_text, conditions_text
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ablation.evidence.effects import Effect
+    from ablation.evidence.scores import Scores
 
     Floats = NDArray[np.float64]
 
@@ -161,9 +162,19 @@ def pooled_over(effect: Effect, effects: Iterable[Effect]) -> str:
     return f"over {len(held)} of {counted(len(every), 'condition')}" if partly else ""
 
 
-def changed(share: float, change: float) -> tuple[str, str]:
-    """What an operation did: '98 %' of the images, '12.3 of 255' levels of a pixel."""
-    return f"{100 * share:.0f} %", f"{255 * change:.1f} of 255"
+def images_changed(share: float) -> str:
+    """Of how many images an operation changed something: '98 %'."""
+    return f"{100 * share:.0f} %"
+
+
+def pixels_changed(change: float) -> str:
+    """By how much it changed a pixel: '12.3 of 255' levels."""
+    return f"{255 * change:.1f} of 255"
+
+
+def unclaimed(scores: Scores, seeds: int, judged: bool) -> str:
+    """Why nothing is claimed from the scores of so many seeds; '' where it is. judged: does the test give a p?"""
+    return scores.note(seeds) or ("" if judged else "no spread over seeds: the test cannot judge")
 
 
 MOST_NAMED = 6
@@ -188,9 +199,9 @@ def gain(difference: float, metric: str) -> float:
 
 
 def spanned(low: float, high: float, experiment: Experiment, toward: float = 0) -> str:
-    """'95 % interval 0.5 to 1.7'; with signs, or as sizes where `toward` is 1 or -1."""
-    if toward:
-        low, high = sorted((low * toward, high * toward))
+    """'95 % interval 0.5 to 1.7'; with signs, or as sizes in the direction of the number `toward`."""
+    if toward < 0:
+        low, high = -high, -low
     return f"{percent(1 - experiment.alpha)} interval {interval(low, high, experiment.metric, sign=not toward)}"
 
 
@@ -245,12 +256,9 @@ def _score_unit(metric: str) -> str:
     return METRICS[metric].unit.replace("points", "%")
 
 
-def among(names: Sequence[str], what: str, last: str = "and") -> str:
+def among(names: Sequence[str], what: str) -> str:
     """The names, or how many where they are many: '9 recipes'."""
-    if len(names) > MOST_NAMED:
-        return counted(len(names), what)
-    *others, final = names
-    return f"{', '.join(others)} {last} {final}" if others else final
+    return counted(len(names), what) if len(names) > MOST_NAMED else listing(names)
 
 
 def unit_text(metric: str) -> str:

@@ -97,9 +97,9 @@ def test_the_whole_path(trained_folder):
 
     code, out, _ = ablation(folder, "compare", "small", "--csv", "effects.csv", "--json", "-")
     assert code == 0
-    told = json.loads(out)
-    assert [effect["verdict"] == "baseline" for effect in told] == [True, False]
-    assert pd.read_csv(folder / "effects.csv")["estimate"][1] == pytest.approx(told[1]["estimate"])
+    sentence = json.loads(out)
+    assert [effect["verdict"] == "baseline" for effect in sentence] == [True, False]
+    assert pd.read_csv(folder / "effects.csv")["estimate"][1] == pytest.approx(sentence[1]["estimate"])
 
     code, out, _ = ablation(folder, "compare", "small", "--all", "--latex", "t.tex", "--markdown", "t.md")
     assert (code, "Hedges' g" in out, "adjusted" in out) == (0, True, False)
@@ -233,7 +233,7 @@ def test_mistakes_in_an_experiment_file_are_told_all_at_once(folder):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "sentence"),
     [
         ('"crop": (', '"none": (', "small.py:6: the name 'none' is given again, after line 6"),
         ("experiment = ", "exit(0)\nexperiment = ", "small.py:4: SystemExit: 0"),
@@ -246,13 +246,13 @@ def test_mistakes_in_an_experiment_file_are_told_all_at_once(folder):
         ('model="shallow_cnn"', 'model="resnet5"', "model = 'resnet5' is unknown; did you mean 'resnet50'?"),
     ],
 )
-def test_one_mistake_gives_one_clear_error(old, new, told, folder):
+def test_one_mistake_gives_one_clear_error(old, new, sentence, folder):
     file = folder / "experiments" / "small.py"
     assert old in file.read_text()
     file.write_text(file.read_text().replace(old, new))
     code, out, err = ablation(folder, "run", "small")
     assert (code, out) == (2, "")
-    assert told in err
+    assert sentence in err
     assert err.count("error: ") == 1
     assert not (folder / "runs").exists()
 

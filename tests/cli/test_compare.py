@@ -56,8 +56,8 @@ def test_every_section_with_an_answer_is_printed_in_the_order_of_the_contents(ca
     show_results(study)
     out = " ".join(capsys.readouterr().out.split())
     answered = [compute(study) for compute in ANSWERS.values()]
-    places = [out.index(section.title) for section in answered]
-    assert places == sorted(places)
+    positions = [out.index(section.title) for section in answered]
+    assert positions == sorted(positions)
     for section in answered:
         for sentence in section.answer:
             assert " ".join(sentence.split()) in out

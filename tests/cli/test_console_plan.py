@@ -48,9 +48,9 @@ def test_a_baseline_is_printed_as_it_is_called(printed, name):
 
 def test_of_a_loss_it_says_that_nothing_is_known(printed):
     loss = replace(question(), metric="log_loss")
-    told = printed(loss)
-    assert "how much log loss varies over seeds is not known before the first runs" in told
-    assert "takes" not in told
+    text = printed(loss)
+    assert "how much log loss varies over seeds is not known before the first runs" in text
+    assert "takes" not in text
     known = printed(loss, Spread(0.2, "given"))
     assert "0.100 0.200 0.400" in known
     assert "in nats; sd: over seeds, given" in known
@@ -71,10 +71,10 @@ def test_it_says_what_verdicts_will_hold_for_and_what_that_costs(printed):
 
 def test_the_primary_comparisons_come_first(printed):
     """Two recipes pooled over two optimizers, or each under each."""
-    told = printed(question())
-    assert "corrected over the 2 pooled comparisons, which come first" in told
-    assert "2 recipes pooled over 2 conditions" in told
-    assert "under each of" not in told
+    text = printed(question())
+    assert "corrected over the 2 pooled comparisons, which come first" in text
+    assert "2 recipes pooled over 2 conditions" in text
+    assert "under each of" not in text
     each = printed(replace(question(), primary="each"))
     assert "corrected over the 4 comparisons under each condition, which come first" in each
     assert "2 recipes under each of 2 conditions" in each

@@ -42,9 +42,9 @@ def test_a_check_is_a_screen_a_page_and_json(tmp_path):
     assert (ended.code, ended.err) == (0, "")
     assert "ready to be used" in ended.out
     assert re.search(r"calico\s+12\s+█", ended.out)
-    found = json.loads((tmp_path / "reports" / "photos" / "check.json").read_text("utf-8"))
-    assert found["classes"] == {"calico": 12, "tabby": 12}
-    assert f"mean=[{', '.join(f'{channel:.4f}' for channel in found['mean'])}]" in ended.out
+    result = json.loads((tmp_path / "reports" / "photos" / "check.json").read_text("utf-8"))
+    assert result["classes"] == {"calico": 12, "tabby": 12}
+    assert f"mean=[{', '.join(f'{channel:.4f}' for channel in result['mean'])}]" in ended.out
     page = (tmp_path / "reports" / "photos" / "check.html").read_text("utf-8")
     assert "calico" in page
     assert 'src="http' not in page
@@ -61,9 +61,9 @@ def test_bad_files_are_told_in_one_list_with_exit_status_3_and_can_be_left_out(p
     assert "3 files of 27 cannot be used" in ended.out
     assert f"{photos / 'tabby' / 'half.png'}: cannot be decoded: " in ended.out
     assert f"{photos / 'calico' / '404.jpg'}: cannot be decoded: an HTML page" in ended.out
-    found = json.loads((tmp_path / "here" / "check.json").read_text("utf-8"))
-    assert [Path(bad["file"]).name for bad in found["bad"]] == ["404.jpg", "lfs.jpg", "half.png"]
-    assert found["stops_a_run"] is True
+    result = json.loads((tmp_path / "here" / "check.json").read_text("utf-8"))
+    assert [Path(bad["file"]).name for bad in result["bad"]] == ["404.jpg", "lfs.jpg", "half.png"]
+    assert result["stops_a_run"] is True
     ended = ablation(tmp_path, "check", "photos", "--skip-bad")
     assert ended.code == 0
     assert "3 files of 27 left out, as asked" in ended.out
@@ -177,10 +177,10 @@ def test_odd_places_are_checked_like_others(photos, tmp_path):
     names = sorted(odd.rglob("*.png"))
     (tmp_path / "l").mkdir()
     shutil.copytree(odd, tmp_path / "l" / "in")
-    lines = [f"in/{path.relative_to(odd)}\t{place % 2}" for place, path in enumerate(names)]
-    for place in range(2):
-        draw(tmp_path / f"far{place}.png", 77 + place)
-        lines.append(f"{tmp_path}/far{place}.png\t0")
+    lines = [f"in/{path.relative_to(odd)}\t{index % 2}" for index, path in enumerate(names)]
+    for index in range(2):
+        draw(tmp_path / f"far{index}.png", 77 + index)
+        lines.append(f"{tmp_path}/far{index}.png\t0")
     (tmp_path / "l" / "list.txt").write_text("\n".join(lines))
     ended = ablation(tmp_path, "check", "l/list.txt", "--outside")
     assert (ended.code, ended.err) == (0, "")

@@ -87,7 +87,7 @@ def test_names_and_verdicts_with_brackets_are_shown_as_they_are(capsys):
 
 
 def test_of_many_rows_the_pooled_ones_are_shown_and_where_the_others_are(capsys):
-    one = tuple(row(f"recipe {place}") for place in range(20))
+    one = tuple(row(f"recipe {index}") for index in range(20))
     many = Table(HEADERS, tuple(Rows(one, title, title == "pooled") for title in ("adam", "sgd", "lamb", "pooled")))
     show_table(many, most=60)
     out = capsys.readouterr().out

@@ -58,7 +58,7 @@ def fake_results(
     fate: 'finished', 'diverged', 'failed' or 'planned' for each cell. gains: of accuracy over the baseline, by recipe.
     spread: the sd over seeds. images: of the test part; the data has as many as the split makes them a share of.
     """
-    names = tuple(f"class {place}" for place in range(classes))
+    names = tuple(f"class {index}" for index in range(classes))
     listing = SimpleNamespace(digest="8f14e45fceea167a5a36dedd4bea2543f6d2c9e1a1b0c3d4", classes=names, left_out=())
     listing.labels = listing.near = np.arange(10 * images // 3)
     cells = experiment.cells(listing.digest)

@@ -15,7 +15,7 @@ from ablation import Adam, Brightness, RandomResizedCrop
 from ablation.evidence.study import Study, compare
 from ablation.experiment.record import write_record
 from ablation.report import input_digest, is_current, write_report
-from ablation.report.page import page_of
+from ablation.report.contents import page_of
 from ablation.report.render.html import render
 from ablation.report.section import Section
 
@@ -36,7 +36,7 @@ def sections(study) -> dict[str, Section]:
 @pytest.fixture(scope="module")
 def html(study) -> str:
     with pytest.MonkeyPatch.context() as patch:  # maps of fewer images take a tenth of the time
-        patch.setattr("ablation.report.sections.embedding.section.MOST_IMAGES", 60)
+        patch.setattr("ablation.report.sections.embedding.MOST_IMAGES", 60)
         return render(page_of(study), "0" * 64)
 
 
@@ -55,7 +55,9 @@ def test_page_is_well_formed_and_fetches_nothing(page):
 
 
 def test_style_and_pictures_fetch_nothing(html):
-    drawings = [base64.b64decode(found).decode() for found in re.findall(r"data:image/svg\+xml;base64,([^\"]+)", html)]
+    drawings = [
+        base64.b64decode(result).decode() for result in re.findall(r"data:image/svg\+xml;base64,([^\"]+)", html)
+    ]
     assert len(drawings) == 6, "forest, heat, contributions, interaction, curves, maps"
     for text in (html, *drawings):
         assert not re.search(r"@import|url\((?!#)|(?:src|href)=\"(?:https?:)?//", text)
@@ -73,8 +75,8 @@ def test_page_tells_question_answer_and_every_part(page):
         "What the network is trained on",
         "How to reproduce it",
     ]
-    places = [page.text.index(heading) for heading in headings]
-    assert places == sorted(places)
+    positions = [page.text.index(heading) for heading in headings]
+    assert positions == sorted(positions)
     assert "ablation run fake" in page.text
     assert "brightness × 1.31" in page.text.replace("\N{NO-BREAK SPACE}", " ")
     assert "Read with care" not in page.text

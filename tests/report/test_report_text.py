@@ -7,8 +7,9 @@ from made_effects import BOTH, baseline, effect, unknown
 
 from ablation.core.text import MINUS, NONE, listing, opening, p_phrase, p_text, tied
 from ablation.experiment.labels import condition_text, conditions_text
-from ablation.report.sections.effects.text import answer, question_of
+from ablation.report.section import cells
 from ablation.report.sections.effects.table import main_columns
+from ablation.report.sections.effects.text import answer, question_of
 from ablation.report.text import points
 
 
@@ -68,7 +69,7 @@ def test_a_sentence_opens_with_a_capital_but_a_name_is_left_as_it_is():
 
 
 @pytest.mark.parametrize(
-    ("told", "shown"),
+    ("sentence", "shown"),
     [
         (["adam"], "adam"),
         (["adam", "sgd"], "adam and sgd"),
@@ -76,8 +77,8 @@ def test_a_sentence_opens_with_a_capital_but_a_name_is_left_as_it_is():
         (["a", "b", "c", "d", "e"], "5 conditions"),
     ],
 )
-def test_conditions_are_listed_where_that_can_be_read(told, shown):
-    assert conditions_text(told) == shown
+def test_conditions_are_listed_where_that_can_be_read(sentence, shown):
+    assert conditions_text(sentence) == shown
 
 
 def test_listing():
@@ -86,8 +87,7 @@ def test_listing():
 
 
 def row(experiment, one):
-    columns = main_columns(experiment, [one])
-    return {key: cell(one) for key, (_, cell) in columns.items()}
+    return cells(main_columns(experiment, [one]), one)
 
 
 def test_no_verdict_is_not_undecided(build):
@@ -158,7 +158,7 @@ def test_a_recipe_that_the_grid_leaves_out_somewhere_says_so(build):
 
 
 @pytest.mark.parametrize(
-    ("effects", "told"),
+    ("effects", "sentence"),
     [
         (
             [baseline(seeds=0), unknown("crop", seeds=0)],
@@ -168,8 +168,8 @@ def test_a_recipe_that_the_grid_leaves_out_somewhere_says_so(build):
         ([baseline()], "There is nothing to compare: none is the only recipe."),
     ],
 )
-def test_answer_without_evidence(build, effects, told):
-    assert " ".join(answer(build(), effects)).startswith(told)
+def test_answer_without_evidence(build, effects, sentence):
+    assert " ".join(answer(build(), effects)).startswith(sentence)
 
 
 def test_answer_with_two_seeds_gives_no_verdict(build):

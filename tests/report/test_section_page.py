@@ -10,7 +10,7 @@ from ablation import Adam, Brightness, Contrast, RandomResizedCrop
 from ablation.data import TrainSize
 from ablation.evidence.study import Study
 from ablation.experiment.recipes import dose
-from ablation.report.page import page_of
+from ablation.report.contents import page_of
 from ablation.report.render.html import render
 
 TITLES = ["What does each operation contribute?", "How strong should it be?", "Does it help only when data are few?"]
@@ -33,8 +33,8 @@ def page(build, fake, tmp_path_factory) -> Page:
 def test_the_sections_stand_in_order_and_are_closed(page):
     assert page.open == []
     headings = ["Results", *TITLES, "Learning curves"]
-    places = [page.text.index(heading) for heading in headings]
-    assert places == sorted(places)
+    positions = [page.text.index(heading) for heading in headings]
+    assert positions == sorted(positions)
     assert page.text.count("the margin within which recipes count as equivalent") >= 2
 
 

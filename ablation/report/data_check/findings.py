@@ -27,7 +27,6 @@ Topic = Literal["bad", "classes", "copies", "files", "sizes", "brightness", "col
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
 
 _DEFAULT_TEST = Redrawn().test
-_MOST_NAMES = 5
 _GENERIC = ("train", "list", "labels", "train_list", "data", "images")
 """What people call a list that says nothing of the data: the folder around it does."""
 

@@ -27,13 +27,10 @@ RATIOS = ("1:4", "1:3", "1:2", "2:3", "1:1", "3:2", "2:1", "3:1", "4:1")
 
 @dataclass(frozen=True, eq=False)
 class SizesInfo:
-    """width, height: (N,) pixels. small: the side below which a photograph is very small; extreme: the ratio of the
-    longer to the shorter side from which on it is long or tall."""
+    """width, height: (N,) pixels."""
 
     width: Rows
     height: Rows
-    small: int = SMALL_SIDE
-    extreme: float = EXTREME_RATIO
 
     @cached_property
     def sizes(self) -> tuple[Rows, Rows]:
@@ -74,10 +71,11 @@ def _draw_map(axes: Axes, info: SizesInfo) -> None:
 
     sizes, counts = info.sizes
     low, high = info.sizes[0].min() / 1.25, info.sizes[0].max() * 1.25  # every side, with a little room
-    small = min(max(info.small, low), high)
+    small = min(max(SMALL_SIDE, low), high)
     axes.fill_between([low, high], [low, low], [small, small], color="#fdf1dc", linewidth=0)
     axes.fill_betweenx([small, high], [low, low], [small, small], color="#fdf1dc", linewidth=0)
-    for ratio, name in ((1.0, "1:1"), (info.extreme, f"{info.extreme:g}:1"), (1 / info.extreme, f"1:{info.extreme:g}")):
+    extreme = {EXTREME_RATIO: f"{EXTREME_RATIO:g}:1", 1 / EXTREME_RATIO: f"1:{EXTREME_RATIO:g}"}
+    for ratio, name in {1.0: "1:1", **extreme}.items():
         axes.plot([low, high], [low / ratio, high / ratio], color="#c3cad2", linewidth=0.8, dashes=(4, 3))
         x, y = min(high, high * ratio), min(high, high / ratio)
         if min(x, y) > low:
@@ -101,7 +99,7 @@ def _draw_ratios(axes: Axes, info: SizesInfo) -> None:
     at = {name: np.log(int(name[0]) / int(name[2])) for name in RATIOS}
     shown = {name: log for name, log in at.items() if abs(log) < reach}
     axes.set_xticks(list(shown.values()), list(shown))
-    for bound in (-np.log(info.extreme), np.log(info.extreme)):
+    for bound in (-np.log(EXTREME_RATIO), np.log(EXTREME_RATIO)):
         if abs(bound) < reach:
             axes.axvline(bound, color="#c3cad2", linewidth=0.8, dashes=(4, 3))
     axes.grid(axis="y")

@@ -15,7 +15,7 @@ from ablation.report.style import Style, data_uri, svg
 from ablation.report.text import SYMBOL
 
 if TYPE_CHECKING:
-    from ablation.report.page import Page
+    from ablation.report.contents import Page
 
 
 def render(page: Page, digest: str) -> str:

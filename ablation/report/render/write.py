@@ -49,7 +49,7 @@ def write_report(
     if is_current(path, digest):
         return path
 
-    from ablation.report.page import page_of
+    from ablation.report.contents import page_of
     from ablation.report.render.html import render
 
     with atomic(path, "w") as file:

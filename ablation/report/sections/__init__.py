@@ -1,1 +1,1 @@
-"""The sections of the report, a folder a question: what it computes, says, tabulates and draws. None imports others."""
+"""The sections of the report, a folder or file a question: what it computes, says and draws. None imports others."""

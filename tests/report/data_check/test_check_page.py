@@ -50,13 +50,13 @@ def nasty(root: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Check:
+def result(tmp_path_factory: pytest.TempPathFactory) -> Check:
     return looked_at(nasty(tmp_path_factory.mktemp("nasty") / "my <photos>"))
 
 
 @pytest.fixture(scope="module")
-def html(found) -> str:
-    return render_check(found)
+def html(result) -> str:
+    return render_check(result)
 
 
 @pytest.fixture(scope="module")
@@ -85,17 +85,17 @@ def test_hostile_names_are_escaped_and_shown(html, page):
         assert name in page.text, name
 
 
-def test_page_opens_with_the_verdict_and_the_facts(found, page):
-    assert page.text.index(f"my <photos>: {verdict(found)}") < page.text.index("photographs of 3 classes")
+def test_page_opens_with_the_verdict_and_the_facts(result, page):
+    assert page.text.index(f"my <photos>: {verdict(result)}") < page.text.index("photographs of 3 classes")
     assert "Unbalanced" in page.text
     assert re.search(r"In 2 parts: train \(\d+\) and test \(\d+\)", page.text)
     assert "the smallest 40 × 30, the largest 640 × 100" in page.text
 
 
-def test_every_finding_is_told_with_its_advice_and_leads_somewhere(found, html, page):
+def test_every_finding_is_told_with_its_advice_and_leads_somewhere(result, html, page):
     ids = {attributes.get("id") for _, attributes in page.tags}
-    told = findings(found)
-    assert {finding.about for finding in told} == {
+    sentence = findings(result)
+    assert {finding.about for finding in sentence} == {
         "bad",
         "classes",
         "copies",
@@ -105,13 +105,13 @@ def test_every_finding_is_told_with_its_advice_and_leads_somewhere(found, html, 
         "colour",
         "study",
     }
-    for finding in told:
+    for finding in sentence:
         for words in filter(None, (finding.text, finding.advice)):
             assert words[0].upper() + words[1:] in page.text
         assert finding.about in ids
         assert finding.about == "study" or f'href="#{finding.about}"' in html
     for level in ("error", "warning", "note"):
-        assert html.count(f'<li class="{level}">') == sum(finding.level == level for finding in told)
+        assert html.count(f'<li class="{level}">') == sum(finding.level == level for finding in sentence)
 
 
 def test_sections_stand_in_order(page):
@@ -121,13 +121,13 @@ def test_sections_stand_in_order(page):
     ]  # fmt: skip
     ids = [attributes["id"] for tag, attributes in page.tags if tag == "section"]
     assert ids == ["bad", "classes", "moments", "copies", "files", "sizes", "brightness", "colour", "study"]
-    places = [page.words.index(heading) for heading in headings]
-    assert places == sorted(places)
+    positions = [page.words.index(heading) for heading in headings]
+    assert positions == sorted(positions)
 
 
-def test_all_bad_files_are_told_those_past_twenty_folded(found, html, page):
-    assert len(found.bad) == OPEN_ROWS + 4
-    assert f"All in {found.source.path}." in page.text
+def test_all_bad_files_are_told_those_past_twenty_folded(result, html, page):
+    assert len(result.bad) == OPEN_ROWS + 4
+    assert f"All in {result.source.path}." in page.text
     assert f"train/{HOSTILE}/page.jpg an HTML page" in page.text
     for number in range(OPEN_ROWS + 3):
         assert f"test/{CHINESE}/zeros {number} <i>.jpg" in page.text
@@ -137,8 +137,8 @@ def test_all_bad_files_are_told_those_past_twenty_folded(found, html, page):
     assert "4 more" in section
 
 
-def test_the_line_to_copy_stands_in_a_box(found, html):
-    assert f"<pre><code>{moments_line(found)}</code></pre>" in html
+def test_the_line_to_copy_stands_in_a_box(result, html):
+    assert f"<pre><code>{moments_line(result)}</code></pre>" in html
 
 
 def test_copies_stand_side_by_side_by_the_harm_they_do(html):
@@ -160,7 +160,7 @@ def test_copies_stand_side_by_side_by_the_harm_they_do(html):
     assert "90 × 75" in parts.replace("\u00a0", " ")
 
 
-def test_odd_photographs_are_shown_upright_and_with_their_sizes(found, html):
+def test_odd_photographs_are_shown_upright_and_with_their_sizes(result, html):
     files, sizes, brightness, colour = (
         html[html.index(f'id="{one}"') : html.index(f'id="{other}"')]
         for one, other in (("files", "sizes"), ("sizes", "brightness"), ("brightness", "colour"), ("colour", "study"))
@@ -174,17 +174,17 @@ def test_odd_photographs_are_shown_upright_and_with_their_sizes(found, html):
     assert "40 × 30" in sizes.replace("\u00a0", " ")
     assert long.shape[1] / long.shape[0] == pytest.approx(6.4, rel=0.05)
     assert "Of one colour, or nearly" in brightness
-    assert len(photographs(colour)) == len(found.grey) == tiles(colour)
+    assert len(photographs(colour)) == len(result.grey) == tiles(colour)
 
 
-def test_the_darkest_and_brightest_and_flattest_are_shown(found, html):
+def test_the_darkest_and_brightest_and_flattest_are_shown(result, html):
     brightness = html[html.index('id="brightness"') : html.index('id="colour"')]
     titles = ("Darkest", "Brightest", "Flattest", "Strongest contrast")
     galleries = {
         title: re.findall(r'class="file" title="([^"]+)"', part)
         for title, part in zip(titles, brightness.split('<div class="gallery">')[1:5], strict=True)
     }
-    data = found.listing
+    data = result.listing
     for title, trait, sign in zip(titles, ("brightness",) * 2 + ("contrast",) * 2, (1, -1, 1, -1), strict=True):
         shown = [data.traits[trait][data.names.index(unescape(name))] for name in galleries[title]]
         assert len(shown) >= 3
@@ -195,17 +195,17 @@ def test_a_photograph_that_went_away_leaves_an_empty_frame(tmp_path):
     root = folder(tmp_path / "d", {"cat": 3, "dog": 3})
     for name in ("one.png", "other.png"):
         save(pictures()[30], root / "cat" / name)
-    found = looked_at(root)
+    result = looked_at(root)
     (root / "cat" / "one.png").unlink()
     (root / "cat" / "other.png").write_bytes(b"not a picture any more")
-    html = render_check(found)
+    html = render_check(result)
     copies = html[html.index('id="copies"') : html.index('id="files"')]
     assert (tiles(copies), copies.count("cannot be read any more"), photographs(copies)) == (2, 2, [])
     assert photographs(html)
 
 
-def test_the_page_repeats_but_for_its_digest(found, html, tmp_path):
-    again = render_check(found, "0123")
+def test_the_page_repeats_but_for_its_digest(result, html, tmp_path):
+    again = render_check(result, "0123")
     assert again.replace('content="0123"', 'content=""') == html
     (tmp_path / "check.html").write_text(again, "utf-8")
     assert is_current(tmp_path / "check.html", "0123")

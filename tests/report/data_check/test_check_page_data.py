@@ -55,13 +55,13 @@ def test_many_classes_and_copies_keep_the_page_bounded(tmp_path):
     for number in range(120):
         save(pictures()[number % 48].resize((60, 50)), root / f"class {number // 2:02d}" / f"{number}.png")
     save(Image.new("RGB", (60, 50)), root / "class 00" / "black.png")
-    found = looked_at(root)
-    html = render_check(found)
-    assert len(found.copies) == 48
+    result = looked_at(root)
+    html = render_check(result)
+    assert len(result.copies) == 48
     assert tiles(html) <= 250
     assert tiles(html[html.index('id="copies"') : html.index('id="files"')]) <= MOST_COPIES
     assert re.search(r"… and \d+ more groups?, all in check.json", html)
-    assert f"and {len(found.small) - ODD} more, all in check.json" in html
+    assert f"and {len(result.small) - ODD} more, all in check.json" in html
     assert "30 classes between the ends have no bar" in html
     assert "of the largest and the smallest classes" in html
 
@@ -86,8 +86,8 @@ def test_data_is_called_as_people_call_it(source, name):
 
 @pytest.mark.skipif(not CATS.is_dir(), reason=f"the cats are not at {CATS}")
 def test_the_page_of_the_cats_is_small(cache):
-    found = check(ListFile(str(CATS / "train_list.txt"), classes=str(CATS / "classes.txt")), cache)
-    html = render_check(found)
+    result = check(ListFile(str(CATS / "train_list.txt"), classes=str(CATS / "classes.txt")), cache)
+    html = render_check(result)
     assert len(html) < 3_000_000
     page = Page(html)
     assert "cats12: ready to be used" in page.text

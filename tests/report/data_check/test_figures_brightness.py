@@ -28,7 +28,7 @@ def info_of(count: int, marks: int = 2) -> BrightnessInfo:
 
 
 def scatters(axes) -> list[np.ndarray]:
-    return [np.asarray(found.get_offsets()) for found in axes.collections if len(found.get_offsets()) > 0]
+    return [np.asarray(result.get_offsets()) for result in axes.collections if len(result.get_offsets()) > 0]
 
 
 @pytest.mark.parametrize("count", [8, 5000])
@@ -39,7 +39,7 @@ def test_every_photograph_is_within_the_axes_and_the_marked_ones_again(count):
     assert cloud == pytest.approx(100 * np.stack([info.brightness, info.contrast], axis=1))
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     assert ((cloud[:, 0] > left) & (cloud[:, 0] < right) & (cloud[:, 1] > low) & (cloud[:, 1] < high)).all()
-    assert [found.tolist() for found in marks] == [cloud[end.marked].tolist() for end in info.ends]
+    assert [result.tolist() for result in marks] == [cloud[end.marked].tolist() for end in info.ends]
 
 
 def test_only_a_bound_that_there_is_has_a_line():
@@ -64,15 +64,15 @@ def test_photographs_of_one_brightness_are_drawn_too():
 
 def sizes(*pairs: tuple[int, int]) -> SizesInfo:
     width, height = np.array(pairs).T
-    return SizesInfo(width, height, 64, 3.0)
+    return SizesInfo(width, height)
 
 
 def test_sizes_that_occur_are_points_the_more_frequent_ones_larger():
     info = sizes(*[(640, 480)] * 30, (480, 640), (40, 30), (900, 100))
-    found, counts = info.sizes
-    assert dict(zip(map(tuple, found.tolist()), counts.tolist(), strict=True))[640, 480] == 30
+    result, counts = info.sizes
+    assert dict(zip(map(tuple, result.tolist()), counts.tolist(), strict=True))[640, 480] == 30
     cloud_axes, ratios = draw_sizes(info, {})
-    (cloud,) = [found for found in cloud_axes.collections if len(found.get_sizes()) == 4]
+    (cloud,) = [result for result in cloud_axes.collections if len(result.get_sizes()) == 4]
     areas = dict(zip(map(tuple, np.asarray(cloud.get_offsets()).tolist()), cloud.get_sizes().tolist(), strict=True))
     assert max(areas, key=areas.__getitem__) == (640, 480)
     (low, high), (left, right) = cloud_axes.get_xlim(), ratios.get_xlim()

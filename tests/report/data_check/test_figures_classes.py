@@ -30,46 +30,46 @@ def bars(drawn) -> list[list[tuple[float, float]]]:
 
 
 def test_the_largest_class_stands_first_and_equal_ones_as_they_are_numbered():
-    told = ClassesInfo(("a", "b", "c", "d"), {"": np.array([3, 5, 3, 5])})
-    assert told.order == (1, 3, 0, 2)
-    assert [column.labels for column in told.columns] == [(1, 3, 0, 2)]
-    assert bars(draw_classes(told, {})) == [[(0, 5), (0, 5), (0, 3), (0, 3)]]
+    sentence = ClassesInfo(("a", "b", "c", "d"), {"": np.array([3, 5, 3, 5])})
+    assert sentence.order == (1, 3, 0, 2)
+    assert [column.labels for column in sentence.columns] == [(1, 3, 0, 2)]
+    assert bars(draw_classes(sentence, {})) == [[(0, 5), (0, 5), (0, 3), (0, 3)]]
 
 
 @pytest.mark.parametrize("classes", [2, 14, 15, MOST])
 def test_up_to_forty_classes_all_have_a_bar(classes):
-    told = info(classes)
-    assert told.between == 0
-    shown = [label for column in told.columns for label in column.labels]
-    assert shown == list(told.order)
+    sentence = info(classes)
+    assert sentence.between == 0
+    shown = [label for column in sentence.columns for label in column.labels]
+    assert shown == list(sentence.order)
     assert sorted(shown) == list(range(classes))
-    seen = words(svg(draw_classes(told, {})))
-    assert {f"class {label}" for label in range(classes)} <= set(seen)
-    assert {f"{count:,}" for count in told.totals} <= set(seen)
+    observed = words(svg(draw_classes(sentence, {})))
+    assert {f"class {label}" for label in range(classes)} <= set(observed)
+    assert {f"{count:,}" for count in sentence.totals} <= set(observed)
 
 
 @pytest.mark.parametrize("classes", [MOST + 1, 300, 1000])
 def test_of_more_the_ends_are_shown_and_all_in_a_curve(classes):
-    told = info(classes)
-    largest, smallest = told.columns
-    totals = told.totals
+    sentence = info(classes)
+    largest, smallest = sentence.columns
+    totals = sentence.totals
     assert len(largest.labels) == len(smallest.labels) == ENDS
-    assert told.between == classes - 2 * ENDS
+    assert sentence.between == classes - 2 * ENDS
     assert sorted(totals[list(largest.labels)]) == sorted(totals)[-ENDS:]
     assert sorted(totals[list(smallest.labels)]) == sorted(totals)[:ENDS]
-    made = draw_classes(told, {})
+    made = draw_classes(sentence, {})
     (curve,) = [patch for axes in made for patch in axes.patches if hasattr(patch, "get_data")]
     assert curve.get_data().values.tolist() == sorted(totals.tolist(), reverse=True)
-    seen = words(svg(made))
-    assert f"all {classes:,} classes, the largest first" in seen
-    assert {f"the {ENDS} largest", f"the {ENDS} smallest"} <= set(seen)
+    observed = words(svg(made))
+    assert f"all {classes:,} classes, the largest first" in observed
+    assert {f"the {ENDS} largest", f"the {ENDS} smallest"} <= set(observed)
 
 
 def test_parts_are_stacked_and_told_one_by_one():
-    told = ClassesInfo(("a", "b"), {"train": np.array([7, 10]), "test": np.array([5, 1])})
-    assert told.totals.tolist() == [12, 11]
-    assert (told.number(0), told.number(1)) == ("7 + 5", "10 + 1")
-    made = draw_classes(told, {})
+    sentence = ClassesInfo(("a", "b"), {"train": np.array([7, 10]), "test": np.array([5, 1])})
+    assert sentence.totals.tolist() == [12, 11]
+    assert (sentence.number(0), sentence.number(1)) == ("7 + 5", "10 + 1")
+    made = draw_classes(sentence, {})
     assert bars(made) == [[(0, 7), (0, 10), (7, 5), (10, 1)]]
     assert len({patch.get_facecolor() for axes in made for patch in axes.patches}) == 2
     assert {"train", "test"} <= set(words(svg(made)))

@@ -40,12 +40,14 @@ def bad(root: Path) -> None:
     (root / "dog" / "half.png").write_bytes((root / "dog" / "0.png").read_bytes()[:2000])
 
 
-def same(*places: str, changed: Callable[[Image.Image], Image.Image] = lambda image: image) -> Callable[[Path], None]:
+def same(
+    *positions: str, changed: Callable[[Image.Image], Image.Image] = lambda image: image
+) -> Callable[[Path], None]:
     """The picture 30 at two places, changed at the second."""
 
     def put(root: Path) -> None:
-        for place, image in zip(places, (pictures()[30], changed(pictures()[30])), strict=True):
-            save(image, root / place)
+        for position, image in zip(positions, (pictures()[30], changed(pictures()[30])), strict=True):
+            save(image, root / position)
 
     return put
 
@@ -113,35 +115,35 @@ DEFECTS: dict[str, tuple[Callable[[Path], object], list[str]]] = {
 def test_a_defect_is_said_and_nothing_else(tmp_path, defect):
     spoil, expected = DEFECTS[defect]
     spoil(folder(tmp_path / "d", PLAIN))
-    found = looked_at(tmp_path / "d")
-    assert texts(found) == expected
+    result = looked_at(tmp_path / "d")
+    assert texts(result) == expected
     errors, warnings = (sum(text.startswith(level) for text in expected) for level in ("error", "warning"))
-    assert stops(found) == bool(errors)
+    assert stops(result) == bool(errors)
     if errors:
-        assert verdict(found) == "not to be used as it is (1 error)"
+        assert verdict(result) == "not to be used as it is (1 error)"
     else:
-        assert verdict(found) == ("ready to be used, with 1 thing to look at" if warnings else "ready to be used")
+        assert verdict(result) == ("ready to be used, with 1 thing to look at" if warnings else "ready to be used")
 
 
 def test_bad_files_that_are_skipped_are_a_warning(tmp_path):
     bad(folder(tmp_path / "d", PLAIN))
-    found = looked_at(tmp_path / "d", skip=True)
-    assert texts(found) == ["warning: 2 files of 18 left out, as asked"]
-    assert not stops(found)
+    result = looked_at(tmp_path / "d", skip=True)
+    assert texts(result) == ["warning: 2 files of 18 left out, as asked"]
+    assert not stops(result)
 
 
 def test_the_first_frame_of_several_is_said_to_be_taken(tmp_path):
     moving(folder(tmp_path / "d", PLAIN))
     assert texts(looked_at(tmp_path / "d")) == ["error: 1 file of 17 cannot be used"]
-    found = looked_at(tmp_path / "d", first_frame=True)
-    assert texts(found) == ["note: 1 file with several frames: the first is taken, as asked"]
+    result = looked_at(tmp_path / "d", first_frame=True)
+    assert texts(result) == ["note: 1 file with several frames: the first is taken, as asked"]
 
 
 PARTS = {"train/cat": 5, "train/dog": 5, "test/cat": 4, "test/dog": 4}
 
 
 @pytest.mark.parametrize(
-    ("places", "said"),
+    ("positions", "said"),
     [
         (("train/cat/x.png", "test/cat/x.png"), "in different parts (train, val, test): exact copies, 2 photographs"),
         (
@@ -152,13 +154,13 @@ PARTS = {"train/cat": 5, "train/dog": 5, "test/cat": 4, "test/dog": 4}
         (("train/dog/x.png", "train/dog/y.png"), "within a class: exact copies, 2 photographs"),
     ],
 )
-def test_copies_are_told_by_the_harm_they_do(tmp_path, places, said):
-    same(*places)(folder(tmp_path / "d", PARTS))
-    found = looked_at(tmp_path / "d")
+def test_copies_are_told_by_the_harm_they_do(tmp_path, positions, said):
+    same(*positions)(folder(tmp_path / "d", PARTS))
+    result = looked_at(tmp_path / "d")
     level = "error" if "parts" in said else "warning" if "classes" in said else "note"
-    assert texts(found) == [f"{level}: 1 group of the same picture {said}"]
-    assert stops(found) == (level == "error")
-    assert ("Given(duplicates='drop')" in saying(found, "same picture").advice) == (level == "error")
+    assert texts(result) == [f"{level}: 1 group of the same picture {said}"]
+    assert stops(result) == (level == "error")
+    assert ("Given(duplicates='drop')" in saying(result, "same picture").advice) == (level == "error")
 
 
 def test_groups_of_several_kinds_are_counted(tmp_path):
@@ -182,11 +184,11 @@ def test_what_belongs_together_in_different_parts_is_an_error(tmp_path):
         part, animal = ("train", "test")[number // 4 % 2], 0 if number in (0, 5, 6) else number
         lines.append(f"{number}.png,{'ab'[number % 2]},{part},{animal}")
     (tmp_path / "table.csv").write_text("\n".join(lines))
-    found = check(CsvFile(str(tmp_path / "table.csv")), tmp_path / "cache")
-    assert [text for text in texts(found) if "refused" not in text] == [
+    result = check(CsvFile(str(tmp_path / "table.csv")), tmp_path / "cache")
+    assert [text for text in texts(result) if "refused" not in text] == [
         "error: 1 group of photographs that belong together, as the data says, in different parts: 3 photographs"
     ]
-    assert as_json(found)["torn"] == [sorted(["0.png", "5.png", "6.png"], key=found.listing.names.index)]
+    assert as_json(result)["torn"] == [sorted(["0.png", "5.png", "6.png"], key=result.listing.names.index)]
 
 
 # --- classes
@@ -205,20 +207,20 @@ def test_what_belongs_together_in_different_parts_is_an_error(tmp_path):
     ],
 )
 def test_balance_is_told_with_what_it_means(tmp_path, counts, level, said):
-    found = looked_at(folder(tmp_path / "d", counts))
-    told = saying(found, "balanced")
-    assert told.level == level
-    assert said in told.text
-    assert ("balanced_accuracy" in told.advice) == (level == "warning")
+    result = looked_at(folder(tmp_path / "d", counts))
+    sentence = saying(result, "balanced")
+    assert sentence.level == level
+    assert said in sentence.text
+    assert ("balanced_accuracy" in sentence.advice) == (level == "warning")
 
 
 def test_a_split_that_would_be_refused_is_an_error_as_the_run_would_tell_it(tmp_path):
     few = check(ImageFolder(str(folder(tmp_path / "few", {"cat": 4, "dog": 3}))), tmp_path / "cache")
-    told = saying(few, "is refused")
-    assert told.level == "error"
-    assert told.text.startswith("Redrawn() is refused: the split leaves the val part without an image of ")
-    assert "class 1 (dog) has 3" in told.text
-    with pytest.raises(DataError, match=re.escape(told.text.removeprefix("Redrawn() is refused: "))):
+    sentence = saying(few, "is refused")
+    assert sentence.level == "error"
+    assert sentence.text.startswith("Redrawn() is refused: the split leaves the val part without an image of ")
+    assert "class 1 (dog) has 3" in sentence.text
+    with pytest.raises(DataError, match=re.escape(sentence.text.removeprefix("Redrawn() is refused: "))):
         Redrawn().draw(few.listing, 0)
     enough = check(ImageFolder(str(folder(tmp_path / "enough", {"cat": 13, "dog": 13}))), tmp_path / "cache")
     assert enough.split == Redrawn(), "what runs take, if nothing else is declared"
@@ -235,9 +237,9 @@ def test_the_split_of_an_experiment_decides_what_is_refused(tmp_path):
     shutil.copy(root / "train" / "cat" / "0.png", root / "test" / "cat" / "leak.png")
     source = ImageFolder(str(root))
     for split, level in ((None, "error"), (Given(duplicates="drop"), "warning"), (Fixed(), "warning")):
-        found = check(source, tmp_path / "cache", split=split)
-        assert saying(found, "in different parts").level == level
-        assert stops(found) == (level == "error")
+        result = check(source, tmp_path / "cache", split=split)
+        assert saying(result, "in different parts").level == level
+        assert stops(result) == (level == "error")
 
 
 # --- the rest of the words
@@ -270,27 +272,27 @@ def test_without_anything_usable_the_errors_are_told(tmp_path):
     for name in ("cat", "dog"):
         (tmp_path / "d" / name).mkdir(parents=True)
         (tmp_path / "d" / name / "0.jpg").write_bytes(b"\0")
-    found = looked_at(tmp_path / "d")
-    assert [finding.text for finding in findings(found)] == ["2 files of 2 cannot be used", "no file can be used"]
-    assert stops(found)
-    told = json.loads(json.dumps(as_json(found)))
-    assert [Path(one["file"]).name for one in told["bad"]] == ["0.jpg", "0.jpg"]
-    assert "classes" not in told
+    result = looked_at(tmp_path / "d")
+    assert [finding.text for finding in findings(result)] == ["2 files of 2 cannot be used", "no file can be used"]
+    assert stops(result)
+    sentence = json.loads(json.dumps(as_json(result)))
+    assert [Path(one["file"]).name for one in sentence["bad"]] == ["0.jpg", "0.jpg"]
+    assert "classes" not in sentence
 
 
 def test_json_holds_every_row_by_name(tmp_path, cache):
     root = folder(tmp_path / "d", PARTS)
     same("train/cat/x.png", "test/dog/x.png")(root)
     save(glass(pictures()[31]), root / "train" / "cat" / "glass.png")
-    found = looked_at(root)
-    told = json.loads(json.dumps(as_json(found)))
-    assert told["classes"] == {"cat": 11, "dog": 10}
-    assert told["parts"] == {"train": {"cat": 7, "dog": 5}, "test": {"cat": 4, "dog": 5}}
-    (group,) = told["copies"]
+    result = looked_at(root)
+    sentence = json.loads(json.dumps(as_json(result)))
+    assert sentence["classes"] == {"cat": 11, "dog": 10}
+    assert sentence["parts"] == {"train": {"cat": 7, "dog": 5}, "test": {"cat": 4, "dog": 5}}
+    (group,) = sentence["copies"]
     assert dict(zip(group["files"], zip(group["classes"], group["parts"], strict=True), strict=True)) == {
         "train/cat/x.png": ("cat", "train"), "test/dog/x.png": ("dog", "test"),
     }  # fmt: skip
-    assert told["transparent"] == ["train/cat/glass.png"]
-    assert [finding["text"] for finding in told["findings"]] == [finding.text for finding in findings(found)]
-    assert told["stops_a_run"] is True
+    assert sentence["transparent"] == ["train/cat/glass.png"]
+    assert [finding["text"] for finding in sentence["findings"]] == [finding.text for finding in findings(result)]
+    assert sentence["stops_a_run"] is True
     assert json.dumps(as_json(check(Digits(), cache)))

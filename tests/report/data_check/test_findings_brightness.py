@@ -34,10 +34,10 @@ def test_outliers_in_brightness_and_contrast_are_noted(tmp_path):
         grey = np.clip((pixels - pixels.mean()) / pixels.std() * 30 + 120 + len(path.name) * int(path.stem), 0, 255)
         save(Image.fromarray(grey.astype(np.uint8)), path)
     save(ImageEnhance.Brightness(pictures()[30]).enhance(0.2), root / "cat" / "night.png")
-    found = looked_at(root)
-    assert saying(found, "dark or bright").text == "1 photograph unusually dark or bright (modified z-score above 3.5)"
-    assert {found.listing.names[row] for row in found.brightness.low} == {"cat/night.png"}
-    assert saying(found, "unusual contrast").level == "note"
+    result = looked_at(root)
+    assert saying(result, "dark or bright").text == "1 photograph unusually dark or bright (modified z-score above 3.5)"
+    assert {result.listing.names[row] for row in result.brightness.low} == {"cat/night.png"}
+    assert saying(result, "unusual contrast").level == "note"
 
 
 @pytest.mark.parametrize("b", [0.1, 0.4, 0.9])
@@ -64,20 +64,21 @@ def test_variation_is_compared_with_an_operation_of_the_same(plain):
         ("brightness", Brightness, plain.brightness),
         ("contrast", Contrast, plain.contrast),
     ):
-        told = saying(plain, f"^{name} varies")
-        shown = float(re.search(rf"{operation.__name__}\(([\d.]+)\)", told.text)[1])
+        sentence = saying(plain, f"^{name} varies")
+        shown = float(re.search(rf"{operation.__name__}\(([\d.]+)\)", sentence.text)[1])
         assert shown == pytest.approx(varies.sd / varies.mean * math.sqrt(3), abs=0.005)
-        assert share(varies.relative) in told.text
+        assert share(varies.relative) in sentence.text
         operation(shown)
 
 
 def test_more_variation_than_an_operation_can_make_is_told_so(plain):
     wild = replace(plain, brightness=replace(plain.brightness, sd=plain.brightness.mean * 0.7))
-    told = saying(wild, "^brightness varies")
+    sentence = saying(wild, "^brightness varies")
     assert (
-        told.text == "brightness varies by 70 % between photographs, more than Brightness(1) would make one vary (58 %)"
+        sentence.text
+        == "brightness varies by 70 % between photographs, more than Brightness(1) would make one vary (58 %)"
     )
-    assert told.advice.startswith("expect little of Brightness")
+    assert sentence.advice.startswith("expect little of Brightness")
 
 
 # --- what an accuracy is worth

@@ -8,7 +8,7 @@ from ablation.evidence.study import compare
 
 
 @pytest.fixture(scope="module")
-def found():
+def worked_out():
     """Name of a case -> experiment and effects, worked out once."""
     kept = {}
 

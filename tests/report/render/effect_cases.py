@@ -16,7 +16,7 @@ HOSTILE = (
 
 
 def hostile():
-    recipes = {name: (Brightness(0.05 * place),) if place else () for place, name in enumerate(HOSTILE)}
+    recipes = {name: (Brightness(0.05 * number),) if number else () for number, name in enumerate(HOSTILE)}
     optimizers = {"ad_am #1": question().optimizers["adam"], "s|g<d>": question().optimizers["sgd"]}
     return replace(question(), name="ho_st.ile", recipes=recipes, baseline=HOSTILE[0], optimizers=optimizers)
 

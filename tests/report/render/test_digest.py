@@ -58,19 +58,19 @@ def test_a_file_that_comes_goes_or_is_moved_changes_the_digest(copy):
 
 
 @pytest.mark.parametrize(
-    "place", ["evidence/effects.py", "analysis/student.py", "experiment/results.py", "report/render/section.html"]
+    "index", ["evidence/effects.py", "analysis/student.py", "experiment/results.py", "report/render/section.html"]
 )
-def test_no_page_is_current_after_a_change_of_the_program(build, fake, tmp_path, copy, monkeypatch, place):
+def test_no_page_is_current_after_a_change_of_the_program(build, fake, tmp_path, copy, monkeypatch, index):
     """Both kinds of page; a process looks at the program once, so that what it has loaded counts."""
-    study, found = Study(fake(build(seeds=1), tmp_path), []), as_json(check(Digits(), tmp_path))
+    study, worked_out = Study(fake(build(seeds=1), tmp_path), []), as_json(check(Digits(), tmp_path))
 
     def digests():
-        return input_digest(study), check_digest(found)
+        return input_digest(study), check_digest(worked_out)
 
     monkeypatch.setattr(ablation, "__file__", str(copy / "__init__.py"))
     program_digest.cache_clear()
     before = digests()
-    with (copy / place).open("a") as file:
+    with (copy / index).open("a") as file:
         file.write(" ")
     assert digests() == before
     program_digest.cache_clear()

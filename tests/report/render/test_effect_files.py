@@ -20,28 +20,28 @@ from ablation.report.sections.effects.paper import sheet
 from ablation.report.sections.effects.table import main_columns
 
 
-def same(given, told):
+def same(given, sentence):
     """Equal, where an empty cell stands for nan."""
     if isinstance(given, float) and math.isnan(given):
-        return told is None or told == "" or (isinstance(told, float) and math.isnan(told))
-    return given == told
+        return sentence is None or sentence == "" or (isinstance(sentence, float) and math.isnan(sentence))
+    return given == sentence
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_csv_gives_back_every_field(case, found):
-    _, effects = found(case)
+def test_csv_gives_back_every_field(case, worked_out):
+    _, effects = worked_out(case)
     table = pd.read_csv(io.StringIO(csv(effects, left_out=2)), keep_default_na=False, na_values={"": []})
     assert list(table.columns) == [field.name for field in fields(Effect)] + ["left_out"]
     for effect, line in zip(effects, table.to_dict("records"), strict=True):
         for name in (field.name for field in fields(Effect)):
-            given, told = getattr(effect, name), line[name]
+            given, sentence = getattr(effect, name), line[name]
             if name == "condition":
                 given = ", ".join(f"{factor}={level}" for factor, level in given.items()) or "pooled"
             elif isinstance(given, dict):
-                told = {int(seed): float(score) for seed, score in (pair.split(":") for pair in told.split())}
-            elif isinstance(given, int | float) and told != "":
-                told = float(told)
-            assert same(given, told), (name, given, told)
+                sentence = {int(seed): float(score) for seed, score in (pair.split(":") for pair in sentence.split())}
+            elif isinstance(given, int | float) and sentence != "":
+                sentence = float(sentence)
+            assert same(given, sentence), (name, given, sentence)
         assert line["left_out"] == 2
 
 
@@ -50,23 +50,23 @@ def refuse(constant):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_json_gives_back_every_field(case, found):
-    _, effects = found(case)
-    for effect, told in zip(effects, reader.loads(json(effects, 2), parse_constant=refuse), strict=True):
+def test_json_gives_back_every_field(case, worked_out):
+    _, effects = worked_out(case)
+    for effect, sentence in zip(effects, reader.loads(json(effects, 2), parse_constant=refuse), strict=True):
         for name in (field.name for field in fields(Effect)):
             given = getattr(effect, name)
             if name == "condition":
                 given = given or "pooled"
             elif isinstance(given, dict):
                 given = {str(seed): score for seed, score in given.items()}
-            assert same(given, told[name]), (name, given, told[name])
-        assert told["left_out"] == 2
+            assert same(given, sentence[name]), (name, given, sentence[name])
+        assert sentence["left_out"] == 2
 
 
-def test_what_is_no_number_is_missing_within_scores_too(found):
-    effect = replace(found("pooled")[1][1], g=math.inf, scores={0: math.nan, 1: -math.inf, 2: 0.1})
-    (told,) = reader.loads(json([effect]), parse_constant=refuse)
-    assert (told["g"], told["scores"]) == (None, {"0": None, "1": None, "2": 0.1})
+def test_what_is_no_number_is_missing_within_scores_too(worked_out):
+    effect = replace(worked_out("pooled")[1][1], g=math.inf, scores={0: math.nan, 1: -math.inf, 2: 0.1})
+    (sentence,) = reader.loads(json([effect]), parse_constant=refuse)
+    assert (sentence["g"], sentence["scores"]) == (None, {"0": None, "1": None, "2": 0.1})
     row = pd.read_csv(io.StringIO(csv([effect]))).iloc[0]
     assert (math.isnan(row["g"]), row["scores"]) == (True, "0: 1: 2:0.1")
 
@@ -79,11 +79,11 @@ def columns_of(row):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_latex_is_well_formed(case, found):
-    experiment, effects = found(case)
+def test_latex_is_well_formed(case, worked_out):
+    experiment, effects = worked_out(case)
     text = latex(experiment, effects, left_out=3)
     bare = re.sub(r"\\[{}]", "", text.replace("\\\\", ""))
-    depths = [bare[:place].count("{") - bare[:place].count("}") for place in range(len(bare) + 1)]
+    depths = [bare[:index].count("{") - bare[:index].count("}") for index in range(len(bare) + 1)]
     assert min(depths) == depths[-1] == 0
     opened = []
     for what, name in re.findall(r"\\(begin|end){([a-z*]+)}", text):
@@ -102,8 +102,8 @@ def test_latex_is_well_formed(case, found):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_latex_has_no_special_sign_of_its_own_accord(case, found):
-    text = latex(*found(case), left_out=3)
+def test_latex_has_no_special_sign_of_its_own_accord(case, worked_out):
+    text = latex(*worked_out(case), left_out=3)
     for cell in re.findall(r"\\caption{(.*)}\n", text) + re.split(r" & | \\\\\n", text.partition("midrule")[2]):
         rest = re.sub(r"\\[\\&%#$_{}]|\$[^$]*\$", "", cell.partition("bottomrule")[0])
         assert not set(rest) & set('%#~^_<>|"\N{MINUS SIGN}±≈×λ'), cell
@@ -119,16 +119,16 @@ PAGE = r"""\documentclass{article}
 
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed: no table was compiled")
 @pytest.mark.parametrize("case", CASES)
-def test_latex_compiles_and_fits_the_page(case, found, tmp_path):
-    (tmp_path / "page.tex").write_text(PAGE % latex(*found(case), left_out=3), "utf-8")
+def test_latex_compiles_and_fits_the_page(case, worked_out, tmp_path):
+    (tmp_path / "page.tex").write_text(PAGE % latex(*worked_out(case), left_out=3), "utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"]
     made = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8", errors="replace")
     assert made.returncode == 0, made.stdout[-2000:]
     assert "Overfull" not in made.stdout
 
 
-def test_latex_of_a_comparison(found):
-    experiment, effects = found("pooled")
+def test_latex_of_a_comparison(worked_out):
+    experiment, effects = worked_out("pooled")
     text = latex(experiment, effects)
     better = next(effect for effect in effects if effect.recipe == "bright" and effect.pooled)
     worse = next(effect for effect in effects if effect.recipe == "contrast" and effect.pooled)
@@ -142,8 +142,8 @@ def test_latex_of_a_comparison(found):
     assert re.findall(r"\\emph{(.*?)}", text) == ["adam", "sgd", "pooled over all conditions"]
 
 
-def test_a_label_has_safe_letters_only(found):
-    assert r"\label{tab:ho-st-ile}" in latex(*found("hostile"))
+def test_a_label_has_safe_letters_only(worked_out):
+    assert r"\label{tab:ho-st-ile}" in latex(*worked_out("hostile"))
 
 
 def rendered(text):
@@ -168,32 +168,32 @@ def rendered(text):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_markdown_shows_every_text_literally(case, found):
-    experiment, effects = found(case)
+def test_markdown_shows_every_text_literally(case, worked_out):
+    experiment, effects = worked_out(case)
     text, made = markdown(experiment, effects, 3), sheet(experiment, effects, 3)
     (heads, *rows), below = rendered(text)
     assert heads == [" ".join(filter(None, head)) for head in made.heads.values()]
     expected = []
-    for title, told in made.groups:
+    for title, sentence in made.groups:
         expected += [[title] + [""] * (len(heads) - 1)] if title else []
-        expected += [[(row | {"verdict": row["verdict"] + row["mark"]})[key] for key in made.heads] for row in told]
+        expected += [[(row | {"verdict": row["verdict"] + row["mark"]})[key] for key in made.heads] for row in sentence]
     assert rows == [[" ".join(cell.split()) for cell in row] for row in expected]
     assert below == [" ".join(paragraph.split()) for paragraph in (made.caption, *made.notes)]
     assert "$" not in text, "a formula, on GitHub"
 
 
-def test_markdown_is_aligned_for_those_who_read_it_as_it_is(found):
-    lines = markdown(*found("pooled")).split("\n\n")[0].splitlines()
+def test_markdown_is_aligned_for_those_who_read_it_as_it_is(worked_out):
+    lines = markdown(*worked_out("pooled")).split("\n\n")[0].splitlines()
     assert len({len(line) for line in lines}) == 1
-    bars = [[place for place, sign in enumerate(line) if sign == "|"] for line in lines]
-    assert all(places == bars[0] for places in bars)
+    bars = [[index for index, sign in enumerate(line) if sign == "|"] for line in lines]
+    assert all(positions == bars[0] for positions in bars)
     assert re.fullmatch(r"\| -+ \|( -+: \|)+ -+ \|", lines[1])
     assert "**better**" in "".join(lines)
 
 
 @pytest.mark.parametrize("form", ["csv", "json", "latex", "markdown"])
-def test_written_to_a_file_or_printed(form, found, tmp_path, capsys):
-    experiment, effects = found("hostile")
+def test_written_to_a_file_or_printed(form, worked_out, tmp_path, capsys):
+    experiment, effects = worked_out("hostile")
     path = tmp_path / "deep" / "table"
     write_effects(experiment, effects, path, form, left_out=3)
     assert capsys.readouterr() == ("", f"wrote {path}\n")
@@ -203,9 +203,9 @@ def test_written_to_a_file_or_printed(form, found, tmp_path, capsys):
     assert out.endswith("\n")
 
 
-def test_an_unknown_form_is_refused(found, tmp_path):
+def test_an_unknown_form_is_refused(worked_out, tmp_path):
     with pytest.raises(ValueError, match="form = 'html': use csv, json, latex or markdown"):
-        write_effects(*found("pooled"), tmp_path / "table", "html")
+        write_effects(*worked_out("pooled"), tmp_path / "table", "html")
 
 
 def test_no_effects_give_empty_tables():

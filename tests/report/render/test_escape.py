@@ -42,9 +42,9 @@ def test_latex_compiles_whatever_it_holds(tmp_path):
     """By itself, in bold, at the start of a row, and in a caption, which is written to a file and read again."""
     lines = [r"\documentclass{article}", r"\begin{document}", r"\listoftables"]
     for first in range(0, len(SIGNS), 100):
-        told = [latex_text(sign) for sign in SIGNS[first : first + 100]]
-        lines += [r"\begin{table}", rf"\caption{{{' '.join(told)}}}", r"\end{table}", r"\begin{tabular}{ll}"]
-        lines += [*(rf"{text} & \textbf{{{text}}} \\" for text in told), r"\end{tabular}", r"\clearpage"]
+        sentence = [latex_text(sign) for sign in SIGNS[first : first + 100]]
+        lines += [r"\begin{table}", rf"\caption{{{' '.join(sentence)}}}", r"\end{table}", r"\begin{tabular}{ll}"]
+        lines += [*(rf"{text} & \textbf{{{text}}} \\" for text in sentence), r"\end{tabular}", r"\clearpage"]
     lines += [r"\end{document}"]
     (tmp_path / "page.tex").write_text("\n".join(lines), "utf-8")
     for _ in range(2):

@@ -302,7 +302,7 @@ def test_the_figure_shows_the_numbers_of_the_table():
 
 
 def test_of_many_conditions_only_the_pooled_are_drawn():
-    many = {f"adam {place}": Adam(lr=0.001 * (1 + place)) for place in range(9)}
+    many = {f"adam {index}": Adam(lr=0.001 * (1 + index)) for index in range(9)}
     section = section_of(ALONE, scoring({"bright": 0.05}), optimizers=many)
     assert sum(len(group.rows) for group in section.tables[0].groups) > MOST_ROWS
     assert [group.pooled for group in section.figures[0].data.groups] == [True]

@@ -41,9 +41,9 @@ def overlapping(cell: Cell) -> float:
 
 
 def found_in(experiment: Experiment, score: Callable[[Cell], float | str] = additive) -> DesignResult:
-    found = contributions(Study(results_of(experiment, score)))
-    assert found is not None
-    return found
+    result = contributions(Study(results_of(experiment, score)))
+    assert result is not None
+    return result
 
 
 def table(results: Results, recipe: str, optimizer: str | None = None) -> np.ndarray:
@@ -57,28 +57,28 @@ def estimates(one: Contributions) -> list[float]:
 
 
 def test_every_condition_then_pooled_in_the_order_of_the_grid():
-    found = found_in(asking())
-    assert [one.condition for one in found.blocks] == [{"optimizer": "adam"}, {"optimizer": "sgd"}, {}]
-    assert found.deciding.pooled
-    assert {(one.seeds, one.planned, one.note) for one in found.blocks} == {(5, 5, "")}
-    for one in found.blocks:
+    result = found_in(asking())
+    assert [one.condition for one in result.blocks] == [{"optimizer": "adam"}, {"optimizer": "sgd"}, {}]
+    assert result.deciding.pooled
+    assert {(one.seeds, one.planned, one.note) for one in result.blocks} == {(5, 5, "")}
+    for one in result.blocks:
         assert estimates(one) == pytest.approx([0.05, -0.03, 0.0], abs=0.006)
         assert [each.p_adjusted < 0.05 for each in one.each] == [True, True, False]
         assert sum(estimates(one)) == pytest.approx(one.together.estimate)
 
 
 def test_one_condition_is_not_pooled():
-    found = found_in(asking(optimizers={"adam": Adam()}))
-    assert [one.condition for one in found.blocks] == [{"optimizer": "adam"}]
-    assert found.deciding is found.blocks[0]
+    result = found_in(asking(optimizers={"adam": Adam()}))
+    assert [one.condition for one in result.blocks] == [{"optimizer": "adam"}]
+    assert result.deciding is result.blocks[0]
 
 
 @pytest.mark.parametrize("optimizer", ["adam", None])
 def test_alone_it_is_the_comparison_with_the_baseline_with_its_own_corrected_p(optimizer):
     results = results_of(asking(ALONE), additive)
-    found = contributions(Study(results))
-    one = found.blocks[0] if optimizer else found.deciding
-    assert found.plan.design == "add_one_in"
+    result = contributions(Study(results))
+    one = result.blocks[0] if optimizer else result.deciding
+    assert result.plan.design == "add_one_in"
     for each, name in zip(one.each, PARTS, strict=True):
         scipys = stats.ttest_ind(table(results, name, optimizer), table(results, "none", optimizer), equal_var=False)
         assert each.p == pytest.approx(float(calibrated(scipys.pvalue, 5, 5)), rel=1e-9)
@@ -100,8 +100,8 @@ def lacking(cell: Cell) -> float | str:
 def test_what_is_a_comparison_has_every_number_from_there(test, split, score):
     """Never an estimate and an interval of other runs than the p beside them, nor of another test."""
     results = results_of(asking(ALONE, test=test, split=split, seeds=6), score)
-    found, effects = contributions(Study(results)), compare(results)
-    for one in found.blocks:
+    result, effects = contributions(Study(results)), compare(results)
+    for one in result.blocks:
         there = {effect.recipe: effect for effect in effects if effect.condition == one.condition}
         for gain, recipe in zip((*one.each, one.together), (*PARTS, "all"), strict=True):
             effect = there[recipe]
@@ -123,11 +123,11 @@ def test_over_other_conditions_than_the_comparison_it_is_a_question_of_its_own()
     adam, sgd, pooled = contributions(Study(results)).blocks
     assert pooled.condition == {}
     bright = pooled.each[0]
-    arms = [
+    groups = [
         (table(results, name, "adam") + table(results, name, "sgd")) / 2 for name in ("bright", "none")
     ]  # fmt: skip
-    assert bright.estimate == pytest.approx(arms[0].mean() - arms[1].mean())
-    welchs = stats.ttest_ind(*arms, equal_var=False).pvalue
+    assert bright.estimate == pytest.approx(groups[0].mean() - groups[1].mean())
+    welchs = stats.ttest_ind(*groups, equal_var=False).pvalue
     assert bright.p == pytest.approx(float(calibrated(welchs, 5, 5)), rel=1e-9)
     assert [gain.compared for gain in (*pooled.each, pooled.together)] == [False, True, False, True]
     assert {gain.compared for one in (adam, sgd) for gain in one.each} == {True}
@@ -137,9 +137,9 @@ def test_over_other_conditions_than_the_comparison_it_is_a_question_of_its_own()
 
 
 def test_what_is_no_comparison_is_one_family_over_all_conditions():
-    found = found_in(asking(leave_one_out(PARTS)))
-    assert {one.together.compared for one in found.blocks} == {True}
-    every = [gain for one in found.blocks for gain in (*one.each, one.beyond)]
+    result = found_in(asking(leave_one_out(PARTS)))
+    assert {one.together.compared for one in result.blocks} == {True}
+    every = [gain for one in result.blocks for gain in (*one.each, one.beyond)]
     assert len(every) == 12
     assert {gain.compared for gain in every} == {False}
     holms = multipletests([gain.p for gain in every], method="holm")[1]
@@ -147,10 +147,10 @@ def test_what_is_no_comparison_is_one_family_over_all_conditions():
 
 
 def test_conditions_without_scores_count_in_the_family():
-    found = found_in(
+    result = found_in(
         asking(leave_one_out(PARTS)), lambda cell: "failed" if cell.factors["optimizer"] == "sgd" else additive(cell)
     )
-    adam, sgd, pooled = found.blocks
+    adam, sgd, pooled = result.blocks
     assert (len(adam.each), sgd.gains, pooled.gains) == (3, (), ())
     least = min((*adam.each, adam.beyond), key=lambda gain: gain.p)
     assert least.p_adjusted == pytest.approx(12 * least.p)
@@ -172,12 +172,9 @@ def test_beside_shapleys_values_stands_what_each_does_alone_and_last():
     assert estimates(one) == pytest.approx([0.025, 0.0, 0.025], abs=0.005)
     assert [gain.alone for gain in one.each] == pytest.approx([0.05, 0.0, 0.05], abs=0.006)
     assert [gain.last for gain in one.each] == pytest.approx([0.0, 0.0, 0.0], abs=0.006)
-    alone = found_in(asking(ALONE)).deciding
-    assert [gain.alone for gain in alone.each] == pytest.approx(estimates(alone))
-    assert all(math.isnan(gain.last) for gain in alone.each)
-    last = found_in(asking(leave_one_out(PARTS))).deciding
-    assert [gain.last for gain in last.each] == pytest.approx(estimates(last))
-    assert all(math.isnan(gain.alone) for gain in last.each)
+    for recipes in (ALONE, leave_one_out(PARTS)):
+        other = found_in(asking(recipes)).deciding
+        assert all(math.isnan(gain.alone) and math.isnan(gain.last) for gain in other.each)
 
 
 @pytest.mark.parametrize(
@@ -218,9 +215,9 @@ def test_unpaired_each_recipe_has_its_own_seeds_and_pooled_only_whole_ones():
 
 def test_conditions_without_a_recipe_of_the_design_are_left_out():
     rules = ({"recipe": "hue", "optimizer": "sgd"},)
-    found = found_in(asking(ALONE, exclude=rules))
-    assert [one.condition for one in found.blocks] == [{"optimizer": "adam"}]
-    everywhere = tuple({"recipe": name, "optimizer": place} for name, place in (("hue", "sgd"), ("bright", "adam")))
+    result = found_in(asking(ALONE, exclude=rules))
+    assert [one.condition for one in result.blocks] == [{"optimizer": "adam"}]
+    everywhere = tuple({"recipe": name, "optimizer": number} for name, number in (("hue", "sgd"), ("bright", "adam")))
     assert contributions(Study(results_of(asking(ALONE, exclude=everywhere), additive))) is None
 
 
@@ -242,6 +239,6 @@ def test_what_cannot_be_claimed_says_why():
 
 def test_a_diverged_run_of_a_recipe_that_takes_no_part_does_not_matter():
     recipes = ALONE | {"other": (Hue(0.4),)}
-    found = found_in(asking(recipes), lambda cell: "diverged" if cell.factors["recipe"] == "other" else additive(cell))
-    assert found.deciding.note == ""
-    assert found.plan.left_out == {"other": "it makes no complete design with the others"}
+    result = found_in(asking(recipes), lambda cell: "diverged" if cell.factors["recipe"] == "other" else additive(cell))
+    assert result.deciding.note == ""
+    assert result.plan.left_out == {"other": "it makes no complete design with the others"}

@@ -23,38 +23,38 @@ def plan(recipes: Mapping[str, Any], baseline: str = "none") -> Plan | None:
     )
 
 
-def named(found: Plan) -> dict[str, str]:
+def named(result: Plan) -> dict[str, str]:
     """'crop hue' -> recipe."""
-    return {" ".join(sorted(parts)): name for parts, name in found.recipes.items()}
+    return {" ".join(sorted(parts)): name for parts, name in result.recipes.items()}
 
 
 def test_every_combination_is_shapleys_design():
-    found = plan(powerset(PARTS))
-    assert (found.design, found.parts, found.left_out) == ("shapley", ("crop", "bright", "hue"), {})
-    assert len(found.recipes) == 8
-    assert named(found)["bright crop hue"] == "crop + bright + hue"
-    assert named(found)[""] == "none"
+    result = plan(powerset(PARTS))
+    assert (result.design, result.parts, result.left_out) == ("shapley", ("crop", "bright", "hue"), {})
+    assert len(result.recipes) == 8
+    assert named(result)["bright crop hue"] == "crop + bright + hue"
+    assert named(result)[""] == "none"
 
 
 def test_singles_and_all_together_are_add_one_in():
-    found = plan(QUICKSTART)
-    assert (found.design, found.parts) == ("add_one_in", ("crop", "bright", "hue"))
-    assert named(found) == {"": "none", "crop": "crop", "bright": "bright", "hue": "hue", "bright crop hue": "all"}
+    result = plan(QUICKSTART)
+    assert (result.design, result.parts) == ("add_one_in", ("crop", "bright", "hue"))
+    assert named(result) == {"": "none", "crop": "crop", "bright": "bright", "hue": "hue", "bright crop hue": "all"}
 
 
 def test_declared_parts_keep_their_names_whatever_stands_beside_them():
-    found = plan(leave_one_out({"crop": CROP, "color": (BRIGHT, CONTRAST), "hue": HUE}))
-    assert (found.design, found.parts) == ("leave_one_out", ("crop", "color", "hue"))
-    assert named(found)["color hue"] == "without crop"
-    assert named(found)["crop hue"] == "without color"
+    result = plan(leave_one_out({"crop": CROP, "color": (BRIGHT, CONTRAST), "hue": HUE}))
+    assert (result.design, result.parts) == ("leave_one_out", ("crop", "color", "hue"))
+    assert named(result)["color hue"] == "without crop"
+    assert named(result)["crop hue"] == "without color"
 
 
 def test_a_recipe_by_hand_takes_part_where_it_is_made_of_declared_parts():
     parts = {"crop": CROP, "color": (BRIGHT, CONTRAST), "hue": HUE}
     recipes = leave_one_out(parts) | {"only crop": (CROP,), "col": (BRIGHT, CONTRAST), "h": (HUE,), "half": (CONTRAST,)}
-    found = plan(recipes)
-    assert (found.design, found.parts, named(found)["crop"]) == ("shapley", ("crop", "color", "hue"), "only crop")
-    assert found.left_out == {"half": "it makes no complete design with the others"}
+    result = plan(recipes)
+    assert (result.design, result.parts, named(result)["crop"]) == ("shapley", ("crop", "color", "hue"), "only crop")
+    assert result.left_out == {"half": "it makes no complete design with the others"}
     base = (Saturation(0.3),)
     single = plan(add_one_in(parts, base) | {"every": (*base, CROP, BRIGHT, CONTRAST, HUE)}, "base")
     assert (single.design, single.parts) == ("add_one_in", ("crop", "color", "hue"))
@@ -62,9 +62,9 @@ def test_a_recipe_by_hand_takes_part_where_it_is_made_of_declared_parts():
 
 
 def test_written_by_hand_two_operations_that_always_occur_together_are_one_part():
-    found = plan({**leave_one_out({"crop": CROP, "color": (BRIGHT, CONTRAST), "hue": HUE})})
-    assert (found.design, len(found.parts)) == ("leave_one_out", 3)
-    assert "Brightness + Contrast" in found.parts
+    result = plan({**leave_one_out({"crop": CROP, "color": (BRIGHT, CONTRAST), "hue": HUE})})
+    assert (result.design, len(result.parts)) == ("leave_one_out", 3)
+    assert "Brightness + Contrast" in result.parts
 
 
 def test_without_a_name_of_its_own_a_part_is_called_by_its_operations():
@@ -88,16 +88,16 @@ def test_strengths_of_one_operation_are_no_parts_of_a_design():
 
 def test_the_baselines_operations_count_as_none():
     recipes = {name: (CONTRAST, *operations) for name, operations in QUICKSTART.items()} | {"plain": (CROP,)}
-    found = plan(recipes)
-    assert (found.design, found.parts) == ("add_one_in", ("crop", "bright", "hue"))
-    assert found.left_out == {"plain": "it has not all operations of none"}
+    result = plan(recipes)
+    assert (result.design, result.parts) == ("add_one_in", ("crop", "bright", "hue"))
+    assert result.left_out == {"plain": "it has not all operations of none"}
 
 
 def test_the_largest_design_is_taken_and_of_one_size_shapleys():
     more = QUICKSTART | {"crop hue": (CROP, HUE), "jitter": (Saturation(0.3),)}
-    found = plan(more)
-    assert (found.design, found.parts) == ("add_one_in", ("crop", "bright", "hue")), "three before a complete two"
-    assert found.left_out == dict.fromkeys(["crop hue", "jitter"], "it makes no complete design with the others")
+    result = plan(more)
+    assert (result.design, result.parts) == ("add_one_in", ("crop", "bright", "hue")), "three before a complete two"
+    assert result.left_out == dict.fromkeys(["crop hue", "jitter"], "it makes no complete design with the others")
     two = {name: recipe for name, recipe in more.items() if name != "all"}
     assert (plan(two).design, plan(two).parts) == ("shapley", ("crop", "hue"))
     four = powerset(PARTS | {"contrast": CONTRAST})
@@ -115,16 +115,16 @@ def test_the_largest_design_is_taken_and_of_one_size_shapleys():
     ],
 )
 def test_what_takes_no_part_says_why(name, recipe, why):
-    found = plan(QUICKSTART | {name: recipe})
-    assert found.left_out == {name: why}
-    assert len(found.recipes) == 5
+    result = plan(QUICKSTART | {name: recipe})
+    assert result.left_out == {name: why}
+    assert len(result.recipes) == 5
 
 
 def test_a_set_in_another_order_is_not_taken_for_the_missing_one():
     recipes = {name: recipe for name, recipe in powerset(PARTS).items() if name != "crop + hue"}
-    found = plan(recipes | {"turned": (HUE, CROP)})
-    assert found.design != "shapley"
-    assert found.left_out["turned"] == "it has its operations in another order"
+    result = plan(recipes | {"turned": (HUE, CROP)})
+    assert result.design != "shapley"
+    assert result.left_out["turned"] == "it has its operations in another order"
 
 
 def test_the_order_of_the_baseline_counts():

@@ -40,36 +40,36 @@ def hump_or_not(cell: Cell) -> float:
 
 
 def found_in(experiment: Experiment, score: Callable[[Cell], float | str] = hump) -> Doses:
-    (found,) = doses(Study(results_of(experiment, score)))
-    return found
+    (result,) = doses(Study(results_of(experiment, score)))
+    return result
 
 
 def test_a_series_has_a_curve_under_each_condition_then_pooled():
-    found = found_in(asking())
-    assert found.series.doses == (0, *AMOUNTS)
-    assert [curve.condition for curve in found.curves] == [{"optimizer": "adam"}, {"optimizer": "sgd"}, {}]
-    assert {(curve.seeds, curve.planned, curve.note) for curve in found.curves} == {(5, 5, "")}
-    for curve in found.curves:
+    result = found_in(asking())
+    assert result.series.doses == (0, *AMOUNTS)
+    assert [curve.condition for curve in result.curves] == [{"optimizer": "adam"}, {"optimizer": "sgd"}, {}]
+    assert {(curve.seeds, curve.planned, curve.note) for curve in result.curves} == {(5, 5, "")}
+    for curve in result.curves:
         assert curve.response.peak == pytest.approx(0.3, abs=0.03)
         assert curve.response.peak_low < 0.3 < curve.response.peak_high
-    assert found.deciding.pooled
+    assert result.deciding.pooled
 
 
 def test_scores_are_a_row_a_seed_and_a_column_a_dose():
     results = results_of(asking(), hump)
-    (found,) = doses(Study(results))
+    (result,) = doses(Study(results))
     by = results.finished.pivot_table(index="seed", columns="recipe", values="accuracy", aggfunc="mean")
-    np.testing.assert_allclose(found.deciding.scores, by[["none", *(f"b{amount}" for amount in AMOUNTS)]].to_numpy())
-    np.testing.assert_allclose(found.deciding.response.measured.value, np.mean(found.deciding.scores, axis=0))
+    np.testing.assert_allclose(result.deciding.scores, by[["none", *(f"b{amount}" for amount in AMOUNTS)]].to_numpy())
+    np.testing.assert_allclose(result.deciding.response.measured.value, np.mean(result.deciding.scores, axis=0))
 
 
 def test_everything_that_is_asked_of_any_curve_is_one_family():
     """Two series, of five doses and of three, which leave nothing for a misfit; under two conditions and pooled."""
     recipes = dict(asking().recipes) | {f"c{amount}": (Contrast(amount),) for amount in (0.2, 0.4)}
-    found = doses(Study(results_of(replace(question(), recipes=recipes), hump_or_not)))
-    assert [len(one.series.doses) for one in found] == [5, 3]
+    result = doses(Study(results_of(replace(question(), recipes=recipes), hump_or_not)))
+    assert [len(one.series.doses) for one in result] == [5, 3]
     raw, adjusted = [], []
-    for one in found:
+    for one in result:
         for curve in one.curves:
             response = curve.response
             raw += [response.linear.p_value(), response.curvature.p_value()]
@@ -84,8 +84,8 @@ def test_everything_that_is_asked_of_any_curve_is_one_family():
 
 
 def test_curves_without_scores_count_in_the_family():
-    found = found_in(asking(), lambda cell: "failed" if cell.factors["optimizer"] == "sgd" else hump(cell))
-    adam = found.curves[0]
+    result = found_in(asking(), lambda cell: "failed" if cell.factors["optimizer"] == "sgd" else hump(cell))
+    adam = result.curves[0]
     least = min(adam.response.linear.p_value(), adam.response.curvature.p_value(), adam.response.lack_of_fit)
     assert min(adam.p_slope, adam.p_bend, adam.p_misfit) == pytest.approx(9 * least)
 
@@ -97,10 +97,10 @@ def test_the_slope_is_judged_over_each_seeds_own():
 
 
 def test_of_a_loss_the_best_dose_is_the_lowest_point():
-    found = found_in(asking(metric="log_loss"), lambda cell: 1.6 - hump(cell)).deciding
-    assert found.response.peak == pytest.approx(0.3, abs=0.03)
-    assert found.response.curvature.estimate > 0
-    assert found.response.measured.value[0] == pytest.approx(0.8, abs=0.01)
+    result = found_in(asking(metric="log_loss"), lambda cell: 1.6 - hump(cell)).deciding
+    assert result.response.peak == pytest.approx(0.3, abs=0.03)
+    assert result.response.curvature.estimate > 0
+    assert result.response.measured.value[0] == pytest.approx(0.8, abs=0.01)
 
 
 def test_a_curve_that_bends_up_turns_at_its_lowest_point():
@@ -113,11 +113,11 @@ def test_a_curve_that_bends_up_turns_at_its_lowest_point():
 
 def test_a_seed_counts_where_it_finished_at_all_doses():
     lost = {("b0.2", 1), ("none", 4)}
-    found = found_in(
+    result = found_in(
         asking(optimizers={"adam": Adam()}),
         lambda cell: "failed" if (cell.factors["recipe"], cell.seed) in lost else hump(cell),
     )
-    assert (found.deciding.seeds, found.deciding.planned, len(found.deciding.scores)) == (3, 5, 3)
+    assert (result.deciding.seeds, result.deciding.planned, len(result.deciding.scores)) == (3, 5, 3)
 
 
 def test_what_cannot_be_claimed_says_why():
@@ -145,5 +145,5 @@ def test_without_a_series_or_a_condition_that_has_it_whole_there_is_none():
     assert doses(Study(results_of(question()))) == ()
     rules = ({"recipe": "b0.1", "optimizer": "adam"}, {"recipe": "b0.6", "optimizer": "sgd"})
     assert doses(Study(results_of(asking(exclude=rules), hump))) == ()
-    (found,) = doses(Study(results_of(asking(exclude=rules[:1]), hump)))
-    assert [curve.condition for curve in found.curves] == [{"optimizer": "sgd"}]
+    (result,) = doses(Study(results_of(asking(exclude=rules[:1]), hump)))
+    assert [curve.condition for curve in result.curves] == [{"optimizer": "sgd"}]

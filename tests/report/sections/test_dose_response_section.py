@@ -89,7 +89,7 @@ def test_a_bend_the_other_way_says_where_it_is_worst():
     valley = section_of(along(lambda x: -hump(x)))
     assert "the fitted curve is lowest at" in valley.answer[0]
     assert valley.tables[0].groups[0].rows[0]["best"] == NONE
-    assert valley.figures[0].data.rows[0].panels[0].best is None
+    assert valley.figures[0].data[0].panels[0].best is None
     loss = section_of(along(hump), metric="log_loss")
     assert "fitted curve is highest at 0." in loss.answer[0]
     assert loss.tables[0].groups[0].rows[0]["best"] == NONE
@@ -127,14 +127,14 @@ def test_what_a_quadratic_cannot_follow_is_not_read_off_it():
     assert "(Holm p < .001), so read them" in section.answer[0]
     assert "the fitted curve" not in section.answer[0]
     assert section.tables[0].groups[0].rows[0]["best"] == NONE
-    assert section.figures[0].data.rows[0].panels[0].best is None
+    assert section.figures[0].data[0].panels[0].best is None
     assert "(the highest mean)" in section.answer[0]
 
 
 def test_few_seeds_make_no_claim():
     sentence = says(along(hump), seeds=2)
     assert ": no claim under 3 seeds; so " in sentence
-    assert section_of(along(hump), seeds=2).figures[0].data.rows[0].panels[0].best is None
+    assert section_of(along(hump), seeds=2).figures[0].data[0].panels[0].best is None
     nothing = section_of(lambda cell: "planned")
     assert ": no answer yet, 0 seeds " in nothing.answer[0]
     assert (nothing.figures, nothing.tables[0].groups[0].rows[0]["best"]) == ((), "too few finished seeds")
@@ -180,7 +180,7 @@ def test_the_caption_says_what_it_holds_for():
 
 def test_the_figure_shows_percent_and_the_recipe_without():
     section = section_of(along(hump))
-    row = section.figures[0].data.rows[0]
+    row = section.figures[0].data[0]
     assert (row.magnitude, row.nothing) == ("amount of Brightness", ("none", 0))
     (panel,) = row.panels
     assert panel.curve.scores.shape == (5, 7)
@@ -189,11 +189,11 @@ def test_the_figure_shows_percent_and_the_recipe_without():
     assert panel.best[1] < panel.best[0] < panel.best[2]
     assert panel.best_text.startswith("highest at 0.3")
     assert panel.best_text.removeprefix("highest at ") in section.answer[0]
-    assert section.figures[0].data.measure == "accuracy (%)"
+    assert section.figures[0].data[0].measure == "accuracy (%)"
     losses = section_of(along(lambda x: -hump(x)), metric="log_loss").figures[0]
-    assert losses.data.measure == "log loss (nats, lower is better)"
-    assert losses.data.rows[0].panels[0].best_text.startswith("lowest at 0.")
-    assert losses.data.rows[0].panels[0].curve.mean[0] == pytest.approx(0.8, abs=0.01)
+    assert losses.data[0].measure == "log loss (nats, lower is better)"
+    assert losses.data[0].panels[0].best_text.startswith("lowest at 0.")
+    assert losses.data[0].panels[0].curve.mean[0] == pytest.approx(0.8, abs=0.01)
 
 
 def test_strengths_say_what_one_is():
@@ -206,13 +206,13 @@ def test_strengths_say_what_one_is():
 def test_several_series_have_a_sentence_and_rows_of_panels_each():
     recipes = {"none": (), "a": (Brightness(0.2),), "b": (Brightness(0.4),), **dose(RandomResizedCrop(), (0.5, 1))}
     section = dose_response(Study(results_of(replace(question(), recipes=recipes), lambda cell: 0.8 + luck(cell))))
-    assert len(section.answer) == len(section.tables[0].groups) == len(section.figures[0].data.rows) == 2
+    assert len(section.answer) == len(section.tables[0].groups) == len(section.figures[0].data) == 2
 
 
 def test_of_many_conditions_only_the_pooled_curve_is_drawn():
     many = {f"adam {index}": Adam(lr=0.001 * (1 + index)) for index in range(MOST_PANELS)}
     section = section_of(along(hump), optimizers=many)
-    (panel,) = section.figures[0].data.rows[0].panels
+    (panel,) = section.figures[0].data[0].panels
     assert panel.pooled
     assert "Drawn are the pooled curves." in section.figures[0].caption
     assert len(section.tables[0].groups[0].rows) == MOST_PANELS + 1

@@ -19,9 +19,8 @@ from ablation.evidence.effects import OWN_RUNS, Effect
 from ablation.evidence.study import compare
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.optim import Adam
-from ablation.report.sections.effects.text import answer
 from ablation.report.sections.effects.table import detail_columns, main_columns
-from ablation.report.sections.effects.text import bounds, chance_text, sentence
+from ablation.report.sections.effects.text import answer, bounds, chance_text, sentence
 from ablation.report.text import size
 
 ADAM = {"optimizers": {"adam": Adam()}}
@@ -39,8 +38,8 @@ def comparing(score: Callable[[Cell], Any], **changes: Any) -> tuple[Experiment,
     return experiment, compare(results_of(experiment, score))
 
 
-def says(found: tuple[Experiment, tuple[Effect, ...]], recipe: str, **condition: str) -> str:
-    experiment, effects = found
+def says(result: tuple[Experiment, tuple[Effect, ...]], recipe: str, **condition: str) -> str:
+    experiment, effects = result
     return sentence(find(effects, recipe, **condition), effects, experiment)
 
 
@@ -55,30 +54,30 @@ def test_a_better_recipe(build):
 
 def test_sizes_of_a_worse_recipe_are_positive_and_in_order(build):
     worse = effect(estimate=-0.03, low=-0.05, high=-0.01, verdict="worse", condition={"optimizer": "sgd"})
-    told = sentence(worse, EVERYWHERE, build())
-    assert "worse than none by 3.0 points of accuracy (95 % interval 1.0 to 5.0" in told
-    assert told.endswith("), under sgd; for new training and test photographs, on this data, model and budget.")
+    line = sentence(worse, EVERYWHERE, build())
+    assert "worse than none by 3.0 points of accuracy (95 % interval 1.0 to 5.0" in line
+    assert line.endswith("), under sgd; for new training and test photographs, on this data, model and budget.")
 
 
 def test_where_lower_is_better_the_better_recipe_has_a_negative_difference(build):
     experiment = build(metric="log_loss", margin=0.02, alpha=0.01)
     lower = effect(metric="log_loss", estimate=-0.12, low=-0.18, high=-0.06)
-    told = sentence(lower, EVERYWHERE, experiment)
-    assert "beats none by 0.120 nats of log loss (99 % interval 0.060 to 0.180" in told
+    line = sentence(lower, EVERYWHERE, experiment)
+    assert "beats none by 0.120 nats of log loss (99 % interval 0.060 to 0.180" in line
     assert main_columns(experiment)["difference"][1](lower) == f"{MINUS}0.120"
     assert main_columns(experiment)["mean"][0] == "log loss ± sd (nats, lower is better)"
 
 
 def test_equivalent_gives_the_margin_and_the_p_that_it_rests_on(build):
     alike = effect(estimate=0.001, low=-0.004, high=0.006, p_adjusted=0.9, p_equivalent=0.012, verdict="equivalent")
-    told = sentence(alike, EVERYWHERE, build(margin=0.01))
-    assert "within 1.0 points" in told
-    assert "equivalence p = .012" in told
-    assert ".9" not in told
+    line = sentence(alike, EVERYWHERE, build(margin=0.01))
+    assert "within 1.0 points" in line
+    assert "equivalence p = .012" in line
+    assert ".9" not in line
 
 
 @pytest.mark.parametrize(
-    ("needs", "told"),
+    ("needs", "line"),
     [
         (
             {"seeds_needed": 23.0, "decided_as": "different"},
@@ -101,10 +100,10 @@ def test_equivalent_gives_the_margin_and_the_p_that_it_rests_on(build):
         ({"note": "1 diverged here"}, "n = 5 seeds; 1 diverged here), pooled over adam and sgd; for new training"),
     ],
 )
-def test_an_undecided_recipe_says_what_it_lacks(build, needs, told):
+def test_an_undecided_recipe_says_what_it_lacks(build, needs, line):
     """Always of a new experiment: seeds that are added until a test decides are another test."""
     said = sentence(effect(estimate=0.002, low=-0.005, verdict="undecided", **needs), EVERYWHERE, build())
-    assert told in said
+    assert line in said
     assert ("has no verdict" if "note" in needs else "is undecided") in said
     assert not re.search(r"\bof 5 seeds|393", said), "of what has not been shown no seeds are counted"
 
@@ -112,13 +111,13 @@ def test_an_undecided_recipe_says_what_it_lacks(build, needs, told):
 def test_where_training_parts_share_photographs_no_number_of_seeds_is_advised():
     """Two parts of 60 of 120 photographs: five seeds have 40 % in common."""
     shared = {"split": Redrawn(0.3, 0.1, 0.3), "test": None}
-    told = says(comparing(scoring({"bright": 0.02}, 0.01), **shared), "bright", optimizer="adam")
+    line = says(comparing(scoring({"bright": 0.02}, 0.01), **shared), "bright", optimizer="adam")
     assert (
         "; more seeds alone would hardly show a difference, if the difference really is +2.0 points and seeds vary as "
         "here: their training parts share photographs; smaller training parts or more photographs would help; for new "
         "training and test photographs, on this data, model and budget."
-    ) in told
-    assert "new seeds" not in told
+    ) in line
+    assert "new seeds" not in line
     apart = says(comparing(scoring({"bright": 0.02}, 0.01), split=Redrawn(0.1, 0.1, 0.2), test=None), "bright", **AT)
     assert "share photographs" not in apart
 
@@ -127,40 +126,42 @@ AT = {"optimizer": "adam"}
 
 
 def test_the_best_of_several_is_told_with_what_picking_it_costs():
-    experiment, effects = found = comparing(scoring({"bright": 0.03, "contrast": 0.02}, 0.006))
+    experiment, effects = result = comparing(scoring({"bright": 0.03, "contrast": 0.02}, 0.006))
     first = find(effects, "bright", **AT)
     assert 0 < first.expected < first.estimate
     expected = size(first.expected, "accuracy")
     assert f"; picked as the best of 2, so expect less when it is repeated: at most about {expected}; " in says(
-        found, "bright", **AT
+        result, "bright", **AT
     )
-    assert "picked" not in says(found, "contrast", **AT)
-    told = answer(experiment, effects)[0]
-    assert ", under adam. bright is not shown to beat contrast: each was compared with none alone. " in told
-    assert told.endswith(
+    assert "picked" not in says(result, "contrast", **AT)
+    line = answer(experiment, effects)[0]
+    assert ", under adam. bright is not shown to beat contrast: each was compared with none alone. " in line
+    assert line.endswith(
         f"bright was picked as the best of 2, so expect less when it is repeated: at most about {expected}."
     )
 
 
 def test_where_next_to_nothing_is_lost_by_picking_no_other_number_is_told():
-    found = comparing(scoring({"bright": 0.06, "contrast": 0.03}, 0.001))
+    result = comparing(scoring({"bright": 0.06, "contrast": 0.03}, 0.001))
     assert "; picked as the best of 2, so expect less when it is repeated, if only a little; " in says(
-        found, "bright", **AT
+        result, "bright", **AT
     )
 
 
 def test_one_better_recipe_beats_no_other():
-    told = answer(*comparing(scoring({"bright": 0.05})))
-    assert told[0].startswith("bright beats none by 5.0 points of accuracy (")
-    assert "is not shown to beat" not in " ".join(told)
+    line = answer(*comparing(scoring({"bright": 0.05})))
+    assert line[0].startswith("bright beats none by 5.0 points of accuracy (")
+    assert "is not shown to beat" not in " ".join(line)
     one = comparing(scoring({"bright": 0.05}), recipes={"none": (), "bright": (Brightness(0.4),)})
     assert "picked" not in " ".join(answer(*one)), "from one there is nothing to pick"
 
 
 def test_of_a_loss_the_best_is_the_lowest():
-    experiment, effects = found = comparing(scoring({"bright": -0.03, "contrast": -0.02}, 0.006), metric="log_loss")
-    assert "picked as the best of 2" in says(found, "bright", **AT)
-    assert f"at most about {size(-find(effects, 'bright', **AT).expected, 'log_loss')}; " in says(found, "bright", **AT)
+    experiment, effects = result = comparing(scoring({"bright": -0.03, "contrast": -0.02}, 0.006), metric="log_loss")
+    assert "picked as the best of 2" in says(result, "bright", **AT)
+    assert f"at most about {size(-find(effects, 'bright', **AT).expected, 'log_loss')}; " in says(
+        result, "bright", **AT
+    )
     assert "bright is not shown to beat contrast: each was compared with none alone." in answer(experiment, effects)[0]
 
 
@@ -174,43 +175,45 @@ def one_failed(cell: Cell) -> float:
 
 def test_failed_trainings_are_told_with_both_means_and_no_advice():
     """Of five scores of 85 % one is 10 %: a mean 10 points below the baseline's, and 5 above it without that seed."""
-    experiment, effects = found = comparing(one_failed)
+    experiment, effects = result = comparing(one_failed)
     bright = find(effects, "bright", **AT)
     assert bright.verdict == "undecided"
     assert bright.estimate < -0.09
     assert bright.without_failed > 0.04
     with_, without = (size(x, "accuracy", sign=True) for x in (bright.estimate, bright.without_failed))
-    assert says(found, "bright", **AT) == (
+    assert says(result, "bright", **AT) == (
         f"bright has no verdict (difference {with_} of accuracy with the failed trainings, {without} without their "
         "seeds; n = 5 seeds; 1 of 5 trainings failed or ended far below the others, 0 of 5 of the baseline: no "
         "verdict on means), under adam; for this split, on these test photographs, on this data, model and budget."
     )
-    told = " ".join(answer(experiment, effects))
-    assert f"difference {with_} of accuracy with the failed trainings, {without} without their seeds" in told
-    assert "new seeds" not in told
+    line = " ".join(answer(experiment, effects))
+    assert f"difference {with_} of accuracy with the failed trainings, {without} without their seeds" in line
+    assert "new seeds" not in line
     assert detail_columns(experiment)["needed"][1](bright) == NONE
 
 
 def test_a_failed_training_is_told_however_many_recipes_have_no_verdict():
     """Not one of several that are undecided: it is not said to be, and both its means are told."""
-    told = answer(
+    line = answer(
         *comparing(lambda cell: one_failed(cell) if cell.factors["recipe"] == "bright" else scoring({}, 0.02)(cell))
     )[1]
-    assert told.startswith("contrast is undecided (difference 0.0 points of accuracy, ")
-    assert "; bright has no verdict (difference " in told
-    assert "points without their seeds; n = 5 seeds; 1 of 5 trainings failed" in told
+    assert line.startswith("contrast is undecided (difference 0.0 points of accuracy, ")
+    assert "; bright has no verdict (difference " in line
+    assert "points without their seeds; n = 5 seeds; 1 of 5 trainings failed" in line
 
 
 def test_what_the_best_can_expect_does_not_hang_on_another_recipes_failed_training():
     """The spread of a mean that hides a failed training is no error of what stands beside it."""
-    _, effects = found = comparing(one_failed)
+    _, effects = result = comparing(one_failed)
     assert find(effects, "contrast", **AT).verdict == "better"
-    assert "about 0.0 points" not in says(found, "contrast", **AT)
+    assert "about 0.0 points" not in says(result, "contrast", **AT)
 
 
 def test_an_equivalence_says_what_so_few_trainings_may_hide():
-    found = comparing(scoring({}, 0.001))
-    assert "; none of its 5 trainings failed, but up to 45 % may (95 % confidence); for " in says(found, "bright", **AT)
+    result = comparing(scoring({}, 0.001))
+    assert "; none of its 5 trainings failed, but up to 45 % may (95 % confidence); for " in says(
+        result, "bright", **AT
+    )
     assert "trainings failed" not in says(comparing(scoring({"bright": 0.05})), "bright", **AT)
 
 
@@ -222,19 +225,19 @@ def test_what_is_not_tested_has_no_p_and_no_advice():
             apart = 0.03 * (cell.factors["recipe"] == "bright") * (1 if cell.factors["optimizer"] == "adam" else -1)
             return scoring({}, spread)(cell) + apart
 
-        found = comparing(score, optimizers=question().optimizers)
-        assert find(found[1], "bright").verdict == verdict
-        told = says(found, "bright", **AT)
-        assert told.startswith("bright is not tested (difference +3.0 points of accuracy, 95 % interval ")
+        result = comparing(score, optimizers=question().optimizers)
+        assert find(result[1], "bright").verdict == verdict
+        line = says(result, "bright", **AT)
+        assert line.startswith("bright is not tested (difference +3.0 points of accuracy, 95 % interval ")
         assert (
             "; n = 5 seeds; the pooled comparison comes first, and has shown no difference), under adam; for this split"
-            in told
+            in line
         )
-        assert "Holm" not in told
+        assert "Holm" not in line
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "line"),
     [
         ({"split": Redrawn(), "test": None}, "for new training and test photographs"),
         ({"split": Redrawn(), "test": Paired()}, "for new training photographs, on these test photographs"),
@@ -246,10 +249,10 @@ def test_what_is_not_tested_has_no_p_and_no_advice():
         ({"vary": {"split": (Fixed(), Redrawn())}, "test": None}, "for this split"),
     ],
 )
-def test_a_verdict_says_what_it_holds_for(changes, told):
+def test_a_verdict_says_what_it_holds_for(changes, line):
     experiment = replace(question(), **changes)
-    assert bounds(experiment) == f"{told}, on this data, model and budget"
-    assert sentence(effect(), BOTH, experiment).endswith(f"; {told}, on this data, model and budget.")
+    assert bounds(experiment) == f"{line}, on this data, model and budget"
+    assert sentence(effect(), BOTH, experiment).endswith(f"; {line}, on this data, model and budget.")
 
 
 def test_an_adjusted_p_says_whose_it_is(build):
@@ -277,7 +280,7 @@ FEWER = {"seeds": 5, "baseline_seeds": 3}
 
 
 @pytest.mark.parametrize(
-    ("test", "seeds", "told"),
+    ("test", "seeds", "line"),
     [
         (Welch(), FEWER, "n = 5 seeds against the baseline's 3)"),
         (Welch(), {"seeds": 4, "baseline_seeds": 5}, "n = 4 of 5 seeds against the baseline's 5)"),
@@ -286,8 +289,8 @@ FEWER = {"seeds": 5, "baseline_seeds": 3}
         (Paired(), {"seeds": 5, "baseline_seeds": 5}, "n = 5 seeds)"),
     ],
 )
-def test_n_is_the_seeds_that_were_compared(build, test, seeds, told):
-    assert told in sentence(effect(**seeds), EVERYWHERE, build(split=Fixed(), test=test))
+def test_n_is_the_seeds_that_were_compared(build, test, seeds, line):
+    assert line in sentence(effect(**seeds), EVERYWHERE, build(split=Fixed(), test=test))
 
 
 def test_the_details_tell_new_seeds(build):
@@ -306,9 +309,9 @@ def test_the_baseline_under_another_name_has_no_numbers(build):
     """It is no finding that runs are as good as themselves."""
     alias = unknown("contrast", estimate=0.0, note=OWN_RUNS)
     assert sentence(alias, EVERYWHERE, build()) == "contrast is the baseline's own runs under another name."
-    told = " ".join(answer(build(), [*BOTH, effect(), alias]))
-    assert "contrast is the baseline's own runs under another name" in told
-    assert "equivalent" not in told
+    line = " ".join(answer(build(), [*BOTH, effect(), alias]))
+    assert "contrast is the baseline's own runs under another name" in line
+    assert "equivalent" not in line
 
 
 def test_seeds_won_are_counted_over_those_that_both_have(build):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ablation.report.charts import CurvePanel
-from ablation.report.sections.dose_response.figure import DosePanel, DoseRow, DosesInfo, draw_doses
+from ablation.report.sections.dose_response.section import DosePanel, DoseRow, draw_doses
 from ablation.report.sections.train_size.section import SizesInfo, draw_sizes
 from ablation.report.style import styles, svg
 
@@ -27,8 +27,8 @@ def words(drawing: bytes) -> list[str]:
     return [node.text or "" for node in ElementTree.fromstring(drawing).iter("{http://www.w3.org/2000/svg}text")]
 
 
-def doses(*panels: DosePanel) -> DosesInfo:
-    return DosesInfo((DoseRow("degrees of RandomRotation", panels, ("none", 0)),), "accuracy (%)")
+def doses(*panels: DosePanel) -> tuple[DoseRow, ...]:
+    return (DoseRow("degrees of RandomRotation", "accuracy (%)", panels, ("none", 0)),)
 
 
 def test_limits_hold_every_score_but_not_a_band_without_bounds():
@@ -54,8 +54,10 @@ def test_the_panels_of_a_series_share_their_scale(panels):
 
 
 def test_series_have_scales_of_their_own():
-    rows = tuple(DoseRow(name, (DosePanel(curve(shift=shift)),)) for name, shift in (("a", 0.0), ("b", -30.0)))
-    drawn = draw_doses(DosesInfo(rows, "accuracy (%)"), LOOK)
+    rows = tuple(
+        DoseRow(name, "accuracy (%)", (DosePanel(curve(shift=shift)),)) for name, shift in (("a", 0.0), ("b", -30.0))
+    )
+    drawn = draw_doses(rows, LOOK)
     assert len({axes.get_ylim() for axes in drawn}) == 2
 
 
@@ -84,7 +86,7 @@ def test_the_recipe_without_stands_as_a_line_at_its_mean():
     (axes,) = draw_doses(doses(DosePanel(curve())), LOOK)
     assert [80.5, 80.5] in [list(line.get_ydata()) for line in axes.lines]
     assert "none" in words(svg(draw_doses(doses(DosePanel(curve())), LOOK)))
-    (bare,) = draw_doses(DosesInfo((DoseRow("amount", (DosePanel(curve()),)),), "accuracy (%)"), LOOK)
+    (bare,) = draw_doses([DoseRow("amount", "accuracy (%)", (DosePanel(curve()),))], LOOK)
     assert [80.5, 80.5] not in [list(line.get_ydata()) for line in bare.lines]
 
 
@@ -97,7 +99,7 @@ def test_ticks_that_would_run_into_each_other_have_one_name():
     assert list(axes.get_xticks()) == list(at)
 
 
-def sizes(*titles: str, lower: bool = False) -> SizesInfo:
+def sizes(*titles: str) -> SizesInfo:
     panels = []
     for title in titles:
         apart, grid = np.array([[4.0, 2.0, 1.0], [3.0, 2.0, 0.5]]), np.linspace(6, 8, 5)
@@ -105,7 +107,7 @@ def sizes(*titles: str, lower: bool = False) -> SizesInfo:
         panels.append(
             CurvePanel(title, np.array([6.0, 7.0, 8.0]), apart, apart.mean(axis=0), grid, fit, fit - 1, fit + 1)
         )
-    return SizesInfo(tuple(panels), 1.0, "points of accuracy", "none", lower)
+    return SizesInfo(tuple(panels), 1.0, "points of accuracy", "none")
 
 
 @pytest.mark.parametrize("recipes", [("hue",), ("hue", HOSTILE), ("hue", HOSTILE, "none", "hue")])

@@ -31,12 +31,12 @@ def row(side: int = 12, added: tuple[int, ...] = (0, 20, 40), captions: tuple[st
     """A grey picture of noise, and draws that are brighter by a number of levels each."""
     original = stream(0, "preview", side).integers(60, 120, size=(side, side, 3)).astype(np.uint8)
     draws = np.stack([original + np.uint8(more) for more in added])
-    told = captions or tuple(f"brightness × 1.{more:02}" if more else "unchanged" for more in added)
-    return PreviewRow(name, "Brightness(0.4)", original, draws, told)
+    text = captions or tuple(f"brightness × 1.{more:02}" if more else "unchanged" for more in added)
+    return PreviewRow(name, "Brightness(0.4)", original, draws, text)
 
 
 def page(*rows: PreviewRow) -> np.ndarray:
-    look = styles([told.recipe for told in rows], rows[0].recipe)
+    look = styles([text.recipe for text in rows], rows[0].recipe)
     return np.asarray(Image.open(io.BytesIO(draw_preview(PreviewInfo("title", "note", rows), look))))
 
 
@@ -48,11 +48,11 @@ def holds(page: np.ndarray, tile: np.ndarray) -> bool:
 
 
 def test_the_difference_is_of_the_first_draw_that_differs_amplified_around_grey():
-    told = row(added=(0, 0, 20, 40))
-    assert told.changed == 2
-    assert told.amplification == 4, "8 x 20 would leave the range"
-    assert (told.difference == 128 + 4 * 20).all()
-    assert told.words[-1] == ("draw 3 minus original", "amplified ×\u00a04", "mean change 7.8\u00a0%")
+    text = row(added=(0, 0, 20, 40))
+    assert text.changed == 2
+    assert text.amplification == 4, "8 x 20 would leave the range"
+    assert (text.difference == 128 + 4 * 20).all()
+    assert text.words[-1] == ("draw 3 minus original", "amplified ×\u00a04", "mean change 7.8\u00a0%")
 
 
 def test_a_draw_that_is_darker_makes_the_difference_darker_and_large_ones_are_clipped():
@@ -66,21 +66,21 @@ def test_a_draw_that_is_darker_makes_the_difference_darker_and_large_ones_are_cl
 
 
 def test_nothing_changed_is_grey_and_says_so():
-    told = row(added=(0, 0))
-    assert told.changed is None
-    assert (told.difference == 128).all()
-    assert told.words == ((), ("unchanged",), ("unchanged",), ("no draw differs",))
+    text = row(added=(0, 0))
+    assert text.changed is None
+    assert (text.difference == 128).all()
+    assert text.words == ((), ("unchanged",), ("unchanged",), ("no draw differs",))
 
 
 def test_headings_words_and_tiles_stand_in_the_same_columns():
-    told = row(captions=("crop 62 % · hue +75°", "62 % itself + 38 % (equalised, hue +9.0°)", "unchanged"))
-    assert told.headings == ("original", "draw 1", "draw 2", "draw 3", "difference")
-    assert told.words[1:3] == (
+    text = row(captions=("crop 62 % · hue +75°", "62 % itself + 38 % (equalised, hue +9.0°)", "unchanged"))
+    assert text.headings == ("original", "draw 1", "draw 2", "draw 3", "difference")
+    assert text.words[1:3] == (
         ("crop 62\u00a0%", "hue +75°"),
         ("62\u00a0% itself", "+\u00a038\u00a0% (equalised, hue +9.0°)"),
     )
-    assert len(told.words) == len(told.tiles) == len(told.headings)
-    np.testing.assert_array_equal(told.tiles[[0, 2, 4]], np.stack([told.original, told.draws[1], told.difference]))
+    assert len(text.words) == len(text.tiles) == len(text.headings)
+    np.testing.assert_array_equal(text.tiles[[0, 2, 4]], np.stack([text.original, text.draws[1], text.difference]))
 
 
 @pytest.mark.parametrize(("side", "shown"), [(8, 192), (12, 192), (28, 168), (64, 192), (100, 192), (300, 192)])
@@ -98,8 +98,8 @@ def test_tiles_are_joined_unchanged_between_white():
     tiles = row(30).tiles
     strip, side = join(tiles), 30 + 2 * FRAME
     pitch = side + round(GAP * side)
-    for place, tile in enumerate(tiles):
-        inner = strip[FRAME:-FRAME, place * pitch + FRAME : place * pitch + FRAME + 30]
+    for index, tile in enumerate(tiles):
+        inner = strip[FRAME:-FRAME, index * pitch + FRAME : index * pitch + FRAME + 30]
         np.testing.assert_array_equal(inner, tile)
     assert (strip[:, side:pitch] == 255).all()
     assert strip.shape[1] == 4 * pitch + side
@@ -119,21 +119,21 @@ def test_a_strip_of_tiny_pictures_stays_exact_and_one_of_photographs_small():
 def test_the_page_holds_every_tile_pixel_for_pixel(side):
     rows = (row(side, (0, 0), name="none"), row(side, (0, 30), name="brighter"))
     made = page(*rows)
-    for told in rows:
-        assert holds(made, join(scaled(told.tiles, TILE)))
+    for text in rows:
+        assert holds(made, join(scaled(text.tiles, TILE)))
     assert (made[0] == 255).all()
     assert (made[:, 0] == 255).all()
     assert (made[-1] == 255).all()
 
 
 def test_the_page_grows_with_rows_and_captions_and_never_cuts_them():
-    few, more = page(row(name="none")), page(*(row(name=f"recipe {place}") for place in range(12)))
+    few, more = page(row(name="none")), page(*(row(name=f"recipe {index}") for index in range(12)))
     assert few.shape[1] == more.shape[1]
     assert more.shape[0] > 8 * few.shape[0] // 2
     long = tuple(" · ".join(["posterised to 3 bits"] * count) for count in (1, 9, 1))
-    told = row(captions=long)
-    assert page(told).shape[0] > few.shape[0] + 6 * 22
-    assert (page(told)[:, -1] == 255).all()
+    text = row(captions=long)
+    assert page(text).shape[0] > few.shape[0] + 6 * 22
+    assert (page(text)[:, -1] == 255).all()
 
 
 def test_names_of_any_length_and_letters_are_drawn(recwarn):

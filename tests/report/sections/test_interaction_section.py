@@ -51,8 +51,8 @@ def test_a_term_that_no_run_is_of_has_a_dash(experiment):
 
 def test_seeds_are_blocks_where_the_test_pairs_them(experiment):
     redrawn = replace(experiment, split=PerSeed(), test=CorrectedResampled())
-    for asked, blocks in ((redrawn, True), (experiment, False)):
-        caption = section_of(asked).tables[1].caption
+    for requested, blocks in ((redrawn, True), (experiment, False)):
+        caption = section_of(requested).tables[1].caption
         assert "of 30 finished runs" in caption
         assert (", seeds as blocks;" in caption) == blocks
 

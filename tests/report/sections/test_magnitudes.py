@@ -38,14 +38,14 @@ def of(recipes: Mapping[str, Any]) -> tuple[Series, ...]:
 
 
 def only(recipes: Mapping[str, Any]) -> Series:
-    (found,) = of(recipes)
-    return found
+    (result,) = of(recipes)
+    return result
 
 
 def test_recipes_that_differ_in_one_number_are_a_series_of_it():
-    found = only({"strong": (RandomRotation(40),), "weak": (RandomRotation(10),), "middle": (RandomRotation(20),)})
-    assert (found.magnitude, found.doses) == ("degrees of RandomRotation", (0, 10, 20, 40))
-    assert (found.recipes, found.nothing, found.unit) == (("none", "weak", "middle", "strong"), "none", "")
+    result = only({"strong": (RandomRotation(40),), "weak": (RandomRotation(10),), "middle": (RandomRotation(20),)})
+    assert (result.magnitude, result.doses) == ("degrees of RandomRotation", (0, 10, 20, 40))
+    assert (result.recipes, result.nothing, result.unit) == (("none", "weak", "middle", "strong"), "none", "")
 
 
 def test_the_baseline_makes_two_recipes_a_series_where_it_is_dose_zero():
@@ -55,37 +55,37 @@ def test_the_baseline_makes_two_recipes_a_series_where_it_is_dose_zero():
 
 
 def test_without_the_operation_need_not_be_the_baseline():
-    found = only({"crop": (CROP,), "a": (CROP, RandomRotation(5)), "b": (CROP, RandomRotation(15))})
-    assert (found.recipes, found.nothing) == (("crop", "a", "b"), "crop")
-    assert found.magnitude.startswith("degrees of RandomRotation, with RandomResizedCrop(scale=(0.6, 1.0)")
+    result = only({"crop": (CROP,), "a": (CROP, RandomRotation(5)), "b": (CROP, RandomRotation(15))})
+    assert (result.recipes, result.nothing) == (("crop", "a", "b"), "crop")
+    assert result.magnitude.startswith("degrees of RandomRotation, with RandomResizedCrop(scale=(0.6, 1.0)")
 
 
 def test_a_crops_bounds_are_a_series_that_nothing_is_no_part_of():
-    found = only({str(low): (RandomResizedCrop(scale=(low, 1.0)),) for low in (0.8, 0.5, 0.2)})
-    assert (found.magnitude, found.doses) == ("lower bound of scale of RandomResizedCrop", (0.2, 0.5, 0.8))
-    assert (found.recipes, found.nothing) == (("0.2", "0.5", "0.8"), "")
+    result = only({str(low): (RandomResizedCrop(scale=(low, 1.0)),) for low in (0.8, 0.5, 0.2)})
+    assert (result.magnitude, result.doses) == ("lower bound of scale of RandomResizedCrop", (0.2, 0.5, 0.8))
+    assert (result.recipes, result.nothing) == (("0.2", "0.5", "0.8"), "")
 
 
 def test_recipes_of_one_strength_are_told_by_their_factors():
-    found = only(dose(CROP, (0.25, 0.5, 1, 2)))
-    assert found.doses == (0, 0.25, 0.5, 1, 2)
-    assert found.recipes == ("none", "x0.25", "x0.5", "x1", "x2")
-    assert (found.magnitude, found.nothing) == ("strength of RandomResizedCrop", "none")
-    assert found.unit == "RandomResizedCrop(scale=(0.6, 1.0), ratio=(0.6, 1.67))"
+    result = only(dose(CROP, (0.25, 0.5, 1, 2)))
+    assert result.doses == (0, 0.25, 0.5, 1, 2)
+    assert result.recipes == ("none", "x0.25", "x0.5", "x1", "x2")
+    assert (result.magnitude, result.nothing) == ("strength of RandomResizedCrop", "none")
+    assert result.unit == "RandomResizedCrop(scale=(0.6, 1.0), ratio=(0.6, 1.67))"
 
 
 def test_a_declared_series_knows_its_recipe_without_it_among_the_doses():
-    found = only(dose(CROP, (0.5, 0.75, 1.5)))
-    assert found.doses == (0, 0.5, 0.75, 1.5)
-    assert found.unit == "RandomResizedCrop(scale=(0.6, 1.0), ratio=(0.6, 1.67))"
+    result = only(dose(CROP, (0.5, 0.75, 1.5)))
+    assert result.doses == (0, 0.5, 0.75, 1.5)
+    assert result.unit == "RandomResizedCrop(scale=(0.6, 1.0), ratio=(0.6, 1.67))"
 
 
 def test_strengths_written_by_hand_are_multiples_of_the_first_whatever_they_are_called():
     whole, half, twice = (dose(CROP, (factor,))[f"x{factor:g}"] for factor in (1, 0.5, 2))
-    found = only({"x3": whole, "half": half, "x9": twice})
-    assert found.doses == (0, 0.5, 1, 2)
-    assert found.recipes == ("none", "half", "x3", "x9")
-    assert found.unit == "RandomResizedCrop(scale=(0.6, 1.0), ratio=(0.6, 1.67))"
+    result = only({"x3": whole, "half": half, "x9": twice})
+    assert result.doses == (0, 0.5, 1, 2)
+    assert result.recipes == ("none", "half", "x3", "x9")
+    assert result.unit == "RandomResizedCrop(scale=(0.6, 1.0), ratio=(0.6, 1.67))"
 
 
 def test_declared_series_stand_beside_recipes_written_by_hand_and_others_declared():
@@ -99,9 +99,9 @@ def test_declared_series_stand_beside_recipes_written_by_hand_and_others_declare
 
 
 def test_two_operations_that_grow_together_are_one_strength():
-    found = only({str(b): (Brightness(b), Contrast(b / 2)) for b in (0.2, 0.4, 0.6)})
-    assert (found.magnitude, found.doses) == ("strength of Brightness + Contrast", (0, 1, 2, 3))
-    assert found.unit == "Brightness(brightness=0.2) + Contrast(contrast=0.1)"
+    result = only({str(b): (Brightness(b), Contrast(b / 2)) for b in (0.2, 0.4, 0.6)})
+    assert (result.magnitude, result.doses) == ("strength of Brightness + Contrast", (0, 1, 2, 3))
+    assert result.unit == "Brightness(brightness=0.2) + Contrast(contrast=0.1)"
     apart = {
         "a": (Brightness(0.2), Contrast(0.1)),
         "b": (Brightness(0.4), Contrast(0.3)),
@@ -116,8 +116,8 @@ def test_whole_numbers_that_were_rounded_follow_the_other_magnitude():
 
 
 def test_one_magnitude_is_told_in_its_own_unit_rather_than_as_a_strength():
-    found = only(dose(Brightness(0.4), (0.25, 0.5, 1)))
-    assert (found.magnitude, found.doses) == ("amount of Brightness", (0.0, 0.1, 0.2, 0.4))
+    result = only(dose(Brightness(0.4), (0.25, 0.5, 1)))
+    assert (result.magnitude, result.doses) == ("amount of Brightness", (0.0, 0.1, 0.2, 0.4))
 
 
 def test_probabilities_and_operations_within_operations():
@@ -129,10 +129,10 @@ def test_probabilities_and_operations_within_operations():
 
 def test_a_grid_of_two_magnitudes_has_series_that_are_told_apart():
     grid = {f"{b} {c}": (Brightness(b), Contrast(c)) for b, c in product((0.1, 0.2, 0.3), (0.1, 0.2, 0.4))}
-    found = of(grid)
-    assert {len(series.doses) for series in found} == {3}
-    assert "amount of Brightness, with Contrast(contrast=0.4)" in {series.magnitude for series in found}
-    assert len({series.magnitude for series in found}) == len(found)
+    result = of(grid)
+    assert {len(series.doses) for series in result} == {3}
+    assert "amount of Brightness, with Contrast(contrast=0.4)" in {series.magnitude for series in result}
+    assert len({series.magnitude for series in result}) == len(result)
 
 
 def test_alike_series_are_told_apart_by_their_recipes():
@@ -144,8 +144,8 @@ def test_alike_series_are_told_apart_by_their_recipes():
 
 
 def test_a_series_that_is_part_of_another_is_not_told():
-    (found,) = of({str(d): (RandomRotation(d),) for d in (10, 20, 40)})
-    assert found.doses == (0, 10, 20, 40), "their strengths 1, 2 and 4 are the same series"
+    (result,) = of({str(d): (RandomRotation(d),) for d in (10, 20, 40)})
+    assert result.doses == (0, 10, 20, 40), "their strengths 1, 2 and 4 are the same series"
 
 
 def test_what_makes_nothing_stronger_is_no_dose():

@@ -11,12 +11,10 @@ from ablation.core.seeds import stream
 from ablation.core.text import NONE
 from ablation.evidence.study import Study
 from ablation.experiment.record import RunRecord
-from ablation.report.sections.embedding.figure import Map, MapsInfo, draw_maps
-from ablation.report.sections.embedding.section import embedding
-from ablation.report.sections.learning_curves.figure import draw_curves
-from ablation.report.sections.learning_curves.section import curves_of, learning_curves
+from ablation.report.sections.embedding import Map, MapsInfo, draw_maps, embedding
+from ablation.report.sections.learning_curves import curves_of, draw_curves, learning_curves
 from ablation.report.sections.pictures.section import pictures
-from ablation.report.sections.reproduce.section import reproduce
+from ablation.report.sections.reproduce import reproduce
 from ablation.report.style import styles
 
 

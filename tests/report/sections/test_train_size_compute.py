@@ -46,14 +46,14 @@ def curves(experiment: Experiment, score: Callable[[Cell], float | str] = fading
 
 
 def test_a_gain_that_fades_and_a_loss_that_stays():
-    found = curves(asking())
-    assert list(found) == ["bright", "contrast"]
-    bright, contrast = found.values()
+    result = curves(asking())
+    assert list(result) == ["bright", "contrast"]
+    bright, contrast = result.values()
     assert (bright.levels, bright.images) == (("s10", "s20", "s40", "s80"), (20, 40, 80, 160))
     assert bright.response.linear.estimate == pytest.approx(-0.01, abs=0.003)
     assert bright.response.measured.value == pytest.approx([0.05, 0.04, 0.03, 0.02], abs=0.006)
     assert (bright.p_slope < 0.05, contrast.p_slope < 0.05) == (True, False)
-    assert {(curve.seeds, curve.planned, curve.over, curve.note) for curve in found.values()} == {(5, 5, 2, "")}
+    assert {(curve.seeds, curve.planned, curve.over, curve.note) for curve in result.values()} == {(5, 5, 2, "")}
 
 
 def test_the_slope_is_over_doublings_of_per_seed_differences():
@@ -84,8 +84,8 @@ def test_several_conditions_together_at_one_size_are_no_comparison():
 
 
 def test_sizes_stand_in_the_order_of_their_images():
-    found = curves(asking((80, 10, 40, 20)))
-    assert found["bright"].levels == ("s10", "s20", "s40", "s80")
+    result = curves(asking((80, 10, 40, 20)))
+    assert result["bright"].levels == ("s10", "s20", "s40", "s80")
 
 
 def test_a_seed_counts_where_both_recipes_finished_at_all_sizes():
@@ -93,8 +93,8 @@ def test_a_seed_counts_where_both_recipes_finished_at_all_sizes():
         lost = cell.factors["recipe"] == "none" and cell.seed == 2 and images(cell) == 40
         return "failed" if lost and cell.factors["optimizer"] == "sgd" else fading(cell)
 
-    found = curves(asking(), score)
-    assert {(curve.seeds, curve.planned) for curve in found.values()} == {(4, 5)}
+    result = curves(asking(), score)
+    assert {(curve.seeds, curve.planned) for curve in result.values()} == {(4, 5)}
 
 
 def test_only_conditions_that_are_there_with_every_size_are_pooled():

@@ -73,8 +73,8 @@ def test_a_gain_that_shrinks():
 )
 def test_every_way_in_which_a_difference_changes(start, step, metric, said):
     (sentence,) = section_of(fading(start, step), metric=metric, primary="each").answer
-    places = [sentence.index(words) for words in said]
-    assert places == sorted(places)
+    positions = [sentence.index(words) for words in said]
+    assert positions == sorted(positions)
 
 
 def test_what_is_not_shown_is_not_claimed():
@@ -120,7 +120,7 @@ def test_one_size_over_several_conditions_has_numbers_and_no_verdict():
 
 def test_where_compare_is_undecided_nothing_is_claimed_of_a_size():
     """Eight recipes at four sizes: what one comparison by itself would show, 36 together do not."""
-    others = {f"b{place}": (Brightness(0.01 * (1 + place)),) for place in range(4)}
+    others = {f"b{number}": (Brightness(0.01 * (1 + number)),) for number in range(4)}
     changes = {"optimizers": {"adam": Adam()}, "seeds": 5, "primary": "each"}
     recipes = {"none": (), "bright": (Brightness(0.4),), **others}
     section = section_of(lambda images: 0.006, recipes=recipes, size=0.003, **changes)
@@ -144,9 +144,9 @@ def uneven(cell: Cell) -> int:
 def test_a_size_has_one_column_however_many_images_its_folds_have():
     recipes = {"none": (), "bright": (Brightness(0.4),), "contrast": (Contrast(0.4),)}
     levels = {str(2 * each): TrainSize(each) for each in SIZES}
-    asked = replace(question(), recipes=recipes, vary={"train_size": levels}, optimizers={"adam": Adam()})
+    requested = replace(question(), recipes=recipes, vary={"train_size": levels}, optimizers={"adam": Adam()})
     results = results_of(
-        asked, lambda cell: "failed" if (cell.factors["recipe"], cell.seed) == ("bright", 4) else 0.8 + luck(cell)
+        requested, lambda cell: "failed" if (cell.factors["recipe"], cell.seed) == ("bright", 4) else 0.8 + luck(cell)
     )
     section = train_size(
         Study(replace(results, table=results.table.assign(train_images=[*map(uneven, results.cells)])))
@@ -157,14 +157,14 @@ def test_a_size_has_one_column_however_many_images_its_folds_have():
 
 
 def test_sizes_that_look_alike_are_told_apart_by_name():
-    asked = replace(question(), vary={"train_size": {"a": TrainSize(50), "b": TrainSize(51), "c": TrainSize(99)}})
-    results = results_of(asked, lambda cell: 0.8 + luck(cell))
+    requested = replace(question(), vary={"train_size": {"a": TrainSize(50), "b": TrainSize(51), "c": TrainSize(99)}})
+    results = results_of(requested, lambda cell: 0.8 + luck(cell))
     images = {"a": 1_000_000.2, "b": 1_000_000.4, "c": 1_000_001}
     table = results.table.assign(train_images=results.table["train_size"].map(images))
     section = train_size(Study(replace(results, table=table)))
     heads = [head for key, head in section.tables[0].headers.items() if key.startswith("at ")]
     assert heads == ["1,000,000 images (a)", "1,000,000 images (b)", "1,000,001 images"]
-    nothing = replace(results, table=results_of(asked, lambda cell: "planned").table.assign(train_images=math.nan))
+    nothing = replace(results, table=results_of(requested, lambda cell: "planned").table.assign(train_images=math.nan))
     assert [head for key, head in train_size(Study(nothing)).tables[0].headers.items() if key.startswith("at ")] == [
         "a",
         "b",
@@ -219,7 +219,7 @@ def test_the_figure_stands_on_doublings_and_in_points():
 
 
 def test_of_many_recipes_those_that_change_are_named_and_the_surest_drawn():
-    others = {f"b{place}": (Brightness(0.01 * (1 + place)),) for place in range(MOST_PANELS + 2)}
+    others = {f"b{number}": (Brightness(0.01 * (1 + number)),) for number in range(MOST_PANELS + 2)}
     section = section_of(fading(0.05, -0.014), recipes={"none": (), "bright": (Brightness(0.4),), **others})
     assert section.answer[0].startswith("bright helps by")
     assert section.answer[-1].startswith(f"Of {len(others)} other recipes it is not shown ")

@@ -8,19 +8,18 @@ twice. Everything else, under all conditions and pooled, is one family for Holm'
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ablation.analysis.attribution import Attribution, Design, attribute, needed
+from ablation.analysis.attribution import Attribution, Design, attribute
 from ablation.analysis.comparison import Difference, holm
 from ablation.evidence.families import Compared, Tested
 from ablation.evidence.scores import Scores, blocks
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
-from ablation.report.sections.attribution.designs import Parts, Plan, plan_of
-
-NO_SPREAD = "no spread over seeds: the test cannot judge"
+from ablation.report.sections.attribution.designs import Plan, plan_of
+from ablation.report.text import unclaimed
 
 
 @dataclass(frozen=True)
@@ -30,8 +29,8 @@ class Gain:
     In the metric's unit. low, high: the interval over seeds. p, p_adjusted: before and after correction; nan where the
     test cannot judge. alpha: what p_adjusted is held to. compared: is it a comparison with the baseline? Then each
     number, and the correction, is that of `compare`; so are p_equivalent, of equivalence after correction, and reached:
-    was it tested at all? alone, last: of one operation, what it does alone and added to all the others; nan where these
-    recipes were not run.
+    was it tested at all? alone, last: of one operation, what it does alone and added to all the others; nan where not
+    every combination was run.
     """
 
     name: str
@@ -49,14 +48,13 @@ class Gain:
     last: float = math.nan
 
     @property
-    def significant(self) -> bool:
-        """Is it beyond chance, after correction?"""
-        return self.p_adjusted < self.alpha
-
-    @property
-    def equivalent(self) -> bool:
-        """Is it a comparison that `compare` calls equivalent?"""
-        return self.reached and not self.significant and self.p_equivalent < self.alpha
+    def verdict(self) -> Literal["shown", "equivalent", "not shown", "not tested"]:
+        """What is claimed after correction; only of a comparison that it is equivalent, or was not tested."""
+        if self.p_adjusted < self.alpha:
+            return "shown"
+        if not self.reached:
+            return "not tested"
+        return "equivalent" if self.p_equivalent < self.alpha else "not shown"
 
 
 @dataclass(frozen=True)
@@ -138,13 +136,19 @@ def _contributions(experiment: Experiment, plan: Plan, block: Scores, compared: 
     }
     attributed = attribute(scores, plan.parts, paired, block.overlap, plan.design)
     gains = _gains(attributed, plan, experiment.alpha, lambda recipe: compared.of(recipe, block.conditions))
-    alone, last = _estimates(scores, plan.parts, "add_one_in"), _estimates(scores, plan.parts, "leave_one_out")
+    if plan.design == "shapley":
+        designs: tuple[Design, ...] = ("add_one_in", "leave_one_out")
+        alone, last = (attribute(scores, plan.parts, design=design).contributions for design in designs)
+        gains = [
+            replace(one, alone=alone[one.name].estimate, last=last[one.name].estimate) if one.kind == "one" else one
+            for one in gains
+        ]
     return Contributions(
         block.condition,
         seeds,
         block.planned,
-        tuple(replace(one, alone=alone.get(one.name, math.nan), last=last.get(one.name, math.nan)) for one in gains),
-        block.note(seeds) or (NO_SPREAD if any(math.isnan(one.p) for one in gains if one.kind == "one") else ""),
+        tuple(gains),
+        unclaimed(block, seeds, judged=not any(math.isnan(one.p) for one in gains if one.kind == "one")),
     )
 
 
@@ -167,14 +171,6 @@ def _gains(result: Attribution, plan: Plan, alpha: float, compared: Callable[[st
     if result.remainder:
         gains.append(gain("beyond the sum", "beyond", result.remainder, ""))
     return gains
-
-
-def _estimates(scores: Mapping[Parts, Sequence[float]], parts: tuple[str, ...], design: Design) -> dict[str, float]:
-    """What each part does by this design; {} where its recipes were not run."""
-    if not needed(design, parts) <= scores.keys():
-        return {}
-    each = attribute(scores, parts, design=design).contributions.items()
-    return {name: difference.estimate for name, difference in each}
 
 
 def _corrected(every: Sequence[Contributions]) -> list[Contributions]:

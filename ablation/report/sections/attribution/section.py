@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ablation.analysis.metrics import METRICS
@@ -104,13 +103,15 @@ def answer(result: DesignResult) -> tuple[str, ...]:
     if block.note:
         so_far = listing(f"{one.name} {signed(one.estimate, experiment.metric)}" for one in block.each)
         return (f"{opening(block.note)}; so far, in {unit_text(experiment.metric)}: {so_far}.",)
-    significant = [one for one in block.each if one.significant]
+    significant = [one for one in block.each if one.verdict == "shown"]
     significant.sort(key=lambda one: -gain(one.estimate, experiment.metric))
     parts = [
         f"{one.name} {_does(one.estimate, experiment.metric)} ({_evidence(one, experiment)}{_also_under(one, result)})"
         for one in significant
     ]
-    parts += _not_significant(block, experiment)
+    for verdict, words in _unshown(experiment).items():
+        if alike := [one for one in block.each if one.verdict == verdict]:
+            parts.append(_are(alike, words, experiment))
     sentences = f"{'; '.join(parts)}, {_scope(result)}.", _together(block, result), _alone_and_last(block, result)
     return tuple(filter(None, sentences))
 
@@ -120,23 +121,18 @@ def _seeds(block: Contributions) -> str:
     return f"{'at least ' * (block.seeds < block.planned)}{out_of(block.seeds, block.planned, 'seed')}"
 
 
-def _does(difference: float, metric: str) -> str:
-    """'contributes 1.1 points of accuracy', 'costs ...'; of a loss 'lowers log loss by 0.120 nats'."""
+def _does(difference: float, metric: str, many: bool = False) -> str:
+    """'contributes 1.1 points of accuracy', of many 'gain ...'; of a loss 'lowers log loss by 0.120 nats'."""
     if METRICS[metric].lower_is_better:
-        return f"{'lowers' if difference < 0 else 'raises'} {METRICS[metric].title} by {size(abs(difference), metric)}"
-    return f"{'contributes' if difference > 0 else 'costs'} {amount(abs(difference), metric)}"
-
-
-def _do(difference: float, metric: str) -> str:
-    """'gain 1.3 points of accuracy', 'lose ...'; of a loss 'lower log loss by 0.120 nats'."""
-    if METRICS[metric].lower_is_better:
-        return _does(difference, metric).replace("s ", " ", 1)
-    return f"{'gain' if difference > 0 else 'lose'} {amount(abs(difference), metric)}"
+        verb = f"{'lower' if difference < 0 else 'raise'}{'' if many else 's'}"
+        return f"{verb} {METRICS[metric].title} by {size(abs(difference), metric)}"
+    verbs = ("lose", "gain") if many else ("costs", "contributes")
+    return f"{verbs[difference > 0]} {amount(abs(difference), metric)}"
 
 
 def _evidence(one: Gain, experiment: Experiment) -> str:
     """Behind a claim: '95 % interval 0.5 to 1.7; Holm p = .004'."""
-    span = spanned(one.low, one.high, experiment, math.copysign(1, one.estimate))
+    span = spanned(one.low, one.high, experiment, one.estimate)
     return f"{span}; {chance(one.p_adjusted, experiment, one.compared)}"
 
 
@@ -148,7 +144,7 @@ def _also_under(one: Gain, result: DesignResult) -> str:
         condition_text(block.condition, result.experiment)
         for block in result.single
         for other in (() if block.note else block.each)
-        if other.name == one.name and other.significant and other.estimate * one.estimate > 0
+        if other.name == one.name and other.verdict == "shown" and other.estimate * one.estimate > 0
     ]
     if not same:
         return "; not shown under any condition alone"
@@ -157,26 +153,16 @@ def _also_under(one: Gain, result: DesignResult) -> str:
     return f"; also shown under {listing(same)}{', each' if len(same) > 1 else ''} alone"
 
 
-def _not_significant(block: Contributions, experiment: Experiment) -> list[str]:
-    """'brightness is equivalent to none within 1.0 points (...)', '... not shown to change accuracy (...)'."""
-    rest = [one for one in block.each if not one.significant]
-    alike = {
-        _within(experiment): [one for one in rest if one.equivalent],
-        _unchanged(experiment): [one for one in rest if one.reached and not one.equivalent],
-        "not tested": [one for one in rest if not one.reached],
+def _unshown(experiment: Experiment) -> dict[str, str]:
+    """Each verdict but "shown" -> how it is said."""
+    return {
+        "equivalent": f"equivalent to {experiment.baseline} within {size(experiment.margin, experiment.metric)}",
+        "not shown": f"not shown to change {METRICS[experiment.metric].title}",
+        "not tested": "not tested",
     }
-    return [_are(gains, words, experiment) for words, gains in alike.items() if gains]
 
 
-def _unchanged(experiment: Experiment) -> str:
-    return f"not shown to change {METRICS[experiment.metric].title}"
-
-
-def _within(experiment: Experiment) -> str:
-    return f"equivalent to {experiment.baseline} within {size(experiment.margin, experiment.metric)}"
-
-
-def _are(gains: list[Gain], words: str, experiment: Experiment) -> str:
+def _are(gains: Sequence[Gain], words: str, experiment: Experiment) -> str:
     """'brightness and contrast are not shown to change accuracy (brightness 0.0, -0.6 to +0.6; ...)'."""
     names = [one.name for one in gains]
     if len(gains) == 1:
@@ -187,7 +173,7 @@ def _are(gains: list[Gain], words: str, experiment: Experiment) -> str:
 
 def _brief(one: Gain, experiment: Experiment) -> str:
     """What is not shown, in numbers; the interval of a comparison stands in the answer, beside its verdict."""
-    if one.equivalent:
+    if one.verdict == "equivalent":
         return f"{signed(one.estimate, experiment.metric)}, equivalence {p_phrase(one.p_equivalent, experiment.alpha)}"
     span = "" if one.compared else f", {interval(one.low, one.high, experiment.metric)}"
     return f"{signed(one.estimate, experiment.metric)}{span}"
@@ -198,15 +184,11 @@ def _together(block: Contributions, result: DesignResult) -> str:
     total, experiment = block.together, result.experiment
     if total is None:
         return ""
-    brief = _brief(total, experiment)
-    if total.significant:
-        text = f"{_do(total.estimate, experiment.metric)} ({_evidence(total, experiment)})"
-    elif total.equivalent:
-        text = f"are {_within(experiment)} ({brief})"
-    elif not total.reached:
-        text = f"are not tested ({brief})"
+    if total.verdict == "shown":
+        text = f"{_does(total.estimate, experiment.metric, many=True)} ({_evidence(total, experiment)})"
     else:
-        text = f"are {_unchanged(experiment)} ({brief}; {chance(total.p_adjusted, experiment, total.compared)})"
+        p = f"; {chance(total.p_adjusted, experiment, total.compared)}" * (total.verdict == "not shown")
+        text = f"are {_unshown(experiment)[total.verdict]} ({_brief(total, experiment)}{p})"
     return f"Together they {text}{_beyond(block.beyond, total, result) if block.beyond else ''}."
 
 
@@ -214,11 +196,8 @@ def _beyond(beyond: Gain, total: Gain, result: DesignResult) -> str:
     """'; that this differs from the sum of ... is not shown', or by how much it does, and what that means."""
     experiment, design, metric = result.experiment, result.plan.design, result.experiment.metric
     whole = f"{SUM[design]}{on_images(experiment)}"
-    if not beyond.significant:
-        span = interval(beyond.low, beyond.high, metric)
-        numbers = (
-            f"remainder {signed(beyond.estimate, experiment.metric)}, {span}; {chance(beyond.p_adjusted, experiment)}"
-        )
+    if beyond.verdict != "shown":
+        numbers = f"remainder {_brief(beyond, experiment)}; {chance(beyond.p_adjusted, experiment)}"
         return f"; that this differs from {whole} is not shown ({numbers})"
     more = gain(beyond.estimate, metric) > 0
     far, numbers = size(abs(beyond.estimate), metric), _evidence(beyond, experiment)
@@ -238,7 +217,7 @@ def _scope(result: DesignResult) -> str:
 
 def _alone_and_last(block: Contributions, result: DesignResult) -> str:
     """Beside Shapley's values, where they hide that all together is not the sum: what each does alone, and last."""
-    hidden = result.plan.design == "shapley" and block.beyond is not None and block.beyond.significant
+    hidden = result.plan.design == "shapley" and block.beyond is not None and block.beyond.verdict == "shown"
     if not hidden or len(block.each) > MOST_NAMED:
         return ""
     metric = result.experiment.metric
@@ -252,14 +231,11 @@ def table(result: DesignResult) -> Table:
     for block in result.blocks:
         title = heading(block.condition, len(result.blocks) - 1, experiment)
         title += f", {_seeds(block)}" if block.seeds < block.planned else ""
-        if block.note and block.gains:
-            rows = Rows.of(columns | {"claim": ("", lambda _: "no claim")}, block.gains, title, block.pooled)
-        elif block.gains:
-            rows = Rows.of(columns, block.gains, title, block.pooled)
-        else:
-            empty = dict.fromkeys(columns, "") | {"operation": NONE, "claim": block.note}
-            rows = Rows((empty,), title, block.pooled)
-        groups.append(rows)
+        own = columns | {"claim": ("", lambda _: "no claim")} if block.note else columns
+        empty = dict.fromkeys(columns, "") | {"operation": NONE, "claim": block.note}
+        groups.append(
+            Rows.of(own, block.gains, title, block.pooled) if block.gains else Rows((empty,), title, block.pooled)
+        )
     keep = ("contribution", "interval", "p_adjusted", "claim")
     return Table(headings(columns), tuple(groups), caption(result), frozenset({"claim"}), keep)
 
@@ -283,10 +259,8 @@ def _columns(result: DesignResult) -> dict[str, Column]:
 
 def claim(one: Gain, metric: str) -> str:
     """'helps', 'harms' (of the remainder 'more than the sum', 'less ...'), 'equivalent', 'not shown', 'not tested'."""
-    if one.equivalent:
-        return "equivalent"
-    if not one.significant:
-        return "not shown" if one.reached else "not tested"
+    if one.verdict != "shown":
+        return one.verdict
     better, worse = ("more than the sum", "less than the sum") if one.kind == "beyond" else ("helps", "harms")
     return better if gain(one.estimate, metric) > 0 else worse
 
@@ -324,13 +298,15 @@ def figure(result: DesignResult) -> Figure | None:
     known = [block for block in result.blocks if block.gains]
     if not known:
         return None
-    experiment = result.experiment
+    experiment, metric = result.experiment, result.experiment.metric
     drawn = known if sum(len(block.gains) for block in known) <= MOST_ROWS else known[-1:]
-    marks = result.plan.design == "shapley"
     groups = (
         IntervalGroup(
             heading(block.condition, len(result.blocks) - 1, experiment),
-            tuple(_interval_row(one, experiment.metric, marks) for one in block.gains),
+            tuple(
+                IntervalRow.of(one.name, one.estimate, one.low, one.high, one.kind, metric, one.alone, one.last)
+                for one in block.gains
+            ),
             block.pooled,
         )
         for block in drawn
@@ -343,18 +319,12 @@ def figure(result: DesignResult) -> Figure | None:
     )
     if info.marked:
         text += "Where the open circle and the open square lie apart, what an operation does depends on the others. "
-    margin = size(experiment.margin, experiment.metric)
+    margin = size(experiment.margin, metric)
     text += f"Shaded: the margin within which recipes count as equivalent (±{margin})."
     if len(drawn) < len(known):
         text += f" Drawn is the last of {len(known)} headings of the table."
-    alt = f"What each operation contributes to {METRICS[experiment.metric].title}, with intervals"
+    alt = f"What each operation contributes to {METRICS[metric].title}, with intervals"
     return Figure(info, draw_contributions, alt, text)
-
-
-def _interval_row(one: Gain, metric: str, marks: bool) -> IntervalRow:
-    """marks: also those for what an operation does alone and last."""
-    alone_and_last = (one.alone, one.last) if marks else ()
-    return IntervalRow.of(one.name, one.estimate, one.low, one.high, one.kind, metric, *alone_and_last)
 
 
 def draw_contributions(info: IntervalsInfo, look: Mapping[str, Style], axes: Axes | None = None) -> Axes:

@@ -20,6 +20,7 @@ from ablation.evidence.scores import Scores, blocks
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
 from ablation.report.sections.dose_response.magnitudes import Series, dose_series
+from ablation.report.text import unclaimed
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,7 @@ def _curve(experiment: Experiment, series: Series, scores: Scores) -> DoseCurve:
         return curve
     response = _response(series.doses, rows, scores.overlap, experiment.alpha)
     slope, bend = (one.p_value() if one else math.nan for one in (response.linear, response.curvature))
-    still = math.isnan(slope) and math.isnan(bend)
-    note = scores.note(len(rows)) or ("no spread over seeds: the test cannot judge" if still else "")
+    note = unclaimed(scores, len(rows), judged=not (math.isnan(slope) and math.isnan(bend)))
     return replace(curve, response=response, p_slope=slope, p_bend=bend, p_misfit=response.lack_of_fit, note=note)
 
 

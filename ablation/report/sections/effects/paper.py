@@ -18,7 +18,7 @@ from ablation.evidence.effects import comparisons, primaries
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import condition_text
 from ablation.report import text as wording
-from ablation.report.section import Column
+from ablation.report.section import Column, cells
 from ablation.report.sections.effects.table import main_columns
 from ablation.report.sections.effects.text import chance_text
 
@@ -72,7 +72,7 @@ def _row(
     notes = [note for note in (effect.flag, effect.note, wording.pooled_over(effect, effects)) if note]
     for note in notes:
         marks.setdefault(note, MARKS[len(marks) % len(MARKS)] * (len(marks) // len(MARKS) + 1))
-    return {key: cell(effect) for key, (_, cell) in columns.items()} | {
+    return cells(columns, effect) | {
         "seeds": str(effect.seeds),
         "interval": wording.interval(effect.low, effect.high, effect.metric, sign=False),
         "new": wording.interval(effect.new_low, effect.new_high, effect.metric, sign=False),

@@ -12,10 +12,9 @@ from ablation.evidence.effects import Effect
 from ablation.evidence.study import Study
 from ablation.evidence.target import target_of
 from ablation.experiment.experiment import Experiment
-from ablation.experiment.labels import condition_text
 from ablation.report.charts import IntervalGroup, IntervalRow, IntervalsInfo, Kind, draw_intervals
 from ablation.report.section import Figure, Section
-from ablation.report.sections.effects.table import details_table, main_table
+from ablation.report.sections.effects.table import by_recipe, column_of, details_table, main_table
 from ablation.report.sections.effects.text import answer, sentences, sources_text
 from ablation.report.style import INK, SOFT, Style, drawing, figure, shortened
 from ablation.report.text import about_intervals, points, shown, signed, size, unit_text
@@ -45,10 +44,9 @@ def forest(experiment: Experiment, compared: Sequence[Effect]) -> Figure | None:
     groups: dict[tuple[str, bool], list[IntervalRow]] = {}
     for effect in compared:
         if effect.verdict != "baseline":
-            title = "pooled" if effect.pooled else condition_text(effect.condition, experiment)
             kind: Kind = "pooled" if effect.pooled else "one"
             row = IntervalRow.of(effect.recipe, effect.estimate, effect.low, effect.high, kind, effect.metric)
-            groups.setdefault((title, effect.pooled), []).append(row)
+            groups.setdefault((column_of(effect, experiment), effect.pooled), []).append(row)
     if all(math.isnan(row.estimate) for rows in groups.values() for row in rows):
         return None
     info = IntervalsInfo.of(
@@ -66,21 +64,18 @@ def forest(experiment: Experiment, compared: Sequence[Effect]) -> Figure | None:
 
 def heat(experiment: Experiment, compared: Sequence[Effect]) -> Figure | None:
     """Mean scores of recipes by conditions; None where there is one condition, or no score."""
-    by_recipe: dict[str, dict[str, Effect]] = {}
-    for effect in compared:
-        if not effect.pooled:
-            by_recipe.setdefault(effect.recipe, {})[condition_text(effect.condition, experiment)] = effect
-    conditions = tuple(dict.fromkeys(name for row in by_recipe.values() for name in row))
+    rows = by_recipe(experiment, (effect for effect in compared if not effect.pooled))
+    conditions = tuple(dict.fromkeys(name for row in rows.values() for name in row))
     if len(conditions) < 2 or not any(effect.seeds for effect in compared):
         return None
     metric = METRICS[experiment.metric]
-    cells = tuple(tuple(_heat_cell(row.get(name)) for name in conditions) for row in by_recipe.values())
+    cells = tuple(tuple(_heat_cell(row.get(name)) for name in conditions) for row in rows.values())
     caption = (
         f"Mean {metric.title}{' (%)' * (metric.unit == 'points')} over seeds, and under it the difference to "
         f"{experiment.baseline} under the same condition. Darker is better."
     )
     return Figure(
-        HeatInfo(tuple(by_recipe), conditions, cells, metric.lower_is_better),
+        HeatInfo(tuple(rows), conditions, cells, metric.lower_is_better),
         draw_heat,
         f"Heat map of mean {metric.title} by recipe and condition",
         caption,

@@ -172,15 +172,28 @@ class VerdictGrid:
 
 def verdict_grid(experiment: Experiment, effects: Sequence[Effect]) -> VerdictGrid | None:
     """Does a verdict hold under each condition? None under one condition, or without a difference."""
-    cells: dict[str, dict[str, tuple[str, str]]] = {}
-    columns: dict[str, None] = {}
-    for effect in effects:
-        column = "pooled" if effect.pooled else condition_text(effect.condition, experiment)
-        columns[column] = None
-        if effect.verdict != "baseline":
-            cell = (verdict_text(effect), signed(effect.estimate, effect.metric))
-            cells.setdefault(effect.recipe, {})[column] = cell
+    columns = tuple(dict.fromkeys(column_of(effect, experiment) for effect in effects))
     if len(columns) < 2 or all(math.isnan(effect.estimate) for effect in effects):
         return None
-    rows = tuple((recipe, tuple(own.get(column, ("", "")) for column in columns)) for recipe, own in cells.items())
-    return VerdictGrid(tuple(columns), rows)
+    rows = {
+        recipe: tuple(
+            (verdict_text(own[column]), signed(own[column].estimate, experiment.metric)) if column in own else ("", "")
+            for column in columns
+        )
+        for recipe, own in by_recipe(experiment, effects).items()
+        if any(effect.verdict != "baseline" for effect in own.values())
+    }
+    return VerdictGrid(columns, tuple(rows.items()))
+
+
+def column_of(effect: Effect, experiment: Experiment) -> str:
+    """The name of its condition, or 'pooled'."""
+    return "pooled" if effect.pooled else condition_text(effect.condition, experiment)
+
+
+def by_recipe(experiment: Experiment, effects: Iterable[Effect]) -> dict[str, dict[str, Effect]]:
+    """recipe -> column -> effect."""
+    rows: dict[str, dict[str, Effect]] = {}
+    for effect in effects:
+        rows.setdefault(effect.recipe, {})[column_of(effect, experiment)] = effect
+    return rows

@@ -106,7 +106,7 @@ def _leading(experiment: Experiment, effects: Sequence[Effect], tested: list[Eff
         return f"No recipe is shown to be better than {experiment.baseline} in {what}{_scope(experiment, effects)}."
     parts = [finding(better[0], experiment) + _partly(better[0], effects)]
     for effect in better[1:]:
-        numbers = evidence(effect, experiment, math.copysign(1, effect.estimate))
+        numbers = evidence(effect, experiment)
         size = points(abs(effect.estimate), effect.metric)
         parts.append(f"{effect.recipe} beats {experiment.baseline} by {size} ({numbers}){_partly(effect, effects)}")
     text = f"{opening(listing(parts), experiment.recipes)}{_scope(experiment, effects)}."
@@ -178,7 +178,7 @@ def finding(effect: Effect, experiment: Experiment) -> str:
     if effect.note == OWN_RUNS:
         return f"{effect.recipe} is {OWN_RUNS}"
     if effect.verdict in ("better", "worse"):
-        numbers = evidence(effect, experiment, math.copysign(1, effect.estimate))
+        numbers = evidence(effect, experiment)
         verb = "beats" if effect.verdict == "better" else "is worse than"
         return f"{effect.recipe} {verb} {baseline} by {amount(abs(effect.estimate), metric)} ({numbers})"
     difference = size(effect.estimate, metric, sign=True)
@@ -199,11 +199,12 @@ def finding(effect: Effect, experiment: Experiment) -> str:
     return f"{effect.recipe} {verdict} (difference {difference} of {METRICS[metric].title}, {numbers}{why})"
 
 
-def evidence(effect: Effect, experiment: Experiment, toward: float = 0) -> str:
+def evidence(effect: Effect, experiment: Experiment) -> str:
     """What stands behind an estimate: '95 % interval 2.2 to 6.0; Holm p = .002; n = 5 seeds'.
 
-    toward: 1 or -1 gives the interval as sizes in that direction, 0 with signs. An equivalence gives its own p.
+    Of a recipe that is better or worse the interval is in sizes, else with signs. An equivalence gives its own p.
     """
+    toward = effect.estimate if effect.verdict in ("better", "worse") else 0
     parts = []
     if not math.isnan(effect.low):
         parts.append(spanned(effect.low, effect.high, experiment, toward))

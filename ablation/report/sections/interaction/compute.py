@@ -119,7 +119,7 @@ def conditions(study: Study) -> Conditions | None:
     alive = {recipe: own for recipe, own in alive.items() if own}
     needed, ranked = _ranked(alive, levels)
     factors = tuple(factor for factor in beside if done[factor].nunique() > 1)
-    overlap = overlap_of(study.results, done, sorted(set(done["draw"])))
+    overlap, paired = overlap_of(study.results, done, sorted(set(done["draw"]))), experiment.declared_test.paired
     return Conditions(
         experiment=experiment,
         factors=factors,
@@ -130,7 +130,9 @@ def conditions(study: Study) -> Conditions | None:
         statuses={str(status): int(runs) for status, runs in table["status"].value_counts().items()},
         seeds=done["draw"].nunique(),
         overlap=overlap,
-        contrasts=_contrasts(experiment, cells, planned, overlap),
+        contrasts=interactions(
+            _by_seed(cells, planned), planned, experiment.baseline, paired, overlap, experiment.alpha
+        ),
         anova=_anova(experiment, done, ("recipe", *factors)),
         needed=needed,
         ranked=ranked,
@@ -208,14 +210,6 @@ def _by_seed(cells: Cells, keys: Iterable[str]) -> dict[str, dict[str, list[floa
         return [math.nan if cell.diverged else cell.scores.get(seed, math.nan) for seed in seeds]
 
     return {key: {recipe: scores(own[key]) for recipe, own in cells.items() if key in own} for key in keys}
-
-
-def _contrasts(
-    experiment: Experiment, cells: Cells, levels: Mapping[str, Mapping[str, str]], overlap: float
-) -> tuple[Interaction, ...]:
-    """Of the whole grid; cells with a run that diverged or failed to train take no part."""
-    baseline, paired = experiment.baseline, experiment.declared_test.paired
-    return interactions(_by_seed(cells, levels), levels, baseline, paired, overlap, experiment.alpha)
 
 
 def _enough(own: Mapping[str, CellMean], key: str, needed: int) -> bool:

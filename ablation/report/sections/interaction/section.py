@@ -12,19 +12,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from ablation.analysis.comparison import MIN_SEEDS
-from ablation.analysis.factorial import Term
 from ablation.analysis.interaction import Interaction
 from ablation.analysis.metrics import METRICS
 from ablation.analysis.ranks import Rival, Winner
 from ablation.analysis.student import paired_contrast, reach
-from ablation.core.text import NONE, counted, listing, opening, p_phrase, p_text, percent
+from ablation.core.text import NONE, counted, listing, opening, p_text, percent
 from ablation.evidence.study import Study
 from ablation.evidence.warnings import UNFINISHED
 from ablation.experiment.labels import condition_text, conditions_text
 from ablation.report.section import Column, Figure, Rows, Section, Table
 from ablation.report.sections.interaction.compute import NO_SPREAD, CellMean, Conditions, conditions
 from ablation.report.sections.interaction.figure import InteractionInfo, Point, draw_interaction
-from ablation.report.text import bounds, correction, counting, interval, measure, shown, signed, size
+from ablation.report.text import bounds, chance, counting, gain, interval, measure, shown, signed, size
 
 MOST_NAMES = 3
 """Names, conditions or contrasts that are listed; more are counted."""
@@ -155,22 +154,22 @@ def _where(rivals: Sequence[Rival], does: str, best: Winner, result: Conditions)
     Of each condition the rival that is furthest ahead, the furthest first.
     """
     foremost: dict[str, Rival] = {}
+
+    def ahead(rival: Rival) -> str:
+        return size(abs(rival.difference.estimate), result.experiment.metric)
+
     for rival in sorted(rivals, key=lambda rival: -abs(rival.difference.estimate)):
         foremost.setdefault(rival.condition, rival)
     first, *others = foremost.values()
     if len(foremost) <= MOST_CONDITIONS:
         return listing(
-            f"{under(result, rival.condition)} {_name(rival.recipe, result)} {does} {_by(rival, result)} "
+            f"{under(result, rival.condition)} {_name(rival.recipe, result)} {does} by {ahead(rival)} "
             f"({_chance(rival, best, result)})"
             for rival in (first, *others)
         )
-    most = f"{_name(first.recipe, result)} {under(result, first.condition)}, {_by(first, result)}"
+    most = f"{_name(first.recipe, result)} {under(result, first.condition)}, by {ahead(first)}"
     many = f"under {len(foremost)} of {len(result.levels)} conditions another {does}"
     return f"{many} (above all {most}, {_chance(first, best, result)})"
-
-
-def _by(rival: Rival, result: Conditions) -> str:
-    return f"by {size(abs(rival.difference.estimate), result.experiment.metric)}"
 
 
 def _name(recipe: str, result: Conditions) -> str:
@@ -182,10 +181,8 @@ def _chance(rival: Rival, best: Winner, result: Conditions) -> str:
     """A p that is of no comparison with the baseline has its family beside it: 'over 4 pairs with crop'."""
     if math.isnan(rival.p):
         return "no test can judge it"
-    p = p_phrase(rival.p, result.experiment.alpha)
-    if rival.declared:
-        return f"{correction(result.experiment)} {p}"
-    return f"Holm {p} over {counted(best.pairs, 'pair')} with {best.overall}"
+    p = chance(rival.p, result.experiment, rival.declared)
+    return p if rival.declared else f"{p} over {counted(best.pairs, 'pair')} with {best.overall}"
 
 
 def _everywhere(result: Conditions) -> str:
@@ -202,15 +199,14 @@ def _dependence(result: Conditions) -> str:
     if not tested:
         return f"whether {claim} cannot be tested, as {_untested(result)}"
     significant = [one for one in tested if one.p_adjusted < result.experiment.alpha]
-    complete = [one for one in significant if not _missing(_compared(one, result))]
+    complete = [one for one in significant if not _gaps(one, result)]
     if complete:
         return _depends(complete, result)
     if significant:
         return f"whether {claim} is left open, as {_gaps(significant[0], result)}"
     foremost, unjudged = tested[0], len(result.contrasts) - len(tested)
     by = f" by {_spaced(foremost.factor)}" if len(result.factors) > 1 else ""
-    p = p_phrase(foremost.p_adjusted, result.experiment.alpha)
-    numbers = f"smallest Holm {p}, for {foremost.recipe}{by}"
+    numbers = f"smallest {chance(foremost.p_adjusted, result.experiment)}, for {foremost.recipe}{by}"
     if unjudged:
         numbers += f"; {unjudged} of {counted(len(result.contrasts), 'contrast')} cannot be judged"
     if result.winner is not None and not result.winner.survives:
@@ -218,26 +214,17 @@ def _dependence(result: Conditions) -> str:
     return f"that {claim} is not shown ({numbers})"
 
 
-def _compared(one: Interaction, result: Conditions) -> list[CellMean]:
-    """The cells of the recipe and the baseline that take part: with enough scores, under a level that is compared."""
-    return [
+def _gaps(one: Interaction, result: Conditions) -> str:
+    """Why nothing is concluded from a contrast: cells that take part in it lack runs; '' where none does."""
+    cells = [
         cell
         for recipe in (one.recipe, result.experiment.baseline)
         for key, cell in result.cells[recipe].items()
         if cell.enough(MIN_SEEDS) and result.levels[key][one.factor] in (one.level, *one.others)
     ]
-
-
-def _missing(cells: Sequence[CellMean]) -> int:
-    """Runs that these cells lack."""
-    return sum(cell.planned - len(cell.scores) for cell in cells)
-
-
-def _gaps(one: Interaction, result: Conditions) -> str:
-    """Why nothing is concluded from a contrast."""
-    cells = _compared(one, result)
-    runs = f"{_missing(cells)} of {sum(cell.planned for cell in cells)} runs of {one.recipe}"
-    return f"{runs} and {result.experiment.baseline} are missing, which may have to do with the recipe"
+    planned, finished = sum(cell.planned for cell in cells), sum(len(cell.scores) for cell in cells)
+    runs = f"{planned - finished} of {planned} runs of {one.recipe} and {result.experiment.baseline}"
+    return f"{runs} are missing, which may have to do with the recipe" if finished < planned else ""
 
 
 def _untested(result: Conditions) -> str:
@@ -269,14 +256,13 @@ def _more_or_less(one: Interaction, result: Conditions) -> str:
 
     A recipe that has a loss under both 'hurts 1.2 points less'.
     """
-    experiment = result.experiment
-    sign = -1 if METRICS[experiment.metric].lower_is_better else 1
+    experiment, metric = result.experiment, result.experiment.metric
     level = condition_text({one.factor: one.level}, experiment)
-    sides = ((sign * one.effect, level), (sign * one.elsewhere, others_text(one, result)))
+    sides = ((gain(one.effect, metric), level), (gain(one.elsewhere, metric), others_text(one, result)))
     (most, where), (_, elsewhere) = sorted(sides, reverse=True)
     does, more = ("helps", "more") if most > 0 else ("hurts", "less")
-    by, p = size(abs(one.difference.estimate), experiment.metric), p_phrase(one.p_adjusted, experiment.alpha)
-    return f"{one.recipe} {does} {by} {more} under {where} than under {elsewhere} (Holm {p})"
+    by, p = size(abs(one.difference.estimate), metric), chance(one.p_adjusted, experiment)
+    return f"{one.recipe} {does} {by} {more} under {where} than under {elsewhere} ({p})"
 
 
 def contrasts(result: Conditions) -> Table | None:
@@ -334,18 +320,16 @@ def shares(result: Conditions) -> Table | None:
         "With few runs a share is too large."
     )
     headers = {"term": "term", "df": "df", "eta": "share explained"}
-    rest = {"term": "rest (seeds)", "df": str(result.anova.df), "eta": ""}
-    rows = (*map(_term, result.anova.terms), rest)
-    return Table(headers, (Rows(rows),), caption, folded="Analysis of variance: what goes with which factor")
-
-
-def _term(term: Term) -> dict[str, str]:
-    """'recipe × batch size', and its share."""
-    return {
-        "term": " × ".join(map(_spaced, term.factors)),
-        "df": str(term.df),
-        "eta": NONE if math.isnan(term.partial_eta2) else f"{term.partial_eta2:.2f}",
-    }
+    rows = [
+        {
+            "term": " × ".join(map(_spaced, term.factors)),
+            "df": str(term.df),
+            "eta": NONE if math.isnan(term.partial_eta2) else f"{term.partial_eta2:.2f}",
+        }
+        for term in result.anova.terms
+    ]
+    rows.append({"term": "rest (seeds)", "df": str(result.anova.df), "eta": ""})
+    return Table(headers, (Rows(tuple(rows)),), caption, folded="Analysis of variance: what goes with which factor")
 
 
 def notes(result: Conditions) -> tuple[str, ...]:
@@ -418,9 +402,9 @@ def _across(result: Conditions) -> str | None:
 
 def _drawn(result: Conditions) -> list[str]:
     """The recipes that have a line: all, or the baseline, the best under each condition, and then the best overall."""
-    sign = 1 if METRICS[result.experiment.metric].lower_is_better else -1
+    metric = result.experiment.metric
     means = {
-        recipe: {key: sign * cell.mean for key, cell in own.items() if cell.scores}
+        recipe: {key: -gain(cell.mean, metric) for key, cell in own.items() if cell.scores}
         for recipe, own in result.cells.items()
     }
     recipes = [recipe for recipe in means if means[recipe]]

@@ -13,13 +13,13 @@ from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import recipe_text
 from ablation.report.section import Column, Section, Strip, Strips, Table
 from ablation.report.sections.pictures.strips import EXPLAINED, PreviewInfo, PreviewRow
-from ablation.report.text import changed
+from ablation.report.text import images_changed, pixels_changed
 
 COLUMNS: dict[str, Column] = {
     "recipe": ("recipe", itemgetter("recipe")),
     "operation": ("operation", lambda row: f"{row['operation']}{': changed nothing' * row['idle']}"),
-    "images": ("images changed", lambda row: changed(row["share_changed"], row["mean_change"])[0]),
-    "pixels": ("mean change of a pixel", lambda row: changed(row["share_changed"], row["mean_change"])[1]),
+    "images": ("images changed", lambda row: images_changed(row["share_changed"])),
+    "pixels": ("mean change of a pixel", lambda row: pixels_changed(row["mean_change"])),
 }
 CAPTION = (
     "What each operation did to the pictures of the first epoch, mean over all runs of the recipe: the share of images "

@@ -21,6 +21,7 @@ from ablation.evidence.scores import Scores, conditions_with, others, scores_ove
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.results import Results
+from ablation.report.text import unclaimed
 
 FACTOR = "train_size"
 
@@ -103,8 +104,7 @@ def size_curve(experiment: Experiment, recipe: str, sizes: Iterable[AtSize], com
     response = dose_response(np.log2(images), rows, max(scores.overlap for scores in every), experiment.alpha)
     p = response.linear.p_value()
     whole = replace(every[0], lost=sum(scores.lost for scores in every))
-    note = whole.note(len(rows)) or ("no spread over seeds: the test cannot judge" if math.isnan(p) else "")
-    return replace(curve, response=response, p_slope=p, note=note)
+    return replace(curve, response=response, p_slope=p, note=unclaimed(whole, len(rows), not math.isnan(p)))
 
 
 def _conditions(results: Results, pair: tuple[str, str]) -> dict[str, tuple[Condition, ...]]:

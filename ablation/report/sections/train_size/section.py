@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -79,12 +79,11 @@ def sentence(curve: SizeCurve) -> str:
         first, last = (size(end, metric, sign=True) for end in response.measured.value[[0, -1]].tolist())
         ends = f"{first} with {_images(curve, 0)} images, {last} with {_images(curve, -1)}"
         return f"{curve.recipe}: {curve.note}; so far a difference of {ends}."
-    few, many = _end(curve, response, 0), _end(curve, response, -1)
-    helps = f"{few.verb} {few.numbers} and {many.verb} {many.numbers}"
-    if few.verb == many.verb:
-        joint = "or" if few.verb in (UNSHOWN, NOT_TESTED) else "and"
-        helps = f"{few.verb} {few.numbers} {joint} {many.numbers}"
-    slope = _slope(curve, response, {few.verb, many.verb})
+    (verb, few), (then, many) = (_end(curve, response, index) for index in (0, -1))
+    helps = f"{verb} {few} and {then} {many}"
+    if verb == then:
+        helps = f"{verb} {few} {'or' if verb in (UNSHOWN, NOT_TESTED) else 'and'} {many}"
+    slope = _slope(curve, response, {verb, then})
     return f"{curve.recipe} {helps}: {slope} ({out_of(curve.seeds, curve.planned, 'seed')})."
 
 
@@ -92,37 +91,33 @@ def _images(curve: SizeCurve, index: int) -> str:
     return f"{curve.images[index]:,.0f}"
 
 
-class End(NamedTuple):
-    """What is said of one size: 'helps', 'by 4.1 points of accuracy with 100 images (...)'."""
-
-    verb: str
-    numbers: str
-
-
 UNSHOWN, NOT_TESTED, DIFFERS = "is not shown to help or hurt", "is not tested", "has a difference of"
 """Where a comparison is undecided; where what comes first left it nothing; where a difference is no comparison."""
 
 
-def _end(curve: SizeCurve, response: DoseResponse, index: int) -> End:
-    """At the first size or the last: the verdict of the comparison there, and its numbers; or numbers alone."""
+def _end(curve: SizeCurve, response: DoseResponse, index: int) -> tuple[str, str]:
+    """At the first size or the last: 'helps', 'by 4.1 points of accuracy with 100 images (...)'.
+
+    The verdict of the comparison there, and its numbers; or numbers alone.
+    """
     experiment, first, tested = curve.experiment, index == 0, curve.ends[index]
     metric, images = experiment.metric, f"with {_images(curve, index)}{' images' if first else ''}"
     if tested is None:
         measured = response.measured
         difference, low, high = (float(x[index]) for x in (measured.value, measured.low_all, measured.high_all))
-        return End(DIFFERS, f"{size(difference, metric, sign=True)} {images} ({interval(low, high, metric)})")
+        return (DIFFERS, f"{size(difference, metric, sign=True)} {images} ({interval(low, high, metric)})")
     difference, p = tested.difference.estimate, chance(tested.p_adjusted, experiment, compared=True)
     if tested.p_adjusted < experiment.alpha:
         by = f"by {(amount if first else size)(abs(difference), metric)} {images}"
-        span = spanned(tested.low, tested.high, experiment, math.copysign(1, difference))
-        return End("helps" if gain(difference, metric) > 0 else "hurts", f"{by} ({span}; {p})")
+        span = spanned(tested.low, tested.high, experiment, difference)
+        return ("helps" if gain(difference, metric) > 0 else "hurts", f"{by} ({span}; {p})")
     numbers = f"{signed(difference, metric)}, {interval(tested.low, tested.high, metric)}"
     if not tested.reached:
-        return End(NOT_TESTED, f"{images} ({numbers})")
+        return (NOT_TESTED, f"{images} ({numbers})")
     if tested.p_equivalent < experiment.alpha:
         within = f"is equivalent to {experiment.baseline} within {size(experiment.margin, metric)}"
-        return End(within, f"{images} ({numbers}; equivalence {p_phrase(tested.p_equivalent, experiment.alpha)})")
-    return End(UNSHOWN, f"{images} ({numbers}; {p})")
+        return (within, f"{images} ({numbers}; equivalence {p_phrase(tested.p_equivalent, experiment.alpha)})")
+    return (UNSHOWN, f"{images} ({numbers}; {p})")
 
 
 def _slope(curve: SizeCurve, response: DoseResponse, verbs: Collection[str]) -> str:
@@ -134,7 +129,7 @@ def _slope(curve: SizeCurve, response: DoseResponse, verbs: Collection[str]) -> 
         numbers = f"{signed(slope, metric)} for each doubling, {interval(low, high, metric)}"
         return f"{what} ({numbers}, {p})"
     far = f"{size(abs(slope), metric)} for each doubling{on_images(experiment)}"
-    span = spanned(low, high, experiment, math.copysign(1, slope))
+    span = spanned(low, high, experiment, slope)
     return f"{becomes(verbs, slope, metric)} by {far} ({span}; {p})"
 
 
@@ -225,7 +220,7 @@ def figure(curves: Sequence[SizeCurve]) -> Figure | None:
         if curve.recipe in chosen
     )
     lower = METRICS[metric].lower_is_better
-    info = SizesInfo(panels, shown(experiment.margin, metric), unit_text(metric), experiment.baseline, lower)
+    info = SizesInfo(panels, shown(experiment.margin, metric), unit_text(metric), experiment.baseline)
     text = (
         f"Difference to {experiment.baseline} with as many images; {'below' if lower else 'above'} 0 the recipe is "
         "better. Dots, joined by a thin line: one seed. Diamonds: means. Curve: a quadratic over the doublings (a "
@@ -250,7 +245,6 @@ class SizesInfo:
     margin: float
     unit: str
     baseline: str
-    lower_is_better: bool = False
 
     @property
     def limits(self) -> tuple[float, float]:

@@ -1,1 +1,0 @@
-"""How did training go, epoch by epoch?"""

@@ -1,1 +1,0 @@
-"""How is all of this reproduced?"""
