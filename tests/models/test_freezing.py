@@ -132,7 +132,10 @@ def test_layers_are_as_many_as_are_published(name, layers):
 
 @pytest.mark.parametrize(
     "name",
-    ["resnet50", "vit_b_16", "swin_t", "convnext_tiny", pytest.param("maxvit_t", marks=pytest.mark.slow), "vgg11"],
+    [
+        *("resnet50", "vit_b_16", "swin_t", "convnext_tiny", "vgg11"),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("maxvit_t", "inception_v3")),
+    ],
 )
 def test_each_layer_freezes_more_and_a_weight_never_thaws(name):
     before: set[str] = set()

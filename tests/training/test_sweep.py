@@ -55,6 +55,12 @@ def test_one_worker_with_few_runs_and_two_with_many_give_the_same_bits(undisturb
         assert read_digest(run.folder) == digests(runs)[run.spec.id]
 
 
+@pytest.mark.slow
+def test_one_worker_and_two_give_the_same_bits(undisturbed, tiny, cache, tmp_path):
+    _, runs = undisturbed
+    assert digests(sweep(tiny, tmp_path, cache, jobs=1, device="cpu")) == digests(runs)
+
+
 def test_a_sweep_in_this_process_gives_the_same_bits_too(undisturbed, inside, tiny, cache, tmp_path):
     """So that what follows may be trained so."""
     _, runs = undisturbed
@@ -91,20 +97,24 @@ def test_the_baseline_under_another_name_differs_by_exactly_nothing(undisturbed,
     assert [(effect.estimate, math.isnan(effect.p)) for effect in effects] == [(0.0, True)] * 3, "nothing to test"
 
 
-def test_a_killed_worker_costs_one_run_and_the_same_call_completes_it(undisturbed, tiny, cache, tmp_path, request):
-    few, killed = replace(tiny, seeds=(0,)), []
+@pytest.mark.parametrize(("jobs", "seeds"), [(1, (0,)), pytest.param(2, (0, 1, 2), marks=pytest.mark.slow)])
+def test_a_killed_worker_costs_one_run_and_the_same_call_completes_it(
+    undisturbed, tiny, cache, tmp_path, request, jobs, seeds
+):
+    few, killed = replace(tiny, seeds=seeds), []
 
     def kill_once(run, event):
         if event["event"] == "epoch" and not killed:
             killed.append(run.spec.id)
             os.kill(run.journal.events()[0]["process"], signal.SIGKILL)
 
-    left = sweep(few, tmp_path, cache, jobs=1, device="cpu", watch=Log(kill_once))
+    left = sweep(few, tmp_path, cache, jobs=jobs, device="cpu", watch=Log(kill_once))
     assert {run.spec.id: run.status() for run in left if run.status() != "finished"} == {killed[0]: "failed"}
     assert "SIGKILL" in next(run.failure() for run in left if run.spec.id == killed[0])
     log = Log()
-    request.getfixturevalue("inside")
-    completed = sweep(few, tmp_path, cache, jobs=1, device="cpu", watch=log)
+    if jobs == 1:
+        request.getfixturevalue("inside")
+    completed = sweep(few, tmp_path, cache, jobs=jobs, device="cpu", watch=log)
     assert [run.spec.id for run in log.missing] == killed
     assert digests(completed).items() <= digests(undisturbed[1]).items()
 
