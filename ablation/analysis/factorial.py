@@ -26,7 +26,8 @@ class Term:
     """A main effect (one factor) or an interaction (several).
 
     partial_eta2: its share of the variance that is left when all other effects are taken out, SS / (SS + SS_rest), in
-    [0, 1]; as an estimate it is too large with few runs.
+    [0, 1]; as an estimate it is too large with few runs. nan where the term has no degree of freedom, or where there is
+    nothing to share.
     """
 
     factors: tuple[str, ...]
@@ -65,16 +66,15 @@ def anova(scores: ArrayLike, factors: Mapping[str, Sequence[object]], blocks: Se
     always = [np.ones((len(scores), 1))] + ([_dummies(blocks)] if blocks is not None else [])
     centred = scores - scores.mean()
     rest, df = _residual(centred, always + list(columns.values()))
-    terms = []
+    terms, rounding = [], 1e-24 * np.square(scores).sum()
     for effect in effects:
         beside = always + [columns[other] for other in effects if not set(effect) <= set(other)]
         without, df_without = _residual(centred, beside)
         within, df_within = _residual(centred, [*beside, columns[effect]])
         squares, own_df = max(0.0, without - within), df_without - df_within  # below 0 by rounding alone
-        known = own_df > 0 and squares + rest > 0
+        known = own_df > 0 and squares + rest > rounding
         terms.append(Term(effect, own_df, squares / (squares + rest) if known else math.nan))
-    varies = df > 0 and rest > 1e-24 * np.square(scores).sum()
-    return Anova(tuple(terms), df, rest / df if varies else math.nan, len(scores))
+    return Anova(tuple(terms), df, rest / df if df > 0 and rest > rounding else math.nan, len(scores))
 
 
 def _residual(scores: Floats, blocks: list[Floats]) -> tuple[float, int]:

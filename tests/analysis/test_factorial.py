@@ -93,6 +93,15 @@ def test_without_replication_or_without_spread_there_is_no_rest():
     assert (flat.df, math.isnan(flat.mean_square)) == (2, True)
 
 
+@pytest.mark.parametrize("step", [0.0, 0.01], ids=["one score", "a score a seed"])
+@pytest.mark.parametrize("score", [0.1, 0.7, 1 / 3])
+def test_where_nothing_varies_but_the_seed_there_is_nothing_to_share(score, step):
+    seeds = [seed for seed in range(3) for _ in range(4)]
+    factors = {"recipe": ["a", "a", "b", "b"] * 3, "optimizer": ["x", "y"] * 6}
+    found = anova([score + step * seed for seed in seeds], factors, blocks=seeds)
+    assert all(math.isnan(term.partial_eta2) for term in found.terms)
+
+
 def test_a_grid_almost_without_noise_is_analysed():
     scores = [0.1 + (run == 11) * 1e-6 if run > 5 else 0.9 for run in range(12)]
     found = anova(scores, {"recipe": ["a"] * 6 + ["b"] * 6, "optimizer": ["x", "y"] * 6})
