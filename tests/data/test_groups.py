@@ -261,6 +261,6 @@ def test_many_look_alikes_take_no_memory_that_grows_with_their_pairs():
     links = near_links(traits)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert NEAR >= 2 * 5, "all are near each other"
+    assert len(near_pairs(traits[:1000])) == 1000 * 999 / 2  # as are all 5,000, which takes seconds
     assert len(links) == 4999
     assert peak < 100e6  # the pairs alone take 300 MB

@@ -255,7 +255,7 @@ def test_a_file_changed_under_its_old_size_and_time_is_noticed(samples, tmp_path
     assert (after != before, same == others, len(calls)) == (True, True, 2)
 
 
-def test_an_animation_is_remembered_by_how_it_was_read_index(samples, tmp_path):
+def test_an_animation_is_remembered_by_how_it_was_read(samples, tmp_path):
     moving = encoded(photographs()[2], "GIF", save_all=True, append_images=[photographs()[3]])
     samples[0].origin.write_bytes(moving)
     (taken, *_), _ = read(samples, tmp_path / "index", first_frame=True)
