@@ -115,10 +115,7 @@ def winner(
     means = {
         where: {name: sign * float(np.nanmean(runs)) for name, runs in own.items()} for where, own in tables.items()
     }
-    everywhere = [name for name in next(iter(means.values()), {}) if all(name in own for own in means.values())]
-    if not everywhere:
-        raise ValueError("no recipe has scores under every condition, so none can win overall")
-    overall = max(everywhere, key=lambda name: sum(own[name] for own in means.values()))
+    overall = _best_on_average(means)
     best = {where: max(own, key=own.__getitem__) for where, own in means.items()}
     pairs = [(where, name) for where, own in tables.items() for name in own if name != overall]
     declared = _beside(overall, baseline, known or {})
@@ -141,6 +138,14 @@ def winner(
         tuple(name for name in dict.fromkeys(name for _, name in pairs) if name not in behind),
         len(own),
     )
+
+
+def _best_on_average(means: Mapping[str, Mapping[str, float]]) -> str:
+    """Of the recipes that every condition has. means: condition -> recipe -> its mean, higher is better."""
+    everywhere = [name for name in next(iter(means.values()), {}) if all(name in own for own in means.values())]
+    if not everywhere:
+        raise ValueError("no recipe has scores under every condition, so none can win overall")
+    return max(everywhere, key=lambda name: sum(own[name] for own in means.values()))
 
 
 def _beside(overall: str, baseline: str | None, known: Known) -> Known:

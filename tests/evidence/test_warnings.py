@@ -23,7 +23,7 @@ def test_all_is_well_without_warnings(experiment):
     assert list(Study(results_of(experiment)).warnings) == []
 
 
-def test_missing_runs_raise_an_warning_each_kind(experiment):
+def test_each_kind_of_missing_run_raises_a_warning(experiment):
     endings = {0: "failed", 1: "diverged", 2: "interrupted", 3: "planned"}
     results = results_of(
         replace(experiment, recipes={"none": (), "nothing": ()}, optimizers={"adam": Adam()}),
@@ -44,7 +44,7 @@ def test_another_split_raises_a_warning(experiment):
     assert list(Study(redrawn).warnings) == []
 
 
-def test_other_test_images_raise_an_warning(experiment):
+def test_other_test_images_raise_a_warning(experiment):
     results = results_of(experiment)
     results.table.loc[3, "first_test_batch"] = "other"
     assert list(Study(results).warnings) == [
@@ -63,7 +63,7 @@ def test_runs_that_train_on_fewer_images_need_not_share_a_split(experiment):
 @pytest.mark.parametrize(
     ("count", "files"), [(1, "1 file of the data cannot be used and is"), (3, "3 files of the data")]
 )
-def test_files_that_are_left_out_raise_an_warning(experiment, count, files):
+def test_files_that_are_left_out_raise_a_warning(experiment, count, files):
     (warning,) = Study(replace(results_of(experiment), left_out=count)).warnings
     assert warning.startswith(files)
     assert warning.endswith("left out")
@@ -80,13 +80,13 @@ def test_what_shows_other_test_images_by_design_raises_none(experiment, vary):
     assert list(Study(results).warnings) == []
 
 
-def test_other_machines_raise_an_warning(experiment):
+def test_other_machines_raise_a_warning(experiment):
     results = results_of(experiment)
     results.table.loc[0, "device"] = "NVIDIA H200"
     assert list(Study(results).warnings) == ["runs on different devices are compared: NVIDIA H200, cpu"]
 
 
-def test_scores_without_any_spread_raise_an_warning(experiment):
+def test_scores_without_any_spread_raise_a_warning(experiment):
     def stuck(cell):
         return 0.8 if (cell.factors["recipe"], cell.factors["optimizer"]) == ("bright", "sgd") else usual(cell)
 
@@ -95,7 +95,7 @@ def test_scores_without_any_spread_raise_an_warning(experiment):
     ]
 
 
-def test_other_runs_with_the_same_figures_raise_an_warning(experiment):
+def test_other_runs_with_the_same_figures_raise_a_warning(experiment):
     """As when an augmentation is declared and never applied. Two names for the same runs are no such case."""
 
     def ignored(cell):
