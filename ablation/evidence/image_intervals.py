@@ -40,7 +40,7 @@ class ImageScores:
         self._images: dict[str, NDArray[np.int64]] = {}
         self._values: dict[str, Floats] = {}
         self._scores: dict[str, Scores] = {}
-        self._counts: NDArray[np.float32] | None = None
+        self._drawn: tuple[NDArray[np.int64], NDArray[np.float32]] | None = None
 
     def difference(self, pair: tuple[Runs, Runs], paired: bool, overlap: float = 0.0) -> CrossedDifference | None:
         """The first recipe's mean minus the second's, with its error over new seeds and new photographs together.
@@ -90,11 +90,16 @@ class ImageScores:
             sums = np.bincount(group, weights=self.metric.per_image(logits, labels), minlength=count)
             self._values[run] = sums * count / len(sample)
             return
-        if self._counts is None or len(self._counts) != len(labels):
-            self._counts = bootstrap.image_counts(count, DRAWS)[group]
         assert self.metric.per_class is not None  # `difference` asks of no other kind
-        scores = bootstrap.class_scores(labels, logits.argmax(axis=1), self._counts, self.metric.per_class)
+        counts = self._counts(group, count)
+        scores = bootstrap.class_scores(labels, logits.argmax(axis=1), counts, self.metric.per_class)
         self._scores[run] = replace(scores, images=count)
+
+    def _counts(self, group: NDArray[np.int64], count: int) -> NDArray[np.float32]:
+        """(T, DRAWS): how often each photograph is in each draw of so many groups; made anew for other groups only."""
+        if self._drawn is None or not np.array_equal(self._drawn[0], group):
+            self._drawn = group, bootstrap.image_counts(count, DRAWS)[group]
+        return self._drawn[1]
 
     def _groups(self, sample: NDArray[np.int64]) -> NDArray[np.int64]:
         """(T,) numbers from 0 on: photographs that belong together are drawn together, and count as one.

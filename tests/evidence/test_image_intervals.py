@@ -13,6 +13,7 @@ from ablation.analysis.bootstrap import Scores, class_scores, image_counts, mult
 from ablation.analysis.crossed import crossed
 from ablation.analysis.metrics import METRICS, classification_metrics
 from ablation.core.seeds import stream
+from ablation.core.values import label
 from ablation.evidence.families import OTHER_IMAGES
 from ablation.evidence.image_intervals import DRAWS
 from ablation.evidence.study import compare
@@ -157,3 +158,28 @@ def test_photographs_that_belong_together_count_as_one():
     assert grouped.error > 2.5 * alone.error
     by_object = crossed(np.tile(liked, (8, 1)), np.tile(~liked, (8, 1)), True, share=True)
     assert grouped.error == pytest.approx(by_object.error)
+
+
+def test_each_split_is_drawn_by_its_own_groups():
+    """Two test parts of one size, of twenty objects shown ten times each and of 200: neither changes the other."""
+    splits = {"shown often": Fixed(seed=1), "shown once": Fixed(seed=2)}
+    asked = replace(question(), metric="macro_f1", test=Crossed(), optimizers={"adam": Adam()})
+    groups = np.concatenate([np.repeat(np.arange(20), 10), np.arange(20, 220)])
+
+    class Shown(MadeUp):
+        def predictions(self, run_id):
+            spec = self.run(run_id).spec
+            sample = np.arange(200) + 200 * (spec.split == splits["shown once"])
+            good = 0.5 + 0.3 * bool(spec.recipe)
+            right = stream(spec.seed, "right", label(spec.recipe)).random(20).repeat(10) < good
+            labels = np.arange(200) // 10 % 2
+            return sample, labels, np.eye(10)[np.where(right, labels, 1 - labels)]
+
+    def errors(*names: str) -> list[float]:
+        chosen = replace(asked, vary={"split": {name: splits[name] for name in names}}, primary="each")
+        made = results_of(chosen)
+        effects = compare(Shown(chosen, made.cells, made.classes, made.root, made.table, images=400, groups=groups))
+        return [find(effects, "bright", optimizer="adam", split=name).error for name in names]
+
+    assert errors("shown often", "shown once") == [*errors("shown often"), *errors("shown once")]
+    assert errors("shown often") > errors("shown once")
