@@ -43,6 +43,9 @@ _CACHE = re.compile(r"[0-9a-f]{16}-[0-9]+")
 _TRAITS = re.compile(r"[0-9a-f]{32}(-[0-9]+)?\.npz")
 """What our own folders, and the files in `traits`, are called: nothing else is ever removed."""
 
+_SAMPLES = {"labels": np.int64, "aspect": np.float32, "parts": np.int8, "near": np.int64, "exact": np.int64}
+"""What samples.npz holds of each sample, see `Dataset`."""
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -90,7 +93,10 @@ def load(cache_root: Path, digest: str, size: int) -> Dataset:
             meta = json.loads((folder / "meta.json").read_text("utf-8"))
             images = np.load(folder / "images.npy", mmap_mode="r")
             with open(folder / "samples.npz", "rb") as opened, np.load(opened) as file:
-                samples = {name: file[name] for name in ("labels", "aspect", "parts", "near", "exact")}
+                samples = {name: file[name] for name in _SAMPLES}
+            for name, array in samples.items():
+                if (array.dtype, array.shape) != (_SAMPLES[name], (len(meta["names"]),)):
+                    raise ValueError(f"samples.npz has {name} of {array.dtype} in the shape {array.shape}")
             if images.shape != (len(meta["names"]), 3, size, size) or images.dtype != np.uint8:
                 raise ValueError(f"images.npy has the shape {images.shape} of {images.dtype}")
             return Dataset(digest, size, tuple(meta["classes"]), tuple(meta["names"]), images=images, **samples)

@@ -108,6 +108,21 @@ def test_loading_what_is_absent_or_damaged(tmp_path):
     assert load(tmp_path, told.digest, 8).names == told.names
 
 
+@pytest.mark.parametrize(
+    "wrong", [lambda array: array[1:], lambda array: array[:, None], lambda array: array.astype(str)]
+)
+@pytest.mark.parametrize("name", ["labels", "aspect", "parts", "near", "exact"])
+def test_samples_of_other_images_are_not_believed(tmp_path, name, wrong):
+    told = listing(Subset(Digits(), 2), tmp_path)
+    build(told, 8, tmp_path)
+    path = tmp_path / f"{told.digest}-8" / "samples.npz"
+    with np.load(path) as stored:
+        samples = dict(stored)
+    np.savez(path, **samples | {name: wrong(samples[name])})
+    with pytest.raises(DataError, match=rf"is damaged \(samples\.npz has {name} of .*; delete that folder"):
+        load(tmp_path, told.digest, 8)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
 def test_a_cache_that_may_not_be_read_is_not_called_damaged(tmp_path):
     told = listing(Subset(Digits(), 2), tmp_path)
