@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -11,7 +10,7 @@ from rich.text import Text
 from ablation.cli.console import console, say_line, table
 from ablation.cli.context import FOLDER
 from ablation.core.text import byte_size
-from ablation.data.cache import Cached, cached, remove
+from ablation.data.cache import cached, remove
 
 
 @click.group()
@@ -37,7 +36,16 @@ def ls(root: Path) -> None:
     Example:
       ablation cache ls
     """
-    show_cached(cached(root), root)
+    entries = cached(root)
+    if not entries:
+        say_line(f"nothing is cached in {root}")
+        return
+    made = table("name", "images", "side", "MB", "made", "source", right=("images", "side", "MB"))
+    for entry in entries:
+        size = f"{entry.bytes / 1e6:,.1f}"
+        made.add_row(entry.name, f"{entry.images:,}", str(entry.size), size, entry.made, Text(entry.source))
+    console.print(made)
+    say_line(f"{byte_size(sum(entry.bytes for entry in entries))} in {root}")
 
 
 @cache.command("rm")
@@ -56,16 +64,3 @@ def rm(names: tuple[str, ...], every: bool, root: Path) -> None:
         raise click.UsageError("name what is to be removed (see `ablation cache ls`), or --all")
     for removed in remove(root, names, every):
         say_line(f"removed {removed}")
-
-
-def show_cached(entries: Sequence[Cached], root: Path) -> None:
-    """Print a line for each cache, and the sum of their sizes."""
-    if not entries:
-        say_line(f"nothing is cached in {root}")
-        return
-    made = table("name", "images", "side", "MB", "made", "source", right=("images", "side", "MB"))
-    for entry in entries:
-        size = f"{entry.bytes / 1e6:,.1f}"
-        made.add_row(entry.name, f"{entry.images:,}", str(entry.size), size, entry.made, Text(entry.source))
-    console.print(made)
-    say_line(f"{byte_size(sum(entry.bytes for entry in entries))} in {root}")

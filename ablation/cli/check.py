@@ -32,8 +32,7 @@ from ablation.report.render.digest import check_digest, is_current
 _MOST_CLASSES = 16  # with more, the eight largest and the eight smallest are shown
 _MOST_BAD = 10
 _BAR = 28  # characters of the largest class
-_STYLE = {"error": "bold red", "warning": "yellow", "note": "default"}
-_SIGN = {"error": "✗", "warning": "!", "note": "·"}
+_SIGN = {"error": ("✗", "bold red"), "warning": ("!", "yellow"), "note": ("·", "default")}
 
 
 @click.command()
@@ -130,7 +129,7 @@ def show_check(name: str, checked: Check) -> None:
     if len(checked.bad) > _MOST_BAD:
         say_line(f"... and {len(checked.bad) - _MOST_BAD} more, all in check.html", "red")
     for finding in every:
-        sign, style = _SIGN[finding.level], _STYLE[finding.level]
+        sign, style = _SIGN[finding.level]
         made = Table.grid(padding=(0, 1))
         advice = f"\n[dim]{escape(finding.advice)}[/]" if finding.advice else ""
         made.add_row(f"[{style}]{sign}[/]", f"[{style}]{escape(finding.text)}[/]{advice}")

@@ -34,11 +34,7 @@ def status(options: ExperimentOptions) -> None:
     Example:
       ablation status quickstart
     """
-    show_status(options.results(), options.command("run"))
-
-
-def show_status(results: Results, command: str) -> None:
-    """Print how many runs of each recipe stand how, and why runs failed. command: what trains the rest."""
+    results = options.results()
     runs = results.table.drop_duplicates("id")
     _show_counts(results)
     _show_changes(results)
@@ -50,7 +46,7 @@ def show_status(results: Results, command: str) -> None:
     done = int(runs["status"].isin(["finished", "diverged"]).sum())
     say_line(f"{done} of {len(runs)} runs done, in {results.root}")
     if done < len(runs) and not (runs["status"] == "running").any():
-        say_line(Text.assemble("to train the rest: ", (command, "bold")))
+        say_line(Text.assemble("to train the rest: ", (options.command("run"), "bold")))
 
 
 def show_grid(cells: Sequence[Cell], statuses: Mapping[str, str]) -> None:

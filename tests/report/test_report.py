@@ -155,7 +155,7 @@ def test_names_are_escaped_everywhere(build, fake, tmp_path):
     assert "Is 1 < 2 & <i>so</i>?" in page.text
 
 
-def test_missing_failed_and_diverged_runs_are_in_the_alarms_and_the_table(build, fake, tmp_path):
+def test_missing_failed_and_diverged_runs_are_in_the_warnings_and_the_table(build, fake, tmp_path):
     fates = {0: "failed", 1: "diverged", 2: "planned"}
     experiment = build(recipes={"none": (), "crop": (RandomResizedCrop(),)}, optimizers={"adam": Adam()}, seeds=6)
     results = fake(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import fields
 from operator import itemgetter
 from typing import Any
@@ -46,14 +46,6 @@ DEFAULTS = {field.name: field.default for field in fields(Experiment)}
 
 def reproduce(study: Study) -> Section:
     """The command, the facts of experiment, data, training, machine and cost, and every run by its folder."""
-    headers, words = {"term": "", "text": ""}, frozenset({"text"})
-    facts = (Table(headers, (part,), words=words, keep=("text",)) for part in _facts(study))
-    command = f"The command that trains the runs: {study.command}"
-    return Section("reproduce", "How to reproduce it", command, tables=(*facts, _runs(study.results)))
-
-
-def _facts(study: Study) -> Iterator[Rows]:
-    """The definition table in five parts; what no record holds is left out."""
     experiment, results, records = study.experiment, study.results, list(study.records.values())
     parts = {
         "Question": [*_question(experiment), ("plan", _plan(results))],
@@ -62,10 +54,14 @@ def _facts(study: Study) -> Iterator[Rows]:
         "Machine": _machine(records),
         "Cost": _cost(results, records),
     }
-    for title, items in parts.items():
-        rows = tuple({"term": term, "text": text} for term, text in items if text)
+    tables = []
+    for title, facts in parts.items():  # what no record holds is left out
+        rows = tuple({"term": term, "text": text} for term, text in facts if text)
         if rows:
-            yield Rows(rows, title)
+            headers, words = {"term": "", "text": ""}, frozenset({"text"})
+            tables.append(Table(headers, (Rows(rows, title),), words=words, keep=("text",)))
+    command = f"The command that trains the runs: {study.command}"
+    return Section("reproduce", "How to reproduce it", command, tables=(*tables, _runs(results)))
 
 
 def _question(experiment: Experiment) -> list[Fact]:

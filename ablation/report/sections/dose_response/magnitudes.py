@@ -63,12 +63,11 @@ def dose_series(experiment: Experiment) -> tuple[Series, ...]:
         if len(series.doses) >= MIN_DOSES and not any(set(series.recipes) <= set(other.recipes) for other in kept):
             kept.append(series)
     alike = Counter(series.magnitude for series in kept)
-    return tuple(_distinct(series) if alike[series.magnitude] > 1 else series for series in kept)
-
-
-def _distinct(series: Series) -> Series:
-    names = [recipe for recipe in series.recipes if recipe != series.nothing]
-    return replace(series, magnitude=f"{series.magnitude}, {names[0]} to {names[-1]}")
+    for index, series in enumerate(kept):
+        if alike[series.magnitude] > 1:
+            first, *_, last = (recipe for recipe in series.recipes if recipe != series.nothing)
+            kept[index] = replace(series, magnitude=f"{series.magnitude}, {first} to {last}")
+    return tuple(kept)
 
 
 def _of_one_magnitude(recipes: Mapping[str, Recipe], leaves: Mapping[str, Leaves]) -> Iterator[Series]:
