@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ablation.core.errors import DataError
 from ablation.core.files import Damaged, atomic, undamaged, write_json
-from ablation.core.values import read_back
+from ablation.core.values import fit, read_back
 
 RECORD_FILE, ARRAYS_FILE = "record.json", "arrays.npz"
 
@@ -45,6 +45,10 @@ class Arrays(NamedTuple):
 _KINDS = {"sample": ("i", 1), "label": ("i", 1), "logits": ("f", 2)}
 _KINDS |= {"features": ("f", 2), "original": ("u", 3), "draws": ("u", 4)}
 """Of each array the kind of its numbers, as numpy abbreviates it, and how many axes it has."""
+
+_EVIDENCE: dict[str, Any] = {"first_test_batch": str, "split": str, "diverged_step": int | None}
+_EVIDENCE |= {"train_images": int, "val_images": int, "test_images": int, "captions": tuple[str, ...]}
+"""Of what a run proves of itself, the kinds of what tables and warnings take as it is."""
 
 
 @dataclass(frozen=True)
@@ -126,15 +130,35 @@ def _read_json(folder: Path) -> tuple[RunRecord, str] | None:
 
 def _wrong(record: RunRecord) -> Iterator[str]:
     """What is wrong within the fields of a record that has them all; each a message."""
-    numbers: dict[str, Any] = {f"metrics: {name}": number for name, number in record.metrics.items()}
-    numbers |= {f"history: epoch of entry {row}": epoch.get("epoch") for row, epoch in enumerate(record.history, 1)}
-    for name, number in numbers.items():
-        if isinstance(number, bool) or not isinstance(number, int | float):
-            yield f"{name} = {number!r}: expected a number"
+    for where, item, kind in _items(record):
+        if wrong := fit(item, kind)[1]:
+            yield f"{where} = {item!r}: {wrong}"
     changes = record.evidence.get("changes", [])
-    needed = {"operation", "mean_change", "share_changed"}
-    if not isinstance(changes, list) or not all(isinstance(one, dict) and needed <= one.keys() for one in changes):
+    needed = {"operation": str, "mean_change": float, "share_changed": float}
+    if not isinstance(changes, list) or not all(_has(one, needed) for one in changes):
         yield f"evidence: changes: expected a list of dicts with {', '.join(sorted(needed))}"
+
+
+def _items(record: RunRecord) -> Iterator[tuple[str, Any, Any]]:
+    """What stands in the record's fields: where, the item itself, and the kind that it must be of."""
+    for name, item in record.metrics.items():
+        yield f"metrics: {name}", item, float
+    for row, epoch in enumerate(record.history, 1):
+        yield f"history: epoch of entry {row}", epoch.get("epoch"), int
+        for name, item in epoch.items():
+            yield f"history: {name} of entry {row}", item, float | None
+    for name, item in record.cost.items():
+        yield f"cost: {name}", item, float | None
+    for name, item in record.environment.items():
+        yield f"environment: {name}", item, str
+    for name, kind in _EVIDENCE.items():
+        if name in record.evidence:
+            yield f"evidence: {name}", record.evidence[name], kind
+
+
+def _has(item: Any, needed: dict[str, Any]) -> bool:
+    """Whether it is a dict with these names, each of its kind."""
+    return isinstance(item, dict) and not any(fit(item.get(name), kind)[1] for name, kind in needed.items())
 
 
 def read_predictions(folder: Path) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:

@@ -135,8 +135,21 @@ def damage(folder, **changes):
 WRONG = {
     "no outcome": ({"outcome": "well"}, "outcome: expected one of 'finished', 'diverged'"),
     "a number for a history": ({"history": 3}, "history: expected a tuple of a dict"),
-    "an epoch without its number": ({"history": [{"lr": 0.1}]}, "epoch of entry 1 = None: expected a number"),
-    "a metric in words": ({"metrics": {"accuracy": "high"}}, "accuracy = 'high': expected a number"),
+    "an epoch without its number": ({"history": [{"lr": 0.1}]}, "epoch of entry 1 = None: expected a whole number"),
+    "a metric in words": ({"metrics": {"accuracy": "high"}}, "accuracy = 'high': expected a finite number"),
+    "an epoch in words": (
+        {"history": [{"epoch": 1, "val_loss": "low"}]},
+        "val_loss of entry 1 = 'low': expected a number",
+    ),
+    "a cost in words": ({"cost": {"seconds": "few"}}, "cost: seconds = 'few': expected a number"),
+    "a device in a list": ({"environment": {"device": ["cpu"]}}, "environment: device = ['cpu']: expected a text"),
+    "parts in a list": ({"evidence": {"split": [1]}}, "evidence: split = [1]: expected a text"),
+    "images in words": ({"evidence": {"train_images": "many"}}, "train_images = 'many': expected a whole number"),
+    "captions in a number": ({"evidence": {"captions": 3}}, "evidence: captions = 3: expected a tuple of a text"),
+    "a change in words": (
+        {"evidence": {"changes": [{"operation": "Hue", "mean_change": 0.1, "share_changed": "all"}]}},
+        "changes: expected a list of dicts",
+    ),
     "evidence in a list": ({"evidence": []}, "evidence: expected a dict"),
     "changes without their share": ({"evidence": {"changes": [{"operation": "Hue"}]}}, "share_changed"),
     "a later field": ({"verdict": "better"}, "verdict is unknown"),
