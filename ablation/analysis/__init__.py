@@ -1,1 +1,1 @@
-"""What the runs mean: statistics and geometry of features. Arrays in, frozen results out; no torch, no MLflow."""
+"""Statistics and metrics: arrays in, frozen numbers out. Knows no experiment, no torch and no MLflow."""

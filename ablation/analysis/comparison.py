@@ -209,8 +209,3 @@ class Dunnett:
 
 Test = Crossed | Welch | CorrectedResampled | Paired | Dunnett
 """What an experiment may declare."""
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down adjusted p-values (Holm 1979), in the order given; nan stays nan but counts in the family."""
-    return list(map(float, student.holm(p_values)))

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ablation.analysis.comparison import Difference, holm
+from ablation.analysis.comparison import Difference
+from ablation.analysis.multiplicity import holm
 from ablation.analysis.student import Estimate, Floats, paired_contrast, reach
 
 CURVE_POINTS = 61
@@ -77,7 +78,7 @@ def dose_response(doses: ArrayLike, scores: ArrayLike, overlap: float = 0.0, alp
     at, table = at[order], table[complete][:, order]
     contrasts = [Difference.of(_weighted(table, column, overlap)) for column in _orthogonal(at).T[1:]]
     slope = Difference.of(_weighted(table, (at - at.mean()) / ((at - at.mean()) ** 2).sum(), overlap))
-    beyond = [p for p in holm([contrast.p_value() for contrast in contrasts[2:]]) if not math.isnan(p)]
+    beyond = [p for p in holm([contrast.p_value() for contrast in contrasts[2:]]).tolist() if not math.isnan(p)]
     grid = np.linspace(at[0], at[-1], CURVE_POINTS)
     return DoseResponse(
         len(table),

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike
 
 from ablation.analysis import student
 from ablation.analysis.comparison import MIN_SEEDS, Difference
+from ablation.analysis.multiplicity import holm
 from ablation.analysis.student import Floats
 
 UNJUDGED = Difference(math.nan, math.nan, math.nan)
@@ -82,7 +83,7 @@ def interactions(
         for factor in factors
         for level in _each_once(grid.levels(recipe, factor))
     ]
-    adjusted = student.holm([one.p for one in contrasts]).tolist()
+    adjusted = holm([one.p for one in contrasts]).tolist()
     return tuple(replace(one, p_adjusted=p) for one, p in zip(contrasts, adjusted, strict=True))
 
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ablation.analysis.comparison import Difference, Test, Welch, holm
+from ablation.analysis.comparison import Difference, Test, Welch
+from ablation.analysis.multiplicity import holm
 from ablation.analysis.student import Floats
 
 
@@ -122,7 +123,7 @@ def winner(
     gaps = {pair: _difference(test, tables[pair[0]][pair[1]], tables[pair[0]][overall], overlap) for pair in pairs}
     own = [pair for pair in pairs if pair not in declared]
     p_values = [gaps[pair].p_value() for pair in own]
-    corrected = dict(zip(own, holm(p_values), strict=True)) | {pair: p for pair, (_, p) in declared.items()}
+    corrected = dict(zip(own, holm(p_values).tolist(), strict=True)) | {pair: p for pair, (_, p) in declared.items()}
     rivals = tuple(
         Rival(*pair, gaps[pair], corrected[pair], pair in declared) for pair in pairs if sign * gaps[pair].estimate > 0
     )

@@ -1,7 +1,7 @@
-"""Student's t on arrays of per-seed scores: means, standard errors, degrees of freedom, p-values, Holm's correction.
+"""Student's t on arrays of per-seed scores: means, standard errors, degrees of freedom, p-values.
 
-The arithmetic under every test and interval of this room, so that a simulation drives the very lines that judge an
-experiment. The last axis holds seeds (in `holm`: the comparisons of a family), any axes before it are repetitions.
+The arithmetic under every test and interval of this package, so that a simulation drives the very lines that judge an
+experiment. The last axis holds seeds, any axes before it are repetitions.
 Knows no experiments: what is compared with what is decided in `comparison`.
 """
 
@@ -128,19 +128,6 @@ def _tail(distance: ArrayLike, estimate: Estimate) -> Floats:
     if estimate.sizes is None:
         return tail
     return np.where(tail < 0.5, welch.calibrated(2 * np.fmin(tail, 0.5), *estimate.sizes) / 2, tail)
-
-
-def holm(p_values: ArrayLike) -> Floats:
-    """Holm's step-down adjusted p-values (Holm 1979). (..., m) -> (..., m), each row of m a family.
-
-    nan stays nan but counts in the family.
-    """
-    p_values = np.asarray(p_values, float)
-    order = np.argsort(p_values, axis=-1, kind="stable")  # nan comes last
-    steps = np.take_along_axis(p_values, order, axis=-1) * np.arange(p_values.shape[-1], 0, -1)
-    adjusted = np.empty_like(p_values)
-    np.put_along_axis(adjusted, order, np.maximum.accumulate(np.minimum(steps, 1.0), axis=-1), axis=-1)
-    return adjusted
 
 
 @cache

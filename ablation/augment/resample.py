@@ -1,4 +1,4 @@
-"""Showing a picture through a map, once for all neighbouring geometric operations. torch; the same on CPU and GPU.
+"""Crops, resizes, turns and bends as one resampling. torch; the same on CPU and GPU.
 
 What only crops, resizes and mirrors is separable: a few source pixels for each row, then for each column, weighted as
 torchvision's `resized_crop(..., antialias=True)` weights them on float images (triangles, widened when shrinking,

@@ -1,4 +1,4 @@
-"""The evidence room: what results mean. From the table of results to effects, and to whatever else a reader asks.
+"""What results mean: from the table of results to effects with verdicts, power, warnings, and all that a `Study` holds.
 
 Computes with the functions of `ablation.analysis`, which know arrays only; `ablation.report` and the console tell it.
 """

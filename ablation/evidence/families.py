@@ -1,7 +1,7 @@
 """Families: the declared test on every pair, corrected for how many there are. From pairs to what is judged.
 
 What the experiment declares as primary (`Experiment.primary`) has alpha to itself; everything else that is shown stands
-behind it in a gatekeeping procedure (`ablation.analysis.gatekeeping`), and the family-wise error is that of all of it
+behind it in a gatekeeping procedure (`ablation.analysis.multiplicity`), and the family-wise error is that of all of it
 together. Primary comparisons with nothing behind them are Holm's family; otherwise half of what each leaves goes there.
 A test that judges the recipes of a condition at once (Dunnett's) corrects within each, and for the number of conditions
 by Bonferroni. Comparisons that cannot be made yet count in their family all the same: whether a run failed may have
@@ -14,9 +14,9 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ablation.analysis.comparison import Crossed, Difference, Dunnett, holm
+from ablation.analysis.comparison import Crossed, Difference, Dunnett
 from ablation.analysis.crossed import CrossedDifference
-from ablation.analysis.gatekeeping import behind, gatekept
+from ablation.analysis.multiplicity import behind, gatekept, holm
 from ablation.evidence.image_intervals import ImageScores
 from ablation.evidence.pairs import Block, Condition, Pair
 from ablation.experiment.experiment import Experiment
@@ -190,7 +190,7 @@ def _judged_at_once(experiment: Experiment, pairs: Sequence[Pair], scores: Image
     for members in families.values():
         for member, tested in _family(experiment, [pairs[index] for index in members], len(families)).items():
             judged[members[member]] = tested
-    equivalent = holm(_equivalence(experiment, judged))
+    equivalent = holm(_equivalence(experiment, judged)).tolist()
     return [one and replace(one, p_equivalent=p) for one, p in zip(judged, equivalent, strict=True)]
 
 

@@ -22,7 +22,7 @@ from ablation.core.values import BelowOne, Count, NonNegative, OneOf, Positive, 
 from ablation.data.normalization import NormalizationChoice
 from ablation.data.sources import Source, Subset
 from ablation.data.split import Redrawn, Split, TrainSize
-from ablation.experiment.default_test import default_test, wrong_test
+from ablation.experiment.declared_test import default_test, wrong_test
 from ablation.experiment.spec import IN_OPTIMIZER, RunSpec, resolver
 from ablation.models.names import (
     CHOICES,

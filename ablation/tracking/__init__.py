@@ -1,1 +1,1 @@
-"""MLflow: the only room that imports it. The client, the runs shown there, and its own pages."""
+"""MLflow, which no other package of ours imports: the client, the runs that are shown there, and its own pages."""

@@ -8,6 +8,7 @@ from scipy import stats
 
 from ablation.analysis import student
 from ablation.analysis.interaction import Interaction, interactions
+from ablation.analysis.multiplicity import holm
 from ablation.core.seeds import stream
 
 TWO = {"adam": {"optimizer": "adam"}, "sgd": {"optimizer": "sgd"}}
@@ -114,7 +115,7 @@ def test_all_are_one_family_and_those_without_a_p_count():
     p_values = [one.p for one in found]
     assert math.isnan(p_values[2])
     assert found[2].others == ()
-    assert [one.p_adjusted for one in found][:2] == student.holm(p_values).tolist()[:2]
+    assert [one.p_adjusted for one in found][:2] == holm(p_values).tolist()[:2]
     assert found[0].p_adjusted == pytest.approx(3 * found[0].p)
 
 

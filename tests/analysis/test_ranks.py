@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ablation.analysis.comparison import Paired, Welch, holm
+from ablation.analysis.comparison import Paired, Welch
+from ablation.analysis.multiplicity import holm
 from ablation.analysis.ranks import EVERYWHERE, rank_stability, winner
 from ablation.core.seeds import stream
 
@@ -83,7 +84,7 @@ def test_a_winner_that_is_beaten_elsewhere_does_not_survive():
     p_values = [
         Welch().difference(arms[name], arms["crop"], 0).p_value() for arms in (ADAM, sgd) for name in ("none", "hue")
     ]
-    assert [rival.p for rival in found.rivals] == pytest.approx(holm(p_values)[2:])
+    assert [rival.p for rival in found.rivals] == pytest.approx(holm(p_values).tolist()[2:])
 
 
 def test_less_may_be_better_and_the_declared_test_decides():
@@ -138,7 +139,11 @@ def test_comparisons_with_the_baseline_are_not_judged_again():
     found = winner({"adam": ADAM, "sgd": sgd}, baseline="none", known=known)
     assert [(one.recipe, one.p, one.declared) for one in found.rivals[:1]] == [("none", 0.06, True)]
     own = [Welch().difference(arms["hue"], arms["crop"], 0).p_value() for arms in (ADAM, sgd)]
-    assert (found.rivals[1].p, found.rivals[1].declared, found.pairs) == (pytest.approx(holm(own)[1]), False, 2)
+    assert (found.rivals[1].p, found.rivals[1].declared, found.pairs) == (
+        pytest.approx(holm(own).tolist()[1]),
+        False,
+        2,
+    )
     assert "none" in found.contenders
     better = known | {(EVERYWHERE, "crop"): (0.035, 0.03)}
     assert "none" not in winner({"adam": ADAM, "sgd": sgd}, baseline="none", known=better).contenders

@@ -12,6 +12,7 @@ from claims import SEEDS, Claim, at_least, at_most, row
 from simulator import ALPHA, SEED
 
 from ablation.analysis import failures, student
+from ablation.analysis.multiplicity import holm
 from ablation.core.seeds import stream
 
 GRIDS, MOST = 20_000, 0.0530
@@ -67,7 +68,7 @@ def verdicts(scores: np.ndarray, rule: bool) -> Arrays:
     found = estimates(scores)
     p_values = (student.two_sided(found), student.equivalent(found, MARGIN))
     none = beside(seen(scores)) if rule else np.zeros(found.value.shape, bool)
-    different, equivalent = (student.holm(np.where(none, np.nan, p)) < ALPHA for p in p_values)
+    different, equivalent = (holm(np.where(none, np.nan, p)) < ALPHA for p in p_values)
     return different, equivalent
 
 

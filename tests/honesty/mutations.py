@@ -21,9 +21,11 @@ from product import PRODUCT
 from sections import INTERACTIONS
 from worlds import WORLDS
 
-from ablation.analysis import crossed, dunnett, gatekeeping, shrinkage, student, welch
+from ablation.analysis import crossed, dunnett, shrinkage, student, welch
+from ablation.analysis import multiplicity as gatekeeping
 from ablation.analysis.comparison import Welch
 from ablation.analysis.interaction import _Grid
+from ablation.analysis.multiplicity import holm
 from ablation.evidence import effects, families
 
 KNOWN = {claim.asked: claim for claim in (*CLAIMS, *PRODUCT, *INTERACTIONS, *WORLDS)}
@@ -72,7 +74,7 @@ MUTATIONS = (
     Mutation(
         "no Holm correction",
         {
-            student.holm: {"* np.arange(p_values.shape[-1], 0, -1)": ""},
+            holm: {"* np.arange(p_values.shape[-1], 0, -1)": ""},
             gatekeeping.gatekept: {"p[left] / share[left], np.inf": "p[left], np.inf"},
         },
         (

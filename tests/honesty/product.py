@@ -15,6 +15,7 @@ from simulator import SEED, scores
 from ablation.analysis import student
 from ablation.analysis.comparison import CorrectedResampled, Crossed, Dunnett, Paired, Test, Welch
 from ablation.analysis.crossed import crossed
+from ablation.analysis.multiplicity import holm
 from ablation.augment import Brightness
 from ablation.core.seeds import stream
 from ablation.evidence.effects import Effect
@@ -108,7 +109,7 @@ def same_as_arrays(seeds: int) -> float:
     given = dict(zip(asked.recipes, np.concatenate([baseline, treatments]), strict=True))
     told = compare(results_of(asked, lambda cell: given[cell.factors["recipe"]][cell.seed]))
     p_values = student.two_sided(student.contrast((treatments, baseline), (1, -1)))
-    expected = np.stack([p_values, student.holm(p_values)], axis=1)
+    expected = np.stack([p_values, holm(p_values)], axis=1)
     found = np.array([(effect.p, effect.p_adjusted) for effect in told if effect.tested])
     return float(np.isclose(found, expected, rtol=1e-9).all(axis=1).mean())
 

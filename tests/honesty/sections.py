@@ -19,6 +19,7 @@ from ablation.analysis import student
 from ablation.analysis.comparison import Difference, Paired, Welch
 from ablation.analysis.factorial import anova
 from ablation.analysis.interaction import interactions
+from ablation.analysis.multiplicity import holm
 from ablation.augment import Brightness, Contrast, Hue, Operation, RandomRotation, Saturation
 from ablation.core.seeds import stream
 from ablation.data import Fixed
@@ -187,7 +188,7 @@ def any_interaction_by_f(seeds: int, spread: Spread) -> float:
         made = anova(scores, {"recipe": recipes, "optimizer": optimizers})
         odds = [term.partial_eta2 / (1 - term.partial_eta2) for term in made.terms]
         p = [stats.f.sf(odd * made.df / term.df, term.df, made.df) for odd, term in zip(odds, made.terms, strict=True)]
-        found.append(student.holm(p)[-1] < ALPHA)
+        found.append(holm(p)[-1] < ALPHA)
     return float(np.mean(found))
 
 

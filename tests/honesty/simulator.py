@@ -14,6 +14,7 @@ from ablation.analysis import student
 from ablation.analysis.bootstrap import Scores, class_scores, image_counts, macro_f1, multi_bootstrap
 from ablation.analysis.crossed import Parts, difference_parts, half_width
 from ablation.analysis.dunnett import critical, loadings
+from ablation.analysis.multiplicity import holm
 from ablation.core.seeds import stream
 
 SEED = 2026
@@ -38,7 +39,7 @@ def scores(seeds: int, spreads: tuple[float, ...], shift: float = 0.0) -> tuple[
 def any_false_verdict(seeds: int, spreads: tuple[float, ...], correct: Callable | None = None) -> float:
     """Share of grids of identical recipes in which at least one is called different, by Welch's test and Holm's."""
     p_values = student.two_sided(student.contrast(scores(seeds, spreads), (1, -1)))
-    return float(((correct or student.holm)(p_values) < ALPHA).any(axis=1).mean())
+    return float(((correct or holm)(p_values) < ALPHA).any(axis=1).mean())
 
 
 def any_false_verdict_of_many(
@@ -55,7 +56,7 @@ def any_false_verdict_of_many(
     arms = np.concatenate([drawn, drawn.mean(axis=2, keepdims=True)], axis=2) if conditions > 1 else drawn
     found = student.contrast((arms[:, 1:], arms[:, :1]), (1, -1))
     found = found if calibrated else found._replace(sizes=None)
-    return float((student.holm(student.two_sided(found).reshape(GRIDS, -1)) < ALPHA).any(axis=1).mean())
+    return float((holm(student.two_sided(found).reshape(GRIDS, -1)) < ALPHA).any(axis=1).mean())
 
 
 def any_false_verdict_of_dunnett(seeds: int, spreads: tuple[float, ...]) -> float:
@@ -70,7 +71,7 @@ def any_false_verdict_of_dunnett(seeds: int, spreads: tuple[float, ...]) -> floa
 def any_false_equivalence(seeds: int) -> float:
     """Share of grids in which a recipe that differs by exactly the margin is called equivalent."""
     found = student.contrast(scores(seeds, ALIKE, shift=2.5), (1, -1))
-    return float((student.holm(student.equivalent(found, 2.5)) < ALPHA).any(axis=1).mean())
+    return float((holm(student.equivalent(found, 2.5)) < ALPHA).any(axis=1).mean())
 
 
 def pair(seeds: int, spread: float, shift: float, luck: float = 0.0) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,8 @@ import pytest
 from claims import row
 
 from ablation.analysis import failures, student
-from ablation.analysis.comparison import Paired, holm
+from ablation.analysis.comparison import Paired
+from ablation.analysis.multiplicity import holm
 
 KNOWN = {claim.asked: claim for claim in world.FAILURES}
 CASES = [(claim.asked, seeds) for claim in world.FAILURES for seeds in claim.bounds]
@@ -49,11 +50,11 @@ def test_the_rule_costs_no_verdict_where_no_run_fails():
 def test_the_grids_are_judged_as_the_product_judges_them():
     """One grid after the other through the declared test and Holm."""
     scores, _ = world.runs(5, 0.2)
-    found = student.holm(student.two_sided(world.estimates(scores)))
+    found = holm(student.two_sided(world.estimates(scores)))
     for place in range(50):
         baseline, *recipes = scores[place].tolist()
         p_values = [Paired().difference(recipe, baseline, 0.0).p_value() for recipe in recipes]
-        assert holm(p_values) == pytest.approx(found[place].tolist(), rel=1e-12)
+        assert holm(p_values).tolist() == pytest.approx(found[place].tolist(), rel=1e-12)
 
 
 def test_a_row_of_the_docs_tells_the_claim_and_its_figures():

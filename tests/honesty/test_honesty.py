@@ -11,7 +11,8 @@ import simulator as world
 from claims import CASES, CLAIMS, measured, table
 
 from ablation.analysis import student
-from ablation.analysis.comparison import Dunnett, Welch, holm
+from ablation.analysis.comparison import Dunnett, Welch
+from ablation.analysis.multiplicity import holm
 from ablation.analysis.power import Design, power
 
 pytestmark = pytest.mark.slow
@@ -41,11 +42,11 @@ def test_the_docs_hold_what_was_measured():
 def test_the_simulated_grids_are_judged_as_the_product_judges_them():
     """One grid after the other through the declared test and Holm, as `compare` does it."""
     treatments, baseline = world.scores(5, world.WILD_RECIPE)
-    found = student.holm(student.two_sided(student.contrast((treatments, baseline), (1, -1))))
+    found = holm(student.two_sided(student.contrast((treatments, baseline), (1, -1))))
     for place in range(100):
         arms = treatments[place].tolist()
         p_values = [Welch().difference(arm, baseline[place, 0].tolist(), 0.0).p_value() for arm in arms]
-        assert holm(p_values) == pytest.approx(found[place].tolist(), rel=1e-12)
+        assert holm(p_values).tolist() == pytest.approx(found[place].tolist(), rel=1e-12)
 
 
 def test_dunnetts_critical_value_and_its_adjusted_p_agree():

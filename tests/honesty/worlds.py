@@ -17,9 +17,9 @@ from simulator import ALPHA, SEED, satterthwaite
 
 from ablation.analysis import crossed as module
 from ablation.analysis.crossed import CrossedDifference, Parts, crossed, half_width
-from ablation.analysis.gatekeeping import behind, gatekept
+from ablation.analysis.multiplicity import behind, gatekept, holm
 from ablation.analysis.shrinkage import shrunk
-from ablation.analysis.student import holm, paired_contrast, reach, two_sided
+from ablation.analysis.student import paired_contrast, reach, two_sided
 from ablation.core.seeds import stream
 from ablation.data.split import Redrawn
 

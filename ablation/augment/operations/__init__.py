@@ -26,9 +26,9 @@ from ablation.augment.operations.tone import RandomPosterize as RandomPosterize
 from ablation.augment.operations.tone import RandomSolarize as RandomSolarize
 from ablation.augment.operations.tone import RandomEqualize as RandomEqualize
 from ablation.augment.operations.tone import RandomAutocontrast as RandomAutocontrast
-from ablation.augment.operations.detail import RandomAdjustSharpness as RandomAdjustSharpness
-from ablation.augment.operations.detail import GaussianBlur as GaussianBlur
-from ablation.augment.operations.detail import GaussianNoise as GaussianNoise
+from ablation.augment.operations.blur import RandomAdjustSharpness as RandomAdjustSharpness
+from ablation.augment.operations.blur import GaussianBlur as GaussianBlur
+from ablation.augment.operations.blur import GaussianNoise as GaussianNoise
 from ablation.augment.operations.occlusion import RandomErasing as RandomErasing
 from ablation.augment.operations.occlusion import Cutout as Cutout
 from ablation.augment.operations.per_image import TorchvisionTransform as TorchvisionTransform

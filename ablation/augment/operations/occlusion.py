@@ -1,4 +1,4 @@
-"""Occlusion: a part of each picture is hidden."""
+"""Occlusion: a part of each picture is hidden (random erasing, cutout)."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 
 from ablation.augment.operation import Array, Drawn, Draws, Fill, Mixture, Part, Policy, from_beta, times
+from ablation.augment.operations.blur import RandomAdjustSharpness
 from ablation.augment.operations.color import Brightness, Contrast, Saturation
-from ablation.augment.operations.detail import RandomAdjustSharpness
 from ablation.augment.operations.policy_tables import POLICIES
 from ablation.augment.operations.tone import (
     RandomAutocontrast,

@@ -1,4 +1,4 @@
-"""Tone: operations on the levels of each picture, as torchvision's functions of the same names on float images."""
+"""Tone: inverting, posterizing, solarizing, equalizing, autocontrast, as torchvision's functions on float images."""
 
 from __future__ import annotations
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ablation.analysis.attribution import Attribution, Design, attribute
-from ablation.analysis.comparison import Difference, holm
+from ablation.analysis.comparison import Difference
+from ablation.analysis.multiplicity import holm
 from ablation.evidence.families import Compared, Tested
 from ablation.evidence.scores import Scores, blocks
 from ablation.evidence.study import Study
@@ -178,7 +179,7 @@ def _corrected(every: Sequence[Contributions]) -> list[Contributions]:
     families = [[gain.p for gain in block.gains if not gain.compared] for block in every]
     most = max(map(len, families))
     without = [math.nan] * sum(most - len(family) for family in families)
-    adjusted = iter(holm([p for family in families for p in family] + without))
+    adjusted = iter(holm([p for family in families for p in family] + without).tolist())
     return [
         replace(
             block,

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ablation.analysis.comparison import holm
 from ablation.analysis.dose import DoseResponse, dose_response
+from ablation.analysis.multiplicity import holm
 from ablation.evidence.scores import Scores, blocks
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
@@ -89,7 +89,7 @@ def _corrected(every: Sequence[Doses]) -> tuple[Doses, ...]:
     """By Holm's correction over all; what has no scores yet counts, too."""
     curves = [(curve, one.questions) for one in every for curve in one.curves]
     raw = [(curve.p_slope, curve.p_bend, curve.p_misfit)[:questions] for curve, questions in curves]
-    adjusted = iter(holm([p for p_values in raw for p in p_values]))
+    adjusted = iter(holm([p for p_values in raw for p in p_values]).tolist())
 
     def corrected(curve: DoseCurve, questions: int) -> DoseCurve:
         slope, bend, misfit = (next(adjusted) if index < questions else math.nan for index in range(3))

@@ -1,4 +1,4 @@
-"""Effects as tables: the main one, what stands behind each verdict, and the grid of verdicts over conditions."""
+"""The main table of effects: its columns and rows, what stands behind each verdict, and the grid of verdicts over conditions."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ablation.analysis.comparison import holm
 from ablation.analysis.dose import DoseResponse, dose_response
+from ablation.analysis.multiplicity import holm
 from ablation.evidence.families import Compared, Tested
 from ablation.evidence.pairs import Condition
 from ablation.evidence.scores import Scores, conditions_with, others, scores_over
@@ -82,7 +82,7 @@ def size_curves(study: Study) -> tuple[SizeCurve, ...]:
 
 def corrected(curves: Sequence[SizeCurve]) -> tuple[SizeCurve, ...]:
     """By Holm's correction over the recipes."""
-    adjusted = holm([curve.p_slope for curve in curves])
+    adjusted = holm([curve.p_slope for curve in curves]).tolist()
     return tuple(replace(curve, p_slope=p) for curve, p in zip(curves, adjusted, strict=True))
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 from statsmodels.stats.multitest import multipletests
 
-from ablation.analysis.gatekeeping import behind, gatekept
+from ablation.analysis.multiplicity import behind, gatekept
 from ablation.core.seeds import stream
 
 CONDITIONS, RECIPES = 2, 3

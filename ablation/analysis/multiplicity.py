@@ -1,7 +1,7 @@
-"""Several families of comparisons in one procedure: what is primary is tested first, the rest only behind it.
+"""Correction for the number of comparisons: Holm's, and gatekeeping, in which primary comparisons come first.
 
-The graphical procedure of Bretz, Maurer, Brannath and Posch (2009, "A graphical approach to sequentially rejective
-multiple test procedures", Statistics in Medicine 28, algorithms 1 and 2): each hypothesis has a share of alpha; what is
+Gatekeeping is the graphical procedure of Bretz, Maurer, Brannath and Posch (2009, "A graphical approach to sequentially
+rejective multiple test procedures", Statistics in Medicine 28, algorithms 1 and 2): each hypothesis has a share of alpha; what is
 rejected hands its share on along the edges of a graph. The family-wise error over all hypotheses is at most alpha,
 whatever they have in common. With equal shares that are handed on evenly it is Holm's procedure. Knows no experiments.
 """
@@ -82,3 +82,16 @@ def behind(parents: Sequence[Sequence[int]]) -> tuple[Floats, Floats]:
             if targets:
                 transitions[index, targets] = (0.5 if others else 1.0) / len(targets)
     return weights, transitions
+
+
+def holm(p_values: ArrayLike) -> Floats:
+    """Holm's step-down adjusted p-values (Holm 1979). (..., m) -> (..., m), each row of m a family.
+
+    nan stays nan but counts in the family.
+    """
+    p_values = np.asarray(p_values, float)
+    order = np.argsort(p_values, axis=-1, kind="stable")  # nan comes last
+    steps = np.take_along_axis(p_values, order, axis=-1) * np.arange(p_values.shape[-1], 0, -1)
+    adjusted = np.empty_like(p_values)
+    np.put_along_axis(adjusted, order, np.maximum.accumulate(np.minimum(steps, 1.0), axis=-1), axis=-1)
+    return adjusted
