@@ -1,1 +1,1 @@
-"""The ground floor: errors, checked values, seeds, durable files, and words for numbers. Imports no other package of ours."""
+"""The ground floor: errors, checked values, seeds, durable files, words for numbers. Imports nothing else of ours."""

@@ -1,4 +1,4 @@
-"""Blur, sharpness and noise: operations on the neighbourhood of each pixel. Sizes are in pixels of the picture at that point:
+"""Blur, sharpness and noise: operations on the neighbourhood of each pixel. Sizes are in pixels of the picture there:
 of the image size, or of the cached square before any geometric operation.
 """
 

@@ -1,4 +1,4 @@
-"""The main table of effects: its columns and rows, what stands behind each verdict, and the grid of verdicts over conditions."""
+"""The main table of effects: its columns and rows, the details behind each verdict, and the grid of verdicts."""
 
 from __future__ import annotations
 
