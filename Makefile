@@ -18,8 +18,8 @@ PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile
 test: .venv/installed check
 	$(PYTEST)
 
-test-all: .venv/installed check
-	$(PYTEST) -m "slow or not slow" --ignore tests/honesty --ignore tests/training/test_torture.py
+test-all: test
+	$(PYTEST) -m slow --ignore tests/honesty --ignore tests/training/test_torture.py
 
 check: .venv/installed # style, types
 	$(BIN)/ruff check .

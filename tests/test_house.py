@@ -159,6 +159,12 @@ def test_rooms_stand_on_few_floors_without_a_circle():
     assert floor["cli"] == max(floor.values()) <= FLOORS
 
 
+def test_test_files_have_names_of_their_own():
+    """pytest imports them by their names alone."""
+    names = [path.name for path in Path(__file__).parent.rglob("*.py") if path.name != "conftest.py"]
+    assert not {name for name in names if names.count(name) > 1}
+
+
 def test_no_circle_between_files():
     graph = {
         module: {name for name in imports(module, lazily=True) if name in FILES and name != module} for module in FILES

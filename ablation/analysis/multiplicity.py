@@ -1,9 +1,10 @@
 """Correction for the number of comparisons: Holm's, and gatekeeping, in which primary comparisons come first.
 
 Gatekeeping is the graphical procedure of Bretz, Maurer, Brannath and Posch (2009, "A graphical approach to sequentially
-rejective multiple test procedures", Statistics in Medicine 28, algorithms 1 and 2): each hypothesis has a
-share of alpha; what is rejected hands its share on along the edges of a graph. The family-wise error over all
-hypotheses is at most alpha, whatever they have in common. With equal shares that are handed on evenly it is Holm's procedure. Knows no experiments.
+rejective multiple test procedures", Statistics in Medicine 28, algorithms 1 and 2): each hypothesis has a share of
+alpha; what is rejected hands its share on along the edges of a graph. The family-wise error over all hypotheses is at
+most alpha, whatever they have in common. With equal shares that are handed on evenly it is Holm's procedure. Knows no
+experiments.
 """
 
 from __future__ import annotations
