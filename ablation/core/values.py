@@ -160,6 +160,8 @@ def fit(given: Any, hint: Any) -> tuple[Any, str]:
     >>> fit([1, 2], tuple[float, float]), fit("fast", Literal["fast", "slow"]), fit("5", int)
     (((1.0, 2.0), ''), ('fast', ''), ('5', 'expected a whole number'))
     """
+    if hint is float and type(given) is float and math.isfinite(given):  # most of what a record holds
+        return given, ""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated and isinstance(arguments[1], OneOf):
         return given, _not_among(given, arguments[1].names)
@@ -202,11 +204,13 @@ def _fit_range(given: Any, base: Any, bounds: Range) -> tuple[Any, str]:
 
 
 def _fit_union(given: Any, members: tuple[Any, ...]) -> tuple[Any, str]:
-    attempts = [fit(given, member) for member in members]
-    for fitted, wrong in attempts:
+    mistakes = []
+    for member in members:
+        fitted, wrong = fit(given, member)
         if not wrong:
             return fitted, ""
-    near = [wrong for _, wrong in attempts if not wrong.startswith("expected")]
+        mistakes.append(wrong)
+    near = [wrong for wrong in mistakes if not wrong.startswith("expected")]
     if near:
         return given, near[0]
     allowed = _any_of([describe(member) for member in members])
