@@ -37,6 +37,7 @@ honesty: .venv/installed
 # make bench        augmentation beside Pillow, torchvision and kornia: a table; PHOTOS=... adds the cache beside ImageFolder
 bench: .venv/installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
+	$(BIN)/python benchmarks/start.py
 	$(BIN)/python benchmarks/augment.py
 	if [ -n "$(PHOTOS)" ]; then $(BIN)/python benchmarks/cache.py "$(PHOTOS)"; fi
 

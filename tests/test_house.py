@@ -1,10 +1,8 @@
 """The house's own rules, read off the syntax of every file: who may import whom, and who may draw at random."""
 
 import ast
-import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
@@ -276,17 +274,3 @@ def test_import_and_help_load_nothing_heavy(environment):
     loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in timed.stderr.splitlines()}
     assert "click" in loaded
     assert not loaded & set(HEAVY)
-
-
-def test_help_answers_in_less_than_three_tenths_of_a_second(environment):
-    """The median of five, over what bare Python takes to start on this machine: a busy one slows both."""
-
-    def median(command: list[str]) -> float:
-        seconds = []
-        for _ in range(5):
-            started = time.perf_counter()
-            subprocess.run(command, env=environment, capture_output=True, check=True)
-            seconds.append(time.perf_counter() - started)
-        return statistics.median(seconds)
-
-    assert median(HELP) - median([sys.executable, "-c", "pass"]) < 0.3
