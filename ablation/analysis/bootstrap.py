@@ -150,7 +150,7 @@ def multi_bootstrap(
 
 
 def _parts(groups: list[tuple[Scores, int]], scale: float) -> Parts:
-    """As in `crossed`, with the draws in place of the sums of squares over images."""
+    """As in `crossed`, with the draws instead of the sums of squares over images."""
     last = groups[0][0].images - 1
     seeds, rest = [], []
     for group, _ in groups:

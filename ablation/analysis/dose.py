@@ -51,7 +51,8 @@ class DoseResponse:
     `measured` alone.
 
     peak: the dose at which a curve that bends down is highest; None where it does not bend down, or is highest at an
-    end. peak_low, peak_high: all doses at which the slope cannot be told from 0 at level 1 - alpha (Fieller 1954).
+    end. peak_low, peak_high: all doses at which the slope cannot be distinguished from 0 at level 1 - alpha (Fieller
+    1954).
     """
 
     seeds: int

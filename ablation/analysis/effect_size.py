@@ -1,6 +1,6 @@
 """How large is the difference beside the noise of training? Hedges' g, and the chance that a new seed is better.
 
-Both beside the difference in the metric's own unit, not in its place: they grow when seeds vary less, points do not.
+Both beside the difference in the metric's own unit, not instead of it: they grow when seeds vary less, points do not.
 The chance is counted over the seeds that both groups share. Hedges' g takes the groups as independent; where they share
 seeds, its interval is too wide rather than too narrow.
 """

@@ -1,8 +1,8 @@
 """Failed trainings: runs that learned nothing, or fell far behind the others of their group. And what few runs hide.
 
 A mean over seeds in which some trainings failed is the mean of two different things, and no test over seeds can tell
-how often that will happen. So a failure is first found, by a rule that is stated here, and then counted. Knows arrays
-only; a group is the runs of one recipe under one condition, and which runs these are is decided elsewhere.
+how often that will happen. So a failure is first detected, by a rule that is stated here, and then counted. Knows
+arrays only; a group is the runs of one recipe under one condition, and which runs these are is decided elsewhere.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def power_of_equivalence(design: Design, difference: float, margin: float) -> fl
 
 
 def detectable(design: Design, wanted: float = POWER) -> float:
-    """The smallest true difference that is found with power `wanted`; nan under 2 seeds."""
+    """The smallest true difference that is detected with power `wanted`; nan under 2 seeds."""
     from scipy.optimize import brentq
 
     if design.seeds < 2:

@@ -108,7 +108,7 @@ def winner(
     one. The true best is missing among `overall` and `contenders` only where another has beaten it by chance. For that
     each family allows with alpha: the declared one, and the others' by Bonferroni over the comparisons of one recipe,
     whichever of its rivals was picked (the reasoning of Hsu 1984, Annals of Statistics 12). Both together thus keep 2
-    alpha, and all conditions are asked alike: to be behind under one is enough.
+    alpha, and all conditions are treated alike: to be behind under one is enough.
     """
     test = test or Welch()
     sign = 1.0 if higher_is_better else -1.0

@@ -80,7 +80,7 @@ def _steps(parts: Sequence[Drawn], count: int, shown: bool = False) -> tuple[Ste
 
 
 def _resample(parts: Sequence[Drawn], count: int) -> Resample:
-    """One step for these geometric operations: maps composed wherever nothing can be seen outside between them."""
+    """One step for these geometric operations: maps composed wherever nothing outside can be sampled between them."""
     hops: list[Hop] = []
     straight, waiting, total = np.ones(count, bool), identities(count), identities(count)
     for part in reversed(parts):
@@ -111,7 +111,7 @@ def _kind(maps: Array) -> Kind:
 
 
 def _shows_a_box(maps: Array, bordered: bool) -> Array:
-    """Whether each map shows a box of the picture, and nothing outside where there is something to be seen."""
+    """Whether each map shows a box of the picture, and nothing outside where that is not blank."""
     boxed = (maps[:, [0, 1], [1, 0]] == 0).all(axis=1) & (maps[:, 2] == [0, 0, 1]).all(axis=1)
     inside = (np.abs(boxes_of(maps) - 0.5) <= 0.5 + 1e-6).all(axis=1)
     return np.asarray(boxed & (inside | (not bordered)))

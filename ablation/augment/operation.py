@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import operator
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
@@ -38,7 +39,7 @@ Fill = Share | tuple[Share, Share, Share]
 """The colour of what lies outside the picture, in [0, 1]: one number, or one a channel."""
 
 Border = Literal["constant", "edge", "reflect", "symmetric"]
-"""What is seen outside the picture, in torchvision's words for `padding_mode`."""
+"""What stands for pixels outside the picture, in torchvision's words for `padding_mode`."""
 
 Kind = Literal["box", "affine", "projective"]
 """What a map does at most: shift and scale the axes; turn and shear, too; bend."""
@@ -78,7 +79,7 @@ class Operation:
 
     @property
     def frames(self) -> bool:
-        """Whether it chooses the frame of the pictures that it is applied to, in place of the centre crop."""
+        """Whether it chooses the frame of the pictures that it is applied to, instead of the centre crop."""
         return False
 
     @property
@@ -134,60 +135,60 @@ class SimpleOperation(Operation):
         return np.False_
 
 
-class GeometricOperation(SimpleOperation):
+class GeometricOperation(SimpleOperation, ABC):
     """Moves pixels."""
 
+    @abstractmethod
     def stage(self, drawn: Draws, frame: Array) -> Stage:
         """Where each sample's picture is looked at."""
-        raise NotImplementedError
 
 
-class PixelOperation(SimpleOperation):
+class PixelOperation(SimpleOperation, ABC):
     """Changes colours."""
 
     per_image: ClassVar[bool] = False
     """Whether it works on one image at a time, which is slower."""
 
+    @abstractmethod
     def apply(self, images: Tensor, drawn: dict[str, Tensor]) -> Tensor:
         """Images (B, 3, H, W) with the parameters of each, in the same shape; `images` is not written to."""
-        raise NotImplementedError
 
 
-class MixingOperation(SimpleOperation):
+class MixingOperation(SimpleOperation, ABC):
     """Mixes each picture with a partner's. Comes last in a recipe. See `ablation.augment.operations.mix`."""
 
+    @abstractmethod
     def mix(self, images: Tensor, partners: Tensor, drawn: dict[str, Tensor]) -> Tensor:
         """Images (B, 3, H, W) mixed with those of their partners."""
-        raise NotImplementedError
 
 
-class Policy(Operation):
+class Policy(Operation, ABC):
     """Chooses among simple operations for each sample: its parts are applied one after another."""
 
+    @abstractmethod
     def parts(self, uniforms: Array, frame: Array) -> list[Part]:
         """The simple operations that N samples came to, from uniforms (N, self.uniforms)."""
-        raise NotImplementedError
 
 
-class Choice(Operation):
+class Choice(Operation, ABC):
     """Chooses among the operations that it holds: each is drawn by its own name, and applied where chosen."""
 
     @property
     def called(self) -> str:
         return "+".join(operation.stream_name for operation in self.held)
 
+    @abstractmethod
     def choose(self, uniforms: Array) -> list[tuple[Any, Array]]:
         """The operations that it came to, each with the samples (N,) bool that it is applied to."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class Stage:
     """Where each sample's picture is looked at by one geometric operation.
 
-    maps: (N, 3, 3) float64, from a point of the picture that is shown to the point of the picture before that is seen
-    there, both in fractions ((0, 0) top left, (1, 1) bottom right), homogeneous. frame: (N, 2) of the picture shown.
-    border: what lies outside the picture before; None where the operation never looks outside.
+    maps: (N, 3, 3) float64, from a point of the picture that is shown to the point of the picture before that is
+    sampled there, both in fractions ((0, 0) top left, (1, 1) bottom right), homogeneous. frame: (N, 2) of the picture
+    shown. border: what lies outside the picture before; None where the operation never looks outside.
     """
 
     maps: Array
@@ -200,7 +201,7 @@ class Hop(NamedTuple):
     """One step from a point that is shown towards the source: maps (N, 3, 3), then what lies outside.
 
     Points are counted from the centre, with the edges of the picture at -1 and 1. frame: (N, 2) of the picture that the
-    map leads to. border: None where nothing outside is ever seen. kind: how much the maps do. Arrays on the host,
+    map leads to. border: None where nothing outside is ever sampled. kind: how much the maps do. Arrays on the host,
     tensors on the device.
     """
 

@@ -85,7 +85,7 @@ def _weighted(lines: Tensor, taps: Taps) -> Tensor:
 
 
 def warp(images: Tensor, hops: list[Hop], size: int) -> Tensor:
-    """What is seen of images (B, C, H, W) through the hops, the last operation's first: (B, C, size, size).
+    """What images (B, C, H, W) become through the hops, the last operation's first: (B, C, size, size).
 
     A point outside by less than a pixel is blended with the fill, as bilinear interpolation with zeros outside does.
     """

@@ -30,7 +30,7 @@ _CACHE = click.option("--cache", "root", type=FOLDER, default="cache", show_defa
 @cache.command("ls")
 @_CACHE
 def ls(root: Path) -> None:
-    """Show what is cached: images, size, place on disk, and where it came from.
+    """Show what is cached: images, size, location on disk, and where it came from.
 
     \b
     Example:

@@ -46,7 +46,7 @@ FEW_TO_TRAIN = 30
     "--sd",
     metavar="X",
     type=click.FloatRange(min=0, min_open=True),
-    help="The metric's sd over seeds, in points (or the metric's own unit), in place of an estimate.",
+    help="The metric's sd over seeds, in points (or the metric's own unit), instead of an estimate.",
 )
 @on_experiment
 def plan(options: ExperimentOptions, every: bool, sd: float | None) -> None:

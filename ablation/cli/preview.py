@@ -18,7 +18,7 @@ from ablation.training.preview import previews
 
 @click.command()
 @click.option("--recipe", "recipes", metavar="R", multiple=True, help="Only this recipe; may be repeated.")
-@click.option("--image", metavar="PATH", type=FILE, help="A photograph, in place of the first that is trained on.")
+@click.option("--image", metavar="PATH", type=FILE, help="A photograph, instead of the first that is trained on.")
 @click.option("--out", metavar="F.png", type=FILE, help="By default reports/EXPERIMENT-preview.png.")
 @on_experiment
 def preview(options: ExperimentOptions, recipes: tuple[str, ...], image: Path | None, out: Path | None) -> None:

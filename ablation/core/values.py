@@ -134,7 +134,7 @@ def _fill(self: Any, args: tuple[Any, ...], given: dict[str, Any]) -> Iterator[s
         yield f"{cls.__name__} takes at most {len(names)} values ({', '.join(names) or 'none'}), got {len(args)}"
     positional = dict(zip(names, args, strict=False))
     for name in positional.keys() & given.keys():
-        yield f"{cls.__name__} is given {name} twice, by its place and by its name"
+        yield f"{cls.__name__} is given {name} twice, by its position and by its name"
     given = positional | given
     for name in [name for name in given if name not in names]:
         allowed = f"its fields are {', '.join(names)}" if names else "it has no fields"

@@ -1,4 +1,4 @@
-"""How samples are cut into batches: the one place that says how many steps an epoch takes. No torch."""
+"""How samples are cut into batches: the one definition of how many steps an epoch takes. No torch."""
 
 from __future__ import annotations
 

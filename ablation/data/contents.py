@@ -294,7 +294,7 @@ def _remembered_links(traits: NDArray[np.void], cache_root: Path) -> Rows:
     try:
         with undamaged(), open(path, "rb") as opened, np.load(opened) as file:
             return np.asarray(file["links"])
-    except (FileNotFoundError, Damaged):  # they can be found anew
+    except (FileNotFoundError, Damaged):  # they can be computed again
         links = near_links(traits)
         with atomic(path) as file:
             np.savez(file, links=links)

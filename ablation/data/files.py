@@ -1,7 +1,7 @@
 """Photographs that lie in folders: a folder for each class, or the same in each of the folders train, val and test.
 
-Names and labels only; no file is opened here. Knows nothing of pixels. Every mistake in a folder is found before any
-is reported. Lists and tables are read by `ablation.data.lists`.
+Names and labels only; no file is opened here. Knows nothing of pixels. All mistakes in a folder are collected before
+any is reported. Lists and tables are read by `ablation.data.lists`.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def part_folders(root: Path) -> dict[str, Path]:
     """Return the folders of the parts, by 'train', 'val' and 'test'; none if the folders here are classes.
 
     They are parts if there is one for training and another one. Raises DataError where the folders are partly parts,
-    rather than take 'train' and 'test' for things that are seen in photographs.
+    rather than take 'train' and 'test' for things that are shown in photographs.
     """
     folders = visible_folders(root)
     named = [folder for folder in folders if folder.name.lower() in PART_OF]

@@ -1,6 +1,6 @@
 """Photographs that a file names: a list with a path and a label on each line, or a table (CSV) with a header.
 
-Names and labels only; no image is opened here. Every mistake in a list is found before any is reported.
+Names and labels only; no image is opened here. All mistakes in a list are collected before any is reported.
 """
 
 from __future__ import annotations

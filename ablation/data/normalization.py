@@ -1,7 +1,8 @@
 """Normalisation: what is subtracted from pixels and what they are divided by, before a network sees them.
 
 By default the data set's own mean and standard deviation, over its training photographs; a network that begins with
-weights from ImageNet has seen ImageNet's. Pixels are in [0, 1] here, a number a channel in the order red, green, blue.
+weights from ImageNet was trained on ImageNet's. Pixels are in [0, 1] here, a number a channel in the order red, green,
+blue.
 """
 
 from __future__ import annotations

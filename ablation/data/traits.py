@@ -1,7 +1,7 @@
 """Traits: what one photograph is, as numbers, measured when it is first read. Pillow and numpy; no torch.
 
 The perceptual hash is made of the signs of the lowest 16 x 16 frequencies of the brightness (a DCT-II of 32 x 32
-means), as in pHash (Zauner 2010), with zero in place of the median as threshold: mirroring a picture turns the sign of
+means), as in pHash (Zauner 2010), with zero instead of the median as threshold: mirroring a picture turns the sign of
 every odd horizontal frequency and nothing else, so the hash of the mirrored picture is the hash, XOR `MIRROR`.
 """
 

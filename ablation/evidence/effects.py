@@ -63,7 +63,7 @@ class Effect:
     """Its interval, simultaneous over the family of comparisons and in agreement with their verdicts."""
     alone_low: float = math.nan
     alone_high: float = math.nan
-    """Its interval at level 1 - alpha, as if nothing else were asked."""
+    """Its interval at level 1 - alpha, as if it were the only comparison."""
     new_low: float = math.nan
     new_high: float = math.nan
     """That for new photographs too, where the declared test judges on those given (`evidence.image_intervals`)."""

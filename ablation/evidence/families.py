@@ -5,7 +5,7 @@ behind it in a gatekeeping procedure (`ablation.analysis.multiplicity`), and the
 together. Primary comparisons with nothing behind them are Holm's family; otherwise half of what each leaves goes there.
 A test that judges the recipes of a condition at once (Dunnett's) corrects within each, and for the number of conditions
 by Bonferroni. Comparisons that cannot be made yet count in their family all the same: whether a run failed may have
-something to do with its score. So does the baseline under another name, of which nothing is asked.
+something to do with its score. So does the baseline under another name, of which nothing is tested.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Tested:
     """A difference with its interval and its p-values; nan where they are not known.
 
     low, high: simultaneous over those of its kind (Bonferroni); what is undecided has one that holds 0. alone_low,
-    alone_high: at level 1 - alpha, as if nothing else were asked. p: before correction. p_adjusted, p_equivalent: after
-    it. reached: was it tested for a difference, or shown to be equivalent; or do the primary ones that it stands behind
-    leave it nothing?
+    alone_high: at level 1 - alpha, as if it were the only comparison. p: before correction. p_adjusted, p_equivalent:
+    after it. reached: was it tested for a difference, or shown to be equivalent; or do the primary ones that it stands
+    behind leave it nothing?
     """
 
     difference: Difference | CrossedDifference

@@ -53,7 +53,7 @@ class RecipeRuns:
 class Pair:
     """A recipe and the baseline over the conditions that have both; `exclude` may have dropped either from some.
 
-    condition: factor -> level, {} where pooled. block: the conditions that are asked about; shared: those that have
+    condition: factor -> level, {} where pooled. block: the conditions that are compared; shared: those that have
     both. own: the recipe's runs, by themselves all of them; where the test pairs seeds, `treatment` and `reference`
     have those that both finished. overlap: what the training parts of its seeds have in common, see `overlap_of`. flag:
     what makes the recipe suspect.

@@ -58,8 +58,9 @@ class PlannedPower:
     """What each comparison of these recipes could show, under each of these conditions, or pooled over them.
 
     In the metric's own unit (0.01 is a point). test_images: the fewest and the most of any run. smallest: the
-    difference that is found with 80 % power after correction. needed: (difference, seeds per recipe that find it with
-    80 % power), None where 1,000 are not enough. With an sd that is not known `smallest` is nan, and `needed` empty.
+    difference that is detected with 80 % power after correction. needed: (difference, seeds per recipe that find it
+    with 80 % power), None where 1,000 are not enough. With an sd that is not known `smallest` is nan, and `needed`
+    empty.
     """
 
     conditions: Block

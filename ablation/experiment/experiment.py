@@ -76,7 +76,7 @@ class Experiment:
     model: a classifier of torchvision's, "shallow_cnn", "lenet", or "package.module:function" for one's own (see
     `ablation.models.own`). stem: "small" for images below 64 pixels, on ResNets. weights: to start from, by
     torchvision's name or as a path. freeze: "backbone", or how many layers, are not trained. normalization: by the mean
-    and sd of the training part ("data"), of ImageNet, or given. lr, weight_decay: in place of each optimizer's own.
+    and sd of the training part ("data"), of ImageNet, or given. lr, weight_decay: instead of each optimizer's own.
     head_lr_factor: the last layer's learning rate in multiples of the others'. clip_norm: the most that the norm of all
     gradients may be. ema: the decay of an average of the weights over the steps, which is then what is tested.
 

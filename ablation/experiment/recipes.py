@@ -47,18 +47,18 @@ class PartDesign:
             return declared
         if recipe[: len(self.base)] != self.base:
             return None
-        rest, found = recipe[len(self.base) :], []
+        rest, named = recipe[len(self.base) :], []
         for part, operations in self.parts.items():
             if operations and rest[: len(operations)] == operations:
                 rest = rest[len(operations) :]
-                found.append(part)
-        return None if rest else frozenset(found)
+                named.append(part)
+        return None if rest else frozenset(named)
 
 
 class Recipes(Mapping[str, Recipe]):
     """Recipes by name, with the designs that they make. It cannot be changed; `|` joins it with others, as dicts are.
 
-    A design whose recipes are not all there any more, as another of the same name took the place of one, is dropped.
+    A design whose recipes are not all there any more, as another of the same name replaced one, is dropped.
     """
 
     def __init__(self, recipes: Mapping[str, Recipe], *designs: DoseSeries | PartDesign):

@@ -20,7 +20,7 @@ from ablation.core.seeds import torch_stream
 class AdaptiveMean(nn.Module):
     """`nn.AdaptiveAvgPool2d` as two products with averaging matrices, (B, C, H, W) to (B, C, h, w).
 
-    torch's own has a backward pass on CUDA that does not repeat to the last bit, and refuses where that is asked.
+    torch's own has a backward pass on CUDA that does not repeat to the last bit, and refuses where that is required.
     """
 
     def __init__(self, output_size: Any):

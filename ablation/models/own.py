@@ -135,7 +135,7 @@ def check(reference: str, classes: int, path: str, theirs: object, ours: object)
         raise InputError(f"model = {reference!r}: it answers 2 images with {made}; return logits, 2 x {classes}")
     if not theirs.isfinite().all():
         return
-    near = 1e-4 * theirs.abs().max().item()  # a mean in place of torch's pooling rounds otherwise
+    near = 1e-4 * theirs.abs().max().item()  # a mean instead of torch's pooling rounds otherwise
     if not (isinstance(ours, torch.Tensor) and ours.shape == shape and torch.allclose(ours, theirs, rtol=0, atol=near)):
         raise InputError(
             f"model = {reference!r}: its last nn.Linear ({path}) is not its last operation; write it as the last of "

@@ -1,6 +1,6 @@
 """Optimizers: values that an experiment names, under torch's own names, fields and defaults. Must not import torch.
 
-To add one of torch's, write its class and give it a place in `Plain`.
+To add one of torch's, write its class and add it to `Plain`.
 
 Left out of every one are the fields that change how a step is computed and not what it is (foreach, fused, capturable,
 differentiable) and `maximize`: a loss is minimised here. Left out of the list are LBFGS, which asks for the loss of a

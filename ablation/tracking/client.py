@@ -159,7 +159,7 @@ class _Connection:
         tags = experiment_tags(experiment)
         held = self.client.get_experiment_by_name(experiment.name)
         if held is None:
-            # a SQLite store would put artifacts into the working directory if it were not told where
+            # a SQLite store would put artifacts into the working directory if it were not given one
             location = None if store.remote else (store.artifacts / experiment.name).as_uri()
             return str(self.client.create_experiment(experiment.name, location, tags))
         if held.lifecycle_stage == "deleted":
@@ -238,7 +238,7 @@ def connect(store: Store) -> Any:
 def await_answer(uri: str, *handlers: urllib.request.BaseHandler) -> None:
     """Ask a server for a sign of life, as importing mlflow takes seconds more; any answer is one.
 
-    handlers: in place of the usual ones. Raises ConnectionError where nothing answers.
+    handlers: instead of the usual ones. Raises ConnectionError where nothing answers.
     """
     try:
         opener = urllib.request.build_opener(*handlers)

@@ -64,7 +64,7 @@ def _read(path: Path) -> Any:
 
 
 def save(run: Run, learned: Mapping[str, Any], progress: Progress, environment: Mapping[str, Any]) -> None:
-    """Write the checkpoint whole, in place of the one before."""
+    """Write the checkpoint whole, replacing the one before."""
     states = {name: part.state_dict() for name, part in learned.items()}
     here = {name: environment[name] for name in REPEATS}
     write_tensors(run.checkpoint, {**states, **asdict(progress), "environment": here})

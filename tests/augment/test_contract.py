@@ -26,12 +26,12 @@ from catalogue import (
 from ablation.augment import OPERATIONS, Operation, RandomAffine
 from ablation.augment.chain import chain
 from ablation.augment.draws import draw
-from ablation.augment.operation import times
+from ablation.augment.operation import Choice, GeometricOperation, MixingOperation, PixelOperation, Policy, times
 from ablation.augment.operations.choice import scaled
 from ablation.augment.operations.geometry import start_frame
 from ablation.core.errors import InputError
 from ablation.core.seeds import stream
-from ablation.core.values import fit, label, plain, restore
+from ablation.core.values import fit, label, plain, restore, value
 from ablation.experiment.spec import CLASSES
 
 COUNT = 300
@@ -202,6 +202,13 @@ MISTAKES = {
     "Strength((RandomCrop(24),), 0.5)": "cannot have 0.5 times its strength: it has no padding to scale",
     "Strength((Hue(0.4),), 2)": "cannot have 2 times its strength",
 }
+
+
+@pytest.mark.parametrize("kind", [GeometricOperation, PixelOperation, MixingOperation, Policy, Choice])
+def test_what_does_not_say_how_it_is_applied_cannot_be_made(kind):
+    """Not when it is applied, in the middle of a run."""
+    with pytest.raises(TypeError, match="abstract"):
+        value(type("Unfinished", (kind,), {}))()
 
 
 @pytest.mark.parametrize(("written", "told"), MISTAKES.items(), ids=MISTAKES)

@@ -66,7 +66,7 @@ def test_bad_files_are_told_in_one_list_with_exit_status_3_and_can_be_left_out(p
     assert result["stops_a_run"] is True
     ended = ablation(tmp_path, "check", "photos", "--skip-bad")
     assert ended.code == 0
-    assert "3 files of 27 left out, as asked" in ended.out
+    assert "3 files of 27 left out, as requested" in ended.out
 
 
 EXPERIMENT = """

@@ -79,7 +79,7 @@ class RandomResizedCrop(GeometricOperation):
 
 @value
 class RandomCrop(GeometricOperation):
-    """A square of `size` pixels at a random place, after `padding` pixels were added on each side.
+    """A square of `size` pixels at a random position, after `padding` pixels were added on each side.
 
     size: None for the image size. The crop is shown at the image size, so that (Resize(256), RandomCrop(224)) shows
     the same share of the picture at every image size. padding: None, one number, (left and right, top and bottom), or

@@ -62,7 +62,7 @@ class RandomRotation(GeometricOperation):
 
 @value
 class RandomAffine(GeometricOperation):
-    """Rotation, translation, scaling and shear, keeping the centre in its place.
+    """Rotation, translation, scaling and shear, keeping the centre fixed.
 
     degrees: rotation, clockwise where positive. translate: the largest shift across and down, as a share of the
     picture; whole pixels are drawn. scale: bounds of the factor. shear: degrees along x, (low, high) of them, or (low
@@ -86,7 +86,7 @@ class RandomAffine(GeometricOperation):
     def describe(self, drawn: Sample, frame: Array) -> str:
         """Rotation, shift, factor and shear, as far as there are any.
 
-        The shift of an operation that shifts nothing by itself belongs to the shear, which keeps a corner in its place
+        The shift of an operation that shifts nothing by itself belongs to the shear, which keeps a corner fixed
         (see `ablation.augment.operations.policy`).
         """
         sheared = [f"{signed(angle)}° along {axis}" for axis, angle in zip("xy", drawn["shear"], strict=True) if angle]
@@ -152,7 +152,7 @@ class RandomPerspective(GeometricOperation):
 
 @value
 class RandomZoomOut(GeometricOperation):
-    """Puts the picture at a random place of a canvas whose sides are longer by a factor in `side_range`.
+    """Puts the picture at a random position on a canvas whose sides are longer by a factor in `side_range`.
 
     >>> RandomZoomOut(side_range=(1, 2)).side_range
     (1.0, 2.0)

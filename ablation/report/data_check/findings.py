@@ -1,4 +1,4 @@
-"""What a check says: a sentence for each thing that was found in a data set, the verdict, and the JSON file.
+"""What a check says: a sentence for each finding about a data set, the verdict, and the JSON file.
 
 An error stops a run; a warning may mislead one; a note is what an augmentation study should mind. Draws nothing.
 """
@@ -63,7 +63,7 @@ def verdict(check: Check) -> str:
 
 
 def stops(check: Check) -> bool:
-    """Whether anything that was found would stop a run."""
+    """Whether any finding would stop a run."""
     return any(finding.level == "error" for finding in findings(check))
 
 
@@ -135,7 +135,7 @@ def _bad(check: Check) -> Iterator[Finding]:
     """Files that cannot be used, and why no data set can be made of the others."""
     bad = f"{counted(len(check.bad), 'file')} of {check.named:,}"
     if check.bad and isinstance(check.source, SkipBad):
-        yield Finding("warning", "bad", f"{bad} left out, as asked")
+        yield Finding("warning", "bad", f"{bad} left out, as requested")
     elif check.bad:
         advice = "mend or remove them, or leave them out: --skip-bad here, SkipBad(...) in an experiment"
         yield Finding("error", "bad", f"{bad} cannot be used", advice)
@@ -221,7 +221,9 @@ def _files(check: Check, data: Listing) -> Iterator[Finding]:
     if transparent:
         yield Finding("note", "files", f"{photographs(transparent)} with transparency, laid over white")
     if frames:
-        yield Finding("note", "files", f"{counted(frames, 'file')} with several frames: the first is taken, as asked")
+        yield Finding(
+            "note", "files", f"{counted(frames, 'file')} with several frames: the first is taken, as requested"
+        )
 
 
 def _photographs(check: Check, data: Listing) -> Iterator[Finding]:
@@ -281,7 +283,7 @@ def _study(check: Check, data: Listing) -> Iterator[Finding]:
 
 
 def as_json(check: Check) -> dict[str, Any]:
-    """Everything that was found, as JSON holds it."""
+    """Every finding, as JSON holds it."""
     json: dict[str, Any] = {
         "source": label(check.source),
         "verdict": verdict(check),

@@ -1,4 +1,4 @@
-"""The page of `ablation check`: one HTML file that shows what was found in a data set, with its photographs."""
+"""The page of `ablation check`: one HTML file that shows the findings about a data set, with its photographs."""
 
 from __future__ import annotations
 

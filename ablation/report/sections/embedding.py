@@ -31,7 +31,7 @@ CAUTION = (
 )
 ACROSS = 4  # panels
 COLUMNS = 6  # of the legend
-MOST_NAMES = 30  # more classes are not told apart by a legend
+MOST_NAMES = 30  # more classes cannot be distinguished in a legend
 
 
 @dataclass(frozen=True, eq=False)

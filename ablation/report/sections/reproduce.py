@@ -30,8 +30,8 @@ NETWORK = {
     "stochastic_depth": "stochastic depth",
 }
 STEPS = {
-    "lr": "learning rate, in place of the optimizers'",
-    "weight_decay": "weight decay, in place of the optimizers'",
+    "lr": "learning rate, instead of the optimizers'",
+    "weight_decay": "weight decay, instead of the optimizers'",
     "head_lr_factor": "learning rate of the head, times the others'",
     "clip_norm": "norm of the gradients, at most",
     "ema": "average of the weights, decay",

@@ -24,7 +24,7 @@ def read_entries(path: Path, parse: Callable[[Any], T]) -> dict[str, T]:
 
 
 def write_entry(path: Path, name: str, form: Any) -> None:
-    """Put the entry beside the others that are there now, in place of one of that name. Raises OSError."""
+    """Put the entry beside the others that are there now, replacing one of that name. Raises OSError."""
     write_json(path, {**_read(path), name: form})
 
 

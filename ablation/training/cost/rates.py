@@ -132,7 +132,7 @@ def fitted(networks: Sequence[str], loads: Sequence[Load], seconds: Sequence[flo
 
 
 def remember(machine: Machine, cache: Path) -> Path:
-    """Put what was measured into the cache folder, in place of what was measured before under the same conditions."""
+    """Put what was measured into the cache folder, replacing what was measured before under the same conditions."""
     path = cache / FILE
     write_entry(path, machine.key, plain(machine))
     return path

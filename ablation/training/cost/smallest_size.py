@@ -1,4 +1,4 @@
-"""How small a network's images may be, found by trying: no table to keep, and none of torchvision's to trust."""
+"""How small a network's images may be, determined by trying: no table to keep, and none of torchvision's to trust."""
 
 from __future__ import annotations
 

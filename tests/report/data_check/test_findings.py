@@ -128,7 +128,7 @@ def test_a_defect_is_said_and_nothing_else(tmp_path, defect):
 def test_bad_files_that_are_skipped_are_a_warning(tmp_path):
     bad(folder(tmp_path / "d", PLAIN))
     result = looked_at(tmp_path / "d", skip=True)
-    assert texts(result) == ["warning: 2 files of 18 left out, as asked"]
+    assert texts(result) == ["warning: 2 files of 18 left out, as requested"]
     assert not stops(result)
 
 
@@ -136,7 +136,7 @@ def test_the_first_frame_of_several_is_said_to_be_taken(tmp_path):
     moving(folder(tmp_path / "d", PLAIN))
     assert texts(looked_at(tmp_path / "d")) == ["error: 1 file of 17 cannot be used"]
     result = looked_at(tmp_path / "d", first_frame=True)
-    assert texts(result) == ["note: 1 file with several frames: the first is taken, as asked"]
+    assert texts(result) == ["note: 1 file with several frames: the first is taken, as requested"]
 
 
 PARTS = {"train/cat": 5, "train/dog": 5, "test/cat": 4, "test/dog": 4}

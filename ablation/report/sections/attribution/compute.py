@@ -1,7 +1,7 @@
 """What each operation of a recipe contributes, under each condition and pooled over them.
 
-Which recipes answer that is found in `designs`. What an operation does alone, and what all of them do together, is a
-comparison with the baseline and has all its numbers from there (`Study.compared`): the same runs may not be judged
+Which recipes answer that is determined in `designs`. What an operation does alone, and what all of them do together, is
+a comparison with the baseline and has all its numbers from there (`Study.compared`): the same runs may not be judged
 twice. Everything else, under all conditions and pooled, is one family for Holm's correction.
 """
 

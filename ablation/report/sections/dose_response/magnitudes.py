@@ -1,7 +1,7 @@
 """Dose series: recipes of an experiment that differ in one magnitude only, or are one recipe at several strengths.
 
 Strengths are those that the author declared (`ablation.experiment.recipes.dose`); in recipes written by hand both are
-found in the recipes themselves, whatever they are called. The recipe without the operation stands at the dose at which
+read off the recipes themselves, whatever they are called. The recipe without the operation stands at the dose at which
 the operation does nothing, where there is such a dose and such a recipe.
 """
 
