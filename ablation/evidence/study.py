@@ -17,7 +17,7 @@ from ablation.evidence.variance_sources import Sources, variance_sources
 from ablation.evidence.warnings import warnings_of
 from ablation.experiment.experiment import Cell
 from ablation.experiment.labels import condition_text
-from ablation.experiment.record import RunRecord
+from ablation.experiment.record import Arrays, RunRecord
 from ablation.experiment.results import Results
 
 
@@ -90,6 +90,13 @@ class Study:
     def shown_runs(self) -> Choice | None:
         """One run a recipe, for what is shown of single runs."""
         return chosen_runs(self.results)
+
+    @cached_property
+    def shown_arrays(self) -> Mapping[str, Arrays]:
+        """The arrays of the shown runs, by recipe; a run that is several recipes is read once."""
+        runs = self.shown_runs.runs if self.shown_runs else {}
+        by_run = {run_id: self.results.arrays(run_id) for run_id in dict.fromkeys(runs.values())}
+        return {recipe: by_run[run_id] for recipe, run_id in runs.items()}
 
 
 def compare(results: Results) -> tuple[Effect, ...]:

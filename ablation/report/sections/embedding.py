@@ -60,12 +60,12 @@ class MapsInfo:
 
 def embedding(study: Study) -> Section | None:
     """None where no run has finished, or the test images are too few for a map."""
-    choice, results = study.shown_runs, study.results
+    choice, classes = study.shown_runs, study.results.classes
     if choice is None:
         return None
-    arrays = {recipe: results.arrays(run_id) for recipe, run_id in choice.runs.items()}
-    first = arrays.get(study.experiment.baseline) or next(iter(arrays.values()))
-    arrays = {recipe: of for recipe, of in arrays.items() if np.array_equal(of.sample, first.sample)}
+    every = study.shown_arrays
+    first = every.get(study.experiment.baseline) or next(iter(every.values()))
+    arrays = {recipe: of for recipe, of in every.items() if np.array_equal(of.sample, first.sample)}
     picks = stratified_subset(first.label, MOST_IMAGES)
     if len(picks) < FEWEST_IMAGES:
         return None
@@ -75,11 +75,9 @@ def embedding(study: Study) -> Section | None:
         layout = initial_layout(first.features[picks])
         by_run = {choice.runs[recipe]: of for recipe, of in arrays.items()}  # equal recipes share a run
         made = {run_id: _map(of.features[picks], labels, layout) for run_id, of in by_run.items()}
-        return MapsInfo(
-            tuple(replace(made[choice.runs[recipe]], recipe=recipe) for recipe in arrays), labels, results.classes
-        )
+        return MapsInfo(tuple(replace(made[choice.runs[recipe]], recipe=recipe) for recipe in arrays), labels, classes)
 
-    caption = _caption(MapsInfo((), labels, results.classes), choice, len(first.label))
+    caption = _caption(MapsInfo((), labels, classes), choice, len(first.label))
     figure = Figure(maps, draw_maps, "t-SNE maps of the test images by recipe", caption)  # seconds, where it is drawn
     return Section("embedding", "Are the classes better separated?", figures=(figure,), caution=CAUTION)
 

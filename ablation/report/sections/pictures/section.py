@@ -30,16 +30,16 @@ CAPTION = (
 
 def pictures(study: Study) -> Section | None:
     """The first training image as one run of each recipe drew it; None where no run has finished."""
-    choice, results = study.shown_runs, study.results
+    choice = study.shown_runs
     if choice is None:
         return None
     drawn = {}
     for recipe, run_id in choice.runs.items():
-        arrays, record = results.arrays(run_id), study.records.get(run_id)
+        arrays, record = study.shown_arrays[recipe], study.records.get(run_id)
         drawn[recipe] = (arrays.original, arrays.draws, record.evidence["captions"] if record else ())
     preview = preview_info(study.experiment, drawn, "The first training image", str(choice))
     strips = Strips(tuple(map(_strip, preview.rows)), f"{preview.note} {EXPLAINED}")
-    changes = results.changes().to_dict("records")
+    changes = study.results.changes().to_dict("records")
     tables = (Table.of(COLUMNS, changes, CAPTION, words=frozenset({"operation"})),) if changes else ()
     return Section("pictures", "What the network is trained on", figures=(strips,), tables=tables)
 
