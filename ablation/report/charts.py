@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-
 ACROSS = 3  # panels side by side
 
 

@@ -159,7 +159,7 @@ def pooled_over(effect: Effect, effects: Iterable[Effect]) -> str:
     every = {tuple(other.condition.items()) for other in single}
     held = {tuple(other.condition.items()) for other in single if other.recipe == effect.recipe}
     partly = effect.pooled and 0 < len(held) < len(every)
-    return f"over {len(held)} of {counted(len(every), 'condition')}" if partly else ""
+    return f"over {out_of(len(held), len(every), 'condition')}" if partly else ""
 
 
 def images_changed(share: float) -> str:

@@ -16,7 +16,7 @@ from ablation.analysis.interaction import Interaction
 from ablation.analysis.metrics import METRICS
 from ablation.analysis.ranks import Rival, Winner
 from ablation.analysis.student import paired_contrast, reach
-from ablation.core.text import NONE, counted, listing, opening, p_text, percent
+from ablation.core.text import NONE, counted, listing, opening, out_of, p_text, percent
 from ablation.evidence.study import Study
 from ablation.evidence.warnings import UNFINISHED
 from ablation.experiment.labels import condition_text, conditions_text
@@ -208,7 +208,7 @@ def _dependence(result: Conditions) -> str:
     by = f" by {_spaced(foremost.factor)}" if len(result.factors) > 1 else ""
     numbers = f"smallest {chance(foremost.p_adjusted, result.experiment)}, for {foremost.recipe}{by}"
     if unjudged:
-        numbers += f"; {unjudged} of {counted(len(result.contrasts), 'contrast')} cannot be judged"
+        numbers += f"; {out_of(unjudged, len(result.contrasts), 'contrast')} cannot be judged"
     if result.winner is not None and not result.winner.survives:
         return f"no effect against the baseline is shown to depend on the {_changed(result)} ({numbers})"
     return f"that {claim} is not shown ({numbers})"
