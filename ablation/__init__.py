@@ -44,29 +44,8 @@ if TYPE_CHECKING:
     from ablation.experiment.record import RunRecord as RunRecord
     from ablation.experiment.results import Results as Results
     from ablation.experiment.spec import RunSpec as RunSpec
-    from ablation.optim import ASGD as ASGD
-    from ablation.optim import SAM as SAM
-    from ablation.optim import SGD as SGD
-    from ablation.optim import Adadelta as Adadelta
-    from ablation.optim import Adafactor as Adafactor
-    from ablation.optim import Adagrad as Adagrad
-    from ablation.optim import Adam as Adam
-    from ablation.optim import Adamax as Adamax
-    from ablation.optim import AdamW as AdamW
-    from ablation.optim import Constant as Constant
-    from ablation.optim import Cosine as Cosine
-    from ablation.optim import Exponential as Exponential
-    from ablation.optim import Lookahead as Lookahead
-    from ablation.optim import MultiStep as MultiStep
-    from ablation.optim import Muon as Muon
-    from ablation.optim import NAdam as NAdam
-    from ablation.optim import OneCycle as OneCycle
-    from ablation.optim import Plateau as Plateau
-    from ablation.optim import Polynomial as Polynomial
-    from ablation.optim import RAdam as RAdam
-    from ablation.optim import RMSprop as RMSprop
-    from ablation.optim import Rprop as Rprop
-    from ablation.optim import Step as Step
+    from ablation.optim.optimizers import *  # noqa: F403
+    from ablation.optim.schedules import *  # noqa: F403
     from ablation.report import write_report as write_report
     from ablation.training.sweep import sweep as sweep
 
@@ -84,32 +63,38 @@ _HOMES = {
     "ablation.evidence.study": ("Study", "compare"),
     "ablation.core.errors": ("DataError", "InputError"),
     "ablation.experiment.experiment": ("Experiment",),
-    "ablation.optim": (
-        *("SGD", "Adam", "AdamW", "NAdam", "RAdam", "Adamax", "Adagrad", "Adadelta", "RMSprop", "Rprop", "ASGD"),
-        *("Adafactor", "Muon", "SAM", "Lookahead"),
-        *("Constant", "Step", "MultiStep", "Cosine", "OneCycle", "Polynomial", "Exponential", "Plateau"),
-    ),
     "ablation.experiment.record": ("RunRecord",),
     "ablation.report": ("write_report",),
     "ablation.experiment.results": ("Results",),
     "ablation.experiment.spec": ("RunSpec",),
     "ablation.training.sweep": ("sweep",),
 }
-"""Every public name but the operations: those are listed in `ablation.augment.operations` alone."""
+"""Public names by where they live, but for those that `_LISTS` have."""
+
+_LISTS = ("ablation.optim.optimizers", "ablation.optim.schedules", "ablation.augment.operations")
+"""Modules whose every name is public here too: an optimizer, a schedule or an operation is listed there alone."""
 
 if not TYPE_CHECKING:
 
+    def _names_in(home: str) -> list[str]:
+        """What a star import takes from one of the lists: its `__all__`, else its classes."""
+        module = import_module(home)
+        return getattr(module, "__all__", [name for name, kind in vars(module).items() if isinstance(kind, type)])
+
+    def _home_of(name: str) -> str | None:
+        """The module that a public name lives in; None where there is no such name. Those of the lists are classes."""
+        homes = [home for home, names in _HOMES.items() if name in names]
+        if not homes and name[:1].isupper():
+            homes = [home for home in _LISTS if name in _names_in(home)]
+        return homes[0] if homes else None
+
     def __getattr__(name: str) -> Any:
         """A public name from where it lives, or `__all__` of them."""
-        home = next((home for home, names in _HOMES.items() if name in names), "")
         if name == "__all__":
-            operations = [kind.__name__ for kind in import_module("ablation.augment").OPERATIONS]
-            value = [*(own for names in _HOMES.values() for own in names), *operations]
-        elif home or name[:1].isupper():
-            value = getattr(import_module(home or "ablation.augment.operations"), name, None)
+            value = [own for names in (*_HOMES.values(), *map(_names_in, _LISTS)) for own in names]
+        elif home := _home_of(name):
+            value = getattr(import_module(home), name)
         else:
-            value = None
-        if value is None:
             raise AttributeError(f"module 'ablation' has no attribute {name!r}")
         globals()[name] = value
         return value

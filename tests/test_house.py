@@ -244,15 +244,25 @@ def test_the_ban_lets_pass(code):
     assert not global_randomness(ast.parse(code))
 
 
+def names_in_list(module):
+    """What a star import takes from a module, as type checkers read it: its `__all__`, else what it imports "as"."""
+    body = tree_of(module).body
+    written = [node for node in body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"]
+    if written:
+        return ast.literal_eval(written[0].value)
+    return [alias.asname for node in body if isinstance(node, ast.ImportFrom) for alias in node.names if alias.asname]
+
+
 def test_every_public_name_is_there_and_known_to_type_checkers():
-    """The operations by the list of them, with a star; all others one by one."""
+    """Optimizers, schedules and operations by their lists, with a star; all others one by one."""
     block = next(node for node in tree_of("ablation").body if isinstance(node, ast.If))
-    named = {alias.asname or "*": node.module for node in block.body for alias in node.names}
-    operations = named.pop("*")
-    listed = {alias.asname for node in tree_of(operations).body[1:] for alias in node.names}
-    assert set(ablation.__all__) == {*named, *listed}
-    for name in ablation.__all__:
-        assert getattr(ablation, name) is getattr(sys.modules[named.get(name, operations)], name)
+    homes = {alias.asname: node.module for node in block.body for alias in node.names if alias.name != "*"}
+    starred = [node.module for node in block.body if node.names[0].name == "*"]
+    assert len(starred) == 3
+    homes |= {name: module for module in starred for name in names_in_list(module)}
+    assert sorted(ablation.__all__) == sorted(homes)
+    for name, home in homes.items():
+        assert getattr(ablation, name) is getattr(sys.modules[home], name)
     assert set(dir(ablation)) >= {*ablation.__all__, "__version__"}
     for unknown in ("Adamm", "adam", "__wrapped__"):
         with pytest.raises(AttributeError, match=f"has no attribute '{unknown}'"):

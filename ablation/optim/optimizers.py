@@ -1,6 +1,6 @@
 """Optimizers: values that an experiment names, under torch's own names, fields and defaults. Must not import torch.
 
-To add one of torch's, write its class and add it to `Plain`.
+To add one of torch's, write its class, and name it in `__all__` and in `Plain`.
 
 Left out of every one are the fields that change how a step is computed and not what it is (foreach, fused, capturable,
 differentiable) and `maximize`: a loss is minimised here. Left out of the list are LBFGS, which asks for the loss of a
@@ -21,6 +21,25 @@ from ablation.core.values import BelowOne, Count, NonNegative, Positive, Range, 
 
 Betas = Annotated[tuple[float, float], Range(low=0, below=1)]
 UpToOne = Annotated[float, Range(low=0, high=1)]
+
+__all__ = [
+    "ASGD",
+    "SAM",
+    "SGD",
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Lookahead",
+    "Muon",
+    "NAdam",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
+]
+"""The optimizers, which are public names of `ablation` and `ablation.optim`."""
 
 
 @value

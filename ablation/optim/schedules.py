@@ -17,6 +17,9 @@ from typing import Annotated, Literal
 
 from ablation.core.values import Count, NonNegative, Positive, Range, Whole, value
 
+__all__ = ["Constant", "Cosine", "Exponential", "MultiStep", "OneCycle", "Plateau", "Polynomial", "Step"]
+"""The schedules, which are public names of `ablation` and `ablation.optim`."""
+
 
 @value
 class Constant:

@@ -12,6 +12,7 @@ import pytest
 import torch
 from stepped import CASES, WRAPPED, every_kind
 
+from ablation import optim
 from ablation.core.errors import InputError
 from ablation.core.values import plain, restore
 from ablation.optim import (
@@ -30,12 +31,23 @@ from ablation.optim import (
     RAdam,
     RMSprop,
     Rprop,
+    Schedule,
+    optimizers,
+    schedules,
     with_values,
 )
 
 
 def test_every_optimizer_has_its_case_here():
     assert {type(case) for case in (*CASES, *WRAPPED)} == set(get_args(Optimizer))
+
+
+def test_what_the_type_allows_is_what_is_public():
+    """`ablation.optim` has these classes and no other: nothing that its modules import for themselves."""
+    assert sorted(optimizers.__all__) == sorted(kind.__name__ for kind in get_args(Optimizer))
+    assert sorted(schedules.__all__) == sorted(kind.__name__ for kind in get_args(Schedule))
+    classes = {thing for thing in vars(optim).values() if inspect.isclass(thing)}
+    assert classes == {*get_args(Optimizer), *get_args(Schedule)}
 
 
 LEFT_OUT = {"self", "params", "foreach", "fused", "capturable", "differentiable", "maximize"}
