@@ -102,18 +102,16 @@ def write_record(folder: Path, record: RunRecord, arrays: Arrays) -> None:
 
 def read_record(folder: Path) -> RunRecord | None:
     """The record in this run folder, or None if the run has not finished. Raises DataError for one that is damaged."""
-    content = _read_json(folder)
-    return None if content is None else content[0]
+    return read_with_digest(folder)[0]
 
 
 def read_digest(folder: Path) -> str | None:
     """The digest written with the record, or None if the run has not finished. Raises DataError as `read_record`."""
-    content = _read_json(folder)
-    return None if content is None else content[1]
+    return read_with_digest(folder)[1]
 
 
-def _read_json(folder: Path) -> tuple[RunRecord, str] | None:
-    """The record with its digest, each field of the kind that it must be."""
+def read_with_digest(folder: Path) -> tuple[RunRecord, str] | tuple[None, None]:
+    """What `read_record` and `read_digest` give, from one reading of the file: the two belong together."""
     file = folder / RECORD_FILE
     try:
         form = json.loads(file.read_text("utf-8"))
@@ -122,7 +120,7 @@ def _read_json(folder: Path) -> tuple[RunRecord, str] | None:
         if wrong := [*_wrong(record)] + ([] if isinstance(digest, str) else ["digest is missing"]):
             raise ValueError("; ".join(wrong))
     except FileNotFoundError:
-        return None
+        return None, None
     except ValueError as error:
         raise _damaged("record", file, error) from None
     return record, str(digest)

@@ -20,7 +20,7 @@ from ablation.analysis.metrics import METRICS
 from ablation.core.values import label
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.preregistration import beforehand
-from ablation.experiment.record import RECORD_FILE, RunRecord, read_digest
+from ablation.experiment.record import RECORD_FILE, RunRecord, read_with_digest
 from ablation.experiment.runs import Run, history_of
 
 KEY, DIGEST, REPORT = "ablation.run_id", "ablation.digest", "report"
@@ -70,13 +70,13 @@ class Publication:
 
 def run_publication(run: Run, cells: tuple[Cell, ...], experiment: str) -> Publication | None:
     """The run as MLflow shall show it, or None while it has not ended. cells: all that share the run."""
-    outcome, events = run.status(), run.journal.events()
-    if outcome not in ("finished", "diverged", "failed") or not events:
+    record, record_digest = read_with_digest(run.folder)
+    outcome, events = record.outcome if record else run.status(), run.journal.events()
+    if not events or (record is None and outcome != "failed"):  # it ended after its record was looked for
         return None
     # a kill between the record and its event in the journal leaves the last epoch as the end; nothing comes after it
     start, end = _milliseconds(events[0]["time"]), _milliseconds(events[-1]["time"])
-    params, record = _params(cells), run.record()
-    environment = record.environment if record else {}
+    params, environment = _params(cells), record.environment if record else {}
     tags = {
         KEY: run.spec.id,
         "ablation.kind": "run",
@@ -90,7 +90,7 @@ def run_publication(run: Run, cells: tuple[Cell, ...], experiment: str) -> Publi
     status: Status = "FINISHED" if outcome == "finished" else "FAILED"
     points = (*_epochs(run), *_totals(record, end, run.spec.epochs))
     files = tuple(path for path in (run.folder / "spec.json", run.folder / RECORD_FILE) if path.exists())
-    digest = _digest(name, status, start, end, params, tags, points, read_digest(run.folder))
+    digest = _digest(name, status, start, end, params, tags, points, record_digest)
     return Publication(run.spec.id, name, status, start, end, params, tags, points, files, digest)
 
 

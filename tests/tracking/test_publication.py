@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from bench import question
+from bench import DATA, question, train
 
 from ablation import SAM, SGD, Lookahead
+from ablation.experiment.record import read_with_digest
+from ablation.experiment.runs import Run
 from ablation.tracking import publication
 from ablation.tracking.publication import safe_key
 
@@ -27,3 +29,22 @@ def test_safe_keys_are_taken_by_mlflow(name: str):
     _validate_param_name(safe_key(name))
     assert len(safe_key(name)) <= 250
     assert safe_key("optimizer.lr") == "optimizer.lr"
+
+
+def test_a_run_that_ends_while_it_is_published_waits_for_the_next_time(tmp_path, monkeypatch):
+    """Outcome, metrics and digest are of one reading: a record that comes between two would be half shown."""
+    cells = question("ends").cells(DATA)
+    run = Run(tmp_path, cells[0].spec)
+    readings = []
+
+    def reading(folder):
+        readings.append(read_with_digest(folder))
+        train(run)  # another process, at the worst moment
+        return readings[-1]
+
+    monkeypatch.setattr(publication, "read_with_digest", reading)
+    assert publication.run_publication(run, cells[:1], "ends") is None
+    made = publication.run_publication(run, cells[:1], "ends")
+    assert made is not None
+    assert (made.status, made.tags["ablation.outcome"]) == ("FINISHED", "finished")
+    assert len(readings) == 2
