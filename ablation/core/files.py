@@ -23,7 +23,7 @@ class Damaged(Exception):
 
 @contextmanager
 def undamaged() -> Iterator[None]:
-    """Turn whatever numpy raises in the block into Damaged, if the content of the file is to blame.
+    """Turn what is raised in the block, which does nothing but read a file, into Damaged: its content is to blame.
 
     What the machine is to blame for passes: no such file, no permission, no memory, a disk that fails.
     """
@@ -31,7 +31,7 @@ def undamaged() -> Iterator[None]:
         yield
     except MemoryError:
         raise
-    except Exception as error:  # numpy and zipfile raise anything: BadZipFile, NotImplementedError, TokenError, ...
+    except Exception as error:  # one byte turned, numpy raises any of a dozen: BadZipFile, TokenError, TypeError, ...
         if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a damaged zip seeks before its start
             raise
         raise Damaged(str(error)) from error

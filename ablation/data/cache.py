@@ -91,15 +91,16 @@ def load(cache_root: Path, digest: str, size: int) -> Dataset:
     try:
         with undamaged():
             meta = json.loads((folder / "meta.json").read_text("utf-8"))
+            classes, names = tuple(meta["classes"]), tuple(meta["names"])
             images = np.load(folder / "images.npy", mmap_mode="r")
             with open(folder / "samples.npz", "rb") as opened, np.load(opened) as file:
                 samples = {name: file[name] for name in _SAMPLES}
-            for name, array in samples.items():
-                if (array.dtype, array.shape) != (_SAMPLES[name], (len(meta["names"]),)):
-                    raise ValueError(f"samples.npz has {name} of {array.dtype} in the shape {array.shape}")
-            if images.shape != (len(meta["names"]), 3, size, size) or images.dtype != np.uint8:
-                raise ValueError(f"images.npy has the shape {images.shape} of {images.dtype}")
-            return Dataset(digest, size, tuple(meta["classes"]), tuple(meta["names"]), images=images, **samples)
+        for name, array in samples.items():
+            if (array.dtype, array.shape) != (_SAMPLES[name], (len(names),)):
+                raise Damaged(f"samples.npz has {name} of {array.dtype} in the shape {array.shape}")
+        if images.shape != (len(names), 3, size, size) or images.dtype != np.uint8:
+            raise Damaged(f"images.npy has the shape {images.shape} of {images.dtype}")
+        return Dataset(digest, size, classes, names, images=images, **samples)
     except FileNotFoundError:
         wrong = f"no images of data {digest} are cached at {size} x {size} ({folder.absolute()}); build them"
         raise DataError(wrong) from None

@@ -8,9 +8,10 @@ import sys
 import time
 import zlib
 
+import numpy as np
 import pytest
 
-from ablation.core.files import Journal, atomic, write_json
+from ablation.core.files import Damaged, Journal, atomic, undamaged, write_json
 
 
 def test_a_file_is_written_whole(tmp_path):
@@ -43,6 +44,34 @@ def test_a_failure_inside_leaves_the_old_file_and_nothing_else(tmp_path):
         fail_halfway()
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["file"]
+
+
+def read_arrays(path):
+    with undamaged(), path.open("rb") as opened, np.load(opened) as file:
+        return {name: file[name] for name in ("labels", "names")}
+
+
+def test_an_archive_that_is_cut_off_or_has_a_byte_turned_is_damaged_or_reads_as_it_was(tmp_path):
+    path, written = tmp_path / "arrays.npz", {"labels": np.arange(5), "names": np.array(["a", "bc"])}
+    np.savez(path, **written)
+    whole = path.read_bytes()
+    causes = set()
+    for at in range(len(whole)):
+        for content in (whole[:at], *(whole[:at] + bytes([whole[at] ^ bits]) + whole[at + 1 :] for bits in (1, 255))):
+            path.write_bytes(content)
+            try:
+                arrays = read_arrays(path)
+            except Damaged as error:
+                causes.add(type(error.__cause__).__name__)
+            else:
+                assert all(np.array_equal(arrays[name], written[name]) for name in written)
+    assert {"BadZipFile", "NotImplementedError"} < causes, "numpy and zipfile raise errors of several kinds"
+
+
+@pytest.mark.parametrize("raised", [FileNotFoundError(2, ""), PermissionError(13, ""), OSError(5, ""), MemoryError()])
+def test_what_the_machine_is_to_blame_for_is_no_damage(raised):
+    with pytest.raises(type(raised)), undamaged():
+        raise raised
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
