@@ -107,20 +107,21 @@ def leave_one_out(parts: Parts) -> Recipes:
     >>> list(leave_one_out({"crop": RandomResizedCrop(), "hue": Hue(0.1)}))
     ['none', 'all', 'without crop', 'without hue']
     """
-    _check_names(parts, "none", "all")
+    _check_parts(parts, "none", "all")
     sets = {name: [other for other in parts if other != name] for name in parts}
     return _of_parts(parts, {"none": (), "all": tuple(parts)} | {f"without {name}": sets[name] for name in parts})
 
 
-def add_one_in(parts: Parts, base: Recipe = ()) -> Recipes:
+def add_one_in(parts: Parts, base: Operation | Sequence[Operation] = ()) -> Recipes:
     """Each part alone, after the recipe `base`, which is there as "base" where it is not empty.
 
     >>> from ablation import Hue, RandomHorizontalFlip, RandomResizedCrop
     >>> list(add_one_in({"crop": RandomResizedCrop(), "hue": Hue(0.1)}, base=(RandomHorizontalFlip(),)))
     ['none', 'base', 'crop', 'hue']
     """
-    _check_names(parts, "none", "base")
-    alone = _of_parts(parts, {"base" if base else "none": ()} | {name: [name] for name in parts}, base)
+    _check_parts(parts, "none", "base")
+    before = _recipe(base)
+    alone = _of_parts(parts, {"base" if before else "none": ()} | {name: [name] for name in parts}, before)
     return {"none": ()} | alone
 
 
@@ -131,7 +132,7 @@ def powerset(parts: Parts) -> Recipes:
     >>> list(powerset({"crop": RandomResizedCrop(), "hue": Hue(0.1)}))
     ['none', 'crop', 'hue', 'crop + hue']
     """
-    _check_names(parts, "none")
+    _check_parts(parts, "none")
     if len(parts) > MOST:
         many = f"a power set of {len(parts)} parts is {2 ** len(parts):,} recipes"
         raise InputError(f"{many}; at most {MOST} parts are taken")
@@ -146,7 +147,11 @@ def dose(recipe: Operation | Sequence[Operation], factors: Iterable[float] = (0.
     >>> dose(RandomRotation(30), (0.5, 1))["x0.5"]
     (RandomRotation(degrees=15.0, expand=False, fill=0.0),)
     """
-    whole, names = _recipe(recipe), {factor: f"x{factor:g}" for factor in factors if factor}
+    whole = _recipe(recipe)
+    try:
+        names = {factor: f"x{factor:g}" for factor in factors if factor}
+    except (TypeError, ValueError):
+        raise InputError(f"factors = {factors!r}: expected a tuple of numbers, as (0.5, 1)") from None
     if len(set(names.values())) < len(names):
         raise InputError(
             f"the strengths {', '.join(map(str, names))} are too near each other to have names of their own"
@@ -165,8 +170,10 @@ def _of_parts(parts: Parts, sets: Mapping[str, Iterable[str]], base: Recipe = ()
     return Recipes(recipes, PartDesign(whole, base, names))
 
 
-def _check_names(parts: Parts, *taken: str) -> None:
-    """Raise InputError where a part has a name that the set gives to a recipe of its own."""
+def _check_parts(parts: Parts, *taken: str) -> None:
+    """Raise InputError where parts have no names, or one has the name that the set gives to a recipe of its own."""
+    if wrong := fit(parts, Mapping[str, Any])[1]:
+        raise InputError(f"parts = {parts!r}: {wrong}")
     for name in parts:
         if name in taken or " + " in name:
             raise InputError(f"a part may not be called {name!r}: the set has a recipe of that name, or could have")

@@ -85,6 +85,31 @@ def test_a_part_that_is_no_operation_is_refused(make, part):
         make(part)
 
 
+@pytest.mark.parametrize("make", [leave_one_out, add_one_in, powerset])
+@pytest.mark.parametrize(
+    ("parts", "reason"), [([CROP], "expected a dict of name -> value"), ({1: CROP}, "the name 1 is not a text")]
+)
+def test_parts_without_names_are_refused(make, parts, reason):
+    with pytest.raises(InputError) as raised:
+        make(parts)
+    assert str(raised.value) == f"parts = {parts!r}: {reason}"
+
+
+@pytest.mark.parametrize("factors", [0.5, ("a",), "12", ((0.5, 1),)])
+def test_strengths_that_are_no_numbers_are_refused(factors):
+    with pytest.raises(InputError) as raised:
+        dose(CROP, factors)
+    assert str(raised.value) == f"factors = {factors!r}: expected a tuple of numbers, as (0.5, 1)"
+
+
+def test_a_base_is_given_as_a_part_is():
+    for base in (BRIGHTNESS, [BRIGHTNESS]):
+        assert add_one_in({"crop": CROP}, base) == add_one_in({"crop": CROP}, (BRIGHTNESS,))
+        assert add_one_in({"crop": CROP}, base).designs == add_one_in({"crop": CROP}, (BRIGHTNESS,)).designs
+    with pytest.raises(InputError, match="expected RandomResizedCrop"):
+        add_one_in({"crop": CROP}, 3)
+
+
 def test_a_set_knows_its_design_and_cannot_be_changed():
     (series,) = dose((CROP, BRIGHTNESS), (0, 0.5, 1)).designs
     assert (series.recipe, series.names) == ((CROP, BRIGHTNESS), {0.5: "x0.5", 1: "x1"})
