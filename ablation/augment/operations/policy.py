@@ -30,10 +30,10 @@ Magnitudes = Callable[[int], Array] | None
 """The magnitudes of a number of bins; None for an operation without one. Those of translations are shares of the
 picture's side, but pixels in `WIDE`."""
 
-SIGNED = ("ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate", "Brightness", "Color", "Contrast", "Sharpness")
-"""The operations whose magnitude may be negative, each sign with the same chance."""
-
 MOVES = ("ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate")
+COLORS = ("Brightness", "Color", "Contrast", "Sharpness")
+SIGNED = (*MOVES, *COLORS)
+"""The operations whose magnitude may be negative, each sign with the same chance."""
 
 PIXELS: dict[str, tuple[Any, Callable[[Array], Draws]]] = {
     "Brightness": (Brightness(0), lambda magnitude: {"factor": 1 + magnitude}),
@@ -61,7 +61,7 @@ def _space(shear: float, translate: float, rotate: float, color: float, bits: Ma
     """A table of operations: the largest magnitudes, and the bits of posterize."""
     moves = {"ShearX": _upto(shear), "ShearY": _upto(shear), "TranslateX": _upto(translate),
              "TranslateY": _upto(translate), "Rotate": _upto(rotate)}  # fmt: skip
-    colors = dict.fromkeys(("Brightness", "Color", "Contrast", "Sharpness"), _upto(color))
+    colors = dict.fromkeys(COLORS, _upto(color))
     falling: Magnitudes = lambda bins: np.linspace(1, 0, bins)  # noqa: E731
     return moves | colors | {"Posterize": bits, "Solarize": falling, "AutoContrast": None, "Equalize": None}
 
@@ -186,7 +186,7 @@ class AugMix(Policy):
     def parts(self, uniforms: Array, frame: Array) -> list[Part]:
         from scipy.special import gammaincinv
 
-        space = {name: magnitudes for name, magnitudes in AUGMIX.items() if self.all_ops or name not in _LEFT_OUT}
+        space = {name: magnitudes for name, magnitudes in AUGMIX.items() if self.all_ops or name not in COLORS}
         own, *others = np.split(uniforms, [1 + i * (2 + 3 * self._deepest) for i in range(self.mixture_width)], axis=1)
         kept = from_beta(self.alpha, own)
         chances = np.stack([other[:, 0] for other in others], axis=1)
@@ -205,9 +205,6 @@ class AugMix(Policy):
                 chain += _slot(space, 10, which, _among(level, self.severity), sign, frame, self.fill)
             chains.append([Drawn.of(*part, frame) for part in chain])
         return [(Mixture(tuple(chains)), {"weights": weights}, np.ones(len(frame), bool))]
-
-
-_LEFT_OUT = ("Brightness", "Color", "Contrast", "Sharpness")
 
 
 def _among(uniforms: Array, count: int) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 from ablation.augment.captions import percent
 from ablation.augment.operation import Array, Draws, PixelOperation, Sample, Share, times
 from ablation.augment.operations.color import per_sample
+from ablation.core.text import counted
 from ablation.core.values import Probability, Range, value
 
 if TYPE_CHECKING:
@@ -48,8 +49,7 @@ class RandomPosterize(PixelOperation):
         return replace(self, bits=round(times(self.bits, factor, about=8, low=0)))
 
     def describe(self, drawn: Sample, frame: Array) -> str:
-        bits = int(drawn["bits"])
-        return f"posterised to {bits} bit{'' if bits == 1 else 's'}"
+        return f"posterised to {counted(int(drawn['bits']), 'bit')}"
 
     def draw(self, uniforms: Array, frame: Array) -> Draws:
         """`{"bits": (N,)}`, the same for all."""

@@ -24,6 +24,7 @@ from ablation.augment.operation import (
     rgb,
     whole,
 )  # fmt: skip
+from ablation.augment.operations.geometry import identities
 from ablation.core.values import NonNegative, Probability, Range, value
 
 Angle = NonNegative | Pair
@@ -176,7 +177,7 @@ class RandomZoomOut(GeometricOperation):
         return {"canvas": canvas.astype(np.float32), "offset": offset.astype(np.float32)}
 
     def stage(self, drawn: Draws, frame: Array) -> Stage:
-        maps = np.tile(np.eye(3), (len(frame), 1, 1))
+        maps = identities(len(frame))
         maps[:, :2, 2] = -drawn["offset"]
         canvas = drawn["canvas"].astype(np.float64)
         return Stage(_fractions(maps, frame, canvas), canvas, "constant", rgb(self.fill))
@@ -204,7 +205,7 @@ def _inverse_affine(angle: Array, scale: Array | float, translate: Array, shear:
 
 def _in_fractions(inverse: Array, frame: Array, shown: Array) -> Array:
     """Matrices (N, 2, 3) about the centres as maps (N, 3, 3) in fractions, from `shown` to `frame`."""
-    maps = np.tile(np.eye(3), (len(frame), 1, 1))
+    maps = identities(len(frame))
     maps[:, :2] = inverse
     maps[:, :2, 2] += frame / 2 - (inverse[:, :, :2] @ (shown / 2)[:, :, None])[:, :, 0]
     return _fractions(maps, frame, shown)
