@@ -12,10 +12,10 @@ import math
 import sys
 import types
 import typing
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from functools import cache, wraps
 from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
 
@@ -80,6 +80,24 @@ def collecting(path: str) -> Iterator[list[Problem]]:
         yield problems
     finally:
         _collected.reset(token)
+
+
+@contextmanager
+def introduced(words: str) -> Iterator[None]:
+    """Put `words` before the message of each mistake made in the block, whether it is raised or collected."""
+    collected = _collected.get()
+    problems = [] if collected is None else collected[1]
+    before = len(problems)
+    try:
+        yield
+    except InputError as error:
+        raise InputError(_introduced(error.problems, words)) from None
+    finally:
+        problems[before:] = _introduced(problems[before:], words)
+
+
+def _introduced(problems: Iterable[Problem], words: str) -> list[Problem]:
+    return [replace(problem, message=f"{words}{problem.message}") for problem in problems]
 
 
 def _report(messages: list[str]) -> None:
@@ -258,14 +276,19 @@ def _any_of(names: list[str]) -> str:
 
 
 def _suggest_class(given: Any, members: tuple[Any, ...]) -> str:
-    """Return what to write for text where a value belongs ('adamm', 'imagnet'), or for a class not called (`Adam`)."""
+    """Return what to write for text where a value belongs ('adamm', 'imagnet'), or for a class not called (`Adam`).
+
+    For anything else a member may know it: its `suggested_for` returns the end of the sentence, or ''.
+    """
     names = [
         member.__name__ for member in members if isinstance(member, type) and hasattr(member, "__dataclass_fields__")
     ]
     if isinstance(given, type) and given.__name__ in names:
         return f"; write {given.__name__}(...), with its fields"
     words = [word for member in members if typing.get_origin(member) is Literal for word in typing.get_args(member)]
-    return did_you_mean(given, [*names, *words]) if isinstance(given, str) else ""
+    if isinstance(given, str):
+        return did_you_mean(given, [*names, *words])
+    return "".join(member.suggested_for(given) for member in members if hasattr(member, "suggested_for"))
 
 
 def plain(given: Any) -> Any:

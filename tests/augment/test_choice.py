@@ -50,11 +50,11 @@ from ablation.augment import (
     TrivialAugmentWide,
 )
 from ablation.augment.draws import draw
-from ablation.augment.operation import Operation
+from ablation.augment.operation import Operation, PixelOperation
 from ablation.augment.operations.choice import scaled
 from ablation.augment.operations.policy_tables import POLICIES
 from ablation.core.errors import InputError
-from ablation.core.values import label
+from ablation.core.values import collecting, label
 
 COUNT = 10_000
 ONES = np.ones(COUNT)
@@ -213,3 +213,34 @@ def test_a_strength_out_of_range_says_which_operation_and_why():
     (problem,) = raised.value.problems
     assert "RandomHorizontalFlip(p=0.7) cannot have 2 times its strength" in str(problem)
     assert "must be at least 0 and at most 1" in str(problem)
+
+
+def test_a_strength_out_of_range_says_so_in_an_experiment_file_too():
+    """There mistakes are collected, and reading goes on to the next."""
+    lines = ["Strength((Brightness(0.4), RandomHorizontalFlip(0.7)), 2)", "scaled((Hue(0.4),), 1.5)", "Hue(3)"]
+    names = {"scaled": scaled} | {kind.__name__: kind for kind in OPERATIONS}
+    with collecting("menu.py") as problems:
+        exec(compile("\n".join(lines), "menu.py", "exec"), names)
+    flip, hue, last = map(str, problems)
+    assert flip.startswith("menu.py:1: RandomHorizontalFlip(p=0.7) cannot have 2 times its strength: ")
+    assert flip.endswith("p = 1.4: must be at least 0 and at most 1")
+    assert hue.startswith("menu.py:2: Hue(hue=0.4) cannot have 1.5 times its strength: Hue: hue = 0.6")
+    assert last.startswith("menu.py:3: Hue: hue = 3: ")
+
+
+class Unlisted(PixelOperation):
+    """An operation of a user's, in none of the lists."""
+
+    def apply(self, images, drawn):
+        return images
+
+
+@pytest.mark.parametrize("given", [Unlisted(), Unlisted, torch.flip, len], ids=repr)
+def test_what_is_no_listed_operation_is_refused_with_the_way_to_name_it(given):
+    for make in (lambda: Sometimes(given), lambda: OneOf((Brightness(0.4), given)), lambda: Strength((given,), 1)):
+        with pytest.raises(InputError, match=r"; name a function of your own as ImageFunction\('file.py:function'\)$"):
+            make()
+    for other in (3, None, "brightnes"):
+        with pytest.raises(InputError) as raised:
+            Sometimes(other)
+        assert "ImageFunction" not in str(raised.value)

@@ -12,7 +12,7 @@ import pytest
 
 from ablation.augment import Brightness, Contrast, Operation, RandomHorizontalFlip, RandomResizedCrop, Recipe
 from ablation.core.errors import InputError
-from ablation.core.values import Count, Positive, Range, collecting, fit, label, plain, restore, value
+from ablation.core.values import Count, Positive, Range, collecting, fit, introduced, label, plain, restore, value
 from ablation.data.normalization import Normalization
 from ablation.data.split import Fixed, Given, KFold, PerSeed, Redrawn, TrainSize
 from ablation.experiment.spec import CLASSES
@@ -240,3 +240,21 @@ def test_collecting_finds_the_line_of_the_file_behind_a_call_into_the_program():
     with collecting("menu.py") as problems:
         exec(compile("x = 1\nreplace(sgd, lr=-1)", "menu.py", "exec"), {"replace": replace, "sgd": SGD(0.1)})
     assert [str(problem) for problem in problems] == ["menu.py:2: SGD: lr = -1: must be above 0"]
+
+
+def test_words_are_put_before_mistakes_that_are_raised_or_collected():
+    def make():
+        with introduced("at half its rate: "):
+            SGD(lr=-1, momentum=2)
+
+    with pytest.raises(InputError) as raised:
+        make()
+    expected = [
+        "at half its rate: SGD: lr = -1: must be above 0",
+        "at half its rate: SGD: momentum = 2: must be at least 0 and below 1",
+    ]
+    assert [problem.message for problem in raised.value.problems] == expected
+    with collecting("menu.py") as problems:
+        SGD(lr=-1)
+        make()
+    assert [problem.message for problem in problems] == ["SGD: lr = -1: must be above 0", *expected]

@@ -13,7 +13,7 @@ import numpy as np
 
 from ablation.augment.operation import Array, Choice
 from ablation.core.errors import InputError
-from ablation.core.values import NonNegative, Probability, fit, value
+from ablation.core.values import NonNegative, Probability, fit, introduced, value
 
 Operations = tuple[object, ...]
 
@@ -134,11 +134,8 @@ def scaled(recipe: tuple[Any, ...], factor: float) -> tuple[Any, ...]:
 
 
 def _scaled(operation: Any, factor: float) -> Any:
-    try:
+    with introduced(f"{operation!r} cannot have {factor:g} times its strength: "):
         return operation.scaled(factor) or Sometimes(operation, factor)
-    except InputError as error:
-        message = f"{operation!r} cannot have {factor:g} times its strength: {error.problems[0].message}"
-        raise InputError(message) from None
 
 
 def every_operation(recipe: Iterable[Any]) -> Iterator[Any]:

@@ -17,7 +17,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ablation.augment.operation import Array, Draws, PixelOperation, Sample, keys
+from ablation.augment.operation import Array, Draws, Operation, PixelOperation, Sample, keys
 from ablation.core.errors import AblationError, did_you_mean
 from ablation.core.seeds import stream, torch_stream
 from ablation.core.values import value
@@ -105,6 +105,12 @@ class ImageFunction(PerImage):
     arguments: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
 
+    @classmethod
+    def suggested_for(cls, given: object) -> str:
+        """The end of the sentence that refuses a function, or an operation that is not listed."""
+        own = callable(given) or isinstance(given, Operation)
+        return "; name a function of your own as ImageFunction('file.py:function')" if own else ""
+
     @property
     def called(self) -> str:
         """The function's name alone, wherever its file lies."""
@@ -137,20 +143,18 @@ class ImageFunction(PerImage):
         return _each(transformed, self.function, images, drawn["key"])
 
 
-def _unkept(arguments: Mapping[str, Any]) -> list[str]:
+def _unkept(arguments: Mapping[str, Any]) -> Iterator[str]:
     """A mistake where arguments would not come back from the spec of a run as they went in."""
     try:
         json.dumps(arguments, allow_nan=False)
     except (TypeError, ValueError) as error:
-        return [f"arguments = {arguments!r}: {error}; use numbers, text, lists and dicts"]
-    keys = _keys(arguments)
-    if "type" in keys:
-        return ["arguments: none may be called 'type', which marks a value in a spec"]
-    return (
-        []
-        if all(isinstance(key, str) for key in keys)
-        else [f"arguments = {arguments!r}: the keys of a dict are texts"]
-    )
+        yield f"arguments = {arguments!r}: {error}; use numbers, text, lists and dicts"
+        return
+    names = _keys(arguments)
+    if "type" in names:
+        yield "arguments: none may be called 'type', which marks a value in a spec"
+    elif not all(isinstance(name, str) for name in names):
+        yield f"arguments = {arguments!r}: the keys of a dict are texts"
 
 
 def _keys(item: Any) -> set[Any]:
