@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ablation.analysis.metrics import METRICS
+from ablation.core.errors import InputError, reason_of
 from ablation.data import listing
 from ablation.data.readers import Progress
 from ablation.experiment.experiment import Cell, Experiment
@@ -150,9 +151,18 @@ def _row(run: Run, record: RunRecord | None) -> dict[str, Any]:
 
 
 def _metrics(run: Run, record: RunRecord) -> dict[str, float]:
-    """Those of the record, and any that it lacks, as of before there was such a metric, from its stored logits."""
+    """Those of the record, and any that it lacks, as of before there was such a metric, from its stored logits.
+
+    Raises InputError for a metric that cannot be computed, as one of the user's own may be.
+    """
     missing = [name for name in METRICS if name not in record.metrics] if record.outcome == "finished" else []
     if not missing:
         return record.metrics
     _, labels, logits = read_predictions(run.folder)
-    return record.metrics | {name: METRICS[name](logits, labels) for name in missing}
+    metrics = dict(record.metrics)
+    for name in missing:
+        try:
+            metrics[name] = METRICS[name](logits, labels)
+        except Exception as error:  # whatever the function behind a metric raises
+            raise InputError(f"metric {name!r} cannot be computed of {run.folder}: {reason_of(error)}") from error
+    return metrics

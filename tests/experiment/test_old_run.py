@@ -9,6 +9,7 @@ import pytest
 
 from ablation import SGD, Brightness, Cosine, Digits, Experiment, Fixed, RandomResizedCrop, Results, sweep
 from ablation.analysis.metrics import METRICS, Metric, classification_metrics
+from ablation.core.errors import InputError
 from ablation.data import listing
 from ablation.experiment.preregistration import beforehand, preregistration_of
 from ablation.experiment.record import read_arrays, read_digest, read_record
@@ -70,6 +71,14 @@ def test_a_metric_that_is_added_later_exists_for_it_too(experiment, cache, runs,
     results = Results.load(replace(experiment, metric="error"), HERE, cache)
     assert "error" not in runs[0].record().metrics
     assert results.table["error"].tolist() == pytest.approx((1 - results.table["accuracy"]).tolist())
+
+
+def test_a_metric_that_cannot_be_computed_is_named_with_the_run(experiment, cache, runs, monkeypatch):
+    monkeypatch.setitem(METRICS, "top", Metric("top", whole=lambda logits, labels: logits[:, 10].mean()))
+    with pytest.raises(InputError) as raised:
+        Results.load(experiment, HERE, cache)
+    assert f"metric 'top' cannot be computed of {runs[0].folder}: IndexError: index 10" in str(raised.value)
+    assert isinstance(raised.value.__cause__, IndexError), "with its own line for whoever wrote it"
 
 
 def test_only_a_missing_metric_is_computed(experiment, cache, monkeypatch):
