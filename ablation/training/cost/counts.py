@@ -62,7 +62,7 @@ class Counts:
     trainable: Whole
     buffers: Whole
     calls: Whole
-    """Modules without children that a forward pass calls: what it costs a GPU to be config."""
+    """Modules without children that a forward pass calls: each costs a GPU the launch of its kernels."""
     macs: Whole
     """Multiply-accumulates of convolutions, linear layers and the matrix products of attention, forward."""
     training_macs: Whole
@@ -140,11 +140,11 @@ def _by_a_real_pass(config: ModelConfig) -> tuple[Classifier, tuple[Layer, ...],
     try:
         with no_grad(), torch_stream(0, "count"):
             model(zeros(2, 3, config.image_size, config.image_size))
-    except Exception as error:
+    except Exception as error:  # whatever the user's own code raises for such images
         raise _refused(config, error) from error
     try:
         return model, *_measure(model, config.image_size, fake=False)
-    except Exception as error:
+    except Exception as error:  # or when it is copied, hooked, or called with another number of images
         raise InputError(f"{config.model} cannot be counted: {_reason(error)}") from error
 
 
