@@ -265,7 +265,7 @@ def test_a_server_with_a_password_is_asked_and_the_password_is_not_shown(bench: 
         dropping.tracker().publish_all()
         server.shutdown()
     [warning] = dropping.warnings
-    assert "experiments/get-by-name" in warning, "it was found to live"
+    assert "experiments/get-by-name" in warning, "it had answered that it lives"
     assert "secret" not in warning
 
 

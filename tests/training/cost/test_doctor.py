@@ -76,8 +76,8 @@ def test_measured_rates_are_real_and_read_back(tmp_path, monkeypatch):
     assert machine.torch == version("torch")  # by which `remembered` knows them, without importing torch
     names = [point.network for point in machine.points]
     trained = [(point.training, point.training_seconds) for point in machine.points]
-    looked = [(point.evaluation, point.evaluation_seconds) for point in machine.points]
-    for rates, measured in ((machine.training, trained), (machine.evaluation, looked)):
+    evaluated = [(point.evaluation, point.evaluation_seconds) for point in machine.points]
+    for rates, measured in ((machine.training, trained), (machine.evaluation, evaluated)):
         assert rates == fitted(names, *zip(*measured, strict=True))
         off = [rates.seconds(load) / seconds - 1 for load, seconds in measured]
         assert sum(error**2 for error in off) < 0.05, "three points, and rates enough to meet each"
