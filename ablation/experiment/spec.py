@@ -79,12 +79,7 @@ class RunSpec:
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON holds it."""
-        return {
-            field.name: [plain(operation) for operation in self.recipe]
-            if field.name == "recipe"
-            else plain(getattr(self, field.name))
-            for field in fields(self)
-        }
+        return {field.name: plain(getattr(self, field.name)) for field in fields(self)}
 
     @classmethod
     def from_plain(cls, form: Mapping[str, Any]) -> RunSpec:
