@@ -9,7 +9,7 @@ import click
 from ablation.cli.console import console, warn
 from ablation.cli.context import FILE, TRACKING_URI, ExperimentOptions, on_experiment
 from ablation.evidence.study import Study
-from ablation.report import input_digest, is_current, write_report
+from ablation.report.render.write import default_path, write_page
 from ablation.tracking.client import Tracker
 
 
@@ -29,11 +29,10 @@ def report(
       ablation report quickstart
     """
     study = Study(options.results(), command=options.command("run"))
-    path = out or Path("reports") / f"{study.experiment.name}.html"
+    path = out or default_path(study)
     if force:
         path.unlink(missing_ok=True)
-    current = is_current(path, input_digest(study))
-    write_report(study, out=path)
-    console.print(f"{path} is up to date" if current else f"wrote {path}", markup=False)
+    written = write_page(study, path)
+    console.print(f"wrote {path}" if written else f"{path} is up to date", markup=False)
     if not no_tracking:
         Tracker(study.experiment, study.results.cells, options.runs, tracking_uri, warn).publish_report(path)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from pages import Page
 
-from ablation import Adam, Brightness, RandomResizedCrop
+from ablation import Adam, Brightness, Fixed, RandomResizedCrop, Welch
 from ablation.evidence.study import Study, compare
 from ablation.experiment.record import write_record
 from ablation.report import input_digest, is_current, write_report
@@ -211,6 +211,21 @@ def test_report_is_made_again_only_when_something_changed(build, fake, tmp_path)
 def test_a_report_of_an_experiment_takes_its_results(build):
     with pytest.raises(TypeError, match="takes its results"):
         write_report(build())
+
+
+@pytest.mark.parametrize("changes", [{}, {"split": Fixed(), "test": Welch()}], ids=["paired", "Welch"])
+def test_a_report_takes_no_results_or_effects_of_another(build, fake, tmp_path, changes):
+    experiment, out = build(recipes={"none": (), "crop": (CROP,)}, seeds=3, **changes), tmp_path / "x.html"
+    results = fake(experiment, tmp_path / "one", images=16)
+    better = compare(fake(experiment, tmp_path / "other", images=16, gains={"crop": 0.2}))
+    fewer = compare(fake(experiment, tmp_path / "fewer", images=16, fate=lambda c: "planned" if c.seed else "finished"))
+    for effects in (better, fewer):
+        with pytest.raises(ValueError, match="effects are of other results"):
+            write_report(experiment, results, effects, out)
+    with pytest.raises(ValueError, match="results are of another experiment"):
+        write_report(replace(experiment, alpha=0.1), results, compare(results), out)
+    assert not out.exists()
+    assert write_report(experiment, results, compare(results)[::-1], out) == out
 
 
 def loaded(code: str) -> set[str]:

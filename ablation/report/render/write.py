@@ -12,6 +12,7 @@ from ablation.report.render.digest import input_digest, is_current
 
 if TYPE_CHECKING:
     from ablation.evidence.effects import Effect
+    from ablation.evidence.pairs import Pair
     from ablation.evidence.study import Study
     from ablation.experiment.results import Results
 
@@ -31,6 +32,8 @@ def write_report(
     out: by default reports/NAME.html.
     command: what trains the runs again, if not `ablation run NAME`.
 
+    Raises ValueError for results of another experiment, and effects of other results.
+
     >>> write_report(experiment, results, effects)  # doctest: +SKIP
     PosixPath('reports/cats12.html')
     >>> write_report(Study(results), out="cats.html")  # doctest: +SKIP
@@ -41,17 +44,42 @@ def write_report(
 
         if results is None:
             raise TypeError("write_report of an experiment takes its results, too; or give a Study alone")
+        if results.experiment != experiment:
+            raise ValueError("write_report: the results are of another experiment; Results.load(experiment) reads its")
         study = Study(results, effects, command)
+        if effects is not None and not _are_of(effects, study.pairs):
+            raise ValueError("write_report: the effects are of other results; compare(results) gives theirs")
     else:
         study = experiment
-    path = Path(out) if out is not None else Path("reports") / f"{study.experiment.name}.html"
+    path = default_path(study) if out is None else Path(out)
+    write_page(study, path)
+    return path
+
+
+def default_path(study: Study) -> Path:
+    """Where the page is written if nothing else is said."""
+    return Path("reports") / f"{study.experiment.name}.html"
+
+
+def write_page(study: Study, path: Path) -> bool:
+    """Write the page, unless the one that is there was made from the same inputs. Return whether it was written."""
     digest = input_digest(study)
     if is_current(path, digest):
-        return path
+        return False
 
     from ablation.report.contents import page_of
     from ablation.report.render.html import render
 
     with atomic(path, "w") as file:
         file.write(render(page_of(study), digest))
-    return path
+    return True
+
+
+def _are_of(effects: Sequence[Effect], pairs: Sequence[Pair]) -> bool:
+    """Has each effect the scores of the pair of its recipe and condition?"""
+    scores = {
+        (pair.own.recipe, frozenset(pair.condition.items())): (pair.own.scores, pair.treatment.scores) for pair in pairs
+    }
+    return all(
+        effect.scores in scores.get((effect.recipe, frozenset(effect.condition.items())), ()) for effect in effects
+    )

@@ -37,8 +37,8 @@ ABOUT_DETAILS = (
     "Interval by itself: as if it were the only comparison. Seeds won: the share of seeds in which the recipe is "
     "better than the baseline, ties counting half, with the interval of the chance that it is in a new seed (Clopper "
     "and Pearson 1934). Hedges' g: the difference in standard deviations over seeds (Hedges 1981). New seeds to "
-    "decide: of a new experiment, for each recipe, for 80 % power after correction, if the difference really is what was "
-    "observed. Scores are in the order of the seeds; pooled, each is a mean over the conditions."
+    "decide: of a new experiment, for each recipe, for 80 % power after correction, if the difference really is what "
+    "was observed. Scores are in the order of the seeds; pooled, each is a mean over the conditions."
 )
 
 
