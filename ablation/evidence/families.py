@@ -21,7 +21,7 @@ from ablation.evidence.image_intervals import ImageScores
 from ablation.evidence.pairs import Block, Condition, Pair
 from ablation.experiment.experiment import Experiment
 
-OTHER_IMAGES = "its runs were tested on different photographs; Paired() judges on those given"
+OTHER_IMAGES = "its runs do not share two test photographs or more; Paired() judges on those given"
 MIN_SCORES = 2  # of the recipe and of the baseline, for a difference with a standard error
 
 Question = tuple[str, frozenset[Condition]]

@@ -1,4 +1,4 @@
-"""Scores: what several recipes did over the same conditions, seed by seed. From the table of results to plain dicts.
+"""Scores of several recipes over the same conditions, seed by seed. From the table of results to plain dicts.
 
 For questions that more than two recipes answer together: what each operation contributes, how strong one should be. As
 for effects, the score of a seed is its mean over the conditions, and a seed counts only where it finished in all.
@@ -17,7 +17,7 @@ from ablation.experiment.results import Results
 
 
 @dataclass(frozen=True)
-class Scores:
+class RecipeScores:
     """of: recipe -> seed -> score, without the seeds that have not finished under all of the conditions.
 
     condition: factor -> level, {} where pooled. planned: seeds in the grid. overlap: what training parts have in common
@@ -66,14 +66,14 @@ def conditions_with(results: Results, recipes: Iterable[str]) -> tuple[Condition
     return tuple(condition for condition, held in present.items() if set(recipes) <= held)
 
 
-def blocks(study: Study, recipes: Sequence[str]) -> list[Scores]:
+def recipe_scores(study: Study, recipes: Sequence[str]) -> list[RecipeScores]:
     """The scores of the recipes under each condition that has all of them, then pooled where these are several."""
     held = conditions_with(study.results, recipes)
     each = [scores_over(study, recipes, (condition,)) for condition in held]
     return each + ([scores_over(study, recipes, held)] if len(held) > 1 else [])
 
 
-def scores_over(study: Study, recipes: Iterable[str], conditions: tuple[Condition, ...]) -> Scores:
+def scores_over(study: Study, recipes: Iterable[str], conditions: tuple[Condition, ...]) -> RecipeScores:
     """The scores of the recipes over these conditions together."""
     results, recipes = study.results, list(recipes)
     factors, table = others(results), drawn_table(results)
@@ -82,7 +82,7 @@ def scores_over(study: Study, recipes: Iterable[str], conditions: tuple[Conditio
     lost = own["status"].isin(LOST) | own["id"].isin(study.failed_trainings)
     metric, done = results.experiment.metric, own[own["status"] == "finished"]
     of = {recipe: means_by_seed(own[own["recipe"] == recipe], metric) for recipe in recipes}
-    return Scores(
+    return RecipeScores(
         dict(zip(factors, conditions[0], strict=True)) if len(conditions) == 1 else {},
         conditions,
         of,

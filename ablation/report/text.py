@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ablation.evidence.effects import Effect
-    from ablation.evidence.scores import Scores
+    from ablation.evidence.scores import RecipeScores
 
     Floats = NDArray[np.float64]
 
@@ -172,7 +172,7 @@ def pixels_changed(change: float) -> str:
     return f"{255 * change:.1f} of 255"
 
 
-def unclaimed(scores: Scores, seeds: int, judged: bool) -> str:
+def unclaimed(scores: RecipeScores, seeds: int, judged: bool) -> str:
     """Why nothing is claimed from the scores of so many seeds; '' where it is. judged: does the test give a p?"""
     return scores.note(seeds) or ("" if judged else "no spread over seeds: the test cannot judge")
 

@@ -24,7 +24,7 @@ from ablation.augment import Brightness, Contrast, Hue, Operation, RandomRotatio
 from ablation.core.seeds import stream
 from ablation.data import Fixed
 from ablation.evidence.families import Compared, Tested
-from ablation.evidence.scores import Scores
+from ablation.evidence.scores import RecipeScores
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.recipes import leave_one_out, powerset
@@ -54,16 +54,18 @@ Draws = Mapping[tuple[str, ...], np.ndarray]
 """(recipe, level of everything else ...) -> a score a seed."""
 
 
-def blocks(draws: Draws, recipes: tuple[str, ...], conditions: tuple[tuple[str, ...], ...]) -> list[Scores]:
+def blocks(draws: Draws, recipes: tuple[str, ...], conditions: tuple[tuple[str, ...], ...]) -> list[RecipeScores]:
     """As `ablation.evidence.scores.blocks` reads them from a table: each condition, then pooled."""
     return [over(draws, recipes, (condition,)) for condition in conditions] + [over(draws, recipes, conditions)]
 
 
-def over(draws: Draws, recipes: tuple[str, ...], conditions: tuple[tuple[str, ...], ...]) -> Scores:
+def over(draws: Draws, recipes: tuple[str, ...], conditions: tuple[tuple[str, ...], ...]) -> RecipeScores:
     means = {recipe: np.mean([draws[recipe, *condition] for condition in conditions], axis=0) for recipe in recipes}
     seeds = len(next(iter(means.values())))
     named = {"optimizer": conditions[0][0]} if len(conditions) == 1 else {}
-    return Scores(named, conditions, {name: dict(enumerate(m.tolist())) for name, m in means.items()}, seeds, 0.0, 0)
+    return RecipeScores(
+        named, conditions, {name: dict(enumerate(m.tolist())) for name, m in means.items()}, seeds, 0.0, 0
+    )
 
 
 def idle(name: str, seeds: int, grid: int, recipes: tuple[str, ...], conditions: tuple[tuple[str, ...], ...]) -> Draws:

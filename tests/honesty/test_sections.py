@@ -59,7 +59,7 @@ def test_the_simulated_scores_are_what_is_read_from_a_table():
         for name in names
         for place in CONDITIONS
     }
-    for made, read in zip(blocks(draws, names, CONDITIONS), scores.blocks(Study(results), names), strict=True):
+    for made, read in zip(blocks(draws, names, CONDITIONS), scores.recipe_scores(Study(results), names), strict=True):
         assert (made.condition, made.conditions, made.planned) == (read.condition, read.conditions, read.planned)
         assert (made.overlap, made.lost) == (read.overlap, read.lost)
         assert {name: pytest.approx(own) for name, own in made.of.items()} == read.of

@@ -16,7 +16,7 @@ from ablation.analysis.attribution import Attribution, Design, attribute
 from ablation.analysis.comparison import Difference
 from ablation.analysis.multiplicity import holm
 from ablation.evidence.families import Compared, Tested
-from ablation.evidence.scores import Scores, blocks
+from ablation.evidence.scores import RecipeScores, recipe_scores
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
 from ablation.report.sections.attribution.designs import Plan, plan_of
@@ -115,17 +115,19 @@ class DesignResult:
 def contributions(study: Study) -> DesignResult | None:
     """None where no recipes make a complete design, or no condition has all of them."""
     plan = plan_of(study.experiment)
-    scores = blocks(study, list(plan.recipes.values())) if plan else []
+    scores = recipe_scores(study, list(plan.recipes.values())) if plan else []
     return design_result(study.experiment, plan, scores, study.compared) if plan and scores else None
 
 
-def design_result(experiment: Experiment, plan: Plan, scores: Sequence[Scores], compared: Compared) -> DesignResult:
+def design_result(
+    experiment: Experiment, plan: Plan, scores: Sequence[RecipeScores], compared: Compared
+) -> DesignResult:
     """scores: under each condition, then pooled. compared: the comparisons with the baseline."""
     each = [_contributions(experiment, plan, block, compared) for block in scores]
     return DesignResult(experiment, plan, tuple(_corrected(each)))
 
 
-def _contributions(experiment: Experiment, plan: Plan, block: Scores, compared: Compared) -> Contributions:
+def _contributions(experiment: Experiment, plan: Plan, block: RecipeScores, compared: Compared) -> Contributions:
     """By the declared test: over the seeds that all recipes have where it pairs them, else each recipe's own."""
     paired = experiment.declared_test.paired
     seeds = len(block.shared) if paired else block.seeds

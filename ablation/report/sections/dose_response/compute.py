@@ -16,7 +16,7 @@ import numpy as np
 
 from ablation.analysis.dose import DoseResponse, dose_response
 from ablation.analysis.multiplicity import holm
-from ablation.evidence.scores import Scores, blocks
+from ablation.evidence.scores import RecipeScores, recipe_scores
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
 from ablation.report.sections.dose_response.magnitudes import Series, dose_series
@@ -70,11 +70,11 @@ class Doses:
 def doses(study: Study) -> tuple[Doses, ...]:
     """Every series of the experiment that some condition has whole."""
     experiment = study.experiment
-    every = [(series, blocks(study, series.recipes)) for series in dose_series(experiment)]
+    every = [(series, recipe_scores(study, series.recipes)) for series in dose_series(experiment)]
     return dose_curves(experiment, every)
 
 
-def dose_curves(experiment: Experiment, every: Iterable[tuple[Series, Sequence[Scores]]]) -> tuple[Doses, ...]:
+def dose_curves(experiment: Experiment, every: Iterable[tuple[Series, Sequence[RecipeScores]]]) -> tuple[Doses, ...]:
     """every: each series with its scores under each condition, then pooled; those without are left out."""
     return _corrected(
         [
@@ -98,7 +98,7 @@ def _corrected(every: Sequence[Doses]) -> tuple[Doses, ...]:
     return tuple(replace(one, curves=tuple(corrected(curve, one.questions) for curve in one.curves)) for one in every)
 
 
-def _curve(experiment: Experiment, series: Series, scores: Scores) -> DoseCurve:
+def _curve(experiment: Experiment, series: Series, scores: RecipeScores) -> DoseCurve:
     """With p-values before correction."""
     rows = scores.rows()
     curve = DoseCurve(scores.condition, len(rows), scores.planned, tuple(map(tuple, rows)))

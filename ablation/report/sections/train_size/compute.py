@@ -17,7 +17,7 @@ from ablation.analysis.dose import DoseResponse, dose_response
 from ablation.analysis.multiplicity import holm
 from ablation.evidence.families import Compared, Tested
 from ablation.evidence.pairs import Condition
-from ablation.evidence.scores import Scores, conditions_with, others, scores_over
+from ablation.evidence.scores import RecipeScores, conditions_with, others, scores_over
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.results import Results
@@ -62,7 +62,7 @@ class AtSize:
 
     level: str
     images: float
-    scores: Scores
+    scores: RecipeScores
 
 
 def size_curves(study: Study) -> tuple[SizeCurve, ...]:
@@ -121,7 +121,7 @@ def _conditions(results: Results, pair: tuple[str, str]) -> dict[str, tuple[Cond
     return kept if common else {}
 
 
-def _images(results: Results, scores: Scores) -> float:
+def _images(results: Results, scores: RecipeScores) -> float:
     """How many images were trained on, as a mean over the finished runs; nan without one."""
     factors, table = others(results), results.finished
     rows = [levels in scores.conditions for levels in table[factors].itertuples(index=False, name=None)]
