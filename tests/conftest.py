@@ -24,6 +24,13 @@ ROOT = Path(__file__).parent.parent
 CATS = ROOT.parent / "shared" / "data" / "cats12"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test's name is the same in every process: pytest-xdist runs nothing where two workers' names differ."""
+    unstable = [item.nodeid for item in items if " at 0x" in item.nodeid]
+    if unstable:
+        raise pytest.UsageError("a test is named by a memory address (give its parameters ids=): " + unstable[0])
+
+
 @pytest.fixture(scope="session", autouse=True)
 def interruptible() -> None:
     """Ctrl-C reaches the tests and what they start, even where a shell runs them in the background and ignores it."""

@@ -235,7 +235,7 @@ class Unlisted(PixelOperation):
         return images
 
 
-@pytest.mark.parametrize("given", [Unlisted(), Unlisted, torch.flip, len], ids=repr)
+@pytest.mark.parametrize("given", [Unlisted(), Unlisted, torch.flip, len], ids=("value", "class", "torch", "builtin"))
 def test_what_is_no_listed_operation_is_refused_with_the_way_to_name_it(given):
     for make in (lambda: Sometimes(given), lambda: OneOf((Brightness(0.4), given)), lambda: Strength((given,), 1)):
         with pytest.raises(InputError, match=r"; name a function of your own as ImageFunction\('file.py:function'\)$"):
