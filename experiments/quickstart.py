@@ -34,5 +34,5 @@ experiment = Experiment(
         "contrast": (Contrast(0.4),),
     },
     optimizers={"adam": Adam(lr=3e-3), "sgd": SGD(lr=0.03, momentum=0.9)},
-    seeds=8, baseline="none",
+    seeds=8, baseline="none", robustness=True,
 )  # fmt: skip

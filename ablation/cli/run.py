@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import click
 
@@ -23,6 +24,11 @@ from ablation.training.sweep import sweep
 @TRACKING_URI
 @click.option("--no-tracking", is_flag=True, help="Publish nothing to MLflow.")
 @click.option("--keep-weights", is_flag=True, help="Leave each run's network in its folder, as weights.pt.")
+@click.option(
+    "--robustness/--no-robustness",
+    default=None,
+    help="Test each network on changed test images, too; by default where that is less than a tenth of the work.",
+)
 @on_experiment
 def run(
     options: ExperimentOptions,
@@ -31,6 +37,7 @@ def run(
     tracking_uri: str | None,
     no_tracking: bool,
     keep_weights: bool,
+    robustness: bool | None,
 ) -> None:
     """Train the runs that are missing, publish them to MLflow, print the verdicts.
 
@@ -42,6 +49,8 @@ def run(
       ablation run cats12 --smoke --data ~/cats12
     """
     experiment = options.experiment()
+    if robustness is not None:
+        experiment = replace(experiment, robustness=robustness)
     cells = experiment.cells(options.listing(experiment).digest)
     tracker = None if no_tracking else Tracker(experiment, cells, options.runs, tracking_uri, warn)
     with Progress(experiment.name, names_of(cells), console) as progress:

@@ -69,6 +69,21 @@ class Dataset:
     images: np.memmap
     """(N, 3, R, R) uint8, read-only."""
 
+    def center_crops(self, rows: NDArray[np.int64], side: int) -> NDArray[np.uint8]:
+        """(K, side, side, 3) uint8: the largest square in the middle of each of these photographs, for people to see.
+
+        The part of the picture that test images show, resampled by Pillow.
+        """
+        crops = np.empty((len(rows), side, side, 3), np.uint8)
+        for number, row in enumerate(rows):
+            aspect = float(self.aspect[row])
+            half_x, half_y = 0.5 * self.size / max(aspect, 1.0), 0.5 * self.size * min(aspect, 1.0)
+            middle = self.size / 2
+            box = (middle - half_x, middle - half_y, middle + half_x, middle + half_y)
+            square = Image.fromarray(np.ascontiguousarray(self.images[row].transpose(1, 2, 0)))
+            crops[number] = np.asarray(square.resize((side, side), Image.Resampling.BICUBIC, box=box))
+        return crops
+
 
 def build(listing: Listing, size: int, cache_root: Path, progress: Progress | None = None) -> Dataset:
     """Decode every sample to `size` x `size` unless that was done before, and open the result.

@@ -242,6 +242,16 @@ def _decided(effect: Effect, pair: Pair, tested: Tested, alpha: float) -> Effect
 
 def _note(pair: Pair, tested: Tested) -> str:
     """Why there is no verdict; '' where there is one."""
+    if why := unjudged(pair) or tested.note:
+        return why
+    if tested.difference.error == 0:
+        return "no spread over seeds: the test cannot judge"
+    behind = NOT_REACHED if pair.condition else NOT_REACHED_POOLED
+    return "" if tested.reached else behind
+
+
+def unjudged(pair: Pair) -> str:
+    """Why nothing is claimed of a recipe and the baseline, whatever is measured of their runs; '' where it is."""
     if pair.seeds < MIN_SEEDS:
         return f"no verdict under {MIN_SEEDS} seeds"
     lost = pair.own.lost + (0 if pair.same_runs else pair.reference.lost)
@@ -249,15 +259,10 @@ def _note(pair: Pair, tested: Tested) -> str:
         return f"{lost} run{'s' * (lost > 1)} failed or diverged here: no verdict on those that are left"
     if pair.same_runs:
         return OWN_RUNS
-    if tested.note:
-        return tested.note
     if pair.own.failed or pair.reference.failed:
         own, reference = (f"{len(runs.failed)} of {runs.trained}" for runs in (pair.own, pair.reference))
         return f"{own} trainings failed or ended far below the others, {reference} of the baseline: no verdict on means"
-    if tested.difference.error == 0:
-        return "no spread over seeds: the test cannot judge"
-    behind = NOT_REACHED if pair.condition else NOT_REACHED_POOLED
-    return "" if tested.reached else behind
+    return ""
 
 
 def _mean(scores: dict[int, float]) -> float:

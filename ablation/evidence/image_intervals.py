@@ -30,7 +30,7 @@ DRAWS = 1000
 
 
 class ImageScores:
-    """What each test image gave in each run, read once. Photographs that belong together count as one (`_groups`)."""
+    """What each test image gave in each run, read once. Photographs of one group count as one (`photograph_groups`)."""
 
     def __init__(self, results: Results):
         self.results = results
@@ -84,12 +84,11 @@ class ImageScores:
     def _read(self, run: str) -> None:
         sample, labels, logits = self.results.predictions(run)
         self._images[run] = sample
-        group = self._groups(sample)
-        count = int(group.max()) + 1
         if self.metric.per_image:
-            sums = np.bincount(group, weights=self.metric.per_image(logits, labels), minlength=count)
-            self._values[run] = sums * count / len(sample)
+            self._values[run] = by_photograph(self.results, sample, self.metric.per_image(logits, labels))
             return
+        group = photograph_groups(self.results, sample)
+        count = int(group.max()) + 1
         assert self.metric.per_class is not None  # `difference` asks of no other kind
         counts = self._counts(group, count)
         scores = bootstrap.class_scores(labels, logits.argmax(axis=1), counts, self.metric.per_class)
@@ -101,14 +100,6 @@ class ImageScores:
             self._drawn = group, bootstrap.image_counts(count, DRAWS)[group]
         return self._drawn[1]
 
-    def _groups(self, sample: NDArray[np.int64]) -> NDArray[np.int64]:
-        """(T,) numbers from 0 on: photographs that belong together are drawn together, and count as one.
-
-        Their scores are added, so that the mean over groups is that over photographs.
-        """
-        groups = self.results.groups
-        return np.unique(sample if groups is None else groups[sample], return_inverse=True)[1]
-
     def _scores_of(self, recipe: Runs) -> Scores:
         """The scores of each seed, a mean over the conditions."""
         seeds = [[self._scores[run] for run in runs] for runs in recipe.values()]
@@ -117,3 +108,20 @@ class ImageScores:
             np.stack([np.mean([one.resampled[:, 0] for one in runs], axis=0) for runs in seeds], axis=1),
             seeds[0][0].images,
         )
+
+
+def photograph_groups(results: Results, sample: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(T,) numbers from 0 on: photographs that belong together are drawn together, and count as one.
+
+    sample: (T,) their rows in the data set.
+    """
+    groups = results.groups
+    return np.unique(sample if groups is None else groups[sample], return_inverse=True)[1]
+
+
+def by_photograph(results: Results, sample: NDArray[np.int64], terms: Floats) -> Floats:
+    """(G,): the terms (T,) of these images added up by `photograph_groups`, so that their mean over groups is that over
+    images."""
+    group = photograph_groups(results, sample)
+    count = int(group.max()) + 1
+    return np.bincount(group, weights=terms, minlength=count) * count / len(sample)

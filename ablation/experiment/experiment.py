@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from ablation.analysis.comparison import Test
 from ablation.analysis.metrics import METRICS
 from ablation.augment import Recipe
-from ablation.augment.operations.mix import misplaced
+from ablation.augment.operations.mix import misplaced, mixes
 from ablation.core.errors import InputError, did_you_mean
 from ablation.core.values import BelowOne, Count, NonNegative, OneOf, Positive, Range, Whole, fit, hints, label, value
 from ablation.data.normalization import NormalizationChoice
@@ -71,7 +71,9 @@ class Experiment:
     in words; by default the first line of the file's docstring. test: by default `Crossed`, for new seeds (with
     `Redrawn`, new training photographs too) and new test photographs together; `CorrectedResampled` where the test part
     is redrawn for each seed. primary: what is tested first where there are several conditions: each recipe pooled over
-    them, or each recipe under each; the rest is tested behind it.
+    them, or each recipe under each; the rest is tested behind it. robustness: are trained networks tested on changed
+    test images as well (see `ablation.experiment.robustness`)? None: where that is less than a tenth of the training's
+    work. corrupt: name -> recipe of what is then done to the test images, instead of the usual six.
 
     model: a classifier of torchvision's, "shallow_cnn", "lenet", or "package.module:function" for one's own (see
     `ablation.models.own`). stem: "small" for images below 64 pixels, on ResNets. weights: to start from, by
@@ -120,6 +122,8 @@ class Experiment:
     primary: Primary = "pooled"
     margin: Positive = 0.01
     alpha: Annotated[float, Range(above=0, below=1)] = 0.05
+    robustness: bool | None = None
+    corrupt: Mapping[str, Recipe] = field(default_factory=dict)
     question: str = ""
 
     def check(self) -> Iterator[str]:
@@ -135,6 +139,7 @@ class Experiment:
             )
         if isinstance(self.seeds, tuple) and (not self.seeds or len(set(self.seeds)) < len(self.seeds)):
             yield f"seeds = {self.seeds}: name at least one seed, and each once"
+        yield from self._check_corrupt()
         wrong = [*self._check_vary(), *self._check_exclude()]
         yield from wrong
         if not levels and not wrong:
@@ -150,14 +155,21 @@ class Experiment:
             yield f"{name} is empty; name at least one"
         for key, level in levels.items():
             _, wrong = fit(level, hint)
-            wrong = wrong or (misplaced(level) if name == "recipes" else "")
-            comma = "; a recipe of one operation needs a comma: (operation,)" if name == "recipes" else ""
+            wrong = wrong or (misplaced(level) if name != "optimizers" else "")
+            comma = "" if name == "optimizers" else "; a recipe of one operation needs a comma: (operation,)"
             if not key.strip():
                 yield f"{name}: the name {key!r} says nothing"
             if wrong.startswith("expected a tuple"):
                 yield f"{name}[{key!r}]: {wrong}{comma}"
             elif wrong:
                 yield f"{name}[{key!r}]: {wrong if wrong.startswith('expected') else f'{level!r}: {wrong}'}"
+
+    def _check_corrupt(self) -> Iterator[str]:
+        if self.corrupt:
+            yield from self._check_levels("corrupt", Recipe)
+        for name, recipe in self.corrupt.items():
+            if fit(recipe, Recipe)[1] == "" and mixes(recipe):
+                yield f"corrupt[{name!r}]: {recipe!r} mixes images, and a test image has one label"
 
     def _check_vary(self) -> Iterator[str]:
         for factor, levels in self.vary.items():
@@ -286,6 +298,7 @@ class Experiment:
             "batch_size": min(self.batch_size, 16),
             "split": self.split.smoke(),
             "train_size": None,
+            "robustness": self.robustness is not False,
         }
         small["vary"] = {factor: levels for factor, levels in self.vary.items() if factor not in small}
         small["vary"] |= {"schedule": warm} if "schedule" in self.vary else {}

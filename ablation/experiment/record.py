@@ -1,7 +1,7 @@
 """RunRecord: what happened in one run, written whole, and read with every part of it checked.
 
-Two files in the run's folder: `arrays.npz` (test predictions, features, and the first training image as the recipe
-draws it), then `record.json`, whose presence makes the run finished. What must repeat to the last bit (outcome,
+Two files in the run's folder: `arrays.npz` (predictions, features, and the first training image as the recipe draws
+it), then `record.json`, whose presence makes the run finished. What must repeat to the last bit (outcome,
 history, metrics, evidence and the arrays) is covered by `digest`; cost, environment and notes are kept apart, as they
 may not.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -25,8 +25,48 @@ from ablation.core.values import fit, read_back
 RECORD_FILE, ARRAYS_FILE = "record.json", "arrays.npz"
 
 
+Part = Literal["train", "val", "test"]
+"""A part of the data, by the name that it has in an experiment's split."""
+
+
+class Predictions(NamedTuple):
+    """What a trained network answers for T images, which are shown to it without augmentation."""
+
+    sample: NDArray[np.int64]
+    """(T,) row of each image in the data set."""
+    label: NDArray[np.int64]
+    """(T,) its class."""
+    logits: NDArray[np.float32]
+    """(T, C) a row an image, a column a class."""
+
+
+class Corrupted(NamedTuple):
+    """What a trained network answers for R test images under each of K test conditions (`experiment.robustness`)."""
+
+    conditions: tuple[tuple[str, float], ...]
+    """K times the name of what is done to the images, and how strongly: ("brightness", 1.0)."""
+    sample: NDArray[np.int64]
+    """(R,) row of each image in the data set."""
+    label: NDArray[np.int64]
+    """(R,) its class."""
+    logits: NDArray[np.float32]
+    """(K, R, C)."""
+
+
+class Attention(NamedTuple):
+    """Where a trained network looked for its guess in each of M test images: Grad-CAM (Selvaraju et al. 2017)."""
+
+    sample: NDArray[np.int64]
+    """(M,) row of each image in the data set."""
+    maps: NDArray[np.uint8]
+    """(M, h, w), on the grid of the last feature map; 255 where the network looked most."""
+
+
 class Arrays(NamedTuple):
-    """The arrays of a record: T test images, C classes, F features, D draws of a picture of side S."""
+    """The arrays of a record: T test images, C classes, F features, D draws of a picture of side S.
+
+    Those that may be None are not in the records of older versions, nor where a run had no reason to make them.
+    """
 
     sample: NDArray[np.int64]
     """(T,) row of each test image in the data set."""
@@ -40,14 +80,37 @@ class Arrays(NamedTuple):
     """(S, S, 3), the first training image without augmentation, before normalisation."""
     draws: NDArray[np.uint8]
     """(D, S, S, 3), the same through the recipe, as drawn for the first epochs; `evidence["captions"]` says what."""
+    train_sample: NDArray[np.int64] | None = None
+    """(N,) rows of the training images that the trained network was shown: all, or those there was room for."""
+    train_label: NDArray[np.int64] | None = None
+    train_logits: NDArray[np.float16] | None = None
+    """(N, C), see `compact`."""
+    val_sample: NDArray[np.int64] | None = None
+    """(V,) rows of the validation images."""
+    val_label: NDArray[np.int64] | None = None
+    val_logits: NDArray[np.float16] | None = None
+    """(V, C)."""
+    corrupted_sample: NDArray[np.int64] | None = None
+    """(R,) rows of the test images that were shown under test conditions."""
+    corrupted_label: NDArray[np.int64] | None = None
+    corrupted_logits: NDArray[np.float16] | None = None
+    """(K, R, C), under the K conditions of `evidence["conditions"]`."""
+    attention_sample: NDArray[np.int64] | None = None
+    """(M,) rows of the test images that `attention_maps` are of."""
+    attention_maps: NDArray[np.uint8] | None = None
+    """(M, h, w), see `Attention`."""
 
 
-_KINDS = {"sample": ("i", 1), "label": ("i", 1), "logits": ("f", 2)}
-_KINDS |= {"features": ("f", 2), "original": ("u", 3), "draws": ("u", 4)}
-"""Of each array the kind of its numbers, as numpy abbreviates it, and how many axes it has."""
+_OPTIONAL = tuple(Arrays._field_defaults)
+
+_KINDS = {"sample": ("i", 1), "label": ("i", 1), "logits": ("f", 2), "features": ("f", 2)}
+_KINDS |= {"original": ("u", 3), "draws": ("u", 4), "corrupted_logits": ("f", 3), "attention_maps": ("u", 3)}
+"""Of each array the kind of its numbers, as numpy abbreviates it, and how many axes it has. One of a part is as that of
+the test part: `train_logits` as `logits`."""
 
 _EVIDENCE: dict[str, Any] = {"first_test_batch": str, "split": str, "diverged_step": int | None}
 _EVIDENCE |= {"train_images": int, "val_images": int, "test_images": int, "captions": tuple[str, ...]}
+_EVIDENCE |= {"conditions": tuple[tuple[str, float], ...]}
 """Of what a run proves of itself, the kinds of what tables and warnings take as it is."""
 
 
@@ -66,10 +129,11 @@ class RunRecord:
     metrics: dict[str, float]
     """On the test part: those of `ablation.analysis.metrics.METRICS` that this program had when it trained the run."""
     evidence: dict[str, Any]
-    """What the run proves of itself: first_test_batch, split, mean, std, parameters, diverged_step, changes, and the
-    captions of the draws."""
+    """What the run proves of itself: first_test_batch, split, mean, std, parameters, diverged_step, changes, the
+    captions of the draws, and the test conditions (name, strength) under which it was tested as well."""
     cost: dict[str, Any] = field(default_factory=dict)
-    """seconds, images_per_second (validation included in both), gpu_memory_mib at its peak."""
+    """seconds, images_per_second (validation included in both), gpu_memory_mib at its peak; evaluation_seconds, which
+    the looks at the trained network took."""
     environment: dict[str, Any] = field(default_factory=dict)
     """device, precision, host, and the versions of Python, torch and this program."""
     notes: tuple[str, ...] = ()
@@ -79,9 +143,27 @@ class RunRecord:
         """SHA-256 of everything that the same spec must repeat bit for bit."""
         parts = {name: part for name, part in asdict(self).items() if name not in ("cost", "environment", "notes")}
         digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
-        for array in arrays:
+        for array in present(arrays).values():
             digest.update(f"{array.dtype}{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
+
+
+def compact(logits: NDArray[np.float32]) -> NDArray[np.float16]:
+    """Logits (..., C) as float16, each row less its largest entry, which changes no probability.
+
+    So the largest is exactly 0 and no guess changes; the log loss of an image is off by at most one part in 2,000.
+
+    >>> compact(np.array([[20.0, 12.0, 19.999]], np.float32)).tolist()
+    [[0.0, -8.0, -0.0010004043579101562]]
+    """
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    small: NDArray[np.float16] = shifted.clip(min=float(np.finfo(np.float16).min)).astype(np.float16)
+    return small
+
+
+def present(arrays: Arrays) -> dict[str, NDArray[Any]]:
+    """The arrays that are there, by name."""
+    return {name: array for name, array in arrays._asdict().items() if array is not None}
 
 
 def idle_operations(record: RunRecord) -> list[str]:
@@ -96,7 +178,7 @@ def idle_operations(record: RunRecord) -> list[str]:
 def write_record(folder: Path, record: RunRecord, arrays: Arrays) -> None:
     """Write both files whole; after this the run is finished, before it never."""
     with atomic(folder / ARRAYS_FILE) as file:
-        np.savez_compressed(file, **arrays._asdict())
+        np.savez_compressed(file, **present(arrays))  # type: ignore[arg-type]  # a name of ours is none of its options
     write_json(folder / RECORD_FILE, {**asdict(record), "digest": record.digest(arrays)})
 
 
@@ -159,37 +241,96 @@ def _has(item: Any, needed: dict[str, Any]) -> bool:
     return isinstance(item, dict) and not any(fit(item.get(name), kind)[1] for name, kind in needed.items())
 
 
-def read_predictions(folder: Path) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """sample, label and logits of a finished run, see `Arrays`; the larger arrays beside them are not read."""
-    sample, label, logits = _read_arrays(folder, ("sample", "label", "logits"))
-    return sample, label, logits
+def read_predictions(folder: Path) -> Predictions:
+    """The test predictions of a finished run; the larger arrays beside them are not read."""
+    return Predictions(**_read_arrays(folder, ("sample", "label", "logits")))
+
+
+def read_part(folder: Path, part: Part) -> Predictions | None:
+    """The predictions of a finished run for one part; None where its record has none of that part."""
+    if part == "test":
+        return read_predictions(folder)
+    arrays = _read_if_there(folder, f"{part}_")
+    return Predictions(arrays["sample"], arrays["label"], arrays["logits"].astype(np.float32)) if arrays else None
+
+
+def read_corrupted(folder: Path) -> Corrupted | None:
+    """What a finished run answered under test conditions; None where it was not tested under any."""
+    arrays, record = _read_if_there(folder, "corrupted_"), read_record(folder)
+    if not arrays or record is None:
+        return None
+    conditions = tuple((str(name), float(strength)) for name, strength in record.evidence.get("conditions", ()))
+    if len(conditions) != len(arrays["logits"]):
+        wrong = Damaged(f"corrupted_logits are of {len(arrays['logits'])} conditions, the record of {len(conditions)}")
+        raise _damaged("arrays", folder / ARRAYS_FILE, wrong)
+    return Corrupted(conditions, arrays["sample"], arrays["label"], arrays["logits"].astype(np.float32))
+
+
+def read_attention(folder: Path) -> Attention | None:
+    """Where the network of a finished run looked; None where that was not kept."""
+    arrays = _read_if_there(folder, "attention_")
+    return Attention(arrays["sample"], arrays["maps"]) if arrays else None
+
+
+def read_features(folder: Path) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """Of a finished run: (T,) rows of its test images, (T,) their classes, (T, F) features."""
+    arrays = _read_arrays(folder, ("sample", "label", "features"))
+    return arrays["sample"], arrays["label"], arrays["features"]
 
 
 def read_arrays(folder: Path) -> Arrays:
     """The arrays of a finished run. Raises DataError where they are damaged or do not belong together."""
-    return Arrays(*_read_arrays(folder, Arrays._fields))
+    return Arrays(**_read_arrays(folder, Arrays._fields))
 
 
-def _read_arrays(folder: Path, names: Sequence[str]) -> list[NDArray[Any]]:
+def _read_if_there(folder: Path, prefix: str) -> dict[str, NDArray[Any]]:
+    """The arrays whose names begin so, by the rest of their names; {} where the record has none of them."""
+    names = tuple(name for name in _OPTIONAL if name.startswith(prefix))
+    return {name.removeprefix(prefix): array for name, array in _read_arrays(folder, names).items()}
+
+
+def _read_arrays(folder: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """These arrays by name, without the optional ones that are not there."""
     file = folder / ARRAYS_FILE
     try:
         with undamaged(), file.open("rb") as opened, np.load(opened) as stored:
-            arrays = {name: stored[name] for name in names}
-        if not _belong_together(arrays):
+            arrays = {name: stored[name] for name in names if name in stored or name not in _OPTIONAL}
+        if not _belong_together(arrays, names):
             listed = ", ".join(f"{name} {array.dtype} {array.shape}" for name, array in arrays.items())
             raise Damaged(f"its arrays do not belong together: {listed}")
     except (FileNotFoundError, Damaged) as error:
         raise _damaged("arrays", file, error) from error
-    return list(arrays.values())
+    return arrays
 
 
-def _belong_together(arrays: dict[str, NDArray[Any]]) -> bool:
-    """Whether each is of its kind, and all are of as many test images with labels of the classes that there are."""
-    if any((array.dtype.kind, array.ndim) != _KINDS[name] for name, array in arrays.items()):
+def _belong_together(arrays: Mapping[str, NDArray[Any]], names: Sequence[str]) -> bool:
+    """Is each of its kind, and of each part that is there every array, of as many images, with labels of its classes?
+
+    names: those that were looked for.
+    """
+    parts: dict[str, dict[str, NDArray[Any] | None]] = {}
+    for name in names:
+        if name not in ("original", "draws"):
+            prefix, _, what = name.rpartition("_")
+            parts.setdefault(prefix, {})[what] = arrays.get(name)
+    there = [part for part in parts.values() if any(array is not None for array in part.values())]
+    return all((array.dtype.kind, array.ndim) == _kind(name) for name, array in arrays.items()) and all(
+        map(_whole, there)
+    )
+
+
+def _kind(name: str) -> tuple[str, int]:
+    return _KINDS[name] if name in _KINDS else _KINDS[name.rpartition("_")[2]]
+
+
+def _whole(part: Mapping[str, NDArray[Any] | None]) -> bool:
+    """Are all arrays of a part there, and of as many images?"""
+    there = {what: array for what, array in part.items() if array is not None}
+    images = {array.shape[-2] if what == "logits" else len(array) for what, array in there.items()}
+    if len(there) < len(part) or len(images) != 1:
         return False
-    labels, classes = arrays["label"], arrays["logits"].shape[1]
-    lengths = {len(array) for name, array in arrays.items() if name not in ("original", "draws")}
-    return len(lengths) == 1 and not np.any((labels < 0) | (labels >= classes))
+    classes = there["logits"].shape[-1] if "logits" in there else None
+    return classes is None or not np.any((there["label"] < 0) | (there["label"] >= classes))
 
 
 def _damaged(what: str, file: Path, error: Exception) -> DataError:

@@ -17,10 +17,24 @@ from numpy.typing import NDArray
 
 from ablation.analysis.metrics import METRICS
 from ablation.core.errors import InputError, reason_of
-from ablation.data import listing
+from ablation.data import listing, load
 from ablation.data.readers import Progress
 from ablation.experiment.experiment import Cell, Experiment
-from ablation.experiment.record import Arrays, RunRecord, idle_operations, read_arrays, read_predictions
+from ablation.experiment.record import (
+    Arrays,
+    Attention,
+    Corrupted,
+    Part,
+    Predictions,
+    RunRecord,
+    idle_operations,
+    read_arrays,
+    read_attention,
+    read_corrupted,
+    read_features,
+    read_part,
+    read_predictions,
+)
 from ablation.experiment.runs import Run, folder_of, runs_of
 
 NO_SCORE = "without a finite score"
@@ -49,6 +63,8 @@ class Results:
     """(images,) the number of each image's group: near-duplicates, and what the data says belongs together."""
     records: Mapping[str, RunRecord] = field(default_factory=dict)
     """Every record that there is, by run id."""
+    cache: Path = Path("cache")
+    """The folder of the image cache, for what shows photographs."""
 
     def __post_init__(self) -> None:
         if self.experiment.metric in self.table:
@@ -79,7 +95,7 @@ class Results:
         )
         known = {run.spec.id: record for run, record in records if record is not None}
         sizes = len(data.left_out), len(data.labels)
-        return cls(experiment, cells, data.classes, root, table, *sizes, data.near, known)
+        return cls(experiment, cells, data.classes, root, table, *sizes, data.near, known, Path(cache))
 
     @property
     def factors(self) -> list[str]:
@@ -97,9 +113,33 @@ class Results:
         """The predictions, features and first pictures of a finished run."""
         return read_arrays(self.root / run_id)
 
-    def predictions(self, run_id: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-        """Of a finished run: (T,) rows of its test images, (T,) their classes, (T, C) logits."""
+    def predictions(self, run_id: str) -> Predictions:
+        """What the network of a finished run answers for its test images."""
         return read_predictions(self.root / run_id)
+
+    def part(self, run_id: str, part: Part) -> Predictions | None:
+        """The same for its training, validation or test part; None where the record of an older version lacks it."""
+        return self.predictions(run_id) if part == "test" else read_part(self.root / run_id, part)
+
+    def corrupted(self, run_id: str) -> Corrupted | None:
+        """What it answers for test images under test conditions; None where it was not tested under any."""
+        return read_corrupted(self.root / run_id)
+
+    def attention(self, run_id: str) -> Attention | None:
+        """Where it looks; None where that was not kept."""
+        return read_attention(self.root / run_id)
+
+    def features(self, run_id: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+        """Of a finished run: (T,) rows of its test images, (T,) their classes, (T, F) what goes into the last layer."""
+        return read_features(self.root / run_id)
+
+    def photographs(self, rows: NDArray[np.int64], side: int) -> NDArray[np.uint8]:
+        """(K, side, side, 3): these rows of the data set as test images are shown, the centre crop.
+
+        Raises DataError where the image cache is not there any more.
+        """
+        spec = max((cell.spec for cell in self.cells), key=lambda spec: spec.cache_size)
+        return load(self.cache, spec.data, spec.cache_size).center_crops(rows, side)
 
     def changes(self) -> pd.DataFrame:
         """What each operation did to the pictures of the first epoch: a row an operation of each recipe, in order.

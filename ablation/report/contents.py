@@ -62,13 +62,14 @@ class Page:
 def page_of(study: Study) -> Page:
     """Compute the page. Reads the records of all runs, and the arrays of one run a recipe."""
     experiment = study.experiment
+    sections = tuple(filter(None, (compute(study) for compute in SECTIONS.values())))
     return Page(
         name=experiment.name,
         question=experiment.question or question_of(experiment),
-        answer=answer(experiment, study.effects),
+        answer=(*answer(experiment, study.effects), *(text for section in sections for text in section.headline)),
         warnings=study.warnings,
         verdicts=verdict_grid(experiment, study.effects),
-        sections=tuple(filter(None, (compute(study) for compute in SECTIONS.values()))),
+        sections=sections,
         look=styles(experiment.recipes, experiment.baseline),
         baseline=experiment.baseline,
     )

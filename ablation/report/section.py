@@ -90,8 +90,10 @@ class Figure:
 class Strip:
     """A row of photographs side by side in one picture, with words above and below each of its K columns."""
 
-    recipe: str
-    operations: str
+    name: str
+    """What the row is: a recipe, which is shown with its colour, or anything else."""
+    about: str
+    """What else is said of it, beside its name."""
     headings: tuple[str, ...]
     """(K,) above the columns."""
     words: tuple[tuple[str, ...], ...]
@@ -103,11 +105,11 @@ class Strip:
 
 @dataclass(frozen=True)
 class Strips:
-    """Photographs, a row a recipe."""
+    """Photographs in rows."""
 
     rows: tuple[Strip, ...]
     caption: str
-    alt: str = "Photographs as each recipe draws them"
+    alt: str
 
 
 @dataclass(frozen=True)
@@ -125,3 +127,5 @@ class Section:
     tables: tuple[Table, ...] = ()
     caution: tuple[str, ...] = ()
     """What a reader could get wrong, or what is missing; a sentence or two each."""
+    headline: tuple[str, ...] = ()
+    """Sentences that belong into the answer at the top of the page as well, as a harm that is shown."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
@@ -17,21 +19,29 @@ from ablation.analysis.metrics import classification_metrics
 from ablation.core.errors import AblationError, attempt
 from ablation.data import Parts
 from ablation.experiment.record import Arrays, RunRecord
+from ablation.experiment.robustness import Condition
 from ablation.experiment.runs import Run, history_of
 from ablation.models.networks import count_parameters
 from ablation.optim import describe_groups
 from ablation.training.checkpoint import Progress
+from ablation.training.looks import looks
 from ablation.training.preview import Preview, blank, preview
 from ablation.training.setup import Setup
 from ablation.training.view import predict, untouched
 
 
 def finish(
-    setup: Setup, progress: Progress, diverged_step: int | None, environment: dict[str, Any]
+    setup: Setup,
+    progress: Progress,
+    diverged_step: int | None,
+    environment: dict[str, Any],
+    conditions: Sequence[Condition] = (),
+    always: bool = False,
 ) -> tuple[RunRecord, Arrays]:
     """Test the network, and return the record of its run with the arrays beside it.
 
     diverged_step: the step (from 1) whose loss was not finite; such a run has no metrics and no test predictions.
+    conditions, always: test conditions, and whether they are shown whatever they cost (`ablation.training.looks`).
     Raises AblationError where the test images were not those of the cache: the run does not count.
     """
     run, data, spec, notes = setup.run, setup.data, setup.run.spec, progress.notes
@@ -46,14 +56,20 @@ def finish(
         tested, logits, features = tested[:0], logits[:0], features[:0]
     labels = data.labels[tested]
     first = attempt("the first pictures", partial(_first_pictures, setup), blank(spec.image_size), notes.append)
+    started = time.perf_counter()
+    looked = looks(setup, conditions, always, notes.append) if diverged_step is None else {}
+    looked_for = round(time.perf_counter() - started, 4)
+    shown = conditions if "corrupted_logits" in looked else ()
     evidence = _evidence(setup, notes) | {
         "first_test_batch": digests[0],
         "diverged_step": diverged_step,
         "changes": progress.changes,
         "captions": list(first.captions),
+        "conditions": [[condition.name, condition.strength] for condition in shown],
     }
     unknown: dict[str, Any] = {}
     cost = attempt("what the run took", partial(_cost, run, setup.device), unknown, notes.append)
+    cost |= {"evaluation_seconds": looked_for}
     record = RunRecord(
         id=spec.id,
         outcome="finished" if diverged_step is None else "diverged",
@@ -64,7 +80,7 @@ def finish(
         environment=environment,
         notes=tuple(dict.fromkeys(notes)),
     )
-    return record, Arrays(tested, labels, logits, features, first.original, first.draws)
+    return record, Arrays(tested, labels, logits, features, first.original, first.draws, **looked)
 
 
 def environment_of(device: torch.device) -> dict[str, Any]:

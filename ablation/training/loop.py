@@ -21,6 +21,7 @@ from ablation.core.errors import attempt
 from ablation.core.seeds import stream, torch_stream
 from ablation.data import Dataset
 from ablation.experiment.record import Arrays, RunRecord
+from ablation.experiment.robustness import Condition
 from ablation.experiment.runs import Run
 from ablation.optim import learning_rate, set_lr
 from ablation.training.checkpoint import resume, save, write_tensors
@@ -39,11 +40,13 @@ def train(
     report: Report = lambda event: None,
     cache: Path | None = None,
     keep_weights: bool = False,
+    conditions: Sequence[Condition] = (),
+    always: bool = False,
 ) -> tuple[RunRecord, Arrays]:
     """Train and test the run's spec on `data`. Each epoch goes to the journal, to the checkpoint and to `report`.
 
     cache: the folder that holds the files of weights to start from. keep_weights: leave those that were tested in the
-    run's folder, for another experiment's `weights`.
+    run's folder, for another experiment's `weights`. conditions, always: see `ablation.training.finish`.
     """
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
@@ -82,7 +85,7 @@ def train(
         if epoch + 1 < spec.epochs:
             save(run, setup.learned, progress, environment)
 
-    record, arrays = finish(setup, progress, diverged_step, environment)
+    record, arrays = finish(setup, progress, diverged_step, environment, conditions, always)
     if keep_weights and record.outcome == "finished":
         write_tensors(run.weights, setup.tested.state_dict())
     return record, arrays

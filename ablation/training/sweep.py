@@ -109,12 +109,12 @@ def sweep(
     watch.planned(missing, len(every) - len(missing), len(devices))
     logs = [root / f"worker-{number}.log" for number in range(len(devices))]
     workers = [Worker(name, Path(cache), log, keep_weights) for name, log in zip(devices, logs, strict=True)]
-    for run in _train_all(missing, workers, watch):
+    for run in _train_all(experiment, missing, workers, watch):
         ended(run)
     return every
 
 
-def _train_all(missing: tuple[Run, ...], workers: list[Worker], watch: Watch) -> Iterator[Run]:
+def _train_all(experiment: Experiment, missing: tuple[Run, ...], workers: list[Worker], watch: Watch) -> Iterator[Run]:
     """Yields each run as it ends, in whatever order that is."""
     free: queue.Queue[Worker] = queue.Queue()
     for worker in workers:
@@ -125,7 +125,7 @@ def _train_all(missing: tuple[Run, ...], workers: list[Worker], watch: Watch) ->
         worker = free.get()
         try:
             if not stopped:
-                for event in worker.train(run):
+                for event in worker.train(run, experiment):
                     watch.event(run, event)
         except WorkerDied as death:
             if not stopped:

@@ -16,16 +16,18 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import IO, Any
 
 from filelock import Timeout
 
 from ablation.core.files import remove_unfinished
+from ablation.experiment.experiment import Experiment
 from ablation.experiment.record import ARRAYS_FILE, RECORD_FILE, RunRecord, write_record
+from ablation.experiment.robustness import Condition, conditions_of
 from ablation.experiment.runs import SPEC_FILE, Run
 from ablation.experiment.spec import RunSpec
 
@@ -49,13 +51,16 @@ class Worker:
         self.device, self.cache, self.log, self.keep_weights = device, cache, log, keep_weights
         self.process: subprocess.Popen[str] | None = None
 
-    def train(self, run: Run) -> Iterator[dict[str, Any]]:
-        """Train one run; yields its events, the last one of `ENDINGS`. Raises WorkerDied."""
+    def train(self, run: Run, experiment: Experiment | None = None) -> Iterator[dict[str, Any]]:
+        """Train one run; yields its events, the last one of `ENDINGS`. Raises WorkerDied.
+
+        experiment: says under which test conditions the network is tested as well; None: under none.
+        """
         process = self._alive()
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            process.stdin.write(json.dumps({"root": str(run.root), "id": run.spec.id}) + "\n")
+            process.stdin.write(json.dumps(_request(run, experiment)) + "\n")
             process.stdin.flush()
             for line in process.stdout:
                 event = json.loads(line)
@@ -101,6 +106,17 @@ class Worker:
         return status
 
 
+def _request(run: Run, experiment: Experiment | None) -> dict[str, Any]:
+    """What the child is sent: which run, and what it looks at once the network is trained."""
+    shown = conditions_of(experiment, run.spec.image_size) if experiment else ()
+    return {
+        "root": str(run.root),
+        "id": run.spec.id,
+        "conditions": [condition.to_plain() for condition in shown],
+        "always": bool(experiment and experiment.robustness),
+    }
+
+
 def _environment(device: str) -> dict[str, str]:
     """One thread a worker on a CPU; on CUDA the workspace that deterministic cuBLAS asks for."""
     settings = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8", "PYTHONUNBUFFERED": "1"}
@@ -129,7 +145,13 @@ def main() -> None:
         request = json.loads(requests.get())
         root = Path(request["root"])
         spec = json.loads((root / request["id"] / SPEC_FILE).read_text("utf-8"))
-        _train(Run(root, RunSpec.from_plain(spec)), options, lambda event: print(json.dumps(event), file=events))
+        report = partial(_report, events)
+        shown = tuple(map(Condition.from_plain, request["conditions"]))
+        _train(Run(root, RunSpec.from_plain(spec)), options, report, shown, request["always"])
+
+
+def _report(events: IO[str], event: dict[str, Any]) -> None:
+    print(json.dumps(event), file=events)
 
 
 def _requests(pipe: IO[str]) -> queue.Queue[str]:
@@ -145,11 +167,17 @@ def _requests(pipe: IO[str]) -> queue.Queue[str]:
     return lines
 
 
-def _train(run: Run, options: argparse.Namespace, report: Report) -> None:
+def _train(
+    run: Run,
+    options: argparse.Namespace,
+    report: Report,
+    conditions: Sequence[Condition] = (),
+    always: bool = False,
+) -> None:
     """Train one run under its lock, and report how it ended. A failure is an event in its journal, not our end."""
     try:
         with run.lock().acquire(timeout=LOCK_SECONDS):
-            record = run.record() or _measure(run, options, report)
+            record = run.record() or _measure(run, options, report, conditions, always)
             report({"event": record.outcome, **record.metrics})
     except Timeout:
         report({"event": "busy"})
@@ -161,7 +189,9 @@ def _train(run: Run, options: argparse.Namespace, report: Report) -> None:
         report({"event": "failed", "reason": reason})
 
 
-def _measure(run: Run, options: argparse.Namespace, report: Report) -> RunRecord:
+def _measure(
+    run: Run, options: argparse.Namespace, report: Report, conditions: Sequence[Condition], always: bool
+) -> RunRecord:
     """Train the run and write its record."""
     import torch
 
@@ -174,7 +204,7 @@ def _measure(run: Run, options: argparse.Namespace, report: Report) -> RunRecord
         remove_unfinished(file)
     run.journal.append("started", device=options.device, process=os.getpid())
     data = _data(options.cache, run.spec.data, run.spec.cache_size)
-    record, arrays = train(run, data, device, report, options.cache, options.keep_weights)
+    record, arrays = train(run, data, device, report, options.cache, options.keep_weights, conditions, always)
     write_record(run.folder, record, arrays)
     run.journal.append(record.outcome)
     run.checkpoint.unlink(missing_ok=True)

@@ -150,5 +150,10 @@ def _misplaced_within(operation: Any) -> str:
     return next(filter(None, map(_misplaced_within, held)), "")
 
 
+def mixes(recipe: tuple[Any, ...]) -> bool:
+    """Is there a mixing operation anywhere in the recipe?"""
+    return any(isinstance(one, MixingOperation) for one in every_operation(recipe))
+
+
 def _mixes(operation: Any) -> bool:
-    return any(isinstance(one, MixingOperation) for one in every_operation((operation,)))
+    return mixes((operation,))

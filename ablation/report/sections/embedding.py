@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ablation.analysis.separability import embed, initial_layout, separability, stratified_subset
+from ablation.analysis.sampling import stratified_subset
+from ablation.analysis.separability import embed, initial_layout, separability
 from ablation.core.text import MINUS, NONE
 from ablation.evidence.study import Choice, Study
 from ablation.report.section import Figure, Section

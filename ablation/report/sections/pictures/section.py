@@ -38,7 +38,9 @@ def pictures(study: Study) -> Section | None:
         arrays, record = study.shown_arrays[recipe], study.records.get(run_id)
         drawn[recipe] = (arrays.original, arrays.draws, record.evidence["captions"] if record else ())
     preview = preview_info(study.experiment, drawn, "The first training image", str(choice))
-    strips = Strips(tuple(map(_strip, preview.rows)), f"{preview.note} {EXPLAINED}")
+    strips = Strips(
+        tuple(map(_strip, preview.rows)), f"{preview.note} {EXPLAINED}", "Photographs as each recipe draws them"
+    )
     changes = study.results.changes().to_dict("records")
     tables = (Table.of(COLUMNS, changes, CAPTION, words=frozenset({"operation"})),) if changes else ()
     return Section("pictures", "What the network is trained on", figures=(strips,), tables=tables)

@@ -1,0 +1,130 @@
+"""Looks at the trained network: what a run keeps for analyses of later, besides its test part.
+
+Its answers for the training and validation parts without augmentation; those for test images under the experiment's
+test conditions; and where it looks. None of it can cost the run: what cannot be computed is a note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ablation.analysis.sampling import stratified_subset
+from ablation.augment.apply import on
+from ablation.augment.draws import draw
+from ablation.core.errors import attempt
+from ablation.data import Dataset
+from ablation.experiment.record import compact
+from ablation.experiment.robustness import MOST_IMAGES, MOST_SHARE, Condition, work_share
+from ablation.training.gradcam import attention_maps
+from ablation.training.setup import Setup
+from ablation.training.view import Rows, View, batches, predict
+
+MOST_BYTES = 64_000_000
+"""Of all logits of a run. Where they would take more, the training part is kept as far as there is room."""
+
+FEWEST_BYTES = 4_000_000
+"""Room for the training part, whatever the others take."""
+
+MOST_MAPS = 200
+"""Test images of which it is kept where the network looks."""
+
+MOST_KEPT = 64_000_000
+"""Bytes of changed test images that a worker keeps for its next run; of more, each run makes its own."""
+
+AT_ONCE = 64 * 224 * 224
+"""Pixels of a batch of these looks, at least as many images as a batch in training: small pictures go many at once."""
+
+
+def looks(setup: Setup, conditions: Sequence[Condition], always: bool, note: Callable[[str], None]) -> dict[str, Any]:
+    """The optional fields of `Arrays`. always: show test conditions whatever they cost, see `robustness.MOST_SHARE`."""
+    found: dict[str, Any] = {}
+    shown = _affordable(setup, conditions, always)
+    for what, compute in (
+        ("robustness", partial(_corrupted, setup, shown)),
+        ("the training and validation parts", partial(_parts, setup, len(shown))),
+        ("where the network looks", partial(_attention, setup)),
+    ):
+        nothing: dict[str, Any] = {}
+        found |= attempt(what, compute, nothing, note)
+    return found
+
+
+def _affordable(setup: Setup, conditions: Sequence[Condition], always: bool) -> Sequence[Condition]:
+    """Those that the run is tested under: all, or none where they would cost too much."""
+    parts = setup.parts
+    sizes = len(parts.test), len(parts.train), len(parts.val)
+    share = work_share(len(conditions), *sizes, setup.run.spec.epochs)
+    return conditions if always or share <= MOST_SHARE else ()
+
+
+def _parts(setup: Setup, conditions: int) -> dict[str, Any]:
+    """The validation part, and of the training part what there is room for, each class in its share."""
+    parts, classes = setup.parts, len(setup.data.classes)
+    others = 4 * len(parts.test) + 2 * len(parts.val) + 2 * conditions * min(len(parts.test), MOST_IMAGES)
+    room = max(MOST_BYTES - classes * others, FEWEST_BYTES) // (2 * classes)
+    rows = {"train": _subset(setup, np.sort(parts.train), room), "val": parts.val}
+    kept: dict[str, Any] = {}
+    for part, own in rows.items():
+        if len(own):
+            logits = _logits(setup, setup.clean, own)
+            kept |= {f"{part}_sample": own, f"{part}_label": setup.data.labels[own], f"{part}_logits": logits}
+    return kept
+
+
+def _corrupted(setup: Setup, conditions: Sequence[Condition]) -> dict[str, Any]:
+    if not conditions:
+        return {}
+    rows = _subset(setup, setup.parts.test, MOST_IMAGES)
+    side = setup.run.spec.image_size
+    small = len(conditions) * len(rows) * 3 * side**2 <= MOST_KEPT
+    render = _rendered if small else _rendered.__wrapped__
+    logits = []
+    for condition in conditions:
+        pictures = render(setup.data, setup.device, side, condition, rows.tobytes())
+        view = replace(setup.clean, pixels=partial(_picked, pictures), steps=())
+        logits.append(_logits(setup, view, np.arange(len(rows))))
+    return {
+        "corrupted_sample": rows,
+        "corrupted_label": setup.data.labels[rows],
+        "corrupted_logits": np.stack(logits),
+    }
+
+
+@lru_cache(maxsize=64)
+def _rendered(data: Dataset, device: torch.device, side: int, condition: Condition, rows: bytes) -> Tensor:
+    """(R, 3, side, side) uint8: these rows (int64) under a test condition. The worker's next run finds them there."""
+    which = np.frombuffer(rows, np.int64)
+    drawn = draw(condition.recipe, 0, 0, data.aspect, side)  # of no run: every network answers for the same pictures
+    view = View.clean(data, device, side, np.zeros(3), np.ones(3)).through(drawn, which)
+    return torch.cat([(view.pictures(batch) * 255).round().byte() for batch in batches(which, 64)])
+
+
+def _picked(pictures: Tensor, rows: Rows) -> Tensor:
+    return pictures[on(pictures.device, rows)]
+
+
+def _attention(setup: Setup) -> dict[str, Any]:
+    rows = _subset(setup, setup.parts.test, MOST_MAPS)
+    batch_size = setup.run.spec.batch_size
+    maps = attention_maps(setup.tested, setup.clean, rows, batch_size, setup.precision)
+    return {} if maps is None else {"attention_sample": rows, "attention_maps": maps}
+
+
+def _subset(setup: Setup, rows: Rows, most: int) -> Rows:
+    return rows[stratified_subset(setup.data.labels[rows], most)]
+
+
+def _logits(setup: Setup, view: Any, rows: Rows) -> Any:
+    """(T, C) float16. Raises ValueError where the network answers with what is no finite number."""
+    at_once = max(setup.run.spec.batch_size, AT_ONCE // view.size**2)
+    logits, _ = predict(setup.tested, view, rows, min(at_once, 1024), setup.precision)
+    if not np.isfinite(logits).all():
+        raise ValueError("the network answers with what is no finite number")
+    return compact(logits)
