@@ -29,7 +29,7 @@ from ablation.experiment.spec import CLASSES
 STRENGTHS = (1 / 3, 2 / 3, 1.0)
 """Of each condition, in multiples of its recipe."""
 
-MOST_IMAGES = 400
+MOST_IMAGES = 300
 """Test images that are shown under each condition; of more, each class in its share."""
 
 MOST_SHARE = 0.1
@@ -90,7 +90,7 @@ def work_share(conditions: int, tested: int, trained: int, validated: int, epoch
 
     An image that is trained on counts three times, as the pass backwards costs about twice that forwards.
 
-    >>> work_share(conditions=18, tested=400, trained=1500, validated=200, epochs=60)
-    0.02553191489361702
+    >>> work_share(conditions=18, tested=300, trained=1500, validated=200, epochs=60)
+    0.019148936170212766
     """
     return conditions * min(tested, MOST_IMAGES) / (epochs * (3 * trained + validated))
