@@ -97,13 +97,16 @@ def pooled_pairs(study: Study) -> tuple[Pair, ...]:
     )
 
 
-def measure_effects(study: Study, measure: str, of: Callable[[str], RunMeasure | None]) -> tuple[MeasureEffect, ...]:
+def measure_effects(
+    study: Study, measure: str, of: Callable[[str], RunMeasure | None], pairs: Sequence[Pair] | None = None
+) -> tuple[MeasureEffect, ...]:
     """Every recipe against the baseline in a measure, before correction.
 
-    of: run id -> the measure of that run; None where its record lacks what is needed. It is asked once a run.
+    of: run id -> the measure of that run; None where its record lacks what is needed. It is asked once a run. pairs:
+    what is compared, by default `pooled_pairs`; a measure that not all runs have in common gives fewer seeds of each.
     """
     known = cache(of)
-    return tuple(_effect(study, pair, measure, known) for pair in pooled_pairs(study))
+    return tuple(_effect(study, pair, measure, known) for pair in (pooled_pairs(study) if pairs is None else pairs))
 
 
 def corrected(
