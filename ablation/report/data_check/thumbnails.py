@@ -22,7 +22,7 @@ from ablation.data.contents import Listing
 from ablation.data.decode import Undecodable, open_upright
 from ablation.data.files import PARTS, Origin
 from ablation.report.data_check.findings import Level
-from ablation.report.sections.pictures.strips import TINY
+from ablation.report.photographs import TINY
 from ablation.report.style import data_uri
 
 SHORT, LONG = 104, 208

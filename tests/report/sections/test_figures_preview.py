@@ -7,22 +7,18 @@ import pytest
 from PIL import Image
 
 from ablation.core.seeds import stream
+from ablation.report.photographs import join, scaled
 from ablation.report.sections.pictures.strips import (
     AMPLIFICATIONS,
-    FRAME,
-    GAP,
-    STRIP_TILE,
     TILE,
     PreviewInfo,
     PreviewRow,
     draw_preview,
     font,
-    join,
-    scaled,
     tied,
     wrapped,
 )
-from ablation.report.style import data_uri, styles
+from ablation.report.style import styles
 
 HOSTILE = '<b>&"crop" costs $5_a$'
 
@@ -81,38 +77,6 @@ def test_headings_words_and_tiles_stand_in_the_same_columns():
     )
     assert len(text.words) == len(text.tiles) == len(text.headings)
     np.testing.assert_array_equal(text.tiles[[0, 2, 4]], np.stack([text.original, text.draws[1], text.difference]))
-
-
-@pytest.mark.parametrize(("side", "shown"), [(8, 192), (12, 192), (28, 168), (64, 192), (100, 192), (300, 192)])
-def test_tiny_pictures_are_enlarged_by_whole_pixels_and_others_brought_to_the_tile(side, shown):
-    pictures = row(side).tiles
-    made = scaled(pictures, STRIP_TILE)
-    assert made.shape[1:] == (shown, shown, 3)
-    if side <= 64:
-        factor = shown // side
-        for offset in (0, factor - 1):
-            np.testing.assert_array_equal(made[:, offset::factor, offset::factor], pictures)
-
-
-def test_tiles_are_joined_unchanged_between_white():
-    tiles = row(30).tiles
-    strip, side = join(tiles), 30 + 2 * FRAME
-    pitch = side + round(GAP * side)
-    for index, tile in enumerate(tiles):
-        inner = strip[FRAME:-FRAME, index * pitch + FRAME : index * pitch + FRAME + 30]
-        np.testing.assert_array_equal(inner, tile)
-    assert (strip[:, side:pitch] == 255).all()
-    assert strip.shape[1] == 4 * pitch + side
-
-
-def test_a_strip_of_tiny_pictures_stays_exact_and_one_of_photographs_small():
-    content, kind = row(12).encode()
-    assert kind == "png"
-    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(content))), join(scaled(row(12).tiles, STRIP_TILE)))
-    assert data_uri(content, kind).startswith("data:image/png;base64,iVBOR")
-    content, kind = row(300).encode()
-    assert kind == "jpeg"
-    assert Image.open(io.BytesIO(content)).size[1] == STRIP_TILE + 2 * FRAME
 
 
 @pytest.mark.parametrize("side", [12, TILE])

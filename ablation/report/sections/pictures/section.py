@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import recipe_text
+from ablation.report.photographs import photograph_strip
 from ablation.report.section import Column, Section, Strip, Strips, Table
 from ablation.report.sections.pictures.strips import EXPLAINED, PreviewInfo, PreviewRow
 from ablation.report.text import images_changed, pixels_changed
@@ -67,4 +68,4 @@ def preview_info(
 
 def _strip(row: PreviewRow) -> Strip:
     alt = f"Under {row.recipe}: the original, {len(row.draws)} draws and a difference"
-    return Strip(row.recipe, row.operations, row.headings, row.words, row.encode, alt)
+    return photograph_strip(row.tiles, row.headings, row.words, row.recipe, row.operations, alt)

@@ -1,7 +1,4 @@
-"""Preview: a row a recipe, with the original, what was drawn, and what that changed, pixel for pixel. numpy and Pillow.
-
-Tiny pictures are enlarged by a whole factor, their pixels as squares; others are brought to the tile's side (Lanczos).
-"""
+"""Preview: a row a recipe, with the original, what was drawn, and what that changed, pixel for pixel. numpy, Pillow."""
 
 from __future__ import annotations
 
@@ -14,16 +11,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageColor, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
-from ablation.report.style import FAINT, INK, SOFT, Style, shortened
+from ablation.report.photographs import GAP, Pixels, join, scaled
+from ablation.report.style import INK, SOFT, Style, shortened
 
-Pixels = NDArray[np.uint8]
-
-TINY = 64  # up to this side a picture is enlarged by whole pixels
-TILE, STRIP_TILE = 264, 192  # pixels of a picture's side, in the picture of its own and in a strip for a page
-GAP = 0.08  # between tiles, in tiles
-FRAME = 2  # pixels around each tile, without which a white photograph would have no edge
+TILE = 264  # pixels of a picture's side
 MARGIN = 48
 
 AMPLIFICATIONS = (16, 8, 4, 2, 1)
@@ -89,15 +82,6 @@ class PreviewRow:
         """(D + 2, S, S, 3)."""
         return np.concatenate([self.original[None], self.draws, self.difference[None]])
 
-    def encode(self) -> tuple[bytes, str]:
-        """The tiles as a file and its kind: 'png' for tiny pictures, which stay exact, 'jpeg' for photographs."""
-        picture, buffer = Image.fromarray(join(scaled(self.tiles, STRIP_TILE))), io.BytesIO()
-        if self.original.shape[0] <= TINY:
-            picture.save(buffer, format="PNG", optimize=True)
-            return buffer.getvalue(), "png"
-        picture.save(buffer, format="JPEG", quality=90, subsampling=0)
-        return buffer.getvalue(), "jpeg"
-
 
 @dataclass(frozen=True)
 class PreviewInfo:
@@ -111,29 +95,6 @@ class PreviewInfo:
 def tied(text: str) -> str:
     """With no-break spaces between a number and what belongs to it: '62 %', '× 1.31', 'σ 2 px', '5 px up'."""
     return re.sub(TIED, "\u00a0", text)
-
-
-def scaled(pictures: Pixels, side: int) -> Pixels:
-    """(K, S, S, 3) as tiles of about this side: tiny ones enlarged by a whole factor, others resampled (Lanczos)."""
-    own = pictures.shape[1]
-    if own <= TINY:
-        factor = max(1, side // own)
-        return pictures.repeat(factor, axis=1).repeat(factor, axis=2)
-    if own == side:
-        return pictures
-    resized = [Image.fromarray(picture).resize((side, side), Image.Resampling.LANCZOS) for picture in pictures]
-    return np.stack([np.asarray(picture) for picture in resized])
-
-
-def join(tiles: Pixels) -> Pixels:
-    """(K, S, S, 3) framed and side by side, with white between them."""
-    count, side = len(tiles), tiles.shape[1] + 2 * FRAME
-    pitch = side + round(GAP * side)
-    strip = np.full((side, pitch * (count - 1) + side, 3), 255, np.uint8)
-    for left, tile in zip(range(0, strip.shape[1], pitch), tiles, strict=True):
-        strip[:, left : left + side] = ImageColor.getrgb(FAINT)
-        strip[FRAME:-FRAME, left + FRAME : left + side - FRAME] = tile
-    return strip
 
 
 def draw_preview(info: PreviewInfo, look: Mapping[str, Style]) -> bytes:
