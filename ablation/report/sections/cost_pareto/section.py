@@ -1,0 +1,370 @@
+"""What each recipe costs and what it gains for that, as a section: sentences, a table and a figure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ablation.analysis.metrics import METRICS
+from ablation.analysis.pareto import pareto_front
+from ablation.core.text import MINUS, NONE, counted, listing, out_of, p_text, percent
+from ablation.evidence.effects import OWN_RUNS
+from ablation.evidence.measures import MeasureEffect
+from ablation.evidence.study import Study
+from ablation.experiment.experiment import Experiment
+from ablation.report.section import Column, Figure, Rows, Section, Table, cells, headings
+from ablation.report.sections.cost_pareto.compute import MOST_APART, Costs, RecipeCost, costs_of
+from ablation.report.sections.cost_pareto.figure import CostInfo, CostPanel, CostPoint, draw_costs, score_interval
+from ablation.report.text import (
+    MOST_NAMED,
+    among,
+    amount,
+    bounds,
+    chance,
+    counting,
+    gain,
+    measure,
+    shown,
+    signed,
+    size,
+    verdict_text,
+)
+
+
+def cost_pareto(study: Study) -> Section | None:
+    """None where no run has finished, or nothing stands beside the baseline."""
+    costs = costs_of(study)
+    if costs is None or not costs.recipes:
+        return None
+    title, baseline = "What does it cost?", study.experiment.baseline
+    if all(math.isnan(one.time.baseline_mean) for one in costs.recipes):
+        return Section("cost_pareto", title, answer=(_nothing(study, costs),))
+    what = "Training time" + (" and peak GPU memory" if _memories(costs) else "")
+    return Section(
+        "cost_pareto",
+        title,
+        f"{what} of each recipe beside {baseline}, and what it gains in {METRICS[study.experiment.metric].title} for "
+        "that.",
+        answer(costs),
+        (figure(costs),),
+        (table(costs),),
+        caution(costs),
+    )
+
+
+def _nothing(study: Study, costs: Costs) -> str:
+    """Why no recipe has a time beside the baseline's."""
+    notes = {one.time.note for one in costs.recipes}
+    if any(note.startswith("the records") for note in notes):
+        return (
+            "The records of these runs do not say what training took: an older version made them. Remove their folders "
+            f"and train them anew with `{study.command}`."
+        )
+    return f"No time can be compared: {listing(sorted(notes), 'or')}."
+
+
+def answer(costs: Costs) -> tuple[str, ...]:
+    """A sentence a recipe, the shown ones alone where they are many; then memory, and what all of it holds for."""
+    alpha = costs.experiment.alpha
+    named = costs.recipes
+    if len(named) > MOST_NAMED:
+        shown_ones = sorted((one for one in named if one.time.shown(alpha)), key=lambda one: one.time.p_adjusted)
+        named = tuple(shown_ones[:MOST_NAMED])
+    sentences = [sentence(one, costs.experiment) for one in named]
+    rest = [one for one in costs.recipes if one not in named]
+    if differ := [one.recipe for one in rest if one.time.shown(alpha)]:
+        sentences.append(f"{len(differ)} more differ in time; the table has their numbers.")
+    if open_ := [one.recipe for one in rest if not one.time.shown(alpha)]:
+        sentences.append(f"Of {among(open_, 'other recipe')} it is not shown that training takes more or less time.")
+    held = f"Times hold for new seeds {_somewhere(costs)}; gains hold {bounds(costs.experiment)}."
+    return (*sentences, *_memory_sentences(costs), held)
+
+
+def _somewhere(costs: Costs) -> str:
+    """'with this model and budget on NVIDIA H200'."""
+    devices = sorted({place[1] for place in costs.places if place})
+    return f"with this model and budget on {listing(devices)}" if devices else "on the same machine"
+
+
+def sentence(cost: RecipeCost, experiment: Experiment) -> str:
+    """'crop costs 4 % more time than none (...) for a gain of 1.1 points of accuracy.'"""
+    time, baseline = cost.time, experiment.baseline
+    if time.note == OWN_RUNS:
+        return f"{cost.recipe} is {OWN_RUNS}."
+    if math.isnan(time.estimate):
+        return f"{cost.recipe}: {time.note}, {out_of(time.seeds, time.planned, 'seed')}."
+    if time.note:
+        so_far = f"so far {share(change(time.estimate), sign=True)} of time, {out_of(time.seeds, time.planned, 'seed')}"
+        return f"{cost.recipe}: {time.note}; {so_far}."
+    if not time.shown(experiment.alpha):
+        return f"{cost.recipe} is not shown to cost more or less time ({_numbers(time, experiment)}); {_alone(cost)}."
+    more = time.estimate > 0
+    verb = f"{'costs' if more else 'takes'} {share(abs(change(time.estimate)))} {'more' if more else 'less'} time"
+    return f"{cost.recipe} {verb} than {baseline} ({_numbers(time, experiment)}){_joined(cost, more)}."
+
+
+def _joined(cost: RecipeCost, more: bool) -> str:
+    """What the comparison says of the score, behind what is shown of the time."""
+    verdict, words = _gain(cost)
+    if verdict == "better":
+        return f" for {words}" if more else f" and has {words}"
+    if verdict == "worse":
+        return f" and has {words}"
+    return f"; {words}"
+
+
+def _alone(cost: RecipeCost) -> str:
+    """The same where no difference in time is shown."""
+    verdict, words = _gain(cost)
+    return f"it has {words}" if verdict in ("better", "worse") else words
+
+
+def _gain(cost: RecipeCost) -> tuple[str, str]:
+    """The verdict of the comparison, as it is, and in words."""
+    effect = cost.effect
+    if effect is None:
+        return "no verdict", "its score is not compared"
+    verdict, metric = verdict_text(effect), effect.metric
+    title = METRICS[metric].title
+    if verdict in ("better", "worse"):
+        return verdict, f"a {'gain' if verdict == 'better' else 'loss'} of {amount(abs(effect.estimate), metric)}"
+    so_far = "" if math.isnan(effect.estimate) else f" ({size(effect.estimate, metric, sign=True)})"
+    if verdict == "equivalent":
+        return verdict, f"its {title} is equivalent{so_far}"
+    if verdict == "undecided":
+        return verdict, f"a difference in {title} is not shown{so_far}"
+    return verdict, f"its {title} {'is not tested' if verdict == 'not tested' else 'has no verdict'}{so_far}"
+
+
+def _numbers(effect: MeasureEffect, experiment: Experiment) -> str:
+    """'95 % interval 2.0 to 6.1 %; Holm p = .002; n = 8 seeds', as sizes where it is shown, else with signs."""
+    toward = effect.estimate if effect.shown(experiment.alpha) else 0.0
+    estimate = "" if toward else f"{share(change(effect.estimate), sign=True)}, "
+    span = f"{percent(1 - experiment.alpha)} interval {span_text(effect, toward)}"
+    return (
+        f"{estimate}{span}; {chance(effect.p_adjusted, experiment)}; n = {out_of(effect.seeds, effect.planned, 'seed')}"
+    )
+
+
+def span_text(effect: MeasureEffect, toward: float = 0.0) -> str:
+    """'+0.4 to +2.1 %', or as sizes in the direction of the number `toward`; a dash where there is none."""
+    if math.isnan(effect.low) or math.isnan(effect.high):
+        return NONE
+    ends = [change(effect.low), change(effect.high)]
+    texts = [share(-end) for end in reversed(ends)] if toward < 0 else [share(end, sign=not toward) for end in ends]
+    return " to ".join(text.removesuffix(" %") for text in texts) + " %"
+
+
+def change(logarithm: float) -> float:
+    """By how many percent something is more, of the logarithm of its ratio."""
+    return 100 * math.expm1(logarithm)
+
+
+def share(amount: float, sign: bool = False) -> str:
+    """Percent as shown: '4.1 %', '+12.0 %'; a dash for nan."""
+    if math.isnan(amount):
+        return NONE
+    text = f"{abs(amount):,.{1 if abs(amount) < 99.95 else 0}f}"
+    mark = MINUS if amount < 0 else "+" if sign else ""
+    return f"{mark if any(digit in text for digit in '123456789') else ''}{text} %"
+
+
+def _memories(costs: Costs) -> list[tuple[str, MeasureEffect]]:
+    return [(one.recipe, one.memory) for one in costs.recipes if one.memory and not math.isnan(one.memory.estimate)]
+
+
+def _memory_sentences(costs: Costs) -> tuple[str, ...]:
+    """What is shown of peak memory; where it does not vary over seeds it is said as it is."""
+    known, experiment = _memories(costs), costs.experiment
+    if not known:
+        return ()
+    fixed = [(recipe, one) for recipe, one in known if one.difference and not one.difference.error > 0]
+    differ = [(recipe, one) for recipe, one in fixed if abs(one.estimate) > 1e-9]
+    sentences = []
+    if len(fixed) == len(known) and not differ:
+        same = mebibytes(known[0][1].baseline_mean)
+        return (f"Peak GPU memory is the same with every recipe, in every seed: {same}.",)
+    if differ:
+        parts = [f"{recipe} {mebibytes(one.mean)} ({share(change(one.estimate), sign=True)})" for recipe, one in differ]
+        base = mebibytes(differ[0][1].baseline_mean)
+        sentences.append(
+            f"Peak GPU memory, the same in every seed and so not tested: {costs.experiment.baseline} {base}, "
+            f"{listing(parts[:MOST_NAMED])}."
+        )
+    shown_ = [(recipe, one) for recipe, one in known if one.shown(experiment.alpha)]
+    for recipe, one in shown_[:MOST_NAMED]:
+        more = one.estimate > 0
+        by = f"{share(abs(change(one.estimate)))} {'more' if more else 'less'} GPU memory"
+        sentences.append(f"{recipe} needs {by} at its peak ({_numbers(one, experiment)}).")
+    open_ = [
+        recipe for recipe, one in known if one.difference and one.difference.error > 0 and (recipe, one) not in shown_
+    ]
+    if open_:
+        sentences.append(f"Of {among(open_, 'recipe')} it is not shown that they need more or less GPU memory.")
+    return tuple(sentences)
+
+
+def mebibytes(logarithm: float) -> str:
+    """'1,204 MiB', of its logarithm."""
+    return NONE if math.isnan(logarithm) else f"{math.exp(logarithm):,.0f} MiB"
+
+
+def seconds(logarithm: float) -> str:
+    """'1.9', '48', '3,210': seconds of their logarithm, with no more digits than anybody reads."""
+    if math.isnan(logarithm):
+        return NONE
+    taken = math.exp(logarithm)
+    return f"{taken:.2f}" if taken < 9.995 else f"{taken:,.1f}" if taken < 99.95 else f"{taken:,.0f}"
+
+
+def table(costs: Costs) -> Table:
+    """The baseline, then a row a recipe: what it costs beside what it gains."""
+    experiment, alpha = costs.experiment, costs.experiment.alpha
+    metric, memory = experiment.metric, bool(_memories(costs))
+    columns: dict[str, Column] = {
+        "recipe": ("recipe", lambda one: one.recipe),
+        "seeds": ("seeds", lambda one: f"{one.time.seeds} of {one.time.planned}"),
+        "seconds": ("seconds a run", lambda one: seconds(one.time.mean)),
+        "time": ("time", lambda one: share(change(one.time.estimate), sign=True)),
+        "interval": (f"{percent(1 - alpha)} interval", lambda one: span_text(one.time)),
+        "p_holm": ("Holm p", lambda one: p_text(one.time.p_adjusted, alpha)),
+    }
+    if memory:
+        columns["mib"] = ("peak GPU memory", lambda one: mebibytes(one.memory.mean if one.memory else math.nan))
+        columns["memory"] = (
+            "memory",
+            lambda one: share(change(one.memory.estimate if one.memory else math.nan), sign=True),
+        )
+    columns |= {
+        "gain": (
+            counting(METRICS[metric].title, metric),
+            lambda one: signed(one.effect.estimate if one.effect else math.nan, metric),
+        ),
+        "verdict": ("verdict on it", lambda one: verdict_text(one.effect) if one.effect else NONE),
+    }
+    rows = tuple(cells(columns, one) | {"note": one.time.note} for one in costs.recipes)
+    return Table(
+        headings(columns),
+        (Rows((_baseline_row(costs, columns), *rows)),),
+        _caption(costs, memory),
+        keep=("recipe", "time", "interval", "p_holm", "verdict"),
+        spare=("seeds", "mib", "seconds"),
+        short={"seconds": "s a run", "gain": METRICS[metric].unit or "score", "mib": "MiB"},
+    )
+
+
+def _baseline_row(costs: Costs, columns: dict[str, Column]) -> dict[str, str]:
+    """Its own seconds and memory; everything else is a difference to it."""
+    most = max(costs.recipes, key=lambda one: (not math.isnan(one.time.baseline_mean), one.time.seeds))
+    row = dict.fromkeys(columns, NONE) | {"recipe": costs.experiment.baseline, "verdict": "baseline"}
+    row |= {"seconds": seconds(most.time.baseline_mean), "seeds": f"{most.time.seeds} of {most.time.planned}"}
+    if "mib" in columns and most.memory:
+        row["mib"] = mebibytes(most.memory.baseline_mean)
+    return row
+
+
+def _caption(costs: Costs, memory: bool) -> str:
+    """How the table is to be read."""
+    baseline, title = costs.experiment.baseline, METRICS[costs.experiment.metric].title
+    over = "times and memories together" if memory and _varies(costs) else "the recipes"
+    peak = "Peak GPU memory: the most that tensors took in training. " if memory else ""
+    return (
+        "Seconds: of all epochs with their validation, without what tests the trained network, as geometric means over "
+        f"seeds. Time: the ratio to {baseline} less 1, from the mean difference of the logarithms, by the declared "
+        f"test over seeds, Holm's correction over {over}; intervals are simultaneous (Bonferroni). {peak}"
+        f"Difference in {title} and verdict: those of the comparison of recipes."
+    )
+
+
+def _varies(costs: Costs) -> bool:
+    return any(one.memory and one.memory.difference and one.memory.difference.error > 0 for one in costs.recipes)
+
+
+def caution(costs: Costs) -> tuple[str, ...]:
+    """Where runs were trained, beside what, in how many goes and in which order."""
+    notes = [_load(costs)]
+    devices = sorted({place[1] for place in costs.places if place})
+    if len(costs.places) > 1:
+        where = listing(devices) if devices else "unknown devices"
+        notes.insert(
+            0,
+            f"Runs were trained on {counted(len(costs.places), 'machine or device', 'machines or devices')} "
+            f"({where}): only runs of the same are compared.",
+        )
+    left_out = {one.recipe: one.left_out for one in costs.recipes if one.left_out}
+    if left_out:
+        seeds = [f"{count} of {recipe}" for recipe, count in left_out.items()]
+        which = listing(seeds) if len(seeds) <= MOST_NAMED else f"{sum(left_out.values())} of {len(seeds)} recipes"
+        notes.append(
+            f"Seeds left out, as their runs were not trained on one device, in one go, and beside as many other runs "
+            f"(within {MOST_APART:g}): {which}."
+        )
+    if costs.resumed:
+        notes.append(f"{counted(costs.resumed, 'run')} went on after an interruption; no time is compared with theirs.")
+    if costs.blocked:
+        notes.append(
+            "The recipes were trained one after another, not mixed: a machine that became slower or faster meanwhile "
+            "looks like a recipe that costs more or less."
+        )
+    return tuple(notes)
+
+
+def _load(costs: Costs) -> str:
+    """Beside how many other runs the seconds were measured."""
+    others = costs.others
+    if not len(others):
+        return "How many runs were trained at a time is not known, nor what else the machine did; both change seconds."
+    mean, least, most = (f"{x:.1f}" for x in (others.mean(), others.min(), others.max()))
+    spread = f" ({least} to {most})" if least != most else ""
+    if mean == most == "0.0":
+        return (
+            "Each run was trained without another of this experiment beside it; what else the machine did is not known."
+        )
+    return (
+        f"Seconds were measured while on average {mean} other runs{spread} of this experiment were trained on the same "
+        "machine; what else it did is not known. They compare recipes, and do not say how fast the machine is."
+    )
+
+
+def figure(costs: Costs) -> Figure:
+    """Score against time, and against memory where that is known and differs."""
+    experiment, title = costs.experiment, METRICS[costs.experiment.metric].title
+    panels = [
+        _panel(costs, [(one, one.time) for one in costs.recipes], f"training time relative to {experiment.baseline}")
+    ]
+    memories = _memories(costs)
+    if any(abs(one.estimate) > 1e-9 for _, one in memories):
+        known = [(one, one.memory) for one in costs.recipes if one.memory]
+        panels.append(_panel(costs, known, f"peak GPU memory relative to {experiment.baseline}"))
+    level = percent(1 - experiment.alpha)
+    text = (
+        f"Across: the cost of each recipe beside {experiment.baseline}, with its simultaneous {level} interval. Up: "
+        f"mean {title} with a {level} interval over seeds, each recipe by itself. The line and the filled points are "
+        "the Pareto front of the means: no other recipe costs less without a worse score. It describes these runs and "
+        "is not tested; where intervals overlap, another seed may give another front."
+    )
+    if len(costs.recipes) >= MOST_LABELS:
+        text += " Named are the baseline and the recipes on a front."
+    info = CostInfo(tuple(panels), measure(experiment.metric), METRICS[experiment.metric].lower_is_better)
+    return Figure(info, draw_costs, f"{title[:1].upper()}{title[1:]} of each recipe against what it costs", text)
+
+
+def _panel(costs: Costs, known: Sequence[tuple[RecipeCost, MeasureEffect]], axis: str) -> CostPanel:
+    """The baseline at 0 and the recipes with a cost, and which of them are on the front."""
+    metric, alpha = costs.experiment.metric, costs.experiment.alpha
+    everyone = [(costs.baseline, (0.0, math.nan, math.nan))]
+    everyone += [(cost.effect, (one.estimate, one.low, one.high)) for cost, one in known if one.note != OWN_RUNS]
+    there = [(effect, ends) for effect, ends in everyone if effect and not math.isnan(ends[0] + effect.mean)]
+    front = pareto_front([ends[0] for _, ends in there], [gain(effect.mean, metric) for effect, _ in there])
+    few = len(costs.recipes) < MOST_LABELS
+    points = []
+    for (effect, ends), best in zip(there, front.tolist(), strict=True):
+        (x, x_low, x_high), mean = map(change, ends), shown(effect.mean, metric)
+        low, high = (shown(end, metric) for end in score_interval(effect.mean, effect.sd, effect.seeds, alpha))
+        named = few or best or effect.recipe == costs.experiment.baseline
+        points.append(CostPoint(effect.recipe, x, x_low, x_high, mean, low, high, best, named))
+    return CostPanel(f"{axis} (%)", tuple(points))
+
+
+MOST_LABELS = 16
+"""Points with a name, in a figure; of more recipes only those on a front are named."""
