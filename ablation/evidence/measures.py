@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from ablation.analysis.comparison import Crossed, Difference
 from ablation.analysis.crossed import CrossedDifference, crossed
 from ablation.analysis.multiplicity import behind, gatekept
+from ablation.core.text import counted
 from ablation.evidence.effects import unjudged
 from ablation.evidence.families import OTHER_IMAGES
 from ablation.evidence.image_intervals import by_photograph
@@ -160,7 +161,8 @@ def _effect(study: Study, pair: Pair, measure: str, of: Callable[[str], RunMeasu
 
 
 def _lacking(seeds: int) -> str:
-    return f"the records of {seeds} seeds lack what this is computed from (an older version made them)" if seeds else ""
+    records = f"the records of {counted(seeds, 'seed')}"
+    return f"{records} lack what this is computed from (an older version made them)" if seeds else ""
 
 
 def _by_seed(runs: Mapping[int, Sequence[str]], of: Callable[[str], RunMeasure | None]) -> dict[int, RunMeasure]:

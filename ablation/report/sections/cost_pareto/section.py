@@ -97,15 +97,16 @@ def sentence(cost: RecipeCost, experiment: Experiment) -> str:
         so_far = f"so far {share(change(time.estimate), sign=True)} of time, {out_of(time.seeds, time.planned, 'seed')}"
         return f"{cost.recipe}: {time.note}; {so_far}."
     if not time.shown(experiment.alpha):
-        return f"{cost.recipe} is not shown to cost more or less time ({_numbers(time, experiment)}); {_alone(cost)}."
+        numbers = _numbers(time, experiment)
+        return f"{cost.recipe} is not shown to cost more or less time ({numbers}); {_alone(cost, experiment)}."
     more = time.estimate > 0
     verb = f"{'costs' if more else 'takes'} {share(abs(change(time.estimate)))} {'more' if more else 'less'} time"
-    return f"{cost.recipe} {verb} than {baseline} ({_numbers(time, experiment)}){_joined(cost, more)}."
+    return f"{cost.recipe} {verb} than {baseline} ({_numbers(time, experiment)}){_joined(cost, experiment, more)}."
 
 
-def _joined(cost: RecipeCost, more: bool) -> str:
+def _joined(cost: RecipeCost, experiment: Experiment, more: bool) -> str:
     """What the comparison says of the score, behind what is shown of the time."""
-    verdict, words = _gain(cost)
+    verdict, words = _gain(cost, experiment)
     if verdict == "better":
         return f" for {words}" if more else f" and has {words}"
     if verdict == "worse":
@@ -113,13 +114,13 @@ def _joined(cost: RecipeCost, more: bool) -> str:
     return f"; {words}"
 
 
-def _alone(cost: RecipeCost) -> str:
+def _alone(cost: RecipeCost, experiment: Experiment) -> str:
     """The same where no difference in time is shown."""
-    verdict, words = _gain(cost)
+    verdict, words = _gain(cost, experiment)
     return f"it has {words}" if verdict in ("better", "worse") else words
 
 
-def _gain(cost: RecipeCost) -> tuple[str, str]:
+def _gain(cost: RecipeCost, experiment: Experiment) -> tuple[str, str]:
     """The verdict of the comparison, as it is, and in words."""
     effect = cost.effect
     if effect is None:
@@ -130,7 +131,7 @@ def _gain(cost: RecipeCost) -> tuple[str, str]:
         return verdict, f"a {'gain' if verdict == 'better' else 'loss'} of {amount(abs(effect.estimate), metric)}"
     so_far = "" if math.isnan(effect.estimate) else f" ({size(effect.estimate, metric, sign=True)})"
     if verdict == "equivalent":
-        return verdict, f"its {title} is equivalent{so_far}"
+        return verdict, f"its {title} is equivalent within {size(experiment.margin, metric)}{so_far}"
     if verdict == "undecided":
         return verdict, f"a difference in {title} is not shown{so_far}"
     return verdict, f"its {title} {'is not tested' if verdict == 'not tested' else 'has no verdict'}{so_far}"
@@ -339,7 +340,7 @@ def figure(costs: Costs) -> Figure:
     level = percent(1 - experiment.alpha)
     text = (
         f"Across: the cost of each recipe beside {experiment.baseline}, with its simultaneous {level} interval. Up: "
-        f"mean {title} with a {level} interval over seeds, each recipe by itself. The line and the filled points are "
+        f"mean {title} with a {level} interval over seeds, each recipe by itself. The grey line and filled points are "
         "the Pareto front of the means: no other recipe costs less without a worse score. It describes these runs and "
         "is not tested; where intervals overlap, another seed may give another front."
     )
