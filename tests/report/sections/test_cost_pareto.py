@@ -341,7 +341,8 @@ def test_many_recipes_are_counted():
     panel = figure.data.panels[0]
     assert any(not point.named for point in panel.points)
     assert len(panel.points) == 20
-    assert all(point.named for point in panel.front)
+    assert 2 <= sum(point.named for point in panel.points) <= 9
+    assert all(point.front or point.recipe == "none" for point in panel.points if point.named)
 
 
 def test_the_table_holds_what_the_sentences_say():

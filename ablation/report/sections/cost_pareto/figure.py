@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+MOST_LABELS, MOST_ON_FRONT = 16, 8
+"""Points with a name. Of more recipes only the baseline and some on the front are named."""
+
 FRONT = "#d9dee4"
 """The colour of the front, a broad line behind everything else."""
 
@@ -77,7 +80,7 @@ def draw_costs(info: CostInfo, look: Mapping[str, Style], axes: Sequence[Axes] |
         for spot, panel in zip(axes, info.panels, strict=True):
             _draw_front(spot, panel, info.lower_is_better)
             for point in panel.points:
-                _draw_point(spot, point, look[point.recipe])
+                _draw_point(spot, point, look[point.recipe], 1.5 if len(panel.points) <= MOST_LABELS else 0.6)
             spot.grid()
             spot.set_axisbelow(True)
             spot.margins(0.09, 0.1)
@@ -103,11 +106,11 @@ def _right_edge(panel: CostPanel) -> float:
     return max(ends)
 
 
-def _draw_point(axes: Axes, point: CostPoint, style: Style) -> None:
+def _draw_point(axes: Axes, point: CostPoint, style: Style, width: float) -> None:
     if not math.isnan(point.x_low):
-        axes.plot([point.x_low, point.x_high], [point.y] * 2, color=style.color, linewidth=1.5, solid_capstyle="butt")
+        axes.plot([point.x_low, point.x_high], [point.y] * 2, color=style.color, linewidth=width, solid_capstyle="butt")
     if not math.isnan(point.y_low):
-        axes.plot([point.x] * 2, [point.y_low, point.y_high], color=style.color, linewidth=1.5, solid_capstyle="butt")
+        axes.plot([point.x] * 2, [point.y_low, point.y_high], color=style.color, linewidth=width, solid_capstyle="butt")
     face, edge = (style.color, "white") if point.front else ("white", style.color)
     axes.plot(
         [point.x],
@@ -172,14 +175,14 @@ def placed(spots: Floats, sizes: Floats, lines: Floats, frame: Floats) -> Floats
     No two names overlap, and none covers another's point, as long as there is room near the spots; of such places that
     is taken which covers least of lines (L, 4) and lies nearest. frame (4,): in which names stay.
     """
-    marks = np.concatenate([spots - 6, spots + 6], axis=1)
+    marks = np.concatenate([spots - 7, spots + 7], axis=1)
     boxes = np.tile(np.array([math.inf, math.inf, -math.inf, -math.inf]), (len(spots), 1))
     for index, (spot, room) in enumerate(zip(spots, sizes, strict=True)):
         if not room[0]:
             continue
         best, taken = math.inf, boxes[index]
         for step, side in STEPS:
-            middle = spot + np.array(side) * (room / 2 + 6 * step)
+            middle = spot + np.array(side) * (room / 2 + 7 * step)
             box = np.concatenate([middle - room / 2, middle + room / 2])
             out = np.maximum(frame[:2] - box[:2], 0).sum() + np.maximum(box[2:] - frame[2:], 0).sum()
             names, dots = _covered(box, boxes) > 0, _covered(box, marks) > 0

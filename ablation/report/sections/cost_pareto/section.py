@@ -14,7 +14,15 @@ from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
 from ablation.report.section import Column, Figure, Rows, Section, Table, cells, headings
 from ablation.report.sections.cost_pareto.compute import MOST_APART, Costs, RecipeCost, costs_of
-from ablation.report.sections.cost_pareto.figure import CostInfo, CostPanel, CostPoint, draw_costs, score_interval
+from ablation.report.sections.cost_pareto.figure import (
+    MOST_LABELS,
+    MOST_ON_FRONT,
+    CostInfo,
+    CostPanel,
+    CostPoint,
+    draw_costs,
+    score_interval,
+)
 from ablation.report.text import (
     MOST_NAMED,
     among,
@@ -345,7 +353,7 @@ def figure(costs: Costs) -> Figure:
         "is not tested; where intervals overlap, another seed may give another front."
     )
     if len(costs.recipes) >= MOST_LABELS:
-        text += " Named are the baseline and the recipes on a front."
+        text += f" Named are the baseline and at most {MOST_ON_FRONT} recipes of a front."
     info = CostInfo(tuple(panels), measure(experiment.metric), METRICS[experiment.metric].lower_is_better)
     return Figure(info, draw_costs, f"{title[:1].upper()}{title[1:]} of each recipe against what it costs", text)
 
@@ -358,14 +366,12 @@ def _panel(costs: Costs, known: Sequence[tuple[RecipeCost, MeasureEffect]], axis
     there = [(effect, ends) for effect, ends in everyone if effect and not math.isnan(ends[0] + effect.mean)]
     front = pareto_front([ends[0] for _, ends in there], [gain(effect.mean, metric) for effect, _ in there])
     few = len(costs.recipes) < MOST_LABELS
+    on_front = [effect.recipe for (effect, _), best in zip(there, front.tolist(), strict=True) if best]
+    on_front = on_front[:: -(-len(on_front) // MOST_ON_FRONT)]
     points = []
     for (effect, ends), best in zip(there, front.tolist(), strict=True):
         (x, x_low, x_high), mean = map(change, ends), shown(effect.mean, metric)
         low, high = (shown(end, metric) for end in score_interval(effect.mean, effect.sd, effect.seeds, alpha))
-        named = few or best or effect.recipe == costs.experiment.baseline
+        named = few or effect.recipe in (costs.experiment.baseline, *on_front)
         points.append(CostPoint(effect.recipe, x, x_low, x_high, mean, low, high, best, named))
     return CostPanel(f"{axis} (%)", tuple(points))
-
-
-MOST_LABELS = 16
-"""Points with a name, in a figure; of more recipes only those on a front are named."""
