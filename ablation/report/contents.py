@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ablation.evidence.study import Study
 from ablation.report.section import Section
 from ablation.report.sections.attribution.section import attribution
+from ablation.report.sections.class_harm.section import class_harm
 from ablation.report.sections.cost_pareto.section import cost_pareto
 from ablation.report.sections.dose_response.section import dose_response
 from ablation.report.sections.effects.section import effects
@@ -37,6 +38,7 @@ ANSWERS: dict[str, Callable[[Study], Section | None]] = {
 SECTIONS: dict[str, Callable[[Study], Section | None]] = {
     **ANSWERS,
     "cost_pareto": cost_pareto,
+    "class_harm": class_harm,
     "learning_curves": learning_curves,
     "embedding": embedding,
     "pictures": pictures,

@@ -6,6 +6,7 @@ Tiny pictures are enlarged by a whole factor, their pixels as squares; others ar
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from functools import partial
 
@@ -26,16 +27,16 @@ FRAME = 2  # pixels around each tile, without which a white photograph would hav
 
 def photograph_strip(
     pictures: Pixels, headings: Sequence[str], words: Sequence[Sequence[str]],
-    name: str, about: str, alt: str, columns: int = 0,
+    name: str, about: str, alt: str, columns: int = 0, side: int = STRIP_TILE,
 ) -> Strip:  # fmt: skip
     """A strip of K photographs (K, S, S, 3), one or more, with a heading above and lines of words below each.
 
-    columns: leaves room for so many photographs where there are fewer, so that those of all strips have one size. A
-    page shows the headings of the first strip of a figure only.
+    columns: leaves room for so many photographs where there are fewer, so that those of all strips have one size.
+    side: about so many pixels each is wide in the picture. A page shows the headings of a figure's first strip only.
     """
     empty = max(0, columns - len(pictures))
     rows = tuple(tuple(lines) for lines in words)
-    encode = partial(encoded, pictures, columns=columns)
+    encode = partial(encoded, pictures, side, columns)
     return Strip(name, about, (*headings, *[""] * empty), (*rows, *[()] * empty), encode, alt)
 
 
@@ -47,6 +48,19 @@ def encoded(pictures: Pixels, side: int = STRIP_TILE, columns: int = 0) -> tuple
         return buffer.getvalue(), "png"
     picture.save(buffer, format="JPEG", quality=90, subsampling=0)
     return buffer.getvalue(), "jpeg"
+
+
+def photograph_sheet(pictures: Pixels) -> tuple[bytes, int, int]:
+    """(K, S, S, 3) as a JPEG of tiles without gaps, row by row; and how many columns and rows it has."""
+    count, side = pictures.shape[:2]
+    columns = math.ceil(math.sqrt(count))
+    rows = -(-count // columns)
+    sheet = np.zeros((rows * columns, side, side, 3), np.uint8)
+    sheet[:count] = pictures
+    joined = sheet.reshape(rows, columns, side, side, 3).swapaxes(1, 2).reshape(rows * side, columns * side, 3)
+    buffer = io.BytesIO()
+    Image.fromarray(joined).save(buffer, format="JPEG", quality=80, optimize=True)
+    return buffer.getvalue(), columns, rows
 
 
 def scaled(pictures: Pixels, side: int) -> Pixels:

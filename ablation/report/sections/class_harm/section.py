@@ -1,0 +1,86 @@
+"""Whom an augmentation helps and whom it harms, as a section: sentences, a heat map, photographs that flip, tables."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ablation.core.text import counted
+from ablation.evidence.measures import MeasureEffect
+from ablation.evidence.study import Study
+from ablation.report.section import Figure, Section
+from ablation.report.sections.class_harm.compute import ClassHarm, RecipeClasses, class_harm_of
+from ablation.report.sections.class_harm.figure import HarmInfo, draw_harm
+from ablation.report.sections.class_harm.strips import flip_strips
+from ablation.report.sections.class_harm.tables import tables
+from ablation.report.sections.class_harm.text import answer, cautions, headline
+from ablation.report.text import SYMBOL
+
+MOST_CLASSES, MOST_RECIPES = 30, 12
+"""Of the heat map."""
+
+
+def class_harm(study: Study) -> Section | None:
+    """None without a finished run of a recipe beside the baseline, or where the data have one class."""
+    harm = class_harm_of(study)
+    if harm is None or len(harm.classes) < 2:
+        return None
+    strips, lacking = flip_strips(study, harm)
+    drawn = [figure(harm)] if harm.judged else []
+    return Section(
+        "class_harm",
+        "Whom does it help, and whom does it harm?",
+        f"Each recipe against {harm.experiment.baseline}, class by class: recall, the share of the test images of a "
+        f"class that are guessed right{', here sensitivity and specificity' * (len(harm.classes) == 2)}.",
+        answer(harm),
+        (*drawn, *([strips] if strips else [])),
+        tables(harm),
+        (*cautions(harm), *lacking),
+        headline(harm),
+    )
+
+
+def most_changed(harm: ClassHarm) -> tuple[list[int], list[RecipeClasses]]:
+    """The classes and recipes of the heat map, in order: where they are many, those with the largest changes."""
+    known = [own for own in harm.recipes if own.by_change()]
+    reach = {own.recipe: max(abs(one.estimate) for one in _known(own)) for own in known}
+    recipes = sorted(known, key=lambda own: -reach[own.recipe])[:MOST_RECIPES]
+
+    def change(label: int) -> float:
+        return max((abs(x) for own in known if not math.isnan(x := own.effects[label].estimate)), default=0.0)
+
+    classes = sorted(harm.judged, key=lambda label: -change(label))[:MOST_CLASSES]
+    return sorted(classes), [own for own in known if own in recipes]
+
+
+def _known(own: RecipeClasses) -> list[MeasureEffect]:
+    return [one for one in own.effects.values() if not math.isnan(one.estimate)]
+
+
+def figure(harm: ClassHarm) -> Figure:
+    """The heat map of the classes and recipes with the largest changes."""
+    labels, recipes = most_changed(harm)
+    alpha = harm.experiment.alpha
+    effects = [[own.effects[label] for own in recipes] for label in labels]
+    before = [[one.baseline_mean for one in row if not math.isnan(one.baseline_mean)] for row in effects]
+    info = HarmInfo(
+        tuple(harm.classes[label] for label in labels),
+        tuple(own.recipe for own in recipes),
+        harm.experiment.baseline,
+        tuple(int(harm.images[label]) for label in labels),
+        100 * np.array([one[0] if one else math.nan for one in before]),
+        100 * np.array([[one.estimate for one in row] for row in effects]).reshape(len(labels), len(recipes)),
+        np.array([[one.shown(alpha) for one in row] for row in effects], bool).reshape(len(labels), len(recipes)),
+    )
+    baseline, compared = harm.experiment.baseline, counted(harm.family, "comparison")
+    text = (
+        f"Change of recall against {baseline}, in points: red is a loss, blue a gain. {SYMBOL['worse']} and "
+        f"{SYMBOL['better']}: shown, after Holm's correction over {compared}; any other number may be luck. Beside the "
+        f"names: test images of the class, and its recall under {baseline}."
+    )
+    drawn_of = (len(labels), len(harm.judged), "classes"), (len(recipes), len(harm.recipes), "recipes")
+    for drawn, every, what in drawn_of:
+        if drawn < every:
+            text += f" Drawn are {drawn} of {every:,} {what}, those with the largest changes."
+    return Figure(info, draw_harm, "Heat map of the change of recall, a line a class and a column a recipe", text)
