@@ -1,0 +1,1 @@
+"""What changes of the image does it make the network robust to? Test images under brightness, crop, rotation, noise."""

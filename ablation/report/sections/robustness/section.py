@@ -1,0 +1,420 @@
+"""What changes of the image a recipe makes the network robust to, as a section: sentences, tables and a figure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+from ablation.analysis.metrics import METRICS
+from ablation.core.text import NONE, counted, listing, out_of, p_phrase, p_text, percent
+from ablation.evidence.effects import OWN_RUNS
+from ablation.evidence.measures import MeasureEffect
+from ablation.evidence.study import Study
+from ablation.experiment.experiment import Experiment
+from ablation.report.section import Column, Figure, Rows, Section, Table, cells, headings
+from ablation.report.sections.robustness.compute import (
+    NameEffect,
+    RecipeRobustness,
+    Robustness,
+    Untested,
+    robustness_of,
+    untested,
+)
+from ablation.report.sections.robustness.figure import MapInfo, MapRow, draw_map
+from ablation.report.text import (
+    MOST_NAMED,
+    among,
+    amount,
+    bounds,
+    counting,
+    gain,
+    interval,
+    measure,
+    points,
+    shown,
+    signed,
+    size,
+    unit_text,
+    verdict_text,
+)
+
+MOST_ROWS = 12
+"""Recipes in the figure; of more, those with the surest differences."""
+
+TITLE = "What changes of the image does it make the network robust to?"
+
+
+def robustness(study: Study) -> Section | None:
+    """None where no run has finished, or nothing stands beside the baseline."""
+    if study.results.finished.empty or len(study.experiment.recipes) < 2:
+        return None
+    found, without = robustness_of(study), untested(study)
+    lacking = _lacking(study, without) if without else ()
+    if found is None:
+        return Section("robustness", TITLE, answer=lacking) if lacking else None
+    if not found.conditions:
+        alone = f"The runs have no test condition in common: each lacks some of {listing(found.left_out)}."
+        return Section("robustness", TITLE, answer=(alone, _anew(study)))
+    return Section(
+        "robustness",
+        TITLE,
+        _question(found),
+        answer(found),
+        (figure(found),),
+        (table(found), details(found)),
+        (*caution(study, found), *lacking),
+    )
+
+
+def _question(found: Robustness) -> str:
+    """What is compared, in a sentence."""
+    title = METRICS[found.metric].title
+    images = f"{found.images:,} test images" if found.images else "test images"
+    return (
+        f"Does {title} change from {found.experiment.baseline} when {images} are changed by {listing(found.conditions)}"
+        "; and by more than on the same images unchanged, which alone is called robustness?"
+    )
+
+
+def answer(found: Robustness) -> tuple[str, ...]:
+    """A sentence a recipe, those of which most surely something is shown first; then what all of it holds for."""
+    alpha, ranked = found.experiment.alpha, sorted(found.recipes, key=lambda one: _surest(one, found.experiment.alpha))
+    changed = [one for one in ranked if _changes(one, alpha)]
+    named = ranked if len(ranked) <= MOST_NAMED else changed[:MOST_NAMED]
+    sentences = [sentence(one, found) for one in named]
+    if more := len(changed) - len([one for one in named if one in changed]):
+        sentences.append(f"{more} more recipes change it under some condition; the table has their numbers.")
+    rest = [one.recipe for one in ranked if one not in named and one not in changed]
+    if rest:
+        what = METRICS[found.metric].title
+        sentences.append(f"Of {among(rest, 'other recipe')} it is not shown that {what} changes under any condition.")
+    if any(not name.mean.note for one in found.recipes for name in one.names):
+        held = bounds(found.experiment, seeds_alone=not found.over_images)
+        sentences.append(f"Differences under these conditions hold {held}.")
+    return tuple(sentences)
+
+
+def _changes(one: RecipeRobustness, alpha: float) -> bool:
+    return any(name.sign(alpha) for name in one.names)
+
+
+def _surest(one: RecipeRobustness, alpha: float) -> tuple[bool, float]:
+    """Orders what is shown by its smallest p; what is not keeps the order of the experiment."""
+    changes = _changes(one, alpha)
+    return not changes, min(name.mean.p_adjusted for name in one.names if name.sign(alpha)) if changes else 0.0
+
+
+def sentence(one: RecipeRobustness, found: Robustness) -> str:
+    """'crop makes the network more robust to rotation (+6.1 points of accuracy, ...); on clean images ...'"""
+    experiment, first = found.experiment, one.names[0].mean
+    if first.note == OWN_RUNS:
+        return f"{one.recipe} is {OWN_RUNS}."
+    if all(name.mean.note for name in one.names):
+        return f"{one.recipe}: {first.note}{_so_far(one, found)}."
+    clauses, full = [], True
+    for direction, kept, words in (
+        (1, True, "makes the network more robust to"),
+        (1, False, "does better under"),
+        (-1, True, "makes the network less robust to"),
+        (-1, False, "does worse under"),
+    ):
+        names = [name for name in one.names if _is(name, direction, kept, found)]
+        if names:
+            parts = [_evidence(name, found, full and index == 0) for index, name in enumerate(names)]
+            as_elsewhere = "" if kept else f", {_as_clean(names, found)}"
+            clauses.append(f"{words} {listing(parts)}{as_elsewhere}")
+            full = False
+    if not clauses:
+        return f"{one.recipe} {_nothing(one, found)}; {_clean(one, experiment)}."
+    return f"{one.recipe} {'; it '.join(clauses)}; {_clean(one, experiment)}."
+
+
+def _is(name: NameEffect, direction: int, invariant: bool, found: Robustness) -> bool:
+    """Is it shown to be better (+1) or worse (-1), and more than on clean images or not?"""
+    alpha = found.experiment.alpha
+    better = gain(name.sign(alpha), found.metric)
+    return better == direction and name.invariant(alpha) == invariant
+
+
+def _evidence(name: NameEffect, found: Robustness, full: bool) -> str:
+    """'rotation (+6.1 points of accuracy, 95 % interval +3.0 to +9.0, adjusted p = .002; 4.0 points more than ...)'"""
+    mean, metric, alpha = name.mean, found.metric, found.experiment.alpha
+    span = interval(mean.low, mean.high, metric)
+    if full:
+        seeds = out_of(mean.seeds, mean.planned, "seed")
+        numbers = f"{signed(mean.estimate, metric)} {unit_text(metric)}, {percent(1 - alpha)} interval {span}; "
+        numbers += f"adjusted {p_phrase(mean.p_adjusted, alpha)}; n = {seeds}"
+    else:
+        numbers = f"{signed(mean.estimate, metric)}, {span}, {p_phrase(mean.p_adjusted, alpha)}"
+    if name.invariant(alpha):
+        more = f"{size(abs(name.beyond.estimate), metric)} more than on clean images"
+        numbers += f"; {more}, {p_phrase(name.beyond.p_adjusted, alpha)}"
+    return f"{name.name} ({numbers})"
+
+
+def _as_clean(names: Sequence[NameEffect], found: Robustness) -> str:
+    """What is not claimed of these: that the difference has to do with how the images are changed."""
+    alpha, metric = found.experiment.alpha, found.metric
+    if len(names) == 1:
+        (one,) = names
+        if one.beyond.shown(alpha):
+            return f"by {size(abs(one.beyond.estimate), metric)} less than on clean images"
+        beyond = f"{size(one.beyond.estimate, metric, sign=True)}, {p_phrase(one.beyond.p_adjusted, alpha)}"
+        return f"which is not shown to be more than on clean images ({beyond})"
+    return "none of which is shown to be more than on clean images"
+
+
+def _nothing(one: RecipeRobustness, found: Robustness) -> str:
+    """'is not shown to change accuracy under any condition (largest: rotation +1.2, ...)'"""
+    metric, alpha = found.metric, found.experiment.alpha
+    known = [name for name in one.names if not math.isnan(name.mean.p_adjusted)]
+    if not known:
+        return f"has no test of its {METRICS[metric].title} under any condition"
+    surest = min(known, key=lambda name: name.mean.p_adjusted)
+    mean = surest.mean
+    numbers = f"{signed(mean.estimate, metric)}, {percent(1 - alpha)} interval {interval(mean.low, mean.high, metric)}"
+    numbers += f"; adjusted {p_phrase(mean.p_adjusted, alpha)}; n = {out_of(mean.seeds, mean.planned, 'seed')}"
+    what = f"is not shown to change {METRICS[metric].title} under any condition"
+    return f"{what} (the surest, {surest.name}: {numbers})"
+
+
+def _so_far(one: RecipeRobustness, found: Robustness) -> str:
+    """'; so far +6.1 points under rotation', the largest there is, with its seeds."""
+    known = [name for name in one.names if not math.isnan(name.mean.estimate)]
+    seeds = out_of(one.names[0].mean.seeds, one.names[0].mean.planned, "seed")
+    if not known:
+        return f", {seeds}"
+    most = max(known, key=lambda name: abs(name.mean.estimate))
+    return f"; so far at most {size(most.mean.estimate, found.metric, sign=True)}, under {most.name}, {seeds}"
+
+
+def _clean(one: RecipeRobustness, experiment: Experiment) -> str:
+    """What the comparison says of it on clean images, word for word its verdict."""
+    effect = one.clean
+    if effect is None:
+        return "on clean images it is not compared"
+    verdict, metric = verdict_text(effect), effect.metric
+    if verdict in ("better", "worse"):
+        verb = "gains" if verdict == "better" else "costs"
+        return f"on clean images it {verb} {amount(abs(effect.estimate), metric)}"
+    so_far = "" if math.isnan(effect.estimate) else f" ({signed(effect.estimate, metric)} {unit_text(metric)})"
+    words = {
+        "equivalent": f"is equivalent to {experiment.baseline} within {size(experiment.margin, metric)}",
+        "undecided": "is undecided",
+        "not tested": "is not tested",
+    }.get(verdict, "has no verdict")
+    return f"on clean images it {words}{so_far}"
+
+
+def table(found: Robustness) -> Table:
+    """The baseline's own scores, then a row a recipe: its differences on clean images, and as means under each name."""
+    metric, experiment = found.metric, found.experiment
+
+    def under(index: int) -> Callable[[RecipeRobustness], str]:
+        return lambda one: f"{signed(one.names[index].mean.estimate, metric)}{marks(one.names[index], found)}"
+
+    columns: dict[str, Column] = {
+        "recipe": ("recipe", lambda one: one.recipe),
+        "clean": ("clean", _clean_cell),
+        **{f"under {name}": (name, under(index)) for index, name in enumerate(found.conditions)},
+    }
+    first = {"recipe": experiment.baseline, "clean": _clean_score(found)}
+    first |= {f"under {name}": points(_baseline_mean(found, name), metric) for name in found.conditions}
+    rows = tuple(cells(columns, one) | {"note": one.names[0].mean.note} for one in found.recipes)
+    caption = (
+        f"{experiment.baseline}: its own {measure(metric)}. The others: differences to it in {unit_text(metric)}, as "
+        "means over the strengths of each condition. * shown; ** shown, and to be more than on clean images. Clean: "
+        f"{METRICS[experiment.metric].title} of all test images, as compared above; * better or worse."
+    )
+    return Table(headings(columns), (Rows((first, *rows)),), caption, keep=tuple(columns))
+
+
+def _clean_cell(one: RecipeRobustness) -> str:
+    if one.clean is None:
+        return NONE
+    decided = verdict_text(one.clean) in ("better", "worse")
+    return signed(one.clean.estimate, one.clean.metric) + "*" * decided
+
+
+def _clean_score(found: Robustness) -> str:
+    """Of the baseline in the experiment's metric, as compared."""
+    for effect in (one.clean for one in found.recipes):
+        if effect is not None and effect.baseline_scores:
+            return points(sum(effect.baseline_scores.values()) / len(effect.baseline_scores), effect.metric)
+    return NONE
+
+
+def _baseline_mean(found: Robustness, name: str) -> float:
+    scores = [found.baseline.get((name, strength), math.nan) for strength in found.conditions[name]]
+    return sum(scores) / len(scores)
+
+
+def marks(name: NameEffect, found: Robustness) -> str:
+    """'' where nothing is shown, '*' where a difference is, '**' where it is more than on clean images."""
+    alpha = found.experiment.alpha
+    return "*" * (bool(name.sign(alpha)) + name.invariant(alpha))
+
+
+def strength_text(strength: float) -> str:
+    """'1/3', '1', '0.37'.
+
+    >>> strength_text(1 / 3), strength_text(1.0)
+    ('1/3', '1')
+    """
+    near = Fraction(strength).limit_denominator(12)
+    return str(near) if abs(float(near) - strength) < 1e-9 else f"{strength:g}"
+
+
+Line = tuple[str, str, float, MeasureEffect]
+"""A row of the details: condition, strength, the baseline's own score, and the difference."""
+
+
+def details(found: Robustness) -> Table:
+    """Every comparison with its interval and p: a group a recipe."""
+    metric, alpha = found.metric, found.experiment.alpha
+    columns: dict[str, Column] = {
+        "condition": ("condition", lambda line: line[0]),
+        "strength": ("strength", lambda line: line[1]),
+        "baseline": (found.experiment.baseline, lambda line: points(line[2], metric)),
+        "difference": (counting("difference", metric), lambda line: signed(line[3].estimate, metric)),
+        "interval": (
+            f"{percent(1 - alpha)} interval",
+            lambda line: interval(line[3].low, line[3].high, metric),
+        ),
+        "p": ("adjusted p", lambda line: p_text(line[3].p_adjusted, alpha) if line[3].reached else NONE),
+    }
+    groups = tuple(Rows.of(columns, _lines(one, found), one.recipe) for one in found.recipes)
+    family = counted(found.comparisons, "comparison")
+    caption = (
+        f"Differences in {unit_text(metric)}. First the means over the strengths: {family} of recipes and conditions; "
+        "behind each of these its strengths, and the drop: the difference under the condition less that on the same "
+        "images unchanged. All are corrected together (gatekeeping by Bretz et al. 2009); a dash where what comes "
+        "first left nothing to test with. Intervals are simultaneous (Bonferroni). "
+        f"{found.experiment.baseline}: its own {measure(metric)}."
+    )
+    return Table(
+        headings(columns),
+        groups,
+        caption,
+        words=frozenset({"strength"}),
+        keep=("condition", "strength", "difference", "interval", "p"),
+        spare=("baseline",),
+        folded=f"Every condition at every strength, with intervals and p ({family} and what stands behind them)",
+    )
+
+
+def _lines(one: RecipeRobustness, found: Robustness) -> list[Line]:
+    lines: list[Line] = []
+    for name in one.names:
+        strengths = found.conditions[name.name]
+        lines.append((name.name, "mean", _baseline_mean(found, name.name), name.mean))
+        clean = found.baseline.get((), math.nan)
+        lines.append(("", "drop", _baseline_mean(found, name.name) - clean, name.beyond))
+        for strength, effect in zip(strengths, name.strengths, strict=True):
+            own = found.baseline.get((name.name, strength), math.nan)
+            lines.append(("", strength_text(strength), own, effect))
+    return lines
+
+
+def figure(found: Robustness) -> Figure:
+    """A heat map of the differences, under the baseline's own scores."""
+    metric, alpha = found.metric, found.experiment.alpha
+    chosen = found.recipes
+    if len(chosen) > MOST_ROWS:
+        ranked = sorted(chosen, key=lambda one: _surest(one, alpha))[:MOST_ROWS]
+        chosen = tuple(one for one in chosen if one in ranked)
+    same = metric == found.experiment.metric
+    flat = [(name, strength) for name, strengths in found.conditions.items() for strength in strengths]
+    keys: list[tuple[str, float] | tuple[()]] = [(), *flat]
+    info = MapInfo(
+        tuple(_map_row(one, found, same) for one in chosen),
+        tuple((name, tuple(map(strength_text, strengths))) for name, strengths in found.conditions.items()),
+        tuple(shown(found.baseline.get(key, math.nan), metric) for key in keys),
+        found.experiment.baseline,
+        measure(metric),
+        f"difference to {found.experiment.baseline}, {unit_text(metric)}",
+        METRICS[metric].unit == "points",
+        METRICS[metric].lower_is_better,
+    )
+    what = METRICS[metric].title
+    text = (
+        f"Above: {what} of {found.experiment.baseline} itself under each condition; the fainter the bar, the weaker "
+        "the change. Below: how far each recipe is from it there, cell by cell a strength. A dot in the corner: the "
+        "difference at that strength is shown. A frame around a condition: the mean over its strengths is shown to "
+        "differ; a solid frame: by more than on clean images, so that robustness is gained or lost; a dashed one: not "
+        "shown to be more than that. "
+    )
+    text += (
+        "First column: all test images unchanged, a dot where the comparison says better or worse."
+        if same
+        else "First column: left empty, as the comparison is in another metric."
+    )
+    if len(chosen) < len(found.recipes):
+        text += f" Drawn are {len(chosen)} of {len(found.recipes)} recipes, those with the surest differences first."
+    alt = f"Difference in {what} of each recipe to {found.experiment.baseline} under every test condition"
+    return Figure(info, draw_map, alt, text)
+
+
+def _map_row(one: RecipeRobustness, found: Robustness, same: bool) -> MapRow:
+    metric, alpha = found.metric, found.experiment.alpha
+    clean = one.clean.estimate if same and one.clean is not None else math.nan
+    decided = same and one.clean is not None and verdict_text(one.clean) in ("better", "worse")
+    each = [effect for name in one.names for effect in name.strengths]
+    return MapRow(
+        one.recipe,
+        tuple(shown(x, metric) for x in (clean, *(effect.estimate for effect in each))),
+        (decided, *(effect.shown(alpha) and effect.reached for effect in each)),
+        tuple(len(marks(name, found)) for name in one.names),
+    )
+
+
+def caution(study: Study, found: Robustness) -> tuple[str, ...]:
+    """What is left out, or measured otherwise than in the rest of the report."""
+    notes = []
+    if found.metric != found.experiment.metric:
+        title = METRICS[found.experiment.metric].title
+        notes.append(f"{title[:1].upper()}{title[1:]} is no mean over images: what is compared here is accuracy.")
+    if found.left_out:
+        notes.append(
+            f"Left out, as not every run was tested under it at every strength: {among(found.left_out, 'condition')}. "
+            f"{_anew(study)}"
+        )
+    return tuple(notes)
+
+
+def _lacking(study: Study, without: Untested) -> tuple[str, ...]:
+    """Why runs were not tested on changed images, and how to have it."""
+    which = (
+        "No run was"
+        if without.runs == without.finished
+        else f"{without.runs:,} of {counted(without.finished, 'finished run')} were not"
+    )
+    return (f"{which} tested on changed test images: {_why(without)}.", _anew(study, plain=_plain(study, without)))
+
+
+def _why(without: Untested) -> str:
+    if without.refused:
+        return "the experiment says robustness=False"
+    if without.share:
+        least, most = (percent(round(share, 2) if share < 1 else round(share, 1)) for share in without.share)
+        return f"this would have taken {least if least == most else f'{least} to {most}'} of the work of training"
+    if without.notes:
+        return listing(without.notes[:2])
+    return "an older version trained them, or --no-robustness was given"
+
+
+def _plain(study: Study, without: Untested) -> bool:
+    """Does the plain command test runs that it trains anew?"""
+    return not without.refused and not without.share
+
+
+def _anew(study: Study, plain: bool = True) -> str:
+    """What to do, which is true for the experiment as it is."""
+    folder = study.results.root
+    if plain:
+        return f"To have it, remove the folders of these runs from {folder} and train them anew with `{study.command}`."
+    return (
+        f"To have it, set robustness=True in the experiment or train with `{study.command} --robustness`. That holds "
+        f"for runs trained from then on: remove the folders of finished ones from {folder} first."
+    )
