@@ -19,6 +19,7 @@ from ablation.report.sections.effects.section import effects
 from ablation.report.sections.effects.table import VerdictGrid, verdict_grid
 from ablation.report.sections.effects.text import answer, question_of
 from ablation.report.sections.embedding import embedding
+from ablation.report.sections.gradcam.section import gradcam
 from ablation.report.sections.interaction.section import interaction
 from ablation.report.sections.learning_curves import learning_curves
 from ablation.report.sections.pictures.section import pictures
@@ -39,6 +40,7 @@ SECTIONS: dict[str, Callable[[Study], Section | None]] = {
     **ANSWERS,
     "cost_pareto": cost_pareto,
     "class_harm": class_harm,
+    "gradcam": gradcam,
     "learning_curves": learning_curves,
     "embedding": embedding,
     "pictures": pictures,
