@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 from ablation.analysis.comparison import Test
 from ablation.analysis.metrics import METRICS
 from ablation.augment import Recipe
+from ablation.augment.operations.choice import scaled
 from ablation.augment.operations.mix import misplaced, mixes
 from ablation.core.errors import InputError, did_you_mean
 from ablation.core.values import BelowOne, Count, NonNegative, OneOf, Positive, Range, Whole, fit, hints, label, value
@@ -23,6 +24,7 @@ from ablation.data.normalization import NormalizationChoice
 from ablation.data.sources import Source, Subset
 from ablation.data.split import Redrawn, Split, TrainSize
 from ablation.experiment.declared_test import default_test, wrong_test
+from ablation.experiment.robustness import STRENGTHS
 from ablation.experiment.spec import IN_OPTIMIZER, RunSpec, resolver
 from ablation.models.names import (
     CHOICES,
@@ -165,11 +167,19 @@ class Experiment:
                 yield f"{name}[{key!r}]: {wrong if wrong.startswith('expected') else f'{level!r}: {wrong}'}"
 
     def _check_corrupt(self) -> Iterator[str]:
-        if self.corrupt:
-            yield from self._check_levels("corrupt", Recipe)
-        for name, recipe in self.corrupt.items():
-            if fit(recipe, Recipe)[1] == "" and mixes(recipe):
+        """Test conditions are recipes that change an image without another, and at each of their strengths."""
+        wrong = [*self._check_levels("corrupt", Recipe)] if self.corrupt else []
+        yield from wrong
+        for name, recipe in {} if wrong else self.corrupt.items():
+            if not recipe:
+                yield f"corrupt[{name!r}] is empty: it would change no test image"
+            if mixes(tuple(recipe)):
                 yield f"corrupt[{name!r}]: {recipe!r} mixes images, and a test image has one label"
+            try:
+                for strength in STRENGTHS:
+                    scaled(tuple(recipe), strength)
+            except InputError as error:
+                yield f"corrupt[{name!r}]: {error.problems[0].message}"
 
     def _check_vary(self) -> Iterator[str]:
         for factor, levels in self.vary.items():

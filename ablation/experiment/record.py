@@ -151,13 +151,17 @@ class RunRecord:
 def compact(logits: NDArray[np.float32]) -> NDArray[np.float16]:
     """Logits (..., C) as float16, each row less its largest entry, which changes no probability.
 
-    So the largest is exactly 0 and no guess changes; the log loss of an image is off by at most one part in 2,000.
+    So no guess changes: the largest is 0, and what is less is below 0, be it by so little that float16 has no number
+    for it. The log loss of an image is off by at most (the loss + ln C) / 2,048; what is more than 65,504 below the
+    largest is kept as that.
 
     >>> compact(np.array([[20.0, 12.0, 19.999]], np.float32)).tolist()
     [[0.0, -8.0, -0.0010004043579101562]]
     """
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    small: NDArray[np.float16] = shifted.clip(min=float(np.finfo(np.float16).min)).astype(np.float16)
+    limits = np.finfo(np.float16)
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    small: NDArray[np.float16] = shifted.clip(min=float(limits.min)).astype(np.float16)
+    small[(shifted < 0) & (small == 0)] = -limits.smallest_subnormal
     return small
 
 
@@ -257,12 +261,14 @@ def read_part(folder: Path, part: Part) -> Predictions | None:
 def read_corrupted(folder: Path) -> Corrupted | None:
     """What a finished run answered under test conditions; None where it was not tested under any."""
     arrays, record = _read_if_there(folder, "corrupted_"), read_record(folder)
-    if not arrays or record is None:
-        return None
-    conditions = tuple((str(name), float(strength)) for name, strength in record.evidence.get("conditions", ()))
-    if len(conditions) != len(arrays["logits"]):
-        wrong = Damaged(f"corrupted_logits are of {len(arrays['logits'])} conditions, the record of {len(conditions)}")
+    named = record.evidence.get("conditions", ()) if record else ()
+    conditions = tuple((str(name), float(strength)) for name, strength in named)
+    shown = len(arrays["logits"]) if arrays else 0
+    if len(conditions) != shown:
+        wrong = Damaged(f"it has answers under {shown} test conditions, and {RECORD_FILE} names {len(conditions)}")
         raise _damaged("arrays", folder / ARRAYS_FILE, wrong)
+    if not arrays:
+        return None
     return Corrupted(conditions, arrays["sample"], arrays["label"], arrays["logits"].astype(np.float32))
 
 

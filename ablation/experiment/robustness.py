@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ablation.augment import (
     Brightness,
@@ -23,8 +23,10 @@ from ablation.augment import (
 )
 from ablation.augment.operations.choice import scaled
 from ablation.core.values import plain, restore
-from ablation.experiment.experiment import Experiment
 from ablation.experiment.spec import CLASSES
+
+if TYPE_CHECKING:
+    from ablation.experiment.experiment import Experiment
 
 STRENGTHS = (1 / 3, 2 / 3, 1.0)
 """Of each condition, in multiples of its recipe."""
@@ -43,6 +45,10 @@ class Condition:
     name: str
     strength: float
     recipe: Recipe
+
+    def __hash__(self) -> int:
+        """Of its name: an operation may hold a dict, which has none."""
+        return hash((self.name, self.strength))
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -63,7 +69,7 @@ def conditions_of(experiment: Experiment, image_size: int) -> tuple[Condition, .
         return ()
     recipes = experiment.corrupt or usual(image_size)
     return tuple(
-        Condition(name, strength, scaled(recipe, strength))
+        Condition(name, strength, scaled(tuple(recipe), strength))
         for name, recipe in recipes.items()
         for strength in STRENGTHS
     )

@@ -56,9 +56,11 @@ def finish(
         tested, logits, features = tested[:0], logits[:0], features[:0]
     labels = data.labels[tested]
     first = attempt("the first pictures", partial(_first_pictures, setup), blank(spec.image_size), notes.append)
+    unknown: dict[str, Any] = {}
+    cost = attempt("what the run took", partial(_cost, run, setup.device), unknown, notes.append)
     started = time.perf_counter()
     looked = looks(setup, conditions, always, notes.append) if diverged_step is None else {}
-    looked_for = round(time.perf_counter() - started, 4)
+    cost |= {"evaluation_seconds": round(time.perf_counter() - started, 4)}
     shown = conditions if "corrupted_logits" in looked else ()
     evidence = _evidence(setup, notes) | {
         "first_test_batch": digests[0],
@@ -67,9 +69,6 @@ def finish(
         "captions": list(first.captions),
         "conditions": [[condition.name, condition.strength] for condition in shown],
     }
-    unknown: dict[str, Any] = {}
-    cost = attempt("what the run took", partial(_cost, run, setup.device), unknown, notes.append)
-    cost |= {"evaluation_seconds": looked_for}
     record = RunRecord(
         id=spec.id,
         outcome="finished" if diverged_step is None else "diverged",
@@ -131,7 +130,7 @@ def _split_digest(parts: Parts) -> str:
 
 
 def _cost(run: Run, device: torch.device) -> dict[str, Any]:
-    """What training took, over all attempts: seconds in epochs, images per second, and peak memory on a GPU."""
+    """What training took, over all attempts: seconds in epochs, images per second, and peak memory on a GPU so far."""
     epochs = history_of(run)
     seconds = sum(epoch["seconds"] for epoch in epochs)
     images = sum(epoch["seconds"] * epoch["images_per_second"] for epoch in epochs)

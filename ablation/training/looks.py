@@ -6,7 +6,7 @@ test conditions; and where it looks. None of it can cost the run: what cannot be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
@@ -58,9 +58,8 @@ def looks(setup: Setup, conditions: Sequence[Condition], always: bool, note: Cal
 
 def _affordable(setup: Setup, conditions: Sequence[Condition], always: bool) -> Sequence[Condition]:
     """Those that the run is tested under: all, or none where they would cost too much."""
-    parts = setup.parts
-    sizes = len(parts.test), len(parts.train), len(parts.val)
-    share = work_share(len(conditions), *sizes, setup.run.spec.epochs)
+    tested, trained, validated = (len(part) for part in (setup.parts.test, setup.parts.train, setup.parts.val))
+    share = work_share(len(conditions), tested, trained, validated, setup.run.spec.epochs)
     return conditions if always or share <= MOST_SHARE else ()
 
 
@@ -82,12 +81,9 @@ def _corrupted(setup: Setup, conditions: Sequence[Condition]) -> dict[str, Any]:
     if not conditions:
         return {}
     rows = _subset(setup, setup.parts.test, MOST_IMAGES)
-    side = setup.run.spec.image_size
-    small = len(conditions) * len(rows) * 3 * side**2 <= MOST_KEPT
-    render = _rendered if small else _rendered.__wrapped__
-    logits = []
-    for condition in conditions:
-        pictures = render(setup.data, setup.device, side, condition, rows.tobytes())
+    side, logits = setup.run.spec.image_size, []
+    make = _kept if len(conditions) * len(rows) * 3 * side**2 <= MOST_KEPT else _changed
+    for pictures in make(setup.data, setup.device, side, tuple(conditions), rows.tobytes()):
         view = replace(setup.clean, pixels=partial(_picked, pictures), steps=())
         logits.append(_logits(setup, view, np.arange(len(rows))))
     return {
@@ -97,13 +93,23 @@ def _corrupted(setup: Setup, conditions: Sequence[Condition]) -> dict[str, Any]:
     }
 
 
-@lru_cache(maxsize=64)
-def _rendered(data: Dataset, device: torch.device, side: int, condition: Condition, rows: bytes) -> Tensor:
-    """(R, 3, side, side) uint8: these rows (int64) under a test condition. The worker's next run finds them there."""
+def _changed(
+    data: Dataset, device: torch.device, side: int, conditions: tuple[Condition, ...], rows: bytes
+) -> Iterator[Tensor]:
+    """(R, 3, side, side) uint8 for each test condition: these rows (int64) under it."""
     which = np.frombuffer(rows, np.int64)
-    drawn = draw(condition.recipe, 0, 0, data.aspect, side)  # of no run: every network answers for the same pictures
-    view = View.clean(data, device, side, np.zeros(3), np.ones(3)).through(drawn, which)
-    return torch.cat([(view.pictures(batch) * 255).round().byte() for batch in batches(which, 64)])
+    for condition in conditions:
+        drawn = draw(condition.recipe, 0, 0, data.aspect, side)  # of no run: every network answers for the same
+        view = View.clean(data, device, side, np.zeros(3), np.ones(3)).through(drawn, which)
+        yield torch.cat([(view.pictures(batch) * 255).round().byte() for batch in batches(which, 64)])
+
+
+@lru_cache(maxsize=2)
+def _kept(
+    data: Dataset, device: torch.device, side: int, conditions: tuple[Condition, ...], rows: bytes
+) -> tuple[Tensor, ...]:
+    """All of `_changed`. The worker's next run finds them there."""
+    return tuple(_changed(data, device, side, conditions, rows))
 
 
 def _picked(pictures: Tensor, rows: Rows) -> Tensor:

@@ -13,6 +13,7 @@ from ablation.experiment.record import (
     RECORD_FILE,
     Arrays,
     RunRecord,
+    compact,
     read_arrays,
     read_digest,
     read_predictions,
@@ -25,7 +26,12 @@ RECORD = RunRecord(
     outcome="finished",
     history=({"epoch": 1, "lr": 0.1, "train_loss": 1 / 3, "val_loss": None}, {"epoch": 2, "lr": 0.05, "val_loss": 0.1}),
     metrics={"accuracy": 0.1 + 0.2, "log_loss": 1e-300},
-    evidence={"split": "ab", "mean": [0.5, 0.4, 0.3], "diverged_step": None},
+    evidence={
+        "split": "ab",
+        "mean": [0.5, 0.4, 0.3],
+        "diverged_step": None,
+        "conditions": [["blur", 0.5], ["blur", 1.0]],
+    },
     cost={"seconds": 12.5},
     environment={"host": "hérisson"},
 )
@@ -41,6 +47,17 @@ def arrays() -> Arrays:
         features=rng.normal(size=(7, 5)).astype(np.float32),
         original=rng.integers(0, 256, (4, 4, 3), dtype=np.uint8),
         draws=rng.integers(0, 256, (2, 4, 4, 3), dtype=np.uint8),
+        train_sample=np.arange(7, 16, dtype=np.int64),
+        train_label=rng.integers(0, 3, 9),
+        train_logits=compact(rng.normal(size=(9, 3)).astype(np.float32)),
+        val_sample=np.arange(16, 20, dtype=np.int64),
+        val_label=rng.integers(0, 3, 4),
+        val_logits=compact(rng.normal(size=(4, 3)).astype(np.float32)),
+        corrupted_sample=np.arange(5, dtype=np.int64),
+        corrupted_label=rng.integers(0, 3, 5),
+        corrupted_logits=compact(rng.normal(size=(2, 5, 3)).astype(np.float32)),
+        attention_sample=np.arange(3, dtype=np.int64),
+        attention_maps=rng.integers(0, 256, (3, 2, 2), dtype=np.uint8),
     )
 
 

@@ -1,11 +1,13 @@
 """Runs that are trained once for all tests, and a sweep that trains in this process, where starting another is slow."""
 
+import json
 from argparse import Namespace
 
 import pytest
 import torch
 
 from ablation.data import build, listing
+from ablation.experiment.robustness import Condition
 from ablation.experiment.runs import runs_of
 from ablation.training import worker
 from ablation.training.loop import train
@@ -37,9 +39,10 @@ class Inside:
     def __init__(self, device, cache, log, keep_weights=False):
         self.options = Namespace(device=device, cache=cache, keep_weights=keep_weights)
 
-    def train(self, run):
-        events = []
-        worker._train(run, self.options, events.append)
+    def train(self, run, experiment=None):
+        events, request = [], json.loads(json.dumps(worker._request(run, experiment)))  # as it goes through a pipe
+        conditions = tuple(map(Condition.from_plain, request["conditions"]))
+        worker._train(run, self.options, events.append, conditions, request["always"])
         yield from events
 
     def stop(self):
