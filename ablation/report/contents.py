@@ -18,12 +18,13 @@ from ablation.report.sections.dose_response.section import dose_response
 from ablation.report.sections.effects.section import effects
 from ablation.report.sections.effects.table import VerdictGrid, verdict_grid
 from ablation.report.sections.effects.text import answer, question_of
-from ablation.report.sections.embedding import embedding
+from ablation.report.sections.embedding.section import embedding
 from ablation.report.sections.gradcam.section import gradcam
 from ablation.report.sections.interaction.section import interaction
 from ablation.report.sections.learning_curves import learning_curves
 from ablation.report.sections.pictures.section import pictures
 from ablation.report.sections.reproduce import reproduce
+from ablation.report.sections.robustness.section import robustness
 from ablation.report.sections.train_size.section import train_size
 from ablation.report.style import Style, styles
 
@@ -40,6 +41,7 @@ SECTIONS: dict[str, Callable[[Study], Section | None]] = {
     **ANSWERS,
     "cost_pareto": cost_pareto,
     "class_harm": class_harm,
+    "robustness": robustness,
     "gradcam": gradcam,
     "learning_curves": learning_curves,
     "embedding": embedding,

@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -75,6 +78,30 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Spot:
+    """A point of a drawing that stands for a photograph.
+
+    x, y: fractions of the drawing's width and height, from its upper left corner. picture: which of the photographs;
+    one may have several points. words: beside it.
+    """
+
+    x: float
+    y: float
+    picture: int
+    words: str
+
+
+@dataclass(frozen=True)
+class Hover:
+    """What a page shows beside the pointer: the words and the photograph of the point that is nearest."""
+
+    spots: Callable[[Any, Sequence[Axes]], Sequence[Spot]]
+    """Of the figure's data and the axes that it was drawn into, the points; see `ablation.report.style.fractions`."""
+    photographs: Callable[[Any], NDArray[np.uint8] | None]
+    """Of the figure's data, (K, S, S, 3); None where there are none, so that the words stand alone."""
+
+
+@dataclass(frozen=True)
 class Figure:
     """A figure to be drawn. `draw(data, look, axes)` draws `data` into `axes`, or into new ones, and returns them."""
 
@@ -84,6 +111,10 @@ class Figure:
     alt: str
     """What it shows, in a few words for those who cannot see it."""
     caption: str
+    hover: Hover | None = None
+    """What is shown beside the pointer, where anything is; `draw` then returns a sequence of axes."""
+    remarks: Callable[[Any], Sequence[str]] | None = None
+    """Of the data, what to read with care that is known only where it is computed; sentences."""
 
 
 @dataclass(frozen=True)

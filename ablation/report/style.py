@@ -18,6 +18,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -142,6 +145,17 @@ def svg(axes: Axes | Sequence[Axes]) -> bytes:
         warnings.filterwarnings("ignore", r"Glyph .* missing from font")  # names in Chinese: the reader's font has them
         made.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return re.sub(rb"(?<=font-family: )'DejaVu Sans'(?=[;\"])", FONTS.encode(), buffer.getvalue())
+
+
+def fractions(axes: Axes, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Where points (N, 2) of these axes lie: (N, 2) fractions of the drawing's width and height, from its upper left.
+
+    Known once it has been drawn, as by `svg`: until then the parts of a figure have not found their places.
+    """
+    made = axes.get_figure(root=True)
+    assert made is not None
+    at = axes.transData.transform(points) / (made.bbox.width, made.bbox.height)
+    return np.asarray(at * (1, -1) + (0, 1))
 
 
 def data_uri(content: bytes, kind: str) -> str:

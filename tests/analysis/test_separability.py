@@ -4,10 +4,20 @@ import math
 
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
+from sklearn.metrics import davies_bouldin_score, silhouette_score
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
 
-from ablation.analysis.separability import LAYOUT_SD, embed, initial_layout, separability, stratified_subset
+from ablation.analysis.sampling import stratified_subset
+from ablation.analysis.separability import (
+    LAYOUT_SD,
+    embed,
+    initial_layout,
+    normalized,
+    perplexity_of,
+    separability,
+)
 from ablation.core.seeds import stream
 
 
@@ -18,32 +28,109 @@ def clusters(images: int, classes: int = 4, width: int = 12, distance: float = 2
     return (centres[labels] + random.normal(size=(images, width))).astype(np.float32), labels
 
 
-def test_knn_accuracy_is_that_of_a_leave_one_out_classifier():
-    features, labels = clusters(90, classes=6, distance=0.7)
-    guess = cross_val_predict(KNeighborsClassifier(5), features, labels, cv=LeaveOneOut())
+@pytest.fixture(params=[(90, 6, 0.7, 12), (300, 7, 0.3, 64), (121, 2, 0.2, 3)], ids=str)
+def case(request) -> tuple[np.ndarray, np.ndarray]:
+    """Classes of unequal size in an order of their own, away from the origin."""
+    images, classes, distance, width = request.param
+    features, labels = clusters(images, classes, width, distance)
+    kept = (labels > 0) | (np.arange(images) % 3 > 0)
+    return (features + 0.7)[kept], 3 * labels[kept] + 1
+
+
+def unit(features: np.ndarray) -> np.ndarray:
+    wide = features.astype(np.float64)
+    return wide / np.linalg.norm(wide, axis=1, keepdims=True)
+
+
+def test_silhouette_and_davies_bouldin_are_scikit_learns_of_features_of_length_one(case):
+    features, labels = case
     measured = separability(features, labels)
+    assert measured.silhouette == pytest.approx(silhouette_score(unit(features), labels), abs=1e-5)
+    assert measured.davies_bouldin == pytest.approx(davies_bouldin_score(unit(features), labels), rel=1e-5)
+    assert (measured.images, measured.classes) == (len(labels), len(set(labels.tolist())))
+
+
+def test_knn_accuracy_is_that_of_a_leave_one_out_classifier_by_cosine(case):
+    features, labels = case
+    classifier = KNeighborsClassifier(n_neighbors=20, metric="cosine")
+    guess = cross_val_predict(classifier, features.astype(np.float64), labels, cv=LeaveOneOut())
+    measured = separability(features, labels)
+    assert measured.neighbours == 20
     assert measured.knn_accuracy == pytest.approx((guess == labels).mean())
-    assert 0.2 < measured.knn_accuracy < 0.98
+    assert 0.2 < measured.knn_accuracy < 1
 
 
-def test_silhouette_is_rousseeuws():
-    """Four points in one dimension, by hand: a = 1, b = 10.5 or 9.5, s = 1 - a / b."""
-    features = np.array([[0.0], [1.0], [10.0], [11.0]], dtype=np.float32)
-    measured = separability(features, np.array([0, 0, 1, 1]), neighbours=1)
-    assert measured.silhouette == pytest.approx(1 - (1 / 10.5 + 1 / 9.5) / 2, abs=1e-6)
-    assert measured.knn_accuracy == 1.0
+def test_ratios_and_overlap_are_those_of_plain_loops(case):
+    features, labels = case
+    rows, measured = unit(features), separability(features, labels)
+    overall, between, within = rows.mean(axis=0), 0.0, 0.0
+    for name in set(labels.tolist()):
+        own = [row for row, label in zip(rows, labels, strict=True) if label == name]
+        centre = sum(own) / len(own)
+        between += len(own) * sum((centre - overall) ** 2)
+        within += sum(sum((row - centre) ** 2) for row in own)
+    assert measured.fisher_ratio == pytest.approx(between / within, rel=1e-5)
+    alike, apart, overlapping = [], [], 0
+    for index, row in enumerate(rows):
+        others = [other for other in range(len(rows)) if other != index]
+        for other in others:
+            (alike if labels[other] == labels[index] else apart).append(math.dist(row, rows[other]))
+        nearest = sorted(others, key=lambda other: -float(row @ rows[other]))[:20]
+        overlapping += sum(labels[other] != labels[index] for other in nearest) > 10
+    assert measured.distance_ratio == pytest.approx(np.mean(apart) / np.mean(alike), rel=1e-5)
+    assert measured.overlap == pytest.approx(overlapping / len(rows))
 
 
-def test_measures_fall_when_classes_overlap():
+def test_an_image_alone_in_its_class_counts_nothing_in_the_silhouette():
+    features, labels = clusters(40)
+    labels = np.where(np.arange(40) == 7, 9, labels)
+    assert separability(features, labels).silhouette == pytest.approx(
+        silhouette_score(unit(features), labels), abs=1e-5
+    )
+
+
+def test_the_length_of_features_does_not_matter():
+    features, labels = clusters(60, distance=0.5)
+    longer = features * np.linspace(0.1, 9, 60, dtype=np.float32)[:, None]
+    one, other = separability(features, labels), separability(longer, labels)
+    assert one.silhouette == pytest.approx(other.silhouette, abs=1e-5)
+    assert one.knn_accuracy == other.knn_accuracy
+    assert np.linalg.norm(normalized(longer), axis=1) == pytest.approx(np.ones(60), abs=1e-6)
+
+
+def test_classes_that_really_separate_are_separated_better_by_every_measure():
     apart, together = (separability(*clusters(200, distance=distance)) for distance in (4.0, 0.3))
     assert apart.silhouette > together.silhouette + 0.3
     assert apart.knn_accuracy > together.knn_accuracy + 0.3
+    assert apart.davies_bouldin < together.davies_bouldin - 1
+    assert apart.fisher_ratio > together.fisher_ratio + 1
+    assert apart.distance_ratio > together.distance_ratio + 0.5
+    assert apart.overlap < together.overlap - 0.3
 
 
 def test_what_cannot_be_measured_is_nan():
     features, _ = clusters(20)
-    assert math.isnan(separability(features, np.zeros(20, dtype=int)).silhouette)
-    assert math.isnan(separability(features[:5], np.array([0, 1, 0, 1, 0])).knn_accuracy)
+    one_class = separability(features, np.zeros(20, dtype=int))
+    assert math.isnan(one_class.silhouette)
+    assert math.isnan(separability(features, np.arange(20)).overlap)
+    wild = features.copy()
+    wild[3, 2] = np.inf
+    assert math.isnan(separability(wild, np.arange(20) % 2).knn_accuracy)
+
+
+@pytest.mark.parametrize("features", [np.zeros((30, 5)), np.ones((30, 5))])
+def test_features_that_are_all_alike_separate_nothing(features):
+    measured = separability(features.astype(np.float32), np.arange(30) % 3)
+    assert measured.silhouette == pytest.approx(0, abs=1e-3)
+    assert math.isnan(measured.davies_bouldin)
+    assert math.isnan(measured.fisher_ratio)
+    assert math.isnan(measured.distance_ratio)
+
+
+def test_few_images_have_fewer_neighbours():
+    features, labels = clusters(9, classes=2)
+    assert separability(features, labels).neighbours == 4
+    assert separability(*clusters(41)).neighbours == 20
 
 
 def test_subset_keeps_shares_and_is_the_same_every_time():
@@ -97,3 +184,14 @@ def test_few_images_are_enough(images):
     assert made.points.shape == (images, 2)
     assert made.perplexity <= (images - 1) / 3
     assert made.neighbours < images / 2
+
+
+def test_wide_features_are_reduced_to_fifty_components_first():
+    features, _ = clusters(80, width=300)
+    layout = initial_layout(features)
+    reduced = PCA(50, svd_solver="full").fit_transform(features.astype(np.float64)).astype(np.float32)
+    np.testing.assert_array_equal(embed(features, layout).points, embed(reduced, layout).points)
+
+
+def test_perplexity_falls_with_few_images():
+    assert [perplexity_of(images) for images in (13, 90, 91, 600)] == [4, pytest.approx(89 / 3), 30, 30]

@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from ablation.analysis.separability import Separability
 from ablation.core.seeds import stream
 from ablation.report.charts import IntervalGroup, IntervalRow, IntervalsInfo, draw_intervals
 from ablation.report.sections.effects.section import HeatCell, HeatInfo, draw_heat
-from ablation.report.sections.embedding import Map, MapsInfo, draw_maps, shape
+from ablation.report.sections.embedding.compute import Map, MapsInfo
+from ablation.report.sections.embedding.figure import draw_maps, named, shape
 from ablation.report.sections.learning_curves import draw_curves
 from ablation.report.style import class_style, shortened, styles, svg
 
@@ -101,14 +103,16 @@ def maps_info(classes: int) -> MapsInfo:
     labels = np.arange(3 * classes) % classes
     points = stream(0, "map").normal(size=(len(labels), 2))
     names = tuple(f"class {number}" for number in range(classes))
-    return MapsInfo((Map("none", points, ("trust 0.9",)), Map(HOSTILE, points, ("trust 0.8",))), labels, names)
+    measures = Separability(silhouette=0.25, knn_accuracy=0.75, neighbours=20)
+    maps = (Map(name, points, trust, 30, measures, labels) for name, trust in (("none", 0.9), (HOSTILE, 0.8)))
+    return MapsInfo(tuple(maps), labels, names)
 
 
 def test_maps_name_the_classes_unless_they_are_too_many():
     observed = words(svg(draw_maps(maps_info(12), LOOK)))
     assert {f"class {number}" for number in range(12)} <= set(observed)
-    assert {"trust 0.9", "trust 0.8"} <= set(observed)
-    assert maps_info(100).named == ()
+    assert {"map: trustworthiness 0.90", "map: trustworthiness 0.80: low"} <= set(observed)
+    assert named(maps_info(100)) == ()
     assert "class 1" not in words(svg(draw_maps(maps_info(100), LOOK)))
 
 

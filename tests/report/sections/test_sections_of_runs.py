@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from ablation.analysis.separability import Separability
 from ablation.core.seeds import stream
 from ablation.core.text import NONE
 from ablation.evidence.study import Study
 from ablation.experiment.record import RunRecord
-from ablation.report.sections.embedding import Map, MapsInfo, draw_maps, embedding
+from ablation.report.sections.embedding.compute import Map, MapsInfo
+from ablation.report.sections.embedding.figure import draw_maps
+from ablation.report.sections.embedding.section import embedding
 from ablation.report.sections.learning_curves import curves_of, draw_curves, learning_curves
 from ablation.report.sections.pictures.section import pictures
 from ablation.report.sections.reproduce import reproduce
@@ -58,7 +61,9 @@ def test_curves_and_maps_are_drawn_into_axes_that_are_given(study):
     assert draw_curves(curves, styles(["none", "crop"], "none"), given) is given
     assert [len(axes.lines) for axes in given] == [1, 1]
     points, labels = stream(0, "map").normal(size=(20, 2)), np.arange(20) % 2
-    info = MapsInfo((Map("none", points, ()), Map("crop", points, ())), labels, ("cat", "dog"))
+    info = MapsInfo(
+        tuple(Map(name, points, 0.9, 30, Separability(), labels) for name in ("none", "crop")), labels, ("cat", "dog")
+    )
     given = list(Figure().subplots(1, 2))
     assert draw_maps(info, {}, given) is given
     assert [axes.get_title(loc="left") or axes.get_title() for axes in given] == ["none", "crop"]
