@@ -89,7 +89,7 @@ def test_time_that_is_shown_stands_beside_what_compare_says():
     assert re.search(r"\) for a gain of [45]\.\d points of accuracy\.$", bright)
     assert re.match(r"contrast takes \d+\.\d % less time than none \(95 % interval ", contrast)
     assert re.search(r"\) and has a loss of [45]\.\d points of accuracy\.$", contrast)
-    assert held.startswith("Times hold for new seeds with this model and budget on cpu; gains hold for ")
+    assert held.startswith("Times hold for new seeds with this model and budget on the CPU; gains hold for ")
 
 
 def test_the_numbers_are_those_of_a_plain_program():

@@ -90,7 +90,7 @@ def answer(costs: Costs) -> tuple[str, ...]:
 
 def _somewhere(costs: Costs) -> str:
     """'with this model and budget on NVIDIA H200'."""
-    devices = sorted({place[1] for place in costs.places if place})
+    devices = sorted({"the CPU" if place[1] == "cpu" else place[1] for place in costs.places if place})
     return f"with this model and budget on {listing(devices)}" if devices else "on the same machine"
 
 
