@@ -3,7 +3,8 @@
 `ablation.evidence.effects` judges the experiment's metric; this judges whatever else a section measures in a run: a
 generalisation gap, an area under a decision curve, the recall of one class. The comparisons are those pooled over all
 conditions, of the same runs as the effects, with the same reasons for giving no verdict. Each section corrects over its
-own family, so that it claims nothing that its corrected test leaves open.
+own family, so that it claims nothing that its corrected test leaves open. What `Dunnett` declares is judged here by its
+t-test of one recipe, which then is corrected for as every other.
 
     effects = measure_effects(study, "gap", gap_of_run)          # one a recipe
     effects = corrected(effects, study.experiment.alpha)         # Holm's correction over all that are given
@@ -24,15 +25,16 @@ from ablation.analysis.crossed import CrossedDifference, crossed
 from ablation.analysis.multiplicity import behind, gatekept, holm
 from ablation.core.text import counted
 from ablation.evidence.effects import unjudged
-from ablation.evidence.families import OTHER_IMAGES
-from ablation.evidence.image_intervals import by_photograph
+from ablation.evidence.families import MIN_SCORES, OTHER_IMAGES
+from ablation.evidence.image_intervals import by_photograph, photograph_groups
 from ablation.evidence.pairs import Pair, blocks
 from ablation.evidence.study import Study
 from ablation.experiment.results import Results
 
 Floats = NDArray[np.float64]
 
-MIN_SCORES = 2
+_Measures = Mapping[int, Sequence["RunMeasure"]]
+"""Of one recipe: those of each seed's runs, over whose conditions it is averaged."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,16 +125,15 @@ def corrected(
         return ()
     if not any(parents or ()):
         return _by_holm(effects, alpha)
-    weights, transitions = behind(parents or [()] * len(effects))
+    parents = parents or [()] * len(effects)
+    weights, transitions = behind(parents)
     kept = gatekept([effect.p for effect in effects], weights, transitions, alpha)
     judged = []
-    for index, effect in enumerate(effects):
-        ahead = parents[index] if parents else ()
+    for index, (effect, ahead) in enumerate(zip(effects, parents, strict=True)):
         share = min((weights[other] * transitions[other, index] for other in ahead), default=weights[index])
         low, high = effect.difference.interval(alpha * share) if effect.difference else (math.nan, math.nan)
         reached = not ahead or bool(kept.level[index] > 0)
-        p = float(kept.adjusted[index])
-        judged.append(replace(effect, low=low, high=high, p_adjusted=p, reached=reached))
+        judged.append(replace(effect, low=low, high=high, p_adjusted=float(kept.adjusted[index]), reached=reached))
     return tuple(judged)
 
 
@@ -148,68 +149,69 @@ def _by_holm(effects: Sequence[MeasureEffect], alpha: float) -> tuple[MeasureEff
 def _effect(study: Study, pair: Pair, measure: str, of: Callable[[str], RunMeasure | None]) -> MeasureEffect:
     test = study.experiment.declared_test
     own, reference = (_by_seed(runs, of) for runs in pair.runs)
-    missing = len(pair.treatment.runs) + len(pair.reference.runs) - len(own) - len(reference)
     if test.paired:
         both = [seed for seed in own if seed in reference]
         own, reference = ({seed: group[seed] for seed in both} for group in (own, reference))
     effect = MeasureEffect(pair.own.recipe, measure, min(len(own), len(reference)), pair.own.planned)
     if effect.seeds < MIN_SCORES:
-        return replace(effect, note=_lacking(missing) or unjudged(pair) or "too few finished seeds")
-    scores, baseline = ([one.value for one in group.values()] for group in (own, reference))
+        return replace(effect, note=_lacking(pair, of) or "too few finished seeds")
+    scores, baseline = ([_value(runs) for runs in group.values()] for group in (own, reference))
     effect = replace(effect, mean=float(np.mean(scores)), baseline_mean=float(np.mean(baseline)))
     if pair.same_runs:
         return replace(effect, difference=Difference(0.0, 0.0, math.nan), note=unjudged(pair))
+    note = unjudged(pair) or _lacking(pair, of)
     difference: Difference | CrossedDifference = test.difference(scores, baseline, pair.overlap)
-    note = unjudged(pair) or _lacking(missing)
-    over_images = isinstance(test, Crossed) and all(one.per_image is not None for one in own.values())
-    if over_images:
-        over_both = _over_images(study.results, own, reference, pair.overlap)
-        difference, note = over_both or difference, note or ("" if over_both else OTHER_IMAGES)
-    if not note and not difference.error > 0:
-        note = "no spread over seeds: the test cannot judge"
+    every = [one for group in (own, reference) for runs in group.values() for one in runs]
+    over_images = isinstance(test, Crossed) and all(one.per_image is not None for one in every)
+    if over_images and _share_images(study.results, every):
+        difference = _over_images(study.results, own, reference, pair.overlap)
+    elif over_images:
+        difference, note = Difference(difference.estimate, 0.0, math.nan), note or OTHER_IMAGES
+    if not difference.error > 0:
+        note = note or "no spread over seeds: the test cannot judge"
     p = math.nan if note else difference.p_value()
     return replace(effect, difference=difference, p=p, over_images=over_images, note=note)
 
 
-def _lacking(seeds: int) -> str:
-    records = f"the records of {counted(seeds, 'seed')}"
-    return f"{records} lack what this is computed from (an older version made them)" if seeds else ""
+def _lacking(pair: Pair, of: Callable[[str], RunMeasure | None]) -> str:
+    """Of how many seeds the measure is not known, and why; '' where it is of all."""
+    seeds = [[of(run) for run in ids] for group in pair.runs for ids in group.values()]
+    if without := sum(None in runs for runs in seeds):
+        return f"the records of {counted(without, 'seed')} lack what this is computed from"
+    endless = sum(any(one is not None and not math.isfinite(one.value) for one in runs) for runs in seeds)
+    return f"it is no finite number in {counted(endless, 'seed')}" if endless else ""
 
 
-def _by_seed(runs: Mapping[int, Sequence[str]], of: Callable[[str], RunMeasure | None]) -> dict[int, RunMeasure]:
-    """The mean of each seed's runs, without the seeds of which a run lacks the measure."""
+def _by_seed(runs: Mapping[int, Sequence[str]], of: Callable[[str], RunMeasure | None]) -> _Measures:
+    """Without the seeds of which a run lacks the measure, or has one that is no finite number."""
     seeds = {}
     for seed, ids in runs.items():
-        measures = [measure for run in ids if (measure := of(run)) is not None and math.isfinite(measure.value)]
+        measures = [one for run in ids if (one := of(run)) is not None and math.isfinite(one.value)]
         if len(measures) == len(ids):
-            seeds[seed] = _mean(measures)
+            seeds[seed] = measures
     return seeds
 
 
-def _mean(measures: Sequence[RunMeasure]) -> RunMeasure:
-    first, value = measures[0], float(np.mean([one.value for one in measures]))
-    terms = [one.per_image for one in measures if one.per_image is not None]
-    if len(terms) < len(measures) or not all(_same_images(one, first) for one in measures):
-        return RunMeasure(value)
-    return RunMeasure(value, np.mean(terms, axis=0), first.sample, first.share)
+def _value(runs: Sequence[RunMeasure]) -> float:
+    return float(np.mean([one.value for one in runs]))
 
 
-def _over_images(
-    results: Results, own: Mapping[int, RunMeasure], reference: Mapping[int, RunMeasure], overlap: float
-) -> CrossedDifference | None:
-    """The difference over new seeds and new images; None where the runs do not share two test images or more."""
-    every = [*own.values(), *reference.values()]
-    sample = every[0].sample
-    if sample is None or len(sample) < 2 or not all(_same_images(one, every[0]) for one in every):
-        return None
-    one, other = (
-        np.array([by_photograph(results, sample, row.per_image) for row in group.values() if row.per_image is not None])
-        for group in (own, reference)
-    )
-    if one.shape[1] < 2:
-        return None
-    return crossed(one, other, True, overlap, share=every[0].share)
+def _share_images(results: Results, every: Sequence[RunMeasure]) -> bool:
+    """Are all of them means over the same images, which are two photographs or more?"""
+    first = every[0].sample
+    if first is None or any(one.sample is None or not np.array_equal(one.sample, first) for one in every):
+        return False
+    return len(np.unique(photograph_groups(results, first))) > 1
 
 
-def _same_images(one: RunMeasure, other: RunMeasure) -> bool:
-    return one.sample is not None and other.sample is not None and np.array_equal(one.sample, other.sample)
+def _over_images(results: Results, own: _Measures, reference: _Measures, overlap: float) -> CrossedDifference:
+    """The difference over new seeds and new images together, of means over the same images."""
+    first = next(iter(own.values()))[0]
+    sample = first.sample
+    assert sample is not None
+
+    def table(group: _Measures) -> list[Floats]:
+        terms = [np.mean([one.per_image for one in runs if one.per_image is not None], 0) for runs in group.values()]
+        return [by_photograph(results, sample, row) for row in terms]
+
+    return crossed(table(own), table(reference), True, overlap, share=first.share)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -79,6 +79,14 @@ class Guesses:
         """(T,) 1 where the guess is right, else 0."""
         right: Floats = (self.guess == self.part.label).astype(np.float64)
         return right
+
+
+@dataclass(frozen=True, eq=False)
+class Rights:
+    """right (T,): of several runs that were tested on the same images, the share that is right on each."""
+
+    part: TestPart
+    right: Floats
 
     def recall(self, label: int) -> RunMeasure:
         """The share of the images of a class that are guessed right; nan without one."""
@@ -218,16 +226,44 @@ def _effects(
     study: Study, pairs: Sequence[Pair], known: Mapping[str, Guesses], judged: Sequence[int]
 ) -> dict[str, dict[int, MeasureEffect]]:
     """recipe -> class -> its effect in recall, corrected over all of them together."""
+    rights: dict[str, Rights] = {}
+    joined = [
+        replace(
+            pair,
+            treatment=replace(pair.treatment, runs=_joined(pair.treatment.runs, known, rights)),
+            reference=replace(pair.reference, runs=_joined(pair.reference.runs, known, rights)),
+        )
+        for pair in pairs
+    ]
 
     def recall(label: int) -> Callable[[str], RunMeasure]:
-        return lambda run: known[run].recall(label)
+        return lambda key: rights[key].recall(label)
 
-    each = [one for label in judged for one in measure_effects(study, "recall", recall(label), pairs)]
+    each = [one for label in judged for one in measure_effects(study, "recall", recall(label), joined)]
     every = corrected(each, study.experiment.alpha)
     by_recipe: dict[str, dict[int, MeasureEffect]] = {pair.own.recipe: {} for pair in pairs}
     for index, effect in enumerate(every):
         by_recipe[effect.recipe][judged[index // len(pairs)]] = effect
     return by_recipe
+
+
+def _joined(
+    runs: Mapping[int, Sequence[str]], known: Mapping[str, Guesses], rights: dict[str, Rights]
+) -> dict[int, tuple[str, ...]]:
+    """The runs of each seed as one where they were tested on the same images, which a mean over them is the same as.
+
+    rights: receives what each key stands for.
+    """
+    seeds = {}
+    for seed, ids in runs.items():
+        alike = len({id(known[run].part) for run in ids}) == 1
+        groups = [tuple(ids)] if alike else [(run,) for run in ids]
+        for group in groups:
+            if " ".join(group) not in rights:
+                right = np.mean([known[run].right for run in group], axis=0)
+                rights[" ".join(group)] = Rights(known[group[0]].part, right)
+        seeds[seed] = tuple(map(" ".join, groups))
+    return seeds
 
 
 def _average(study: Study, pair: Pair) -> Effect | None:
