@@ -123,9 +123,8 @@ def corrected(
     """
     if not effects:
         return ()
-    if not any(parents or ()):
+    if parents is None or not any(parents):
         return _by_holm(effects, alpha)
-    parents = parents or [()] * len(effects)
     weights, transitions = behind(parents)
     kept = gatekept([effect.p for effect in effects], weights, transitions, alpha)
     judged = []

@@ -6,7 +6,7 @@ logit / d A_k, map = relu(sum_k a_k A_k). Works for whatever network has such a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -32,19 +32,31 @@ def attention_maps(
 
     None for a network without a feature map that has more than one position.
     """
+    training = model.training
     model.eval()
-    with torch.no_grad(), precision():
-        found = last_map(model, view.normalized(view.pictures(rows[:1])))
-    if found is None:
+    try:
+        maps = list(_maps(model, view, rows, batch_size, precision))
+    finally:
+        model.train(training)
+    if not maps:
         return None
-    maps = []
-    for batch in batches(rows, batch_size):
-        images = view.normalized(view.pictures(batch))
-        with torch.enable_grad(), precision():
-            maps.append(grad_cam(model, found, images))
     every = torch.cat(maps)
     most = every.amax(dim=(1, 2), keepdim=True)
     return (every / most.clamp(min=torch.finfo(torch.float32).tiny) * 255).round().byte().cpu().numpy()
+
+
+def _maps(
+    model: Classifier, view: View, rows: Rows, batch_size: int, precision: Callable[[], AbstractContextManager[Any]]
+) -> Iterator[Tensor]:
+    """Those of each batch; none of a network that has no map."""
+    with torch.no_grad(), precision():
+        module = last_map(model, view.normalized(view.pictures(rows[:1])))
+    if module is None:
+        return
+    for batch in batches(rows, batch_size):
+        images = view.normalized(view.pictures(batch))
+        with torch.enable_grad(), precision():
+            yield grad_cam(model, module, images)
 
 
 def grad_cam(model: Classifier, module: nn.Module, images: Tensor) -> Tensor:
@@ -70,8 +82,8 @@ def grad_cam(model: Classifier, module: nn.Module, images: Tensor) -> Tensor:
 def last_map(model: Classifier, images: Tensor) -> nn.Module | None:
     """The module with the last output (B, K, h, w), h w > 1, that is not merely pooled; None where there is none.
 
-    None as well where attention over patches comes after it (a vision transformer): what the image looked like there is
-    the first layer's.
+    None as well where attention over patches comes after it (a vision transformer): that map is the first layer's, of
+    pixels, not of what the network makes of them.
     """
     last: list[nn.Module] = []
     pooled: list[Tensor] = []
