@@ -48,6 +48,8 @@ def gatekept(p_values: ArrayLike, weights: ArrayLike, transitions: ArrayLike, al
             level[chosen] = alpha * share[chosen]
         elif not stopped:
             stopped, level[[chosen, *left]] = True, alpha * share[[chosen, *left]]
+        if largest >= 1:  # and so is that of all that are left, which have 1 already
+            break
         share, graph = _handed_on(chosen, share, graph)
     return Gatekept(adjusted, level)
 
