@@ -37,7 +37,6 @@ LOW_TRUST = 0.85
 """Below this trustworthiness a map misplaces so many neighbours that no cluster is to be read off it."""
 TILE = 48  # pixels of a photograph's side beside the pointer
 WORKERS = 2
-UNDEFINED = "not defined for the features or the classes of some runs"
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ def separations(study: Study) -> Separations | None:
         def value(id_: str) -> RunMeasure:
             return RunMeasure(getattr(measured[id_].measures, kind.field))
 
-        return tuple(map(_named, measure_effects(study, kind.field, value, compared)))
+        return tuple(_named(effect, kind) for effect in measure_effects(study, kind.field, value, compared))
 
     by_kind = [of(kind) for kind in KINDS]
     judged = corrected([effect for effects in by_kind for effect in effects], study.experiment.alpha)
@@ -130,9 +129,10 @@ def separations(study: Study) -> Separations | None:
     )
 
 
-def _named(effect: MeasureEffect) -> MeasureEffect:
-    """The features are in every record: what is missing is a measure that they do not define."""
-    return replace(effect, note=UNDEFINED) if effect.note.startswith("the record") else effect
+def _named(effect: MeasureEffect, kind: Kind) -> MeasureEffect:
+    """With the measure's name in a note that is about it."""
+    about, it = effect.note, "it is "
+    return replace(effect, note=f"the {kind.title} is {about[len(it) :]}") if about.startswith(it) else effect
 
 
 @dataclass(frozen=True)

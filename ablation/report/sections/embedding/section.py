@@ -92,7 +92,7 @@ def sentence(row: Separation, experiment: Experiment) -> str:
     if first.note == OWN_RUNS:
         return f"{row.recipe} is {OWN_RUNS}."
     if math.isnan(first.estimate):
-        return f"{row.recipe}: {first.note}, {out_of(first.seeds, first.planned, 'seed')}."
+        return f"{row.recipe}: {first.note} ({out_of(first.seeds, first.planned, 'seed')} compared)."
     if all(effect.note for effect in row.effects):
         return f"{row.recipe}: {first.note}; so far a silhouette of {change(first.estimate, KINDS[0])}."
     what = f"to separate the classes better or worse by any of {len(KINDS)} measures"
