@@ -73,7 +73,7 @@ class Robustness:
     """conditions: name -> its strengths, those that every tested run has. images: R; 0 where runs differ in it.
 
     metric: in which it is measured. baseline: mean scores, under () those on clean images. left_out: the names of
-    conditions that some runs lack. tested, finished: runs.
+    conditions that some runs lack.
     """
 
     experiment: Experiment
@@ -83,8 +83,6 @@ class Robustness:
     baseline: Mapping[Condition | tuple[()], float]
     images: int
     left_out: tuple[str, ...]
-    tested: int
-    finished: int
 
     @property
     def comparisons(self) -> int:
@@ -113,13 +111,21 @@ class Untested:
     notes: tuple[str, ...]
 
 
-def robustness_of(study: Study) -> Robustness | None:
+def scored_runs(study: Study) -> dict[str, RunScores]:
+    """The finished runs that were tested on changed images, by id. Reads their arrays."""
+    metric = METRICS[score_of(study.experiment)]
+    scores = {run: run_scores(study.results, run, metric) for run in _finished(study)}
+    return {run: own for run, own in scores.items() if own is not None}
+
+
+def _finished(study: Study) -> list[str]:
+    return list(study.results.finished["id"].drop_duplicates())
+
+
+def robustness_of(study: Study, known: Mapping[str, RunScores]) -> Robustness | None:
     """None where no finished run was tested on changed images, or nothing stands beside the baseline."""
-    pairs = pooled_pairs(study)
-    ids = study.results.finished["id"].drop_duplicates().tolist()
     metric = score_of(study.experiment)
-    known = {run: scores for run in ids if (scores := run_scores(study.results, run, METRICS[metric])) is not None}
-    if not known or not pairs:
+    if not known or not pooled_pairs(study):
         return None
     conditions, left_out = _common(known.values())
     counts = {len(one.sample) for one in known.values()}
@@ -131,8 +137,6 @@ def robustness_of(study: Study) -> Robustness | None:
         _baseline(study, known, conditions),
         counts.pop() if len(counts) == 1 else 0,
         left_out,
-        len(known),
-        len(ids),
     )
 
 
@@ -158,10 +162,10 @@ def run_scores(results: Results, run: str, metric: Metric) -> RunScores | None:
     return RunScores(shown.sample, metric.per_image(logits[at], label[at]), changed)
 
 
-def untested(study: Study) -> Untested | None:
-    """Of the finished runs without changed test images; None where there are none."""
-    finished = study.results.finished["id"].drop_duplicates().tolist()
-    lacking = [run for run in finished if study.results.corrupted(run) is None]
+def untested(study: Study, known: Collection[str]) -> Untested | None:
+    """Of the finished runs that are not known to be tested on changed images; None where all are."""
+    finished = _finished(study)
+    lacking = [run for run in finished if run not in known]
     if not lacking:
         return None
     experiment = study.experiment

@@ -24,6 +24,9 @@ GAP = 0.35
 HIGH, LINE, ROOM = 1.25, 0.36, 1.15
 """Inches of the bars above, of a row of the map, and of the names and the scale around both."""
 
+EMPTY = "#f3f4f6"
+"""The colour of a cell without a number."""
+
 MOST_CELLS = 40
 """Columns with a number in each cell; with more there is no room."""
 
@@ -124,7 +127,8 @@ def _draw_cells(axes: Axes, info: MapInfo, look: Mapping[str, Style]) -> None:
     scale = ScalarMappable(Normalize(-1.25 * most, 1.25 * most), colours)  # the darkest ends would hide the numbers
     for line, row in enumerate(info.rows):
         for x, value, dot in zip(place, row.values, row.dots, strict=True):
-            _draw_cell(axes, (x, line), value, dot, info, "#f3f4f6" if math.isnan(value) else scale.to_rgba(np.array([value]))[0])
+            colour: Any = EMPTY if math.isnan(value) else scale.to_rgba(np.array([value]))[0]
+            _draw_cell(axes, (x, line), value, dot, info, colour)
         for (x, count), kind in zip(info.spans, row.frames, strict=True):
             _draw_frame(axes, x, line, count, kind)
     rows = len(info.rows)

@@ -19,6 +19,7 @@ from ablation.report.sections.robustness.compute import (
     Robustness,
     Untested,
     robustness_of,
+    scored_runs,
     untested,
 )
 from ablation.report.sections.robustness.figure import MapInfo, MapRow, draw_map
@@ -49,7 +50,8 @@ def robustness(study: Study) -> Section | None:
     """None where no run has finished, or nothing stands beside the baseline."""
     if study.results.finished.empty or len(study.experiment.recipes) < 2:
         return None
-    found, without = robustness_of(study), untested(study)
+    known = scored_runs(study)
+    found, without = robustness_of(study, known), untested(study, known)
     lacking = _lacking(study, without) if without else ()
     if found is None:
         return Section("robustness", TITLE, answer=lacking) if lacking else None
