@@ -62,8 +62,8 @@ def _left(judged: Sequence[RecipeClasses], shown: Sequence[RecipeClasses]) -> li
     """The recipes that have no sentence of their own, counted."""
     more, none = len(shown) - MOST_NAMED, len(judged) - len(shown)
     texts = [f"{counted(more, 'more recipe')} changed the recall of a class: see the table."] if more > 0 else []
-    other = " other" * bool(shown)
-    return texts + ([f"Of {none}{other} recipes no change of a class is shown."] if none else [])
+    other = counted(none, "other recipe" if shown else "recipe")
+    return texts + ([f"Of {other} no change of a class is shown."] if none else [])
 
 
 def _unjudged(harm: ClassHarm) -> list[str]:
