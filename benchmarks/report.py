@@ -1,0 +1,152 @@
+"""How long does the whole report of a large experiment take, and which section takes it?
+
+    python benchmarks/report.py                      # writes 1,000 records of 4 MB into a temporary folder first
+    python benchmarks/report.py --records FOLDER     # keeps them there, for another measurement
+    python benchmarks/report.py --seeds 5            # a tenth of the runs
+
+1,000 runs (10 recipes x 2 optimizers x 50 seeds), each with what a run of a ResNet-18 keeps: logits and features of
+1,000 test images of 10 classes, logits of its training and validation part and under eighteen test conditions, and
+Grad-CAM maps. Nothing is trained: all of it is drawn at random and written as a worker writes its record. Printed are
+the seconds of each section in one process, of a page in a process of its own, and the most memory that this held. The
+records have just been written, so reading them is helped by the system's own cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from ablation.analysis.metrics import classification_metrics
+from ablation.core.seeds import stream
+from ablation.data import build, listing
+from ablation.evidence.study import Study
+from ablation.experiment.files import read
+from ablation.experiment.record import Arrays, RunRecord, compact, write_record
+from ablation.experiment.results import Results
+from ablation.experiment.robustness import conditions_of
+from ablation.experiment.runs import Run, folder_of, runs_of
+from ablation.report.contents import SECTIONS
+
+CLASSES, FEATURES, MAPS, MAP_SIDE, CORRUPTED = 10, 512, 200, 7, 300
+TEST, VALIDATION, TRAINED = 1000, 197, 500
+SECONDS = 90.0
+"""What the page may take at most, on two cores."""
+
+FILE = '''"""Which of nine strengths of brightness is best?"""
+
+from ablation import SGD, Adam, Brightness, Digits, Experiment, Redrawn
+
+experiment = Experiment(
+    name="large", data=Digits(), baseline="none", seeds={seeds}, model="lenet", image_size=32, robustness=True,
+    split=Redrawn(train=500, val=197, test=1000),
+    recipes={{"none": ()}} | {{f"brightness {{step}}": (Brightness(step / 10),) for step in range(1, 10)}},
+    optimizers={{"adam": Adam(), "sgd": SGD(lr=0.1)}},
+)
+'''
+
+
+def answers(run: Run, labels: np.ndarray, what: str, share: float) -> np.ndarray:
+    """(T, C) logits that are right for this share of the images, the same ones being easy for all runs."""
+    easy = stream(0, what, len(labels)).random(len(labels))
+    random = stream(run.spec.seed, what, run.spec.id)
+    wrong = easy + 0.1 * random.normal(size=len(labels)) > share
+    logits = random.normal(size=(len(labels), CLASSES)).astype(np.float32)
+    logits[np.arange(len(labels)), (labels + wrong) % CLASSES] += 4
+    return logits
+
+
+def write(run: Run, cache: Path) -> None:
+    """Write a record with everything that a run keeps."""
+    experiment = read(cache / "large.py").experiment
+    data = build(listing(experiment.data, cache), run.spec.cache_size, cache)
+    parts, random = run.spec.parts(data), stream(run.spec.seed, "features", run.spec.id)
+    label = {name: data.labels[getattr(parts, name)] for name in ("train", "val", "test")}
+    logits = {name: answers(run, own, name, 0.8 + 0.15 * (name == "train")) for name, own in label.items()}
+    centres = stream(0, "centres").normal(size=(CLASSES, FEATURES))
+    features = centres[label["test"]] + 2 * random.normal(size=(len(label["test"]), FEATURES))
+    shown = conditions_of(experiment, run.spec.image_size)
+    corrupted = np.stack([answers(run, label["test"][:CORRUPTED], "test", 0.7) for _ in shown])
+    side = run.spec.image_size
+    arrays = Arrays(
+        parts.test, label["test"], logits["test"], features.astype(np.float32).clip(min=0),
+        np.zeros((side, side, 3), np.uint8), np.zeros((5, side, side, 3), np.uint8),
+        parts.train, label["train"], compact(logits["train"]), parts.val, label["val"], compact(logits["val"]),
+        parts.test[:CORRUPTED], label["test"][:CORRUPTED], compact(corrupted),
+        parts.test[:MAPS], random.integers(0, 256, (MAPS, MAP_SIDE, MAP_SIDE)).astype(np.uint8),
+    )  # fmt: skip
+    evidence = {
+        "first_test_batch": "t", "split": "s", "diverged_step": None, "changes": [], "captions": [""] * 5,
+        "train_images": len(parts.train), "val_images": len(parts.val), "test_images": len(parts.test),
+        "conditions": [[condition.name, condition.strength] for condition in shown],
+    }  # fmt: skip
+    history = tuple(
+        {
+            "epoch": epoch,
+            "lr": 0.1,
+            "train_loss": 2 / epoch,
+            "train_accuracy": 0.9,
+            "val_loss": 1.0,
+            "val_accuracy": 0.8,
+        }
+        for epoch in range(1, run.spec.epochs + 1)
+    )
+    cost = {"seconds": float(60 + random.normal()), "images_per_second": 300.0, "gpu_memory_mib": None}
+    metrics = classification_metrics(logits["test"], label["test"])
+    environment = {"device": "cpu", "precision": "float32", "host": "h", "torch": "2", "torchvision": "0", "numpy": "2"}
+    run.prepare()
+    record = RunRecord(run.spec.id, "finished", history, metrics, evidence, cost, environment)
+    write_record(run.folder, record, arrays)
+
+
+def main() -> None:
+    """Write the records and measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--records", type=Path, help="where they are, or are to be kept")
+    parser.add_argument("--seeds", type=int, default=50)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        measure(options.records or Path(temporary), options.seeds)
+
+
+def measure(folder: Path, seeds: int) -> None:
+    """Print a line a section, then one of the whole page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "large.py"
+    file.write_text(FILE.format(seeds=seeds), "utf-8")
+    experiment = read(file).experiment
+    data = listing(experiment.data, folder)
+    runs = runs_of(experiment.cells(data.digest), folder_of(experiment, folder / "runs"))
+    missing = [run for run in runs if run.record() is None]
+    build(data, runs[0].spec.cache_size, folder)
+    with ProcessPoolExecutor() as pool:
+        list(pool.map(partial(write, cache=folder), missing, chunksize=8))
+
+    started = time.perf_counter()
+    study = Study(Results.load(experiment, folder / "runs", folder))
+    print(f"{len(runs)} runs: records read in {time.perf_counter() - started:.1f} s")
+    for slug, compute in SECTIONS.items():
+        started = time.perf_counter()
+        compute(study)
+        print(f"{slug:<16} {time.perf_counter() - started:6.1f} s", flush=True)
+
+    started = time.perf_counter()
+    where = ["--runs", str(folder / "runs"), "--cache", str(folder), "--out", str(folder / "large.html")]
+    command = [sys.executable, "-m", "ablation.cli", "report", str(file), "--no-tracking", *where]
+    (folder / "large.html").unlink(missing_ok=True)
+    subprocess.run(command, check=True, capture_output=True)
+    seconds = time.perf_counter() - started
+    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    print(f"the page         {seconds:6.1f} s (at most {SECONDS:.0f}), {memory:.1f} GiB")
+
+
+if __name__ == "__main__":
+    main()
