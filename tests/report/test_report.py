@@ -176,7 +176,7 @@ def test_missing_failed_and_diverged_runs_are_in_the_warnings_and_the_table(buil
     assert all(f"1 of 12 runs {status}" in box for status in ("failed", "diverged", "not started"))
     assert "OutOfMemoryError: 3 GiB asked, 1 GiB free" in page.text
     assert "3 of 6" in page.text
-    assert "Heat map" not in str(page.tags), "one condition makes no heat map"
+    assert "Heat map of mean" not in str(page.tags), "one condition makes no heat map"
     assert "adam, seed 3" in page.text, "the first seed that finished for all recipes"
 
 
