@@ -93,7 +93,9 @@ def name_inches(info: HarmInfo) -> float:
 def _new_axes(info: HarmInfo) -> Axes:
     left = name_inches(info) + 2 * COLUMN
     cell = min(BROADEST, (WIDTH - left - 0.1) / len(info.recipes))
-    tilted = TOP + (0.45 if _tilted(info, cell) else 0.0)
+    if _tilted(info, cell):
+        cell = min(cell, (WIDTH - left - BROADEST) / len(info.recipes))
+    tilted = TOP + (0.55 if _tilted(info, cell) else 0.0)
     height = tilted + LINE * len(info.classes) + FOOT
     made = figure(height)
     made.set_layout_engine("none")
