@@ -147,7 +147,12 @@ def _draw_cells(axes: Axes, info: MapInfo, look: Mapping[str, Style]) -> None:
     bar.ax.set_xlim(-most, most)
     bar.outline.set_visible(False)
     ends = ("← better", "worse →") if info.lower_is_better else ("← worse", "better →")
-    bar.set_label(f"{ends[0]}      {info.scale}      {ends[1]}", fontsize=8.5)
+    bar.set_label(info.scale, fontsize=8.5)
+    for x, side, text in ((0, "right", ends[0]), (1, "left", ends[1])):
+        off = (8 if side == "left" else -8, 0)
+        bar.ax.annotate(
+            text, (x, 0.5), off, "axes fraction", "offset points", ha=side, va="center", color=SOFT, fontsize=8.5
+        )
 
 
 def _draw_cell(axes: Axes, at: tuple[float, int], value: float, dot: bool, info: MapInfo, colour: Any) -> None:

@@ -74,8 +74,8 @@ def _question(found: Robustness) -> str:
     title = METRICS[found.metric].title
     images = f"{found.images:,} test images" if found.images else "test images"
     return (
-        f"Does {title} change from {found.experiment.baseline} when {images} are changed by {listing(found.conditions)}"
-        "; and by more than on the same images unchanged, which alone is called robustness?"
+        f"On {images} changed by {listing(found.conditions)}: does a recipe's {title} differ from that of "
+        f"{found.experiment.baseline}, and by more than on the same images unchanged? Only that is called robustness."
     )
 
 
