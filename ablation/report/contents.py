@@ -25,6 +25,7 @@ from ablation.report.sections.learning_curves import learning_curves
 from ablation.report.sections.pictures.section import pictures
 from ablation.report.sections.reproduce import reproduce
 from ablation.report.sections.robustness.section import robustness
+from ablation.report.sections.split_analysis.section import split_analysis
 from ablation.report.sections.train_size.section import train_size
 from ablation.report.style import Style, styles
 
@@ -43,6 +44,7 @@ SECTIONS: dict[str, Callable[[Study], Section | None]] = {
     "class_harm": class_harm,
     "robustness": robustness,
     "gradcam": gradcam,
+    "split_analysis": split_analysis,
     "learning_curves": learning_curves,
     "embedding": embedding,
     "pictures": pictures,

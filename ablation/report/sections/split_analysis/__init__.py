@@ -1,0 +1,1 @@
+"""Did it reduce overfitting? Every metric on the training, validation and test part, and the generalization gap."""
