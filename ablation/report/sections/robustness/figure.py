@@ -143,7 +143,9 @@ def _draw_cells(axes: Axes, info: MapInfo, look: Mapping[str, Style]) -> None:
     for side in ("left", "bottom"):
         axes.spines[side].set_visible(False)
     _name_conditions(axes, info)
-    bar = axes.figure.colorbar(scale, ax=axes, orientation="horizontal", fraction=0.06, aspect=50, pad=0.02)
+    bar = axes.figure.colorbar(
+        scale, ax=axes, orientation="horizontal", fraction=min(0.3, 0.3 / rows), shrink=0.45, aspect=45, pad=0.02
+    )
     bar.ax.set_xlim(-most, most)
     bar.outline.set_visible(False)
     ends = ("← better", "worse →") if info.lower_is_better else ("← worse", "better →")
