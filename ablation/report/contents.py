@@ -14,6 +14,7 @@ from ablation.report.section import Section
 from ablation.report.sections.attribution.section import attribution
 from ablation.report.sections.class_harm.section import class_harm
 from ablation.report.sections.cost_pareto.section import cost_pareto
+from ablation.report.sections.decision_curves.section import decision_curves
 from ablation.report.sections.dose_response.section import dose_response
 from ablation.report.sections.effects.section import effects
 from ablation.report.sections.effects.table import VerdictGrid, verdict_grid
@@ -45,6 +46,7 @@ SECTIONS: dict[str, Callable[[Study], Section | None]] = {
     "robustness": robustness,
     "gradcam": gradcam,
     "split_analysis": split_analysis,
+    "decision_curves": decision_curves,
     "learning_curves": learning_curves,
     "embedding": embedding,
     "pictures": pictures,

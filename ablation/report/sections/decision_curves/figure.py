@@ -1,0 +1,90 @@
+"""Decision curves: net benefit against the threshold, and the difference to the baseline's with bands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ablation.report.charts import ACROSS
+from ablation.report.sections.decision_curves.compute import Band, CurvesInfo
+from ablation.report.sections.decision_curves.text import PER, UNIT
+from ablation.report.style import INK, SOFT, Style, drawing, new_panels, shortened
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+NONE_DASH, ALL_DASH = (0, (1, 2)), (0, (4, 2))
+
+
+def draw_curves(info: CurvesInfo, look: Mapping[str, Style], axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
+    """Two panels: one class against the rest, and acting on the guess where confident. axes: two, by default new."""
+    with drawing():
+        axes = new_panels([2], 2, 3.9) if axes is None else axes
+        kinds = (("One class against the rest", "macro"), ("Act on the guess when confident", "confident"))
+        for spot, (title, kind) in zip(axes, kinds, strict=True):
+            everyone = PER * (info.all_macro if kind == "macro" else info.all_confident)
+            top = max((PER * float(getattr(curve, kind).max()) for curve in info.curves), default=1.0)
+            lows = [PER * float(getattr(curve, kind).min()) for curve in info.curves]
+            spot.plot(info.at, everyone, color=SOFT, linewidth=1.2, linestyle=ALL_DASH, label="treat all")
+            spot.axhline(0, color=SOFT, linewidth=1.2, linestyle=NONE_DASH, label="treat none")
+            for curve in info.curves:
+                style = look[curve.recipe]
+                values = PER * getattr(curve, kind)
+                spot.plot(info.at, values, color=style.color, linestyle=style.dash, label=shortened(curve.recipe, 24))
+            spot.set_title(title)
+            spot.grid(axis="y")
+            spot.set_axisbelow(True)
+            spot.set(xlim=(0, float(info.at[-1])), ylim=(min([-0.12 * top, *lows]) - 0.02 * top, 1.06 * top))
+            spot.set(xlabel="threshold t")
+        axes[0].set_ylabel(f"net benefit, {UNIT}")
+        axes[0].legend(loc="lower left", bbox_to_anchor=(0.16, 0.14), ncols=2)
+    return axes
+
+
+def draw_differences(info: CurvesInfo, look: Mapping[str, Style], axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
+    """A panel a recipe; zero is the baseline. axes: one a panel, by default new ones."""
+    low, high = _limits(info)
+    with drawing():
+        axes = new_panels([len(info.panels)], ACROSS, 2.9) if axes is None else axes
+        for index, (spot, panel) in enumerate(zip(axes, info.panels, strict=True)):
+            color = look[panel.recipe].color
+            spot.axhline(0, color=SOFT, linewidth=1)
+            _draw_band(spot, info, panel.raw, color)
+            spot.plot(info.at, PER * panel.raw.value, color=color, linewidth=1.9, label="as trained")
+            if panel.scaled is not None:
+                half = panel.scaled.seeds if panel.scaled.both is None else panel.scaled.both
+                for edge in (panel.scaled.value - half, panel.scaled.value + half):
+                    spot.plot(info.at, PER * edge, color=INK, linewidth=0.8, linestyle=NONE_DASH)
+                spot.plot(
+                    info.at, PER * panel.scaled.value, color=INK, linewidth=1.3, linestyle=ALL_DASH, label="scaled"
+                )
+            spot.set_title(shortened(panel.recipe, 34))
+            spot.grid(axis="y")
+            spot.set_axisbelow(True)
+            spot.set(xlim=(0, float(info.at[-1])), ylim=(low, high), xlabel="threshold t")
+            spot.tick_params(labelleft=index % ACROSS == 0)
+            if index % ACROSS == 0:
+                spot.set_ylabel(f"difference to {shortened(info.baseline, 16)}\n({UNIT})")
+            if not index and panel.scaled is not None:
+                spot.legend(loc="upper left")
+    return axes
+
+
+def _draw_band(axes: Axes, info: CurvesInfo, band: Band, color: str) -> None:
+    for half, alpha in ((band.both, 0.15), (band.seeds, 0.2)):
+        if half is not None:
+            low, high = PER * (band.value - half), PER * (band.value + half)
+            axes.fill_between(info.at, low, high, color=color, alpha=alpha, linewidth=0)
+
+
+def _limits(info: CurvesInfo) -> tuple[float, float]:
+    """One scale for all panels, that shows every band; with zero in it."""
+    ends = [0.0]
+    for panel in info.panels:
+        for band in filter(None, (panel.raw, panel.scaled)):
+            half = np.nan_to_num(band.seeds if band.both is None else np.fmax(band.both, band.seeds))
+            ends += [float((PER * (band.value - half)).min()), float((PER * (band.value + half)).max())]
+    room = 0.06 * max(max(ends) - min(ends), 1e-9)
+    return min(ends) - room, max(ends) + 3 * room
