@@ -61,16 +61,18 @@ def run(
     study = Study(options.results(), command=options.command("run"))
     show_results(study, safely=True)
     show_warnings(study)
+    finished = [(run, record) for run in runs if (record := run.record()) and record.outcome == "finished"]
     if keep_weights:
-        _warn_of_lost_weights(runs)
+        _warn_without("their weights", [run for run, _ in finished if not run.weights.exists()])
+    if robustness:
+        _warn_without("test conditions", [run for run, one in finished if not one.evidence.get("conditions")])
     if failed := [run for run in runs if run.status() not in ("finished", "diverged")]:
         status = options.command("status")
         warn(f"{counted(len(failed), 'run')} did not finish; {status} says why, the same command tries them again")
         sys.exit(1)
 
 
-def _warn_of_lost_weights(runs: tuple[Run, ...]) -> None:
-    without = [run for run in runs if run.record() and not run.weights.exists()]
-    if without:
-        finished = f"{counted(len(without), 'run')} had finished before without their weights"
+def _warn_without(what: str, runs: list[Run]) -> None:
+    if runs:
+        finished = f"{counted(len(runs), 'run')} had finished before without {what}"
         warn(f"{finished}; remove their folders to train them anew")

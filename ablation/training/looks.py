@@ -44,7 +44,7 @@ AT_ONCE = 64 * 224 * 224
 
 def looks(setup: Setup, conditions: Sequence[Condition], always: bool, note: Callable[[str], None]) -> dict[str, Any]:
     """The optional fields of `Arrays`. always: show test conditions whatever they cost, see `robustness.MOST_SHARE`."""
-    found: dict[str, Any] = {}
+    kept: dict[str, Any] = {}
     shown = _affordable(setup, conditions, always)
     for what, compute in (
         ("robustness", partial(_corrupted, setup, shown)),
@@ -52,8 +52,8 @@ def looks(setup: Setup, conditions: Sequence[Condition], always: bool, note: Cal
         ("where the network looks", partial(_attention, setup)),
     ):
         nothing: dict[str, Any] = {}
-        found |= attempt(what, compute, nothing, note)
-    return found
+        kept |= attempt(what, compute, nothing, note)
+    return kept
 
 
 def _affordable(setup: Setup, conditions: Sequence[Condition], always: bool) -> Sequence[Condition]:
