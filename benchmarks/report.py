@@ -86,7 +86,7 @@ def write(run: Run, cache: Path) -> None:
     evidence = {
         "first_test_batch": "t", "split": "s", "diverged_step": None, "changes": [], "captions": [""] * 5,
         "train_images": len(parts.train), "val_images": len(parts.val), "test_images": len(parts.test),
-        "conditions": [[condition.name, condition.strength] for condition in shown],
+        "conditions": [[condition.name, condition.strength, "changed"] for condition in shown],
     }  # fmt: skip
     history = tuple(
         {

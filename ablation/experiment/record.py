@@ -51,6 +51,8 @@ class Corrupted(NamedTuple):
     """(R,) its class."""
     logits: NDArray[np.float32]
     """(K, R, C)."""
+    operations: tuple[str, ...] = ()
+    """K times what was done to the images, by value: a name may stand for other operations in another run."""
 
 
 class Attention(NamedTuple):
@@ -110,7 +112,7 @@ the test part: `train_logits` as `logits`."""
 
 _EVIDENCE: dict[str, Any] = {"first_test_batch": str, "split": str, "diverged_step": int | None}
 _EVIDENCE |= {"train_images": int, "val_images": int, "test_images": int, "captions": tuple[str, ...]}
-_EVIDENCE |= {"conditions": tuple[tuple[str, float], ...]}
+_EVIDENCE |= {"conditions": tuple[tuple[str, float, str], ...]}
 """Of what a run proves of itself, the kinds of what tables and warnings take as it is."""
 
 
@@ -130,7 +132,7 @@ class RunRecord:
     """On the test part: those of `ablation.analysis.metrics.METRICS` that this program had when it trained the run."""
     evidence: dict[str, Any]
     """What the run proves of itself: first_test_batch, split, mean, std, parameters, diverged_step, changes, the
-    captions of the draws, and the test conditions (name, strength) under which it was tested as well."""
+    captions of the draws, and the test conditions (name, strength, operations) under which it was tested as well."""
     cost: dict[str, Any] = field(default_factory=dict)
     """seconds, images_per_second (validation included in both), gpu_memory_mib at its peak; evaluation_seconds, which
     the looks at the trained network took."""
@@ -262,14 +264,15 @@ def read_corrupted(folder: Path) -> Corrupted | None:
     """What a finished run answered under test conditions; None where it was not tested under any."""
     arrays, record = _read_if_there(folder, "corrupted_"), read_record(folder)
     named = record.evidence.get("conditions", ()) if record else ()
-    conditions = tuple((str(name), float(strength)) for name, strength in named)
+    conditions = tuple((str(name), float(strength)) for name, strength, _ in named)
     shown = len(arrays["logits"]) if arrays else 0
     if len(conditions) != shown:
         wrong = Damaged(f"it has answers under {shown} test conditions, and {RECORD_FILE} names {len(conditions)}")
         raise _damaged("arrays", folder / ARRAYS_FILE, wrong)
     if not arrays:
         return None
-    return Corrupted(conditions, arrays["sample"], arrays["label"], arrays["logits"].astype(np.float32))
+    logits = arrays["logits"].astype(np.float32)
+    return Corrupted(conditions, arrays["sample"], arrays["label"], logits, tuple(str(done) for _, _, done in named))
 
 
 def read_attention(folder: Path) -> Attention | None:

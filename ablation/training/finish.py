@@ -17,6 +17,7 @@ import torch
 import ablation
 from ablation.analysis.metrics import classification_metrics
 from ablation.core.errors import AblationError, attempt
+from ablation.core.values import label
 from ablation.data import Parts
 from ablation.experiment.record import Arrays, RunRecord
 from ablation.experiment.robustness import Condition
@@ -67,7 +68,7 @@ def finish(
         "diverged_step": diverged_step,
         "changes": progress.changes,
         "captions": list(first.captions),
-        "conditions": [[condition.name, condition.strength] for condition in shown],
+        "conditions": [[one.name, one.strength, " + ".join(map(label, one.recipe))] for one in shown],
     }
     record = RunRecord(
         id=spec.id,

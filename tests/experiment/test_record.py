@@ -30,7 +30,7 @@ RECORD = RunRecord(
         "split": "ab",
         "mean": [0.5, 0.4, 0.3],
         "diverged_step": None,
-        "conditions": [["blur", 0.5], ["blur", 1.0]],
+        "conditions": [["blur", 0.5, "GaussianBlur"], ["blur", 1.0, "GaussianBlur"]],
     },
     cost={"seconds": 12.5},
     environment={"host": "hérisson"},

@@ -32,7 +32,7 @@ from ablation.experiment.record import (
 )
 
 OLD = sorted(path for path in (Path(__file__).parent / "old_run").iterdir() if path.is_dir())
-CONDITIONS = [["blur", 0.5], ["blur", 1.0]]
+CONDITIONS = [["blur", 0.5, "GaussianBlur"], ["blur", 1.0, "GaussianBlur"]]
 RECORD = RunRecord("0123456789abcdef", "finished", ({"epoch": 1},), {"accuracy": 0.5}, {"conditions": CONDITIONS})
 
 
@@ -120,7 +120,7 @@ def test_a_part_that_is_not_whole_is_not_believed_and_the_others_are(whole, tmp_
         assert len(read_predictions(tmp_path).label) == 7
 
 
-@pytest.mark.parametrize("conditions", [[], CONDITIONS[:1], [*CONDITIONS, ["blur", 2.0]]], ids=len)
+@pytest.mark.parametrize("conditions", [[], CONDITIONS[:1], [*CONDITIONS, ["blur", 2.0, "GaussianBlur"]]], ids=len)
 def test_conditions_are_as_many_as_their_answers(whole, tmp_path, conditions):
     write_record(tmp_path, replace(RECORD, evidence={"conditions": conditions}), whole)
     words = f"answers under 2 test conditions, and record.json names {len(conditions)}"
@@ -138,7 +138,7 @@ def test_conditions_without_answers_are_not_believed(whole, tmp_path):
     assert read_corrupted(tmp_path) is None
 
 
-@pytest.mark.parametrize("wrong", [3, "blur", [["blur"]], [["blur", "much"]], [[1, 2.0]]], ids=str)
+@pytest.mark.parametrize("wrong", [3, "blur", [["blur"]], [["blur", "much", ""]], [[1, 2.0, ""]], [["blur", 1.0]]], ids=str)
 def test_conditions_that_are_none_are_not_believed(whole, tmp_path, wrong):
     write_record(tmp_path, RECORD, whole)
     file = tmp_path / records.RECORD_FILE

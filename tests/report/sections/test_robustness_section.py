@@ -266,12 +266,28 @@ def test_only_conditions_that_all_runs_have_are_compared():
     assert section.figures[0].data.conditions == (("rotation", ("1/3", "2/3", "1")), ("noise", ("1",)))
     assert section.answer[0].startswith("bright makes the network more robust to rotation")
     (note,) = section.caution
-    assert note.startswith("Left out, as not every run was tested under it at every strength: ")
+    assert note.startswith("Left out, as not every run was tested under it with the same operations and strengths: ")
     assert {"noise", "fog", "blur"} == set(re.findall("noise|fog|blur", note))
 
     apart = section_of(World(rotation, lambda cell: ((str(cell.seed % 2), 1.0),)))
     assert apart.answer[0] == "The runs have no test condition in common: each lacks some of 0 and 1."
     assert not apart.figures
+
+
+def test_one_name_for_other_operations_is_not_one_condition():
+    study = study_of(World(rotation))
+    plain = study.results.corrupted
+
+    def corrupted(run):
+        shown = plain(run)
+        later = next(cell.seed for cell in study.results.cells if cell.spec.id == run) > 2
+        done = [f"{name} by {2 if later and name == 'noise' else 1}" for name, _ in shown.conditions]
+        return shown._replace(operations=tuple(done))
+
+    object.__setattr__(study.results, "corrupted", corrupted)
+    section = robustness(study)
+    assert set(NAMES) - {name for name, _ in section.figures[0].data.conditions} == {"noise"}
+    assert section.caution[0].startswith("Left out, as not every run was tested under it with the same operations ")
 
 
 def test_many_recipes_are_counted_and_not_all_drawn():

@@ -30,11 +30,16 @@ UNTESTED = "runs of {} were not tested on changed images"
 
 @dataclass(frozen=True, eq=False)
 class RunScores:
-    """What R test images gave in one run. sample: (R,) their rows in the data set; clean, and each of changed: (R,)."""
+    """What R test images gave in one run. sample: (R,) their rows in the data set; clean, and each of changed: (R,).
+
+    operations: what was done to the images under each condition. side: of the images, to which some are in proportion.
+    """
 
     sample: NDArray[np.int64]
     clean: Floats
     changed: Mapping[Condition, Floats]
+    operations: Mapping[Condition, str]
+    side: int
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,8 @@ class Untested:
 def scored_runs(study: Study) -> dict[str, RunScores]:
     """The finished runs that were tested on changed images, by id. Reads their arrays."""
     metric = METRICS[score_of(study.experiment)]
-    scores = {run: run_scores(study.results, run, metric) for run in _finished(study)}
+    sides = {cell.spec.id: cell.spec.image_size for cell in study.results.cells}
+    scores = {run: run_scores(study.results, run, metric, sides[run]) for run in _finished(study)}
     return {run: own for run, own in scores.items() if own is not None}
 
 
@@ -145,8 +151,8 @@ def score_of(experiment: Experiment) -> str:
     return experiment.metric if METRICS[experiment.metric].per_image is not None else "accuracy"
 
 
-def run_scores(results: Results, run: str, metric: Metric) -> RunScores | None:
-    """None where the run was not tested on changed images."""
+def run_scores(results: Results, run: str, metric: Metric, side: int) -> RunScores | None:
+    """None where the run was not tested on changed images. side: of its images."""
     shown = results.corrupted(run)
     if shown is None or metric.per_image is None:
         return None
@@ -159,7 +165,8 @@ def run_scores(results: Results, run: str, metric: Metric) -> RunScores | None:
         condition: metric.per_image(answers, shown.label)
         for condition, answers in zip(shown.conditions, shown.logits, strict=True)
     }
-    return RunScores(shown.sample, metric.per_image(logits[at], label[at]), changed)
+    operations = dict(zip(shown.conditions, shown.operations, strict=False))
+    return RunScores(shown.sample, metric.per_image(logits[at], label[at]), changed, operations, side)
 
 
 def untested(study: Study, known: Collection[str]) -> Untested | None:
@@ -195,9 +202,17 @@ def _shares(study: Study, runs: Sequence[str]) -> list[float]:
 
 
 def _common(known: Collection[RunScores]) -> tuple[dict[str, tuple[float, ...]], tuple[str, ...]]:
-    """Name -> the strengths that all runs have, and the names of conditions that only some have."""
+    """Name -> the strengths that all runs have, and the names of conditions that only some have.
+
+    Runs that were given other operations under one name, with images of one size, do not have it in common.
+    """
     every = [list(one.changed) for one in known]
-    held = set.intersection(*map(set, every))
+    done: dict[tuple[Condition, int], set[str]] = {}
+    for one in known:
+        for condition in one.changed:
+            done.setdefault((condition, one.side), set()).add(one.operations.get(condition, ""))
+    unlike = {condition for (condition, _), operations in done.items() if len(operations) > 1}
+    held = set.intersection(*map(set, every)) - unlike
     common: dict[str, tuple[float, ...]] = {}
     for name, strength in every[0]:
         if (name, strength) in held:

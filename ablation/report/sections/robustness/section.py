@@ -379,8 +379,8 @@ def caution(study: Study, found: Robustness) -> tuple[str, ...]:
         notes.append(f"{title[:1].upper()}{title[1:]} is no mean over images: what is compared here is accuracy.")
     if found.left_out:
         notes.append(
-            f"Left out, as not every run was tested under it at every strength: {among(found.left_out, 'condition')}. "
-            f"{_anew(study)}"
+            "Left out, as not every run was tested under it with the same operations and strengths: "
+            f"{among(found.left_out, 'condition')}. {_anew(study)}"
         )
     return tuple(notes)
 
