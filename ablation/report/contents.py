@@ -41,14 +41,14 @@ ANSWERS: dict[str, Callable[[Study], Section | None]] = {
 
 SECTIONS: dict[str, Callable[[Study], Section | None]] = {
     **ANSWERS,
-    "cost_pareto": cost_pareto,
+    "split_analysis": split_analysis,
+    "decision_curves": decision_curves,
+    "embedding": embedding,
     "class_harm": class_harm,
     "robustness": robustness,
     "gradcam": gradcam,
-    "split_analysis": split_analysis,
-    "decision_curves": decision_curves,
+    "cost_pareto": cost_pareto,
     "learning_curves": learning_curves,
-    "embedding": embedding,
     "pictures": pictures,
     "reproduce": reproduce,
 }
