@@ -73,10 +73,13 @@ def draw_differences(info: CurvesInfo, look: Mapping[str, Style], axes: Sequence
 
 
 def _draw_band(axes: Axes, info: CurvesInfo, band: Band, color: str) -> None:
-    for half, alpha in ((band.both, 0.15), (band.seeds, 0.2)):
+    for half, alpha in ((band.both, 0.12), (band.seeds, 0.2)):
         if half is not None:
             low, high = PER * (band.value - half), PER * (band.value + half)
             axes.fill_between(info.at, low, high, color=color, alpha=alpha, linewidth=0)
+    if band.both is not None:
+        for edge in (band.value - band.both, band.value + band.both):
+            axes.plot(info.at, PER * edge, color=color, linewidth=0.7)
 
 
 def _limits(info: CurvesInfo) -> tuple[float, float]:

@@ -104,7 +104,8 @@ def details(decisions: Decisions) -> Table:
         f"The baseline's area, and what each recipe differs from it by, in {UNIT}; described, not tested. "
         f"Weighted by 1 {MINUS} t: the one-vs-rest curve over all thresholds, (mean prevalence {MINUS} mean Brier "
         f"score) / 2. Act when confident: on the guess where its probability is at least t, from 0 to {RANGE:g}. "
-        "Temperature: a geometric mean over runs of what logits are divided by, above 1 where the network is too confident."
+        "Temperature: a geometric mean over runs of what logits are divided by, above 1 where the network is too "
+        "confident."
     )
     return Table.of(columns, rows, caption, folded="Other areas, and the temperatures", keep=("recipe",))
 
@@ -160,7 +161,7 @@ def figures(study: Study, decisions: Decisions) -> tuple[Figure, ...]:
 def _bands(recipes: Sequence[RecipeAreas]) -> str:
     if any(one.raw.over_images for one in recipes):
         return (
-            "the darker one over seeds alone, the lighter one over seeds and test photographs, as is the dotted "
+            "the darker one over seeds alone, the outlined one over seeds and test photographs, as is the dotted "
             "outline of what is scaled"
         )
     return "over seeds, as is the dotted outline of what is scaled"
