@@ -79,9 +79,8 @@ def test_net_benefit_is_what_a_plain_loop_gives():
 def test_a_probability_at_the_threshold_is_acted_on():
     p = np.array([[0.5, 0.5], [0.25, 0.75]])
     assert net_benefit(p[:, 0], np.array([1, 0]), np.array([0.5])).tolist() == [[1.0, 0.0]]
-    assert one_vs_rest_net_benefit(p, np.array([0, 0]), np.array([0.5])).mean() == pytest.approx(
-        (0 - 1 + 0 - 1 + 1) / 4
-    )
+    worth = one_vs_rest_net_benefit(p, np.array([0, 0]), np.array([0.25]))
+    assert worth == pytest.approx(np.full((1, 2), (1 - 1 / 3) / 2))
 
 
 def test_net_benefit_is_that_of_dcurves():

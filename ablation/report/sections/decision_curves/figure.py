@@ -46,8 +46,9 @@ def draw_curves(info: CurvesInfo, look: Mapping[str, Style], axes: Sequence[Axes
 def draw_differences(info: CurvesInfo, look: Mapping[str, Style], axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
     """A panel a recipe; zero is the baseline. axes: one a panel, by default new ones."""
     low, high = _limits(info)
+    across = 2 if len(info.panels) in (2, 4) else ACROSS
     with drawing():
-        axes = new_panels([len(info.panels)], ACROSS, 2.9) if axes is None else axes
+        axes = new_panels([len(info.panels)], across, 2.9) if axes is None else axes
         for index, (spot, panel) in enumerate(zip(axes, info.panels, strict=True)):
             color = look[panel.recipe].color
             spot.axhline(0, color=SOFT, linewidth=1)
@@ -58,14 +59,19 @@ def draw_differences(info: CurvesInfo, look: Mapping[str, Style], axes: Sequence
                 for edge in (panel.scaled.value - half, panel.scaled.value + half):
                     spot.plot(info.at, PER * edge, color=INK, linewidth=0.8, linestyle=NONE_DASH)
                 spot.plot(
-                    info.at, PER * panel.scaled.value, color=INK, linewidth=1.3, linestyle=ALL_DASH, label="scaled"
+                    info.at,
+                    PER * panel.scaled.value,
+                    color=INK,
+                    linewidth=1.3,
+                    linestyle=ALL_DASH,
+                    label="temperature-scaled",
                 )
             spot.set_title(shortened(panel.recipe, 34))
             spot.grid(axis="y")
             spot.set_axisbelow(True)
             spot.set(xlim=(0, float(info.at[-1])), ylim=(low, high), xlabel="threshold t")
-            spot.tick_params(labelleft=index % ACROSS == 0)
-            if index % ACROSS == 0:
+            spot.tick_params(labelleft=index % across == 0)
+            if index % across == 0:
                 spot.set_ylabel(f"difference to {shortened(info.baseline, 16)}\n({UNIT})")
             if not index and panel.scaled is not None:
                 spot.legend(loc="upper left")

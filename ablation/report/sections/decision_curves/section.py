@@ -76,7 +76,7 @@ def table(decisions: Decisions) -> Table:
         f"Area under the macro-averaged one-vs-rest curve over thresholds from 0 to {RANGE:g}, in {UNIT}; one class "
         f"against the rest, a mean over {decisions.classes} classes, so at most {most}. Differences to {baseline}, "
         f"pooled over all conditions, by the declared test. Holm's correction over {count} comparisons of their own; "
-        "intervals hold for all of them at once (Bonferroni)."
+        "intervals hold for all of them at once (Bonferroni), so that a verdict may be sharper than its interval."
     )
     if decisions.lacking:
         caption += f" Nothing is temperature-scaled: {decisions.lacking}."
