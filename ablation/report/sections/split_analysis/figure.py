@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ablation.core.text import MINUS
 from ablation.report.style import FAINT, INK, SOFT, WIDTH, Style, drawing, figure, shortened
 
 if TYPE_CHECKING:
@@ -23,8 +24,12 @@ LEFT, RIGHT = 0.2, 0.66
 
 ACROSS = 3
 """Panels side by side, two where there are many classes."""
+APART = 0.25
+"""Inches between them."""
 MANY = 14
 """Classes; of more no numbers stand in the cells."""
+FEW = 6
+"""Up to so many classes the numbers have a decimal."""
 LONGEST = 16
 """Characters of a class's name."""
 SCALE = 0.62
@@ -142,17 +147,26 @@ def _names(info: ConfusionInfo) -> list[str]:
     return [shortened(name, LONGEST) for name in info.classes]
 
 
+def _left(info: ConfusionInfo) -> float:
+    """Inches of the names of the classes."""
+    return 0.45 + 0.085 * max(map(len, _names(info)))
+
+
+def _side(info: ConfusionInfo) -> float:
+    """Inches of a panel: cells are larger where two panels or fewer stand side by side."""
+    across, count = _columns(info), len(info.classes)
+    most = (WIDTH - _left(info) - APART * across) / across
+    return min(most, max(1.8, (0.4 if across <= 2 else 0.3) * count))
+
+
 def _upright(info: ConfusionInfo) -> bool:
     """Are the names of the columns turned, as they are too long to stand side by side?"""
-    return max(map(len, _names(info))) > 3
+    return max(map(len, _names(info))) * 0.085 > _side(info) / len(info.classes)
 
 
 def _confusion_axes(info: ConfusionInfo, across: int) -> list[Axes]:
-    count, longest = len(info.classes), max(map(len, _names(info)))
-    left, gap, top = 0.45 + 0.085 * longest, 0.25, 0.34
+    longest, left, side, top = max(map(len, _names(info))), _left(info), _side(info), 0.34
     foot = 0.42 + (0.085 * longest if _upright(info) else 0.15)
-    most = (WIDTH - left - gap * across) / across
-    side = min(most, max(1.2, 0.3 * count))
     rows = -(-len(info.changes) // across)
     height = rows * (side + top) + foot + SCALE
     made = figure(height)
@@ -160,7 +174,7 @@ def _confusion_axes(info: ConfusionInfo, across: int) -> list[Axes]:
     return [
         made.add_axes(
             (
-                (left + (index % across) * (side + gap)) / WIDTH,
+                (left + (index % across) * (side + APART)) / WIDTH,
                 1 - (index // across + 1) * (side + top) / height,
                 side / WIDTH,
                 side / height,
@@ -183,12 +197,13 @@ def _name_classes(panel: Axes, info: ConfusionInfo, first: bool, last: bool) -> 
 
 
 def _write_numbers(panel: Axes, change: Floats, most: float) -> None:
-    """In whole points, from one point on."""
-    size = 8.5 if len(change) <= 6 else 6.5
+    """With one decimal where the classes are few, else in whole points, from one point on."""
+    few = len(change) <= FEW
     for (line, column), x in np.ndenumerate(change):
-        if abs(x) >= 1:
+        if abs(x) >= (0.05 if few else 1):
             color = "white" if abs(x) > 0.6 * most else INK
-            text = f"{x:+.0f}".replace("-", "\N{MINUS SIGN}")
+            text = f"{x:+.{1 if few else 0}f}".replace("-", MINUS)
+            size = 8.5 if few else 6.5
             panel.text(column + 0.5, line + 0.5, text, ha="center", va="center", size=size, color=color)
 
 

@@ -230,7 +230,8 @@ def table(split: SplitAnalysis) -> Table:
     family = counted(len(split.recipes), "recipe")
     caption = (
         f"Mean {measure(metric)} over runs, and the gap. difference: of the gap to that of {experiment.baseline}, "
-        f"below 0 where it is smaller, with its simultaneous interval; p after Holm's correction over {family}."
+        f"below 0 where it is smaller, with its simultaneous interval (Bonferroni); p "
+        f"after Holm's correction over {family}, which may be sharper than the interval."
     )
     short = {"train": "train", "val": "val.", "difference": "diff."}
     keep = ("gap", "difference", "p")
@@ -338,8 +339,8 @@ def _confusion_figures(split: SplitAnalysis) -> list[Figure]:
     text = (
         f"Change of the confusion matrix on the test part against {split.experiment.baseline}: of each true class, how "
         "much larger a share of its images is guessed to be each class, in points, mean over runs. Classes that "
-        f"{split.experiment.baseline} confuses stand together. The largest change: under {row.recipe} images of class "
-        f"{true_name} are {taken} {more} often, by {100 * largest(change):.1f} points. No cell is tested."
+        f"are confused under {split.experiment.baseline} stand together. The largest change: under "
+        f"{row.recipe} images of class {true_name} are {taken} {more} often, by {100 * largest(change):.1f} points. No cell is tested."
     )
     if len(split.moved) > MOST_PANELS:
         text += f" Drawn are the {MOST_PANELS} of {len(split.moved)} recipes with the largest changes."
