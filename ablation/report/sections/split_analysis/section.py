@@ -340,7 +340,8 @@ def _confusion_figures(split: SplitAnalysis) -> list[Figure]:
         f"Change of the confusion matrix on the test part against {split.experiment.baseline}: of each true class, how "
         "much larger a share of its images is guessed to be each class, in points, mean over runs. Classes that "
         f"are confused under {split.experiment.baseline} stand together. The largest change: under "
-        f"{row.recipe} images of class {true_name} are {taken} {more} often, by {100 * largest(change):.1f} points. No cell is tested."
+        f"{row.recipe} images of class {true_name} are {taken} {more} often, by "
+        f"{100 * largest(change):.1f} points. No cell is tested."
     )
     if len(split.moved) > MOST_PANELS:
         text += f" Drawn are the {MOST_PANELS} of {len(split.moved)} recipes with the largest changes."
