@@ -27,7 +27,7 @@ def class_harm(study: Study) -> Section | None:
     if harm is None or len(harm.classes) < 2:
         return None
     strips, lacking = flip_strips(study, harm)
-    drawn = [figure(harm)] if harm.judged else []
+    drawn = [figure(harm)] if harm.judged and any(own.by_change() for own in harm.recipes) else []
     return Section(
         "class_harm",
         "Whom does it help, and whom does it harm?",
