@@ -138,7 +138,10 @@ def test_conditions_without_answers_are_not_believed(whole, tmp_path):
     assert read_corrupted(tmp_path) is None
 
 
-@pytest.mark.parametrize("wrong", [3, "blur", [["blur"]], [["blur", "much", ""]], [[1, 2.0, ""]], [["blur", 1.0]]], ids=str)
+NO_CONDITIONS = [3, "blur", [["blur"]], [["blur", "much", ""]], [[1, 2.0, ""]], [["blur", 1.0]]]
+
+
+@pytest.mark.parametrize("wrong", NO_CONDITIONS, ids=str)
 def test_conditions_that_are_none_are_not_believed(whole, tmp_path, wrong):
     write_record(tmp_path, RECORD, whole)
     file = tmp_path / records.RECORD_FILE
