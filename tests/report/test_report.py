@@ -75,8 +75,8 @@ def test_page_tells_question_answer_and_every_part(page, sections):
         "Results",
         "What does each operation contribute?",
         "Does the winner survive a change of optimizer?",
-        "Learning curves",
         "Are the classes better separated?",
+        "Learning curves",
         "What the network is trained on",
         "How to reproduce it",
     ]
