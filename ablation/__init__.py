@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from ablation.optim.optimizers import *  # noqa: F403
     from ablation.optim.schedules import *  # noqa: F403
     from ablation.report import write_report as write_report
+    from ablation.report.contents import section as section
     from ablation.training.sweep import sweep as sweep
 
 __version__ = "0.1.0"
@@ -65,6 +66,7 @@ _HOMES = {
     "ablation.experiment.experiment": ("Experiment",),
     "ablation.experiment.record": ("RunRecord",),
     "ablation.report": ("write_report",),
+    "ablation.report.contents": ("section",),
     "ablation.experiment.results": ("Results",),
     "ablation.experiment.spec": ("RunSpec",),
     "ablation.training.sweep": ("sweep",),

@@ -11,9 +11,9 @@ import click
 from ablation.cli.console import warn
 from ablation.cli.context import FILE, ExperimentOptions, on_experiment
 from ablation.cli.sections import show_section
-from ablation.core.errors import InputError, attempt, did_you_mean
+from ablation.core.errors import InputError, attempt
 from ablation.evidence.study import Study
-from ablation.report.contents import ANSWERS, SECTIONS
+from ablation.report.contents import ANSWERS, SECTIONS, section
 from ablation.report.render.tables import FORMS, write_effects
 
 
@@ -44,9 +44,6 @@ def compare(options: ExperimentOptions, every: bool, slug: str | None, **files: 
 
 def show(options: ExperimentOptions, every: bool, slug: str | None, files: Mapping[str, Path | None]) -> None:
     """Print the sections, or the one that is named, and write the files: form -> path, '-' for standard output."""
-    if slug is not None and slug not in SECTIONS:
-        known = ", ".join(SECTIONS)
-        raise InputError(f"there is no section {slug!r}{did_you_mean(slug, SECTIONS)} (sections: {known})")
     study = Study(options.results(), command=options.command("run"))
     if "-" not in map(str, files.values()):
         if slug is None:
@@ -60,11 +57,11 @@ def show(options: ExperimentOptions, every: bool, slug: str | None, files: Mappi
 
 
 def _show_one(study: Study, slug: str, every: bool) -> None:
-    section = SECTIONS[slug](study)
-    if section is None:
-        why = "its grid does not ask that question, or no run has finished"
+    found = section(study, slug)
+    if found is None:
+        why = "its grid does not ask that question, or too few runs have finished"
         raise InputError(f"{study.experiment.name} has no section {slug!r}: {why}")
-    show_section(section, every, figures=True)
+    show_section(found, every, figures=True)
 
 
 def show_results(study: Study, every: bool = False, safely: bool = False) -> None:

@@ -129,6 +129,13 @@ def effects_of(
     return _expecting([_effect(experiment, pair, compared, scores) for pair in pairs])
 
 
+def overall(effects: Sequence[Effect]) -> tuple[Effect, ...]:
+    """Those pooled over all conditions, or where there is only one condition, those under it."""
+    pooled = tuple(effect for effect in effects if effect.pooled)
+    single = len({tuple(effect.condition.items()) for effect in effects}) <= 1
+    return pooled or (tuple(effects) if single else ())
+
+
 def comparisons(effects: Sequence[Effect]) -> int:
     """How many are made. Pooled over the only condition that has the recipe and the baseline is none of its own."""
     single = Counter(effect.recipe for effect in effects if effect.tested and not effect.pooled)

@@ -74,8 +74,9 @@ class Experiment:
     `Redrawn`, new training photographs too) and new test photographs together; `CorrectedResampled` where the test part
     is redrawn for each seed. primary: what is tested first where there are several conditions: each recipe pooled over
     them, or each recipe under each; the rest is tested behind it. robustness: are trained networks tested on changed
-    test images as well (see `ablation.experiment.robustness`)? None: where that is less than a tenth of the training's
-    work. corrupt: name -> recipe of what is then done to the test images, instead of the usual six.
+    test images as well (see `ablation.experiment.robustness`)? None: where `corrupt` names changes, or where it is less
+    than a tenth of the training's work. corrupt: name -> recipe of what is then done to the test images, instead of the
+    usual six.
 
     model: a classifier of torchvision's, "shallow_cnn", "lenet", or "package.module:function" for one's own (see
     `ablation.models.own`). stem: "small" for images below 64 pixels, on ResNets. weights: to start from, by
@@ -171,6 +172,8 @@ class Experiment:
         wrong = [*self._check_levels("corrupt", Recipe)] if self.corrupt else []
         yield from wrong
         for name, recipe in {} if wrong else self.corrupt.items():
+            if name == "clean":
+                yield "corrupt: 'clean' is what unchanged test images are called; use another name"
             if not recipe:
                 yield f"corrupt[{name!r}] is empty: it would change no test image"
             if mixes(tuple(recipe)):

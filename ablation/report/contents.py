@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from ablation.core.errors import InputError, did_you_mean
 from ablation.evidence.study import Study
+from ablation.experiment.results import Results
 from ablation.report.section import Section
 from ablation.report.sections.attribution.section import attribution
 from ablation.report.sections.class_harm.section import class_harm
@@ -53,6 +55,20 @@ SECTIONS: dict[str, Callable[[Study], Section | None]] = {
     "reproduce": reproduce,
 }
 """slug -> what computes a section. It returns None where the experiment does not ask its question."""
+
+
+def section(results: Results | Study, slug: str) -> Section | None:
+    """Compute one section of the report; None where the experiment does not ask its question.
+
+    slug: its name, see `SECTIONS`. Raises InputError for a name that no section has.
+
+    >>> section(results, "split_analysis").title
+    'Did it reduce overfitting?'
+    """
+    if slug not in SECTIONS:
+        known = ", ".join(SECTIONS)
+        raise InputError(f"there is no section {slug!r}{did_you_mean(slug, SECTIONS)} (sections: {known})")
+    return SECTIONS[slug](results if isinstance(results, Study) else Study(results))
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,7 @@ def _request(run: Run, experiment: Experiment | None) -> dict[str, Any]:
         "root": str(run.root),
         "id": run.spec.id,
         "conditions": [condition.to_plain() for condition in shown],
-        "always": bool(experiment and experiment.robustness),
+        "always": bool(experiment and (experiment.robustness or experiment.corrupt)),
     }
 
 

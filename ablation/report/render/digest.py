@@ -15,12 +15,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 import ablation
+from ablation.core.errors import DataError
 from ablation.experiment.preregistration import PREREGISTRATION_FILE
 from ablation.experiment.record import RECORD_FILE
 
 if TYPE_CHECKING:
     from ablation.evidence.study import Study
+    from ablation.experiment.results import Results
 
 META = "ablation-inputs"
 HEAD = 4096  # bytes at the start of a page, within which the tag stands
@@ -41,6 +45,7 @@ def input_digest(study: Study) -> str:
         results.classes,
         results.left_out,
         study.warnings,
+        _has_photographs(results),
     ]
     digest = hashlib.sha256(json.dumps(inputs).encode())
     for run_id, status, reason in results.table[["id", "status", "reason"]].itertuples(index=False):
@@ -50,6 +55,15 @@ def input_digest(study: Study) -> str:
     digest.update(_content(results.root / PREREGISTRATION_FILE))
     digest.update(json.dumps([asdict(effect) for effect in study.effects], default=repr).encode())
     return digest.hexdigest()
+
+
+def _has_photographs(results: Results) -> bool:
+    """Is the image cache there? A page that was made without it lacks photographs, and is made anew with it."""
+    try:
+        results.photographs(np.zeros(1, np.int64), 1)
+    except DataError:
+        return False
+    return True
 
 
 def check_digest(findings: Mapping[str, Any]) -> str:

@@ -58,7 +58,7 @@ def test_less_fit_is_named_as_the_reason_where_the_test_score_is_no_better():
         return {"train": -0.9, "test": -0.15}.get(part, 0.0) if recipe == "bright" else 0.0
 
     said = of(section_of(study_of(World(worse, images=300))), "bright")
-    assert "because it fits the training part less than none does" in said
+    assert "; in these runs it fits the training part less than none does" in said
 
 
 def test_a_gap_that_closes_from_the_test_side_is_not_put_down_to_less_fit():

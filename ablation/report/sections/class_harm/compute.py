@@ -240,7 +240,9 @@ def _effects(
         return lambda key: rights[key].recall(label)
 
     each = [one for label in judged for one in measure_effects(study, "recall", recall(label), joined)]
-    every = corrected(each, study.experiment.alpha)
+    every = [
+        replace(one, low=max(one.low, -1.0), high=min(one.high, 1.0)) for one in corrected(each, study.experiment.alpha)
+    ]  # no difference of two shares is beyond
     by_recipe: dict[str, dict[int, MeasureEffect]] = {pair.own.recipe: {} for pair in pairs}
     for index, effect in enumerate(every):
         by_recipe[effect.recipe][judged[index // len(pairs)]] = effect

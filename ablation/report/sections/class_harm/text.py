@@ -158,10 +158,11 @@ def cautions(harm: ClassHarm) -> tuple[str, ...]:
         usual, worst = float(np.median(list(widths.values()))), max(widths, key=widths.__getitem__)
         fewest = min(harm.judged, key=lambda label: int(harm.images[label]))
         at = f" (median over classes; {size(widths[worst], POINTS)} in {named(harm, worst)})" if len(widths) > 1 else ""
+        had = f"a change of recall had to be about {size(usual, POINTS)} to be shown{at}"
         texts.append(
             f"What is not shown is not absent: with {_images(harm, fewest)} of the smallest class, "
-            f"{named(harm, fewest)}, and {counted(harm.family, 'comparison')}, a change of recall had to be about "
-            f"{size(usual, POINTS)} to be shown{at}."
+            f"{named(harm, fewest)}, and {counted(harm.family, 'comparison')}, "
+            f"{had if usual < 0.95 else 'no change of recall could be shown in most classes'}."
         )
     few = [label for label in range(len(harm.classes)) if label not in set(harm.judged)]
     if few and harm.judged:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablation.analysis.comparison import MIN_SEEDS
-from ablation.evidence.effects import Effect
+from ablation.evidence.effects import Effect, overall
 from ablation.evidence.measures import MeasureEffect, RunMeasure, corrected, measure_effects, pooled_pairs
 from ablation.evidence.pairs import Pair
 from ablation.evidence.study import Study
@@ -240,5 +240,4 @@ def _has_memory(study: Study, pairs: Sequence[Pair]) -> bool:
 
 def _effects(study: Study) -> dict[str, Effect]:
     """Of each recipe the effect pooled over all conditions, or that of the only one."""
-    pooled = [effect for effect in study.effects if effect.pooled] or study.effects
-    return {effect.recipe: effect for effect in pooled}
+    return {effect.recipe: effect for effect in overall(study.effects)}

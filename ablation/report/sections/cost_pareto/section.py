@@ -85,7 +85,8 @@ def answer(costs: Costs) -> tuple[str, ...]:
     if open_ := [one.recipe for one in rest if not one.time.shown(alpha)]:
         sentences.append(f"Of {among(open_, 'other recipe')} it is not shown that training takes more or less time.")
     held = f"Times hold for new seeds {_somewhere(costs)}; gains hold {bounds(costs.experiment)}."
-    return (*sentences, *_memory_sentences(costs), held)
+    judged = any(not one.time.note for one in costs.recipes)
+    return (*sentences, *_memory_sentences(costs), *([held] if judged else []))
 
 
 def _somewhere(costs: Costs) -> str:

@@ -53,12 +53,12 @@ def answer(decisions: Decisions) -> tuple[str, ...]:
 
 def held(decisions: Decisions) -> str:
     """What the sentences count and hold for; seeds alone where any of them rests on these."""
-    effects = [effect for one in decisions.recipes for effect in (one.raw, one.scaled) if effect and effect.difference]
+    effects = [effect for one in decisions.recipes for effect in (one.raw, one.scaled) if effect and not effect.note]
+    areas = f"Areas count {UNIT}, over thresholds from 0 to {RANGE:g}"
+    if not effects:
+        return f"{areas}."
     alone = not all(effect.over_images for effect in effects)
-    return (
-        f"Areas count {UNIT}, over thresholds from 0 to {RANGE:g}; differences hold "
-        f"{bounds(decisions.experiment, seeds_alone=alone)}."
-    )
+    return f"{areas}; differences hold {bounds(decisions.experiment, seeds_alone=alone)}."
 
 
 def sentence(one: RecipeAreas, decisions: Decisions) -> str:

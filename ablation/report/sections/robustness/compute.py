@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablation.analysis.metrics import METRICS, Metric
-from ablation.evidence.effects import Effect
+from ablation.evidence.effects import Effect, overall
 from ablation.evidence.measures import MeasureEffect, RunMeasure, corrected, measure_effects, pooled_pairs
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
@@ -292,8 +292,7 @@ def _baseline(
 
 def _clean(study: Study) -> dict[str, Effect]:
     """Of each recipe the effect pooled over all conditions, or that of the only one."""
-    pooled = [effect for effect in study.effects if effect.pooled] or study.effects
-    return {effect.recipe: effect for effect in pooled}
+    return {effect.recipe: effect for effect in overall(study.effects)}
 
 
 def _sign(x: float) -> int:

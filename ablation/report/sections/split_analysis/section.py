@@ -147,9 +147,9 @@ def _because(split: SplitAnalysis, row: RecipeParts, less: bool) -> str:
     """Which of the two scores moves the gap, where it is one alone."""
     train, test = (_gain(split, row, part) for part in ("train", "test"))
     if less and train < 0 and test <= 0:
-        return f", because it fits the training part less than {split.experiment.baseline} does"
+        return f"; in these runs it fits the training part less than {split.experiment.baseline} does"
     if not less and train > 0 and test >= 0:
-        return f", because it fits the training part better than {split.experiment.baseline} does"
+        return f"; in these runs it fits the training part better than {split.experiment.baseline} does"
     return ""
 
 
