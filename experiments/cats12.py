@@ -1,7 +1,7 @@
 """Does cropping, brightness or contrast help on twelve cat breeds, and under which optimizer?
 
     ablation run cats12 -j 4                           # 60 runs of 60 epochs; not timed as it stands
-    ablation run cats12 --smoke --data PATH_TO_CATS    # the same path on a CPU, in about two minutes
+    ablation run cats12 --smoke --data PATH_TO_CATS    # the same path on a CPU, in a few minutes
 
 2,160 photographs, 180 of each breed: the cats of Oxford-IIIT Pet (Parkhi et al. 2012) as a list of path<TAB>label.
 Each of the four seeds is trained on 324 of them that no other is trained on, and all are tested on the same 648.
