@@ -74,7 +74,9 @@ def answer(measured: Separations) -> tuple[str, ...]:
         sentences.append(f"{len(more)} more recipes differ in a measure; the table has their numbers.")
     if rest := [row.recipe for row in rows if row not in chosen and row not in differ]:
         sentences.append(f"Of {among(rest, 'other recipe')} no difference is shown in any measure.")
-    return (*sentences, f"All of this holds {bounds(experiment, seeds_alone=True)}.")
+    if any(not effect.note for row in rows for effect in row.effects):
+        sentences.append(f"All of this holds {bounds(experiment, seeds_alone=True)}.")
+    return tuple(sentences)
 
 
 def sentence(row: Separation, experiment: Experiment) -> str:
