@@ -11,7 +11,7 @@ and its areas are means over images, exactly:
 - over [0, T]: the mean of p' + (1 - y) ln(1 - p'), where p' = min(p, T) and y is 1 for what one acts on rightly;
 - weighted by 1 - t over [0, 1]: the mean of y p - p^2 / 2, which is (prevalence - Brier score) / 2.
 
-With several classes each is asked for in turn (one against the rest), and the mean over classes is taken; or one acts
+With several classes each is taken in turn (one against the rest), and the mean over classes is taken; or one acts
 on the network's guess where its confidence is at least t, and y is whether it is right.
 """
 

@@ -105,7 +105,7 @@ def measure_effects(
 ) -> tuple[MeasureEffect, ...]:
     """Every recipe against the baseline in a measure, before correction.
 
-    of: run id -> the measure of that run; None where its record lacks what is needed. It is asked once a run. pairs:
+    of: run id -> the measure of that run; None where its record lacks what is needed. It is called once a run. pairs:
     what is compared, by default `pooled_pairs`; a measure that not all runs have in common gives fewer seeds of each.
     """
     known = cache(of)

@@ -116,14 +116,14 @@ def _strip(looks: Looks, index: int, photograph: NDArray[np.uint8], classes: tup
     names = [shortened(recipe, 24) for recipe in looks.recipes]
     for name, guess, one in zip(names, guesses, maps, strict=True):
         words.append((name, guess) if one.any() else (name, guess, "nothing speaks for it"))
-    told = [f"{recipe} guesses {guess}" for recipe, guess in zip(looks.recipes, guesses, strict=True)]
+    guessed = [f"{recipe} guesses {guess}" for recipe, guess in zip(looks.recipes, guesses, strict=True)]
     return Strip(
         f"class {label}",
         _kind(looks, right.tolist()),
         ("test photograph", *names),
         tuple(words),
         partial(encoded_looks, photograph, maps),
-        f"A test photograph of class {label}, and where networks look: {'; '.join(told)}",
+        f"A test photograph of class {label}, and where networks look: {'; '.join(guessed)}",
     )
 
 

@@ -51,48 +51,51 @@ def robustness(study: Study) -> Section | None:
     if study.results.finished.empty or len(study.experiment.recipes) < 2:
         return None
     known = scored_runs(study)
-    found, without = robustness_of(study, known), untested(study, known)
+    matrix, without = robustness_of(study, known), untested(study, known)
     lacking = _lacking(study, without) if without else ()
-    if found is None:
+    if matrix is None:
         return Section("robustness", TITLE, answer=lacking) if lacking else None
-    if not found.conditions:
-        alone = f"The runs have no test condition in common: each lacks some of {listing(found.left_out)}."
+    if not matrix.conditions:
+        alone = f"The runs have no test condition in common: each lacks some of {listing(matrix.left_out)}."
         return Section("robustness", TITLE, answer=(alone, _anew(study)))
     return Section(
         "robustness",
         TITLE,
-        _question(found),
-        answer(found),
-        (figure(found),),
-        (table(found), details(found)),
-        (*caution(study, found), *lacking),
+        _question(matrix),
+        answer(matrix),
+        (figure(matrix),),
+        (table(matrix), details(matrix)),
+        (*caution(study, matrix), *lacking),
     )
 
 
-def _question(found: Robustness) -> str:
+def _question(matrix: Robustness) -> str:
     """What is compared, in a sentence."""
-    title = METRICS[found.metric].title
-    images = f"{found.images:,} test images" if found.images else "test images"
+    title = METRICS[matrix.metric].title
+    images = f"{matrix.images:,} test images" if matrix.images else "test images"
     return (
-        f"On {images} changed by {listing(found.conditions)}: does a recipe's {title} differ from that of "
-        f"{found.experiment.baseline}, and by more than on the same images unchanged? Only that is called robustness."
+        f"On {images} changed by {listing(matrix.conditions)}: does a recipe's {title} differ from that of "
+        f"{matrix.experiment.baseline}, and by more than on the same images unchanged? Only that is called robustness."
     )
 
 
-def answer(found: Robustness) -> tuple[str, ...]:
+def answer(matrix: Robustness) -> tuple[str, ...]:
     """A sentence a recipe, those of which most surely something is shown first; then what all of it holds for."""
-    alpha, ranked = found.experiment.alpha, sorted(found.recipes, key=lambda one: _surest(one, found.experiment.alpha))
+    alpha, ranked = (
+        matrix.experiment.alpha,
+        sorted(matrix.recipes, key=lambda one: _surest(one, matrix.experiment.alpha)),
+    )
     changed = [one for one in ranked if _changes(one, alpha)]
     named = ranked if len(ranked) <= MOST_NAMED else changed[:MOST_NAMED]
-    sentences = [sentence(one, found) for one in named]
+    sentences = [sentence(one, matrix) for one in named]
     if more := len(changed) - len([one for one in named if one in changed]):
         sentences.append(f"{more} more recipes change it under some condition; the table has their numbers.")
     rest = [one.recipe for one in ranked if one not in named and one not in changed]
     if rest:
-        what = METRICS[found.metric].title
+        what = METRICS[matrix.metric].title
         sentences.append(f"Of {among(rest, 'other recipe')} it is not shown that {what} changes under any condition.")
-    if any(not name.mean.note for one in found.recipes for name in one.names):
-        held = bounds(found.experiment, seeds_alone=not found.over_images)
+    if any(not name.mean.note for one in matrix.recipes for name in one.names):
+        held = bounds(matrix.experiment, seeds_alone=not matrix.over_images)
         sentences.append(f"Differences under these conditions hold {held}.")
     return tuple(sentences)
 
@@ -107,13 +110,13 @@ def _surest(one: RecipeRobustness, alpha: float) -> tuple[bool, float]:
     return not changes, min(name.mean.p_adjusted for name in one.names if name.sign(alpha)) if changes else 0.0
 
 
-def sentence(one: RecipeRobustness, found: Robustness) -> str:
+def sentence(one: RecipeRobustness, matrix: Robustness) -> str:
     """'crop makes the network more robust to rotation (+6.1 points of accuracy, ...); on clean images ...'"""
-    experiment, first = found.experiment, one.names[0].mean
+    experiment, first = matrix.experiment, one.names[0].mean
     if first.note == OWN_RUNS:
         return f"{one.recipe} is {OWN_RUNS}."
     if all(name.mean.note for name in one.names):
-        return f"{one.recipe}: {first.note}{_so_far(one, found)}."
+        return f"{one.recipe}: {first.note}{_so_far(one, matrix)}."
     clauses, full = [], True
     for direction, kept, words in (
         (1, True, "makes the network more robust to"),
@@ -121,27 +124,27 @@ def sentence(one: RecipeRobustness, found: Robustness) -> str:
         (-1, True, "makes the network less robust to"),
         (-1, False, "does worse under"),
     ):
-        names = [name for name in one.names if _is(name, direction, kept, found)]
+        names = [name for name in one.names if _is(name, direction, kept, matrix)]
         if names:
-            parts = [_evidence(name, found, full and index == 0) for index, name in enumerate(names)]
-            as_elsewhere = "" if kept else f", {_as_clean(names, found)}"
+            parts = [_evidence(name, matrix, full and index == 0) for index, name in enumerate(names)]
+            as_elsewhere = "" if kept else f", {_as_clean(names, matrix)}"
             clauses.append(f"{words} {listing(parts)}{as_elsewhere}")
             full = False
     if not clauses:
-        return f"{one.recipe} {_nothing(one, found)}; {_clean(one, experiment)}."
+        return f"{one.recipe} {_nothing(one, matrix)}; {_clean(one, experiment)}."
     return f"{one.recipe} {'; it '.join(clauses)}; {_clean(one, experiment)}."
 
 
-def _is(name: NameEffect, direction: int, invariant: bool, found: Robustness) -> bool:
+def _is(name: NameEffect, direction: int, invariant: bool, matrix: Robustness) -> bool:
     """Is it shown to be better (+1) or worse (-1), and more than on clean images or not?"""
-    alpha = found.experiment.alpha
-    better = gain(name.sign(alpha), found.metric)
+    alpha = matrix.experiment.alpha
+    better = gain(name.sign(alpha), matrix.metric)
     return better == direction and name.invariant(alpha) == invariant
 
 
-def _evidence(name: NameEffect, found: Robustness, full: bool) -> str:
+def _evidence(name: NameEffect, matrix: Robustness, full: bool) -> str:
     """'rotation (+6.1 points of accuracy, 95 % interval +3.0 to +9.0, adjusted p = .002; 4.0 points more than ...)'"""
-    mean, metric, alpha = name.mean, found.metric, found.experiment.alpha
+    mean, metric, alpha = name.mean, matrix.metric, matrix.experiment.alpha
     span = interval(mean.low, mean.high, metric)
     if full:
         seeds = out_of(mean.seeds, mean.planned, "seed")
@@ -155,9 +158,9 @@ def _evidence(name: NameEffect, found: Robustness, full: bool) -> str:
     return f"{name.name} ({numbers})"
 
 
-def _as_clean(names: Sequence[NameEffect], found: Robustness) -> str:
+def _as_clean(names: Sequence[NameEffect], matrix: Robustness) -> str:
     """What is not claimed of these: that the difference has to do with how the images are changed."""
-    alpha, metric = found.experiment.alpha, found.metric
+    alpha, metric = matrix.experiment.alpha, matrix.metric
     if len(names) == 1:
         (one,) = names
         if one.beyond.shown(alpha):
@@ -167,9 +170,9 @@ def _as_clean(names: Sequence[NameEffect], found: Robustness) -> str:
     return "none of which is shown to be more than on clean images"
 
 
-def _nothing(one: RecipeRobustness, found: Robustness) -> str:
+def _nothing(one: RecipeRobustness, matrix: Robustness) -> str:
     """'is not shown to change accuracy under any condition (largest: rotation +1.2, ...)'"""
-    metric, alpha = found.metric, found.experiment.alpha
+    metric, alpha = matrix.metric, matrix.experiment.alpha
     known = [name for name in one.names if not math.isnan(name.mean.p_adjusted)]
     if not known:
         return f"has no test of its {METRICS[metric].title} under any condition"
@@ -181,14 +184,14 @@ def _nothing(one: RecipeRobustness, found: Robustness) -> str:
     return f"{what} (the surest, {surest.name}: {numbers})"
 
 
-def _so_far(one: RecipeRobustness, found: Robustness) -> str:
+def _so_far(one: RecipeRobustness, matrix: Robustness) -> str:
     """'; so far +6.1 points under rotation', the largest there is, with its seeds."""
     known = [name for name in one.names if not math.isnan(name.mean.estimate)]
     seeds = out_of(one.names[0].mean.seeds, one.names[0].mean.planned, "seed")
     if not known:
         return f", {seeds}"
     most = max(known, key=lambda name: abs(name.mean.estimate))
-    return f"; so far at most {size(most.mean.estimate, found.metric, sign=True)}, under {most.name}, {seeds}"
+    return f"; so far at most {size(most.mean.estimate, matrix.metric, sign=True)}, under {most.name}, {seeds}"
 
 
 def _clean(one: RecipeRobustness, experiment: Experiment) -> str:
@@ -209,21 +212,21 @@ def _clean(one: RecipeRobustness, experiment: Experiment) -> str:
     return f"on clean images it {words}{so_far}"
 
 
-def table(found: Robustness) -> Table:
+def table(matrix: Robustness) -> Table:
     """The baseline's own scores, then a row a recipe: its differences on clean images, and as means under each name."""
-    metric, experiment = found.metric, found.experiment
+    metric, experiment = matrix.metric, matrix.experiment
 
     def under(index: int) -> Callable[[RecipeRobustness], str]:
-        return lambda one: f"{signed(one.names[index].mean.estimate, metric)}{marks(one.names[index], found)}"
+        return lambda one: f"{signed(one.names[index].mean.estimate, metric)}{marks(one.names[index], matrix)}"
 
     columns: dict[str, Column] = {
         "recipe": ("recipe", lambda one: one.recipe),
         "clean": ("clean", _clean_cell),
-        **{f"under {name}": (name, under(index)) for index, name in enumerate(found.conditions)},
+        **{f"under {name}": (name, under(index)) for index, name in enumerate(matrix.conditions)},
     }
-    first = {"recipe": experiment.baseline, "clean": _clean_score(found)}
-    first |= {f"under {name}": points(_baseline_mean(found, name), metric) for name in found.conditions}
-    rows = tuple(cells(columns, one) | {"note": one.names[0].mean.note} for one in found.recipes)
+    first = {"recipe": experiment.baseline, "clean": _clean_score(matrix)}
+    first |= {f"under {name}": points(_baseline_mean(matrix, name), metric) for name in matrix.conditions}
+    rows = tuple(cells(columns, one) | {"note": one.names[0].mean.note} for one in matrix.recipes)
     caption = (
         f"{experiment.baseline}: its own {measure(metric)}. The others: differences to it in {unit_text(metric)}, as "
         "means over the strengths of each condition. * shown; ** shown, and to be more than on clean images. Clean: "
@@ -239,22 +242,22 @@ def _clean_cell(one: RecipeRobustness) -> str:
     return signed(one.clean.estimate, one.clean.metric) + "*" * decided
 
 
-def _clean_score(found: Robustness) -> str:
+def _clean_score(matrix: Robustness) -> str:
     """Of the baseline in the experiment's metric, as compared."""
-    for effect in (one.clean for one in found.recipes):
+    for effect in (one.clean for one in matrix.recipes):
         if effect is not None and effect.baseline_scores:
             return points(sum(effect.baseline_scores.values()) / len(effect.baseline_scores), effect.metric)
     return NONE
 
 
-def _baseline_mean(found: Robustness, name: str) -> float:
-    scores = [found.baseline.get((name, strength), math.nan) for strength in found.conditions[name]]
+def _baseline_mean(matrix: Robustness, name: str) -> float:
+    scores = [matrix.baseline.get((name, strength), math.nan) for strength in matrix.conditions[name]]
     return sum(scores) / len(scores)
 
 
-def marks(name: NameEffect, found: Robustness) -> str:
+def marks(name: NameEffect, matrix: Robustness) -> str:
     """'' where nothing is shown, '*' where a difference is, '**' where it is more than on clean images."""
-    alpha = found.experiment.alpha
+    alpha = matrix.experiment.alpha
     return "*" * (bool(name.sign(alpha)) + name.invariant(alpha))
 
 
@@ -272,13 +275,13 @@ Line = tuple[str, str, float, MeasureEffect]
 """A row of the details: condition, strength, the baseline's own score, and the difference."""
 
 
-def details(found: Robustness) -> Table:
+def details(matrix: Robustness) -> Table:
     """Every comparison with its interval and p: a group a recipe."""
-    metric, alpha = found.metric, found.experiment.alpha
+    metric, alpha = matrix.metric, matrix.experiment.alpha
     columns: dict[str, Column] = {
         "condition": ("condition", lambda line: line[0]),
         "strength": ("strength", lambda line: line[1]),
-        "baseline": (found.experiment.baseline, lambda line: points(line[2], metric)),
+        "baseline": (matrix.experiment.baseline, lambda line: points(line[2], metric)),
         "difference": (counting("difference", metric), lambda line: signed(line[3].estimate, metric)),
         "interval": (
             f"{percent(1 - alpha)} interval",
@@ -286,14 +289,14 @@ def details(found: Robustness) -> Table:
         ),
         "p": ("adjusted p", lambda line: p_text(line[3].p_adjusted, alpha) if line[3].reached else NONE),
     }
-    groups = tuple(Rows.of(columns, _lines(one, found), one.recipe) for one in found.recipes)
-    family = counted(found.comparisons, "comparison")
+    groups = tuple(Rows.of(columns, _lines(one, matrix), one.recipe) for one in matrix.recipes)
+    family = counted(matrix.comparisons, "comparison")
     caption = (
         f"Differences in {unit_text(metric)}. First the means over the strengths: {family} of recipes and conditions; "
         "behind each of these its strengths, and the drop: the difference under the condition less that on the same "
         "images unchanged. All are corrected together (gatekeeping by Bretz et al. 2009); a dash where what comes "
         "first left nothing to test with. Intervals are simultaneous (Bonferroni). "
-        f"{found.experiment.baseline}: its own {measure(metric)}."
+        f"{matrix.experiment.baseline}: its own {measure(metric)}."
     )
     return Table(
         headings(columns),
@@ -306,42 +309,42 @@ def details(found: Robustness) -> Table:
     )
 
 
-def _lines(one: RecipeRobustness, found: Robustness) -> list[Line]:
+def _lines(one: RecipeRobustness, matrix: Robustness) -> list[Line]:
     lines: list[Line] = []
     for name in one.names:
-        strengths = found.conditions[name.name]
-        lines.append((name.name, "mean", _baseline_mean(found, name.name), name.mean))
-        clean = found.baseline.get((), math.nan)
-        lines.append(("", "drop", _baseline_mean(found, name.name) - clean, name.beyond))
+        strengths = matrix.conditions[name.name]
+        lines.append((name.name, "mean", _baseline_mean(matrix, name.name), name.mean))
+        clean = matrix.baseline.get((), math.nan)
+        lines.append(("", "drop", _baseline_mean(matrix, name.name) - clean, name.beyond))
         for strength, effect in zip(strengths, name.strengths, strict=True):
-            own = found.baseline.get((name.name, strength), math.nan)
+            own = matrix.baseline.get((name.name, strength), math.nan)
             lines.append(("", strength_text(strength), own, effect))
     return lines
 
 
-def figure(found: Robustness) -> Figure:
+def figure(matrix: Robustness) -> Figure:
     """A heat map of the differences, under the baseline's own scores."""
-    metric, alpha = found.metric, found.experiment.alpha
-    chosen = found.recipes
+    metric, alpha = matrix.metric, matrix.experiment.alpha
+    chosen = matrix.recipes
     if len(chosen) > MOST_ROWS:
         ranked = sorted(chosen, key=lambda one: _surest(one, alpha))[:MOST_ROWS]
         chosen = tuple(one for one in chosen if one in ranked)
-    same = metric == found.experiment.metric
-    flat = [(name, strength) for name, strengths in found.conditions.items() for strength in strengths]
+    same = metric == matrix.experiment.metric
+    flat = [(name, strength) for name, strengths in matrix.conditions.items() for strength in strengths]
     keys: list[tuple[str, float] | tuple[()]] = [(), *flat]
     info = MapInfo(
-        tuple(_map_row(one, found, same) for one in chosen),
-        tuple((name, tuple(map(strength_text, strengths))) for name, strengths in found.conditions.items()),
-        tuple(shown(found.baseline.get(key, math.nan), metric) for key in keys),
-        found.experiment.baseline,
+        tuple(_map_row(one, matrix, same) for one in chosen),
+        tuple((name, tuple(map(strength_text, strengths))) for name, strengths in matrix.conditions.items()),
+        tuple(shown(matrix.baseline.get(key, math.nan), metric) for key in keys),
+        matrix.experiment.baseline,
         measure(metric),
-        f"difference to {found.experiment.baseline}, {unit_text(metric)}",
+        f"difference to {matrix.experiment.baseline}, {unit_text(metric)}",
         METRICS[metric].unit == "points",
         METRICS[metric].lower_is_better,
     )
     what = METRICS[metric].title
     text = (
-        f"Above: {what} of {found.experiment.baseline} itself under each condition; the fainter the bar, the weaker "
+        f"Above: {what} of {matrix.experiment.baseline} itself under each condition; the fainter the bar, the weaker "
         "the change. Below: how far each recipe is from it there, cell by cell a strength. A dot in the corner: the "
         "difference at that strength is shown. A frame around a condition: the mean over its strengths is shown to "
         "differ; a solid frame: by more than on clean images, so that robustness is gained or lost; a dashed one: not "
@@ -352,14 +355,14 @@ def figure(found: Robustness) -> Figure:
         if same
         else "First column: left empty, as the comparison is in another metric."
     )
-    if len(chosen) < len(found.recipes):
-        text += f" Drawn are {len(chosen)} of {len(found.recipes)} recipes, those with the surest differences first."
-    alt = f"Difference in {what} of each recipe to {found.experiment.baseline} under every test condition"
+    if len(chosen) < len(matrix.recipes):
+        text += f" Drawn are {len(chosen)} of {len(matrix.recipes)} recipes, those with the surest differences first."
+    alt = f"Difference in {what} of each recipe to {matrix.experiment.baseline} under every test condition"
     return Figure(info, draw_map, alt, text)
 
 
-def _map_row(one: RecipeRobustness, found: Robustness, same: bool) -> MapRow:
-    metric, alpha = found.metric, found.experiment.alpha
+def _map_row(one: RecipeRobustness, matrix: Robustness, same: bool) -> MapRow:
+    metric, alpha = matrix.metric, matrix.experiment.alpha
     clean = one.clean.estimate if same and one.clean is not None else math.nan
     decided = same and one.clean is not None and verdict_text(one.clean) in ("better", "worse")
     each = [effect for name in one.names for effect in name.strengths]
@@ -367,20 +370,20 @@ def _map_row(one: RecipeRobustness, found: Robustness, same: bool) -> MapRow:
         one.recipe,
         tuple(shown(x, metric) for x in (clean, *(effect.estimate for effect in each))),
         (decided, *(effect.shown(alpha) and effect.reached for effect in each)),
-        tuple(len(marks(name, found)) for name in one.names),
+        tuple(len(marks(name, matrix)) for name in one.names),
     )
 
 
-def caution(study: Study, found: Robustness) -> tuple[str, ...]:
+def caution(study: Study, matrix: Robustness) -> tuple[str, ...]:
     """What is left out, or measured otherwise than in the rest of the report."""
     notes = []
-    if found.metric != found.experiment.metric:
-        title = METRICS[found.experiment.metric].title
+    if matrix.metric != matrix.experiment.metric:
+        title = METRICS[matrix.experiment.metric].title
         notes.append(f"{title[:1].upper()}{title[1:]} is no mean over images: what is compared here is accuracy.")
-    if found.left_out:
+    if matrix.left_out:
         notes.append(
             "Left out, as not every run was tested under it with the same operations and strengths: "
-            f"{among(found.left_out, 'condition')}. {_anew(study)}"
+            f"{among(matrix.left_out, 'condition')}. {_anew(study)}"
         )
     return tuple(notes)
 
