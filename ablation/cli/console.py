@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ablation.core.text import tied
+from ablation.core.text import plain, tied
 from ablation.data.contents import left_out_words
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def table(*columns: str, right: Sequence[str] = ()) -> Table:
 def say(text: str, style: str = "", bullet: str = "") -> None:
     """Print a paragraph, broken to the console's width. Not by rich, which ends a line between '95' and '%' too."""
     lines = textwrap.wrap(
-        tied(text),
+        tied(plain(text)),
         console.width,
         initial_indent=bullet,
         subsequent_indent=" " * len(bullet),
@@ -76,7 +76,7 @@ def head(title: str) -> None:
 
 def warn(message: str) -> None:
     """Print a warning on standard error."""
-    click.secho(f"warning: {message}", sys.stderr, fg="yellow")
+    click.secho(f"warning: {plain(message)}", sys.stderr, fg="yellow")
 
 
 def names_of(cells: Sequence[Cell]) -> dict[str, str]:

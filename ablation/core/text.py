@@ -109,6 +109,38 @@ def byte_size(number: float) -> str:
     return f"{number / 1e3:,.1f} kB"
 
 
+_OPEN, _CLOSE = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
+_DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # what turns the direction of writing
+
+
+def named(name: str) -> str:
+    """Return a name that a user gave, marked as a name within a text: of a recipe, a class, an optimizer, a level.
+
+    The marks are Unicode's isolates, which show as nothing and keep a name in Arabic from turning the text around it.
+    Whoever shows the text sets the name apart (`name_spans`); `plain` puts it in quotes.
+    """
+    return f"{_OPEN}{_DIRECTIONS.sub('', name)}{_CLOSE}"
+
+
+def name_spans(text: str) -> list[tuple[str, bool]]:
+    """Return the parts of a text in order, each with whether it is a name.
+
+    >>> name_spans(f"{named('crop')} helps")
+    [('crop', True), (' helps', False)]
+    """
+    parts = re.split(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}", text)
+    return [(part, index % 2 == 1) for index, part in enumerate(parts) if part]
+
+
+def plain(text: str) -> str:
+    """Return the text with its names in quotes, for outputs that have no other way to set them apart.
+
+    >>> plain(f"{named('crop')} beats {named('none')}")
+    '“crop” beats “none”'
+    """
+    return "".join(f"“{part}”" if is_name else part for part, is_name in name_spans(text))
+
+
 def tied(text: str) -> str:
     """Return the text with no-break spaces where a line may not end: '95 %', '2.3 GB', '5 seeds', 'p = .004'."""
     return re.sub(r"(?<=\d) (?=%|seed|point|[kMG]B)|(?<=\b[pn]) (?=[<=] )|(?<=\b[pn] [<=]) (?=[.\d])", "\u00a0", text)

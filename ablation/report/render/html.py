@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
-from ablation.core.text import tied
+from ablation.core.text import name_spans, tied
 from ablation.report.photographs import photograph_sheet
 from ablation.report.render.digest import META
 from ablation.report.section import Figure, Spot, Strip
@@ -98,4 +99,16 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["tied"] = tied
+    made.filters["words"] = words
     return made
+
+
+def words(text: str, look: Mapping[str, Style]) -> Markup:
+    """A sentence: escaped, with no line ending between a number and its unit, and names set as names."""
+    return Markup("").join(_name(part, look) if is_name else escape(tied(part)) for part, is_name in name_spans(text))
+
+
+def _name(name: str, look: Mapping[str, Style]) -> Markup:
+    """A name in bold; that of a recipe with a dot in its colour."""
+    dot = Markup('<i class="swatch" style="background:{}"></i>').format(look[name].color) if name in look else ""
+    return Markup('<b class="name">{}{}</b>').format(dot, name)
