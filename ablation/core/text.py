@@ -135,10 +135,22 @@ def name_spans(text: str) -> list[tuple[str, bool]]:
 def plain(text: str) -> str:
     """Return the text with its names in quotes, for outputs that have no other way to set them apart.
 
-    >>> plain(f"{named('crop')} beats {named('none')}")
-    '“crop” beats “none”'
+    A name that stands alone, as over the rows of a table, needs none.
+
+    >>> plain(f"{named('crop')} beats {named('none')}"), plain(named("adam"))
+    ('“crop” beats “none”', 'adam')
     """
-    return "".join(f"“{part}”" if is_name else part for part, is_name in name_spans(text))
+    spans = name_spans(text)
+    return "".join(f"“{part}”" if is_name and len(spans) > 1 else part for part, is_name in spans)
+
+
+def bare(text: str) -> str:
+    """Return the text with nothing that sets its names apart, for a cell or a label that is a name itself.
+
+    >>> bare(f"{named('adam')}, dropout 0.3")
+    'adam, dropout 0.3'
+    """
+    return "".join(part for part, _ in name_spans(text))
 
 
 def tied(text: str) -> str:

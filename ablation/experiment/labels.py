@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from ablation.core.text import counted, listing
+from ablation.core.text import counted, listing, named
 from ablation.core.values import label
 from ablation.experiment.experiment import Experiment
 
 
 def condition_text(condition: Mapping[str, str], experiment: Experiment) -> str:
     """'adam', 'adam, dropout 0.3': the levels of what varies; 'all conditions' for a pooled effect."""
+    return _condition(condition, experiment, str)
+
+
+def condition_named(condition: Mapping[str, str], experiment: Experiment) -> str:
+    """The same for a sentence: the levels that have a name are marked as names (`ablation.core.text.named`)."""
+    return _condition(condition, experiment, named)
+
+
+def _condition(condition: Mapping[str, str], experiment: Experiment, mark: Callable[[str], str]) -> str:
     if not condition:
         return "all conditions"
     varied = {factor: level for factor, level in condition.items() if len(experiment.factors[factor]) > 1}
     return ", ".join(
-        level if factor in ("optimizer", "model") or "(" in level else f"{factor.replace('_', ' ')} {level}"
+        _level(factor, level, mark(level) if _has_a_name(factor, level, experiment) else level)
         for factor, level in (varied or {"optimizer": condition["optimizer"]}).items()
     )
+
+
+def _level(factor: str, level: str, text: str) -> str:
+    """'adam', 'resnet50', 'Cosine(warmup=5)', 'dropout 0.3': with its factor where it does not say that itself."""
+    return text if factor in ("optimizer", "model") or "(" in level else f"{factor.replace('_', ' ')} {text}"
+
+
+def _has_a_name(factor: str, level: str, experiment: Experiment) -> bool:
+    """Is the level called by a name? Not where it is a number or another value, and is called by what it is."""
+    given = isinstance(experiment.vary.get(factor), Mapping) or factor == "optimizer"
+    return given or isinstance(experiment.factors[factor][level], str)
 
 
 def conditions_text(names: Sequence[str], most: int = 4) -> str:

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ablation.core.text import plain
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -126,7 +128,11 @@ def new_panels(blocks: Sequence[int], across: int, height: float = 3.5) -> list[
 
 
 def shortened(text: str, most: int) -> str:
-    """At most `most` characters: an ellipsis stands for the middle, as names often differ at their ends."""
+    """At most `most` characters: an ellipsis stands for the middle, as names often differ at their ends.
+
+    Names within the text have no marks any more, but quotes: see `ablation.core.text.plain`.
+    """
+    text = plain(text)
     if len(text) <= most:
         return text
     head = most // 2

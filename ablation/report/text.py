@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, overload
 
 from ablation.analysis.comparison import CorrectedResampled
 from ablation.analysis.metrics import METRICS
-from ablation.core.text import MINUS, NONE, counted, listing, out_of, p_phrase, percent
+from ablation.core.text import MINUS, NONE, counted, listing, named, out_of, p_phrase, percent
 from ablation.evidence.target import target_of
 from ablation.experiment.experiment import Experiment
-from ablation.experiment.labels import condition_text, conditions_text
+from ablation.experiment.labels import condition_named, conditions_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -182,13 +182,16 @@ MOST_NAMED = 6
 
 
 def heading(condition: Mapping[str, str], conditions: int, experiment: Experiment) -> str:
-    """'adam', or 'pooled over 2 conditions'."""
-    return condition_text(condition, experiment) if condition else f"pooled over {counted(conditions, 'condition')}"
+    """'adam', its levels marked as names, or 'pooled over 2 conditions'."""
+    return condition_named(condition, experiment) if condition else f"pooled over {counted(conditions, 'condition')}"
 
 
 def where(conditions: Iterable[Mapping[str, str]], experiment: Experiment, images: str = "") -> str:
-    """'under adam', or 'pooled over adam and sgd, on these test photographs': of all of these, {} left out."""
-    names = [condition_text(condition, experiment) for condition in conditions if condition]
+    """'under adam', or 'pooled over adam and sgd, on these test photographs': of all of these, {} left out.
+
+    The levels are marked as names.
+    """
+    names = [condition_named(condition, experiment) for condition in conditions if condition]
     text = f"under {names[0]}" if len(names) == 1 else f"pooled over {conditions_text(names, MOST_NAMED)}"
     return f"{text},{images}" if images else text
 
@@ -257,8 +260,8 @@ def _score_unit(metric: str) -> str:
 
 
 def among(names: Sequence[str], what: str) -> str:
-    """The names, or how many where they are many: '9 recipes'."""
-    return counted(len(names), what) if len(names) > MOST_NAMED else listing(names)
+    """The names, marked as such, or how many where they are many: '9 recipes'."""
+    return counted(len(names), what) if len(names) > MOST_NAMED else listing(map(named, names))
 
 
 def unit_text(metric: str) -> str:

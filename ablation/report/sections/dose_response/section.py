@@ -11,7 +11,7 @@ import numpy as np
 
 from ablation.analysis.dose import DoseResponse
 from ablation.analysis.metrics import METRICS
-from ablation.core.text import NONE, counted, listing, opening, out_of, p_text, percent
+from ablation.core.text import NONE, bare, counted, listing, opening, out_of, p_text, percent
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
 from ablation.report.charts import ACROSS, CurvePanel, common_limits, draw_curve, name_ticks
@@ -189,7 +189,7 @@ def table(every: Sequence[Doses]) -> Table:
 
 def _condition(one: Doses, curve: DoseCurve) -> str:
     """'adam', or 'adam, 4 of 5 seeds'."""
-    name = heading(curve.condition, len(one.curves) - 1, one.experiment)
+    name = bare(heading(curve.condition, len(one.curves) - 1, one.experiment))
     missing = "" if curve.seeds == curve.planned else f", {out_of(curve.seeds, curve.planned, 'seed')}"
     return name + missing
 
