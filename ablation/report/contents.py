@@ -1,23 +1,28 @@
 """The contents of the report: every section, in the order in which it is shown. A new section is a new line here.
 
-`ablation compare NAME --section SLUG` shows one of them. The page shows all, below the question, the answer and what to
-read with care; it is computed before anything is drawn, and whatever renders it needs no other input than a `Page`.
+`ablation compare NAME --section SLUG` shows one. The report shows all, below the question, the answer and what to
+read with care; it is computed before anything is drawn, and whatever renders it needs no other input than a `Report`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
+import ablation
 from ablation.core.errors import InputError, did_you_mean
+from ablation.core.text import out_of
 from ablation.evidence.study import Study
 from ablation.experiment.results import Results
+from ablation.experiment.runs import runs_of
 from ablation.report.section import Section
 from ablation.report.sections.attribution.section import attribution
 from ablation.report.sections.class_harm.section import class_harm
 from ablation.report.sections.cost_pareto.section import cost_pareto
 from ablation.report.sections.decision_curves.section import decision_curves
 from ablation.report.sections.dose_response.section import dose_response
+from ablation.report.sections.effects.headline import Headline, headline_of
 from ablation.report.sections.effects.section import effects
 from ablation.report.sections.effects.table import VerdictGrid, verdict_grid
 from ablation.report.sections.effects.text import answer, question_of
@@ -65,18 +70,25 @@ def section(results: Results | Study, slug: str) -> Section | None:
     >>> section(results, "split_analysis").title
     'Did it reduce overfitting?'
     """
-    if slug not in SECTIONS:
-        known = ", ".join(SECTIONS)
-        raise InputError(f"there is no section {slug!r}{did_you_mean(slug, SECTIONS)} (sections: {known})")
+    _known(slug)
     return SECTIONS[slug](results if isinstance(results, Study) else Study(results))
 
 
+def _known(slug: str) -> None:
+    if slug not in SECTIONS:
+        known = ", ".join(SECTIONS)
+        raise InputError(f"there is no section {slug!r}{did_you_mean(slug, SECTIONS)} (sections: {known})")
+
+
 @dataclass(frozen=True)
-class Page:
-    """What is shown, in the order in which it is shown."""
+class Report:
+    """What is shown, in the order in which it is shown; computed whole before anything is drawn."""
 
     name: str
+    made: str
+    """What the report is made from, in a line: how many runs, when they were trained, by which version."""
     question: str
+    headline: Headline
     answer: tuple[str, ...]
     warnings: tuple[str, ...]
     verdicts: VerdictGrid | None
@@ -87,13 +99,21 @@ class Page:
     baseline: str
 
 
-def page_of(study: Study) -> Page:
-    """Compute the page. Reads the records of all runs, and the arrays of one run a recipe."""
+def report_of(study: Study, only: Collection[str] = ()) -> Report:
+    """Compute the report. Reads the records of all runs, and the arrays that its sections need.
+
+    only: the slugs of the sections that it shall have, by default all. Raises InputError for one that no section has.
+    """
+    for slug in only:
+        _known(slug)
     experiment = study.experiment
-    sections = tuple(filter(None, (compute(study) for compute in SECTIONS.values())))
-    return Page(
+    computed = (compute(study) for slug, compute in SECTIONS.items() if not only or slug in only)
+    sections = tuple(filter(None, computed))
+    return Report(
         name=experiment.name,
+        made=_made(study),
         question=experiment.question or question_of(experiment),
+        headline=headline_of(experiment, study.effects),
         answer=(*answer(experiment, study.effects), *(text for section in sections for text in section.headline)),
         warnings=study.warnings,
         verdicts=verdict_grid(experiment, study.effects),
@@ -101,3 +121,13 @@ def page_of(study: Study) -> Page:
         look=styles(experiment.recipes, experiment.baseline),
         baseline=experiment.baseline,
     )
+
+
+def _made(study: Study) -> str:
+    """'80 runs, trained 2026-11-28 to 2026-11-29; ablation 0.1.0': from the journals, never from today's date."""
+    runs = runs_of(study.results.cells, study.results.root)
+    finished = set(study.results.finished["id"])
+    ends = [run.journal.events()[-1:] for run in runs if run.spec.id in finished]
+    days = sorted({time.strftime("%Y-%m-%d", time.gmtime(event["time"])) for last in ends for event in last})
+    trained = f", trained {' to '.join(dict.fromkeys((days[0], days[-1])))}" if days else ""
+    return f"{out_of(len(finished), len(runs), 'run')}{trained}; ablation {ablation.__version__}"

@@ -68,6 +68,8 @@ class Table:
     """Columns that a narrow terminal leaves out first, in this order; the others go from the right."""
     short: Mapping[str, str] = field(default_factory=dict)
     """Key -> a heading for the terminal, where that of the page is long."""
+    most: int = 30
+    """Rows that a page shows; of a longer table it has the first so many, and the CSV all."""
     folded: str = ""
     """A summary, where the table is detail: a page shows the summary and opens on a click, the terminal on `--all`."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -30,13 +30,16 @@ META = "ablation-inputs"
 HEAD = 4096  # bytes at the start of a page, within which the tag stands
 LIBRARIES = (
     *("numpy", "scipy", "pandas", "scikit-learn", "threadpoolctl"),
-    *("matplotlib", "pillow", "jinja2", "markupsafe"),
+    *("matplotlib", "pillow", "jinja2", "markupsafe", "typst"),
 )
 """By their names as packages: what computes the numbers of a page, and draws it."""
 
 
-def input_digest(study: Study) -> str:
-    """SHA-256, in hexadecimal, over every run's status and record, the effects, the warnings, and this program."""
+def input_digest(study: Study, only: Collection[str] = (), fonts: Sequence[Path] = ()) -> str:
+    """SHA-256, in hexadecimal, over every run's status and record, the effects, the warnings, and this program.
+
+    only, fonts: the sections and the files of fonts that were chosen.
+    """
     results = study.results
     inputs = [
         program_digest(),
@@ -46,6 +49,8 @@ def input_digest(study: Study) -> str:
         results.left_out,
         study.warnings,
         _has_photographs(results),
+        sorted(only),
+        [hashlib.sha256(font.read_bytes()).hexdigest() for font in fonts],
     ]
     digest = hashlib.sha256(json.dumps(inputs).encode())
     for run_id, status, reason in results.table[["id", "status", "reason"]].itertuples(index=False):

@@ -1,20 +1,43 @@
-"""write_report: from results and effects to one HTML file. Drawing libraries are imported only when a page is made."""
+"""write_report: from results and effects to the folder of a report. Drawing is imported only when one is made.
+
+report.html report.pdf     the same in two forms
+evidence.json              every number and sentence as plain data, and what they rest on; written last
+tables/ figures/           each table as CSV, LaTeX and Markdown, each figure as SVG, PNG and PDF
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ablation.core.errors import InputError
 from ablation.core.files import atomic
 from ablation.experiment.experiment import Experiment
-from ablation.report.render.digest import input_digest, is_current
+from ablation.report.render.digest import input_digest
+from ablation.report.render.evidence import EVIDENCE_FILE, report_is_current, written
 
 if TYPE_CHECKING:
     from ablation.evidence.effects import Effect
     from ablation.evidence.pairs import Pair
     from ablation.evidence.study import Study
     from ablation.experiment.results import Results
+
+HTML_FILE, PDF_FILE = "report.html", "report.pdf"
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written. folder: of the report. fresh: was anything written, or was it up to date?
+
+    without: what could not be made, and what to do about it, a sentence each.
+    """
+
+    folder: Path
+    fresh: bool
+    without: tuple[str, ...] = ()
 
 
 def write_report(
@@ -23,21 +46,27 @@ def write_report(
     effects: Sequence[Effect] | None = None,
     out: str | Path | None = None,
     command: str = "",
+    pdf: bool = True,
+    only: Collection[str] = (),
+    fonts: Sequence[Path] = (),
 ) -> Path:
-    """Write the report as one self-contained HTML file and return its path.
+    """Write the report into a folder and return the folder: HTML, PDF, tables, figures and the evidence as data.
 
-    Nothing is done when the file that is there was made from the same inputs (see `is_current`).
+    Nothing is done when the files that are there were made from the same inputs.
 
     experiment: with its results and effects; or a `Study`, which holds all of these.
-    out: by default reports/NAME.html.
+    out: a folder, by default reports/NAME.
     command: what trains the runs again, if not `ablation run NAME`.
+    pdf: shall there be a PDF? Where it cannot be made a warning says why, and all else is written.
+    only: the slugs of the sections that it shall have, by default all.
+    fonts: files of fonts for what the others cannot show.
 
     Raises ValueError for results of another experiment, and effects of other results.
 
     >>> write_report(experiment, results, effects)  # doctest: +SKIP
-    PosixPath('reports/cats12.html')
-    >>> write_report(Study(results), out="cats.html")  # doctest: +SKIP
-    PosixPath('cats.html')
+    PosixPath('reports/cats12')
+    >>> write_report(Study(results), out="cats", pdf=False)  # doctest: +SKIP
+    PosixPath('cats')
     """
     if isinstance(experiment, Experiment):
         from ablation.evidence.study import Study
@@ -51,28 +80,53 @@ def write_report(
             raise ValueError("write_report: the effects are of other results; compare(results) gives theirs")
     else:
         study = experiment
-    path = default_path(study) if out is None else Path(out)
-    write_page(study, path)
-    return path
+    made = write_folder(study, default_folder(study) if out is None else Path(out), pdf, only, fonts)
+    for message in made.without:
+        warnings.warn(message, stacklevel=2)
+    return made.folder
 
 
-def default_path(study: Study) -> Path:
-    """Where the page is written if nothing else is said."""
-    return Path("reports") / f"{study.experiment.name}.html"
+def default_folder(study: Study) -> Path:
+    """Where the report is written if nothing else is said."""
+    return Path("reports") / study.experiment.name
 
 
-def write_page(study: Study, path: Path) -> bool:
-    """Write the page, unless the one that is there was made from the same inputs. Return whether it was written."""
-    digest = input_digest(study)
-    if is_current(path, digest):
-        return False
+def write_folder(
+    study: Study,
+    folder: Path,
+    pdf: bool = True,
+    only: Collection[str] = (),
+    fonts: Sequence[Path] = (),
+    force: bool = False,
+) -> Written:
+    """Write the files of a report, unless those that are there were made from the same inputs."""
+    digest = input_digest(study, only, fonts)
+    if not force and report_is_current(folder, digest, [HTML_FILE, *([PDF_FILE] if pdf else [])]):
+        return Written(folder, False)
 
-    from ablation.report.contents import page_of
-    from ablation.report.render.html import render
+    from ablation.report.contents import report_of
+    from ablation.report.render.drawings import drawings_of
+    from ablation.report.render.evidence import evidence
+    from ablation.report.render.html import html
 
-    with atomic(path, "w") as file:
-        file.write(render(page_of(study), digest))
-    return True
+    report = report_of(study, only)
+    drawings = drawings_of(report)
+    files: dict[str, bytes] = {HTML_FILE: html(report, drawings, digest).encode()}
+    without = []
+    if pdf:
+        from ablation.report.render.pdf import pdf_of
+
+        try:
+            files[PDF_FILE] = pdf_of(report, drawings, fonts)
+        except InputError as error:
+            without.append(f"no {PDF_FILE}: {error}")
+    (folder / EVIDENCE_FILE).unlink(missing_ok=True)
+    for name, content in files.items():
+        with atomic(folder / name) as file:
+            file.write(content)
+    with atomic(folder / EVIDENCE_FILE, "w") as file:
+        file.write(evidence(study, report, digest, written(files)))
+    return Written(folder, True, tuple(without))
 
 
 def _are_of(effects: Sequence[Effect], pairs: Sequence[Pair]) -> bool:

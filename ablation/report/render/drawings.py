@@ -1,0 +1,71 @@
+"""Every figure of a report, computed and drawn once, for all renderings: the page, the PDF and the files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ablation.report.photographs import photograph_sheet
+from ablation.report.section import Figure, Spot, Strips
+from ablation.report.style import Style, data_uri, svg
+
+if TYPE_CHECKING:
+    from ablation.report.contents import Report
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure that was drawn. svg: a document of its own. remarks: what is to be read with care.
+
+    points: JSON of what is beside the pointer (`hover.js`), '' for nothing; its coordinates count ten-thousandths of
+    the picture. sheet: an address of all its photographs, `columns` in a row of `rows`; '' without.
+    """
+
+    name: str
+    svg: bytes
+    remarks: tuple[str, ...] = ()
+    points: str = ""
+    sheet: str = ""
+    columns: int = 1
+    rows: int = 1
+
+
+def drawings_of(report: Report) -> dict[str, tuple[Drawing | None, ...]]:
+    """slug -> a drawing for each of the section's figures, named 'SLUG-K'; None for rows of photographs."""
+    return {
+        section.slug: tuple(
+            None if isinstance(figure, Strips) else drawing(figure, report.look, f"{section.slug}-{number}")
+            for number, figure in enumerate(section.figures, 1)
+        )
+        for section in report.sections
+    }
+
+
+def drawing(figure: Figure, look: Mapping[str, Style], name: str) -> Drawing:
+    """Compute a figure's data, draw it, and find what is beside the pointer."""
+    data = figure.data() if callable(figure.data) else figure.data
+    axes = figure.draw(data, look)
+    made = Drawing(name, svg(axes), tuple(figure.remarks(data)) if figure.remarks else ())
+    if figure.hover is None:
+        return made
+    every = axes if isinstance(axes, Sequence) else [axes]
+    return _with_hover(made, figure.hover.spots(data, every), figure.hover.photographs(data))
+
+
+def _with_hover(made: Drawing, spots: Sequence[Spot], photographs: NDArray[np.uint8] | None) -> Drawing:
+    words = {text: index for index, text in enumerate(dict.fromkeys(spot.words for spot in spots))}
+    points = [[round(1e4 * spot.x), round(1e4 * spot.y), spot.picture, words[spot.words]] for spot in spots]
+    if not points:
+        return made
+    columns = rows = 1
+    sheet = ""
+    if photographs is not None and len(photographs):
+        encoded, columns, rows = photograph_sheet(photographs)
+        sheet = data_uri(encoded, "jpeg")
+    held = {"columns": columns, "rows": rows, "words": list(words), "points": points}
+    return replace(made, points=json.dumps(held, separators=(",", ":")), sheet=sheet, columns=columns, rows=rows)

@@ -1,0 +1,107 @@
+"""evidence.json: every sentence and number of a report as plain data, with what it rests on. No drawing libraries.
+
+`ablation verify` computes it anew from the records and says what differs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ablation
+from ablation.core.text import plain
+from ablation.report.section import Section, Table
+
+if TYPE_CHECKING:
+    from ablation.evidence.effects import Effect
+    from ablation.evidence.study import Study
+    from ablation.report.contents import Report
+
+EVIDENCE_FILE = "evidence.json"
+
+
+def evidence(study: Study, report: Report, digest: str, files: Mapping[str, str]) -> str:
+    """The file's text. digest: of the report's inputs. files: name -> SHA-256 of all that was written beside it."""
+    held = {"inputs": digest, "program": f"ablation {ablation.__version__}", "files": files}
+    return json.dumps(held | evidence_data(study, report), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def evidence_data(study: Study, report: Report) -> dict[str, Any]:
+    """What the report says, as plain data: names in quotes within sentences, numbers of effects with all digits."""
+    return {
+        "experiment": report.name,
+        "question": plain(report.question),
+        "made": report.made,
+        "headline": _plain(asdict(report.headline)),
+        "answer": _plain(report.answer),
+        "warnings": _plain(report.warnings),
+        "effects": [effect_data(effect) for effect in study.effects],
+        "sections": {section.slug: _section(section) for section in report.sections},
+        "runs": _runs(study),
+    }
+
+
+def effect_data(effect: Effect) -> dict[str, Any]:
+    """The fields of an effect; null for what is not known, 'pooled' for the condition of a pooled one."""
+    row: dict[str, Any] = _plain(asdict(effect))
+    return row | {"condition": row["condition"] or "pooled"}
+
+
+def _section(section: Section) -> dict[str, Any]:
+    return {
+        "title": plain(section.title),
+        "question": plain(section.question),
+        "answer": _plain(section.answer),
+        "figures": [{"alt": plain(one.alt), "caption": plain(one.caption)} for one in section.figures],
+        "tables": [_table(table) for table in section.tables],
+        "caution": _plain(section.caution),
+    }
+
+
+def _table(table: Table) -> dict[str, Any]:
+    groups = [{"title": plain(group.title), "rows": _plain(group.rows)} for group in table.groups]
+    return {"headers": _plain(table.headers), "groups": groups, "caption": plain(table.caption)}
+
+
+def _runs(study: Study) -> dict[str, Any]:
+    """id -> how the run stands, and the metrics that its record holds."""
+    table = study.results.table.drop_duplicates("id")
+    known = study.records
+    return {
+        run_id: {"status": status, "metrics": _plain(known[run_id].metrics) if run_id in known else {}}
+        for run_id, status in table[["id", "status"]].itertuples(index=False)
+    }
+
+
+def _plain(item: Any) -> Any:
+    """The item as JSON holds it: texts without marks, None for nan and infinity, lists for tuples."""
+    if isinstance(item, str):
+        return plain(item)
+    if isinstance(item, Mapping):
+        return {plain(str(name)): _plain(inner) for name, inner in item.items()}
+    if isinstance(item, Iterable):
+        return [_plain(inner) for inner in item]
+    return None if isinstance(item, float) and not math.isfinite(item) else item
+
+
+def written(files: Mapping[str, bytes]) -> dict[str, str]:
+    """name -> SHA-256, in hexadecimal."""
+    return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+
+
+def report_is_current(folder: Path, digest: str, needed: Iterable[str]) -> bool:
+    """Was the report in this folder made from these inputs, and is every file as it was written?
+
+    needed: files that must be there.
+    """
+    try:
+        held = json.loads((folder / EVIDENCE_FILE).read_text("utf-8"))
+        files = {name: (folder / name).read_bytes() for name in held["files"]}
+        return held["inputs"] == digest and set(needed) <= set(files) and written(files) == held["files"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
