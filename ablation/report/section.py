@@ -8,7 +8,7 @@ it, which imports matplotlib when it is called. HTML (`ablation.report.render`) 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +32,13 @@ def cells(columns: Mapping[str, Column], item: Any) -> dict[str, str]:
 def headings(columns: Mapping[str, Column]) -> dict[str, str]:
     """Key -> heading."""
     return {key: heading for key, (heading, _) in columns.items()}
+
+
+MOST_COLUMNS = 7
+"""Of a wider table the spare columns stand in one of their own."""
+
+STATISTICS = "Statistics"
+"""What those columns are called."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +80,45 @@ class Table:
     folded: str = ""
     """A summary, where the table is detail: a page shows the summary and opens on a click, the terminal on `--all`."""
 
+    def is_words(self, key: str) -> bool:
+        """Does this column hold words, and not numbers?"""
+        return key in (next(iter(self.headers)), "verdict", *self.words)
+
     @classmethod
     def of(cls, columns: Mapping[str, Column], items: Iterable[Any], caption: str = "", **options: Any) -> Table:
         """A table of one group, a row an item."""
         return cls(headings(columns), (Rows.of(columns, items),), caption, **options)
+
+    def parts(self) -> tuple[Table, Table | None]:
+        """The table as a page shows it, and its statistics: the spare columns of a wide one, beside its first column.
+
+        None for the statistics where all columns are in the first. The notes of rows stay there.
+        """
+        if len(self.headers) <= MOST_COLUMNS or not self.spare:
+            return self, None
+        first = next(iter(self.headers))
+        aside = {first, *self.spare}
+        groups = tuple(replace(group, rows=tuple({**row, "note": ""} for row in group.rows)) for group in self.groups)
+        main = replace(self, headers={key: text for key, text in self.headers.items() if key not in self.spare})
+        rest = replace(
+            self,
+            headers={key: text for key, text in self.headers.items() if key in aside},
+            groups=groups,
+            caption="",
+            folded=STATISTICS,
+        )
+        return main, rest
+
+    def head(self) -> tuple[Table, int]:
+        """The table with as many rows as a page shows, and how many were left out; all that is pooled stays."""
+        room = self.most - sum(len(group.rows) for group in self.groups if group.pooled)
+        groups, left_out = [], 0
+        for group in self.groups:
+            kept = group.rows if group.pooled else group.rows[: max(room, 0)]
+            room -= 0 if group.pooled else len(kept)
+            left_out += len(group.rows) - len(kept)
+            groups += [replace(group, rows=kept)] if kept else []
+        return (replace(self, groups=tuple(groups)), left_out) if left_out else (self, 0)
 
 
 @dataclass(frozen=True)
