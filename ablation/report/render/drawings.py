@@ -20,19 +20,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure that was drawn. svg: a document of its own. remarks: what is to be read with care.
+    """A figure that was drawn. files: kind of file -> its content, "svg" first. remarks: to be read with care.
 
     points: JSON of what is beside the pointer (`hover.js`), '' for nothing; its coordinates count ten-thousandths of
     the picture. sheet: an address of all its photographs, `columns` in a row of `rows`; '' without.
     """
 
     name: str
-    svg: bytes
+    files: Mapping[str, bytes]
     remarks: tuple[str, ...] = ()
     points: str = ""
     sheet: str = ""
     columns: int = 1
     rows: int = 1
+
+    @property
+    def svg(self) -> bytes:
+        return self.files["svg"]
 
 
 def drawings_of(report: Report) -> dict[str, tuple[Drawing | None, ...]]:
@@ -50,7 +54,7 @@ def drawing(figure: Figure, look: Mapping[str, Style], name: str) -> Drawing:
     """Compute a figure's data, draw it, and find what is beside the pointer."""
     data = figure.data() if callable(figure.data) else figure.data
     axes = figure.draw(data, look)
-    made = Drawing(name, svg(axes), tuple(figure.remarks(data)) if figure.remarks else ())
+    made = Drawing(name, {"svg": svg(axes)}, tuple(figure.remarks(data)) if figure.remarks else ())
     if figure.hover is None:
         return made
     every = axes if isinstance(axes, Sequence) else [axes]

@@ -1,8 +1,10 @@
-"""Text that somebody gave, so that LaTeX and Markdown show it literally, on one line. Knows nothing of experiments."""
+"""Text that somebody gave, so that LaTeX, Markdown and a spreadsheet show it literally. Knows no experiment."""
 
 from __future__ import annotations
 
 import re
+
+from ablation.core.text import plain
 
 _GREEK = {
     "alpha": 0x3B1, "beta": 0x3B2, "gamma": 0x3B3, "delta": 0x3B4, "varepsilon": 0x3B5, "eta": 0x3B7, "theta": 0x3B8,
@@ -31,6 +33,10 @@ _NOT_IN_OT1 = set("«»¦¨´¸ÐÞðþĄąĐđĘęĦħĮįĸĿŀŉŊŋŦŧŲų�
 """Of Latin-1 and Latin Extended-A, what LaTeX's own encoding has no command for."""
 
 
+_FORMULAS = ("=", "+", "-", "@", *"\uff1d\uff0b\uff0d\uff20")
+"""With what a formula may begin, also in the full width of East Asian scripts."""
+
+
 def latex_text(text: str) -> str:
     r"""The text for LaTeX's text mode, with nothing loaded: it compiles whatever it holds.
 
@@ -48,6 +54,22 @@ def _latex_sign(sign: str) -> str:
     return rf"\ifdefined\Umathchar {sign}\else U+{ord(sign):04X}\fi{{}}"
 
 
+def csv_text(text: str) -> str:
+    """The text for a cell of a CSV file; what a spreadsheet would take for a formula begins with an apostrophe.
+
+    A number is left as it is, whatever its sign.
+
+    >>> csv_text("=cmd()"), csv_text("-0.3"), csv_text("crop")
+    ("'=cmd()", '-0.3', 'crop')
+    """
+    formula = text.lstrip()[:1] in _FORMULAS and not _is_number(text)
+    return f"'{text}" if formula else text
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"\s*[+-]?[\d.,]+(e[+-]?\d+)?\s*%?\s*", text) is not None
+
+
 def markdown_text(text: str) -> str:
     """The text for a table or a paragraph of GitHub's Markdown."""
     shown = re.sub(r"([\\`*_\[\]>|~])|(<)(?=[A-Za-z/!?])", r"\\\1\2", _one_line(text))
@@ -55,4 +77,4 @@ def markdown_text(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return "".join(sign for sign in " ".join(text.split()) if sign.isprintable())
+    return "".join(sign for sign in " ".join(plain(text).split()) if sign.isprintable())

@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import ablation
@@ -99,9 +99,28 @@ def report_is_current(folder: Path, digest: str, needed: Iterable[str]) -> bool:
 
     needed: files that must be there.
     """
+    inputs, files = _held(folder)
+    try:
+        there = {name: (folder / name).read_bytes() for name in files}
+    except OSError:
+        return False
+    return inputs == digest and set(needed) <= set(files) and written(there) == files
+
+
+def remove_report(folder: Path) -> None:
+    """Remove what `evidence.json` names as written beside it, and then that file; nothing else in the folder."""
+    for name in _held(folder)[1]:
+        (folder / name).unlink(missing_ok=True)
+    (folder / EVIDENCE_FILE).unlink(missing_ok=True)
+
+
+def _held(folder: Path) -> tuple[str, dict[str, str]]:
+    """The digest of inputs and the files of the report that is there; none for what cannot be believed."""
     try:
         held = json.loads((folder / EVIDENCE_FILE).read_text("utf-8"))
-        files = {name: (folder / name).read_bytes() for name in held["files"]}
-        return held["inputs"] == digest and set(needed) <= set(files) and written(files) == held["files"]
+        inputs, files = held["inputs"], dict(held["files"])
     except (OSError, ValueError, LookupError, TypeError):
-        return False
+        return "", {}
+    names = [PurePosixPath(name) for name in files]
+    inside = all(not name.is_absolute() and ".." not in name.parts for name in names)
+    return (str(inputs), files) if inside else ("", {})

@@ -10,11 +10,9 @@ titles between groups and no names over several lines, and its Markdown takes an
 from __future__ import annotations
 
 import itertools
-import math
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +22,8 @@ from rich.cells import cell_len
 
 from ablation.core.files import atomic
 from ablation.experiment.experiment import Experiment
-from ablation.report.render.escape import latex_text, markdown_text
+from ablation.report.render.escape import csv_text, latex_text, markdown_text
+from ablation.report.render.evidence import effect_data
 from ablation.report.sections.effects.paper import Sheet, sheet
 
 if TYPE_CHECKING:
@@ -80,24 +79,18 @@ def json(effects: Sequence[Effect], left_out: int = 0) -> str:
 
 
 def _rows(effects: Sequence[Effect], left_out: int) -> list[dict[str, Any]]:
-    """The fields of each effect, without nan; in all of them how many files are left out."""
-    rows = [_known(asdict(effect)) | {"left_out": left_out} for effect in effects]
-    return [row | {"condition": row["condition"] or "pooled"} for row in rows]
-
-
-def _known(item: Any) -> Any:
-    """The item with None for every nan and infinity in it, and texts for keys."""
-    if isinstance(item, dict):
-        return {str(name): _known(inner) for name, inner in item.items()}
-    return None if isinstance(item, float) and not math.isfinite(item) else item
+    """The fields of each effect, and in all of them how many files are left out."""
+    return [effect_data(effect) | {"left_out": left_out} for effect in effects]
 
 
 def _cell(name: str, item: Any) -> Any:
-    """One cell of the CSV: a dict as a text, the rest as it is."""
+    """One cell of the CSV: a dict as a text, a text safe to open, the rest as it is."""
+    if isinstance(item, str):
+        return csv_text(item)
     if not isinstance(item, dict):
         return item
     if name == "condition":
-        return ", ".join(f"{factor}={level}" for factor, level in item.items())
+        return csv_text(", ".join(f"{factor}={level}" for factor, level in item.items()))
     return " ".join(f"{seed}:{'' if score is None else score}" for seed, score in item.items())
 
 

@@ -17,7 +17,7 @@ from ablation.core.errors import InputError
 from ablation.core.files import atomic
 from ablation.experiment.experiment import Experiment
 from ablation.report.render.digest import input_digest
-from ablation.report.render.evidence import EVIDENCE_FILE, report_is_current, written
+from ablation.report.render.evidence import EVIDENCE_FILE, remove_report, report_is_current, written
 
 if TYPE_CHECKING:
     from ablation.evidence.effects import Effect
@@ -107,6 +107,7 @@ def write_folder(
     from ablation.report.contents import report_of
     from ablation.report.render.drawings import drawings_of
     from ablation.report.render.evidence import evidence
+    from ablation.report.render.files import files_of
     from ablation.report.render.html import html
 
     report = report_of(study, only)
@@ -120,7 +121,8 @@ def write_folder(
             files[PDF_FILE] = pdf_of(report, drawings, fonts)
         except InputError as error:
             without.append(f"no {PDF_FILE}: {error}")
-    (folder / EVIDENCE_FILE).unlink(missing_ok=True)
+    files |= files_of(study, report, drawings)
+    remove_report(folder)
     for name, content in files.items():
         with atomic(folder / name) as file:
             file.write(content)
