@@ -7,6 +7,7 @@ import pytest
 from made_parts import Gain, World, fits_less, nothing, study_of
 
 from ablation.analysis.comparison import Crossed, Paired, Test
+from ablation.core.text import plain
 from ablation.evidence.study import Study
 from ablation.report.sections.split_analysis.section import split_analysis
 
@@ -28,7 +29,8 @@ def answers(gain: Gain, test: Test, fit: float, mixed: float = 0.0) -> Iterator[
 
 
 def claims(said: str) -> bool:
-    return " reduces the generalization gap " in said or " widens the generalization gap " in said
+    verbs = ("reduces", "reduce", "widens", "widen")
+    return any(f" {verb} the generalization gap " in said for verb in verbs)
 
 
 @pytest.mark.slow
@@ -45,6 +47,6 @@ def test_equal_gaps_are_seldom_said_to_differ(test, fit, mixed):
 
 @pytest.mark.slow
 def test_a_smaller_gap_is_found():
-    found = [answer[0].startswith("bright reduces ") for answer in answers(fits_less, Crossed(), 0.5)]
+    found = [plain(answer[0]).startswith("“bright” reduces ") for answer in answers(fits_less, Crossed(), 0.5)]
     print(f"found: {sum(found) / GRIDS:.3f}")
     assert sum(found) / GRIDS >= 0.8

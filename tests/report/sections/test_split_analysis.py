@@ -1,6 +1,7 @@
 """Did it reduce overfitting? What is claimed of the gap, against plain programs, and what is not where arrays lack."""
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +12,8 @@ from scipy import stats
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, f1_score, log_loss
 
 from ablation.analysis.comparison import Paired
-from ablation.augment import Brightness
-from ablation.core.text import NONE
+from ablation.augment import Brightness, Contrast, Hue
+from ablation.core.text import MINUS, NONE, name_spans, named, plain
 from ablation.evidence.effects import OWN_RUNS
 from ablation.evidence.study import Study
 from ablation.experiment.record import RunRecord
@@ -31,8 +32,13 @@ def section_of(study: Study) -> Section:
 
 
 def of(section: Section, recipe: str) -> str:
-    (text,) = (text for text in section.answer if text.startswith(recipe))
+    """The sentence about a recipe, behind the one with which the section opens."""
+    (text,) = (text for text in map(plain, section.answer[1:]) if text.startswith(f"“{recipe}”"))
     return text
+
+
+def opened(section: Section) -> str:
+    return plain(section.answer[0])
 
 
 def row_of(section: Section, recipe: str) -> dict[str, str]:
@@ -45,12 +51,15 @@ def test_it_is_in_the_report():
 
 
 def test_a_planted_gap_is_found_and_explained():
-    said = of(section_of(study_of(World(fits_less, images=300))), "bright")
-    assert said.startswith("bright reduces the generalization gap by ")
+    section = section_of(study_of(World(fits_less, images=300)))
+    said = of(section, "bright")
+    assert said.startswith("“bright” reduces the generalization gap by ")
     assert " points of accuracy (95 % interval " in said
     assert "Holm p" in said
     assert "n = 6 seeds" in said
-    assert "contrast is not shown to change" in of(section_of(study_of(World(fits_less, images=300))), "contrast")
+    assert "“contrast” is not shown to change" in of(section, "contrast")
+    assert opened(section) == said.split(" (")[0] + "."
+    assert [row["verdict"] for row in section.tables[0].groups[0].rows] == ["baseline", "smaller", "undecided"]
 
 
 def test_less_fit_is_named_as_the_reason_where_the_test_score_is_no_better():
@@ -58,25 +67,48 @@ def test_less_fit_is_named_as_the_reason_where_the_test_score_is_no_better():
         return {"train": -0.9, "test": -0.15}.get(part, 0.0) if recipe == "bright" else 0.0
 
     said = of(section_of(study_of(World(worse, images=300))), "bright")
-    assert "; in these runs it fits the training part less than none does" in said
+    assert " In these runs it fits the training part less than “none” does." in said
 
 
 def test_a_gap_that_closes_from_the_test_side_is_not_put_down_to_less_fit():
     said = of(section_of(study_of(World(generalizes, images=300))), "bright")
     assert "reduces the generalization gap" in said
-    assert "because" not in said
+    assert "fits the training part" not in said
 
 
 def test_a_wider_gap_is_called_wider():
     def wider(recipe, part):
         return -0.6 if recipe == "bright" and part == "test" else 0.0
 
-    assert "bright widens the generalization gap by " in of(section_of(study_of(World(wider, images=300))), "bright")
+    section = section_of(study_of(World(wider, images=300)))
+    assert "“bright” widens the generalization gap by " in of(section, "bright")
+    assert opened(section).startswith("“bright” widens the generalization gap by ")
+
+
+def test_it_opens_with_all_recipes_that_change_the_gap_and_the_largest_change():
+    def both(recipe, part):
+        return 0.0 if part != "test" else {"bright": 0.6, "hue": 0.9, "contrast": -0.6}.get(recipe, 0.0)
+
+    recipes = {"none": (), "bright": (Brightness(0.4),), "hue": (Hue(0.1),), "contrast": (Contrast(0.4),)}
+    section = section_of(study_of(World(both, images=400), recipes=recipes))
+    hue = max(
+        abs(row.effect.estimate)
+        for row in split_analysis_of(study_of(World(both, images=400), recipes=recipes)).recipes[:2]
+    )
+    assert opened(section) == (
+        f"“hue” and “bright” reduce the generalization gap by up to {100 * hue:.1f} points of accuracy; "
+        "“contrast” widens it."
+    )
 
 
 def test_without_an_effect_nothing_is_claimed():
     section = section_of(study_of(World(nothing)))
-    assert not any(word in text for text in section.answer for word in ("reduces", "widens"))
+    assert not any(word in text for text in section.answer for word in ("reduce", "widen"))
+    assert re.fullmatch(
+        r"No recipe is shown to change the generalization gap: the largest difference is .\d+\.\d points, "
+        r"and its interval includes 0\.",
+        opened(section),
+    )
     assert section.answer[-1] == "This holds for this split, on this data, model and budget."
 
 
@@ -132,6 +164,7 @@ def test_the_change_of_confusion_is_that_of_scikit_learn():
     most = 100 * np.abs(mean["bright"] - mean["none"]).max()
     assert f"by {most:.1f} points" in caption
     assert "No cell is tested" in caption
+    assert plain(caption).startswith("The largest change: with “bright” images of class “")
 
 
 def test_a_loss_has_its_gap_the_other_way_round():
@@ -143,7 +176,7 @@ def test_a_loss_has_its_gap_the_other_way_round():
     assert none.gap("log_loss") > bright.gap("log_loss") > 0
     assert bright.effect.estimate == pytest.approx(bright.gap("log_loss") - none.gap("log_loss"))
     section = section_of(study)
-    assert "bright reduces the generalization gap by" in of(section, "bright")
+    assert "“bright” reduces the generalization gap by" in of(section, "bright")
     assert "nats of log loss" in of(section, "bright")
     assert "test score less training score" in section.question
 
@@ -169,9 +202,10 @@ def test_where_all_fit_alike_a_gap_is_claimed_only_where_the_comparison_shows_on
 
 def test_old_records_say_what_is_missing_and_how_to_get_it():
     section = section_of(study_of(World(generalizes, kept=lambda cell: ("test",))))
-    (said,) = section.answer
-    assert "`ablation run made-up`" in said
-    assert "Remove their folders" in said
+    unknown, help_ = section.answer
+    assert unknown.startswith("The generalization gap is not known: ")
+    assert "`ablation run made-up`" in help_
+    assert "Remove their folders" in help_
     assert [table.folded != "" for table in section.tables] == [True]
     assert len(section.figures) == 1, "what is confused is known all the same"
 
@@ -181,7 +215,7 @@ def test_one_old_record_stops_the_claim_of_its_recipe_alone():
         return ("test",) if cell.factors["recipe"] == "bright" and cell.seed == 0 else ("train", "val", "test")
 
     section = section_of(study_of(World(fits_less, kept=kept, images=300)))
-    assert "bright: the records of 1 seed lack" in of(section, "bright")
+    assert "“bright”: the records of 1 seed lack" in of(section, "bright")
     assert "reduces" not in " ".join(section.answer)
     assert row_of(section, "bright")["train"] == NONE
     assert row_of(section, "bright")["p"] == NONE
@@ -207,7 +241,8 @@ def test_a_part_that_was_kept_in_part_is_called_that():
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_too_few_seeds_give_no_verdict(seeds):
     section = section_of(study_of(World(fits_less, images=300), seeds=seeds))
-    assert not any(word in text for text in section.answer for word in ("reduces", "widens"))
+    assert not any(word in text for text in section.answer for word in ("reduce", "widen"))
+    assert opened(section).startswith("“bright” and “contrast” cannot be judged: ")
     assert split_analysis_of(study_of(World(fits_less), seeds=seeds)).recipes[0].effect.note
 
 
@@ -223,15 +258,14 @@ def test_a_failed_run_gives_no_verdict():
 def test_the_baseline_under_another_name_is_called_that():
     recipes = {"none": (), "nothing": (), "bright": (Brightness(0.4),)}
     section = section_of(study_of(World(fits_less, images=300), recipes=recipes))
-    assert f"nothing: {OWN_RUNS}." in section.answer
-    assert "bright reduces" in of(section, "bright")
+    assert f"{named('nothing')}: {OWN_RUNS}." in section.answer
+    assert "“bright” reduces" in of(section, "bright")
 
 
 def test_the_baseline_alone_has_its_gap_and_nothing_beside_it():
     section = section_of(study_of(recipes={"none": ()}))
-    (said,) = section.answer
-    assert said.startswith("none has a generalization gap of ")
-    assert said.endswith("no recipe beside it.")
+    assert re.fullmatch(r"“none” has a generalization gap of \d+\.\d points of accuracy\.", opened(section))
+    assert section.answer[1].endswith("There is no recipe to compare it with.")
     assert len(section.figures) == 1
 
 
@@ -242,10 +276,43 @@ def test_without_a_run_there_is_no_section():
 def test_many_recipes_are_counted():
     recipes = {"none": ()} | {f"bright {index}": (Brightness(0.01 * (index + 1)),) for index in range(9)}
     section = section_of(study_of(recipes=recipes))
-    assert "Of 9 recipes no different gap is shown." in section.answer
+    assert opened(section).startswith("No recipe is shown to change the generalization gap: ")
+    assert len(section.answer) == 2
     info = section.figures[-1].data
     assert len(info.changes) == 6
     assert "Drawn are the 6 of 9 recipes" in section.figures[-1].caption
+
+
+def test_of_more_recipes_than_a_page_shows_those_with_the_largest_differences_come_first():
+    def gain(recipe, part):
+        return 0.1 * int(recipe.split()[-1]) if part == "test" and recipe != "none" else 0.0
+
+    recipes = {"none": ()} | {f"bright {index}": (Brightness(0.01 * (index + 1)),) for index in range(33)}
+    section = section_of(study_of(World(gain, images=200), recipes=recipes))
+    assert re.match(r"\d+ of 33 recipes reduce the generalization gap by up to ", opened(section))
+    table = section.tables[0]
+    names = [row["recipe"] for row in table.groups[0].rows]
+    assert names[0] == "none"
+    assert sorted(names) == sorted(recipes)
+    sizes = [abs(float(row["difference"].replace(MINUS, "-"))) for row in table.groups[0].rows[1:]]
+    assert sizes == sorted(sizes, reverse=True)
+    gaps = section.figures[0]
+    assert [row.name for row in gaps.data.rows] == names[:31]
+    assert gaps.caption.endswith("Drawn are the 30 of 33 recipes whose gaps differ most.")
+
+
+def test_names_are_marked_in_sentences_and_nowhere_else():
+    section = section_of(study_of(World(fits_less, images=300)))
+    texts = [*section.answer, section.question, *section.caution, *(one.caption for one in section.figures)]
+    texts += [table.caption for table in section.tables]
+    for recipe in ("none", "bright", "contrast"):
+        assert any((recipe, True) in name_spans(text) for text in texts), recipe
+    assert not any(re.search(rf"\b{recipe}\b", part) for text in texts for part, is_name in name_spans(text)
+                   if not is_name for recipe in ("bright", "contrast"))  # fmt: skip
+    cells = [cell for table in section.tables for group in table.groups for row in group.rows for cell in row.values()]
+    for text in [*cells, *(head for table in section.tables for head in table.headers.values())]:
+        assert plain(text) == text
+    assert all(plain(figure.alt) == figure.alt for figure in section.figures)
 
 
 def test_many_classes_are_cut_to_those_that_change():
