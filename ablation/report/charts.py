@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ablation.analysis.dose import DoseResponse
 from ablation.analysis.metrics import METRICS
 from ablation.experiment.experiment import Experiment
-from ablation.report.style import FAINT, INK, SOFT, Style, drawing, figure, shortened
+from ablation.report.style import BAND, FAINT, INK, PAPER, SOFT, Style, drawing, figure, marked, shortened
 from ablation.report.text import interval, shown, signed, unit_text
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def draw_curve(axes: Axes, panel: CurvePanel, color: str) -> None:
     for row in panel.scores:
         axes.plot(panel.at, row, "o-", color=color, markersize=2.6, linewidth=0.6, alpha=0.3)
     axes.plot(panel.curve_at, panel.curve, color=color, linewidth=1.8)
-    axes.plot(panel.at, panel.mean, "D", color=color, markersize=6.5, markeredgecolor="white", zorder=4)
+    axes.plot(panel.at, panel.mean, "D", color=color, markersize=6.5, markeredgecolor=PAPER, zorder=4)
 
 
 def name_ticks(axes: Axes, at: Floats, names: Sequence[str]) -> None:
@@ -177,7 +177,7 @@ def draw_intervals(info: IntervalsInfo, look: Mapping[str, Style], axes: Axes | 
     """
     with drawing():
         axes = _interval_axes(info) if axes is None else axes
-        axes.axvspan(-info.margin, info.margin, color="#eef1f4", linewidth=0)
+        axes.axvspan(-info.margin, info.margin, color=BAND, linewidth=0)
         axes.axvline(0, color=SOFT, linewidth=1)
         axes.grid(axis="x")
         axes.set_axisbelow(True)
@@ -186,7 +186,9 @@ def draw_intervals(info: IntervalsInfo, look: Mapping[str, Style], axes: Axes | 
             _draw_heading(axes, group, line)
             for row in group.rows:
                 line -= 1
-                _draw_row(axes, row, line - GAP / 2, _style(row, look))
+                style = _style(row, look)
+                with marked(axes, style):
+                    _draw_row(axes, row, line - GAP / 2, style)
             line -= GAP
         axes.set(xlim=info.limits, ylim=(line + 0.1, 0.1), yticks=[], xlabel=info.axis)
         axes.spines["left"].set_visible(False)
@@ -207,7 +209,7 @@ def _interval_axes(info: IntervalsInfo) -> Axes:
 def _style(row: IntervalRow, look: Mapping[str, Style]) -> Style:
     if row.kind in ("together", "beyond"):
         return Style(INK if row.kind == "together" else SOFT, "D")
-    return look[row.name] if row.kind == "one" else Style(look[row.name].color, "D")
+    return look[row.name] if row.kind == "one" else replace(look[row.name], marker="D")
 
 
 def _draw_heading(axes: Axes, group: IntervalGroup, line: float) -> None:
@@ -228,8 +230,8 @@ def _draw_row(axes: Axes, row: IntervalRow, line: float, style: Style) -> None:
         axes.plot([row.low, row.high], [line, line], color=style.color, linewidth=width, solid_capstyle="butt")
     axes.plot([row.alone, row.last], [line, line], color=style.color, linewidth=0.9, linestyle=(0, (1, 2)))
     for x, marker in ((row.alone, "o"), (row.last, "s")):
-        axes.plot([x], [line], marker=marker, markersize=6, color="white", markeredgecolor=style.color)
-    face, edge = ("white", style.color) if row.kind == "beyond" else (style.color, "white")
+        axes.plot([x], [line], marker=marker, markersize=6, color=PAPER, markeredgecolor=style.color)
+    face, edge = (PAPER, style.color) if row.kind == "beyond" else (style.color, PAPER)
     axes.plot([row.estimate], [line], marker=style.marker, markersize=6.5, color=face, markeredgecolor=edge)
 
 

@@ -21,15 +21,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ablation.core.text import plain
+from ablation.core.text import name_spans
+from ablation.report.inline import inlined
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INK, SOFT, FAINT = "#1f2933", "#52606d", "#d5dae0"
+INK, SOFT, FAINT, GRID, BAND, PAPER = "#1f2933", "#52606d", "#d5dae0", "#eceff2", "#eef1f4", "#ffffff"
+"""Text, its lesser kinds, lines, gridlines, shaded bands, and what all is drawn on: a dark page turns these."""
+
+ON_DARK, ON_LIGHT = "#fffffe", "#1e2832"
+"""Text on a cell that has a colour of its own, which stays as it is on a dark page."""
+
 WIDTH = 10.0  # inches of a figure over the full width of the page, at 96 px an inch
 
+GREY = "#6b7580"
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
@@ -39,22 +47,46 @@ CLASS_COLORS = (
 )  # Tol (2021), "muted", and two of "vibrant"
 
 
+VARIABLES = {
+    **{INK: "--ink", SOFT: "--soft", FAINT: "--line", GRID: "--grid", BAND: "--band", PAPER: "--paper", GREY: "--grey"},
+    **{color: f"--color-{number}" for number, color in enumerate(COLORS, 1)},
+    **{color: f"--class-{number}" for number, color in enumerate(CLASS_COLORS, 1)},
+}
+"""Colour -> the CSS variable in which a page may hold another in its stead."""
+
+
 @dataclass(frozen=True)
 class Style:
-    """How a recipe is drawn, in every figure."""
+    """How a recipe is drawn, in every figure. index: its place in the look of all, None where it is of no recipe."""
 
     color: str
     marker: str = "o"
     dash: Any = "-"
+    index: int | None = None
 
 
 def styles(recipes: Iterable[str], baseline: str) -> dict[str, Style]:
-    """The style of each recipe, by its index in the experiment; the baseline's is grey."""
-    look = {baseline: Style("#6b7580")}
+    """The style of each recipe, by its index in the experiment; the baseline comes first and is grey."""
+    look = {baseline: Style(GREY, index=0)}
     for index, recipe in enumerate(recipe for recipe in recipes if recipe != baseline):
         turn, color = divmod(index, len(COLORS))
-        look[recipe] = Style(COLORS[color], MARKERS[turn % len(MARKERS)], DASHES[turn % len(DASHES)])
+        look[recipe] = Style(COLORS[color], MARKERS[turn % len(MARKERS)], DASHES[turn % len(DASHES)], index + 1)
     return look
+
+
+def mark(artists: Artist | Iterable[Artist], style: Style) -> None:
+    """Mark what is drawn of a recipe, so that a page can light all of it: `data-recipe`, the index, in an SVG."""
+    if style.index is not None:
+        for artist in artists if isinstance(artists, Iterable) else (artists,):
+            artist.set_gid(f"recipe-{style.index}")
+
+
+@contextmanager
+def marked(axes: Axes, style: Style) -> Iterator[None]:
+    """Whatever is drawn into the axes within the block is marked as of this recipe."""
+    before = set(axes.get_children())
+    yield
+    mark((artist for artist in axes.get_children() if artist not in before), style)
 
 
 def class_style(label: int) -> Style:
@@ -84,11 +116,12 @@ SETTINGS: Any = {
     "ytick.labelsize": 8.5,
     "xtick.major.size": 3,
     "ytick.major.size": 0,
-    "grid.color": "#eceff2",
+    "grid.color": GRID,
     "grid.linewidth": 0.8,
     "legend.frameon": False,
     "legend.fontsize": 9,
     "lines.linewidth": 1.6,
+    "axes.facecolor": "none",
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "svg.fonttype": "none",
@@ -128,11 +161,11 @@ def new_panels(blocks: Sequence[int], across: int, height: float = 3.5) -> list[
 
 
 def shortened(text: str, most: int) -> str:
-    """At most `most` characters: an ellipsis stands for the middle, as names often differ at their ends.
+    """As a figure shows it: at most `most` characters, an ellipsis for the middle, as names often differ at their ends.
 
-    Names within the text have no marks any more, but quotes: see `ablation.core.text.plain`.
+    Names within the text have no marks any more (`ablation.core.text.named`), and no quotes.
     """
-    text = plain(text)
+    text = "".join(part for part, _ in name_spans(text))
     if len(text) <= most:
         return text
     head = most // 2
@@ -150,7 +183,16 @@ def svg(axes: Axes | Sequence[Axes]) -> bytes:
     with drawing(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph .* missing from font")  # names in Chinese: the reader's font has them
         made.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return re.sub(rb"(?<=font-family: )'DejaVu Sans'(?=[;\"])", FONTS.encode(), buffer.getvalue())
+    document = re.sub(rb'<g id="recipe-(\d+)">', rb'<g data-recipe="\1">', buffer.getvalue())
+    return re.sub(rb"(?<=font-family: )'DejaVu Sans'(?=[;\"])", FONTS.encode(), document)
+
+
+def inline_svg(drawn: bytes | Axes | Sequence[Axes], prefix: str, alt: str = "") -> str:
+    """What was drawn, or the document that `svg` made of it, as an `<svg>` element to stand within a page.
+
+    prefix: of its ids, other than that of any other drawing in the page. alt: what it shows, in a few words.
+    """
+    return inlined(drawn if isinstance(drawn, bytes) else svg(drawn), prefix, VARIABLES, alt)
 
 
 def fractions(axes: Axes, points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from ablation.core.text import name_spans, tied
 from ablation.report.render.digest import META
 from ablation.report.render.drawings import Drawing, drawing
 from ablation.report.section import Figure, Strip
-from ablation.report.style import Style, data_uri
+from ablation.report.style import Style, data_uri, inline_svg
 from ablation.report.text import SYMBOL
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def html(report: Report, drawings: Mapping[str, Sequence[Drawing | None]], diges
             digest=digest,
             meta=META,
             symbol=SYMBOL,
-            data_uri=data_uri,
+            inline=inline,
             picture=partial(picture, look=report.look),
             hovering=any(drawn and drawn.points for every in drawings.values() for drawn in every),
         )
@@ -43,6 +43,11 @@ def picture(shown: Figure | Strip, look: Mapping[str, Style]) -> str:
     if isinstance(shown, Strip):
         return data_uri(*shown.encode())
     return data_uri(drawing(shown, look, "").svg, "svg+xml")
+
+
+def inline(drawn: Drawing, alt: str) -> Markup:
+    """A drawing as an element of the page."""
+    return Markup(inline_svg(drawn.svg, drawn.name, alt))
 
 
 @cache

@@ -11,7 +11,7 @@ from ablation.evidence.study import Study
 from ablation.experiment.labels import condition_text
 from ablation.report.charts import ACROSS
 from ablation.report.section import Figure, Section
-from ablation.report.style import WIDTH, Style, drawing, figure, shortened
+from ablation.report.style import WIDTH, Style, drawing, figure, marked, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,7 +70,9 @@ def draw_curves(curves: pd.DataFrame, look: Mapping[str, Style], axes: Sequence[
             for measure, panel in zip(MEASURES, (upper, lower), strict=True):
                 panel.grid(axis="y")
                 for recipe, curve in condition.dropna(subset=[measure]).groupby("recipe", sort=False):
-                    _draw(panel, curve["epoch"], curve[measure], curve[f"{measure}_sd"].fillna(0), look[str(recipe)])
+                    with marked(panel, look[str(recipe)]):
+                        sd = curve[f"{measure}_sd"].fillna(0)
+                        _draw(panel, curve["epoch"], curve[measure], sd, look[str(recipe)])
         for row, name in enumerate(MEASURES.values()):
             _share_scale(axes[row::2], name)
     return axes

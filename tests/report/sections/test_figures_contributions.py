@@ -55,7 +55,7 @@ def test_the_sums_are_filled_and_hollow():
     lines = draw_contributions(info(), LOOK).lines
     total = next(line for line in lines if line.get_marker() == "D" and tuple(line.get_xdata()) == (1.0,))
     beyond = next(line for line in lines if line.get_marker() == "D" and tuple(line.get_xdata()) == (-2.5,))
-    assert (total.get_color() == "white", beyond.get_color()) == (False, "white")
+    assert (total.get_color() == "white", beyond.get_color()) == (False, "#ffffff")
 
 
 def test_the_key_stands_only_where_there_are_marks():

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablation.core.text import MINUS, NONE
-from ablation.report.style import INK, SOFT, WIDTH, Style, drawing, figure, shortened
+from ablation.report.style import INK, ON_DARK, ON_LIGHT, PAPER, SOFT, WIDTH, Style, drawing, figure, mark, shortened
 from ablation.report.text import SYMBOL
 
 if TYPE_CHECKING:
@@ -59,14 +59,15 @@ def draw_harm(info: HarmInfo, look: Mapping[str, Style], axes: Axes | None = Non
         colors = LinearSegmentedColormap.from_list("change", colormaps["RdBu"](np.linspace(0.1, 0.9, 201)))
         axes = _new_axes(info) if axes is None else axes
         mesh = axes.pcolormesh(
-            info.change, cmap=colors, vmin=-info.most, vmax=info.most, edgecolors="white", linewidth=1.5
+            info.change, cmap=colors, vmin=-info.most, vmax=info.most, edgecolors=PAPER, linewidth=1.5
         )
         mesh.set_rasterized(False)
         for (line, column), change in np.ndenumerate(info.change):
             strong = abs(change) > 0.62 * info.most
             axes.text(
                 column + 0.5, line + 0.5, cell_text(change, bool(info.shown[line, column])), ha="center", va="center",
-                color="white" if strong else INK, weight="bold" if info.shown[line, column] else "normal", size=8.5,
+                color=ON_DARK if strong else ON_LIGHT, weight="bold" if info.shown[line, column] else "normal",
+                size=8.5,
             )  # fmt: skip
         axes.set(xlim=(0, len(info.recipes)), ylim=(len(info.classes), 0), facecolor="#f1f4f7")
         axes.spines[:].set_visible(False)
@@ -127,6 +128,8 @@ def _name_recipes(axes: Axes, info: HarmInfo, look: Mapping[str, Style]) -> None
     axes.tick_params(axis="x", length=0, pad=4, labelsize=9, labelcolor=INK)
     for label, name in zip(axes.get_xticklabels(), info.recipes, strict=True):
         label.set(color=look[name].color if name in look else INK, weight="bold")
+        if name in look:
+            mark(label, look[name])
     if _tilted(info, _inches(axes)[0] / len(names)):
         for label in axes.get_xticklabels():
             label.set(rotation=28, ha="left", rotation_mode="anchor")

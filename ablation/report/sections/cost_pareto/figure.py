@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablation.analysis.comparison import Difference
-from ablation.report.style import SOFT, Style, drawing, new_panels, shortened
+from ablation.report.style import FAINT, PAPER, SOFT, Style, drawing, mark, marked, new_panels, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 MOST_LABELS, MOST_ON_FRONT = 16, 8
 """Points with a name. Of more recipes only the baseline and some on the front are named."""
 
-FRONT = "#d9dee4"
+FRONT = FAINT
 """The colour of the front, a broad line behind everything else."""
 
 
@@ -80,7 +80,8 @@ def draw_costs(info: CostInfo, look: Mapping[str, Style], axes: Sequence[Axes] |
         for spot, panel in zip(axes, info.panels, strict=True):
             _draw_front(spot, panel, info.lower_is_better)
             for point in panel.points:
-                _draw_point(spot, point, look[point.recipe], 1.5 if len(panel.points) <= MOST_LABELS else 0.6)
+                with marked(spot, look[point.recipe]):
+                    _draw_point(spot, point, look[point.recipe], 1.5 if len(panel.points) <= MOST_LABELS else 0.6)
             spot.grid()
             spot.set_axisbelow(True)
             spot.margins(0.09, 0.1)
@@ -111,7 +112,7 @@ def _draw_point(axes: Axes, point: CostPoint, style: Style, width: float) -> Non
         axes.plot([point.x_low, point.x_high], [point.y] * 2, color=style.color, linewidth=width, solid_capstyle="butt")
     if not math.isnan(point.y_low):
         axes.plot([point.x] * 2, [point.y_low, point.y_high], color=style.color, linewidth=width, solid_capstyle="butt")
-    face, edge = (style.color, "white") if point.front else ("white", style.color)
+    face, edge = (style.color, PAPER) if point.front else (PAPER, style.color)
     axes.plot(
         [point.x],
         [point.y],
@@ -152,11 +153,13 @@ def _name(axes: Axes, panel: CostPanel, look: Mapping[str, Style]) -> None:
         middle = (box[:2] + box[2:]) / 2 - spot
         near = np.clip(spot, box[:2], box[2:]) - spot
         leader = {"arrowstyle": "-", "color": SOFT, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 4}
-        axes.annotate(
+        text = axes.annotate(
             name, (point.x, point.y), tuple(middle), "data", "offset points",
             arrowprops=leader if math.hypot(*near) > 14 else None,
             ha="center", va="center", color=look[point.recipe].color, weight="bold", zorder=5,
-        ).set_in_layout(False)  # fmt: skip
+        )  # fmt: skip
+        text.set_in_layout(False)
+        mark(text, look[point.recipe])
 
 
 def _lines(axes: Axes, points: Sequence[CostPoint], pixel: float) -> Floats:

@@ -10,7 +10,7 @@ import numpy as np
 from ablation.report.charts import ACROSS
 from ablation.report.sections.decision_curves.compute import Band, CurvesInfo
 from ablation.report.sections.decision_curves.text import PER, UNIT
-from ablation.report.style import INK, SOFT, Style, drawing, new_panels, shortened
+from ablation.report.style import INK, SOFT, Style, drawing, mark, marked, new_panels, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +32,9 @@ def draw_curves(info: CurvesInfo, look: Mapping[str, Style], axes: Sequence[Axes
             for curve in info.curves:
                 style = look[curve.recipe]
                 values = PER * getattr(curve, kind)
-                spot.plot(info.at, values, color=style.color, linestyle=style.dash, label=shortened(curve.recipe, 24))
+                with marked(spot, style):
+                    name = shortened(curve.recipe, 24)
+                    spot.plot(info.at, values, color=style.color, linestyle=style.dash, label=name)
             spot.set_title(title)
             spot.grid(axis="y")
             spot.set_axisbelow(True)
@@ -52,8 +54,9 @@ def draw_differences(info: CurvesInfo, look: Mapping[str, Style], axes: Sequence
         for index, (spot, panel) in enumerate(zip(axes, info.panels, strict=True)):
             color = look[panel.recipe].color
             spot.axhline(0, color=SOFT, linewidth=1)
-            _draw_band(spot, info, panel.raw, color)
-            spot.plot(info.at, PER * panel.raw.value, color=color, linewidth=1.9, label="as trained")
+            with marked(spot, look[panel.recipe]):
+                _draw_band(spot, info, panel.raw, color)
+                spot.plot(info.at, PER * panel.raw.value, color=color, linewidth=1.9, label="as trained")
             if panel.scaled is not None:
                 half = panel.scaled.seeds if panel.scaled.both is None else panel.scaled.both
                 for edge in (panel.scaled.value - half, panel.scaled.value + half):
@@ -66,7 +69,7 @@ def draw_differences(info: CurvesInfo, look: Mapping[str, Style], axes: Sequence
                     linestyle=ALL_DASH,
                     label="temperature-scaled",
                 )
-            spot.set_title(shortened(panel.recipe, 34))
+            mark(spot.set_title(shortened(panel.recipe, 34)), look[panel.recipe])
             spot.grid(axis="y")
             spot.set_axisbelow(True)
             spot.set(xlim=(0, float(info.at[-1])), ylim=(low, high), xlabel="threshold t")

@@ -18,7 +18,7 @@ from ablation.report.charts import ACROSS, CurvePanel, common_limits, draw_curve
 from ablation.report.section import Column, Figure, Rows, Section, Table, headings
 from ablation.report.sections.dose_response.compute import DoseCurve, Doses, doses
 from ablation.report.sections.dose_response.magnitudes import Series
-from ablation.report.style import COLORS, INK, SOFT, Style, drawing, new_panels, shortened
+from ablation.report.style import COLORS, INK, PAPER, SOFT, Style, drawing, new_panels, shortened
 from ablation.report.text import bounds, chance, gain, heading, measure, on_images, value_text, where
 
 if TYPE_CHECKING:
@@ -299,14 +299,14 @@ def _draw_panel(
         name, index = row.nothing
         grey = look[name].color
         axes.axhline(curve.mean[index], color=grey, linestyle=(0, (4, 3)), linewidth=1, zorder=1)
-        axes.plot(curve.at[index], curve.mean[index], "D", markersize=7, color=grey, markeredgecolor="white", zorder=5)
+        axes.plot(curve.at[index], curve.mean[index], "D", markersize=7, color=grey, markeredgecolor=PAPER, zorder=5)
         right, frame = (1.0, curve.mean[index]), ("axes fraction", "data")
         axes.annotate(shortened(name, 20), right, (-2, 3), frame, "offset points", ha="right", color=SOFT, fontsize=8)
     if panel.best:
         best, low, high = panel.best
         foot = limits[0] + 0.03 * (limits[1] - limits[0])
         axes.plot([low, high], [foot, foot], color=color, linewidth=3, solid_capstyle="butt", alpha=0.45)
-        axes.plot([best], [foot], marker="^", markersize=8, color=color, markeredgecolor="white", clip_on=False)
+        axes.plot([best], [foot], marker="^", markersize=8, color=color, markeredgecolor=PAPER, clip_on=False)
         axes.axvline(best, color=color, linewidth=0.9, linestyle=(0, (1, 2)))
         left = best < (curve.at[0] + curve.at[-1]) / 2  # the words stand where there is more room
         spot, side = ((high, foot), "left") if left else ((low, foot), "right")

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ablation.report.charts import ACROSS
-from ablation.report.style import FAINT, INK, Style, drawing, new_panels, shortened
+from ablation.report.style import BAND, FAINT, INK, PAPER, Style, drawing, mark, marked, new_panels, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-BAND, STEP = 0.6, 0.06  # of the way from one level to the next: what a level takes at most, and a recipe
+REACH, STEP = 0.6, 0.06  # of the way from one level to the next: what a level takes at most, and a recipe
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class InteractionInfo:
     @property
     def step(self) -> float:
         """From one recipe to the next at the same level, where levels are 1 apart."""
-        return min(STEP, BAND / (len(self.recipes) + 1))
+        return min(STEP, REACH / (len(self.recipes) + 1))
 
     def x(self, recipe: str, level: int) -> float:
         """Where a recipe stands at a level: beside the others, so that no interval hides another."""
@@ -76,18 +76,19 @@ def draw_interaction(
 def _draw_panel(axes: Axes, info: InteractionInfo, title: str, look: Mapping[str, Style]) -> None:
     reach = (len(info.recipes) + 1) / 2 * info.step
     for level in range(len(info.levels)):
-        axes.axvspan(level - reach, level + reach, color="#f1f4f7", linewidth=0)
+        axes.axvspan(level - reach, level + reach, color=BAND, linewidth=0)
     axes.grid(axis="y", color=FAINT)
     axes.set_axisbelow(True)
     axes.set_title(shortened(title, 96 // min(len(info.panels), ACROSS)))
     for recipe, points in info.panels[title].items():
         style, xs = look[recipe], [info.x(recipe, level) for level in range(len(points))]
-        axes.plot(xs, [point.mean for point in points], color=style.color, linestyle=style.dash, alpha=0.55)
-        for x, point in zip(xs, points, strict=True):
-            axes.plot([x, x], [point.low, point.high], color=style.color, linewidth=2, solid_capstyle="butt")
-            axes.plot(
-                [x], [point.mean], style.marker, color=style.color, markersize=7, markeredgecolor="white", zorder=3
-            )
+        with marked(axes, style):
+            axes.plot(xs, [point.mean for point in points], color=style.color, linestyle=style.dash, alpha=0.55)
+            for x, point in zip(xs, points, strict=True):
+                axes.plot([x, x], [point.low, point.high], color=style.color, linewidth=2, solid_capstyle="butt")
+                axes.plot(
+                    [x], [point.mean], style.marker, color=style.color, markersize=7, markeredgecolor=PAPER, zorder=3
+                )
 
 
 def _name_levels(axes: Axes, info: InteractionInfo, across: int) -> None:
@@ -103,6 +104,8 @@ def _draw_legend(axes: Axes, info: InteractionInfo, look: Mapping[str, Style], a
 
     names, styles = [shortened(name, 30) for name in info.recipes], [look[recipe] for recipe in info.recipes]
     handles = [Line2D([], [], color=s.color, linestyle=s.dash, marker=s.marker, linewidth=2) for s in styles]
+    for handle, style in zip(handles, styles, strict=True):
+        mark(handle, style)
     if not above:
         axes.legend(handles, names, handlelength=2.4)
         return

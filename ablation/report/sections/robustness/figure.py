@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablation.core.text import MINUS
-from ablation.report.style import FAINT, INK, SOFT, Style, drawing, figure, shortened
+from ablation.report.style import FAINT, INK, ON_DARK, ON_LIGHT, SOFT, Style, drawing, figure, mark, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -135,6 +135,7 @@ def _draw_cells(axes: Axes, info: MapInfo, look: Mapping[str, Style]) -> None:
     axes.set_ylim(rows - 0.45, -0.55)
     axes.set_yticks(range(rows), [shortened(row.recipe, 22) for row in info.rows])
     for label, row in zip(axes.get_yticklabels(), info.rows, strict=True):
+        mark(label, look[row.recipe])
         label.set_color(look[row.recipe].color)
         label.set_fontweight("bold")
     axes.set_xticks(place, ["", *(text for _, own in info.conditions for text in own)], fontsize=7)
@@ -162,7 +163,7 @@ def _draw_cell(axes: Axes, at: tuple[float, int], value: float, dot: bool, info:
     from matplotlib.patches import Rectangle
 
     x, y = at
-    ink = INK if sum(to_rgb(colour)) > 1.45 else "white"
+    ink = ON_LIGHT if sum(to_rgb(colour)) > 1.45 else ON_DARK
     axes.add_patch(Rectangle((x - 0.48, y - 0.44), 0.96, 0.88, facecolor=colour, linewidth=0))
     if dot:
         axes.plot([x + 0.36], [y - 0.29], "o", color=ink, markersize=2.8, markeredgewidth=0)

@@ -10,7 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablation.core.text import MINUS
-from ablation.report.style import FAINT, INK, SOFT, WIDTH, Style, drawing, figure, shortened
+from ablation.report.style import (
+    FAINT,
+    INK,
+    ON_DARK,
+    ON_LIGHT,
+    PAPER,
+    SOFT,
+    WIDTH,
+    Style,
+    drawing,
+    figure,
+    mark,
+    marked,
+    shortened,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,15 +75,8 @@ def draw_gaps(info: GapInfo, look: Mapping[str, Style], axes: Axes | None = None
         axes = _gap_axes(len(info.rows)) if axes is None else axes
         across = _across(axes)
         for line, row in enumerate(info.rows):
-            style = look[row.name]
-            axes.plot([row.train, row.test], [line, line], color=style.color, linewidth=2.2, zorder=2)
-            for x, face in ((row.train, "white"), (row.test, style.color)):
-                axes.plot(
-                    [x], [line], marker=style.marker, markersize=7, color=face, markeredgecolor=style.color, zorder=3
-                )
-            texts = ((0.012, row.name, "left"), (0.745, row.gap, "right"), (1.0, row.difference, "right"))
-            for x, text, side in texts:
-                axes.text(x, line, shortened(text, 28), transform=across, va="center", ha=side, color=INK)
+            with marked(axes, look[row.name]):
+                _draw_gap(axes, row, line, look[row.name])
         for x, text in ((0.745, "gap"), (1.0, "difference to the baseline")):
             axes.text(x, -0.9, text, transform=across, va="center", ha="right", color=SOFT, size=8.5)
         axes.text(0.012, -0.9, "hollow: training, filled: test", transform=across, va="center", color=SOFT, size=8.5)
@@ -79,6 +86,15 @@ def draw_gaps(info: GapInfo, look: Mapping[str, Style], axes: Axes | None = None
         axes.set_axisbelow(True)
         axes.spines["left"].set_visible(False)
     return axes
+
+
+def _draw_gap(axes: Axes, row: GapRow, line: int, style: Style) -> None:
+    axes.plot([row.train, row.test], [line, line], color=style.color, linewidth=2.2, zorder=2)
+    for x, face in ((row.train, PAPER), (row.test, style.color)):
+        axes.plot([x], [line], marker=style.marker, markersize=7, color=face, markeredgecolor=style.color, zorder=3)
+    texts = ((0.012, row.name, "left"), (0.745, row.gap, "right"), (1.0, row.difference, "right"))
+    for x, text, side in texts:
+        axes.text(x, line, shortened(text, 28), transform=_across(axes), va="center", ha=side, color=INK)
 
 
 def _gap_axes(rows: int) -> Axes:
@@ -119,7 +135,7 @@ def draw_confusion(
             mesh = panel.pcolormesh(
                 change, cmap="PuOr_r", vmin=-info.most, vmax=info.most, edgecolors=FAINT, linewidth=0.4
             )
-            panel.set_title(shortened(recipe, 30), color=look[recipe].color)
+            mark(panel.set_title(shortened(recipe, 30), color=look[recipe].color), look[recipe])
             count = len(info.classes)
             panel.set(xlim=(0, count), ylim=(count, 0), facecolor="#f1f4f7")
             panel.spines[:].set_visible(False)
@@ -201,7 +217,7 @@ def _write_numbers(panel: Axes, change: Floats, most: float) -> None:
     few = len(change) <= FEW
     for (line, column), x in np.ndenumerate(change):
         if abs(x) >= (0.05 if few else 1):
-            color = "white" if abs(x) > 0.6 * most else INK
+            color = ON_DARK if abs(x) > 0.6 * most else ON_LIGHT
             text = f"{x:+.{1 if few else 0}f}".replace("-", MINUS)
             size = 8.5 if few else 6.5
             panel.text(column + 0.5, line + 0.5, text, ha="center", va="center", size=size, color=color)

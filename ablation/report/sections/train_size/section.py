@@ -17,7 +17,7 @@ from ablation.evidence.study import Study
 from ablation.report.charts import ACROSS, CurvePanel, common_limits, draw_curve, name_ticks
 from ablation.report.section import Column, Figure, Section, Table
 from ablation.report.sections.train_size.compute import SizeCurve, size_curves
-from ablation.report.style import SOFT, Style, drawing, new_panels, shortened
+from ablation.report.style import BAND, SOFT, Style, drawing, marked, new_panels, shortened
 from ablation.report.text import (
     among,
     amount,
@@ -261,9 +261,10 @@ def draw_sizes(info: SizesInfo, look: Mapping[str, Style], axes: Sequence[Axes] 
     with drawing():
         axes = new_panels([len(info.panels)], ACROSS) if axes is None else axes
         for index, (spot, panel) in enumerate(zip(axes, info.panels, strict=True)):
-            spot.axhspan(-info.margin, info.margin, color="#eef1f4", linewidth=0)
+            spot.axhspan(-info.margin, info.margin, color=BAND, linewidth=0)
             spot.axhline(0, color=SOFT, linewidth=1)
-            draw_curve(spot, panel, look[panel.title].color)
+            with marked(spot, look[panel.title]):
+                draw_curve(spot, panel, look[panel.title].color)
             spot.set_xlabel("training images (logarithmic axis)")
             spot.set_ylim(*info.limits)
             name_ticks(spot, panel.at, [f"{round(2.0**at):,}" for at in panel.at])
