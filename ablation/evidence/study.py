@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ablation.core.text import listing
+from ablation.core.text import listing, named
 from ablation.evidence.effects import Effect, effects_of
 from ablation.evidence.failed_trainings import failed_trainings
 from ablation.evidence.families import Compared, compare_pairs
@@ -16,7 +16,7 @@ from ablation.evidence.power import Spread, seed_spread
 from ablation.evidence.variance_sources import Sources, variance_sources
 from ablation.evidence.warnings import warnings_of
 from ablation.experiment.experiment import Cell
-from ablation.experiment.labels import condition_text
+from ablation.experiment.labels import condition_named
 from ablation.experiment.record import Arrays, RunRecord
 from ablation.experiment.results import Results
 
@@ -119,7 +119,7 @@ class Choice:
     missing: tuple[str, ...]
 
     def __str__(self) -> str:
-        without = f"; not finished there: {listing(self.missing)}" if self.missing else ""
+        without = f"; not finished there: {listing(map(named, self.missing))}" if self.missing else ""
         return f"{self.condition}, seed {self.seed}{without}"
 
 
@@ -135,4 +135,4 @@ def chosen_runs(results: Results) -> Choice | None:
         return None
     others = {factor: level for factor, level in best[0].factors.items() if factor != "recipe"}
     missing = tuple(cell.factors["recipe"] for cell in best if cell.spec.id not in finished)
-    return Choice(condition_text(others, results.experiment), best[0].seed, done, missing)
+    return Choice(condition_named(others, results.experiment), best[0].seed, done, missing)

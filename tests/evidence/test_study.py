@@ -7,6 +7,7 @@ import pytest
 from made_up import MadeUp, find, question, results_of
 
 from ablation import Crossed, Study, compare
+from ablation.core.text import plain
 from ablation.evidence import study as module
 from ablation.experiment.results import Results
 
@@ -73,11 +74,11 @@ def test_the_command_is_that_of_the_experiment_by_default(results):
 
 def test_the_runs_that_are_shown_are_of_the_condition_and_seed_with_most(results):
     first = Study(results).shown_runs
-    assert (str(first), set(first.runs)) == ("adam, seed 0", {"none", "bright", "contrast"})
+    assert (plain(str(first)), set(first.runs)) == ("“adam”, seed 0", {"none", "bright", "contrast"})
     lost = results_of(
         results.experiment, lambda cell: "failed" if cell.factors["optimizer"] == "adam" or not cell.seed else 0.5
     )
-    assert str(Study(lost).shown_runs) == "sgd, seed 1"
+    assert plain(str(Study(lost).shown_runs)) == "“sgd”, seed 1"
     few = results_of(results.experiment, lambda cell: 0.5 if cell.factors["recipe"] == "none" else "planned")
-    assert str(Study(few).shown_runs) == "adam, seed 0; not finished there: bright and contrast"
+    assert plain(str(Study(few).shown_runs)) == "“adam”, seed 0; not finished there: “bright” and “contrast”"
     assert Study(results_of(results.experiment, lambda cell: "planned")).shown_runs is None

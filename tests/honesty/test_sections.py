@@ -15,6 +15,7 @@ from simulator import SEED
 from ablation.analysis.comparison import CorrectedResampled, Dunnett, Paired, Test, Welch
 from ablation.augment import Brightness
 from ablation.core.seeds import stream
+from ablation.core.text import bare
 from ablation.data import Fixed, PerSeed, TrainSize
 from ablation.evidence import scores
 from ablation.evidence.effects import NOT_REACHED, Effect
@@ -127,10 +128,13 @@ def agree_operations(study: Study, told: Verdicts) -> None:
             verdict = told.of(recipe, *block.condition.values())
             assert ROW.get(row["claim"]) == (verdict if verdict in SAID else None)
             told.claimed["operations"] += row["claim"] in ROW
-    first, second, *_ = section.answer
-    shown = re.findall(r"(?:^|; )(\w+) (?:contributes|costs|lowers|raises) ", first)
+    foremost, *answer = map(bare, section.answer)
+    does = r"(\w+) (?:contributes|costs|lowers|raises) "
+    shown = [name for said in answer for name in re.findall(rf"^{does}", said)]
     assert set(shown) == {name for name in PARTS if told.of(name) in SAID}
-    gains = re.match(r"Together they (gain|lose|lower|raise) ", second)
+    assert set(re.findall(rf"^{does}", foremost)) <= set(shown)
+    assert bool(shown) == bool(re.match(does, foremost)), foremost
+    gains = [said for said in answer if re.match(r"Together the operations (gain|lose|lower|raise) ", said)]
     assert bool(gains) == (told.of("all") in SAID)
 
 
@@ -149,7 +153,7 @@ def agree_sizes(study: Study, told: Verdicts) -> None:
 
 def agree_interaction(study: Study, told: Verdicts) -> None:
     found, baseline = conditions(study), study.experiment.baseline
-    said, best = sentence(found), found.winner.overall
+    said, best = bare(sentence(found)), found.winner.overall
     for rival in found.winner.rivals:
         recipe = best if rival.recipe == baseline else rival.recipe
         if baseline in (best, rival.recipe):
@@ -167,7 +171,7 @@ def agree_interaction(study: Study, told: Verdicts) -> None:
 
 
 def agree_answer(study: Study, told: Verdicts) -> None:
-    for recipe in re.findall(r"(?:^|[;,] )(\w+) beats none", " ".join(answer(study.experiment, study.effects))):
+    for recipe in re.findall(r"(?:^|[;,] )(\w+) beats none", bare(" ".join(answer(study.experiment, study.effects)))):
         assert told.of(recipe) == "better"
 
 

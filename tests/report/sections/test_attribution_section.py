@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from balanced import luck
 from made_up import question, results_of
+from names import unmarked
 
 from ablation.analysis.comparison import Dunnett
 from ablation.augment import Brightness, Contrast, Hue, Saturation
-from ablation.core.text import MINUS, p_text
+from ablation.core.text import MINUS, bare, p_text
 from ablation.data import PerSeed, Redrawn
 from ablation.evidence.effects import NOT_REACHED_POOLED
 from ablation.evidence.study import Study, compare
@@ -41,7 +42,7 @@ def scoring(worth: dict[str, float], together: float = 0.0) -> Callable[[Cell], 
 def section_of(recipes: dict[str, Any], score: Callable[[Cell], Any], **changes: Any) -> Section:
     section = attribution(Study(results_of(replace(question(), recipes=recipes, **changes), score)))
     assert section is not None
-    return section
+    return unmarked(section)
 
 
 def words(section: Section) -> str:
@@ -51,46 +52,61 @@ def words(section: Section) -> str:
 def test_alone_what_is_shown_what_is_not_and_the_sum():
     section = section_of(ALONE, scoring({"bright": 0.05}))
     assert section.question.startswith("Each of bright, contrast and hue ")
-    first, second = section.answer
-    assert first.startswith("bright contributes 5.0 points")
-    assert "adjusted p < .001; also shown" in first
-    assert "contrast and hue are equivalent" in first
-    assert first.endswith(" adam and sgd (5 seeds)."), "each is a comparison"
-    assert second.startswith("Together they gain 5.0 points")
-    assert "these test photographs is not shown (" in second
+    foremost, bright, others, together, scope = section.answer
+    assert foremost == "bright contributes 5.0 points of accuracy; no other operation is shown to change it."
+    assert bright.startswith("bright contributes 5.0 points")
+    assert "adjusted p < .001). It is also shown under adam and sgd, each alone." in bright
+    assert others.startswith("contrast and hue are equivalent")
+    assert together.startswith("Together the operations gain 5.0 points")
+    assert "these test photographs is not shown (" in together
+    assert scope == "Numbers are pooled over adam and sgd (5 seeds).", "each is a comparison"
+    assert section.figures[0].caption.startswith("1 of 3 operations is shown to change accuracy, pooled over 2 ")
+    assert section.figures[0].alt.endswith(": “bright” +5.0, “contrast” 0.0 and “hue” 0.0; all together +5.0")
+
+
+def test_several_that_change_the_score_are_counted():
+    two = section_of(ALONE, scoring({"bright": 0.03, "hue": -0.05}))
+    assert two.answer[0] == "hue costs 5.0 points of accuracy; 1 other operation changes it, too."
+    assert two.answer[1].startswith("bright contributes"), "the best first"
+    three = section_of(ALONE, scoring({"bright": 0.03, "contrast": 0.03, "hue": 0.05}))
+    assert three.answer[0].endswith("; 2 other operations change it, too.")
+    assert three.figures[0].caption.startswith("3 of 3 operations are shown ")
 
 
 def test_less_than_the_sum_and_more():
     less = words(section_of(ALONE, scoring({"bright": 0.05, "hue": 0.05}, together=-0.05)))
-    assert ", 5.0 points less than the sum " in less
+    assert "That is 5.0 points less than the sum " in less
     assert "the same work twice" in less
     more = words(section_of(ALONE, scoring({"bright": 0.03}, together=0.05)))
     assert "points more than the sum" in more
-    assert more.endswith("they help one another.")
+    assert "): they help one another. " in more
 
 
 def test_of_harm_no_work_is_said_to_be_done():
     harm = words(section_of(ALONE, scoring({"bright": -0.05, "hue": -0.03}, together=-0.05), **ADAM))
-    assert harm.startswith("hue costs 3.0 points")
-    assert "; bright costs 5." in harm
-    assert "Together they lose 13." in harm
-    assert harm.endswith(" depends on the others.")
-    assert ", under adam (5 seeds)." in harm
+    assert harm.startswith(
+        "bright costs 5.0 points of accuracy; 1 other operation changes it, too. hue costs 3.0 points"
+    )
+    assert "). bright costs 5." in harm
+    assert "Together the operations lose 13." in harm
+    assert " depends on the others. " in harm
+    assert harm.endswith(" Numbers are those under adam (5 seeds).")
 
 
 def test_of_a_loss_less_is_better():
     score = scoring({"bright": -0.05, "hue": 0.03})
     section = section_of(ALONE, score, metric="log_loss", **ADAM)
-    first, second = section.answer
-    assert first.startswith("bright lowers log loss by 0.050")
-    assert "; hue raises log loss by 0.03" in first
-    assert "equivalent to none within 0.010" in first
-    assert second.startswith("Together they lower log loss ")
+    foremost, bright, hue, contrast, together, _ = section.answer
+    assert foremost.startswith("bright lowers log loss by 0.050")
+    assert bright.startswith("bright lowers log loss by 0.050")
+    assert hue.startswith("hue raises log loss by 0.03")
+    assert "equivalent to none within 0.010" in contrast
+    assert together.startswith("Together the operations lower log loss ")
     assert [row["claim"] for row in section.tables[0].groups[0].rows[:3]] == ["helps", "equivalent", "harms"]
     assert section.figures[0].data.lower_is_better
     more = words(section_of(ALONE, scoring({"bright": -0.05}, together=-0.04), metric="log_loss", **ADAM))
     assert "nats lower than by the sum" in more
-    assert more.endswith("they help one another.")
+    assert "): they help one another. " in more
     less = words(section_of(ALONE, scoring({"bright": -0.05}, together=0.04), metric="log_loss", **ADAM))
     assert "nats higher than by the sum" in less
 
@@ -113,25 +129,26 @@ def test_left_out_one_by_one():
     section = section_of(leave_one_out(PARTS), scoring({"bright": 0.05, "hue": 0.05}, together=0.04), **ADAM)
     assert " was left out of all" in section.question
     assert " each adds to the others" in words(section)
-    assert words(section).endswith(" more beside the others.")
+    assert " more beside the others. " in words(section)
     assert "each does added to the others." in section.figures[0].caption
     makes_up = section_of(leave_one_out(PARTS), scoring({"bright": 0.05, "hue": 0.05}, together=-0.03), **ADAM)
-    assert words(makes_up).endswith(" partly make up for it.")
+    assert " partly make up for it. " in words(makes_up)
 
 
 def test_conditions_of_two_factors_are_counted_not_listed():
     """'adam, dropout 0.0, adam, dropout 0.3' is no list that can be read."""
     two = section_of(ALONE, scoring({"bright": 0.05}), vary={"dropout": (0.0, 0.3)})
-    assert "under 4 of 4 conditions, each" in two.answer[0]
-    assert two.answer[0].endswith("over 4 conditions (5 seeds).")
+    assert "under 4 of 4 conditions, each" in two.answer[1]
+    assert two.answer[-1].endswith("over 4 conditions (5 seeds).")
 
 
 def test_the_correction_is_called_by_its_name():
     section = section_of(ALONE, scoring({"bright": 0.05}), test=Dunnett())
-    assert "; Dunnett p < .001; also" in section.answer[0]
-    assert "; Dunnett p < .001); that " in section.answer[1]
-    assert "(remainder " in section.answer[1]
-    assert "; Holm p = " in section.answer[1]
+    _, bright, _, together, _ = section.answer
+    assert "; Dunnett p < .001). It is also" in bright
+    assert "; Dunnett p < .001). That " in together
+    assert "(remainder " in together
+    assert "; Holm p = " in together
     assert section.tables[0].headers["p_adjusted"] == "adjusted p"
     assert "(Dunnett, the interval too)." in section.tables[0].caption
 
@@ -155,7 +172,7 @@ def test_what_all_together_do_is_what_the_comparison_says():
     effect = next(effect for effect in compare(results) if effect.recipe == "all")
     assert effect.p < 0.05 < effect.p_adjusted
     section = attribution(Study(results))
-    assert "not shown to change accuracy (+0.5; Holm p = .1" in section.answer[1]
+    assert "not shown to change accuracy (+0.5; Holm p = .1" in words(section)
     together = section.tables[0].groups[0].rows[3]
     assert (together["operation"], together["claim"]) == ("all together", "not shown")
     assert together["p_adjusted"] == p_text(effect.p_adjusted)
@@ -165,20 +182,24 @@ def test_names_are_left_as_they_are():
     recipes = {"none": (), "r0": (Brightness(0.4),), "R0": (Contrast(0.4),)}
     recipes |= {"both": (Brightness(0.4), Contrast(0.4))}
     section = section_of(recipes, lambda cell: 0.7 + luck(cell), **ADAM)
-    assert section.answer[0].startswith("r0 and R0 are not shown to ")
+    assert section.answer[1].startswith("r0 and R0 are not shown to ")
 
 
 def test_nothing_shown():
     """With a margin that nothing could be shown to lie within; every order is judged here, and has an interval."""
     section = section_of(ALONE, scoring({}), margin=0.0001)
-    assert " hue are not shown to change " in section.answer[0]
-    assert "(0.0; adjusted p = 1.000)" in section.answer[1]
+    assert section.answer[0] == "No operation is shown to change accuracy."
+    assert section.figures[0].caption.startswith("None of 3 operations is shown to change accuracy")
+    assert " hue are not shown to change " in section.answer[1]
+    assert "(0.0; adjusted p = 1.000)" in section.answer[2]
     assert {row["claim"] for row in section.tables[0].groups[-1].rows} == {"not shown"}
     assert {row["claim"] for row in section.tables[0].groups[0].rows} == {"not tested", "not shown"}
     every = section_of(powerset(PARTS), scoring({}))
-    assert f"(bright 0.0, {MINUS}0." in every.answer[0]
-    assert every.answer[0].endswith(" test photographs (5 seeds).")
-    assert "equivalent to none " in every.answer[1]
+    assert f"(bright 0.0, {MINUS}0." in every.answer[1]
+    assert every.answer[-1].endswith(" test photographs (5 seeds).")
+    assert "equivalent to none " in every.answer[2]
+    alike = section_of(ALONE, scoring({}))
+    assert alike.answer[0] == "Every operation is equivalent to none within 1.0 points."
 
 
 def test_what_the_comparison_calls_equivalent_is_not_said_to_be_open():
@@ -213,8 +234,10 @@ def test_of_what_is_not_tested_nothing_is_claimed():
     notes = {effect.recipe: effect.note for effect in compare(results) if effect.pooled}
     assert notes["bright"] == notes["all"] == NOT_REACHED_POOLED
     section = attribution(Study(results))
-    assert " are not tested (bright " in section.answer[0]
-    assert " are not tested (" in section.answer[1]
+    foremost, each, together, _ = map(bare, section.answer)
+    assert foremost == "No operation is shown to change accuracy."
+    assert " are not tested (bright " in each
+    assert " are not tested (" in together
     assert {row["claim"] for row in section.tables[0].groups[-1].rows[:4]} == {"not tested"}
 
 
@@ -226,7 +249,7 @@ def test_a_redrawn_test_part_is_not_given():
 
 def test_what_is_judged_over_seeds_says_what_it_holds_for():
     section = section_of(powerset(PARTS), scoring({"bright": 0.05}), split=Redrawn(0.1, 0.1, 0.2), test=None)
-    assert "test photographs (5 seeds)." in section.answer[0]
+    assert "test photographs (5 seeds)." in section.answer[-1]
     assert "new training photographs, on " in section.tables[0].caption
 
 
@@ -234,14 +257,14 @@ def test_also_shown_under_one_condition_or_none():
     def under_adam(cell: Cell) -> float:
         return scoring({"bright": 0.1 * (cell.factors["optimizer"] == "adam")})(cell)
 
-    assert " shown under adam alone)" in section_of(ALONE, under_adam).answer[0]
+    assert section_of(ALONE, under_adam).answer[1].endswith(" It is also shown under adam alone.")
 
     def shared(cell: Cell) -> float:
         """A luck that adam and sgd have against one another, so that it is gone where they are pooled."""
         apart = 0.1 * (cell.seed - 2) * (1 if cell.factors["optimizer"] == "adam" else -1)
         return scoring({"bright": 0.05})(cell) + apart
 
-    assert "; not shown under any" in section_of(ALONE, shared).answer[0]
+    assert section_of(ALONE, shared).answer[1].endswith(" It is not shown under any condition alone.")
 
 
 def test_the_table_has_a_heading_a_condition_and_the_sums_last():
@@ -265,7 +288,8 @@ def test_the_table_has_a_heading_a_condition_and_the_sums_last():
 
 def test_few_seeds_and_missing_ones_make_no_claim():
     few = section_of(ALONE, scoring({"bright": 0.05}), seeds=2, **ADAM)
-    assert few.answer == (f"No claim under 3 seeds; so far, in points of accuracy: {_seen(few)}.",)
+    assert few.answer == ("No claim under 3 seeds.", f"So far, in points of accuracy: {_seen(few)}.")
+    assert few.figures[0].caption.startswith("No contribution is judged yet: no claim under 3 seeds. ")
     assert {row["claim"] for row in few.tables[0].groups[0].rows[:3]} == {"no claim"}
     lost = section_of(ALONE, lambda cell: "failed" if cell.spec.recipe and cell.seed else 0.8 + luck(cell), **ADAM)
     assert lost.answer[0].startswith("No answer yet: ")
@@ -307,8 +331,8 @@ def test_of_many_conditions_only_the_pooled_are_drawn():
     assert sum(len(group.rows) for group in section.tables[0].groups) > MOST_ROWS
     assert [group.pooled for group in section.figures[0].data.groups] == [True]
     assert "Drawn is the last of 10 " in section.figures[0].caption
-    assert "under 9 of 9 conditions" in section.answer[0]
-    assert "over 9 conditions (5 seeds)" in section.answer[0]
+    assert "under 9 of 9 conditions" in section.answer[1]
+    assert "over 9 conditions (5 seeds)" in section.answer[-1]
 
 
 def test_without_a_design_the_section_is_absent():
@@ -322,4 +346,4 @@ def test_seeds_that_are_missing_are_said(seeds):
         lambda cell: "planned" if cell.factors["recipe"] == "hue" and cell.seed >= seeds else scoring({})(cell),
         **ADAM,
     )
-    assert section.answer[0].endswith("under adam (5 seeds)." if seeds == 5 else "under adam (at least 3 of 5 seeds).")
+    assert section.answer[-1].endswith("under adam (5 seeds)." if seeds == 5 else "under adam (at least 3 of 5 seeds).")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from ablation.augment import Brightness, Contrast, Hue, RandomResizedCrop, RandomRotation, Saturation
+from ablation.core.text import plain
 from ablation.data import Digits
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.recipes import add_one_in, leave_one_out, powerset
@@ -90,7 +91,9 @@ def test_the_baselines_operations_count_as_none():
     recipes = {name: (CONTRAST, *operations) for name, operations in QUICKSTART.items()} | {"plain": (CROP,)}
     result = plan(recipes)
     assert (result.design, result.parts) == ("add_one_in", ("crop", "bright", "hue"))
-    assert result.left_out == {"plain": "it has not all operations of none"}
+    assert {recipe: plain(text) for recipe, text in result.left_out.items()} == {
+        "plain": "it has not all operations of “none”"
+    }
 
 
 def test_the_largest_design_is_taken_and_of_one_size_shapleys():
@@ -110,13 +113,13 @@ def test_the_largest_design_is_taken_and_of_one_size_shapleys():
     [
         ("twice", (CROP, CROP), "it has an operation twice"),
         ("turned", (HUE, CROP), "it has its operations in another order"),
-        ("again", (CROP, BRIGHT, HUE), "it has the operations of all"),
-        ("the same", (CROP,), "it has the operations of crop"),
+        ("again", (CROP, BRIGHT, HUE), "it has the operations of “all”"),
+        ("the same", (CROP,), "it has the operations of “crop”"),
     ],
 )
 def test_what_takes_no_part_says_why(name, recipe, why):
     result = plan(QUICKSTART | {name: recipe})
-    assert result.left_out == {name: why}
+    assert {recipe: plain(text) for recipe, text in result.left_out.items()} == {name: why}
     assert len(result.recipes) == 5
 
 

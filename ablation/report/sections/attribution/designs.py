@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from ablation.analysis.attribution import Design, needed
+from ablation.core.text import named
 from ablation.core.values import label, plain
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.recipes import PartDesign, designs_of
@@ -118,7 +119,7 @@ def _sets(recipes: Mapping[str, tuple[str, ...]], baseline: str) -> tuple[dict[O
         if len(set(forms)) < len(forms):
             left_out[name] = "it has an operation twice"
         elif not set(base) <= set(forms):
-            left_out[name] = f"it has not all operations of {baseline}"
+            left_out[name] = f"it has not all operations of {named(baseline)}"
     usable = {name: forms for name, forms in recipes.items() if name not in left_out and _agree(forms, base)}
     longest = max(usable.values(), key=len, default=())
     sets = {frozenset[str](): baseline} if baseline in usable else {}
@@ -129,7 +130,7 @@ def _sets(recipes: Mapping[str, tuple[str, ...]], baseline: str) -> tuple[dict[O
         if name not in usable or not _agree(forms, longest):
             left_out[name] = "it has its operations in another order"
         elif operations in sets:
-            left_out[name] = f"it has the operations of {sets[operations]}"
+            left_out[name] = f"it has the operations of {named(sets[operations])}"
         else:
             sets[operations] = name
     return sets, left_out

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ablation.analysis.metrics import METRICS
-from ablation.core.text import NONE, counted, listing, opening, out_of, p_phrase, p_text, percent
+from ablation.core.text import NONE, counted, listing, named, opening, out_of, p_phrase, p_text, percent, plain
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
-from ablation.experiment.labels import condition_text
+from ablation.experiment.labels import condition_named
 from ablation.report.charts import IntervalGroup, IntervalRow, IntervalsInfo, draw_intervals
 from ablation.report.section import Column, Figure, Rows, Section, Table, headings
 from ablation.report.sections.attribution.compute import Contributions, DesignResult, Gain, contributions
@@ -91,29 +91,45 @@ def attribution(study: Study) -> Section | None:
 
 def question(plan: Plan) -> str:
     """What the contributions are, for this design."""
-    together, parts = plan.recipes[frozenset(plan.parts)], among(plan.parts, "operation")
+    together, parts = named(plan.recipes[frozenset(plan.parts)]), among(plan.parts, "operation")
     return QUESTIONS[plan.design].format(count=f"{2 ** len(plan.parts):,}", parts=parts, together=together)
 
 
 def answer(result: DesignResult) -> tuple[str, ...]:
-    """In sentences, from the pooled contributions or those of the only condition."""
+    """From the pooled contributions or those of the only condition: the foremost, then each in numbers."""
     block, experiment = result.deciding, result.experiment
     if not block.gains:
         return (f"No answer yet: a recipe of the design has {counted(block.seeds, 'finished seed')}.",)
     if block.note:
-        so_far = listing(f"{one.name} {signed(one.estimate, experiment.metric)}" for one in block.each)
-        return (f"{opening(block.note)}; so far, in {unit_text(experiment.metric)}: {so_far}.",)
+        so_far = listing(f"{named(one.name)} {signed(one.estimate, experiment.metric)}" for one in block.each)
+        return (f"{opening(block.note)}.", f"So far, in {unit_text(experiment.metric)}: {so_far}.")
     significant = [one for one in block.each if one.verdict == "shown"]
     significant.sort(key=lambda one: -gain(one.estimate, experiment.metric))
-    parts = [
-        f"{one.name} {_does(one.estimate, experiment.metric)} ({_evidence(one, experiment)}{_also_under(one, result)})"
+    sentences = [
+        f"{named(one.name)} {_does(one.estimate, experiment.metric)} ({_evidence(one, experiment)})."
+        f"{_also_under(one, result)}"
         for one in significant
     ]
     for verdict, words in _unshown(experiment).items():
         if alike := [one for one in block.each if one.verdict == verdict]:
-            parts.append(_are(alike, words, experiment))
-    sentences = f"{'; '.join(parts)}, {_scope(result)}.", _together(block, result), _alone_and_last(block, result)
-    return tuple(filter(None, sentences))
+            sentences.append(f"{_are(alike, words, experiment)}.")
+    sentences += [_together(block, result), _alone_and_last(block, result), f"Numbers are {_scope(result)}."]
+    return (_foremost(block, experiment), *filter(None, sentences))
+
+
+def _foremost(block: Contributions, experiment: Experiment) -> str:
+    """The answer in one short sentence: what changes the score most, or that nothing is shown to."""
+    metric, title = experiment.metric, METRICS[experiment.metric].title
+    significant = sorted((one for one in block.each if one.verdict == "shown"), key=lambda one: -abs(one.estimate))
+    if not significant:
+        if all(one.verdict == "equivalent" for one in block.each):
+            return f"Every operation is {_unshown(experiment)['equivalent']}."
+        return f"No operation is shown to change {title}."
+    first, *others = significant
+    rest = "no other operation is shown to change it"
+    if others:
+        rest = f"{counted(len(others), 'other operation')} {'changes' if len(others) == 1 else 'change'} it, too"
+    return f"{named(first.name)} {_does(first.estimate, metric)}; {rest}."
 
 
 def _seeds(block: Contributions) -> str:
@@ -137,26 +153,27 @@ def _evidence(one: Gain, experiment: Experiment) -> str:
 
 
 def _also_under(one: Gain, result: DesignResult) -> str:
-    """'; also shown under adam and sgd, each alone', where there are several conditions."""
+    """' It is also shown under adam and sgd, each alone.', where there are several conditions."""
     if len(result.single) < 2:
         return ""
     same = [
-        condition_text(block.condition, result.experiment)
+        block.condition
         for block in result.single
         for other in (() if block.note else block.each)
         if other.name == one.name and other.verdict == "shown" and other.estimate * one.estimate > 0
     ]
     if not same:
-        return "; not shown under any condition alone"
-    if len(result.single) > 3 or any("," in condition for condition in same):
-        return f"; also shown under {len(same)} of {len(result.single)} conditions, each alone"
-    return f"; also shown under {listing(same)}{', each' if len(same) > 1 else ''} alone"
+        return " It is not shown under any condition alone."
+    names = [condition_named(condition, result.experiment) for condition in same]
+    if len(result.single) > 3 or any(", " in name for name in names):
+        return f" It is also shown under {len(same)} of {len(result.single)} conditions, each alone."
+    return f" It is also shown under {listing(names)}{', each' if len(same) > 1 else ''} alone."
 
 
 def _unshown(experiment: Experiment) -> dict[str, str]:
     """Each verdict but "shown" -> how it is said."""
     return {
-        "equivalent": f"equivalent to {experiment.baseline} within {size(experiment.margin, experiment.metric)}",
+        "equivalent": f"equivalent to {named(experiment.baseline)} within {size(experiment.margin, experiment.metric)}",
         "not shown": f"not shown to change {METRICS[experiment.metric].title}",
         "not tested": "not tested",
     }
@@ -164,10 +181,10 @@ def _unshown(experiment: Experiment) -> dict[str, str]:
 
 def _are(gains: Sequence[Gain], words: str, experiment: Experiment) -> str:
     """'brightness and contrast are not shown to change accuracy (brightness 0.0, -0.6 to +0.6; ...)'."""
-    names = [one.name for one in gains]
     if len(gains) == 1:
-        return f"{names[0]} is {words} ({_brief(gains[0], experiment)})"
-    numbers = "; ".join(f"{one.name} {_brief(one, experiment)}" for one in gains)
+        return f"{named(gains[0].name)} is {words} ({_brief(gains[0], experiment)})"
+    names = [one.name for one in gains]
+    numbers = "; ".join(f"{named(one.name)} {_brief(one, experiment)}" for one in gains)
     return f"{among(names, 'operation')} are {words}{f' ({numbers})' if len(gains) <= 3 else ''}"
 
 
@@ -189,30 +206,31 @@ def _together(block: Contributions, result: DesignResult) -> str:
     else:
         p = f"; {chance(total.p_adjusted, experiment, total.compared)}" * (total.verdict == "not shown")
         text = f"are {_unshown(experiment)[total.verdict]} ({_brief(total, experiment)}{p})"
-    return f"Together they {text}{_beyond(block.beyond, total, result) if block.beyond else ''}."
+    return f"Together the operations {text}.{_beyond(block.beyond, total, result) if block.beyond else ''}"
 
 
 def _beyond(beyond: Gain, total: Gain, result: DesignResult) -> str:
-    """'; that this differs from the sum of ... is not shown', or by how much it does, and what that means."""
+    """' That this differs from the sum of ... is not shown.', or by how much it does, and what that means."""
     experiment, design, metric = result.experiment, result.plan.design, result.experiment.metric
     whole = f"{SUM[design]}{on_images(experiment)}"
     if beyond.verdict != "shown":
         numbers = f"remainder {_brief(beyond, experiment)}; {chance(beyond.p_adjusted, experiment)}"
-        return f"; that this differs from {whole} is not shown ({numbers})"
+        return f" That this differs from {whole} is not shown ({numbers})."
     more = gain(beyond.estimate, metric) > 0
     far, numbers = size(abs(beyond.estimate), metric), _evidence(beyond, experiment)
     helpful = gain(total.estimate - beyond.estimate, metric) > 0
     why = BEYOND[design][more] if helpful else "what one does depends on the others"
     if METRICS[metric].lower_is_better:
-        return f"; {far} {'lower' if more else 'higher'} than by {whole} ({numbers}): {why}"
-    return f", {far} {'more' if more else 'less'} than {whole} ({numbers}): {why}"
+        return f" That is {far} {'lower' if more else 'higher'} than by {whole} ({numbers}): {why}."
+    return f" That is {far} {'more' if more else 'less'} than {whole} ({numbers}): {why}."
 
 
 def _scope(result: DesignResult) -> str:
-    """'pooled over adam and sgd (5 seeds)', 'under adam (8 seeds)'."""
+    """'pooled over adam and sgd (5 seeds)', 'those under adam (8 seeds)'."""
     block, experiment = result.deciding, result.experiment
     images = "" if all(one.compared for one in block.each) else on_images(experiment)
-    return f"{where((each.condition for each in result.blocks), experiment, images)} ({_seeds(block)})"
+    conditions = where((each.condition for each in result.blocks), experiment, images)
+    return f"{'' if block.pooled else 'those '}{conditions} ({_seeds(block)})"
 
 
 def _alone_and_last(block: Contributions, result: DesignResult) -> str:
@@ -221,7 +239,7 @@ def _alone_and_last(block: Contributions, result: DesignResult) -> str:
     if not hidden or len(block.each) > MOST_NAMED:
         return ""
     metric = result.experiment.metric
-    each = [f"{one.name} {signed(one.alone, metric)} and {signed(one.last, metric)}" for one in block.each]
+    each = [f"{named(one.name)} {signed(one.alone, metric)} and {signed(one.last, metric)}" for one in block.each]
     return f"An average over every order does not say it all: alone and added to all the others, {listing(each)}."
 
 
@@ -231,26 +249,32 @@ def table(result: DesignResult) -> Table:
     for block in result.blocks:
         title = heading(block.condition, len(result.blocks) - 1, experiment)
         title += f", {_seeds(block)}" if block.seeds < block.planned else ""
-        own = columns | {"claim": ("", lambda _: "no claim")} if block.note else columns
+        own = columns | {"claim": ("claim", lambda _: "no claim")} if block.note else columns
         empty = dict.fromkeys(columns, "") | {"operation": NONE, "claim": block.note}
         groups.append(
             Rows.of(own, block.gains, title, block.pooled) if block.gains else Rows((empty,), title, block.pooled)
         )
-    keep = ("contribution", "interval", "p_adjusted", "claim")
-    return Table(headings(columns), tuple(groups), caption(result), frozenset({"claim"}), keep)
+    return Table(
+        headings(columns),
+        tuple(groups),
+        caption(result),
+        words=frozenset({"claim"}),
+        keep=("claim", "contribution"),
+        spare=("p", "p_adjusted", "interval"),
+    )
 
 
 def _columns(result: DesignResult) -> dict[str, Column]:
     metric, alpha = result.experiment.metric, result.experiment.alpha
     columns: dict[str, Column] = {
         "operation": ("operation", lambda one: one.name),
+        "claim": ("claim", lambda one: claim(one, metric)),
         "contribution": (counting("contribution", metric), lambda one: signed(one.estimate, metric)),
+        "alone": ("added alone", lambda one: signed(one.alone, metric) if one.kind == "one" else ""),
+        "last": ("added to all others", lambda one: signed(one.last, metric) if one.kind == "one" else ""),
         "interval": (f"{percent(1 - alpha)} interval", lambda one: interval(one.low, one.high, metric)),
         "p": ("p", lambda one: p_text(one.p, alpha)),
         "p_adjusted": ("adjusted p", lambda one: p_text(one.p_adjusted, alpha)),
-        "alone": ("added alone", lambda one: signed(one.alone, metric) if one.kind == "one" else ""),
-        "last": ("added to all others", lambda one: signed(one.last, metric) if one.kind == "one" else ""),
-        "claim": ("", lambda one: claim(one, metric)),
     }
     if result.plan.design != "shapley":
         del columns["alone"], columns["last"]
@@ -274,15 +298,18 @@ def caption(result: DesignResult) -> str:
         alone = result.plan.design == "add_one_in"
         parts.append(
             f"{'What an operation does alone, and all together' if alone else 'All together'}: the comparisons with "
-            f"{experiment.baseline}, which hold as there and with the same numbers, corrected over all comparisons "
-            f"of the experiment{' (Dunnett, the interval too)' * (correction(experiment) == 'Dunnett')}."
+            f"{named(experiment.baseline)}, which hold as there and with the same numbers, corrected over all "
+            f"comparisons of the experiment{' (Dunnett, the interval too)' * (correction(experiment) == 'Dunnett')}."
         )
     if False in kinds:
         parts.append(
             f"{'The rest' if True in kinds else 'All'} is one family for Holm's correction, over all headings, with "
             "intervals that are not corrected."
         )
-    parts.append("Claims rest on p after correction.")
+    parts.append(
+        "Claims rest on p after correction, which may be sharper than the interval: an operation can help though its "
+        "interval reaches 0."
+    )
     if result.plan.design == "shapley":
         parts.append("What an operation does alone and added to all others is shown for comparison, without a test.")
     parts.append(f"{'The rest' if True in kinds else 'Everything'} holds {bounds(experiment, seeds_alone=True)}.")
@@ -302,7 +329,7 @@ def figure(result: DesignResult) -> Figure | None:
     drawn = known if sum(len(block.gains) for block in known) <= MOST_ROWS else known[-1:]
     groups = (
         IntervalGroup(
-            heading(block.condition, len(result.blocks) - 1, experiment),
+            plain(heading(block.condition, len(result.blocks) - 1, experiment)),
             tuple(
                 IntervalRow.of(one.name, one.estimate, one.low, one.high, one.kind, metric, one.alone, one.last)
                 for one in block.gains
@@ -313,8 +340,8 @@ def figure(result: DesignResult) -> Figure | None:
     )
     info = IntervalsInfo.of(groups, experiment, "contribution")
     text = (
-        f"Each operation with its {percent(1 - experiment.alpha)} interval over seeds; filled diamonds: all of them "
-        "together; hollow ones: what that is beyond the sum of what each does "
+        f"{_finding(result)} Each operation with its {percent(1 - experiment.alpha)} interval over seeds. Filled "
+        "diamonds: all of them together. Hollow ones: what that is beyond the sum of what each does "
         f"{'added to the others' if result.plan.design == 'leave_one_out' else 'alone'}. "
     )
     if info.marked:
@@ -323,8 +350,30 @@ def figure(result: DesignResult) -> Figure | None:
     text += f"Shaded: the margin within which recipes count as equivalent (±{margin})."
     if len(drawn) < len(known):
         text += f" Drawn is the last of {len(known)} headings of the table."
-    alt = f"What each operation contributes to {METRICS[metric].title}, with intervals"
-    return Figure(info, draw_contributions, alt, text)
+    return Figure(info, draw_contributions, _alt(known[-1], experiment), text)
+
+
+def _finding(result: DesignResult) -> str:
+    """Of how many operations a contribution is shown, by what decides."""
+    block, title = result.deciding, METRICS[result.experiment.metric].title
+    if not block.gains or block.note:
+        return f"No contribution is judged yet: {block.note}."
+    number, whole = sum(one.verdict == "shown" for one in block.each), len(block.each)
+    pooled = f", {heading({}, len(result.single), result.experiment)}" if block.pooled else ""
+    are = "are" if number > 1 else "is"
+    return f"{number or 'None'} of {counted(whole, 'operation')} {are} shown to change {title}{pooled}."
+
+
+def _alt(block: Contributions, experiment: Experiment) -> str:
+    """The numbers that decide, as far as they can be listened to."""
+    metric = experiment.metric
+    each = [f"{named(one.name)} {signed(one.estimate, metric)}" for one in block.each[:MOST_NAMED]]
+    more = [f"{len(block.each) - MOST_NAMED} more"] if len(block.each) > MOST_NAMED else []
+    together = f"; all together {signed(block.together.estimate, metric)}" if block.together else ""
+    return plain(
+        f"Dots with intervals: the contribution of each operation in {unit_text(metric)}: "
+        f"{listing([*each, *more])}{together}"
+    )
 
 
 def draw_contributions(info: IntervalsInfo, look: Mapping[str, Style], axes: Axes | None = None) -> Axes:
