@@ -6,7 +6,6 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import click
 from rich import box
@@ -16,9 +15,6 @@ from rich.text import Text
 
 from ablation.core.text import plain, tied
 from ablation.data.contents import left_out_words
-
-if TYPE_CHECKING:
-    from ablation.experiment.experiment import Cell
 
 PIPE_WIDTH = 120
 """Columns of a file or a pipe, which have none of their own."""
@@ -65,7 +61,7 @@ def say(text: str, style: str = "", bullet: str = "") -> None:
 
 def say_line(text: str | Text, style: str = "") -> None:
     """Print a line, as with a path, that a terminal breaks to its width and a pipe passes on whole."""
-    console.print(text if isinstance(text, Text) else Text(text, style), soft_wrap=not console.is_terminal)
+    console.print(text if isinstance(text, Text) else Text(plain(text), style), soft_wrap=not console.is_terminal)
 
 
 def head(title: str) -> None:
@@ -77,14 +73,6 @@ def head(title: str) -> None:
 def warn(message: str) -> None:
     """Print a warning on standard error."""
     click.secho(f"warning: {plain(message)}", sys.stderr, fg="yellow")
-
-
-def names_of(cells: Sequence[Cell]) -> dict[str, str]:
-    """Return run id -> what people call the run: 'crop · adam · seed 0', by its first name where it has several."""
-    names: dict[str, str] = {}
-    for cell in cells:
-        names.setdefault(cell.spec.id, " · ".join([*cell.factors.values(), f"seed {cell.seed}"]))
-    return names
 
 
 def show_left_out(count: int) -> None:

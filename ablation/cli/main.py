@@ -32,7 +32,7 @@ COMMANDS = {
     "plan": ("plan", "Show what an experiment would train, and what it could show."),
     "preview": ("preview", "Draw what each recipe makes of a photograph: several draws, and what was changed."),
     "run": ("run", "Train the runs that are missing, publish them to MLflow, print the verdicts."),
-    "status": ("status", "Show how the runs stand: finished, diverged, running, failed, interrupted, planned."),
+    "status": ("status", "Show how the runs stand: finished, diverged, altered, running, failed, planned."),
     "compare": ("compare", "Compare each recipe with the baseline: difference, intervals, p, verdict."),
     "report": ("report", "Write the report: one HTML file with the answer, tables and pictures."),
     "ui": ("ui", "Start MLflow's own pages on 127.0.0.1, with the right store; Ctrl-C ends them."),

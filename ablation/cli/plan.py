@@ -61,7 +61,7 @@ def plan(options: ExperimentOptions, every: bool, sd: float | None) -> None:
     data = options.listing(experiment)
     cells = experiment.cells(data.digest)
     runs = runs_of(cells, folder_of(experiment, options.runs))
-    finished = {run.spec.id: record for run in runs if (record := run.record())}
+    finished = {run.spec.id: record for run in runs if not run.altered() and (record := run.record())}
     single = pooled = Spread()
     if sd is not None:
         single = pooled = Spread(sd / 100 if METRICS[experiment.metric].unit == "points" else sd, "given")

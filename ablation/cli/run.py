@@ -8,14 +8,19 @@ from dataclasses import replace
 import click
 
 from ablation.cli.compare import show_results, show_warnings
-from ablation.cli.console import console, names_of, warn
+from ablation.cli.console import console, warn
 from ablation.cli.context import TRACKING_URI, ExperimentOptions, on_experiment
 from ablation.cli.progress import Progress
 from ablation.core.text import counted
 from ablation.evidence.study import Study
+from ablation.experiment.labels import names_of
+from ablation.experiment.results import NO_SCORE
 from ablation.experiment.runs import Run
 from ablation.tracking.client import Tracker
 from ablation.training.sweep import sweep
+
+ENDED = ("finished", "diverged", "altered")
+"""How a run may stand that is not trained again; of an altered one the warnings say what to do."""
 
 
 @click.command()
@@ -61,14 +66,18 @@ def run(
     study = Study(options.results(), command=options.command("run"))
     show_results(study, safely=True)
     show_warnings(study)
-    finished = [(run, record) for run in runs if (record := run.record()) and record.outcome == "finished"]
+    records = study.records
+    finished = [(run, records[run.spec.id]) for run in runs if run.spec.id in records]
+    finished = [(run, record) for run, record in finished if record.outcome == "finished"]
     if keep_weights:
         _warn_without("their weights", [run for run, _ in finished if not run.weights.exists()])
     if robustness:
         _warn_without("test conditions", [run for run, one in finished if not one.evidence.get("conditions")])
-    if failed := [run for run in runs if run.status() not in ("finished", "diverged")]:
+    statuses = study.results.table.drop_duplicates("id")["status"]
+    if failed := (~statuses.isin([*ENDED, NO_SCORE])).sum():
         status = options.command("status")
-        warn(f"{counted(len(failed), 'run')} did not finish; {status} says why, the same command tries them again")
+        warn(f"{counted(failed, 'run')} did not finish; {status} says why, the same command tries them again")
+    if failed or (statuses == "altered").any():
         sys.exit(1)
 
 

@@ -1,4 +1,4 @@
-"""`ablation status`: how the runs stand, why runs failed, and which operations changed no picture."""
+"""`ablation status`: how the runs stand, why runs failed or are not used, and which operations changed no picture."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ import click
 from rich.markup import escape
 from rich.text import Text
 
-from ablation.cli.console import console, names_of, say, say_line, show_left_out, table
+from ablation.cli.console import console, say, say_line, show_left_out, table
 from ablation.cli.context import ExperimentOptions, on_experiment
+from ablation.core.text import counted
+from ablation.evidence.warnings import HOW_TO_MEND
 from ablation.experiment.experiment import Cell
+from ablation.experiment.labels import names_of
 from ablation.experiment.results import Results
 from ablation.report.text import images_changed, pixels_changed
 
 STATUS_STYLE = {
     "finished": "green",
+    "altered": "bold red",
     "failed": "bold red",
     "diverged": "red",
     "running": "cyan",
@@ -28,7 +32,7 @@ STATUS_STYLE = {
 @click.command()
 @on_experiment
 def status(options: ExperimentOptions) -> None:
-    """Show how the runs stand: finished, diverged, running, failed, interrupted, planned.
+    """Show how the runs stand: finished, diverged, altered, running, failed, interrupted, planned.
 
     \b
     Example:
@@ -39,13 +43,15 @@ def status(options: ExperimentOptions) -> None:
     _show_counts(results)
     _show_changes(results)
     names = names_of(results.cells)
-    for row in runs[runs["status"].isin(["failed", "diverged"])].to_dict("records"):
-        reason = row["reason"] if row["status"] == "failed" else f"diverged at step {row['diverged_step']:.0f}"
+    for row in runs[runs["status"].isin(["altered", "failed", "diverged"])].to_dict("records"):
+        reason = f"diverged at step {row['diverged_step']:.0f}" if row["status"] == "diverged" else row["reason"]
         say_line(Text.assemble((row["id"], "red"), f"  {names[row['id']]}: {reason}"))
     show_left_out(results.left_out)
-    done = int(runs["status"].isin(["finished", "diverged"]).sum())
+    done, altered = int(runs["status"].isin(["finished", "diverged"]).sum()), int((runs["status"] == "altered").sum())
     say_line(f"{done} of {len(runs)} runs done, in {results.root}")
-    if done < len(runs) and not (runs["status"] == "running").any():
+    if altered:
+        say(f"{counted(altered, 'run')} altered since: {HOW_TO_MEND}", "bold red")
+    if done + altered < len(runs) and not (runs["status"] == "running").any():
         say_line(Text.assemble("to train the rest: ", (options.command("run"), "bold")))
 
 

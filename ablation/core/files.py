@@ -69,10 +69,20 @@ def sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
+def json_bytes(content: Any) -> bytes:
+    """Return `content` as readable JSON. NaN and infinity are refused: they are not JSON."""
+    return json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False).encode()
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole."""
+    with atomic(path) as file:
+        file.write(content)
+
+
 def write_json(path: Path, content: Any) -> None:
-    """Write `content` as readable JSON, whole. NaN and infinity are refused: they are not JSON."""
-    with atomic(path, "w") as file:
-        json.dump(content, file, indent=1, allow_nan=False, ensure_ascii=False)
+    """Write `content` as readable JSON, whole."""
+    write_bytes(path, json_bytes(content))
 
 
 class Journal:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from ablation.analysis.metrics import METRICS
+from ablation.core.text import counted, named
 from ablation.data.contents import left_out_words
+from ablation.experiment.labels import names_of
 from ablation.experiment.preregistration import beforehand, preregistered, preregistration_of
 from ablation.experiment.record import RECORD_FILE
 from ablation.experiment.results import NO_SCORE, Results
@@ -30,13 +32,18 @@ ENVIRONMENT = {
 }
 """What can change bits although the spec is the same."""
 
+HOW_TO_MEND = "Restore the file, or remove the run's folder and `ablation run` trains it again"
+
+MOST_ALTERED = 5
+"""Altered runs that warnings name one by one."""
+
 
 def warnings_of(results: Results, failed: frozenset[str]) -> list[str]:
     """What makes these results less than the experiment planned, a sentence each; [] when all is well.
 
     failed: the ids of the failed trainings.
     """
-    every = _changed_plan(results) + _unfinished(results)
+    every = _altered(results) + _changed_plan(results) + _unfinished(results)
     if results.left_out:
         every.append(left_out_words(results.left_out))
     done = results.finished
@@ -59,6 +66,19 @@ def _changed_plan(results: Results) -> list[str]:
         return [f"judged otherwise than declared before the first result ({before.day}): {changes}"] if changes else []
     since = f": {changes}" if changes else " and not changed since"
     return [f"no plan was declared before the first result; the earliest is of {first.day}{since}"]
+
+
+def _altered(results: Results) -> list[str]:
+    """Runs whose record or arrays are not those which training left; of many the first few by name."""
+    runs = results.table.drop_duplicates("id")
+    runs, names = runs[runs["status"] == "altered"], names_of(results.cells)
+    alarms = [
+        f"Run {named(names[run_id])} ({run_id}) was altered after its training: {reason}. "
+        f"It is in no mean and no test. {HOW_TO_MEND} ({results.root.name}/{run_id})"
+        for run_id, reason in runs[["id", "reason"]].head(MOST_ALTERED).itertuples(index=False)
+    ]
+    more = len(runs) - len(alarms)
+    return [*alarms, f"{counted(more, 'more run')} altered too: `ablation status` names them"] if more else alarms
 
 
 def _unfinished(results: Results) -> list[str]:

@@ -1,4 +1,4 @@
-"""How conditions and recipes are named for people."""
+"""How conditions, recipes and runs are named for people."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ablation.core.text import counted, listing, named
 from ablation.core.values import label
-from ablation.experiment.experiment import Experiment
+from ablation.experiment.experiment import Cell, Experiment
 
 
 def condition_text(condition: Mapping[str, str], experiment: Experiment) -> str:
@@ -50,3 +50,11 @@ def conditions_text(names: Sequence[str], most: int = 4) -> str:
 def recipe_text(experiment: Experiment, recipe: str) -> str:
     """A recipe's operations: 'Brightness(amount=0.4) + Contrast(amount=0.4)'; 'no augmentation' for none."""
     return " + ".join(map(label, experiment.recipes[recipe])) or "no augmentation"
+
+
+def names_of(cells: Sequence[Cell]) -> dict[str, str]:
+    """Run id -> what people call the run: 'crop · adam · seed 0', by its first name where it has several."""
+    names: dict[str, str] = {}
+    for cell in cells:
+        names.setdefault(cell.spec.id, " · ".join([*cell.factors.values(), f"seed {cell.seed}"]))
+    return names

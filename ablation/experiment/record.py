@@ -3,12 +3,13 @@
 Two files in the run's folder: `arrays.npz` (predictions, features, and the first training image as the recipe draws
 it), then `record.json`, whose presence makes the run finished. What must repeat to the last bit (outcome,
 history, metrics, evidence and the arrays) is covered by `digest`; cost, environment and notes are kept apart, as they
-may not.
+may not. The bytes of both are sealed in the journal (`ablation.experiment.seal`).
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -19,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablation.core.errors import DataError
-from ablation.core.files import Damaged, atomic, undamaged, write_json
+from ablation.core.files import Damaged, json_bytes, undamaged, write_bytes
 from ablation.core.values import fit, read_back
+from ablation.experiment.seal import MARK, write_seal
 
 RECORD_FILE, ARRAYS_FILE = "record.json", "arrays.npz"
 
@@ -182,10 +184,13 @@ def idle_operations(record: RunRecord) -> list[str]:
 
 
 def write_record(folder: Path, record: RunRecord, arrays: Arrays) -> None:
-    """Write both files whole; after this the run is finished, before it never."""
-    with atomic(folder / ARRAYS_FILE) as file:
-        np.savez_compressed(file, **present(arrays))  # type: ignore[arg-type]  # a name of ours is none of its options
-    write_json(folder / RECORD_FILE, {**asdict(record), "digest": record.digest(arrays)})
+    """Write both files whole, and their seal; after this the run is finished, before it never."""
+    packed = io.BytesIO()
+    np.savez_compressed(packed, **present(arrays))  # type: ignore[arg-type]  # a name of ours is none of its options
+    form = json_bytes({**asdict(record), "digest": record.digest(arrays), MARK: True})
+    write_bytes(folder / ARRAYS_FILE, packed.getvalue())
+    write_seal(folder, {RECORD_FILE: form, ARRAYS_FILE: packed.getvalue()})
+    write_bytes(folder / RECORD_FILE, form)
 
 
 def read_record(folder: Path) -> RunRecord | None:
@@ -204,6 +209,7 @@ def read_with_digest(folder: Path) -> tuple[RunRecord, str] | tuple[None, None]:
     try:
         form = json.loads(file.read_text("utf-8"))
         digest = form.pop("digest", None) if isinstance(form, dict) else None
+        form = {name: part for name, part in form.items() if name != MARK} if isinstance(form, dict) else form
         record = read_back(RunRecord, form)
         if wrong := [*_wrong(record)] + ([] if isinstance(digest, str) else ["digest is missing"]):
             raise ValueError("; ".join(wrong))

@@ -1,12 +1,13 @@
 """Results: one tidy table, a row a cell of the grid, beside the predictions. pandas; no torch.
 
 Between what happened (the records on disk) and what it means (`ablation.evidence`). A cell whose run is missing, failed
-or diverged is a row too, with its status and without metrics.
+or diverged is a row too, with its status and without metrics; so is one whose files are not as they were sealed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from numpy.typing import NDArray
 from ablation.analysis.metrics import METRICS
 from ablation.core.errors import InputError, reason_of
 from ablation.data import listing, load
-from ablation.data.readers import Progress
+from ablation.data.readers import Progress, cores
+from ablation.data.split import Splittable
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.record import (
     Arrays,
@@ -36,6 +38,7 @@ from ablation.experiment.record import (
     read_predictions,
 )
 from ablation.experiment.runs import Run, folder_of, runs_of
+from ablation.experiment.seal import read_seal
 
 NO_SCORE = "without a finite score"
 """The status of a run that finished, where the experiment's metric is not a number: it is in no mean and no test."""
@@ -88,14 +91,30 @@ class Results:
         """
         data = listing(experiment.data, Path(cache), progress)
         cells, root = experiment.cells(data.digest), folder_of(experiment, Path(runs))
-        records = [(run, run.record()) for run in runs_of(cells, root)]
-        rows = {run.spec.id: _row(run, record) for run, record in records}
+        return cls.read(experiment, cells, data, root, len(data.left_out), Path(cache))
+
+    @classmethod
+    def read(
+        cls,
+        experiment: Experiment,
+        cells: tuple[Cell, ...],
+        data: Splittable,
+        root: Path,
+        left_out: int = 0,
+        cache: Path = Path("cache"),
+    ) -> Results:
+        """Read the records of these cells from their folder `root`, and hold each to its seal."""
+        runs = runs_of(cells, root)
+        with ThreadPoolExecutor(cores()) as pool:
+            altered = dict(zip((run.spec.id for run in runs), pool.map(Run.altered, runs), strict=True))
+        records = {run.spec.id: None if altered[run.spec.id] else run.record() for run in runs}
+        rows = {run.spec.id: _row(run, records[run.spec.id], altered[run.spec.id]) for run in runs}
         table = pd.DataFrame(
             [{**cell.factors, "seed": cell.seed, "id": cell.spec.id, **rows[cell.spec.id]} for cell in cells]
         )
-        known = {run.spec.id: record for run, record in records if record is not None}
-        sizes = len(data.left_out), len(data.labels)
-        return cls(experiment, cells, data.classes, root, table, *sizes, data.near, known, Path(cache))
+        known = {run_id: record for run_id, record in records.items() if record is not None}
+        images = len(data.labels)
+        return cls(experiment, cells, data.classes, root, table, left_out, images, data.near, known, cache)
 
     @property
     def factors(self) -> list[str]:
@@ -108,6 +127,10 @@ class Results:
 
     def run(self, run_id: str) -> Run:
         return Run(self.root, next(cell.spec for cell in self.cells if cell.spec.id == run_id))
+
+    def seal(self, run_id: str) -> dict[str, str] | None:
+        """The digests of a finished run's files, as it was sealed; None for a run of an older version."""
+        return read_seal(self.root / run_id)
 
     def arrays(self, run_id: str) -> Arrays:
         """The predictions, features and first pictures of a finished run."""
@@ -169,8 +192,10 @@ class Results:
         return pd.DataFrame(rows)
 
 
-def _row(run: Run, record: RunRecord | None) -> dict[str, Any]:
+def _row(run: Run, record: RunRecord | None, altered: str) -> dict[str, Any]:
     """Status, metrics, evidence that recipes are compared by, and cost of one run."""
+    if altered:
+        return {"status": "altered", "reason": altered}
     if record is None:
         status = run.status()
         just_ended = status in ("finished", "diverged")  # since its record was looked for

@@ -1,7 +1,7 @@
 """The runs folder: where each run of an experiment lives, and how it stands, derived from what lies there.
 
 runs/EXPERIMENT/ID/spec.json      what it is
-                   journal.jsonl  what happened, an event a line
+                   journal.jsonl  what happened, an event a line; of a finished run also its seal
                    lock           held by the worker that trains it (a kernel lock: it cannot go stale)
                    checkpoint.pt  the newest epoch, until the run has finished
                    weights.pt     of the network that was tested, if they are to be kept
@@ -19,12 +19,13 @@ from filelock import FileLock, Timeout
 
 from ablation.core.files import Journal, write_json
 from ablation.experiment.experiment import Cell, Experiment
-from ablation.experiment.record import RECORD_FILE, RunRecord, read_record
+from ablation.experiment.record import ARRAYS_FILE, RECORD_FILE, RunRecord, read_record
+from ablation.experiment.seal import JOURNAL_FILE, broken
 from ablation.experiment.spec import RunSpec
 
 SPEC_FILE = "spec.json"
 
-Status = Literal["finished", "diverged", "running", "failed", "interrupted", "planned"]
+Status = Literal["finished", "diverged", "altered", "running", "failed", "interrupted", "planned"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Run:
 
     @property
     def journal(self) -> Journal:
-        return Journal(self.folder / "journal.jsonl")
+        return Journal(self.folder / JOURNAL_FILE)
 
     @property
     def checkpoint(self) -> Path:
@@ -57,9 +58,19 @@ class Run:
     def record(self) -> RunRecord | None:
         return read_record(self.folder)
 
+    def altered(self) -> str:
+        """Which file of the finished run is not as it was sealed, in words; '' for none, and where it was not."""
+        return broken(self.folder, (RECORD_FILE, ARRAYS_FILE)) if (self.folder / RECORD_FILE).exists() else ""
+
     def status(self) -> Status:
-        """How the run stands. An interrupted or failed one goes on from its newest checkpoint when started again."""
+        """How the run stands. An interrupted or failed one goes on from its newest checkpoint when started again.
+
+        An altered one has a record or arrays that are not those which training left: it is neither used nor trained
+        again before somebody has removed its folder.
+        """
         if (self.folder / RECORD_FILE).exists():
+            if self.altered():
+                return "altered"
             record = self.record()
             return record.outcome if record else "planned"
         if not self.folder.exists():
@@ -79,7 +90,9 @@ class Run:
             return True
 
     def failure(self) -> str:
-        """Why the run failed, in a line; '' if it did not."""
+        """Why the run failed, or what of it was altered, in a line; '' if neither is so."""
+        if wrong := self.altered():
+            return wrong
         events = self.journal.events()
         return events[-1]["reason"] if events and events[-1]["event"] == "failed" else ""
 

@@ -76,7 +76,7 @@ def sweep(
     ended: Callable[[Run], None] = lambda run: None,
     keep_weights: bool = False,
 ) -> tuple[Run, ...]:
-    """Train the runs of the experiment that have no record yet; returns all of its runs.
+    """Train the runs of the experiment that have no record yet; returns all of its runs. An altered record is left.
 
     jobs: workers; by default one per GPU, or one single-threaded worker per core. device: "auto", "cpu", "cuda" or
     "cuda:N". `ended` is called in this thread after each run. keep_weights: each run leaves its weights.pt. On
@@ -91,7 +91,7 @@ def sweep(
     root = folder_of(experiment, Path(runs))
     cells = experiment.cells(data.digest)
     every = runs_of(cells, root)
-    missing = tuple(run for run in every if run.record() is None)
+    missing = tuple(run for run in every if not run.altered() and run.record() is None)
     if not missing:
         watch.planned((), len(every), 0)
         return every

@@ -130,7 +130,8 @@ def test_a_copied_run_is_a_second_result_and_is_told(trained):
     first, other = (record.parent.name for record in sorted(root.glob("*/record.json"))[:2])
     shutil.copytree(root / first, root / f"{first} (copy)")
     assert found() == [f"two results for one run: {root / first} (copy) holds {first} too, and is not used"]
-    shutil.copy(root / other / "record.json", root / first / "record.json")
+    for file in ("record.json", "arrays.npz", "journal.jsonl"):
+        shutil.copy(root / other / file, root / first / file)
     assert f"the record in {first} is that of {other}: the comparison does not hold" in found()
 
 

@@ -20,6 +20,7 @@ from ablation.experiment.record import (
     read_record,
     write_record,
 )
+from ablation.experiment.seal import JOURNAL_FILE
 
 RECORD = RunRecord(
     id="0123456789abcdef",
@@ -68,7 +69,7 @@ def test_a_record_comes_back_to_the_last_bit(tmp_path, arrays):
         assert array.dtype == getattr(arrays, name).dtype
         assert array.tobytes() == getattr(arrays, name).tobytes(), name
     assert read_digest(tmp_path / "run") == RECORD.digest(arrays)
-    assert sorted(os.listdir(tmp_path / "run")) == [ARRAYS_FILE, RECORD_FILE]
+    assert sorted(os.listdir(tmp_path / "run")) == [ARRAYS_FILE, JOURNAL_FILE, RECORD_FILE]
 
 
 def test_logits_that_are_no_numbers_come_back_too(tmp_path, arrays):
