@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from balanced import luck
 from made_up import question, results_of
+from names import unmarked
 
 from ablation.augment import Brightness, RandomResizedCrop
-from ablation.core.text import NONE
+from ablation.core.text import NONE, plain
 from ablation.data import KFold
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Cell, Experiment
@@ -35,12 +36,16 @@ def along(curve: Callable[[float], float], size: float = 0.002) -> Callable[[Cel
 def section_of(score: Callable[[Cell], Any], **changes: Any) -> Section:
     section = dose_response(Study(results_of(asking(**ADAM | changes), score)))
     assert section is not None
-    return section
+    return unmarked(section)
 
 
 def says(score: Callable[[Cell], Any], **changes: Any) -> str:
-    (sentence,) = section_of(score, **changes).answer
-    return sentence
+    return in_numbers(section_of(score, **changes))
+
+
+def in_numbers(section: Section) -> str:
+    """What stands behind the first sentence."""
+    return " ".join(section.answer[1:])
 
 
 def hump(x: float) -> float:
@@ -49,12 +54,19 @@ def hump(x: float) -> float:
 
 def test_rises_and_then_falls():
     section = section_of(along(hump), optimizers=question().optimizers)
-    (sentence,) = section.answer
+    assert section.answer[0] == (
+        "With the amount of Brightness accuracy rises and then falls: the fitted curve is highest at 0.3."
+    )
+    sentence = in_numbers(section)
     assert " rises and then falls (bend Holm p < .001): " in sentence
     assert "is highest at 0.3 (95 % " in sentence
     assert "89.0 % at 0.3 (the highest" in sentence
     assert sentence.endswith(" test photographs (5 seeds).")
     assert section.question.startswith("7 doses of the amount of ")
+    assert section.figures[0].caption.startswith("The highest mean is 89.0 % at 0.3. ")
+    assert section.figures[0].alt.startswith(
+        "Accuracy against the dose, in 3 panels: amount of Brightness, 80.0 % at 0, "
+    )
 
 
 def test_of_a_loss_it_falls_and_then_rises():
@@ -64,13 +76,19 @@ def test_of_a_loss_it_falls_and_then_rises():
 
 
 def test_a_slope_without_a_bend():
-    sentence = says(along(lambda x: 0.1 * x))
+    section = section_of(along(lambda x: 0.1 * x))
+    assert section.answer[0] == "With the amount of Brightness accuracy rises."
+    assert section.tables[0].groups[0].rows[0]["claim"] == "rises"
+    sentence = in_numbers(section)
     assert "accuracy rises (Holm p < .001); a bend is not shown (Holm p = " in sentence
     assert "accuracy falls (Holm p" in says(along(lambda x: -0.1 * x))
 
 
 def test_nothing_shown():
-    assert "not shown to change (slope" in says(along(lambda x: 0.0))
+    section = section_of(along(lambda x: 0.0))
+    assert section.answer[0] == "With the amount of Brightness accuracy is not shown to change."
+    assert "not shown to change (slope" in in_numbers(section)
+    assert section.tables[0].groups[0].rows[0]["claim"] == "not shown"
 
 
 def test_a_bend_whose_best_dose_is_an_end():
@@ -88,6 +106,7 @@ def test_a_bend_whose_best_dose_is_an_end():
 def test_a_bend_the_other_way_says_where_it_is_worst():
     valley = section_of(along(lambda x: -hump(x)))
     assert "the fitted curve is lowest at" in valley.answer[0]
+    assert "the fitted curve is lowest at" in valley.answer[1]
     assert valley.tables[0].groups[0].rows[0]["best"] == NONE
     assert valley.figures[0].data[0].panels[0].best is None
     loss = section_of(along(hump), metric="log_loss")
@@ -124,20 +143,22 @@ def test_an_end_within_the_interval_is_not_said_to_be_left_behind():
 
 def test_what_a_quadratic_cannot_follow_is_not_read_off_it():
     section = section_of(along(lambda x: 0.1 * (0.25 < x < 0.45), size=0.001))
-    assert "(Holm p < .001), so read them" in section.answer[0]
-    assert "the fitted curve" not in section.answer[0]
+    assert section.answer[0].endswith(": the means follow no quadratic, so read them, not the curve.")
+    assert "a quadratic does not follow the means (Holm p < .001)." in section.answer[1]
+    assert "the fitted curve" not in in_numbers(section)
+    assert section.tables[0].groups[0].rows[0]["claim"] == "no quadratic"
     assert section.tables[0].groups[0].rows[0]["best"] == NONE
     assert section.figures[0].data[0].panels[0].best is None
-    assert "(the highest mean)" in section.answer[0]
+    assert "(the highest mean)" in section.answer[2]
 
 
 def test_few_seeds_make_no_claim():
     sentence = says(along(hump), seeds=2)
-    assert ": no claim under 3 seeds; so " in sentence
+    assert ": no claim under 3 seeds. So far accuracy is " in sentence
     assert section_of(along(hump), seeds=2).figures[0].data[0].panels[0].best is None
     nothing = section_of(lambda cell: "planned")
     assert ": no answer yet, 0 seeds " in nothing.answer[0]
-    assert (nothing.figures, nothing.tables[0].groups[0].rows[0]["best"]) == ((), "too few finished seeds")
+    assert (nothing.figures, nothing.tables[0].groups[0].rows[0]["claim"]) == ((), "too few finished seeds")
 
 
 def test_the_caption_says_how_many_are_corrected_together():
@@ -149,22 +170,24 @@ def test_the_caption_says_how_many_are_corrected_together():
 def test_the_table_has_a_row_a_condition():
     section = section_of(along(hump), optimizers=question().optimizers)
     (group,) = section.tables[0].groups
-    assert group.title == "amount of Brightness"
+    assert group.title == "Amount of Brightness"
     assert [row["condition"] for row in group.rows] == ["adam", "sgd", "pooled over 2 conditions"]
     for row in group.rows:
         assert set(row) == set(section.tables[0].headers)
         assert (row["p_slope"] == NONE, row["p_bend"]) == (False, "<.001")
         assert row["measured"].startswith("0.3 (8")
         assert row["best"].startswith("0.")
+        assert row["claim"] == "bends"
     lost = section_of(lambda cell: "planned" if cell.seed == 4 else along(hump)(cell))
     assert lost.tables[0].groups[0].rows[0]["condition"] == "adam, 4 of 5 seeds"
-    assert lost.answer[0].endswith(" (4 of 5 seeds).")
+    assert lost.answer[-1].endswith(" (4 of 5 seeds).")
 
 
 def test_failed_runs_and_failed_trainings_leave_no_claim():
     for fate in ("failed", 0.1):
         one = section_of(lambda cell, fate=fate: fate if cell.seed == 4 and not cell.spec.recipe else along(hump)(cell))
         assert ": 1 failed or diverged here: " in one.answer[0]
+        assert one.tables[0].groups[0].rows[0]["claim"] == "no claim"
 
 
 def test_the_caption_says_what_it_holds_for():
@@ -175,7 +198,7 @@ def test_the_caption_says_what_it_holds_for():
     )
     redrawn = section_of(along(hump), split=KFold(), test=None)
     assert " for new training and test " in redrawn.tables[0].caption
-    assert "on these test photographs" not in redrawn.answer[0]
+    assert "on these test photographs" not in in_numbers(redrawn)
 
 
 def test_the_figure_shows_percent_and_the_recipe_without():
@@ -189,6 +212,7 @@ def test_the_figure_shows_percent_and_the_recipe_without():
     assert panel.best[1] < panel.best[0] < panel.best[2]
     assert panel.best_text.startswith("highest at 0.3")
     assert panel.best_text.removeprefix("highest at ") in section.answer[0]
+    assert panel.best_text.removeprefix("highest at ") in section.answer[1]
     assert section.figures[0].data[0].measure == "accuracy (%)"
     losses = section_of(along(lambda x: -hump(x)), metric="log_loss").figures[0]
     assert losses.data[0].measure == "log loss (nats, lower is better)"
@@ -200,13 +224,27 @@ def test_strengths_say_what_one_is():
     crop = RandomResizedCrop(scale=(0.6, 1.0))
     results = results_of(replace(question(), recipes=dose(crop, (0.5, 1, 2))), lambda cell: 0.8 + luck(cell))
     section = dose_response(Study(results))
-    assert ", 0 to 2 (0 is none, 1 is Random" in section.question
+    assert ", 0 to 2 (0 is “none”, 1 is Random" in plain(section.question)
 
 
 def test_several_series_have_a_sentence_and_rows_of_panels_each():
     recipes = {"none": (), "a": (Brightness(0.2),), "b": (Brightness(0.4),), **dose(RandomResizedCrop(), (0.5, 1))}
     section = dose_response(Study(results_of(replace(question(), recipes=recipes), lambda cell: 0.8 + luck(cell))))
-    assert len(section.answer) == len(section.tables[0].groups) == len(section.figures[0].data) == 2
+    assert len(section.tables[0].groups) == len(section.figures[0].data) == 2
+    assert section.answer[0] == "Accuracy is shown to change with the dose in none of 2 series."
+    assert len(section.answer) == 1 + 2 * 2
+    assert section.figures[0].caption.startswith("The highest means are 8")
+    rising = dose_response(
+        Study(
+            results_of(
+                replace(question(), recipes=recipes),
+                lambda cell: 0.8 + 0.1 * (cell.factors["recipe"] in "ab") + luck(cell),
+            )
+        )
+    )
+    assert rising.answer[0] == "Accuracy is shown to change with the dose in 1 of 2 series."
+    few = dose_response(Study(results_of(replace(question(), recipes=recipes, seeds=2), lambda cell: 0.8 + luck(cell))))
+    assert few.answer[0] == "No answer yet in any of 2 series of doses."
 
 
 def test_of_many_conditions_only_the_pooled_curve_is_drawn():

@@ -21,6 +21,7 @@ from ablation.augment import (
     Sometimes,
     Strength,
 )  # fmt: skip
+from ablation.core.text import plain
 from ablation.data import Digits
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.recipes import dose, powerset
@@ -137,9 +138,9 @@ def test_a_grid_of_two_magnitudes_has_series_that_are_told_apart():
 
 def test_alike_series_are_told_apart_by_their_recipes():
     kinds = {f"{d}{e}": (RandomRotation(d, expand=e),) for d, e in product((10, 20), (False, True))}
-    assert {series.magnitude for series in of(kinds)} == {
-        "degrees of RandomRotation, 10False to 20False",
-        "degrees of RandomRotation, 10True to 20True",
+    assert {plain(series.magnitude) for series in of(kinds)} == {
+        "degrees of RandomRotation, “10False” to “20False”",
+        "degrees of RandomRotation, “10True” to “20True”",
     }
 
 

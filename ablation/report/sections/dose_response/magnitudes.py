@@ -16,6 +16,7 @@ from typing import Any
 from ablation.augment import Recipe, Sometimes, Strength
 from ablation.augment.operations.choice import scaled
 from ablation.core.errors import InputError
+from ablation.core.text import named
 from ablation.core.values import label
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.recipes import DoseSeries, designs_of
@@ -66,7 +67,7 @@ def dose_series(experiment: Experiment) -> tuple[Series, ...]:
     for index, series in enumerate(kept):
         if alike[series.magnitude] > 1:
             first, *_, last = (recipe for recipe in series.recipes if recipe != series.nothing)
-            kept[index] = replace(series, magnitude=f"{series.magnitude}, {first} to {last}")
+            kept[index] = replace(series, magnitude=f"{series.magnitude}, {named(first)} to {named(last)}")
     return tuple(kept)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ablation.analysis.dose import DoseResponse
 from ablation.analysis.metrics import METRICS
-from ablation.core.text import NONE, bare, counted, listing, opening, out_of, p_text, percent
+from ablation.core.text import NONE, bare, counted, listing, named, opening, out_of, p_text, percent, plain
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
 from ablation.report.charts import ACROSS, CurvePanel, common_limits, draw_curve, name_ticks
@@ -38,8 +38,8 @@ def dose_response(study: Study) -> Section | None:
         "dose_response",
         "How strong should it be?",
         f"{opening('; '.join(_series_text(one.series) for one in every))}. "
-        "Does the score rise with the dose, does it bend, and where is it best?",
-        tuple(map(sentence, every)),
+        "Read the means first; the fitted curve says whether they rise, bend, and where they are best.",
+        (foremost(every), *(sentence for one in every for sentence in sentences(one))),
         (drawn,) if drawn else (),
         (table(every),),
     )
@@ -50,59 +50,96 @@ def _series_text(series: Series) -> str:
     text = (
         f"{counted(len(series.doses), 'dose')} of the {series.magnitude}, {series.doses[0]:g} to {series.doses[-1]:g}"
     )
-    notes = [f"{series.doses[series.recipes.index(series.nothing)]:g} is {series.nothing}"] if series.nothing else []
+    notes = (
+        [f"{series.doses[series.recipes.index(series.nothing)]:g} is {named(series.nothing)}"] if series.nothing else []
+    )
     notes += [f"1 is {series.unit}"] if series.unit else []
     return f"{text} ({', '.join(notes)})" if notes else text
 
 
-def sentence(one: Doses) -> str:
-    """What the curve of a series says, from the pooled one or that of the only condition."""
+def foremost(every: Sequence[Doses]) -> str:
+    """The answer in one short sentence: the shape of the only curve, or in how many series the score changes."""
+    if len(every) == 1:
+        return _foremost(every[0])
+    experiment, whole = every[0].experiment, len(every)
+    judged = [one for one in every if one.deciding.response is not None and not one.deciding.note]
+    if not judged:
+        return f"No answer yet in any of {whole} series of doses."
+    number = sum(_changes(one.deciding, experiment) for one in judged)
+    title = opening(METRICS[experiment.metric].title)
+    return f"{title} is shown to change with the dose in {number or 'none'} of {whole} series."
+
+
+def _changes(curve: DoseCurve, experiment: Experiment) -> bool:
+    """Is the score shown to depend on the dose, in whatever way?"""
+    return any(p < experiment.alpha for p in (curve.p_slope, curve.p_bend, curve.p_misfit))
+
+
+def _foremost(one: Doses) -> str:
+    curve, magnitude, title = one.deciding, one.series.magnitude, METRICS[one.experiment.metric].title
+    if curve.response is None or curve.note:
+        return _unjudged(one)
+    if _fits(curve, one.experiment):
+        return f"With the {magnitude} {title} {_shape(curve, one, curve.response, numbers=False)}."
+    return f"{opening(magnitude)}: the means follow no quadratic, so read them, not the curve."
+
+
+def _unjudged(one: Doses) -> str:
+    """Why nothing is claimed of a series."""
+    curve = one.deciding
+    missing = f"no answer yet, {counted(curve.seeds, 'seed')} finished at all doses"
+    return f"{opening(one.series.magnitude)}: {missing if curve.response is None else curve.note}."
+
+
+def sentences(one: Doses) -> tuple[str, ...]:
+    """What the curve of a series says in numbers, from the pooled one or that of the only condition."""
     curve, magnitude, experiment = one.deciding, one.series.magnitude, one.experiment
     title = METRICS[experiment.metric].title
     if curve.response is None:
-        return f"{opening(magnitude)}: no answer yet, {counted(curve.seeds, 'seed')} finished at all doses."
+        return (_unjudged(one),)
     under = where((other.condition for other in one.curves), experiment, on_images(experiment))
     level = f"{title} is {_ends(one, curve.response)}, {under} ({out_of(curve.seeds, curve.planned, 'seed')})."
     if curve.note:
-        return f"{opening(magnitude)}: {curve.note}; so far {level}"
+        return _unjudged(one), f"So far {level}"
     if _fits(curve, experiment):
-        return f"With the {magnitude} {title} {_shape(curve, one, curve.response)}. {opening(level)}"
+        return f"With the {magnitude} {title} {_shape(curve, one, curve.response)}.", opening(level)
     p = chance(curve.p_misfit, experiment)
-    misfit = f"a quadratic does not follow the means ({p}), so read them, not the curve"
-    return f"{opening(magnitude)}: {misfit}. {opening(level)}"
+    return f"{opening(magnitude)}: a quadratic does not follow the means ({p}).", opening(level)
 
 
-def _shape(curve: DoseCurve, one: Doses, response: DoseResponse) -> str:
-    """What is shown of the curve: a bend and where it turns, a slope, or nothing."""
+def _shape(curve: DoseCurve, one: Doses, response: DoseResponse, numbers: bool = True) -> str:
+    """What is shown of the curve: a bend and where it turns, a slope, or nothing. numbers: with its p-values?"""
     if curve.p_bend < one.experiment.alpha:
-        return _bend(curve, one, response)
+        return _bend(curve, one, response, numbers)
     slope, bend = (chance(p, one.experiment) for p in (curve.p_slope, curve.p_bend))
     if curve.p_slope < one.experiment.alpha:
         rises = "rises" if response.linear.estimate > 0 else "falls"
-        return f"{rises} ({slope}); a bend is not shown ({bend})"
-    return f"is not shown to change (slope {slope}, bend {bend})"
+        return f"{rises} ({slope}); a bend is not shown ({bend})" if numbers else rises
+    return f"is not shown to change{f' (slope {slope}, bend {bend})' * numbers}"
 
 
-def _bend(curve: DoseCurve, one: Doses, response: DoseResponse) -> str:
+def _bend(curve: DoseCurve, one: Doses, response: DoseResponse, numbers: bool) -> str:
     """Whichever way: 'rises and then falls (bend Holm p < .001): the fitted curve is highest at 0.74 (...)'."""
     at, experiment = one.series.doses, one.experiment
     down = response.curvature is not None and response.curvature.estimate < 0
-    p, top = chance(curve.p_bend, experiment), "highest" if down else "lowest"
+    p, top = f" ({chance(curve.p_bend, experiment)})" * numbers, "highest" if down else "lowest"
     rises = "rises" if response.linear.estimate > 0 else "falls"
     if response.peak is None:
         end = at[-1 if (rises == "rises") == down else 0]
-        overall = f"{rises} ({chance(curve.p_slope, experiment)}) and " if curve.p_slope < experiment.alpha else ""
-        return f"{overall}bends ({p}): the fitted curve is {top} at {end:g}, an end of what was tried"
+        slope = f" ({chance(curve.p_slope, experiment)})" * numbers
+        overall = f"{rises}{slope} and " if curve.p_slope < experiment.alpha else ""
+        return f"{overall}bends{p}: the fitted curve is {top} at {end:g}, an end of what was tried"
     before, after = ("rises", "falls") if down else ("falls", "rises")
-    turn = f"the fitted curve is {top} at {_turn_text(response, experiment)}"
+    peak = _turn_text(response, experiment) if numbers else _dose_text(response.peak, response)
+    turn = f"the fitted curve is {top} at {peak}"
     starts, stops = response.peak_low <= at[0], response.peak_high >= at[-1]
     if starts and stops:
-        return f"bends ({p}), but where it is {top} these data do not bound"
+        return f"bends{p}, but where it is {top} these data do not bound"
     if starts:
-        return f"bends ({p}) and {after} in the end: {turn}, and that it {before} at first is not shown"
+        return f"bends{p} and {after} in the end: {turn}{f', and that it {before} at first is not shown' * numbers}"
     if stops:
-        return f"{before} and bends ({p}): {turn}, and that it {after} in the end is not shown"
-    return f"{before} and then {after} (bend {p}): {turn}"
+        return f"{before} and bends{p}: {turn}{f', and that it {after} in the end is not shown' * numbers}"
+    return f"{before} and then {after}{p.replace('(', '(bend ')}: {turn}"
 
 
 def _best(curve: DoseCurve, experiment: Experiment) -> tuple[float, float, float] | None:
@@ -170,21 +207,45 @@ def table(every: Sequence[Doses]) -> Table:
     def best(row: tuple[Doses, DoseCurve]) -> str:
         _, curve = row
         if curve.response is None:
-            return curve.note
+            return NONE
         return _turn_text(curve.response, experiment).replace(f"{level} ", "") if _best(curve, experiment) else NONE
 
     columns: dict[str, Column] = {
         "condition": ("", lambda row: _condition(*row)),
+        "claim": ("claim", lambda row: _claim(*row)),
+        "best": (f"curve is best at, {level}", best),
+        "measured": ("best mean", best_mean),
         "weakest": ("at lowest dose", mean(0)),
         "strongest": ("at highest dose", mean(-1)),
-        "measured": ("best mean", best_mean),
         "p_slope": ("slope p", lambda row: p_text(row[1].p_slope, alpha)),
         "p_bend": ("bend p", lambda row: p_text(row[1].p_bend, alpha)),
         "lack": ("misfit p", lambda row: p_text(row[1].p_misfit, alpha)),
-        "best": (f"curve is best at, {level}", best),
     }
-    groups = tuple(Rows.of(columns, [(one, curve) for curve in one.curves], one.series.magnitude) for one in every)
-    return Table(headings(columns), groups, _caption(every), frozenset({"best"}), keep=("best",))
+    groups = tuple(
+        Rows.of(columns, [(one, curve) for curve in one.curves], opening(one.series.magnitude)) for one in every
+    )
+    return Table(
+        headings(columns),
+        groups,
+        _caption(every),
+        words=frozenset({"claim", "best"}),
+        keep=("claim", "measured"),
+        spare=("p_slope", "p_bend", "lack"),
+    )
+
+
+def _claim(one: Doses, curve: DoseCurve) -> str:
+    """What is shown of a curve, in a word or two: 'rises', 'bends', 'no quadratic', 'not shown'."""
+    alpha = one.experiment.alpha
+    if curve.response is None or curve.note:
+        return curve.note if curve.response is None else "no claim"
+    if not _fits(curve, one.experiment):
+        return "no quadratic"
+    if curve.p_bend < alpha:
+        return "bends"
+    if curve.p_slope < alpha:
+        return "rises" if curve.response.linear.estimate > 0 else "falls"
+    return "not shown"
 
 
 def _condition(one: Doses, curve: DoseCurve) -> str:
@@ -218,8 +279,9 @@ def figure(every: Sequence[Doses]) -> Figure | None:
     experiment, metric = every[0].experiment, METRICS[every[0].experiment.metric]
     level, rows = percent(1 - experiment.alpha), tuple(_dose_row(one, curves) for one, curves in drawn)
     text = (
-        f"Dots, joined by a thin line: one seed. Diamonds: means. Curve: a quadratic in the dose, with its pointwise "
-        f"{level} interval over seeds; a quadratic cannot follow a cliff, so look at the means first."
+        f"{_finding([one for one, _ in drawn])} Dots, joined by a thin line: one seed. Diamonds: means. Curve: a "
+        f"quadratic in the dose, with its pointwise {level} interval over seeds; a quadratic cannot follow a cliff, so "
+        "look at the means first."
     )
     if any(row.nothing for row in rows):
         text += " Dashed: the mean without the operation."
@@ -230,11 +292,34 @@ def figure(every: Sequence[Doses]) -> Figure | None:
         )
     if any(len(curves) > MOST_PANELS for _, curves in known):
         text += " Drawn are the pooled curves."
-    return Figure(rows, draw_doses, f"{opening(metric.title)} against the dose, a curve for each condition", text)
+    return Figure(rows, draw_doses, _alt([one for one, _ in drawn]), text)
+
+
+def _finding(every: Sequence[Doses]) -> str:
+    """Where the means are best: '89.0 % at 0.3 is the highest mean.'"""
+    parts = []
+    for one in every:
+        response = next(curve.response for curve in reversed(one.curves) if curve.response is not None)
+        best, metric = _best_mean(response, one.experiment.metric), one.experiment.metric
+        value = f"{value_text(response.measured.value.tolist()[best], metric)} at {one.series.doses[best]:g}"
+        parts.append(f"{value} ({one.series.magnitude})" if len(every) > 1 else value)
+    top = "lowest" if METRICS[every[0].experiment.metric].lower_is_better else "highest"
+    return f"The {top} {'mean is' if len(parts) == 1 else 'means are'} {listing(parts)}."
+
+
+def _alt(every: Sequence[Doses]) -> str:
+    """A curve of each series in numbers, of the condition that decides where it is known."""
+    title, parts = METRICS[every[0].experiment.metric].title, []
+    for one in every:
+        response = next(curve.response for curve in reversed(one.curves) if curve.response is not None)
+        parts.append(f"{one.series.magnitude}, {_ends(one, response)}")
+    panels = counted(max(len(one.curves) for one in every), "panel")
+    return plain(f"{opening(title)} against the dose, in {panels}: {'; '.join(parts)}")
 
 
 def _dose_row(one: Doses, curves: Sequence[DoseCurve]) -> DoseRow:
-    series, names = one.series, [heading(curve.condition, len(one.curves) - 1, one.experiment) for curve in curves]
+    series = one.series
+    names = [plain(heading(curve.condition, len(one.curves) - 1, one.experiment)) for curve in curves]
     panels = tuple(_panel(name, curve, one.experiment) for name, curve in zip(names, curves, strict=True))
     nothing = (series.nothing, series.recipes.index(series.nothing)) if series.nothing else None
     return DoseRow(series.magnitude, measure(one.experiment.metric), panels, nothing)
