@@ -9,12 +9,13 @@ from pathlib import Path
 import click
 
 from ablation.cli.console import warn
-from ablation.cli.context import FILE, ExperimentOptions, on_experiment
+from ablation.cli.context import FILE, ExperimentOptions, on_experiments
 from ablation.cli.sections import show_section
 from ablation.core.errors import InputError, attempt
 from ablation.evidence.study import Study
 from ablation.report.contents import ANSWERS, SECTIONS, section
 from ablation.report.render.tables import FORMS, write_effects
+from ablation.report.sections.effects.several import several
 
 
 def _written_as_tables(command: Callable[..., None]) -> Callable[..., None]:
@@ -29,17 +30,28 @@ def _written_as_tables(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--all", "every", is_flag=True, help="Also what stands behind: seeds won, effect sizes, each score.")
 @click.option("--section", "slug", metavar="SLUG", help=f"Only this section: {', '.join(SECTIONS)}.")
 @_written_as_tables
-@on_experiment
-def compare(options: ExperimentOptions, every: bool, slug: str | None, **files: Path | None) -> None:
+@on_experiments
+def compare(options: tuple[ExperimentOptions, ...], every: bool, slug: str | None, **files: Path | None) -> None:
     """Compare each recipe with the baseline: difference, intervals, p, verdict, and a sentence for each.
+
+    Of several experiments that share data, split and metric: one table, and in what they differ.
 
     \b
     Example:
       ablation compare quickstart
       ablation compare quickstart --section interaction
       ablation compare quickstart --latex table.tex --csv effects.csv
+      ablation compare quickstart other
     """
-    show(options, every, slug, files)
+    if len(options) == 1:
+        show(options[0], every, slug, files)
+    elif slug is not None or any(path is not None for path in files.values()):
+        raise InputError("--section and files of effects are for one experiment; `ablation report` writes those of all")
+    else:
+        studies = [Study(one.results(), command=one.command("run")) for one in options]
+        show_section(several(studies), every)
+        for study in studies:
+            show_warnings(study)
 
 
 def show(options: ExperimentOptions, every: bool, slug: str | None, files: Mapping[str, Path | None]) -> None:

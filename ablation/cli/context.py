@@ -71,12 +71,28 @@ def on_experiment(command: Callable[..., None]) -> Callable[..., None]:
     def with_options(name: str, data: str | None, smoke: bool, runs: Path, cache: Path, **others: Any) -> None:
         command(ExperimentOptions(name, data, smoke, runs, cache), **others)
 
+    return _with_options(with_options, click.argument("name", metavar="EXPERIMENT"))
+
+
+def on_experiments(command: Callable[..., None]) -> Callable[..., None]:
+    """The same for one or more experiments: the command gets a tuple of `ExperimentOptions`."""
+
+    @functools.wraps(command)
+    def with_options(
+        names: tuple[str, ...], data: str | None, smoke: bool, runs: Path, cache: Path, **others: Any
+    ) -> None:
+        command(tuple(ExperimentOptions(name, data, smoke, runs, cache) for name in names), **others)
+
+    return _with_options(with_options, click.argument("names", metavar="EXPERIMENT...", nargs=-1, required=True))
+
+
+def _with_options(command: Callable[..., None], argument: Callable[..., Any]) -> Callable[..., None]:
     for decorate in (
         click.option("--cache", type=FOLDER, default="cache", show_default=True, help="Folder of the image cache."),
         click.option("--runs", type=FOLDER, default="runs", show_default=True, help="Folder of the runs."),
         click.option("--smoke", is_flag=True, help="The experiment made small: few images, one epoch, two seeds."),
         click.option("--data", metavar="PATH", help="Where the images lie, if not where the experiment says."),
-        click.argument("name", metavar="EXPERIMENT"),
+        argument,
     ):
-        decorate(with_options)
-    return with_options
+        decorate(command)
+    return command

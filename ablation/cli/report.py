@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from ablation.cli.console import console, warn
-from ablation.cli.context import FILE, FOLDER, TRACKING_URI, ExperimentOptions, on_experiment
+from ablation.cli.context import FILE, FOLDER, TRACKING_URI, ExperimentOptions, on_experiments
+from ablation.core.errors import InputError
 from ablation.evidence.study import Study
 from ablation.report.render.write import HTML_FILE, default_folder, write_folder
 from ablation.tracking.client import Tracker
@@ -21,9 +22,9 @@ from ablation.tracking.client import Tracker
 @click.option("--force", is_flag=True, help="Write it again even if nothing has changed.")
 @click.option("--publish", is_flag=True, help="Also attach it to the experiment's run in MLflow.")
 @TRACKING_URI
-@on_experiment
+@on_experiments
 def report(
-    options: ExperimentOptions,
+    options: tuple[ExperimentOptions, ...],
     out: Path | None,
     pdf: bool,
     only: tuple[str, ...],
@@ -34,16 +35,24 @@ def report(
 ) -> None:
     """Write the report: the answer, tables and pictures as HTML and PDF, and every number as data.
 
+    Of several experiments that share data, split and metric: one table, and in what they differ.
+
     \b
     Example:
       ablation report quickstart
       ablation report quickstart --only effects --no-pdf
+      ablation report quickstart other
     """
-    study = Study(options.results(), command=options.command("run"))
-    written = write_folder(study, out or default_folder(study), pdf, only, fonts, force)
+    studies = [Study(one.results(), command=one.command("run")) for one in options]
+    if len(studies) > 1 and (only or publish):
+        raise InputError("--only and --publish are for the report of one experiment")
+    written = write_folder(studies, out or default_folder(*studies), pdf, only, fonts, force)
     for message in written.without:
         warn(message)
     page = written.folder / HTML_FILE
     console.print(f"wrote {page}" if written.fresh else f"{page} is up to date", markup=False)
     if publish:
-        Tracker(study.experiment, study.results.cells, options.runs, tracking_uri, warn).publish_report(written.folder)
+        (study,) = studies
+        Tracker(study.experiment, study.results.cells, options[0].runs, tracking_uri, warn).publish_report(
+            written.folder
+        )

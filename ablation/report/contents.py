@@ -7,12 +7,12 @@ read with care; it is computed before anything is drawn, and whatever renders it
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import ablation
 from ablation.core.errors import InputError, did_you_mean
-from ablation.core.text import out_of
+from ablation.core.text import named, out_of
 from ablation.evidence.study import Study
 from ablation.experiment.results import Results
 from ablation.experiment.runs import runs_of
@@ -24,6 +24,7 @@ from ablation.report.sections.decision_curves.section import decision_curves
 from ablation.report.sections.dose_response.section import dose_response
 from ablation.report.sections.effects.headline import Headline, headline_of
 from ablation.report.sections.effects.section import effects
+from ablation.report.sections.effects.several import several
 from ablation.report.sections.effects.table import VerdictGrid, verdict_grid
 from ablation.report.sections.effects.text import answer, question_of
 from ablation.report.sections.embedding.section import embedding
@@ -99,19 +100,26 @@ class Report:
     baseline: str
 
 
-def report_of(study: Study, only: Collection[str] = ()) -> Report:
-    """Compute the report. Reads the records of all runs, and the arrays that its sections need.
+def report_of(*studies: Study, only: Collection[str] = ()) -> Report:
+    """Compute the report of one experiment, or of several that stand in one table (`ablation.evidence.agreement`).
 
-    only: the slugs of the sections that it shall have, by default all. Raises InputError for one that no section has.
+    Reads the records of all runs, and the arrays that its sections need.
+
+    only: the slugs of the sections that it shall have, by default all. Raises InputError for one that no section has,
+    and for experiments that cannot stand in one table.
     """
     for slug in only:
         _known(slug)
+    return _report(studies[0], only) if len(studies) == 1 else _joint_report(studies)
+
+
+def _report(study: Study, only: Collection[str]) -> Report:
     experiment = study.experiment
     computed = (compute(study) for slug, compute in SECTIONS.items() if not only or slug in only)
     sections = tuple(filter(None, computed))
     return Report(
         name=experiment.name,
-        made=_made(study),
+        made=_made([study]),
         question=experiment.question or question_of(experiment),
         headline=headline_of(experiment, study.effects),
         answer=(*answer(experiment, study.effects), *(text for section in sections for text in section.headline)),
@@ -123,11 +131,36 @@ def report_of(study: Study, only: Collection[str] = ()) -> Report:
     )
 
 
-def _made(study: Study) -> str:
+def _joint_report(studies: Sequence[Study]) -> Report:
+    """The common table, then the effects of each; a recipe has one colour, by its name."""
+    experiments = [study.experiment for study in studies]
+    joint = several(studies)
+    own = (
+        replace(
+            effects(study), slug=f"effects-{study.experiment.name}", title=f"{named(study.experiment.name)} by itself"
+        )
+        for study in studies
+    )
+    recipes = dict.fromkeys(recipe for experiment in experiments for recipe in experiment.recipes)
+    return Report(
+        name=" + ".join(experiment.name for experiment in experiments),
+        made=_made(studies),
+        question=joint.title,
+        headline=Headline(joint.answer[0]),
+        answer=joint.answer,
+        warnings=tuple(f"{named(one.experiment.name)}: {text}" for one in studies for text in one.warnings),
+        verdicts=None,
+        sections=(joint, *own),
+        look=styles(recipes, experiments[0].baseline),
+        baseline=experiments[0].baseline,
+    )
+
+
+def _made(studies: Sequence[Study]) -> str:
     """'80 runs, trained 2026-11-28 to 2026-11-29; ablation 0.1.0': from the journals, never from today's date."""
-    runs = runs_of(study.results.cells, study.results.root)
-    finished = set(study.results.finished["id"])
-    ends = [run.journal.events()[-1:] for run in runs if run.spec.id in finished]
+    every = [(study, run) for study in studies for run in runs_of(study.results.cells, study.results.root)]
+    finished = [run for study, run in every if run.spec.id in set(study.results.finished["id"])]
+    ends = [run.journal.events()[-1:] for run in finished]
     days = sorted({time.strftime("%Y-%m-%d", time.gmtime(event["time"])) for last in ends for event in last})
     trained = f", trained {' to '.join(dict.fromkeys((days[0], days[-1])))}" if days else ""
-    return f"{out_of(len(finished), len(runs), 'run')}{trained}; ablation {ablation.__version__}"
+    return f"{out_of(len(finished), len(every), 'run')}{trained}; ablation {ablation.__version__}"

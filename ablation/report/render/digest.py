@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -35,31 +35,36 @@ LIBRARIES = (
 """By their names as packages: what computes the numbers of a page, and draws it."""
 
 
-def input_digest(study: Study, only: Collection[str] = (), fonts: Sequence[Path] = ()) -> str:
+def input_digest(studies: Sequence[Study], only: Collection[str] = (), fonts: Sequence[Path] = ()) -> str:
     """SHA-256, in hexadecimal, over every run's status and record, the effects, the warnings, and this program.
 
     only, fonts: the sections and the files of fonts that were chosen.
     """
+    chosen = [program_digest(), sorted(only), [hashlib.sha256(font.read_bytes()).hexdigest() for font in fonts]]
+    digest = hashlib.sha256(json.dumps(chosen).encode())
+    for study in studies:
+        for content in _inputs(study):
+            digest.update(content)
+    return digest.hexdigest()
+
+
+def _inputs(study: Study) -> Iterator[bytes]:
     results = study.results
-    inputs = [
-        program_digest(),
+    named = [
         study.command,
         repr(study.experiment),
         results.classes,
         results.left_out,
         study.warnings,
         _has_photographs(results),
-        sorted(only),
-        [hashlib.sha256(font.read_bytes()).hexdigest() for font in fonts],
     ]
-    digest = hashlib.sha256(json.dumps(inputs).encode())
+    yield json.dumps(named).encode()
     for run_id, status, reason in results.table[["id", "status", "reason"]].itertuples(index=False):
-        digest.update(f"{run_id} {status} {reason}\n".encode())
+        yield f"{run_id} {status} {reason}\n".encode()
     for run_id in sorted(set(results.table["id"])):
-        digest.update(_content(results.root / run_id / RECORD_FILE))
-    digest.update(_content(results.root / PREREGISTRATION_FILE))
-    digest.update(json.dumps([asdict(effect) for effect in study.effects], default=repr).encode())
-    return digest.hexdigest()
+        yield _content(results.root / run_id / RECORD_FILE)
+    yield _content(results.root / PREREGISTRATION_FILE)
+    yield json.dumps([asdict(effect) for effect in study.effects], default=repr).encode()
 
 
 def _has_photographs(results: Results) -> bool:

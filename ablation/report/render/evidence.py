@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -25,24 +25,26 @@ if TYPE_CHECKING:
 EVIDENCE_FILE = "evidence.json"
 
 
-def evidence(study: Study, report: Report, digest: str, files: Mapping[str, str]) -> str:
+def evidence(studies: Sequence[Study], report: Report, digest: str, files: Mapping[str, str]) -> str:
     """The file's text. digest: of the report's inputs. files: name -> SHA-256 of all that was written beside it."""
     held = {"inputs": digest, "program": f"ablation {ablation.__version__}", "files": files}
-    return json.dumps(held | evidence_data(study, report), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(held | evidence_data(studies, report), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def evidence_data(study: Study, report: Report) -> dict[str, Any]:
+def evidence_data(studies: Sequence[Study], report: Report) -> dict[str, Any]:
     """What the report says, as plain data: names in quotes within sentences, numbers of effects with all digits."""
     return {
-        "experiment": report.name,
+        "report": report.name,
         "question": plain(report.question),
         "made": report.made,
         "headline": _plain(asdict(report.headline)),
         "answer": _plain(report.answer),
         "warnings": _plain(report.warnings),
-        "effects": [effect_data(effect) for effect in study.effects],
+        "experiments": {
+            study.experiment.name: {"effects": [effect_data(effect) for effect in study.effects], "runs": _runs(study)}
+            for study in studies
+        },
         "sections": {section.slug: _section(section) for section in report.sections},
-        "runs": _runs(study),
     }
 
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from rich.cells import cell_len
 
 from ablation.core.text import MINUS, NONE, plain
 from ablation.report.render import tables
@@ -24,19 +23,22 @@ if TYPE_CHECKING:
     from ablation.report.render.drawings import Drawing
 
 
-def files_of(study: Study, report: Report, drawings: Mapping[str, Sequence[Drawing | None]]) -> dict[str, bytes]:
+def files_of(
+    studies: Sequence[Study], report: Report, drawings: Mapping[str, Sequence[Drawing | None]]
+) -> dict[str, bytes]:
     """Name, within the report's folder -> content."""
-    texts = dict(table_files(study, report))
+    texts = dict(table_files(studies, report))
     return {name: text.encode() for name, text in texts.items()} | dict(figure_files(report, drawings))
 
 
-def table_files(study: Study, report: Report) -> Iterator[tuple[str, str]]:
-    """Each table in three forms; those of effects first."""
-    experiment, effects, left_out = study.experiment, study.effects, study.results.left_out
-    if any(section.slug == "effects" for section in report.sections):
-        yield "tables/effects.csv", tables.csv(effects, left_out)
-        yield "tables/effects.tex", tables.latex(experiment, effects, left_out)
-        yield "tables/effects.md", tables.markdown(experiment, effects, left_out)
+def table_files(studies: Sequence[Study], report: Report) -> Iterator[tuple[str, str]]:
+    """Each table in three forms; those of effects first, with the experiment's name where there are several."""
+    for study in studies if any(section.slug in ("effects", "several") for section in report.sections) else ():
+        experiment, effects, left_out = study.experiment, study.effects, study.results.left_out
+        stem = f"tables/effects{f'-{experiment.name}' * (len(studies) > 1)}"
+        yield f"{stem}.csv", tables.csv(effects, left_out)
+        yield f"{stem}.tex", tables.latex(experiment, effects, left_out)
+        yield f"{stem}.md", tables.markdown(experiment, effects, left_out)
     for section in report.sections:
         for number, table in enumerate(section.tables, 1):
             if any(group.rows for group in table.groups):
@@ -100,16 +102,7 @@ def markdown(table: Table) -> str:
     for group in table.groups:
         lines += [[f"**{markdown_text(plain(group.title))}**"] + [""] * (len(table.headers) - 1)] if group.title else []
         lines += [[markdown_text(plain(cell)) for cell in _cells(table, row)] for row in group.rows]
-    widths = [max(3, *map(cell_len, column)) for column in zip(*lines, strict=True)]
-    rule = [
-        "-" * (width - 1) + ("-" if table.is_words(key) else ":")
-        for key, width in zip(table.headers, widths, strict=True)
-    ]
-    padded = [
-        [cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)]
-        for line in (lines[0], rule, *lines[1:])
-    ]
-    text = "\n".join(f"| {' | '.join(line)} |" for line in padded)
+    text = tables.pipe_table(lines, [table.is_words(key) for key in table.headers])
     return f"{text}\n\n{markdown_text(plain(table.caption))}\n" if table.caption else f"{text}\n"
 
 
@@ -137,7 +130,7 @@ def latex(table: Table, section: Section, number: int) -> str:
 
 
 def _latex_line(cells: Sequence[str]) -> str:
-    return rf"{' & '.join(latex_text(plain(cell)) for cell in cells)} \\"
+    return tables.latex_line([latex_text(plain(cell)) for cell in cells])
 
 
 def _headings(table: Table) -> list[str]:

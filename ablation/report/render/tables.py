@@ -101,15 +101,20 @@ def markdown(experiment: Experiment, effects: Sequence[Effect], left_out: int = 
     for title, rows in made.groups:
         lines += [[f"**{markdown_text(title)}**"] + [""] * (len(made.heads) - 1)] if title else []
         lines += [[_markdown_cell(key, row) for key in made.heads] for row in rows]
+    table = pipe_table(lines, [key in LEFT for key in made.heads])
+    return "\n\n".join([table, *map(markdown_text, [made.caption, *made.notes])]) + "\n"
+
+
+def pipe_table(lines: Sequence[Sequence[str]], left: Sequence[bool]) -> str:
+    """Lines of cells, the headings first, as GitHub's Markdown has a table. left: is the column set flush left?"""
     widths = [max(3, *map(cell_len, column)) for column in zip(*lines, strict=True)]
-    rule = ["-" * (width - 1) + ("-" if key in LEFT else ":") for key, width in zip(made.heads, widths, strict=True)]
+    rule = ["-" * (width - 1) + ("-" if flush else ":") for flush, width in zip(left, widths, strict=True)]
     table = []
     for line in [lines[0], rule, *lines[1:]]:
         blanks = [" " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)]
-        padded = zip(made.heads, line, blanks, strict=True)
-        cells = [cell + blank if key in LEFT else blank + cell for key, cell, blank in padded]
-        table.append(f"| {' | '.join(cells)} |")
-    return "\n\n".join(["\n".join(table), *map(markdown_text, [made.caption, *made.notes])]) + "\n"
+        padded = zip(left, line, blanks, strict=True)
+        table.append(f"| {' | '.join(cell + blank if flush else blank + cell for flush, cell, blank in padded)} |")
+    return "\n".join(table)
 
 
 def _markdown_cell(key: str, row: dict[str, str]) -> str:
@@ -161,16 +166,17 @@ def _latex_heads(heads: dict[str, tuple[str, str]]) -> list[str]:
     for top, same in itertools.groupby(latex_text(top) for top, _ in heads.values()):
         count = len(list(same))
         first += [rf"\multicolumn{{{count}}}{{c}}{{{top}}}"] if top and count > 1 else [top] * count
-    return [_latex_line(first), _latex_line([latex_text(bottom) for _, bottom in heads.values()])]
+    return [latex_line(first), latex_line([latex_text(bottom) for _, bottom in heads.values()])]
 
 
 def _latex_group(title: str, rows: Sequence[dict[str, str]], keys: list[str], room: int) -> list[str]:
     """A rule, the title over all columns, and the rows."""
     head = [rf"\multicolumn{{{len(keys)}}}{{@{{}}l}}{{\emph{{{latex_text(title)}}}}} \\"] if title else []
-    return [r"\midrule", *head, *(_latex_line([_latex_cell(key, row, room) for key in keys]) for row in rows)]
+    return [r"\midrule", *head, *(latex_line([_latex_cell(key, row, room) for key in keys]) for row in rows)]
 
 
-def _latex_line(cells: list[str]) -> str:
+def latex_line(cells: Sequence[str]) -> str:
+    """A row of a tabular, of texts for LaTeX."""
     return rf"{' & '.join(cells)} \\"
 
 

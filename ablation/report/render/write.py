@@ -80,27 +80,30 @@ def write_report(
             raise ValueError("write_report: the effects are of other results; compare(results) gives theirs")
     else:
         study = experiment
-    made = write_folder(study, default_folder(study) if out is None else Path(out), pdf, only, fonts)
+    made = write_folder([study], default_folder(study) if out is None else Path(out), pdf, only, fonts)
     for message in made.without:
         warnings.warn(message, stacklevel=2)
     return made.folder
 
 
-def default_folder(study: Study) -> Path:
-    """Where the report is written if nothing else is said."""
-    return Path("reports") / study.experiment.name
+def default_folder(*studies: Study) -> Path:
+    """Where the report of these is written if nothing else is said."""
+    return Path("reports") / "+".join(study.experiment.name for study in studies)
 
 
 def write_folder(
-    study: Study,
+    studies: Sequence[Study],
     folder: Path,
     pdf: bool = True,
     only: Collection[str] = (),
     fonts: Sequence[Path] = (),
     force: bool = False,
 ) -> Written:
-    """Write the files of a report, unless those that are there were made from the same inputs."""
-    digest = input_digest(study, only, fonts)
+    """Write the files of a report, unless those that are there were made from the same inputs.
+
+    studies: of one experiment, or of several that can stand in one table (`ablation.evidence.agreement`).
+    """
+    digest = input_digest(studies, only, fonts)
     if not force and report_is_current(folder, digest, [HTML_FILE, *([PDF_FILE] if pdf else [])]):
         return Written(folder, False)
 
@@ -110,9 +113,9 @@ def write_folder(
     from ablation.report.render.files import files_of
     from ablation.report.render.html import html
 
-    report = report_of(study, only)
+    report = report_of(*studies, only=only)
     drawings = drawings_of(report)
-    files: dict[str, bytes] = {HTML_FILE: html(report, drawings, digest).encode()}
+    files = {HTML_FILE: html(report, drawings, digest).encode(), **files_of(studies, report, drawings)}
     without = []
     if pdf:
         from ablation.report.render.pdf import pdf_of
@@ -121,13 +124,12 @@ def write_folder(
             files[PDF_FILE] = pdf_of(report, drawings, fonts)
         except InputError as error:
             without.append(f"no {PDF_FILE}: {error}")
-    files |= files_of(study, report, drawings)
     remove_report(folder)
     for name, content in files.items():
         with atomic(folder / name) as file:
             file.write(content)
     with atomic(folder / EVIDENCE_FILE, "w") as file:
-        file.write(evidence(study, report, digest, written(files)))
+        file.write(evidence(studies, report, digest, written(files)))
     return Written(folder, True, tuple(without))
 
 
