@@ -1,6 +1,25 @@
 """A page of HTML taken apart, for the tests of every page."""
 
+from collections.abc import Collection
 from html.parser import HTMLParser
+from pathlib import Path
+
+from ablation.evidence.study import Study
+from ablation.report.contents import report_of
+from ablation.report.render.drawings import drawings_of
+from ablation.report.render.html import html
+from ablation.report.render.write import write_report
+
+
+def html_of(study: Study, only: Collection[str] = ()) -> str:
+    """The page of a report with these sections, by default all."""
+    report = report_of(study, only=only)
+    return html(report, drawings_of(report), "0" * 64)
+
+
+def written_page(study: Study, folder: Path) -> str:
+    """The page of a report that was written into this folder."""
+    return (write_report(study, out=folder, pdf=False) / "report.html").read_text("utf-8")
 
 
 class Page(HTMLParser):

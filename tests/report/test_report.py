@@ -1,6 +1,5 @@
 """The report as a file: what it tells, that it fetches nothing, escapes everything, and repeats byte for byte."""
 
-import base64
 import re
 import subprocess
 import sys
@@ -9,14 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pages import Page
+from pages import Page, html_of, written_page
 
 from ablation import Adam, Brightness, Fixed, RandomResizedCrop, Welch
+from ablation.core.text import named, plain
 from ablation.evidence.study import Study, compare
 from ablation.experiment.record import write_record
-from ablation.report import input_digest, is_current, write_report
-from ablation.report.contents import page_of
-from ablation.report.render.html import render
+from ablation.report import write_report
+from ablation.report.contents import report_of
+from ablation.report.render.digest import input_digest
+from ablation.report.render.evidence import report_is_current
 from ablation.report.section import Figure, Section
 
 CROP = RandomResizedCrop(scale=(0.35, 1.0))
@@ -30,14 +31,14 @@ def study(complete) -> Study:
 
 @pytest.fixture(scope="module")
 def sections(study) -> dict[str, Section]:
-    return {section.slug: section for section in page_of(study).sections}
+    return {section.slug: section for section in report_of(study).sections}
 
 
 @pytest.fixture(scope="module")
 def html(study) -> str:
     with pytest.MonkeyPatch.context() as patch:  # maps of fewer images take a tenth of the time
         patch.setattr("ablation.report.sections.embedding.compute.MOST_IMAGES", 60)
-        return render(page_of(study), "0" * 64)
+        return html_of(study)
 
 
 @pytest.fixture(scope="module")
@@ -52,20 +53,24 @@ def test_page_is_well_formed_and_fetches_nothing(page):
         assert tag not in ("link", "iframe", "object", "base")
         assert not any(name.startswith("on") for name in attributes)
         for name in ("src", "href", "srcset"):
-            assert (attributes.get(name) or "data:").startswith("data:")
+            assert (attributes.get(name) or "data:").startswith(("data:", "#"))
 
 
 def figures_of(sections: dict[str, Section]) -> list[Figure]:
     return [figure for section in sections.values() for figure in section.figures if isinstance(figure, Figure)]
 
 
-def test_style_and_pictures_fetch_nothing(html, sections):
-    drawings = [
-        base64.b64decode(result).decode() for result in re.findall(r"data:image/svg\+xml;base64,([^\"]+)", html)
-    ]
+def test_style_and_pictures_fetch_nothing(html, page, sections):
+    drawings = [attributes for tag, attributes in page.tags if tag == "svg"]
     assert len(drawings) == len(figures_of(sections)) >= 6, "forest, heat, contributions, interaction, curves, maps"
-    for text in (html, *drawings):
-        assert not re.search(r"@import|url\((?!#|data:)|(?:src|href)=\"(?:https?:)?//", text)
+    assert all(attributes["aria-label"] for attributes in drawings)
+    assert not re.search(r"@import|url\((?!#|data:)|(?:src|href)=\"(?:https?:)?//", html)
+
+
+def test_no_two_parts_of_the_page_have_one_id_and_every_reference_holds(html, page):
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'(?:url\(#|href="#)([^)"]+)', html)) <= set(ids)
 
 
 def test_page_tells_question_answer_and_every_part(page, sections):
@@ -85,7 +90,7 @@ def test_page_tells_question_answer_and_every_part(page, sections):
     assert "ablation run fake" in page.text
     assert "brightness × 1.31" in page.text.replace("\N{NO-BREAK SPACE}", " ")
     assert "Read with care" not in page.text
-    assert sum(tag == "img" for tag, _ in page.tags) == len(figures_of(sections)) + 5
+    assert sum(tag == "img" for tag, _ in page.tags) == 5
     assert all(attributes["alt"] for tag, attributes in page.tags if tag == "img")
 
 
@@ -112,16 +117,16 @@ def test_figures_are_made_of_the_records(complete, study, sections):
 
 def test_the_table_has_a_group_a_condition_and_the_grid_a_column(study, sections):
     assert [group.title for group in sections["effects"].tables[0].groups] == [
-        "adam",
-        "sgd",
+        named("adam"),
+        named("sgd"),
         "pooled over 2 conditions",
     ]
-    assert page_of(study).verdicts.columns == ("adam", "sgd", "pooled")
+    assert report_of(study).verdicts.columns == ("adam", "sgd", "pooled")
 
 
 def test_maps_show_the_same_images_and_previews_the_same_photograph(build, fake, tmp_path):
     study = Study(fake(build(recipes={"none": (), "crop": (CROP,)}, seeds=2), tmp_path, images=40))
-    sections = {section.slug: section for section in page_of(study).sections}
+    sections = {section.slug: section for section in report_of(study).sections}
     (figure,), (strips,) = sections["embedding"].figures, sections["pictures"].figures
     maps = figure.data()
     assert [shown.recipe for shown in maps.maps] == ["none", "crop"]
@@ -132,14 +137,19 @@ def test_maps_show_the_same_images_and_previews_the_same_photograph(build, fake,
     captions = study.results.run(study.shown_runs.runs["crop"]).record().evidence["captions"]
     shown = [" ".join(lines).replace("\N{NO-BREAK SPACE}", " ") for lines in strips.rows[1].words if lines]
     assert shown[: len(captions)] == list(captions)
-    assert all("adam, seed 0" in caption for caption in (figure.caption, strips.caption))
+    assert all("“adam”, seed 0" in plain(caption) for caption in (figure.caption, strips.caption))
 
 
 def test_same_inputs_give_the_same_bytes(build, fake, tmp_path):
     experiment = build(recipes={"none": (), "crop": (RandomResizedCrop(),)}, seeds=3)
     results = fake(experiment, tmp_path, images=40)
-    first, second = (write_report(experiment, results, compare(results), tmp_path / name) for name in ("a", "b"))
-    assert first.read_bytes() == second.read_bytes()
+    effects = compare(results)
+    first, second = (write_report(experiment, results, effects, tmp_path / name, pdf=False) for name in ("a", "b"))
+    names = sorted(file.relative_to(first) for file in first.rglob("*") if file.is_file())
+    assert {"report.html", "evidence.json"} <= set(map(str, names))
+    assert names == sorted(file.relative_to(second) for file in second.rglob("*") if file.is_file())
+    for name in names:
+        assert (first / name).read_bytes() == (second / name).read_bytes(), name
 
 
 def test_names_are_escaped_everywhere(build, fake, tmp_path):
@@ -150,7 +160,7 @@ def test_names_are_escaped_everywhere(build, fake, tmp_path):
         question="Is 1 < 2 & <i>so</i>?",
     )
     results = fake(experiment, tmp_path, images=40, gains={HOSTILE: 0.05})
-    html = write_report(experiment, results, compare(results), tmp_path / "x.html").read_text()
+    html = written_page(Study(results), tmp_path / "report")
     page = Page(html)
     plain = [tag for tag, attributes in page.tags if not attributes]
     assert not {"b", "i"} & set(plain)
@@ -171,7 +181,7 @@ def test_missing_failed_and_diverged_runs_are_in_the_warnings_and_the_table(buil
         images=40,
         fate=lambda c: fates.get(c.seed, "finished") if c.factors["recipe"] == "crop" else "finished",
     )
-    page = Page(write_report(experiment, results, compare(results), tmp_path / "x.html").read_text())
+    page = Page(written_page(Study(results), tmp_path / "report"))
     box = page.text[page.text.index("Read with care") : page.text.index("Results")]
     assert all(f"1 of 12 runs {status}" in box for status in ("failed", "diverged", "not started"))
     assert "OutOfMemoryError: 3 GiB asked, 1 GiB free" in page.text
@@ -183,25 +193,28 @@ def test_missing_failed_and_diverged_runs_are_in_the_warnings_and_the_table(buil
 def test_a_report_of_nothing(build, fake, tmp_path):
     experiment = build()
     results = fake(experiment, tmp_path, fate=lambda _: "planned")
-    page = Page(write_report(experiment, results, compare(results), tmp_path / "x.html").read_text())
+    page = Page(written_page(Study(results), tmp_path / "report"))
     assert "No answer yet: no recipe has a finished run" in page.text
     assert "Learning curves" not in page.text
-    assert sum(tag == "img" for tag, _ in page.tags) == 0
+    assert not {"img", "svg"} & {tag for tag, _ in page.tags}
 
 
 def test_report_is_made_again_only_when_something_changed(build, fake, tmp_path):
     experiment = build(recipes={"none": (), "crop": (RandomResizedCrop(),)}, optimizers={"adam": Adam()}, seeds=3)
     results = fake(experiment, tmp_path, images=16)
-    study, out = Study(results), tmp_path / "x.html"
-    digest = input_digest(study)
-    assert not is_current(out, digest)
-    write_report(experiment, results, study.effects, out)
-    made = out.stat().st_mtime_ns
-    assert is_current(out, digest)
-    write_report(study, out=out)
-    assert out.stat().st_mtime_ns == made, "a study is the same input as its results and effects"
-    assert not is_current(out, input_digest(Study(results, command="ablation run another")))
-    assert not is_current(out, input_digest(Study(results, [replace(study.effects[1], estimate=0.5)])))
+    study, out = Study(results), tmp_path / "report"
+    needed = ["report.html"]
+    digest = input_digest([study])
+    assert not report_is_current(out, digest, needed)
+    write_report(experiment, results, study.effects, out, pdf=False)
+    made = (out / "report.html").stat().st_mtime_ns
+    assert report_is_current(out, digest, needed)
+    assert not report_is_current(out, digest, [*needed, "report.pdf"])
+    write_report(study, out=out, pdf=False)
+    assert (out / "report.html").stat().st_mtime_ns == made, "a study is the same input as its results and effects"
+    assert not report_is_current(out, input_digest([Study(results, command="ablation run another")]), needed)
+    changed = Study(results, [replace(study.effects[1], estimate=0.5)])
+    assert not report_is_current(out, input_digest([changed]), needed)
 
     run = results.run(results.table["id"][0])
     record = run.record()
@@ -211,8 +224,8 @@ def test_report_is_made_again_only_when_something_changed(build, fake, tmp_path)
         results.arrays(record.id),
     )
     results = fake(experiment, tmp_path, images=16)
-    assert not is_current(out, input_digest(Study(results)))
-    assert "elsewhere" in write_report(Study(results), out=out).read_text()
+    assert not report_is_current(out, input_digest([Study(results)]), needed)
+    assert "elsewhere" in written_page(Study(results), out)
 
 
 def test_a_report_of_an_experiment_takes_its_results(build):
@@ -222,7 +235,7 @@ def test_a_report_of_an_experiment_takes_its_results(build):
 
 @pytest.mark.parametrize("changes", [{}, {"split": Fixed(), "test": Welch()}], ids=["paired", "Welch"])
 def test_a_report_takes_no_results_or_effects_of_another(build, fake, tmp_path, changes):
-    experiment, out = build(recipes={"none": (), "crop": (CROP,)}, seeds=3, **changes), tmp_path / "x.html"
+    experiment, out = build(recipes={"none": (), "crop": (CROP,)}, seeds=3, **changes), tmp_path / "report"
     results = fake(experiment, tmp_path / "one", images=16)
     better = compare(fake(experiment, tmp_path / "other", images=16, gains={"crop": 0.2}))
     fewer = compare(fake(experiment, tmp_path / "fewer", images=16, fate=lambda c: "planned" if c.seed else "finished"))
@@ -232,7 +245,7 @@ def test_a_report_takes_no_results_or_effects_of_another(build, fake, tmp_path, 
     with pytest.raises(ValueError, match="results are of another experiment"):
         write_report(replace(experiment, alpha=0.1), results, compare(results), out)
     assert not out.exists()
-    assert write_report(experiment, results, compare(results)[::-1], out) == out
+    assert write_report(experiment, results, compare(results)[::-1], out, pdf=False) == out
 
 
 def loaded(code: str) -> set[str]:

@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from pages import written_page
 
 from ablation import Brightness, InputError, Results, Sometimes, Strength, sweep
 from ablation.augment.operation import Operation
 from ablation.core.values import value
-from ablation.evidence.study import Study, compare
+from ablation.evidence.study import Study
 from ablation.experiment.record import RECORD_FILE, read_record, write_record
-from ablation.report import write_report
 from ablation.report.sections.dose_response.magnitudes import dose_series
 from ablation.training import finish
 from ablation.training.preview import DRAWS, previews
@@ -53,7 +53,7 @@ def test_a_run_whose_operation_has_no_caption_finishes_and_is_reported(
     assert previews(bright, cache).previews["none"].captions == ("Brightness(brightness=0.4)",) * DRAWS
     write_record(run.folder, record, arrays)
     results = Results.load(bright, tmp_path, cache)
-    page = write_report(bright, results, compare(results), tmp_path / "x.html").read_text()
+    page = written_page(Study(results), tmp_path / "report")
     assert "Brightness(brightness=0.4)" in page.replace("\xa0", " ")
 
 
@@ -68,7 +68,7 @@ def test_an_operation_without_words_is_trained_previewed_and_reported(bright, tr
     assert set(previews(experiment, cache).previews["dim"].captions) == {"Dimmer(brightness=0.4)"}
     results = Results.load(experiment, tmp_path, cache)
     assert list(results.finished["recipe"]) == ["none", "dim"]
-    page = write_report(experiment, results, compare(results), tmp_path / "x.html").read_text()
+    page = written_page(Study(results), tmp_path / "report")
     assert "Dimmer(brightness=0.4)" in page.replace("\xa0", " ")
 
 
@@ -111,7 +111,7 @@ def test_without_first_pictures_there_are_grey_ones_that_say_so(bright, trained,
     results = Results.load(bright, tmp_path, cache)
     told = "the first pictures: not known (ZeroDivisionError: it fails), in 1 of 1 runs"
     assert told in Study(results).warnings
-    page = write_report(bright, results, compare(results), tmp_path / "x.html").read_text()
+    page = written_page(Study(results), tmp_path / "report")
     assert "could not be drawn" in page.replace("\xa0", " ")
 
 

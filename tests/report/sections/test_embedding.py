@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from made_up import MadeUp, question, results_of, usual
-from pages import Page
+from pages import Page, html_of
 from scipy import stats
 from sklearn.metrics import davies_bouldin_score, silhouette_score
 from statsmodels.stats.multitest import multipletests
@@ -20,16 +20,18 @@ from ablation.analysis.sampling import stratified_subset
 from ablation.augment import Brightness, Contrast
 from ablation.core.errors import DataError
 from ablation.core.seeds import stream
+from ablation.core.text import plain
+from ablation.core.text import name_spans, plain
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.record import Arrays
-from ablation.report.contents import Page as Contents
-from ablation.report.render.html import drawing, render
+from ablation.report.render.drawings import drawing
 from ablation.report.section import Figure
 from ablation.report.sections.embedding import compute
 from ablation.report.sections.embedding.compute import KINDS, mapped, maps_of, separations
 from ablation.report.sections.embedding.figure import draw_maps, notes, words
-from ablation.report.sections.embedding.section import embedding, remarks, table
+from ablation.report.sections.embedding.section import embedding, table
+from ablation.report.sections.embedding.text import remarks
 from ablation.report.style import styles, svg
 
 BETTER = {"none": 1.0, "bright": 1.6, "contrast": 1.0}
@@ -82,26 +84,41 @@ def study_of(
 
 
 def answers(study: Study) -> tuple[str, ...]:
+    """The sentences behind that with which the section opens."""
     section = embedding(study)
     assert section is not None
-    return section.answer
+    return tuple(map(plain, section.answer[1:]))
+
+
+def opened(study: Study) -> str:
+    section = embedding(study)
+    assert section is not None
+    return plain(section.answer[0])
 
 
 def test_a_recipe_that_separates_the_classes_is_said_to_and_one_that_does_not_is_not():
     bright, contrast, held = answers(study_of())
-    assert bright.startswith("bright separates the classes better by 6 of 6 measures: silhouette +")
+    assert bright.startswith("“bright” separates the classes better by 6 of 6 measures: silhouette +")
     assert "k-NN accuracy +" in bright
     assert "also Davies-Bouldin index, Fisher ratio, distance ratio and overlap" in bright
     assert contrast.startswith(
-        "contrast is not shown to separate the classes better or worse by any of 6 measures (silh"
+        "“contrast” is not shown to separate the classes better or worse by any of 6 measures (silh"
     )
     assert held.startswith("All of this holds for")
     assert "on these test photographs" in held
+    assert opened(study_of()) == "“bright” separates the classes better than “none”, by 6 of 6 measures."
+    section = embedding(study_of())
+    assert section is not None
+    assert plain(section.figures[0].caption).startswith(  # type: ignore[union-attr]
+        "By the measures over all runs: “bright” separates the classes better than “none”, by 6 of 6 measures. "
+    )
+    rows = section.tables[0].groups[0].rows
+    assert [(row["verdict"], row["shown"]) for row in rows] == [("better", "6 of 6"), ("undecided", "0 of 6")]
 
 
 def test_classes_that_are_closer_together_are_separated_worse():
     bright, *_ = answers(study_of(apart({"bright": 0.5})))
-    assert bright.startswith("bright separates the classes worse by 6 of 6 measures: silhouette \N{MINUS SIGN}")
+    assert bright.startswith("“bright” separates the classes worse by 6 of 6 measures: silhouette \N{MINUS SIGN}")
     section = embedding(study_of(apart({"bright": 0.5})))
     assert section is not None
     (row, _) = section.tables[0].groups[0].rows
@@ -120,10 +137,14 @@ def test_measures_that_disagree_are_both_named():
         return np.where(first, 10 * centres[0], -10 * centres[0]) + noise
 
     bright, *_ = answers(study_of(merged))
-    assert re.match(r"bright separates the classes better by .*, and worse by .*: the measures disagree\.", bright)
+    assert re.match(r"“bright” separates the classes better by .*, and worse by .*: the measures disagree\.", bright)
     better, worse = bright.split(", and worse by")
     assert "Fisher ratio" in better
     assert "k-NN accuracy" in worse
+    assert opened(study_of(merged)) == "Of “bright” the measures disagree."
+    section = embedding(study_of(merged))
+    assert section is not None
+    assert section.tables[0].groups[0].rows[0]["verdict"] == "mixed"
 
 
 def test_differences_and_p_are_those_of_plain_programs():
@@ -158,11 +179,17 @@ def test_nothing_is_claimed_where_there_is_no_effect_or_what_is_lacking_forbids_
         assert measured is not None
         assert not any(row.differs(0.05) for row in measured.recipes)
         assert not any(" ▲" in cell for row in table(measured).groups[0].rows for cell in row.values())
+    assert opened(study_of(apart({}))) == (
+        "No recipe is shown to separate the classes better or worse than “none” by any of 6 measures: every interval "
+        "includes 0."
+    )
 
 
 def test_too_few_seeds_and_failed_runs_are_said():
     few = answers(study_of(experiment=replace(question(), seeds=2)))
-    assert few[0].startswith("bright: no verdict under 3 seeds; so far a silhouette of +")
+    few_seeds = study_of(experiment=replace(question(), seeds=2))
+    assert opened(few_seeds) == "“bright” and “contrast” cannot be judged: no verdict under 3 seeds."
+    assert few[0].startswith("“bright”: no verdict under 3 seeds; so far a silhouette of +")
     lost = answers(
         study_of(
             score=lambda cell: (
@@ -170,8 +197,8 @@ def test_too_few_seeds_and_failed_runs_are_said():
             )
         )
     )
-    assert "bright: 2 runs failed or diverged here: no verdict" in lost[0]
-    assert "contrast is not shown" in lost[1]
+    assert "“bright”: 2 runs failed or diverged here: no verdict" in lost[0]
+    assert "“contrast” is not shown" in lost[1]
 
 
 def test_features_that_no_measure_is_defined_for_give_no_verdict():
@@ -180,8 +207,8 @@ def test_features_that_no_measure_is_defined_for_give_no_verdict():
 
     study = study_of(broken)
     bright, contrast, _ = answers(study)
-    assert bright == "bright: the silhouette is no finite number in 5 seeds (0 of 5 seeds compared)."
-    assert "contrast is not shown" in contrast
+    assert bright == "“bright”: the silhouette is no finite number in 5 seeds (0 of 5 seeds compared)."
+    assert "“contrast” is not shown" in contrast
     of = mapped(study)
     assert of is not None
     assert list(of.arrays) == ["none", "contrast"], "what is not finite has no map"
@@ -190,20 +217,21 @@ def test_features_that_no_measure_is_defined_for_give_no_verdict():
 def test_the_baseline_under_another_name_is_no_finding():
     twice = replace(question(), recipes={"none": (), "again": (), "bright": (Brightness(0.4),)})
     again, bright, _ = answers(study_of(experiment=twice))
-    assert again == "again is the baseline's own runs under another name."
-    assert bright.startswith("bright separates the classes better")
+    assert again == "“again” is the baseline's own runs under another name."
+    assert bright.startswith("“bright” separates the classes better")
 
 
-def test_one_recipe_alone_has_maps_and_no_answer():
+def test_one_recipe_alone_has_maps_and_nothing_to_compare():
     section = embedding(study_of(experiment=replace(question(), recipes={"none": ()})))
     assert section is not None
-    assert section.answer == section.tables == ()
+    assert list(map(plain, section.answer)) == ["There is no recipe to compare with “none”."]
+    assert section.tables == ()
     assert len(section.figures) == 1
 
 
 def test_a_metric_that_is_better_when_lower_changes_nothing():
     lower = replace(question(), metric="log_loss")
-    assert answers(study_of(experiment=lower))[0].startswith("bright separates the classes better by 6 of 6")
+    assert answers(study_of(experiment=lower))[0].startswith("“bright” separates the classes better by 6 of 6")
 
 
 def test_seeds_are_compared_in_pairs_where_the_test_does():
@@ -221,8 +249,47 @@ def test_many_recipes_are_counted():
     far = {f"r{index}": 1.7 for index in range(8)}
     said = answers(study_of(apart(far), replace(question(), recipes=many)))
     assert sum("separates the classes better" in sentence for sentence in said) == 6
+    assert opened(study_of(apart(far), replace(question(), recipes=many))) == (
+        "8 of 9 recipes separate the classes better than “none”, each by 3 of 6 measures."
+    )
     assert "2 more recipes differ in a measure; the table has their numbers." in said
-    assert "Of r8 no difference is shown in any measure." in said
+    assert "Of “r8” no difference is shown in any measure." in said
+
+
+def test_it_opens_with_the_recipes_of_each_side():
+    recipes = {"none": ()} | {name: (Brightness(0.1 + 0.1 * index),) for index, name in enumerate("abcd")}
+    study = study_of(apart({"a": 1.6, "b": 0.5, "c": 1.8, "d": 1.0}), replace(question(), recipes=recipes))
+    assert opened(study) == (
+        "“a” and “c” separate the classes better than “none”, by up to 6 of 6 measures; “b” separates the classes worse "
+        "than “none”, by 6 of 6 measures."
+    )
+
+
+def test_of_more_recipes_than_a_page_shows_those_that_are_surest_to_differ_come_first():
+    recipes = {"none": ()} | {f"r{index}": (Brightness(0.01 + 0.01 * index),) for index in range(32)}
+    study = study_of(apart({"r20": 1.8, "r31": 1.8}), replace(question(), recipes=recipes))
+    section = embedding(study)
+    assert section is not None
+    summary, each = section.tables
+    names = [row["recipe"] for row in summary.groups[0].rows]
+    assert set(names[:2]) == {"r20", "r31"}
+    assert len(names) == len(set(names)) == 32
+    assert [plain(group.title).split(",")[0] for group in each.groups] == [f"“{name}”" for name in names]
+
+
+def test_names_are_marked_in_sentences_and_nowhere_else():
+    section = embedding(study_of())
+    assert section is not None
+    texts = [*section.answer, section.question, *section.caution, *(one.caption for one in section.figures)]
+    texts += [text for one in section.tables for text in (one.caption, *(group.title for group in one.groups))]
+    for recipe in ("none", "bright", "contrast"):
+        assert any((recipe, True) in name_spans(text) for text in texts), recipe
+    spans = [part for text in texts for part, is_name in name_spans(text) if not is_name]
+    assert not any(re.search(r"\b(bright|contrast|none|adam)\b", part) for part in spans)
+    cells = [cell for one in section.tables for group in one.groups for row in group.rows for cell in row.values()]
+    for text in [*cells, *(head for one in section.tables for head in one.headers.values())]:
+        assert plain(text) == text
+    assert all(plain(figure.alt) == figure.alt for figure in section.figures)
 
 
 def test_classes_of_fewer_images_than_neighbours_are_warned_of():
@@ -243,11 +310,6 @@ def test_measures_are_of_a_subset_in_which_classes_keep_their_shares(monkeypatch
     unit = features[picks] / np.linalg.norm(features[picks], axis=1, keepdims=True)
     assert measured.measures.silhouette == pytest.approx(silhouette_score(unit, labels[picks]), abs=1e-5)
     assert (measured.whole, measured.smallest_class) == (False, 10)
-
-
-def html_of(study: Study) -> str:
-    section, look = embedding(study), styles(study.experiment.recipes, "none")
-    return render(Contents("made-up", "?", (), (), None, (section,) if section else (), look, "none"), "0" * 64)
 
 
 def figure_of(study: Study) -> Figure:
@@ -281,17 +343,17 @@ def test_a_map_of_low_trustworthiness_is_warned_of():
     good, bad = (replace(info, maps=tuple(replace(one, trustworthiness=t) for one in info.maps)) for t in (0.9, 0.6))
     assert remarks(good) == ()
     (remark,) = remarks(bad)
-    assert "The maps of none, bright and contrast cannot be trusted" in remark
+    assert "The maps of “none”, “bright” and “contrast” cannot be trusted" in plain(remark)
     assert notes(bad.maps[0])[0].endswith("0.60: low")
 
 
 def test_what_is_beside_the_pointer_lies_on_the_points_that_are_drawn():
     study = study_of()
     figure = figure_of(study)
-    made = drawing(figure, styles(study.experiment.recipes, "none"))
+    made = drawing(figure, styles(study.experiment.recipes, "none"), "map")
     held = json.loads(made.points)
     assert len(held["points"]) == 3 * 45
-    tree = ElementTree.fromstring(svg(draw_maps(figure.data(), {})))
+    tree = ElementTree.fromstring(svg(draw_maps(figure.data(), styles(study.experiment.recipes, "none"))))
     width, height = (float(x) for x in tree.attrib["viewBox"].split()[2:])
     uses = tree.iterfind(".//{http://www.w3.org/2000/svg}g[@clip-path]/{http://www.w3.org/2000/svg}use")
     drawn = np.array([[float(use.attrib["x"]) / width, float(use.attrib["y"]) / height] for use in uses])
@@ -305,7 +367,7 @@ def test_what_is_beside_the_pointer_lies_on_the_points_that_are_drawn():
 
 
 def test_the_page_carries_points_photographs_and_one_script():
-    html = html_of(study_of(images=30))
+    html = html_of(study_of(images=30), ["embedding"])
     page = Page(html)
     assert page.open == []
     (frame,) = (attributes for _, attributes in page.tags if attributes.get("class") == "hover")
@@ -316,7 +378,7 @@ def test_the_page_carries_points_photographs_and_one_script():
 
 
 def test_without_the_image_cache_the_words_stand_alone():
-    html = html_of(study_of(images=30, photographs=False))
+    html = html_of(study_of(images=30, photographs=False), ["embedding"])
     assert "Photographs are not shown: the image cache is gone." in html
     assert "data:image/jpeg" not in html
     assert 'class="hover"' in html
@@ -325,7 +387,7 @@ def test_without_the_image_cache_the_words_stand_alone():
 def test_class_names_are_escaped_beside_the_pointer():
     study = study_of(images=30)
     hostile = ('"><script>alert(1)</script>', *study.results.classes[1:])
-    html = html_of(Study(replace(study.results, classes=hostile)))
+    html = html_of(Study(replace(study.results, classes=hostile)), ["embedding"])
     assert "<script>alert" not in html
     (frame,) = (attributes for _, attributes in Page(html).tags if attributes.get("class") == "hover")
     assert hostile[0] in json.loads(str(frame["data-hover"]))["words"]
@@ -335,4 +397,4 @@ def test_a_page_without_such_a_figure_has_no_script():
     study = study_of(
         score=lambda cell: "planned", experiment=replace(question(), recipes={"none": (), "c": (Contrast(0.2),)})
     )
-    assert "<script" not in html_of(study)
+    assert "<script" not in html_of(study, ["embedding"])
