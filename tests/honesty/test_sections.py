@@ -139,7 +139,9 @@ def agree_operations(study: Study, told: Verdicts) -> None:
 
 
 def agree_sizes(study: Study, told: Verdicts) -> None:
-    for curve, said in zip(size_curves(study), train_size(study).answer, strict=True):
+    foremost, *answer = map(bare, train_size(study).answer)
+    assert not re.search("helps|hurts|better|worse", foremost)
+    for curve, said in zip(size_curves(study), answer, strict=True):
         few, many = (
             "is not tested"
             if (curve.recipe, ("adam", level)) in told.untested

@@ -12,13 +12,15 @@ import numpy as np
 
 from ablation.analysis.dose import DoseResponse
 from ablation.analysis.metrics import METRICS
-from ablation.core.text import NONE, counted, out_of, p_phrase, p_text, percent
+from ablation.core.text import NONE, counted, named, opening, out_of, p_phrase, p_text, percent, plain
 from ablation.evidence.study import Study
 from ablation.report.charts import ACROSS, CurvePanel, common_limits, draw_curve, name_ticks
+from ablation.report.openings import nobody, not_judged, who
 from ablation.report.section import Column, Figure, Section, Table
 from ablation.report.sections.train_size.compute import SizeCurve, size_curves
 from ablation.report.style import BAND, SOFT, Style, drawing, marked, new_panels, shortened
 from ablation.report.text import (
+    MOST_NAMED,
     among,
     amount,
     bounds,
@@ -40,6 +42,9 @@ if TYPE_CHECKING:
 MOST_PANELS, MOST_SENTENCES = 12, 6
 """Of a figure: with more recipes it shows those whose gain changes most surely; so do the sentences."""
 
+MOST_SIZES = 4
+"""Columns of sizes in the table; of more, those between the first and the last stand apart."""
+
 
 def train_size(study: Study) -> Section | None:
     """None where the train size does not vary."""
@@ -50,8 +55,8 @@ def train_size(study: Study) -> Section | None:
     return Section(
         "train_size",
         "Does it help only when data are few?",
-        f"Each recipe against {study.experiment.baseline} with the same training images: does its gain change with "
-        "their number?",
+        f"Each recipe is compared with {named(study.experiment.baseline)} on the same training images. Read how the "
+        "difference changes from few images to many.",
         answer(curves),
         (drawn,) if drawn else (),
         (table(curves),),
@@ -59,32 +64,54 @@ def train_size(study: Study) -> Section | None:
 
 
 def answer(curves: Sequence[SizeCurve]) -> tuple[str, ...]:
-    """A sentence a recipe; where they are many, those whose gain is shown to change, and how many are not."""
+    """In a sentence; then one a recipe, or where they are many of those whose gain is shown to change."""
     if len(curves) <= MOST_SENTENCES:
-        return tuple(map(sentence, curves))
+        return (_foremost(curves), *map(sentence, curves))
     sentences = [sentence(curve) for curve in curves if curve.changes]
     rest = [curve.recipe for curve in curves if not curve.changes]
     if rest:
         what = f"that the gain depends on the number of images{on_images(curves[0].experiment)}"
         sentences.append(f"Of {among(rest, 'other recipe')} it is not shown {what}.")
-    return tuple(sentences)
+    return (_foremost(curves), *sentences)
+
+
+def _foremost(curves: Sequence[SizeCurve]) -> str:
+    """Whose gain changes with the number of images, and by how much, in one short sentence."""
+    judged = [curve for curve in curves if curve.response is not None and not curve.note]
+    if not judged:
+        return not_judged({curve.recipe: curve.note for curve in curves})
+    changing = [(curve, curve.response) for curve in judged if curve.changes and curve.response is not None]
+    if not changing:
+        return f"{nobody([curve.recipe for curve in judged])} help more or less with more training images."
+    metric, doubling = curves[0].experiment.metric, "for each doubling of the training images"
+    if len(changing) > 1:
+        largest = size(max(abs(response.linear.estimate) for _, response in changing), metric)
+        recipes = who([curve.recipe for curve, _ in changing], len(curves))
+        return f"The effects of {recipes} change by up to {largest} {doubling}."
+    (curve, response), *_ = changing
+    slope, verbs = response.linear.estimate, {_end(curve, response, index)[0] for index in (0, -1)}
+    difference, _, changes = becomes(verbs, slope, metric).rpartition(" ")
+    by, of = size(abs(slope), metric), f"of {named(curve.recipe)}"
+    if difference == "the difference":
+        of = f"between {named(curve.recipe)} and {named(curve.experiment.baseline)}"
+    return f"{opening(difference)} {of} {changes} by {by} {doubling}."
 
 
 def sentence(curve: SizeCurve) -> str:
-    """'crop helps by 4.1 points of accuracy with 100 images (...), ...: the gain shrinks by ...'"""
-    response, metric = curve.response, curve.experiment.metric
+    """'crop helps by 4.1 points of accuracy with 100 images (...), ... The gain shrinks by ...'"""
+    response, metric, recipe = curve.response, curve.experiment.metric, named(curve.recipe)
     if response is None:
-        return f"{curve.recipe}: {curve.note}, {counted(curve.seeds, 'seed')} at all sizes."
+        return f"{recipe}: {curve.note}, {counted(curve.seeds, 'seed')} at all sizes."
     if curve.note:
         first, last = (size(end, metric, sign=True) for end in response.measured.value[[0, -1]].tolist())
         ends = f"{first} with {_images(curve, 0)} images, {last} with {_images(curve, -1)}"
-        return f"{curve.recipe}: {curve.note}; so far a difference of {ends}."
+        return f"{recipe}: {curve.note}. So far it has a difference of {ends}."
     (verb, few), (then, many) = (_end(curve, response, index) for index in (0, -1))
     helps = f"{verb} {few} and {then} {many}"
     if verb == then:
         helps = f"{verb} {few} {'or' if verb in (UNSHOWN, NOT_TESTED) else 'and'} {many}"
-    slope = _slope(curve, response, {verb, then})
-    return f"{curve.recipe} {helps}: {slope} ({out_of(curve.seeds, curve.planned, 'seed')})."
+    slope = opening(_slope(curve, response, {verb, then}))
+    return f"{recipe} {helps}. {slope} ({out_of(curve.seeds, curve.planned, 'seed')})."
 
 
 def _images(curve: SizeCurve, index: int) -> str:
@@ -115,7 +142,7 @@ def _end(curve: SizeCurve, response: DoseResponse, index: int) -> tuple[str, str
     if not tested.reached:
         return (NOT_TESTED, f"{images} ({numbers})")
     if tested.p_equivalent < experiment.alpha:
-        within = f"is equivalent to {experiment.baseline} within {size(experiment.margin, metric)}"
+        within = f"is equivalent to {named(experiment.baseline)} within {size(experiment.margin, metric)}"
         return (within, f"{images} ({numbers}; equivalence {p_phrase(tested.p_equivalent, experiment.alpha)})")
     return (UNSHOWN, f"{images} ({numbers}; {p})")
 
@@ -158,18 +185,38 @@ def table(curves: Sequence[SizeCurve]) -> Table:
     def span(curve: SizeCurve) -> str:
         return NONE if curve.response is None else interval(*curve.response.linear.interval(experiment.alpha), metric)
 
+    sizes = {f"at {level}": (head, at(level)) for level, head in size_headings(curves).items()}
+    between = list(sizes)[1:-1] if len(sizes) > MOST_SIZES else []
     columns: dict[str, Column] = {
         "recipe": ("recipe", lambda curve: curve.recipe),
-        "seeds": ("seeds", lambda curve: f"{curve.seeds} of {curve.planned}"),
-        **{f"at {level}": (head, at(level)) for level, head in size_headings(curves).items()},
+        "claim": ("claim", _claim),
         "slope": (
             counting("each doubling", metric),
             lambda curve: signed(curve.response.linear.estimate, metric) if curve.response else NONE,
         ),
+        **sizes,
         "interval": (f"{percent(1 - experiment.alpha)} interval", span),
         "p_holm": ("Holm p", lambda curve: p_text(curve.p_slope, experiment.alpha)),
+        "seeds": ("seeds", lambda curve: f"{curve.seeds} of {curve.planned}"),
     }
-    return Table.of(columns, curves, _caption(curves), keep=("recipe", "slope", "interval", "p_holm"))
+    return Table.of(
+        columns,
+        curves,
+        _caption(curves),
+        words=frozenset({"claim"}),
+        keep=("claim", "slope"),
+        spare=("seeds", *between, "p_holm", "interval"),
+    )
+
+
+def _claim(curve: SizeCurve) -> str:
+    """What is shown of the difference with more images: 'gain shrinks', 'difference rises', 'not shown'."""
+    if curve.response is None or curve.note:
+        return "no claim"
+    if not curve.changes:
+        return "not shown"
+    verbs = {_end(curve, curve.response, index)[0] for index in (0, -1)}
+    return becomes(verbs, curve.response.linear.estimate, curve.experiment.metric).removeprefix("the ")
 
 
 def size_headings(curves: Sequence[SizeCurve]) -> dict[str, str]:
@@ -198,8 +245,8 @@ def _caption(curves: Sequence[SizeCurve]) -> str:
         else "Whether a recipe helps at one size is what the comparison with the baseline says, with its numbers"
     )
     return (
-        f"Differences to {experiment.baseline} in {unit_text(experiment.metric)}, seed by seed{pooled}. {ends}. Each "
-        "doubling: the slope of the straight line through the differences over log2 of the training images, judged "
+        f"Differences to {named(experiment.baseline)} in {unit_text(experiment.metric)}, seed by seed{pooled}. {ends}. "
+        "Each doubling: the slope of the straight line through the differences over log2 of the training images, judged "
         "over seeds, Holm's correction over the recipes. Every size is trained for as many epochs, so with fewer "
         f"images the network is also updated less often. {'Everything' if over > 1 else 'The slope'} holds "
         f"{bounds(experiment, seeds_alone=True)}."
@@ -222,15 +269,39 @@ def figure(curves: Sequence[SizeCurve]) -> Figure | None:
     lower = METRICS[metric].lower_is_better
     info = SizesInfo(panels, shown(experiment.margin, metric), unit_text(metric), experiment.baseline)
     text = (
-        f"Difference to {experiment.baseline} with as many images; {'below' if lower else 'above'} 0 the recipe is "
-        "better. Dots, joined by a thin line: one seed. Diamonds: means. Curve: a quadratic over the doublings (a "
-        f"straight line with two sizes), with its pointwise {percent(1 - experiment.alpha)} interval over seeds. "
-        f"Shaded: the margin within which recipes count as equivalent (±{size(experiment.margin, metric)})."
+        f"{_finding(curves)} Across: the training images. Up: the difference to {named(experiment.baseline)} with as "
+        f"many images; {'below' if lower else 'above'} 0 the recipe is better. Dots, joined by a thin line: one seed. "
+        "Diamonds: means. Curve: a quadratic over the doublings (a straight line with two sizes), with its pointwise "
+        f"{percent(1 - experiment.alpha)} interval over seeds. Shaded: the margin within which recipes count as "
+        f"equivalent (±{size(experiment.margin, metric)})."
     )
     if len(panels) < len(known):
         text += f" Drawn are the {len(panels)} recipes of {len(known)} whose gain changes most surely."
-    return Figure(
-        info, draw_sizes, "Difference of each recipe to the baseline against the number of training images", text
+    return Figure(info, draw_sizes, _alt(known), text)
+
+
+def _finding(curves: Sequence[SizeCurve]) -> str:
+    """Of how many recipes the difference is shown to change."""
+    judged, baseline = [curve for curve in curves if curve.response and not curve.note], curves[0].experiment.baseline
+    if not judged:
+        return "No recipe is judged yet."
+    number, whole = sum(curve.changes for curve in judged), counted(len(judged), "recipe")
+    return (
+        f"The difference to {named(baseline)} is shown to change with the number of images for {number or 'none'} of "
+        f"{whole}."
+    )
+
+
+def _alt(known: Sequence[tuple[SizeCurve, DoseResponse]]) -> str:
+    """The first size and the last in numbers, of the first recipes."""
+    experiment, each = known[0][0].experiment, []
+    for curve, response in known[:MOST_NAMED]:
+        few, many = (signed(end, experiment.metric) for end in response.measured.value[[0, -1]].tolist())
+        each.append(f"{named(curve.recipe)} {few} with {_images(curve, 0)} images and {many} with {_images(curve, -1)}")
+    more = [f"{len(known) - MOST_NAMED} more"] if len(known) > MOST_NAMED else []
+    return plain(
+        f"A panel a recipe: its difference to {named(experiment.baseline)} in {unit_text(experiment.metric)} against "
+        f"the number of training images: {'; '.join([*each, *more])}"
     )
 
 
