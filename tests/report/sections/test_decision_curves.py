@@ -9,22 +9,23 @@ import pytest
 from made_decisions import CLASSES, World, study_of
 from scipy import stats
 
-from ablation.analysis.comparison import CorrectedResampled, Crossed, Dunnett, Paired, Welch
+from ablation.analysis.comparison import CorrectedResampled, Crossed, Difference, Dunnett, Paired, Welch
 from ablation.analysis.crossed import crossed
 from ablation.analysis.decision import one_vs_rest_area, probabilities, temperature
 from ablation.augment import Brightness
 from ablation.cli.sections import fitting
-from ablation.core.text import NONE
+from ablation.core.text import MINUS, NONE, name_spans, plain
 from ablation.data import PerSeed
 from ablation.evidence.effects import OWN_RUNS
+from ablation.evidence.measures import MeasureEffect
 from ablation.experiment.record import RunRecord
 from ablation.optim import Adam
 from ablation.report.contents import SECTIONS
 from ablation.report.section import Section
-from ablation.report.sections.decision_curves.compute import Decisions, curves_of, decisions_of
+from ablation.report.sections.decision_curves.compute import Decisions, RecipeAreas, curves_of, decisions_of
 from ablation.report.sections.decision_curves.figure import draw_curves, draw_differences
 from ablation.report.sections.decision_curves.section import decision_curves
-from ablation.report.sections.decision_curves.text import number
+from ablation.report.sections.decision_curves.text import answer, number
 from ablation.report.style import styles
 
 KNOWS = World(knows={"bright": 0.7})
@@ -44,6 +45,16 @@ def found_in(study) -> Decisions:
     return found
 
 
+def about(section: Section, recipe: str) -> str:
+    """The sentence about a recipe, behind the one with which the section opens."""
+    (said,) = (said for said in map(plain, section.answer[1:]) if said.startswith(f"“{recipe}”"))
+    return said
+
+
+def opened(section: Section) -> str:
+    return plain(section.answer[0])
+
+
 def records(study, **evidence):
     told = {"test_images": 150, "train_images": 60, **evidence}
     return {cell.spec.id: RunRecord(cell.spec.id, "finished", (), {}, told) for cell in study.results.cells}
@@ -51,45 +62,113 @@ def records(study, **evidence):
 
 def test_who_knows_more_has_the_larger_area_also_after_scaling():
     section = section_of(KNOWS)
-    bright, contrast, held = section.answer
+    opening, bright, contrast, ahead, held = map(plain, section.answer)
     assert re.fullmatch(
-        r"bright has the largest area under the decision curve in these runs, and it is larger than that of none "
+        r"“bright” has a larger area under the decision curve than “none”, by \d+\.\d\d net true positives per 1,000 "
+        r"images\.",
+        opening,
+    )
+    assert re.fullmatch(
+        r"“bright” has a larger area than “none” "
         r"\(\+\d+\.\d\d, 95 % interval \+\d+\.\d\d to \+\d+\.\d\d; Holm p < \.001\), also after temperature scaling "
         r"\(\+\d+\.\d\d, 95 % interval \+\d+\.\d\d to \+\d+\.\d\d; Holm p < \.001\)\.",
         bright,
     )
-    assert contrast.startswith("contrast is not shown to have another area under the decision curve than none (")
+    assert contrast.startswith("“contrast” is not shown to change the area (")
     assert ", nor after temperature scaling (" in contrast
-    assert held.startswith("Areas count net true positives per 1,000 images, over thresholds from 0 to 0.9; ")
-    assert held.endswith("; differences hold for this split, on this data, model and budget.")
+    assert ahead == "The largest area in these runs is that of “bright”; which is largest is not tested."
+    assert held.startswith("Areas count net true positives per 1,000 images, over thresholds from 0 to 0.9. ")
+    assert held.endswith(" Differences hold for this split, on this data, model and budget.")
 
 
 def test_what_is_calibration_alone_is_said_to_be():
-    bright = section_of(HOT).answer[0]
-    assert "it is larger than that of none (" in bright
-    assert "but only before temperature scaling: after temperature scaling none is shown (" in bright
+    section = section_of(HOT)
+    assert opened(section).endswith("net true positives per 1,000 images, but only before temperature scaling.")
+    bright = about(section, "bright")
+    assert bright.startswith("“bright” has a larger area than “none” (")
+    assert "but only before temperature scaling. After it no difference is shown (" in bright
     assert bright.endswith("so that it may be one of calibration alone.")
 
 
+def test_what_is_shown_after_scaling_alone_is_said_to_be():
+    section = section_of(World(knows={"bright": 0.5}, heat={"bright": 3.0}, val=400))
+    assert re.fullmatch(
+        r"“bright” has a larger area under the decision curve than “none”, by 1\d\.\d\d net true positives per 1,000 "
+        r"images, but only after temperature scaling\.",
+        opened(section),
+    )
+    assert ". As trained that is not shown (" in about(section, "bright")
+
+
+def made(raw: float, scaled: float | None) -> tuple[MeasureEffect, MeasureEffect | None]:
+    """Areas that are shown to differ by so much from the baseline's; by 0 where that is not shown."""
+
+    def effect(name: str, x: float) -> MeasureEffect:
+        p = 0.5 if x == 0 else 0.001
+        return MeasureEffect("r", name, 5, 5, 0.07 + x, 0.07, Difference(x, 0.001, 4.0), x - 0.002, x + 0.002, p, p)
+
+    return effect("raw", raw), None if scaled is None else effect("scaled", scaled)
+
+
+LARGER, SMALLER = (
+    "a larger area under the decision curve than “none”",
+    "a smaller area under the decision curve than “none”",
+)
+PER = "net true positives per 1,000 images"
+
+
+@pytest.mark.parametrize(
+    ("areas", "said"),
+    [
+        ([(0.004, 0.003)], f"“a” has {LARGER}, by 4.00 {PER}."),
+        ([(0.004, 0.003), (0.006, 0.005)], f"“b” and “a” have {LARGER}, by up to 6.00 {PER}."),
+        ([(0.004, 0.0)], f"“a” has {LARGER}, by 4.00 {PER}, but only before temperature scaling."),
+        ([(0.004, -0.003)], f"“a” has {LARGER}, by 4.00 {PER}, but only before temperature scaling."),
+        (
+            [(0.004, 0.0), (0.006, 0.005)],
+            f"“b” and “a” have {LARGER}, by up to 6.00 {PER}, but of “a” only before temperature scaling.",
+        ),
+        ([(0.004, None), (-0.006, None)], f"“a” has {LARGER}, by 4.00 {PER}; “b” has a smaller one."),
+        ([(-0.004, -0.003), (0.0, 0.0)], f"“a” has {SMALLER}, by 4.00 {PER}."),
+        ([(0.0, -0.003), (0.0, 0.0)], f"“a” has {SMALLER}, by 3.00 {PER}, but only after temperature scaling."),
+        ([(0.0, 0.0)], "“a” is not shown to change the area under the decision curve: the difference is 0.00 "
+                       f"{PER}, and its interval includes 0."),
+    ],
+)  # fmt: skip
+def test_it_opens_with_what_is_shown(areas, said):
+    recipes = tuple(RecipeAreas(name, *made(*area), {}) for name, area in zip("ab", areas, strict=False))
+    found = Decisions(found_in(study_of()).experiment, recipes, 1.0, "", 10)
+    assert plain(answer(found)[0]) == said
+
+
 def test_a_smaller_area_is_said_to_be_smaller():
-    bright = section_of(World(knows={"bright": -0.7})).answer
-    assert any(said.startswith("bright has a smaller area under the decision curve than none (") for said in bright)
-    (row,) = [
-        row for row in section_of(World(knows={"bright": -0.7})).tables[0].groups[0].rows if row["recipe"] == "bright"
-    ]
+    section = section_of(World(knows={"bright": -0.7}))
+    assert opened(section).startswith("“bright” has a smaller area under the decision curve than “none”, by ")
+    assert about(section, "bright").startswith("“bright” has a smaller area than “none” (")
+    (row,) = [row for row in section.tables[0].groups[0].rows if row["recipe"] == "bright"]
     assert row["verdict"] == "worse"
 
 
 def test_where_nothing_differs_nothing_is_claimed():
     section = section_of()
-    assert not any(word in " ".join(section.answer[:2]) for word in (" larger ", " smaller "))
+    assert not any(word in " ".join(section.answer[:3]) for word in (" larger ", " smaller "))
+    assert re.fullmatch(
+        r"No recipe is shown to change the area under the decision curve: the largest difference is .\d\.\d\d net true "
+        r"positives per 1,000 images, and its interval includes 0\.",
+        opened(section),
+    )
+    assert section.figures[1].caption.startswith("No area is shown to differ, as trained or temperature-scaled.")
     verdicts = [row["verdict"] for group in section.tables[0].groups for row in group.rows]
     assert verdicts == ["baseline", "undecided", "undecided"] * 2
 
 
 def test_where_the_baseline_is_ahead_it_is_said_to_be_without_a_claim():
     world = World(knows={"bright": -0.7, "contrast": -0.7})
-    assert "none, the baseline, has the largest area in these runs." in section_of(world).answer
+    section = section_of(world)
+    assert "The largest area in these runs is that of “none”; which is largest is not tested." in map(
+        plain, section.answer
+    )
+    assert plain(section.figures[0].caption).startswith("“none”, the baseline, has the largest area in these runs.")
 
 
 def test_the_numbers_are_those_of_a_plain_program():
@@ -183,8 +262,8 @@ def test_photographs_of_one_group_count_as_one_in_the_bands_as_well():
 
 def test_old_records_are_compared_as_trained_alone():
     section = section_of(replace(KNOWS, val=None))
-    assert section.answer[0].startswith("bright has the largest area under the decision curve in these runs, and ")
-    assert "temperature" not in section.answer[0]
+    assert about(section, "bright").startswith("“bright” has a larger area than “none” (")
+    assert "temperature" not in " ".join(section.answer[:2])
     assert section.answer[-2].startswith("Only areas as trained are compared: the records of these runs lack ")
     assert "`ablation run made-up`" in section.answer[-2]
     assert len(section.tables[0].groups) == 1
@@ -201,17 +280,18 @@ def test_without_a_validation_part_that_is_what_is_said():
 
 def test_under_three_seeds_nothing_is_claimed():
     section = section_of(KNOWS, seeds=2)
-    assert section.answer[0].startswith("bright: no verdict under 3 seeds; so far +")
+    assert opened(section) == "“bright” and “contrast” cannot be judged: no verdict under 3 seeds."
+    assert about(section, "bright").startswith("“bright”: no verdict under 3 seeds; so far +")
     assert {row["verdict"] for group in section.tables[0].groups for row in group.rows} == {"baseline", "no verdict"}
     one = section_of(KNOWS, seeds=1)
-    assert one.answer[0].startswith("bright: too few finished seeds; 1 seed")
+    assert about(one, "bright").startswith("“bright”: too few finished seeds; 1 seed")
     assert one.figures == ()
 
 
 def test_a_failed_run_takes_the_verdict_away():
     section = section_of(KNOWS, lost=lambda cell: cell.factors["recipe"] == "bright" and cell.seed == 0)
-    said = next(said for said in section.answer if said.startswith("bright"))
-    assert "1 run failed or diverged here: no verdict on those that are left; so far +" in said
+    assert "1 run failed or diverged here: no verdict on those that are left; so far +" in about(section, "bright")
+    assert opened(section).startswith("“contrast” is not shown to change the area under the decision curve: ")
 
 
 def test_without_a_finished_run_or_another_recipe_there_is_no_section():
@@ -221,10 +301,9 @@ def test_without_a_finished_run_or_another_recipe_there_is_no_section():
 
 def test_the_baseline_under_another_name_is_said_to_be_that():
     recipes = {"none": (), "same": (), "bright": (Brightness(0.4),)}
-    answer = section_of(KNOWS, recipes=recipes).answer
-    assert f"same is {OWN_RUNS}." in answer
+    assert about(section_of(KNOWS, recipes=recipes), "same") == f"“same” is {OWN_RUNS}."
     section = section_of(KNOWS, recipes={"none": (), "same": ()})
-    assert section.answer[0] == f"same is {OWN_RUNS}."
+    assert opened(section) == f"There is nothing to compare: “same” is {OWN_RUNS}."
 
 
 def test_two_recipes_that_are_the_same_runs_have_the_same_numbers():
@@ -255,10 +334,12 @@ def test_answers_that_are_not_finite_are_left_out():
 def test_of_many_recipes_six_are_named():
     recipes = {"none": ()} | {f"b{index}": (Brightness(0.1 + 0.05 * index),) for index in range(9)}
     section = section_of(World(knows={f"b{index}": 0.8 for index in range(8)}), recipes=recipes)
-    named = [said for said in section.answer if re.match(r"b\d has ", said)]
-    assert len(named) == 6
+    assert opened(section).startswith(
+        "8 of 9 recipes have a larger area under the decision curve than “none”, by up to "
+    )
+    assert sum(bool(re.match("“b\\d” has ", plain(said))) for said in section.answer) == 6
     assert "2 more differ in their area; the table has their numbers." in section.answer
-    assert any(said.startswith("Of b8 it is not shown") for said in section.answer)
+    assert any(plain(said).startswith("Of “b8” it is not shown") for said in section.answer)
     assert len(section.figures[1].data().panels) == 6
     assert "6 recipes of 9" in section.figures[0].caption
 
@@ -267,6 +348,30 @@ def test_the_table_fits_a_terminal_of_eighty_columns():
     table = section_of(KNOWS).tables[0]
     widths = fitting(table, [row for group in table.groups for row in group.rows], 80)
     assert {"recipe", "difference", "interval", "p_holm", "verdict"} <= set(widths)
+
+
+def test_of_more_recipes_than_a_page_shows_those_that_differ_most_come_first():
+    recipes = {"none": ()} | {f"b{index}": (Brightness(0.01 * (index + 1)),) for index in range(32)}
+    section = section_of(World(knows={f"b{index}": 0.03 * index for index in range(32)}), recipes=recipes)
+    for group in section.tables[0].groups:
+        assert group.rows[0]["recipe"] == "none"
+        assert {row["recipe"] for row in group.rows} == set(recipes)
+        sizes = [abs(float(row["difference"].replace(MINUS, "-"))) for row in group.rows[1:]]
+        assert sizes == sorted(sizes, reverse=True)
+
+
+def test_names_are_marked_in_sentences_and_nowhere_else():
+    section = section_of(KNOWS)
+    texts = [*section.answer, section.question, *section.caution, *(one.caption for one in section.figures)]
+    texts += [table.caption for table in section.tables]
+    for recipe in ("none", "bright", "contrast"):
+        assert any((recipe, True) in name_spans(text) for text in texts), recipe
+    assert not any(re.search(rf"\b{recipe}\b", part) for text in texts for part, is_name in name_spans(text)
+                   if not is_name for recipe in ("bright", "contrast"))  # fmt: skip
+    cells = [cell for table in section.tables for group in table.groups for row in group.rows for cell in row.values()]
+    for text in [*cells, *(head for table in section.tables for head in table.headers.values())]:
+        assert plain(text) == text
+    assert all(plain(figure.alt) == figure.alt for figure in section.figures)
 
 
 def test_the_figures_draw_what_they_are_given():
@@ -292,7 +397,7 @@ def test_the_section_is_in_the_report():
 
 def test_pooled_over_two_optimizers():
     section = section_of(KNOWS, optimizers={"adam": Adam(), "adam slow": Adam(lr=1e-4)})
-    assert "it is larger than that of none (" in section.answer[0]
+    assert about(section, "bright").startswith("“bright” has a larger area than “none” (")
 
 
 def test_numbers_are_shown_per_thousand_images():

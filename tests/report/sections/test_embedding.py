@@ -20,7 +20,6 @@ from ablation.analysis.sampling import stratified_subset
 from ablation.augment import Brightness, Contrast
 from ablation.core.errors import DataError
 from ablation.core.seeds import stream
-from ablation.core.text import plain
 from ablation.core.text import name_spans, plain
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Cell, Experiment
@@ -260,8 +259,8 @@ def test_it_opens_with_the_recipes_of_each_side():
     recipes = {"none": ()} | {name: (Brightness(0.1 + 0.1 * index),) for index, name in enumerate("abcd")}
     study = study_of(apart({"a": 1.6, "b": 0.5, "c": 1.8, "d": 1.0}), replace(question(), recipes=recipes))
     assert opened(study) == (
-        "“a” and “c” separate the classes better than “none”, by up to 6 of 6 measures; “b” separates the classes worse "
-        "than “none”, by 6 of 6 measures."
+        "“a” and “c” separate the classes better than “none”, by up to 6 of 6 measures; “b” separates the classes "
+        "worse than “none”, by 6 of 6 measures."
     )
 
 

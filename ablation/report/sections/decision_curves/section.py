@@ -6,16 +6,20 @@ import math
 from collections.abc import Sequence
 
 from ablation.analysis.decision import RANGE
-from ablation.core.text import MINUS, NONE, p_text, percent
+from ablation.core.text import MINUS, NONE, named, p_text, percent, plain
 from ablation.evidence.measures import MeasureEffect
 from ablation.evidence.study import Study
+from ablation.report.openings import who
 from ablation.report.section import Column, Figure, Rows, Section, Table, cells, headings
 from ablation.report.sections.decision_curves.compute import CurvesInfo, Decisions, RecipeAreas, curves_of, decisions_of
 from ablation.report.sections.decision_curves.figure import draw_curves, draw_differences
-from ablation.report.sections.decision_curves.text import UNIT, answer, number, span, verdict
-from ablation.report.text import MOST_NAMED
+from ablation.report.sections.decision_curves.text import UNIT, answer, number, shown, span, verdict
+from ablation.report.text import MOST_NAMED, among
 
 TITLE = "Whose decisions are worth most?"
+
+MOST_LINES = 30
+"""Recipes of a table in the order of the experiment; of more those that differ most come first."""
 
 
 def decision_curves(study: Study) -> Section | None:
@@ -26,9 +30,9 @@ def decision_curves(study: Study) -> Section | None:
     return Section(
         "decision_curves",
         TITLE,
-        "A decision curve: act where the probability is at least a threshold t; a false alarm costs "
-        f"t / (1 {MINUS} t) hits. Is the area under a recipe's curve larger than that of {study.experiment.baseline}, "
-        "as trained and with temperature-scaled probabilities?",
+        "A decision curve counts what acting is worth where the probability is at least a threshold t, if a false "
+        f"alarm costs t / (1 {MINUS} t) hits: the larger the area under it, the better. Temperature scaling leaves "
+        "the predictions as they are and calibrates their probabilities.",
         answer(decisions),
         figures(study, decisions),
         (table(decisions), details(decisions)),
@@ -52,16 +56,16 @@ def table(decisions: Decisions) -> Table:
     alpha, baseline = decisions.experiment.alpha, decisions.experiment.baseline
     columns: dict[str, Column] = {
         "recipe": ("recipe", lambda effect: effect.recipe),
-        "seeds": ("seeds", lambda effect: f"{effect.seeds} of {effect.planned}"),
-        "area": ("area", lambda effect: number(effect.mean)),
+        "verdict": ("verdict", lambda effect: verdict(effect, alpha)),
         "difference": ("difference", lambda effect: number(effect.estimate, sign=True)),
+        "area": ("area", lambda effect: number(effect.mean)),
         "interval": (f"{percent(1 - alpha)} interval", lambda effect: span(effect.low, effect.high)),
         "p_holm": ("Holm p", lambda effect: p_text(effect.p_adjusted if not effect.note else math.nan, alpha)),
-        "verdict": ("verdict", lambda effect: verdict(effect, alpha)),
+        "seeds": ("seeds", lambda effect: f"{effect.seeds} of {effect.planned}"),
     }
 
     def rows(title: str, effects: Sequence[MeasureEffect]) -> Rows:
-        own = [{**cells(columns, effect), "note": effect.note} for effect in effects]
+        own = [{**cells(columns, effect), "note": effect.note} for effect in _largest_first(effects)]
         known = [effect.baseline_mean for effect in effects if not math.isnan(effect.baseline_mean)]
         first = {"recipe": baseline, "area": number(known[0]) if known else NONE, "verdict": "baseline"}
         return Rows((dict.fromkeys(columns, "") | first, *own), title)
@@ -74,16 +78,24 @@ def table(decisions: Decisions) -> Table:
     most = number(RANGE / max(1, decisions.classes))
     caption = (
         f"Area under the macro-averaged one-vs-rest curve over thresholds from 0 to {RANGE:g}, in {UNIT}; one class "
-        f"against the rest, a mean over {decisions.classes} classes, so at most {most}. Differences to {baseline}, "
-        f"pooled over all conditions, by the declared test. Holm's correction over {count} comparisons of their own; "
-        "intervals hold for all of them at once (Bonferroni), so that a verdict may be sharper than its interval."
+        f"against the rest, a mean over {decisions.classes} classes, so at most {most}. Differences to "
+        f"{named(baseline)}, pooled over all conditions, by the declared test. Holm's correction over {count} "
+        "comparisons of their own; intervals hold for all of them at once (Bonferroni), so that a verdict may be "
+        "sharper than its interval."
     )
     if decisions.lacking:
         caption += f" Nothing is temperature-scaled: {decisions.lacking}."
     return Table(
-        headings(columns), tuple(groups), caption, keep=("recipe", "difference", "interval", "p_holm"),
-        spare=("seeds", "area"),
+        headings(columns), tuple(groups), caption,
+        keep=("verdict", "difference"), spare=("seeds", "p_holm", "interval"),
     )  # fmt: skip
+
+
+def _largest_first(effects: Sequence[MeasureEffect]) -> list[MeasureEffect]:
+    """As in the experiment; where they are more than a page shows, those with the largest differences first."""
+    if len(effects) <= MOST_LINES:
+        return list(effects)
+    return sorted(effects, key=lambda effect: 0.0 if math.isnan(effect.estimate) else -abs(effect.estimate))
 
 
 def details(decisions: Decisions) -> Table:
@@ -99,15 +111,19 @@ def details(decisions: Decisions) -> Table:
     first, names = decisions.recipes[0].others, ("weighted", "confident", "confident, scaled")
     means = [number(first[name].baseline_mean) if name in first else NONE for name in names]
     rows = [(decisions.experiment.baseline, decisions.temperature, *means)]
-    rows += [(one.recipe, one.temperature, *(_change(one, name) for name in names)) for one in decisions.recipes]
+    order = [effect.recipe for effect in _largest_first([one.raw for one in decisions.recipes])]
+    ordered = sorted(decisions.recipes, key=lambda one: order.index(one.recipe))
+    rows += [(one.recipe, one.temperature, *(_change(one, name) for name in names)) for one in ordered]
     caption = (
         f"The baseline's area, and what each recipe differs from it by, in {UNIT}; described, not tested. "
         f"Weighted by 1 {MINUS} t: the one-vs-rest curve over all thresholds, (mean prevalence {MINUS} mean Brier "
-        f"score) / 2. Act when confident: on the guess where its probability is at least t, from 0 to {RANGE:g}. "
+        f"score) / 2. Act when confident: on the prediction where its probability is at least t, from 0 to {RANGE:g}. "
         "Temperature: a geometric mean over runs of what logits are divided by, above 1 where the network is too "
         "confident."
     )
-    return Table.of(columns, rows, caption, folded="Other areas, and the temperatures", keep=("recipe",))
+    return Table.of(
+        columns, rows, caption, folded="Other areas, and the temperatures", keep=("temperature", "weighted")
+    )
 
 
 def _change(one: RecipeAreas, name: str) -> str:
@@ -134,14 +150,19 @@ def figures(study: Study, decisions: Decisions) -> tuple[Figure, ...]:
         if len(names) < len(decisions.recipes)
         else ""
     )
-    level, baseline = percent(1 - study.experiment.alpha), study.experiment.baseline
+    level, baseline = percent(1 - study.experiment.alpha), named(study.experiment.baseline)
+    recipes = among([study.experiment.baseline, *names], "recipe")
     curves = Figure(
         data,
         draw_curves,
-        "Net benefit of each recipe against the threshold, beside treating all and treating none",
-        f"Net benefit as trained, in {UNIT}; a mean over all runs of a recipe. Left: each class against the "
-        "rest, a mean over classes. Right: acting on the guess where its probability is at least the threshold. Treat "
-        f"all: acting whatever the probability, on the right on the guesses of {baseline}. Treat none: 0.{some}",
+        _in_words(
+            f"Curves of net benefit against the threshold, of {recipes}, beside treating all and treating none",
+            _largest(decisions),
+        ),
+        f"{_largest(decisions)} Net benefit is as trained, in {UNIT}, a mean over all runs of a recipe. Left: each "
+        "class against the rest, a mean over classes. Right: acting on the prediction where its probability is at "
+        "least the threshold. Treat all: acting whatever the probability, on the right on the predictions of "
+        f"{baseline}. Treat none: 0.{some}",
     )
     if not any(
         one.raw.difference is not None and one.raw.seeds >= 3 and one.raw.difference.error > 0 for one in surest
@@ -150,12 +171,38 @@ def figures(study: Study, decisions: Decisions) -> tuple[Figure, ...]:
     differences = Figure(
         data,
         draw_differences,
-        "Difference in net benefit to the baseline against the threshold, as trained and temperature-scaled",
-        f"Difference to {baseline} of the one-vs-rest curve, in {UNIT}; above 0 the recipe's decisions are worth more. "
-        "Solid: as trained. Dashed: temperature-scaled. Bands are pointwise "
-        f"{level} intervals, not corrected; {_bands(surest)}.{some}",
-    )
+        _in_words(f"Curves of the difference in net benefit to {baseline} against the threshold, with bands of "
+                  f"uncertainty, a panel each for {among(names, 'recipe')}", _which_differ(decisions)),
+        f"{_which_differ(decisions)} Each panel is the difference of a recipe's one-vs-rest curve to that of "
+        f"{baseline}, in {UNIT}: above 0 its decisions are worth more. Solid: as trained. Dashed: temperature-scaled. "
+        f"Bands are pointwise {level} intervals, not corrected; {_bands(surest)}.{some}",
+    )  # fmt: skip
     return curves, differences
+
+
+def _in_words(what: str, finding: str) -> str:
+    """The picture for those who cannot see it: what is drawn, and what it shows."""
+    return plain(f"{what}. {finding.removesuffix('.')}")
+
+
+def _largest(decisions: Decisions) -> str:
+    """'“crop” has the largest area in these runs: 74.04 beside 67.21 of “none”.'"""
+    baseline, name = named(decisions.experiment.baseline), decisions.largest
+    best = next((one.raw for one in decisions.recipes if one.recipe == name), None)
+    if best is None:
+        return f"{baseline}, the baseline, has the largest area in these runs."
+    areas = f"{number(best.mean)} beside {number(best.baseline_mean)} of {baseline}"
+    return f"{named(name)} has the largest area in these runs: {areas}."
+
+
+def _which_differ(decisions: Decisions) -> str:
+    """'The area of “crop” is shown to differ, as trained or temperature-scaled.'"""
+    alpha = decisions.experiment.alpha
+    differ = [one.recipe for one in decisions.recipes if shown(one, alpha)]
+    scaled = ", as trained or temperature-scaled" * (not decisions.lacking)
+    if not differ:
+        return f"No area is shown to differ{scaled}."
+    return f"The area is shown to differ for {who(differ, len(decisions.recipes))}{scaled}."
 
 
 def _bands(recipes: Sequence[RecipeAreas]) -> str:
