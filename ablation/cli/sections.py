@@ -8,6 +8,7 @@ two lines: its name with the verdict, and under it the numbers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from rich.cells import cell_len
 from rich.padding import Padding
@@ -15,7 +16,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from ablation.cli.console import console, head, lines, say
-from ablation.core.text import counted
+from ablation.core.text import counted, listing, named, opening, plain
 from ablation.report.section import Rows, Section, Table
 
 MOST_ROWS = 60
@@ -61,6 +62,7 @@ def show_table(table: Table, most: int | None = None) -> None:
 
     most: rows; of more the pooled ones are shown, where there are any.
     """
+    table = _without_marks(table)
     groups = [group for group in table.groups if group.rows]
     pooled = [group for group in groups if group.pooled]
     if pooled and most is not None and sum(len(group.rows) for group in groups) > most:
@@ -77,9 +79,21 @@ def show_table(table: Table, most: int | None = None) -> None:
         _show_rows(table, group, widths) if widths else _show_in_two_lines(table, group)
     console.print()
     for note, names in _notes(table, rows).items():
-        say(f"{', '.join(names)}: {note}", "yellow")
+        say(f"{opening(note)} ({listing(map(named, names))}).", "yellow")
     if table.caption:
         say(table.caption, "dim")
+
+
+def _without_marks(table: Table) -> Table:
+    """The table with the names in its headings, titles and cells in quotes, as everything else on a terminal."""
+    groups = tuple(
+        replace(group, title=plain(group.title), rows=tuple(map(_plain, group.rows))) for group in table.groups
+    )
+    return replace(table, headers=_plain(table.headers), short=_plain(table.short), groups=groups)
+
+
+def _plain(texts: Mapping[str, str]) -> dict[str, str]:
+    return {key: plain(text) for key, text in texts.items()}
 
 
 def fitting(table: Table, rows: Sequence[Mapping[str, str]], room: int) -> dict[str, int]:

@@ -268,7 +268,7 @@ def unjudged(pair: Pair) -> str:
         return OWN_RUNS
     if pair.own.failed or pair.reference.failed:
         own, reference = (f"{len(runs.failed)} of {runs.trained}" for runs in (pair.own, pair.reference))
-        return f"{own} trainings failed or ended far below the others, {reference} of the baseline: no verdict on means"
+        return f"{own} trainings ended near chance or far below the others, {reference} of the baseline: no verdict"
     return ""
 
 

@@ -16,6 +16,7 @@ from ablation.cli import compare as compare_command
 from ablation.cli.compare import show_results
 from ablation.cli.console import console
 from ablation.core.errors import InputError
+from ablation.core.text import plain
 from ablation.data import Fixed, TrainSize
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Cell
@@ -56,17 +57,17 @@ def test_every_section_with_an_answer_is_printed_in_the_order_of_the_contents(ca
     show_results(study)
     out = " ".join(capsys.readouterr().out.split())
     answered = [compute(study) for compute in ANSWERS.values()]
-    positions = [out.index(section.title) for section in answered]
+    positions = [out.index(plain(section.title)) for section in answered]
     assert positions == sorted(positions)
     for section in answered:
         for sentence in section.answer:
-            assert " ".join(sentence.split()) in out
+            assert " ".join(plain(sentence).split()) in out
 
 
 def test_what_is_not_asked_is_not_printed(capsys):
     show_results(study_of(optimizers={"adam": Adam()}))
     titles = [line for line in capsys.readouterr().out.splitlines() if line.endswith("?")]
-    assert titles == []
+    assert titles == ["Which recipes help?"]
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 120])
@@ -81,7 +82,7 @@ def test_recipe_difference_interval_and_verdict_are_whole_at_any_width(capsys, m
     words, lines = " ".join(out.split()), out.splitlines()
     pairs = [(line, line + below) for line, below in itertools.pairwise(lines)]
     for group in ANSWERS["effects"](study).tables[0].groups:
-        assert group.title in words
+        assert plain(group.title) in words
         for row in group.rows:
             for key in ("difference", "interval", "verdict"):
                 assert row[key] in words
@@ -97,7 +98,7 @@ def test_the_interaction_is_printed_whole(capsys):
     show_results(study, every=True)
     text, section = " ".join(capsys.readouterr().out.split()), ANSWERS["interaction"](study)
     for words in (section.title, *section.answer, *section.caution, *(table.caption for table in section.tables)):
-        assert " ".join(words.split()) in text
+        assert " ".join(plain(words).split()) in text
     for table in section.tables:
         for row in table.groups[0].rows:
             assert " ".join(filter(None, (row[key] for key in table.headers))) in text
@@ -136,7 +137,7 @@ def test_one_section_is_shown_alone(capsys):
     comparing("dose_response")
     out = capsys.readouterr().out
     assert "How strong should it be?" in out
-    assert "Results" not in out
+    assert "Which recipes help?" not in out
     assert "In the report: " in out, "what is drawn there is said"
 
 

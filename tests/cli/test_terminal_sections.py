@@ -6,6 +6,7 @@ import pytest
 
 from ablation.cli.console import console
 from ablation.cli.sections import fitting, show_section, show_table
+from ablation.core.text import named
 from ablation.report.section import Rows, Section, Table
 
 HEADERS = {"recipe": "recipe", "mean": "accuracy ± sd (%)", "difference": "difference", "p": "p", "verdict": "verdict"}
@@ -76,7 +77,7 @@ def test_a_note_stands_below_the_table_once_with_the_names_of_its_rows(capsys):
     note = {"note": "one run failed"}
     show_table(table(row("crop", **note), row("none"), row("blur", **note), caption="Means over seeds."))
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-2:] == ["crop, blur: one run failed", "Means over seeds."]
+    assert lines[-2:] == ["One run failed (“crop” and “blur”).", "Means over seeds."]
 
 
 def test_names_and_verdicts_with_brackets_are_shown_as_they_are(capsys):
@@ -111,3 +112,23 @@ def test_a_folded_table_is_for_those_who_ask_for_all(capsys):
     assert capsys.readouterr().out.splitlines() == ["", "Title", "Question?", "• One.", "• Two.", "Careful."]
     show_section(section, every=True)
     assert "crop" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("width", [30, 80])
+def test_names_stand_in_quotes_wherever_they_are_marked(capsys, monkeypatch, width):
+    """Beside whatever a name is said of; alone, as over a group of rows, it needs none."""
+    monkeypatch.setattr(console, "width", width)
+    crop, adam = named("crop"), named("adam")
+    rows = Rows((row("crop", p=f"beats {adam}", note=f"not under {adam}"),), adam)
+    under = Rows((row("none"),), f"{adam}, dropout 0.3")
+    one = Table(HEADERS | {"difference": f"to {crop}"}, (rows, under), f"All of {crop}.", words=frozenset({"p"}))
+    show_section(Section("s", f"Is {crop} better?", f"Of {crop}.", (f"{crop} helps.",), (), (one,), (f"Only {adam}.",)))
+    out = capsys.readouterr().out
+    assert not set("\u2068\u2069") & set(out)
+    words = " ".join(out.split())
+    for text in ("Is “crop” better?", "Of “crop”.", "“crop” helps.", "All of “crop”.", "Only “adam”."):
+        assert text in words
+    assert ("beats “adam”" in words) == (width == 80)
+    assert "Not under “adam” (“crop”)." in words
+    assert {"adam", "“adam”, dropout 0.3"} <= {line.strip() for line in out.splitlines()}
+    assert max(map(len, out.splitlines())) <= width

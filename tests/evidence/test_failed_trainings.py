@@ -47,8 +47,8 @@ def test_it_leaves_no_verdict_and_is_told_with_both_means(test):
     for one, trained in ((effect, 5), (pooled, 10)):
         assert (one.verdict, one.failed, one.trained, one.baseline_failed) == ("undecided", 1, trained, 0)
         assert one.note == (
-            f"1 of {trained} trainings failed or ended far below the others, 0 of {trained} of the baseline: "
-            "no verdict on means"
+            f"1 of {trained} trainings ended near chance or far below the others, 0 of {trained} of the baseline: "
+            "no verdict"
         )
         kept = [seed for seed in range(5) if seed != 2]
         without = np.mean([one.scores[seed] - one.baseline_scores[seed] for seed in kept])

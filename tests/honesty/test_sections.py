@@ -28,7 +28,7 @@ from ablation.report.sections.attribution.section import attribution
 from ablation.report.sections.dose_response.section import dose_response
 from ablation.report.sections.effects.text import answer
 from ablation.report.sections.interaction.compute import conditions
-from ablation.report.sections.interaction.section import sentence
+from ablation.report.sections.interaction.section import answer as interaction_answer
 from ablation.report.sections.train_size.compute import size_curves
 from ablation.report.sections.train_size.section import train_size
 from ablation.report.text import size
@@ -155,7 +155,7 @@ def agree_sizes(study: Study, told: Verdicts) -> None:
 
 def agree_interaction(study: Study, told: Verdicts) -> None:
     found, baseline = conditions(study), study.experiment.baseline
-    said, best = bare(sentence(found)), found.winner.overall
+    said, best = bare(" ".join(interaction_answer(found))), found.winner.overall
     for rival in found.winner.rivals:
         recipe = best if rival.recipe == baseline else rival.recipe
         if baseline in (best, rival.recipe):
@@ -173,7 +173,7 @@ def agree_interaction(study: Study, told: Verdicts) -> None:
 
 
 def agree_answer(study: Study, told: Verdicts) -> None:
-    for recipe in re.findall(r"(?:^|[;,] )(\w+) beats none", bare(" ".join(answer(study.experiment, study.effects)))):
+    for recipe in re.findall(r"(\w+) beats none", bare(" ".join(answer(study.experiment, study.effects)))):
         assert told.of(recipe) == "better"
 
 

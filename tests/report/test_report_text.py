@@ -5,11 +5,11 @@ import math
 import pytest
 from made_effects import BOTH, baseline, effect, unknown
 
-from ablation.core.text import MINUS, NONE, listing, opening, p_phrase, p_text, tied
-from ablation.experiment.labels import condition_text, conditions_text
+from ablation.core.text import MINUS, NONE, bare, listing, named, opening, p_phrase, p_text, plain, tied
+from ablation.experiment.labels import condition_named, condition_text, conditions_text
 from ablation.report.section import cells
 from ablation.report.sections.effects.table import main_columns
-from ablation.report.sections.effects.text import answer, question_of
+from ablation.report.sections.effects.text import answer, question_of, short_answer
 from ablation.report.text import points
 
 
@@ -63,9 +63,18 @@ def test_a_p_is_never_shown_on_the_other_side_of_alpha(p, alpha, shown):
 
 
 def test_a_sentence_opens_with_a_capital_but_a_name_is_left_as_it_is():
-    assert opening("no recipe is better", ["crop"]) == "No recipe is better"
-    assert opening("crop is better", ["none", "crop"]) == "crop is better"
-    assert opening("cropping helps", ["crop"]) == "Cropping helps"
+    """'crop' and 'Crop' may be two recipes."""
+    assert opening("no recipe is better") == "No recipe is better"
+    assert plain(opening(f"{named('crop')} is better")) == "“crop” is better"
+
+
+def test_names_are_set_apart_in_a_text_and_bare_where_they_stand_alone():
+    text = f"{named('crop')} beats {named('none')}"
+    assert plain(text) == "“crop” beats “none”"
+    assert bare(text) == "crop beats none"
+    assert plain(named("adam")) == "adam"
+    turned = "a\N{RIGHT-TO-LEFT OVERRIDE}b\N{POP DIRECTIONAL ISOLATE}c"
+    assert plain(f"{named(turned)} helps") == "“abc” helps", "a name cannot end its own marks, nor turn the text"
 
 
 @pytest.mark.parametrize(
@@ -113,14 +122,23 @@ def test_failed_trainings_have_a_column_only_where_there_are_some(build):
 def test_condition_text_names_what_varies(build):
     experiment = build(vary={"dropout": (0.0, 0.3), "epochs": (12,)})
     assert condition_text({"optimizer": "sgd", "dropout": "0.3", "epochs": "12"}, experiment) == "sgd, dropout 0.3"
+    assert plain(condition_named({"optimizer": "sgd", "dropout": "0.3"}, experiment)) == "“sgd”, dropout 0.3"
     single = build(optimizers={"adam": experiment.optimizers["adam"]})
     assert condition_text({"optimizer": "adam"}, single) == "adam"
+    both = build(vary={"dropout": {"some": 0.3, "none": 0.0}, "model": ("resnet18", "resnet34")})
+    levels = {"optimizer": "adam", "dropout": "some", "model": "resnet34"}
+    assert plain(condition_named(levels, both)) == "“adam”, dropout “some”, “resnet34”"
+    assert bare(condition_named(levels, both)) == condition_text(levels, both)
 
 
 def test_question(build):
-    assert question_of(build()) == (
-        "Does crop, brightness, contrast or all help, and does the answer survive a change of optimizer?"
+    assert plain(question_of(build())) == (
+        "Does “crop”, “brightness”, “contrast” or “all” help, and does the answer survive a change of optimizer?"
     )
+
+
+def says(*given):
+    return [plain(sentence) for sentence in answer(*given)]
 
 
 def test_answer_orders_by_size_and_tells_all_the_rest(build):
@@ -131,30 +149,75 @@ def test_answer_orders_by_size_and_tells_all_the_rest(build):
         effect("brightness", estimate=0.004, low=-0.006, high=0.014, p_adjusted=0.41, verdict="undecided"),
         unknown("contrast", seeds=1),
     ]
-    first, second = answer(build(), effects)
-    assert first.startswith("all beats none by 6.0 points of accuracy")
-    assert "and crop beats none by 4.1 (95 % interval 2.2 to 6.0; adjusted p = .002; n = 5 seeds), pooled over" in first
-    assert first.endswith("adam and sgd. all is not shown to beat crop: each was compared with none alone.")
-    assert second.startswith("brightness is undecided (difference +0.4 points of accuracy, 95 % interval")
-    assert "contrast cannot be compared with none (too few finished seeds: 1 shared seed of 5)" in second
-    assert second.endswith("; all of this holds for new training and test photographs, on this data, model and budget.")
+    best, second, rivals, undecided, lacking, holds = says(build(), effects)
+    assert best.startswith("“all” beats “none” by 6.0 points of accuracy (")
+    assert second == (
+        "“crop” beats “none” by 4.1 points of accuracy (95 % interval 2.2 to 6.0; adjusted p = .002; n = 5 seeds)."
+    )
+    assert rivals == "“all” is not shown to beat “crop”: each was compared with “none” alone."
+    assert undecided.startswith("“brightness” is undecided (difference +0.4 points of accuracy, 95 % interval")
+    assert lacking == "“contrast” cannot be compared with “none” (too few finished seeds: 1 shared seed of 5)."
+    assert holds == (
+        "All of this is pooled over “adam” and “sgd”, and holds for new training and test photographs, on this data, "
+        "model and budget."
+    )
+
+
+def test_several_that_are_alike_share_a_sentence(build):
+    margin = build(margin=0.01)
+    three = [
+        effect(name, estimate=0.004, low=-0.006, high=0.014, verdict="undecided") for name in ("crop", "hue", "turn")
+    ]
+    numbers = f"(+0.4 points, {MINUS}0.6 to +1.4)"
+    assert f"Undecided: “crop” {numbers}, “hue” {numbers} and “turn” {numbers}." in says(margin, [*BOTH, *three])
+    four = [*(effect(f"r{index}", verdict="equivalent") for index in range(4)), effect("worst", verdict="worse")]
+    assert "Equivalent to “none” within 1.0 points: “r0”, “r1”, “r2” and “r3”." in says(margin, [*BOTH, *four])
+    many = [effect(f"r{index}", verdict="undecided") for index in range(9)]
+    assert "All 9 recipes are undecided." in says(margin, [*BOTH, *many])
+    assert "9 recipes are undecided." in says(margin, [*BOTH, *many, effect("worst", verdict="worse")])
+
+
+def test_of_many_better_ones_six_have_a_sentence_and_the_others_are_counted(build):
+    nine = [effect(f"r{index}", estimate=0.01 * (index + 1)) for index in range(9)]
+    said = says(build(), [*BOTH, *nine])
+    assert [sentence.split()[0] for sentence in said[:6]] == [f"“r{index}”" for index in (8, 7, 6, 5, 4, 3)]
+    assert said[6] == "3 more recipes are better, by 1.0 to 3.0 points of accuracy: see the table."
+    alone = says(build(), [*BOTH, *nine[2:]])
+    assert alone[6] == "1 more recipe is better, by 3.0 points of accuracy: see the table."
 
 
 def test_answer_says_when_nothing_is_better(build):
-    first, second = answer(build(), [*BOTH, effect(estimate=-0.03, low=-0.05, high=-0.01, verdict="worse")])
-    assert first == "No recipe is shown to be better than none in accuracy (5 seeds), pooled over adam and sgd."
-    assert second.startswith("crop is worse than none by 3.0 points")
+    first, second, _ = says(build(), [*BOTH, effect(estimate=-0.03, low=-0.05, high=-0.01, verdict="worse")])
+    assert first == "No recipe is shown to be better than “none” in accuracy (5 seeds)."
+    assert second.startswith("“crop” is worse than “none” by 3.0 points")
 
 
 def test_answer_under_one_condition_names_it(build):
     alone = {"optimizer": "adam"}
-    first, _ = answer(build(), [baseline(alone), effect(condition=alone)])
-    assert first.endswith("5 seeds), under adam.")
+    *_, last = says(build(), [baseline(alone), effect(condition=alone)])
+    assert last.startswith("All of this is under “adam”, and holds for new training")
 
 
 def test_a_recipe_that_the_grid_leaves_out_somewhere_says_so(build):
-    first, _ = answer(build(), [*BOTH, effect(condition={"optimizer": "sgd"}), effect()])
-    assert "5 seeds) over 1 of 2 conditions, pooled over adam and sgd." in first
+    first, *_ = says(build(), [*BOTH, effect(condition={"optimizer": "sgd"}), effect()])
+    assert first.endswith("5 seeds), over 1 of 2 conditions.")
+
+
+def test_the_short_answer_has_no_numbers_and_claims_nothing_without_a_verdict(build):
+    def short(*effects):
+        return plain(short_answer(build(), [*BOTH, *effects]))
+
+    worse = effect("dark", estimate=-0.03, verdict="worse")
+    assert short(effect(), effect("all", estimate=0.06), worse) == (
+        "“all” and “crop” are better than “none”, and “dark” is worse, pooled over “adam” and “sgd”."
+    )
+    assert short(worse) == "“dark” is worse than “none”, pooled over “adam” and “sgd”."
+    nothing = "No recipe is shown to be better or worse than “none”, pooled over “adam” and “sgd”."
+    assert short(effect(verdict="undecided"), effect("all", verdict="equivalent")) == nothing
+    assert short(effect(verdict="undecided", note="no verdict under 3 seeds")) == ""
+    assert short() == ""
+    nine = [effect(f"r{index}") for index in range(9)]
+    assert short(*nine) == "9 recipes are better than “none”, pooled over “adam” and “sgd”."
 
 
 @pytest.mark.parametrize(
@@ -165,19 +228,21 @@ def test_a_recipe_that_the_grid_leaves_out_somewhere_says_so(build):
             "No answer yet: no recipe has a finished run (5 seeds planned).",
         ),
         ([baseline(), unknown("crop", seeds=1)], "No answer yet: no recipe has two finished seeds beside two"),
-        ([baseline()], "There is nothing to compare: none is the only recipe."),
+        ([baseline()], "There is nothing to compare: “none” is the only recipe."),
     ],
 )
 def test_answer_without_evidence(build, effects, sentence):
-    assert " ".join(answer(build(), effects)).startswith(sentence)
+    assert " ".join(says(build(), effects)).startswith(sentence)
 
 
 def test_answer_with_two_seeds_gives_no_verdict(build):
     early = effect(seeds=2, verdict="undecided", note="no verdict under 3 seeds")
-    first, second = answer(build(), [*BOTH, early])
-    assert first == "No verdict: it takes 3 finished seeds, and there are 2, pooled over adam and sgd."
-    assert second.startswith("So far, as differences to none in points of accuracy: crop +4.1;")
-    assert "better" not in first + second
+    first, second, third = says(build(), [*BOTH, early])
+    assert first == "No verdict yet: it takes 3 finished seeds, and there are 2."
+    assert second == (
+        "So far, as differences to “none” in points of accuracy, pooled over “adam” and “sgd”: “crop” +4.1."
+    )
+    assert third == "This is an impression, not evidence."
 
 
 def test_a_line_does_not_end_between_a_number_and_its_unit():

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from made_up import question
 
-from ablation.core.text import NONE, p_text
+from ablation.core.text import NONE, named, p_text, plain
 from ablation.report import text as wording
 from ablation.report.render.tables import latex, markdown
 from ablation.report.sections.effects.paper import sheet
@@ -35,7 +35,7 @@ def test_numbers_are_those_of_the_effects(worked_out):
 
 
 def test_the_caption_tells_what_a_reviewer_asks(worked_out):
-    assert sheet(*worked_out("pooled")).caption == (
+    assert plain(sheet(*worked_out("pooled")).caption) == (
         "Accuracy on test images, mean ± sd over 5 seeds, and its difference to the baseline “none”. "
         f"{wording.about_intervals(question())} New photos: as if tested on other photographs too, not corrected. "
         "Adjusted p: two-sided, Welch's t on the scores per seed (Welch 1947); 6 comparisons, corrected over the 2 "
@@ -66,8 +66,8 @@ def test_failed_trainings_have_a_column_where_there_are_some(worked_out):
 
 
 def test_the_caption_follows_the_experiment(worked_out):
-    one = sheet(*worked_out("one condition")).caption
-    assert "to the baseline “none”, under adam. " in one
+    one = plain(sheet(*worked_out("one condition")).caption)
+    assert "to the baseline “none”, under “adam”. " in one
     assert "Pooled" not in one
     lower = sheet(*worked_out("lower is better")).caption
     assert lower.startswith("Log loss on test images (lower is better), mean ± sd over 5 seeds")
@@ -97,12 +97,12 @@ def test_notes_say_why_there_is_no_verdict(worked_out):
     experiment, effects = worked_out("some missing")
     made = sheet(experiment, effects, left_out=1)
     assert made.notes[:3] == (
-        "† not tested: the pooled comparison comes first, and has shown no difference.",
-        "‡ too few finished seeds.",
+        "† Not tested: the pooled comparison comes first, and has shown no difference.",
+        "‡ Too few finished seeds.",
         "§ 1 run failed or diverged here: no verdict on those that are left.",
     )
     assert made.notes[-1] == "1 file of the data cannot be used and is left out."
-    marks = {(title, row["recipe"]): row["mark"] for title, rows in made.groups for row in rows}
+    marks = {(plain(title), row["recipe"]): row["mark"] for title, rows in made.groups for row in rows}
     assert (marks["adam", "bright"], marks["adam", "contrast"]) == ("†", "")
     assert marks["sgd", "bright"] == marks["pooled over all conditions", "bright"] == "‡"
     assert marks["sgd", "contrast"] == "§"
@@ -115,8 +115,8 @@ def test_notes_tell_what_an_equivalence_rests_on(worked_out):
     bright = next(effect for effect in effects if effect.recipe == "bright")
     alike = [replace(bright, verdict="equivalent", p_equivalent=0.0123), *effects[2:]]
     made = sheet(experiment, alike)
-    assert made.notes[-1].startswith("Equivalence p: bright .012 (adam)")
-    assert "† the baseline's own runs under another name." in made.notes
+    assert made.notes[-1].startswith(f"Equivalence p: {named('bright')} .012 ({named('adam')})")
+    assert "† The baseline's own runs under another name." in made.notes
     assert "same" not in made.notes[-1], "its verdict rests on no test"
 
 
@@ -130,7 +130,7 @@ def test_notes_have_marks_of_their_own_however_many_there_are(worked_out):
 
 def test_a_recipe_left_out_somewhere_says_so(worked_out):
     notes = sheet(*worked_out("a recipe left out")).notes
-    assert any(note.endswith("over 1 of 2 conditions.") for note in notes)
+    assert any(note.endswith("Over 1 of 2 conditions.") for note in notes)
 
 
 def heads(experiment, effects):

@@ -13,19 +13,28 @@ from made_up import find, question, results_of
 from ablation import Dunnett, Paired
 from ablation.analysis.comparison import Crossed, Welch
 from ablation.augment import Brightness
-from ablation.core.text import MINUS, NONE
+from ablation.core.text import MINUS, NONE, plain
 from ablation.data import Fixed, Given, KFold, Redrawn
 from ablation.evidence.effects import OWN_RUNS, Effect
 from ablation.evidence.study import compare
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.optim import Adam
+from ablation.report.sections.effects import text
 from ablation.report.sections.effects.table import detail_columns, main_columns
-from ablation.report.sections.effects.text import answer, bounds, chance_text, sentence
+from ablation.report.sections.effects.text import bounds, chance_text
 from ablation.report.text import size
 
 ADAM = {"optimizers": {"adam": Adam()}}
 FIVE = {seed: 0.84 + seed / 1000 for seed in range(5)}
 EVERYWHERE = [*BOTH, effect(condition={"optimizer": "adam"}), effect(condition={"optimizer": "sgd"})]
+
+
+def sentence(effect: Effect, effects: Any, experiment: Experiment) -> str:
+    return plain(text.sentence(effect, effects, experiment))
+
+
+def answer(experiment: Experiment, effects: Any) -> list[str]:
+    return [plain(said) for said in text.answer(experiment, effects)]
 
 
 def scoring(gains: Mapping[str, float], spread: float = 0.004) -> Callable[[Cell], float]:
@@ -46,24 +55,26 @@ def says(result: tuple[Experiment, tuple[Effect, ...]], recipe: str, **condition
 def test_a_better_recipe(build):
     whole = effect(scores=FIVE, baseline_scores=dict.fromkeys(FIVE, 0.8))
     assert sentence(whole, EVERYWHERE, build()) == (
-        "crop beats none by 4.1 points of accuracy (95 % interval 2.2 to 6.0; adjusted p = .002; n = 5 seeds), pooled "
-        "over adam and sgd; it was better in 5 of 5 seeds; for new training and test photographs, on this data, model "
-        "and budget."
+        "“crop” beats “none” by 4.1 points of accuracy (95 % interval 2.2 to 6.0; adjusted p = .002; n = 5 seeds), "
+        "pooled over “adam” and “sgd”. It was better in 5 of 5 seeds. This holds for new training and test "
+        "photographs, on this data, model and budget."
     )
 
 
 def test_sizes_of_a_worse_recipe_are_positive_and_in_order(build):
     worse = effect(estimate=-0.03, low=-0.05, high=-0.01, verdict="worse", condition={"optimizer": "sgd"})
     line = sentence(worse, EVERYWHERE, build())
-    assert "worse than none by 3.0 points of accuracy (95 % interval 1.0 to 5.0" in line
-    assert line.endswith("), under sgd; for new training and test photographs, on this data, model and budget.")
+    assert "“crop” is worse than “none” by 3.0 points of accuracy (95 % interval 1.0 to 5.0" in line
+    assert line.endswith(
+        "), under “sgd”. This holds for new training and test photographs, on this data, model and budget."
+    )
 
 
 def test_where_lower_is_better_the_better_recipe_has_a_negative_difference(build):
     experiment = build(metric="log_loss", margin=0.02, alpha=0.01)
     lower = effect(metric="log_loss", estimate=-0.12, low=-0.18, high=-0.06)
     line = sentence(lower, EVERYWHERE, experiment)
-    assert "beats none by 0.120 nats of log loss (99 % interval 0.060 to 0.180" in line
+    assert "beats “none” by 0.120 nats of log loss (99 % interval 0.060 to 0.180" in line
     assert main_columns(experiment)["difference"][1](lower) == f"{MINUS}0.120"
     assert main_columns(experiment)["mean"][0] == "log loss ± sd (nats, lower is better)"
 
@@ -81,23 +92,26 @@ def test_equivalent_gives_the_margin_and_the_p_that_it_rests_on(build):
     [
         (
             {"seeds_needed": 23.0, "decided_as": "different"},
-            "; with 23 new seeds per recipe, the chance to show a difference is about 80 %, if the difference really "
-            "is +0.2 points and seeds vary as here; for",
+            ". With 23 new seeds per recipe, the chance to show a difference is about 80 %, if the difference really "
+            "is +0.2 points and seeds vary as here. This holds for",
         ),
         (
             {"seeds_needed": 23.0, "images_needed": 12_345.0, "decided_as": "different"},
-            "; with 23 new seeds per recipe, or with 12,345 test photographs and 5 new seeds, the chance to show",
+            ". With 23 new seeds per recipe, or with 12,345 test photographs and 5 new seeds, the chance to show",
         ),
         (
             {"seeds_needed": 40.0, "decided_as": "equivalent"},
-            "with 40 new seeds per recipe, the chance to show equival",
+            "With 40 new seeds per recipe, the chance to show equival",
         ),
         (
             {"decided_as": "neither"},
-            "; not even 100 new seeds per recipe would show a difference with a chance of 80 %, if the difference",
+            ". Not even 100 new seeds per recipe would show a difference with a chance of 80 %, if the difference",
         ),
-        ({"seeds_needed": 393.0, "decided_as": "different"}, "; not even 100 new seeds per recipe would show"),
-        ({"note": "1 diverged here"}, "n = 5 seeds; 1 diverged here), pooled over adam and sgd; for new training"),
+        ({"seeds_needed": 393.0, "decided_as": "different"}, ". Not even 100 new seeds per recipe would show"),
+        (
+            {"note": "1 diverged here"},
+            "n = 5 seeds; 1 diverged here), pooled over “adam” and “sgd”. This holds for new training",
+        ),
     ],
 )
 def test_an_undecided_recipe_says_what_it_lacks(build, needs, line):
@@ -113,9 +127,9 @@ def test_where_training_parts_share_photographs_no_number_of_seeds_is_advised():
     shared = {"split": Redrawn(0.3, 0.1, 0.3), "test": None}
     line = says(comparing(scoring({"bright": 0.02}, 0.01), **shared), "bright", optimizer="adam")
     assert (
-        "; more seeds alone would hardly show a difference, if the difference really is +2.0 points and seeds vary as "
-        "here: their training parts share photographs; smaller training parts or more photographs would help; for new "
-        "training and test photographs, on this data, model and budget."
+        ". More seeds alone would hardly show a difference, if the difference really is +2.0 points and seeds vary as "
+        "here: their training parts share photographs. Smaller training parts or more photographs would help. This "
+        "holds for new training and test photographs, on this data, model and budget."
     ) in line
     assert "new seeds" not in line
     apart = says(comparing(scoring({"bright": 0.02}, 0.01), split=Redrawn(0.1, 0.1, 0.2), test=None), "bright", **AT)
@@ -130,27 +144,28 @@ def test_the_best_of_several_is_told_with_what_picking_it_costs():
     first = find(effects, "bright", **AT)
     assert 0 < first.expected < first.estimate
     expected = size(first.expected, "accuracy")
-    assert f"; picked as the best of 2, so expect less when it is repeated: at most about {expected}; " in says(
+    assert f". It was picked as the best of 2, so expect less when it is repeated: at most about {expected}. " in says(
         result, "bright", **AT
     )
     assert "picked" not in says(result, "contrast", **AT)
-    line = answer(experiment, effects)[0]
-    assert ", under adam. bright is not shown to beat contrast: each was compared with none alone. " in line
-    assert line.endswith(
-        f"bright was picked as the best of 2, so expect less when it is repeated: at most about {expected}."
+    _, _, rivals, best, _, last = answer(experiment, effects)
+    assert rivals == "“bright” is not shown to beat “contrast”: each was compared with “none” alone."
+    assert (
+        best == f"“bright” was picked as the best of 2, so expect less when it is repeated: at most about {expected}."
     )
+    assert last.startswith("All of this is under “adam”, and holds for this split")
 
 
 def test_where_next_to_nothing_is_lost_by_picking_no_other_number_is_told():
     result = comparing(scoring({"bright": 0.06, "contrast": 0.03}, 0.001))
-    assert "; picked as the best of 2, so expect less when it is repeated, if only a little; " in says(
+    assert ". It was picked as the best of 2, so expect less when it is repeated, if only a little. " in says(
         result, "bright", **AT
     )
 
 
 def test_one_better_recipe_beats_no_other():
     line = answer(*comparing(scoring({"bright": 0.05})))
-    assert line[0].startswith("bright beats none by 5.0 points of accuracy (")
+    assert line[0].startswith("“bright” beats “none” by 5.0 points of accuracy (")
     assert "is not shown to beat" not in " ".join(line)
     one = comparing(scoring({"bright": 0.05}), recipes={"none": (), "bright": (Brightness(0.4),)})
     assert "picked" not in " ".join(answer(*one)), "from one there is nothing to pick"
@@ -159,10 +174,11 @@ def test_one_better_recipe_beats_no_other():
 def test_of_a_loss_the_best_is_the_lowest():
     experiment, effects = result = comparing(scoring({"bright": -0.03, "contrast": -0.02}, 0.006), metric="log_loss")
     assert "picked as the best of 2" in says(result, "bright", **AT)
-    assert f"at most about {size(-find(effects, 'bright', **AT).expected, 'log_loss')}; " in says(
+    assert f"at most about {size(-find(effects, 'bright', **AT).expected, 'log_loss')}. " in says(
         result, "bright", **AT
     )
-    assert "bright is not shown to beat contrast: each was compared with none alone." in answer(experiment, effects)[0]
+    rivals = "“bright” is not shown to beat “contrast”: each was compared with “none” alone."
+    assert rivals in answer(experiment, effects)
 
 
 def one_failed(cell: Cell) -> float:
@@ -182,9 +198,9 @@ def test_failed_trainings_are_told_with_both_means_and_no_advice():
     assert bright.without_failed > 0.04
     with_, without = (size(x, "accuracy", sign=True) for x in (bright.estimate, bright.without_failed))
     assert says(result, "bright", **AT) == (
-        f"bright has no verdict (difference {with_} of accuracy with the failed trainings, {without} without their "
-        "seeds; n = 5 seeds; 1 of 5 trainings failed or ended far below the others, 0 of 5 of the baseline: no "
-        "verdict on means), under adam; for this split, on these test photographs, on this data, model and budget."
+        f"“bright” has no verdict (difference {with_} of accuracy with the failed trainings, {without} without their "
+        "seeds; n = 5 seeds; 1 of 5 trainings ended near chance or far below the others, 0 of 5 of the baseline: no "
+        "verdict), under “adam”. This holds for this split, on these test photographs, on this data, model and budget."
     )
     line = " ".join(answer(experiment, effects))
     assert f"difference {with_} of accuracy with the failed trainings, {without} without their seeds" in line
@@ -194,12 +210,12 @@ def test_failed_trainings_are_told_with_both_means_and_no_advice():
 
 def test_a_failed_training_is_told_however_many_recipes_have_no_verdict():
     """Not one of several that are undecided: it is not said to be, and both its means are told."""
-    line = answer(
+    _, undecided, without, _ = answer(
         *comparing(lambda cell: one_failed(cell) if cell.factors["recipe"] == "bright" else scoring({}, 0.02)(cell))
-    )[1]
-    assert line.startswith("contrast is undecided (difference 0.0 points of accuracy, ")
-    assert "; bright has no verdict (difference " in line
-    assert "points without their seeds; n = 5 seeds; 1 of 5 trainings failed" in line
+    )
+    assert undecided.startswith("“contrast” is undecided (difference 0.0 points of accuracy, ")
+    assert without.startswith("“bright” has no verdict (difference ")
+    assert "points without their seeds; n = 5 seeds; 1 of 5 trainings ended near chance" in without
 
 
 def test_what_the_best_can_expect_does_not_hang_on_another_recipes_failed_training():
@@ -211,7 +227,7 @@ def test_what_the_best_can_expect_does_not_hang_on_another_recipes_failed_traini
 
 def test_an_equivalence_says_what_so_few_trainings_may_hide():
     result = comparing(scoring({}, 0.001))
-    assert "; none of its 5 trainings failed, but up to 45 % may (95 % confidence); for " in says(
+    assert ". None of its 5 trainings failed, but up to 45 % may (95 % confidence). This holds for " in says(
         result, "bright", **AT
     )
     assert "trainings failed" not in says(comparing(scoring({"bright": 0.05})), "bright", **AT)
@@ -228,10 +244,10 @@ def test_what_is_not_tested_has_no_p_and_no_advice():
         result = comparing(score, optimizers=question().optimizers)
         assert find(result[1], "bright").verdict == verdict
         line = says(result, "bright", **AT)
-        assert line.startswith("bright is not tested (difference +3.0 points of accuracy, 95 % interval ")
+        assert line.startswith("“bright” is not tested (difference +3.0 points of accuracy, 95 % interval ")
         assert (
-            "; n = 5 seeds; the pooled comparison comes first, and has shown no difference), under adam; for this split"
-            in line
+            "; n = 5 seeds; the pooled comparison comes first, and has shown no difference), under “adam”. This "
+            "holds for this split" in line
         )
         assert "Holm" not in line
 
@@ -252,7 +268,7 @@ def test_what_is_not_tested_has_no_p_and_no_advice():
 def test_a_verdict_says_what_it_holds_for(changes, line):
     experiment = replace(question(), **changes)
     assert bounds(experiment) == f"{line}, on this data, model and budget"
-    assert sentence(effect(), BOTH, experiment).endswith(f"; {line}, on this data, model and budget.")
+    assert sentence(effect(), BOTH, experiment).endswith(f" This holds {line}, on this data, model and budget.")
 
 
 def test_an_adjusted_p_says_whose_it_is(build):
@@ -262,14 +278,14 @@ def test_an_adjusted_p_says_whose_it_is(build):
 
 def test_the_baseline_and_what_cannot_be_compared(build):
     first = sentence(baseline({"optimizer": "sgd"}, mean=0.8), BOTH, build())
-    assert first == "none is the baseline: accuracy 80.0 % (5 seeds, under sgd)."
+    assert first == "“none” is the baseline: accuracy 80.0 % (5 seeds, under “sgd”)."
     lost = sentence(unknown("crop", seeds=1, condition={"optimizer": "sgd"}), BOTH, build())
-    assert lost.startswith("crop cannot be compared with none (too few finished seeds: 1 shared seed of 5), under")
+    assert lost.startswith("“crop” cannot be compared with “none” (too few finished seeds: 1 shared seed of 5), under")
 
 
 def test_a_pooled_sentence_names_the_conditions_that_have_the_recipe(build):
     """The grid may leave it out of some."""
-    assert ", under sgd alone;" in sentence(effect(), [*BOTH, effect(condition={"optimizer": "sgd"})], build())
+    assert ", under “sgd” alone." in sentence(effect(), [*BOTH, effect(condition={"optimizer": "sgd"})], build())
 
 
 def test_a_chance_that_is_not_known_is_a_dash():
@@ -308,9 +324,9 @@ def test_new_photographs_have_a_column_in_the_details_where_the_test_judges_on_t
 def test_the_baseline_under_another_name_has_no_numbers(build):
     """It is no finding that runs are as good as themselves."""
     alias = unknown("contrast", estimate=0.0, note=OWN_RUNS)
-    assert sentence(alias, EVERYWHERE, build()) == "contrast is the baseline's own runs under another name."
+    assert sentence(alias, EVERYWHERE, build()) == "“contrast” is the baseline's own runs under another name."
     line = " ".join(answer(build(), [*BOTH, effect(), alias]))
-    assert "contrast is the baseline's own runs under another name" in line
+    assert "“contrast” is the baseline's own runs under another name." in line
     assert "equivalent" not in line
 
 
@@ -318,11 +334,13 @@ def test_seeds_won_are_counted_over_those_that_both_have(build):
     """Nothing is concluded from the count."""
     scores = {0: 0.85, 1: 0.85, 2: 0.79, 7: 0.99}
     whole = effect(scores=scores, baseline_scores={0: 0.8, 1: 0.8, 2: 0.8, 3: 0.8})
-    assert "; it was better in 2 of 3 seeds; for" in sentence(whole, EVERYWHERE, build())
+    assert ". It was better in 2 of 3 seeds. This holds for" in sentence(whole, EVERYWHERE, build())
     lost = replace(whole, estimate=-0.03, low=-0.05, high=-0.01, verdict="worse")
-    assert "; the baseline was better in 1 of 3 seeds; for" in sentence(lost, EVERYWHERE, build())
+    assert ". The baseline was better in 1 of 3 seeds. This holds for" in sentence(lost, EVERYWHERE, build())
     loss = replace(whole, metric="log_loss", estimate=-0.03, low=-0.05, high=-0.01)
-    assert "; it was better in 1 of 3 seeds; for" in sentence(loss, EVERYWHERE, build(metric="log_loss", margin=0.02))
+    assert ". It was better in 1 of 3 seeds. This holds for" in sentence(
+        loss, EVERYWHERE, build(metric="log_loss", margin=0.02)
+    )
     assert "was better in" not in sentence(replace(whole, baseline_scores={}), EVERYWHERE, build())
 
 
@@ -336,5 +354,5 @@ def test_the_details_tell_the_chance_in_a_new_seed():
 def test_conditions_that_have_commas_of_their_own_are_counted(build):
     both = build(vary={"dropout": (0.0, 0.3)})
     each = [effect(condition={"optimizer": "adam", "dropout": level}) for level in ("0.0", "0.3")]
-    assert ", pooled over 2 conditions;" in sentence(effect(), each, both)
-    assert ", under adam, dropout 0.3 alone;" in sentence(effect(), each[1:], both)
+    assert ", pooled over 2 conditions." in sentence(effect(), each, both)
+    assert ", under “adam”, dropout 0.3 alone." in sentence(effect(), each[1:], both)

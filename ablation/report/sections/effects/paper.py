@@ -1,5 +1,6 @@
-"""What a table of effects says in a paper, as plain text: rows, headings, a caption that stands alone, and notes.
+"""What a table of effects says in a paper: rows, headings, a caption that stands alone, and notes.
 
+Cells are plain text; in titles, caption and notes names are marked as names (`ablation.core.text.named`).
 Numbers are written by `ablation.report.text`, as in the report. Knows neither LaTeX nor Markdown.
 """
 
@@ -12,11 +13,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ablation.analysis.metrics import METRICS
-from ablation.core.text import counted, opening, p_text, percent
+from ablation.core.text import counted, named, opening, p_text, percent
 from ablation.data.contents import left_out_words
 from ablation.evidence.effects import comparisons, primaries
 from ablation.experiment.experiment import Experiment
-from ablation.experiment.labels import condition_text
+from ablation.experiment.labels import condition_named
 from ablation.report import text as wording
 from ablation.report.section import Column, cells
 from ablation.report.sections.effects.table import main_columns
@@ -30,7 +31,7 @@ MARKS = "†‡§¶‖"
 
 @dataclass(frozen=True)
 class Sheet:
-    """What a paper's table says, as plain text.
+    """What a paper's table says.
 
     heads: key -> its heading in two lines. groups: a title and its rows, key -> cell; the titles are '' where there is
     only one. A row's "mark" points to notes and has no heading.
@@ -50,7 +51,7 @@ def sheet(experiment: Experiment, effects: Sequence[Effect], left_out: int = 0) 
         (_title(held[0], experiment), tuple(_row(effect, effects, marks, columns) for effect in held))
         for held in (list(held) for _, held in itertools.groupby(effects, key=lambda effect: effect.condition))
     ]
-    notes = [f"{mark} {note}." for note, mark in marks.items()]
+    notes = [f"{mark} {opening(note)}." for note, mark in marks.items()]
     notes += [f"Equivalence p: {p_values}."] if (p_values := _equivalences(experiment, effects)) else []
     notes += [f"{opening(left_out_words(left_out))}."] if left_out else []
     return Sheet(
@@ -62,7 +63,7 @@ def sheet(experiment: Experiment, effects: Sequence[Effect], left_out: int = 0) 
 
 
 def _title(effect: Effect, experiment: Experiment) -> str:
-    return f"{'pooled over ' if effect.pooled else ''}{condition_text(effect.condition, experiment)}"
+    return f"{'pooled over ' if effect.pooled else ''}{condition_named(effect.condition, experiment)}"
 
 
 def _row(
@@ -82,13 +83,13 @@ def _row(
 
 
 def _equivalences(experiment: Experiment, effects: Sequence[Effect]) -> str:
-    """The p-values that verdicts of equivalence rest on: 'flip .012 (adam), .034 (sgd)'."""
+    """The p-values that verdicts of equivalence rest on: 'flip .012 (adam), .034 (sgd)', with names marked as such."""
     by_recipe: dict[str, list[str]] = {}
     for effect in effects:
         if effect.verdict == "equivalent" and not effect.note:
             p = p_text(effect.p_equivalent, experiment.alpha)
             by_recipe.setdefault(effect.recipe, []).append(f"{p} ({_title(effect, experiment)})")
-    return "; ".join(f"{recipe} {', '.join(p_values)}" for recipe, p_values in by_recipe.items())
+    return "; ".join(f"{named(recipe)} {', '.join(p_values)}" for recipe, p_values in by_recipe.items())
 
 
 def _heads(experiment: Experiment, effects: Sequence[Effect]) -> dict[str, tuple[str, str]]:
@@ -135,7 +136,7 @@ def _caption(experiment: Experiment, effects: Sequence[Effect]) -> list[str]:
     likewise = "corrected likewise" if wording.correction(experiment) == "adjusted" else "with Holm's correction"
     return [
         f"{opening(METRICS[metric].title)} on test images{' (lower is better)' * (METRICS[metric].lower_is_better)}, "
-        f"mean ± sd over {seeds}, and its difference to the baseline “{experiment.baseline}”{where}.",
+        f"mean ± sd over {seeds}, and its difference to the baseline {named(experiment.baseline)}{where}.",
         wording.about_intervals(experiment),
         *([] if no_interval else ["New photos: as if tested on other photographs too, not corrected."]),
         f"{opening(wording.correction(experiment))} p: two-sided, {wording.TESTS[type(test).__name__]}; {compared}, "

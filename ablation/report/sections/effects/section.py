@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import replace
 
 from ablation.analysis.metrics import METRICS
+from ablation.core.text import named, plain
 from ablation.evidence.effects import Effect
 from ablation.evidence.study import Study
 from ablation.evidence.target import target_of
 from ablation.experiment.experiment import Experiment
+from ablation.experiment.labels import condition_named
 from ablation.report.charts import IntervalGroup, IntervalRow, IntervalsInfo, Kind, draw_intervals
 from ablation.report.section import Figure, Section
+from ablation.report.sections.effects.figure import HeatCell, HeatInfo, draw_heat
 from ablation.report.sections.effects.table import by_recipe, column_of, details_table, main_table
-from ablation.report.sections.effects.text import answer, sentences, sources_text
-from ablation.report.style import INK, SOFT, Style, drawing, figure, shortened
-from ablation.report.text import about_intervals, points, shown, signed, size, unit_text
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from ablation.report.sections.effects.text import answer, sentences, short_answer, sources_text
+from ablation.report.style import shortened
+from ablation.report.text import about_intervals, gain, points, shown, signed, size, unit_text, value_text
 
 
 def effects(study: Study) -> Section:
@@ -31,8 +30,9 @@ def effects(study: Study) -> Section:
         table = replace(table, caption=f"{table.caption} {sources_text(study.sources, experiment)}")
     return Section(
         "effects",
-        "Results",
-        f"Each recipe against {experiment.baseline}: its difference in {unit_text(experiment.metric)} on test images.",
+        "Which recipes help?",
+        f"Each recipe against {named(experiment.baseline)}: its difference in {unit_text(experiment.metric)} on test "
+        "images.",
         sentences(experiment, compared) or answer(experiment, compared),
         tuple(filter(None, (forest(experiment, compared), heat(experiment, compared)))),
         (table, details_table(experiment, compared)),
@@ -52,14 +52,17 @@ def forest(experiment: Experiment, compared: Sequence[Effect]) -> Figure | None:
     info = IntervalsInfo.of(
         (IntervalGroup(title, tuple(rows), pooled) for (title, pooled), rows in groups.items()),
         experiment,
-        f"difference to {shortened(experiment.baseline, 30)}",
+        plain(f"difference to {named(shortened(experiment.baseline, 30))}"),
     )
+    side = "left" if info.lower_is_better else "right"
     caption = (
-        f"Difference to {experiment.baseline}, {target_of(experiment)}. {about_intervals(experiment)} The shaded band "
-        f"is the margin within which recipes count as equivalent (±{size(experiment.margin, experiment.metric)}). "
-        f"Positive is {'worse' if info.lower_is_better else 'better'}."
-    )
-    return Figure(info, draw_intervals, f"Forest plot of differences to {experiment.baseline}", caption)
+        f"{short_answer(experiment, compared)} Each mark is a recipe's difference to {named(experiment.baseline)}, "
+        f"with its interval. Better is to the {side}. The shaded band is the margin of equivalence, "
+        f"±{size(experiment.margin, experiment.metric)}. {about_intervals(experiment)} Differences and intervals are "
+        f"{target_of(experiment)}."
+    ).strip()
+    alt = plain(f"Forest plot of differences to {named(experiment.baseline)}")
+    return Figure(info, draw_intervals, alt, caption, remarks=IntervalsInfo.left_out)
 
 
 def heat(experiment: Experiment, compared: Sequence[Effect]) -> Figure | None:
@@ -70,16 +73,34 @@ def heat(experiment: Experiment, compared: Sequence[Effect]) -> Figure | None:
         return None
     metric = METRICS[experiment.metric]
     cells = tuple(tuple(_heat_cell(row.get(name)) for name in conditions) for row in rows.values())
+    unit = " in percent" if metric.unit == "points" else f" in {metric.unit}" if metric.unit else ""
     caption = (
-        f"Mean {metric.title}{' (%)' * (metric.unit == 'points')} over seeds, and under it the difference to "
-        f"{experiment.baseline} under the same condition. Darker is better."
+        f"{_highest(experiment, compared)} Each cell has the mean {metric.title}{unit} over seeds, and below it the "
+        f"difference to {named(experiment.baseline)} under the same condition. Darker is better."
     )
     return Figure(
         HeatInfo(tuple(rows), conditions, cells, metric.lower_is_better),
         draw_heat,
         f"Heat map of mean {metric.title} by recipe and condition",
         caption,
+        remarks=HeatInfo.left_out,
     )
+
+
+def _highest(experiment: Experiment, compared: Sequence[Effect]) -> str:
+    """Which recipe has the best mean: under each condition, or where that differs, in the whole map."""
+    metric = METRICS[experiment.metric]
+    best: dict[str, Effect] = {}
+    for effect in compared:
+        if not effect.pooled and not math.isnan(effect.mean):
+            under = condition_named(effect.condition, experiment)
+            best[under] = max(best.get(under, effect), effect, key=lambda one: gain(one.mean, one.metric))
+    has = f"has the {'lowest' if metric.lower_is_better else 'highest'} mean {metric.title}"
+    recipes = {effect.recipe for effect in best.values()}
+    if len(recipes) == 1:
+        return f"{named(*recipes)} {has} {'under each condition' if len(best) > 1 else f'under {next(iter(best))}'}."
+    under, top = max(best.items(), key=lambda item: gain(item[1].mean, item[1].metric))
+    return f"{named(top.recipe)} under {under} {has}: {value_text(top.mean, top.metric)}."
 
 
 def _heat_cell(effect: Effect | None) -> HeatCell:
@@ -87,77 +108,3 @@ def _heat_cell(effect: Effect | None) -> HeatCell:
         return HeatCell(math.nan, "", "")
     under = "baseline" if effect.verdict == "baseline" else signed(effect.estimate, effect.metric)
     return HeatCell(shown(effect.mean, effect.metric), points(effect.mean, effect.metric), under)
-
-
-@dataclass(frozen=True)
-class HeatCell:
-    """A mean in shown units, nan where no run finished; `text` and `under` are what stands in the cell."""
-
-    mean: float
-    text: str
-    under: str
-
-
-@dataclass(frozen=True)
-class HeatInfo:
-    """cells: a tuple for each recipe, with a cell for each condition."""
-
-    recipes: tuple[str, ...]
-    conditions: tuple[str, ...]
-    cells: tuple[tuple[HeatCell, ...], ...]
-    lower_is_better: bool = False
-
-    def shade(self, cell: HeatCell) -> float:
-        """0 for the worst mean of the map, 1 for the best; nan without one, 0.5 where all are alike."""
-        means = [other.mean for cells in self.cells for other in cells if not math.isnan(other.mean)]
-        if math.isnan(cell.mean):
-            return math.nan
-        if max(means) == min(means):
-            return 0.5
-        share = (cell.mean - min(means)) / (max(means) - min(means))
-        return 1 - share if self.lower_is_better else share
-
-
-def draw_heat(info: HeatInfo, look: Mapping[str, Style], axes: Axes | None = None) -> Axes:
-    """Recipes by conditions, darker is better. Numbers are written into the cells, so that nothing rests on the shade.
-
-    axes: by default new ones.
-    """
-    with drawing():
-        room = 84 // max(len(info.conditions), 1)
-        names = [_lines(name, room) for name in info.conditions]
-        height = 0.47 * len(info.recipes) + 0.25 + 0.17 * max(name.count("\n") + 1 for name in names)
-        axes = figure(height).add_subplot() if axes is None else axes
-        for row, cells in enumerate(info.cells):
-            for column, cell in enumerate(cells):
-                _draw_cell(axes, column, row, cell, info.shade(cell))
-        axes.set(xlim=(-0.5, len(info.conditions) - 0.5), ylim=(len(info.recipes) - 0.5, -0.5))
-        axes.set_xticks(range(len(names)), names)
-        axes.set_yticks(range(len(info.recipes)), [shortened(name, 28) for name in info.recipes])
-        axes.tick_params(length=0, labelcolor=INK, labeltop=True, labelbottom=False, labelsize=9)
-        for spine in axes.spines.values():
-            spine.set_visible(False)
-    return axes
-
-
-def _lines(name: str, room: int) -> str:
-    """A condition's name on one line where it fits `room` characters, else a line for each of its levels."""
-    return name if len(name) <= room else "\n".join(shortened(level, room) for level in name.split(", "))
-
-
-def _draw_cell(axes: Axes, column: int, row: int, cell: HeatCell, shade: float) -> None:
-    from matplotlib.colors import LinearSegmentedColormap
-    from matplotlib.patches import Rectangle
-
-    blues = LinearSegmentedColormap.from_list("ablation", ("#f4f7fa", "#cfe0ee", "#8fb9d8", "#3f83b5", "#0f5480"))
-    box = Rectangle((column - 0.485, row - 0.46), 0.97, 0.92, linewidth=0)
-    axes.add_patch(box)
-    if math.isnan(shade):
-        box.set(facecolor="white", edgecolor="#c9d0d7", hatch="////")
-        axes.text(column, row, "no finished run", ha="center", va="center", color=SOFT, backgroundcolor="white")
-        return
-    fill = blues(shade * 0.9)
-    box.set_facecolor(fill)
-    color = "white" if sum(fill[:3]) / 3 < 0.55 else INK
-    axes.text(column, row - 0.02, cell.text, ha="center", va="bottom", color=color, weight="bold")
-    axes.text(column, row + 0.06, cell.under, ha="center", va="top", color=color, fontsize=8)

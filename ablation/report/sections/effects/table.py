@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ablation.analysis.metrics import METRICS
-from ablation.core.text import MINUS, NONE, opening, p_text, percent
+from ablation.core.text import MINUS, NONE, named, opening, p_text, percent
 from ablation.evidence.effects import Effect, comparisons, primaries
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import condition_text
 from ablation.report.section import Column, Rows, Table, headings
-from ablation.report.sections.effects.text import chance_text
+from ablation.report.sections.effects.text import chance_text, short_answer
 from ablation.report.text import (
     TESTS,
     about_intervals,
@@ -46,7 +46,7 @@ def main_table(experiment: Experiment, effects: Sequence[Effect]) -> Table:
     """Scores, differences and verdicts, a group of rows a condition, the pooled ones last."""
 
     def note(effect: Effect) -> str:
-        return "; ".join(filter(None, (pooled_over(effect, effects), effect.flag, effect.note)))
+        return opening("; ".join(filter(None, (pooled_over(effect, effects), effect.flag, effect.note))))
 
     columns = main_columns(experiment, effects)
     return Table(
@@ -91,14 +91,14 @@ def main_columns(experiment: Experiment, effects: Iterable[Effect] = ()) -> dict
 
 
 def about(experiment: Experiment, effects: Sequence[Effect]) -> str:
-    """What the main table holds: its scores, test, correction and intervals, and what its verdicts are of."""
+    """What the main table shows; then its scores, test, correction and intervals, and what its verdicts are of."""
     first, every = primaries(effects), comparisons(effects)
     return (
-        f"Scores on the test part. Differences to {experiment.baseline} by "
-        f"{TESTS[type(experiment.declared_test).__name__]}. {opening(corrected_by(experiment, first, every - first))}; "
-        f"equivalence is two one-sided tests within the margin, corrected likewise. {about_intervals(experiment)} "
-        f"Every verdict holds {bounds(experiment)}."
-    )
+        f"{short_answer(experiment, effects)} Scores are of the test images. Each difference is to "
+        f"{named(experiment.baseline)}, by {TESTS[type(experiment.declared_test).__name__]}. "
+        f"{opening(corrected_by(experiment, first, every - first))}. Equivalence is two one-sided tests within the "
+        f"margin, corrected likewise. {about_intervals(experiment)} Every verdict holds {bounds(experiment)}."
+    ).strip()
 
 
 def details_table(experiment: Experiment, effects: Sequence[Effect]) -> Table:

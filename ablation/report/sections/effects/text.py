@@ -1,4 +1,4 @@
-"""What the comparisons say: the answer in two sentences, each effect as a sentence of its own, and what varies.
+"""What the comparisons say: the answer in short sentences, each effect as a sentence of its own, and what varies.
 
 The effects that answer are the pooled ones where there are several conditions, else those of the only one.
 """
@@ -6,18 +6,19 @@ The effects that answer are the pooled ones where there are several conditions, 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ablation.analysis.comparison import MIN_SEEDS
 from ablation.analysis.failures import most_failures
 from ablation.analysis.metrics import METRICS
-from ablation.core.text import NONE, counted, listing, opening, p_phrase
+from ablation.core.text import NONE, counted, listing, named, opening, p_phrase
 from ablation.evidence.effects import OWN_RUNS
 from ablation.experiment.experiment import Experiment
-from ablation.experiment.labels import condition_text, conditions_text
+from ablation.experiment.labels import condition_named, conditions_text
 from ablation.report.text import (
     MOST_NAMED,
+    among,
     amount,
     bounds,
     chance,
@@ -50,8 +51,9 @@ def question_of(experiment: Experiment) -> str:
     """The question that the grid asks, for an experiment without one in words."""
     others = [recipe for recipe in experiment.recipes if recipe != experiment.baseline]
     if not others:
-        return f"How good is {experiment.baseline}?"
-    question = f"Does {listing(others, 'or')} help" if len(others) <= 6 else f"Which of {len(others)} recipes helps"
+        return f"How good is {named(experiment.baseline)}?"
+    several = len(others) > MOST_NAMED
+    question = f"Which of {len(others)} recipes helps" if several else f"Does {listing(map(named, others), 'or')} help"
     if len(experiment.optimizers) > 1:
         question += ", and does the answer survive a change of optimizer"
     return f"{question}?"
@@ -72,115 +74,148 @@ def sentences(experiment: Experiment, effects: Sequence[Effect]) -> tuple[str, .
 
 
 def answer(experiment: Experiment, effects: Sequence[Effect]) -> tuple[str, ...]:
-    """Two sentences; one where there is nothing to compare."""
+    """Short sentences, the answer first: what is better, then all the rest, and last what it holds for."""
     tested = deciding(effects)
     if not any(effect.seeds for effect in effects):
         planned = len(experiment.seed_numbers)
         return (f"No answer yet: no recipe has a finished run ({counted(planned, 'seed')} planned).",)
     if not tested:
-        return (f"There is nothing to compare: {experiment.baseline} is the only recipe.",)
+        return (f"There is nothing to compare: {named(experiment.baseline)} is the only recipe.",)
     if all(math.isnan(effect.estimate) for effect in tested):
         return ("No answer yet: no recipe has two finished seeds beside two of the baseline.",)
     if all(effect.note.startswith("no verdict under") for effect in tested):
         return _without_verdict(experiment, effects, tested)
-    return _leading(experiment, effects, tested), _rest(experiment, tested)
+    holds = f"All of this is {_scope(experiment, effects)}, and holds {bounds(experiment)}."
+    return *_leading(experiment, effects, tested), *_rest(experiment, effects, tested), holds
+
+
+def short_answer(experiment: Experiment, effects: Sequence[Effect]) -> str:
+    """What is better and what is worse in one sentence without numbers, as a caption begins; '' without a verdict."""
+    judged = [effect for effect in deciding(effects) if verdict_text(effect) != "no verdict"]
+    if not judged:
+        return ""
+    baseline = named(experiment.baseline)
+    clauses: list[str] = []
+    for verdict in ("better", "worse"):
+        if alike := _ranked(effect for effect in judged if effect.verdict == verdict):
+            be = "is" if len(alike) == 1 else "are"
+            than = f"than {baseline}" if not clauses else ""
+            clauses.append(f"{among([effect.recipe for effect in alike], 'recipe')} {be} {verdict} {than}".strip())
+    if not clauses:
+        clauses = [f"No recipe is shown to be better or worse than {baseline}"]
+    return f"{', and '.join(clauses)}, {_scope(experiment, effects)}."
+
+
+def _ranked(effects: Iterable[Effect]) -> list[Effect]:
+    """The largest difference first."""
+    return sorted(effects, key=lambda effect: -abs(effect.estimate))
 
 
 def _without_verdict(experiment: Experiment, effects: Sequence[Effect], tested: list[Effect]) -> tuple[str, ...]:
-    differences = [f"{effect.recipe} {signed(effect.estimate, effect.metric)}" for effect in tested]
+    differences = [f"{named(effect.recipe)} {signed(effect.estimate, effect.metric)}" for effect in tested]
     done = max(effect.seeds for effect in tested)
     return (
-        f"No verdict: it takes {MIN_SEEDS} finished seeds, and there are {done}{_scope(experiment, effects)}.",
-        f"So far, as differences to {experiment.baseline} in {unit_text(experiment.metric)}: {listing(differences)}; "
-        "an impression, not evidence.",
+        f"No verdict yet: it takes {MIN_SEEDS} finished seeds, and there are {done}.",
+        f"So far, as differences to {named(experiment.baseline)} in {unit_text(experiment.metric)}, "
+        f"{_scope(experiment, effects)}: {listing(differences)}.",
+        "This is an impression, not evidence.",
     )
 
 
-def _leading(experiment: Experiment, effects: Sequence[Effect], tested: list[Effect]) -> str:
+def _leading(experiment: Experiment, effects: Sequence[Effect], tested: list[Effect]) -> list[str]:
     """What is better than the baseline, the largest gain first; or that nothing was shown to be."""
-    better = [effect for effect in tested if effect.verdict == "better"]
-    better.sort(key=lambda effect: -abs(effect.estimate))
+    better, baseline = _ranked(effect for effect in tested if effect.verdict == "better"), named(experiment.baseline)
     if not better:
         seeds = min(min(one.seeds, one.baseline_seeds) for one in tested if not math.isnan(one.estimate))
         what = f"{METRICS[experiment.metric].title} ({counted(seeds, 'seed')})"
-        return f"No recipe is shown to be better than {experiment.baseline} in {what}{_scope(experiment, effects)}."
-    parts = [finding(better[0], experiment) + _partly(better[0], effects)]
-    for effect in better[1:]:
-        numbers = evidence(effect, experiment)
-        size = points(abs(effect.estimate), effect.metric)
-        parts.append(f"{effect.recipe} beats {experiment.baseline} by {size} ({numbers}){_partly(effect, effects)}")
-    text = f"{opening(listing(parts), experiment.recipes)}{_scope(experiment, effects)}."
-    best = opening(better[0].recipe, experiment.recipes)
+        return [f"No recipe is shown to be better than {baseline} in {what}."]
+    said = _each(experiment, effects, better)
+    best = named(better[0].recipe)
     if 1 < len(better) <= MOST_NAMED:
-        others = listing((effect.recipe for effect in better[1:]), "or")
-        text += f" {best} is not shown to beat {others}: each was compared with {experiment.baseline} alone."
+        others = listing((named(effect.recipe) for effect in better[1:]), "or")
+        said.append(f"{best} is not shown to beat {others}: each was compared with {baseline} alone.")
     if more := picked(better[0], effects):
-        text += f" {best} was {more}."
-    return text
+        said.append(f"{best} {more.removeprefix('it ')}.")
+    return said
 
 
-def _rest(experiment: Experiment, tested: list[Effect]) -> str:
-    """Every recipe that is not better, by verdict, and the bounds of it all."""
-    parts = [finding(effect, experiment) for effect in tested if effect.verdict == "worse"]
+def _each(experiment: Experiment, effects: Sequence[Effect], alike: Sequence[Effect]) -> list[str]:
+    """A sentence for each effect, the first `MOST_NAMED` of many; all of them have the same verdict."""
+    said = [f"{finding(effect, experiment)}{_partly(effect, effects)}." for effect in alike[:MOST_NAMED]]
+    if more := alike[MOST_NAMED:]:
+        sizes = dict.fromkeys(points(abs(more[at].estimate), experiment.metric) for at in (-1, 0))
+        by = f"{' to '.join(sizes)} {unit_text(experiment.metric)}"
+        are = f"{counted(len(more), 'more recipe')} {'is' if len(more) == 1 else 'are'}"
+        said.append(f"{are} {alike[0].verdict}, by {by}: see the table.")
+    return said
+
+
+def _rest(experiment: Experiment, effects: Sequence[Effect], tested: list[Effect]) -> list[str]:
+    """Every recipe that is not better, by verdict."""
+    said = _each(experiment, effects, _ranked(effect for effect in tested if effect.verdict == "worse"))
     for verdict in ("equivalent", "undecided", "not tested"):
         alike = [effect for effect in tested if verdict_text(effect) == verdict]
         if len(alike) == 1:
-            parts.append(finding(alike[0], experiment))
+            said += [f"{finding(alike[0], experiment)}{_partly(alike[0], effects)}."]
         elif alike:
-            every = len(alike) == len(tested)
-            several = f"{'all ' * every}{len(alike)} recipes"
-            names = listing(effect.recipe for effect in alike) if len(alike) <= MOST_NAMED else several
-            words = f"equivalent to {experiment.baseline}" if verdict == "equivalent" else verdict
-            numbers = f" ({'; '.join(map(_brief, alike))})" if len(alike) <= 3 else ""
-            parts.append(f"{names} are {words}{numbers}")
+            said.append(_alike(experiment, verdict, alike, len(alike) == len(tested)))
     without = [effect for effect in tested if verdict_text(effect) == "no verdict"]
-    parts += [finding(effect, experiment) for effect in sorted(without, key=lambda effect: effect.note == OWN_RUNS)]
-    if not parts:
-        return f"No recipe is worse or undecided; all of this holds {bounds(experiment)}."
-    return f"{opening('; '.join(parts), experiment.recipes)}; all of this holds {bounds(experiment)}."
+    said += [f"{finding(one, experiment)}." for one in sorted(without, key=lambda effect: effect.note == OWN_RUNS)]
+    return said or ["No recipe is worse or undecided."]
+
+
+def _alike(experiment: Experiment, verdict: str, alike: Sequence[Effect], every: bool) -> str:
+    """'Undecided: “crop” (+0.4 points, -1.1 to +1.9) and “hue” (...).'; many have no numbers, or no names."""
+    words = verdict
+    if verdict == "equivalent":
+        words = f"equivalent to {named(experiment.baseline)} within {size(experiment.margin, experiment.metric)}"
+    if len(alike) > MOST_NAMED:
+        return f"{'All ' * every}{len(alike)} recipes are {words}."
+    brief = len(alike) <= 3
+    return f"{opening(words)}: {listing(_brief(one) if brief else named(one.recipe) for one in alike)}."
 
 
 def _partly(effect: Effect, effects: Sequence[Effect]) -> str:
-    return f" {held}" if (held := pooled_over(effect, effects)) else ""
+    return f", {held}" if (held := pooled_over(effect, effects)) else ""
 
 
 def _brief(effect: Effect) -> str:
     span = "" if math.isnan(effect.low) else f", {interval(effect.low, effect.high, effect.metric)}"
-    return f"{effect.recipe} {signed(effect.estimate, effect.metric)}{span}"
+    return f"{named(effect.recipe)} ({size(effect.estimate, effect.metric, sign=True)}{span})"
 
 
 def _scope(experiment: Experiment, effects: Sequence[Effect]) -> str:
-    """', pooled over adam and sgd', or ', under adam' where there is only one condition."""
-    names = list(dict.fromkeys(condition_text(effect.condition, experiment) for effect in effects if not effect.pooled))
-    if len(names) == 1:
-        return f", under {names[0]}"
-    return f", pooled over {conditions_text(names, most=3)}"
+    """'pooled over adam and sgd', or 'under adam' where there is only one condition."""
+    single = [effect for effect in effects if not effect.pooled]
+    names = list(dict.fromkeys(condition_named(effect.condition, experiment) for effect in single))
+    return f"under {names[0]}" if len(names) == 1 else f"pooled over {conditions_text(names, most=3)}"
 
 
 def sentence(effect: Effect, effects: Sequence[Effect], experiment: Experiment) -> str:
-    """One effect by itself: the verdict with its numbers, where it holds, and what it would still take."""
-    where = scope(effect, effects, experiment)
+    """One effect by itself, to be quoted: the verdict with its numbers, what it would still take, where it holds."""
+    under = scope(effect, effects, experiment)
     if effect.verdict == "baseline":
         score = f"{METRICS[effect.metric].title} {value_text(effect.mean, effect.metric)}"
-        return f"{effect.recipe} is the baseline: {score} ({seeds_text(effect, experiment)}{where})."
+        return f"{named(effect.recipe)} is the baseline: {score} ({seeds_text(effect, experiment)}{under})."
     if effect.note == OWN_RUNS:
         return f"{finding(effect, experiment)}."
     more = filter(None, (won(effect, experiment), picked(effect, effects), failures(effect), need(effect, experiment)))
-    return f"{finding(effect, experiment)}{where}; {'; '.join([*more, bounds(experiment)])}."
+    clauses = [f"{finding(effect, experiment)}{under}", *more, f"this holds {bounds(experiment)}"]
+    return " ".join(f"{opening(clause)}." for clause in clauses)
 
 
 def finding(effect: Effect, experiment: Experiment) -> str:
     """The verdict on one recipe with its numbers, without an end: 'crop beats none by 4.1 points of accuracy (...)'."""
-    baseline, metric = experiment.baseline, effect.metric
+    recipe, baseline, metric = named(effect.recipe), named(experiment.baseline), effect.metric
     if math.isnan(effect.estimate):
         why = f"{effect.note or 'no scores'}: {seeds_text(effect, experiment)}"
-        return f"{effect.recipe} cannot be compared with {baseline} ({why})"
+        return f"{recipe} cannot be compared with {baseline} ({why})"
     if effect.note == OWN_RUNS:
-        return f"{effect.recipe} is {OWN_RUNS}"
+        return f"{recipe} is {OWN_RUNS}"
     if effect.verdict in ("better", "worse"):
         numbers = evidence(effect, experiment)
         verb = "beats" if effect.verdict == "better" else "is worse than"
-        return f"{effect.recipe} {verb} {baseline} by {amount(abs(effect.estimate), metric)} ({numbers})"
+        return f"{recipe} {verb} {baseline} by {amount(abs(effect.estimate), metric)} ({numbers})"
     difference = size(effect.estimate, metric, sign=True)
     if not math.isnan(effect.without_failed):
         without = size(effect.without_failed, metric, sign=True)
@@ -188,15 +223,15 @@ def finding(effect: Effect, experiment: Experiment) -> str:
         numbers = (
             f"{difference} of {METRICS[metric].title} with the failed trainings, {without} without their seeds; {seeds}"
         )
-        return f"{effect.recipe} has no verdict (difference {numbers}; {effect.note})"
+        return f"{recipe} has no verdict (difference {numbers}; {effect.note})"
     numbers = evidence(effect, experiment)
     if effect.verdict == "equivalent":
         within = size(experiment.margin, metric)
-        return f"{effect.recipe} is equivalent to {baseline} within {within} (difference {difference}, {numbers})"
+        return f"{recipe} is equivalent to {baseline} within {within} (difference {difference}, {numbers})"
     why = f"; {effect.note.removeprefix('not tested: ')}" if effect.note else ""
     verdict = "is undecided" if verdict_text(effect) == "undecided" else f"has {verdict_text(effect)}"
     verdict = "is not tested" if verdict_text(effect) == "not tested" else verdict
-    return f"{effect.recipe} {verdict} (difference {difference} of {METRICS[metric].title}, {numbers}{why})"
+    return f"{recipe} {verdict} (difference {difference} of {METRICS[metric].title}, {numbers}{why})"
 
 
 def evidence(effect: Effect, experiment: Experiment) -> str:
@@ -221,9 +256,9 @@ def scope(effect: Effect, effects: Sequence[Effect], experiment: Experiment) -> 
     ', under adam alone' where only one has them.
     """
     if not effect.pooled:
-        return f", under {condition_text(effect.condition, experiment)}"
+        return f", under {condition_named(effect.condition, experiment)}"
     names = [
-        condition_text(other.condition, experiment)
+        condition_named(other.condition, experiment)
         for other in effects
         if other.recipe == effect.recipe and not other.pooled and (other.tested or other.verdict == "baseline")
     ]
@@ -247,14 +282,14 @@ def won(effect: Effect, experiment: Experiment) -> str:
 def picked(effect: Effect, effects: Sequence[Effect]) -> str:
     """Of the best of several that are beside the baseline: what choosing it costs, '' for any other.
 
-    'picked as the best of 4, so expect less when it is repeated: at most about 0.9 points'. At most, as being
+    'it was picked as the best of 4, so expect less when it is repeated: at most about 0.9 points'. At most, as being
     significant was a second choice, which the estimate does not allow for.
     """
     if effect.verdict != "better" or effect.beside < 2 or effect is not best_of(effect, effects):
         return ""
     expected = size(abs(effect.expected), effect.metric)
     shrinks = expected != size(abs(effect.estimate), effect.metric)
-    text = f"picked as the best of {effect.beside}, so expect less when it is repeated"
+    text = f"it was picked as the best of {effect.beside}, so expect less when it is repeated"
     return f"{text}: at most about {expected}" if shrinks else f"{text}, if only a little"
 
 
@@ -305,7 +340,7 @@ def need(effect: Effect, experiment: Experiment) -> str:
         return f"with {', or with '.join(ways)}, the chance to show {what} is {rough} 80 %, {really}"
     if effect.overlap:
         return (
-            f"more seeds alone would hardly show {what}, {really}: their training parts share photographs; smaller "
+            f"more seeds alone would hardly show {what}, {really}: their training parts share photographs. Smaller "
             "training parts or more photographs would help"
         )
     return f"not even {MOST_SEEDS} new {thing}s per recipe would show {what} with a chance of 80 %, {really}"
@@ -314,7 +349,7 @@ def need(effect: Effect, experiment: Experiment) -> str:
 def sources_text(sources: Sources, experiment: Experiment) -> str:
     """'One seed's difference to none has an sd of 0.9 points: 0.3 from the run, and 0.8 from which photographs ...'."""
     metric = experiment.metric
-    text = f"One seed's difference to {experiment.baseline} has an sd of {size(sources.both, metric)}"
+    text = f"One seed's difference to {named(experiment.baseline)} has an sd of {size(sources.both, metric)}"
     if not math.isnan(sources.training):
         text += (
             f": {size(sources.run, metric)} from the run, and {size(sources.training, metric)} from which photographs "
