@@ -1,11 +1,15 @@
 """A report as PDF, tagged for screen readers (PDF/UA-1), set by typst. The only home of typst.
 
-Texts go to the template as data (JSON), never as markup, so that nothing in a name is taken for a command.
+Texts go to the template as data (JSON), never as markup, so that nothing in a name is taken for a command. What the
+template shows is all here; how it looks is all in `report.typ`.
 """
 
 from __future__ import annotations
 
+import datetime
 import json
+import math
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -13,19 +17,26 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import ablation
 from ablation.core.errors import InputError
-from ablation.core.text import name_spans, tied
-from ablation.report.section import Section, Strips, Table
+from ablation.core.text import counted, name_spans, plain, tied
+from ablation.report.section import Section, Strip, Strips, Table
+from ablation.report.style import WIDTH
 from ablation.report.text import SYMBOL
 
 if TYPE_CHECKING:
     from ablation.report.contents import Report
     from ablation.report.render.drawings import Drawing
+    from ablation.report.sections.effects.headline import Forest
 
 HOW = "pip install typst"
 
+Drawings = Mapping[str, Sequence["Drawing | None"]]
+Words = list[dict[str, str]]
+"""Parts of a sentence: {"text": ...}, or {"name": ..., "color": ...} for a name, its colour '' where it has none."""
 
-def pdf_of(report: Report, drawings: Mapping[str, Sequence[Drawing | None]], fonts: Sequence[Path] = ()) -> bytes:
+
+def pdf_of(report: Report, drawings: Drawings, fonts: Sequence[Path] = ()) -> bytes:
     """The PDF. Raises InputError where typst is missing or fails, with what to do."""
     try:
         import typst
@@ -33,9 +44,7 @@ def pdf_of(report: Report, drawings: Mapping[str, Sequence[Drawing | None]], fon
         raise InputError(f"typst cannot be imported ({error}); `{HOW}` brings it") from None
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        pictures = _write_pictures(folder, report, drawings)
-        (folder / "report.json").write_text(json.dumps(_data(report, drawings, pictures)), "utf-8")
-        (folder / "report.typ").write_bytes((files("ablation.report.render") / "report.typ").read_bytes())
+        write_source(folder, report, drawings)
         try:
             made = typst.compile(
                 folder / "report.typ",
@@ -51,6 +60,17 @@ def pdf_of(report: Report, drawings: Mapping[str, Sequence[Drawing | None]], fon
     return made
 
 
+def write_source(folder: Path, report: Report, drawings: Drawings) -> None:
+    """What typst sets, into a folder: the template, the texts as JSON, and every picture."""
+    data = report_data(report, drawings)
+    for section, shown in zip(report.sections, data["sections"], strict=True):
+        for figure, drawn, own in zip(section.figures, drawings[section.slug], shown["figures"], strict=True):
+            for file, content in zip(own["files"], _pictures(figure, drawn), strict=True):
+                (folder / file).write_bytes(content)
+    (folder / "report.json").write_text(json.dumps(data, allow_nan=False), "utf-8")
+    (folder / "report.typ").write_bytes((files("ablation.report.render") / "report.typ").read_bytes())
+
+
 def _matplotlib_fonts() -> Path:
     """The fonts that figures are drawn with."""
     import matplotlib
@@ -58,51 +78,42 @@ def _matplotlib_fonts() -> Path:
     return Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 
 
-def _write_pictures(
-    folder: Path, report: Report, drawings: Mapping[str, Sequence[Drawing | None]]
-) -> dict[tuple[str, int], list[str]]:
-    """Every figure and row of photographs as a file: (slug, index) -> names."""
-    names: dict[tuple[str, int], list[str]] = {}
-    for section in report.sections:
-        for index, figure in enumerate(section.figures):
-            drawn = drawings[section.slug][index]
-            if isinstance(figure, Strips):
-                encoded = [strip.encode() for strip in figure.rows]
-                contents = {
-                    f"{section.slug}-{index + 1}-{row}.{kind}": made for row, (made, kind) in enumerate(encoded)
-                }
-            else:
-                assert drawn is not None
-                contents = {f"{drawn.name}.svg": drawn.svg}
-            for name, content in contents.items():
-                (folder / name).write_bytes(content)
-            names[section.slug, index] = list(contents)
-    return names
-
-
-def _data(
-    report: Report,
-    drawings: Mapping[str, Sequence[Drawing | None]],
-    pictures: Mapping[tuple[str, int], list[str]],
-) -> dict[str, Any]:
-    """What the template shows: every text as a list of parts, a name with its colour."""
-    headline = asdict(report.headline)
+def report_data(report: Report, drawings: Drawings) -> dict[str, Any]:
+    """What the template shows."""
+    headline = report.headline
     return {
-        "title": f"{report.name}: {report.question}",
+        "title": plain(f"{report.name}: {report.question}"),
         "name": report.name,
         "made": report.made,
+        "author": f"ablation {ablation.__version__}",
+        "date": _date(report.made),
         "question": _words(report.question, report),
-        "headline": headline | {"lead": _words(report.headline.lead, report)},
-        "sure": _texts(report.headline.sure, report),
+        "headline": {
+            "lead": _words(headline.lead, report),
+            "color": report.look[headline.recipe].color if headline.recipe in report.look else "",
+            "number": headline.number,
+            "unit": headline.unit,
+            "interval": headline.interval,
+            "verdict": headline.verdict,
+            "sure": _texts(headline.sure, report),
+            "forest": _forest(headline.forest, report) if headline.forest else None,
+        },
         "answer": _texts(report.answer, report),
         "warnings": _texts(report.warnings, report),
+        "verdicts": _verdicts(report),
         "symbol": SYMBOL,
-        "colors": {recipe: style.color for recipe, style in report.look.items()},
-        "sections": [_section(section, report, drawings, pictures) for section in report.sections],
+        "sections": [_section(section, report, drawings[section.slug]) for section in report.sections],
     }
 
 
-def _words(text: str, report: Report) -> list[dict[str, str]]:
+def _date(made: str) -> list[int] | None:
+    """The last day that the report's records name, as year, month and day."""
+    days = re.findall(r"\d{4}-\d\d-\d\d", made)
+    day = datetime.date.fromisoformat(days[-1]) if days else None
+    return [day.year, day.month, day.day] if day else None
+
+
+def _words(text: str, report: Report) -> Words:
     return [
         {"name": part, "color": report.look[part].color if part in report.look else ""}
         if is_name
@@ -111,45 +122,169 @@ def _words(text: str, report: Report) -> list[dict[str, str]]:
     ]
 
 
-def _texts(texts: Sequence[str], report: Report) -> list[list[dict[str, str]]]:
+def _texts(texts: Sequence[str], report: Report) -> list[Words]:
     return [_words(text, report) for text in texts]
 
 
-def _section(
-    section: Section,
-    report: Report,
-    drawings: Mapping[str, Sequence[Drawing | None]],
-    pictures: Mapping[tuple[str, int], list[str]],
-) -> dict[str, Any]:
+def _opened(text: str, report: Report) -> dict[str, Words]:
+    """A text as its first sentence and the rest."""
+    first, rest = first_sentence(text)
+    return {"first": _words(first, report), "rest": _words(rest, report)}
+
+
+def first_sentence(text: str) -> tuple[str, str]:
+    """The first sentence of a text, and what follows it."""
+    end = re.search(r"(?<!\bet al)(?<!\bvs)(?<!\be\.g)(?<!\bi\.e)[.?!]\s+(?=[^\sa-z(])", text)
+    return (text[: end.end()].rstrip(), text[end.end() :]) if end else (text, "")
+
+
+def _forest(forest: Forest, report: Report) -> dict[str, Any]:
+    rows = [
+        {
+            **{key: at if math.isfinite(at) else None for key, at in _shares(row).items()},
+            "recipe": [{"name": row.recipe, "color": report.look[row.recipe].color}],
+            "color": report.look[row.recipe].color,
+            "difference": row.difference,
+            "interval": row.interval,
+            "verdict": row.verdict,
+        }
+        for row in forest.rows
+    ]
+    more = f"{counted(forest.more, 'more recipe')} in the results." if forest.more else ""
+    held = {key: item for key, item in asdict(forest).items() if key in ("zero", "margin", "ends", "unit")}
+    return held | {"rows": rows, "more": more, "baseline": report.baseline}
+
+
+def _shares(row: Any) -> dict[str, float]:
+    return {"estimate": row.estimate, "low": row.low, "high": row.high}
+
+
+def _verdicts(report: Report) -> dict[str, Any] | None:
+    grid = report.verdicts
+    if grid is None:
+        return None
     return {
+        "columns": _texts(grid.columns, report),
+        "rows": [
+            {"recipe": [{"name": recipe, "color": report.look[recipe].color}], "cells": [list(cell) for cell in cells]}
+            for recipe, cells in grid.rows
+        ],
+        "baseline": report.baseline,
+    }
+
+
+def _section(section: Section, report: Report, drawings: Sequence[Drawing | None]) -> dict[str, Any]:
+    tables = [
+        (table, f"tables/{section.slug}-{number}.csv")
+        for number, table in enumerate(section.tables, 1)
+        if any(group.rows for group in table.groups)
+    ]
+    return {
+        "slug": section.slug,
         "title": _words(section.title, report),
         "question": _words(section.question, report),
-        "answer": _texts(section.answer, report),
+        "opening": _opened(section.answer[0], report) if section.answer else None,
+        "answer": _texts(section.answer[1:], report),
         "figures": [
-            {
-                "files": pictures[section.slug, index],
-                "rows": [[row.name, row.about] for row in figure.rows] if isinstance(figure, Strips) else [],
-                "alt": figure.alt,
-                "caption": _words(figure.caption, report),
-                "remarks": _texts(drawn.remarks, report) if drawn else [],
-            }
-            for index, (figure, drawn) in enumerate(zip(section.figures, drawings[section.slug], strict=True))
+            _figure(section, index, figure, drawn, report)
+            for index, (figure, drawn) in enumerate(zip(section.figures, drawings, strict=True), 1)
         ],
-        "tables": [_table(table, report) for table in section.tables],
+        "tables": [
+            [_table(table, file, report), [_table(part, file, report) for part in table.parts() if part]]
+            for table, file in tables
+            if not table.folded
+        ],
+        "details": [_table(table, file, report) for table, file in tables if table.folded],
         "caution": _texts(section.caution, report),
     }
 
 
-def _table(table: Table, report: Report) -> dict[str, Any]:
+def _figure(section: Section, number: int, figure: Any, drawn: Drawing | None, report: Report) -> dict[str, Any]:
+    strips = figure.rows if isinstance(figure, Strips) else ()
+    kinds = [_kind(picture) for picture in _pictures(figure, drawn)]
     return {
-        "keys": list(table.headers),
-        "headers": list(table.headers.values()),
+        "files": [f"{section.slug}-{number}-{row}.{kind}" for row, kind in enumerate(kinds, 1)],
+        "size": _size(drawn.svg) if drawn else None,
+        "strips": [_strip(strip, report) for strip in strips],
+        "alt": plain(figure.alt),
+        "caption": _opened(figure.caption, report),
+        "remarks": _texts(drawn.remarks, report) if drawn else [],
+    }
+
+
+def _pictures(figure: Any, drawn: Drawing | None) -> list[bytes]:
+    """The files of a figure: its drawing, or a picture a row of photographs."""
+    if isinstance(figure, Strips):
+        return [strip.encode()[0] for strip in figure.rows]
+    assert drawn is not None
+    return [re.sub(rb"(?<=font-family: )[^;\"]+", b"'DejaVu Sans'", drawn.svg)]
+
+
+def _size(svg: bytes) -> list[float]:
+    """Width and height of a drawing, as shares of the width of one over the full page."""
+    found = re.search(rb'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
+    assert found is not None
+    return [round(float(points) / (72 * WIDTH), 4) for points in found.groups()]
+
+
+def _kind(picture: bytes) -> str:
+    if picture.startswith(b"\x89PNG"):
+        return "png"
+    return "jpg" if picture.startswith(b"\xff\xd8") else "svg"
+
+
+def _strip(strip: Strip, report: Report) -> dict[str, Any]:
+    color = report.look[strip.name].color if strip.name in report.look else ""
+    return {
+        "name": [{"name": strip.name, "color": color}],
+        "about": _words(strip.about, report),
+        "headings": _texts(strip.headings, report),
+        "words": [_texts(lines, report) for lines in strip.words],
+        "alt": plain(strip.alt),
+    }
+
+
+def _table(table: Table, file: str, report: Report) -> dict[str, Any]:
+    """A table as it is shown: its first rows, its title above them and its notes below.
+
+    What is peculiar about rows is said below as well, once, and rows have a letter for it.
+    """
+    head, left_out = table.head()
+    keys = list(head.headers)
+    title, notes = ("", table.caption) if table.folded else first_sentence(table.caption)
+    remarks = list(dict.fromkeys(row["note"] for group in head.groups for row in group.rows if row.get("note")))
+    return {
+        "label": file.removesuffix(".csv"),
+        "numbers": [not table.is_words(key) and key != "recipe" for key in keys],
+        "headers": _texts(list(head.headers.values()), report),
         "groups": [
             {
                 "title": _words(group.title, report),
-                "rows": [[row.get(key, "") for key in table.headers] for row in group.rows],
+                "rows": [
+                    {
+                        "cells": [_cell(key, row.get(key, ""), report) for key in keys],
+                        "letter": _letter(remarks.index(row["note"])) if row.get("note") else "",
+                    }
+                    for row in group.rows
+                ],
             }
-            for group in table.groups
+            for group in head.groups
         ],
-        "caption": _words(table.caption, report),
+        "count": sum(len(group.rows) + bool(group.title) for group in head.groups),
+        "title": _words(title or table.folded, report),
+        "notes": _words(notes, report),
+        "remarks": [[_letter(number), _words(remark, report)] for number, remark in enumerate(remarks)],
+        "more": f"The other {counted(left_out, 'row')} are in {file}." if left_out else "",
     }
+
+
+def _letter(number: int) -> str:
+    """'a', 'b', ... 'z', 'aa', 'ab', ..."""
+    return (_letter(number // 26 - 1) if number >= 26 else "") + "abcdefghijklmnopqrstuvwxyz"[number % 26]
+
+
+def _cell(key: str, text: str, report: Report) -> Any:
+    """A name, a verdict or a text; verdicts are {"verdict": ...}."""
+    if key == "recipe" and text in report.look:
+        return [{"name": text, "color": report.look[text].color}]
+    return {"verdict": text} if key == "verdict" and text in SYMBOL else _words(text, report)
