@@ -15,7 +15,7 @@ from ablation.analysis.comparison import Paired, Welch
 from ablation.analysis.crossed import crossed
 from ablation.analysis.multiplicity import behind, gatekept
 from ablation.augment import Brightness, Contrast
-from ablation.core.text import MINUS
+from ablation.core.text import MINUS, name_spans, plain
 from ablation.evidence.measures import MeasureEffect, corrected
 from ablation.optim import SGD, Adam
 from ablation.report.section import Section, Strips
@@ -33,17 +33,26 @@ def section_of(*args, **options) -> Section:
     return section
 
 
+def plainly(texts) -> list[str]:
+    return list(map(plain, texts))
+
+
 def test_a_recipe_that_really_harms_one_class_is_named_at_the_top():
     section = section_of(HARM)
-    (top,) = section.headline
-    assert top.startswith("bright harms class “dog”: recall falls by 3")
+    (top,) = plainly(section.headline)
+    assert top.startswith("“bright” harms class “dog”: recall falls by 3")
     assert "Holm p < .001" in top
-    assert top.endswith("for this split, on this data, model and budget.")
-    first = section.answer[0]
-    assert first.startswith("bright harms class “dog”: ")
-    assert "its images are more often taken for “fox” (+3" in first
-    assert "; it helps " in first
-    assert section.answer[1].startswith("contrast is not shown to harm any of 4 classes: the largest loss is ")
+    assert top.endswith(" This holds for this split, on this data, model and budget.")
+    opening, first, second, held = plainly(section.answer)
+    assert re.fullmatch(r"“bright” harms class “dog”: recall falls by 3\d\.\d points\.", opening)
+    assert first.startswith("“bright” harms class “dog”: recall falls by 3")
+    assert " Its images are more often taken for “fox” (+3" in first
+    assert " “bright” helps " in first
+    assert second.startswith("“contrast” is not shown to harm any of 4 classes: the largest loss is ")
+    assert held == (
+        "Holm's correction is over 8 comparisons (2 recipes, 4 classes). "
+        "This holds for this split, on this data, model and budget."
+    )
     rows = section.tables[0].groups[0].rows
     assert [row["harmed"] for row in rows] == ["1 of 4", "0 of 4"]
     assert rows[0]["class"] == "dog"
@@ -55,15 +64,18 @@ def test_a_harm_beside_a_gain_on_average_says_both():
         return alike(cell) + 0.05 * (cell.factors["recipe"] == "bright")
 
     (top,) = section_of(HARM, score=better, test=Welch()).headline
-    assert re.search(r"though it is better on average \(\+\d\.\d points of accuracy\), for this split", top)
+    assert re.search(r" On average it is better \(\+\d\.\d points of accuracy\)\. This holds for this split", top)
 
 
 def test_where_nothing_is_true_nothing_is_claimed():
     section = section_of({})
     assert section.headline == ()
-    assert section.answer[0].startswith(
-        "No recipe is shown to harm any of 4 classes (2 recipes, Holm's correction over 8"
+    assert re.fullmatch(
+        r"No recipe is shown to harm or help any of 4 classes: a change of recall had to be about \d+\.\d points to be "
+        r"shown\.",
+        section.answer[0],
     )
+    assert "; none of 8 changes is shown. " in section.figures[0].caption
     assert not any("harms" in text or "helps" in text for text in section.answer)
     assert section.caution[0].startswith("What is not shown is not absent: with 40 test images of the smallest class")
 
@@ -155,7 +167,7 @@ def test_without_the_image_cache_there_are_no_photographs_and_it_says_so():
 
 def test_a_class_with_fewer_than_two_test_images_and_an_absent_one_are_not_compared():
     section = section_of(HARM, classes=("cat", "dog", "fox", "owl", "yak"), made={"per_class": (40, 40, 1, 40, 0)})
-    assert "Not compared, with fewer than 2 test images in some run: “fox” and “yak”." in section.caution
+    assert "Not compared, with fewer than 2 test images in some run: “fox” and “yak”." in plainly(section.caution)
     assert section.figures[0].data.classes == ("cat", "dog", "owl")
     none = section_of({}, made={"per_class": (1, 1, 1, 0)})
     assert none.answer[0].startswith("No class has 2 test images or more")
@@ -166,13 +178,13 @@ def test_near_duplicates_of_a_class_are_one_photograph():
     groups = np.arange(2000)
     groups[80:160] = 80
     section = section_of({}, made={"groups": groups})
-    assert any("“dog”" in text and "Not compared" in text for text in section.caution)
+    assert any("“dog”" in text and "Not compared" in text for text in plainly(section.caution))
 
 
 def test_two_classes_are_named_by_their_own_words():
     section = section_of({("bright", 1): -0.4}, classes=("ill", "well"), made={"per_class": (40, 40)})
-    assert section.question.endswith("here sensitivity and specificity.")
-    assert section.headline[0].startswith("bright harms class “well”")
+    assert "classified correctly, here sensitivity and specificity." in section.question
+    assert plain(section.headline[0]).startswith("“bright” harms class “well”")
 
 
 def test_a_thousand_classes_show_those_that_change_most_and_fold_the_rest():
@@ -187,7 +199,9 @@ def test_a_thousand_classes_show_those_that_change_most_and_fold_the_rest():
     assert len(info.recipes) == MOST_RECIPES
     assert "Drawn are 30 of 300 classes" in section.figures[0].caption
     assert section.tables[1].folded
-    assert max(len(group.rows) for group in section.tables[1].groups) == 30
+    (group,) = section.tables[1].groups
+    assert len(group.rows) == 14 * 300, "a page shows the first, the CSV all"
+    assert len({(row["recipe"], row["class"]) for row in group.rows}) == 14 * 300
     assert len(section.answer) <= 8
 
 
@@ -216,18 +230,18 @@ def test_the_heat_map_holds_the_changes_and_marks_what_is_shown():
 
 def test_too_few_seeds_failed_runs_and_the_baseline_under_another_name_claim_nothing():
     (few,) = section_of(HARM, seeds=2).answer
-    assert few == "bright and contrast: no verdict under 3 seeds."
+    assert plain(few) == "“bright” and “contrast” cannot be judged: no verdict under 3 seeds."
 
     def lost(cell):
         return "failed" if cell.factors["recipe"] == "bright" and cell.seed == 0 else alike(cell)
 
     failed = section_of(HARM, score=lost)
     assert failed.headline == ()
-    assert any(text.startswith("bright: 2 runs failed or diverged here") for text in failed.answer)
+    assert any(text.startswith("“bright”: 2 runs failed or diverged here") for text in plainly(failed.answer))
     recipes = {"none": (), "again": (), "contrast": (Contrast(0.4),)}
     again = section_of({}, recipes=recipes)
-    assert any(text.startswith("again: ") for text in again.answer)
-    assert not any("again harms" in text or "again helps" in text for text in again.answer)
+    assert any(text.startswith("“again”: ") for text in plainly(again.answer))
+    assert not any("“again” harms" in text or "“again” helps" in text for text in plainly(again.answer))
 
 
 def test_one_recipe_and_no_finished_run_have_no_section():
@@ -237,7 +251,7 @@ def test_one_recipe_and_no_finished_run_have_no_section():
 
 def test_a_metric_where_lower_is_better_changes_no_recall():
     section = section_of(HARM, metric="log_loss", test=Paired())
-    assert section.headline[0].startswith("bright harms class “dog”: recall falls by 3")
+    assert plain(section.headline[0]).startswith("“bright” harms class “dog”: recall falls by 3")
     assert "on these test photographs" in section.headline[0]
 
 
@@ -245,12 +259,58 @@ def test_recipes_of_which_much_is_shown_are_counted_where_they_are_many():
     recipes = {"none": ()} | {f"r{number}": (Brightness(0.02 * (number + 1)),) for number in range(9)}
     gains = {(f"r{number}", 1): -0.5 for number in range(8)}
     section = section_of(gains, recipes=recipes, optimizers={"sgd": SGD(lr=0.1)})
-    assert sum(text.startswith("r") for text in section.answer) == 6
-    assert section.answer[-2:] == (
+    assert sum(text.startswith("“r") for text in plainly(section.answer[1:])) == 6
+    assert re.fullmatch(
+        r"“r\d” harms class “dog”, the largest of 8 losses that are shown: recall falls by \d\d\.\d points\.",
+        plain(section.answer[0]),
+    )
+    assert section.answer[-3:-1] == (
         "2 more recipes changed the recall of a class: see the table.",
         "Of 1 other recipe no change of a class is shown.",
     )
-    assert ", the largest of 8 losses of a class that are shown" in section.headline[0]
+    assert " It is the largest of 8 losses of a class that are shown." in section.headline[0]
+
+
+def test_a_gain_alone_is_said_beside_that_no_harm_is_shown():
+    section = section_of({("bright", 1): 0.3}, made={"base": 0.5})
+    assert re.fullmatch(
+        r"No recipe is shown to harm any of 4 classes; “bright” helps class “dog”: recall rises by \d\d\.\d points\.",
+        plain(section.answer[0]),
+    )
+    assert section.headline == ()
+
+
+def test_every_class_under_each_recipe_has_a_row_the_largest_changes_first():
+    section = section_of(HARM)
+    (group,) = section.tables[1].groups
+    first, *_ = group.rows
+    assert (first["recipe"], first["class"]) == ("bright", "dog")
+    assert len(group.rows) == 8
+    changes = [float(row["change"].split()[-1].replace(MINUS, "-")) for row in group.rows]
+    shown = ["▼" in row["change"] or "▲" in row["change"] for row in group.rows]
+    assert shown == sorted(shown, reverse=True)
+    for part in (True, False):
+        sizes = [abs(change) for change, of in zip(changes, shown, strict=True) if of == part]
+        assert sizes == sorted(sizes, reverse=True)
+    recipes = {"none": ()} | {f"r{number}": (Brightness(0.01 * (number + 1)),) for number in range(32)}
+    many = section_of({("r17", 1): -0.6, ("r30", 2): -0.4}, recipes=recipes, optimizers={"adam": Adam()}, seeds=4)
+    names = [row["recipe"] for row in many.tables[0].groups[0].rows]
+    assert names[:2] == ["r17", "r30"]
+    assert len(set(names)) == 32
+
+
+def test_names_are_marked_in_sentences_and_nowhere_else():
+    section = section_of({("bright", 1): -0.6, ("bright", 3): 0.28}, made={"base": 0.7})
+    texts = [*section.answer, *section.headline, section.question, *section.caution]
+    texts += [one.caption for one in (*section.figures, *section.tables)]
+    for name in ("none", "bright", "contrast", "dog", "fox"):
+        assert any((name, True) in name_spans(text) for text in texts), name
+    parts = [part for text in texts for part, is_name in name_spans(text) if not is_name]
+    assert not any(re.search(r"\b(bright|contrast|cat|dog|fox|owl)\b|[“”]", part) for part in parts)
+    cells = [cell for table in section.tables for group in table.groups for row in group.rows for cell in row.values()]
+    alts = [one.alt for one in section.figures]
+    for text in [*cells, *alts, *(head for table in section.tables for head in table.headers.values())]:
+        assert plain(text) == text
 
 
 def test_test_parts_that_are_redrawn_are_compared_over_seeds():

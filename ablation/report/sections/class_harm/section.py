@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ablation.core.text import counted
+from ablation.core.text import counted, named, plain
 from ablation.evidence.measures import MeasureEffect
 from ablation.evidence.study import Study
 from ablation.report.section import Figure, Section
@@ -14,8 +14,8 @@ from ablation.report.sections.class_harm.compute import ClassHarm, RecipeClasses
 from ablation.report.sections.class_harm.figure import HarmInfo, draw_harm
 from ablation.report.sections.class_harm.strips import flip_strips
 from ablation.report.sections.class_harm.tables import tables
-from ablation.report.sections.class_harm.text import answer, cautions, headline
-from ablation.report.text import SYMBOL
+from ablation.report.sections.class_harm.text import POINTS, answer, cautions, class_name, headline
+from ablation.report.text import SYMBOL, size
 
 MOST_CLASSES, MOST_RECIPES = 30, 12
 """Of the heat map."""
@@ -31,8 +31,9 @@ def class_harm(study: Study) -> Section | None:
     return Section(
         "class_harm",
         "Whom does it help, and whom does it harm?",
-        f"Each recipe against {harm.experiment.baseline}, class by class: recall, the share of the test images of a "
-        f"class that are guessed right{', here sensitivity and specificity' * (len(harm.classes) == 2)}.",
+        "Recall is the share of the test images of a class that are classified correctly"
+        f"{', here sensitivity and specificity' * (len(harm.classes) == 2)}. Each recipe is compared with "
+        f"{named(harm.experiment.baseline)}, class by class.",
         answer(harm),
         (*drawn, *([strips] if strips else [])),
         tables(harm),
@@ -73,14 +74,29 @@ def figure(harm: ClassHarm) -> Figure:
         100 * np.array([[one.estimate for one in row] for row in effects]).reshape(len(labels), len(recipes)),
         np.array([[one.shown(alpha) for one in row] for row in effects], bool).reshape(len(labels), len(recipes)),
     )
-    baseline, compared = harm.experiment.baseline, counted(harm.family, "comparison")
+    baseline, finding = named(harm.experiment.baseline), _largest(harm)
     text = (
-        f"Change of recall against {baseline}, in points: red is a loss, blue a gain. {SYMBOL['worse']} and "
-        f"{SYMBOL['better']}: shown, after Holm's correction over {compared}; any other number may be luck. Beside the "
-        f"names: test images of the class, and its recall under {baseline}."
+        f"{finding} Each cell is a change of recall against {baseline}, in points: red is a loss, blue a gain. "
+        f"{SYMBOL['worse']} and {SYMBOL['better']} mark what is shown after Holm's correction over "
+        f"{counted(harm.family, 'comparison')}; any other number may be luck. Beside the names: test images of the "
+        f"class, and its recall with {baseline}."
     )
     drawn_of = (len(labels), len(harm.judged), "classes"), (len(recipes), len(harm.recipes), "recipes")
     for drawn, every, what in drawn_of:
         if drawn < every:
             text += f" Drawn are {drawn} of {every:,} {what}, those with the largest changes."
-    return Figure(info, draw_harm, "Heat map of the change of recall, a line a class and a column a recipe", text)
+    alt = (
+        f"Heat map of the change of recall, a line for each of {counted(len(labels), 'class', 'classes')} and a column "
+        f"for each of {counted(len(recipes), 'recipe')}. {finding.removesuffix('.')}"
+    )
+    return Figure(info, draw_harm, plain(alt), text)
+
+
+def _largest(harm: ClassHarm) -> str:
+    """'The largest change is +6.2 points, of class “tabby” with “crop”; 3 of 40 changes are shown.'"""
+    alpha, known = harm.experiment.alpha, [(own, label) for own in harm.recipes for label in own.by_change()]
+    own, label = max(known, key=lambda one: abs(one[0].effects[one[1]].estimate))
+    shown = sum(own.effects[label].shown(alpha) for own, label in known)
+    of = f"{shown or 'none'} of {counted(len(known), 'change')} {'is' if shown <= 1 else 'are'} shown"
+    change = size(own.effects[label].estimate, POINTS, sign=True)
+    return f"The largest change is {change}, of class {class_name(harm, label)} with {named(own.recipe)}; {of}."

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablation.core.errors import DataError
-from ablation.core.text import counted
+from ablation.core.text import counted, named
 from ablation.evidence.study import Study
 from ablation.report.photographs import STRIP_TILE, TINY, photograph_strip
 from ablation.report.section import Strip, Strips
@@ -37,14 +37,15 @@ def flip_strips(study: Study, harm: ClassHarm) -> tuple[Strips | None, tuple[str
     try:
         pixels = dict(zip(rows.tolist(), study.results.photographs(rows, side), strict=True))
     except DataError:
-        counts = [f"{own.recipe}: {_direction(harm, own, better)}" for own, better, _ in found]
+        counts = [f"{named(own.recipe)}: {_direction(harm, own, better)}" for own, better, _ in found]
         gone = "The photographs that flip are not shown, as the image cache is not there any more."
         return None, (f"{gone} {'. '.join(counts)}.",)
     across = max(len(shown) for *_, shown in found)
     strips = tuple(
         _strip(harm, one, np.stack([pixels[photograph.row] for photograph in one[2]]), across) for one in found
     )
-    return Strips(strips, _about_flips(harm), "Photographs that flip between wrong and right"), ()
+    alt = "Photographs that flip between wrong and right, in a row for each recipe and direction"
+    return Strips(strips, f"{_finding(found[0])} {_about_flips(harm)}", alt), ()
 
 
 def _recipes_that_flip(harm: ClassHarm) -> list[RecipeClasses]:
@@ -76,6 +77,15 @@ def _direction(harm: ClassHarm, own: RecipeClasses, better: bool) -> str:
     return f"{turn}: in {own.flips.least} of {_pairs(harm, own.flips.pairs)} or more, less those the other way"
 
 
+def _finding(found: Found) -> str:
+    """'With “crop” 8 photographs turn from wrong to right, where chance would give 0.7.'"""
+    own, better, _ = found
+    assert own.flips is not None
+    count, way = len(own.flips.flipped(better)), "from wrong to right" if better else "from right to wrong"
+    turn = f"{counted(count, 'photograph')} turn{'s' * (count == 1)} {way}"
+    return f"With {named(own.recipe)} {turn}, where chance would give {own.flips.by_chance:.1f}."
+
+
 def _pairs(harm: ClassHarm, pairs: int) -> str:
     """'8 seeds', or '16 runs' where a seed has several."""
     return counted(pairs, "seed" if pairs <= max(len(own.runs) for own in harm.recipes) else "run")
@@ -98,11 +108,12 @@ def _name(harm: ClassHarm, label: int) -> str:
 
 def _about_flips(harm: ClassHarm) -> str:
     """How the photographs were chosen, and what chance alone would choose."""
-    baseline, tested = harm.experiment.baseline, len(harm.rows)
+    baseline, tested = named(harm.experiment.baseline), len(harm.rows)
     return (
-        f"Test photographs on which {baseline} is wrong and the recipe right with the same seed and conditions, or the "
-        f"other way round, in so many runs that chance would give fewer than one of {tested:,} photographs; with few "
-        "seeds, in more than half of them. Chance: the two recipes swapped or not in each seed by the toss of a coin. "
+        f"Shown are test photographs on which {baseline} is wrong and the recipe right with the same seed and "
+        "conditions, or the other way round, in so many runs that chance would give fewer than one of "
+        f"{tested:,} photographs; with few seeds, in more than half of them. Chance: the two recipes swapped or not in "
+        "each seed by the toss of a coin. "
         f"The most consistent first, at most {MOST_FLIPPED} each way; under each its class, the two classes that it is "
         "most often taken for, and in how many runs. They are the extremes of many: what they have in common is an "
         "idea, not evidence."

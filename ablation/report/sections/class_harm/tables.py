@@ -13,8 +13,8 @@ from ablation.report.sections.class_harm.text import LONGEST, POINTS
 from ablation.report.style import shortened
 from ablation.report.text import SYMBOL, bounds, interval, signed
 
-MOST_CLASSES = 30
-"""Of a recipe, beside those with a shown change."""
+MOST_LINES = 30
+"""Recipes of a table in the order of the experiment; of more those with the largest losses come first."""
 OPEN_ROWS = 12
 """A longer table of classes is folded."""
 
@@ -68,20 +68,19 @@ class ClassRow:
 
 
 def tables(harm: ClassHarm) -> tuple[Table, ...]:
-    """A row a recipe; then, folded where they are many, its classes."""
+    """A row a recipe; then, folded where they are many, a row for each of its classes, the largest changes first."""
     if not harm.judged:
         return ()
-    groups = tuple(_classes_of(harm, own) for own in harm.recipes)
-    rows = sum(len(group.rows) for group in groups)
-    left = max(len(harm.judged) - len(group.rows) for group in groups)
+    rows = tuple(cells(_class_columns(harm), row) for row in _each_class(harm))
     caption = (
-        "Recall in %, its change in points. Taken for: the wrong class that a class with a loss is taken for more "
+        "Recall in %, its change in points; what is shown comes first, then the largest changes. Taken for: the wrong "
+        "class that a class with a loss is taken for more often than before, in points of its images."
     )
-    caption += "often than before, in points of its images."
-    caption += f" Of each recipe the {MOST_CLASSES} largest changes, and what is shown." if left else ""
-    folded = f"{counted(rows, 'row')}: the classes under each recipe" if rows > OPEN_ROWS else ""
-    words = frozenset({"class", "taken"})
-    detail = Table(headings(_class_columns(harm)), groups, caption, words, ("class", "change", "p_holm"), folded=folded)
+    folded = f"{counted(len(rows), 'row')}: every class under each recipe" if len(rows) > OPEN_ROWS else ""
+    detail = Table(
+        headings(_class_columns(harm)), (Rows(rows),), caption, frozenset({"class", "taken"}),
+        keep=("class", "change"), spare=("images", "p_holm", "interval"), folded=folded,
+    )  # fmt: skip
     return (_summary(harm), detail)
 
 
@@ -105,7 +104,7 @@ def _summary(harm: ClassHarm) -> Table:
         "p_holm": ("Holm p", lambda own: lowest(own).p),
         "note": ("", lambda own: own.note),
     }
-    rows = Rows.of(columns, harm.recipes)
+    rows = Rows.of(columns, _most_harmed(harm))
     heads = {key: heading for key, heading in headings(columns).items() if key != "note"}
     over = any(one.over_images for own in harm.recipes for one in own.effects.values())
     caption = (
@@ -119,28 +118,41 @@ def _summary(harm: ClassHarm) -> Table:
         (rows,),
         caption,
         frozenset({"class"}),
-        ("recipe", "harmed", "class", "change"),
+        keep=("harmed", "class", "change"),
+        spare=("p_holm", "interval"),
         short={"harmed": "harmed"},
     )
 
 
+def _most_harmed(harm: ClassHarm) -> list[RecipeClasses]:
+    """The recipes as in the experiment; where they are more than a page shows, those with the largest loss first."""
+    if len(harm.recipes) <= MOST_LINES:
+        return list(harm.recipes)
+
+    def order(own: RecipeClasses) -> tuple[bool, float]:
+        lowest = min((own.effects[label].estimate for label in own.by_change()), default=math.inf)
+        return not own.shown(harm.experiment.alpha, harm=True), lowest
+
+    return sorted(harm.recipes, key=order)
+
+
 def _class_columns(harm: ClassHarm) -> dict[str, Column]:
     return {
+        "recipe": ("recipe", lambda row: row.own.recipe),
         "class": ("class", lambda row: row.name),
-        "images": ("images", lambda row: f"{harm.images[row.label]:,}"),
-        "before": (shortened(harm.experiment.baseline, 16), lambda row: row.recall(baseline=True)),
-        "recall": ("recall", lambda row: row.recall(baseline=False)),
         "change": ("change", lambda row: row.change),
+        "recall": ("recall", lambda row: row.recall(baseline=False)),
+        "before": ("baseline", lambda row: row.recall(baseline=True)),
+        "taken": ("taken for", lambda row: row.taken_for),
+        "images": ("images", lambda row: f"{harm.images[row.label]:,}"),
         "interval": (f"{percent(1 - harm.experiment.alpha)} interval", lambda row: row.span),
         "p_holm": ("Holm p", lambda row: row.p),
-        "taken": ("taken for", lambda row: row.taken_for),
     }
 
 
-def _classes_of(harm: ClassHarm, own: RecipeClasses) -> Rows:
-    """The classes of a recipe, from the largest loss to the largest gain."""
-    alpha, ordered = harm.experiment.alpha, own.by_change()
-    largest = sorted(ordered, key=lambda label: -abs(own.effects[label].estimate))[:MOST_CLASSES]
-    chosen = {*largest, *own.shown(alpha, harm=True), *own.shown(alpha, harm=False)}
-    columns, rows = _class_columns(harm), [ClassRow(harm, own, label) for label in ordered if label in chosen]
-    return Rows(tuple(cells(columns, row) for row in rows), own.recipe)
+def _each_class(harm: ClassHarm) -> list[ClassRow]:
+    """Every class under each recipe that has a difference: what is shown, then the rest, the largest changes first."""
+    alpha = harm.experiment.alpha
+    every = [(own, label) for own in harm.recipes for label in own.by_change()]
+    every.sort(key=lambda one: (not one[0].effects[one[1]].shown(alpha), -abs(one[0].effects[one[1]].estimate)))
+    return [ClassRow(harm, own, label) for own, label in every]
