@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from ablation.analysis.dose import DoseResponse
 from ablation.analysis.metrics import METRICS
+from ablation.core.text import MINUS
 from ablation.experiment.experiment import Experiment
-from ablation.report.style import BAND, FAINT, INK, PAPER, SOFT, Style, drawing, figure, marked, shortened
+from ablation.report.style import BAND, FAINT, INK, PAPER, SOFT, WIDTH, Style, drawing, figure, mark, marked, shortened
 from ablation.report.text import interval, shown, signed, unit_text
 
 if TYPE_CHECKING:
@@ -89,12 +90,69 @@ def name_ticks(axes: Axes, at: Floats, names: Sequence[str]) -> None:
     axes.set_xticks(at, labels)
 
 
-LINE, GAP, FOOT, KEY = 0.26, 1.35, 0.55, 0.3
-"""Of a chart of intervals: inches of a line, lines of a group's heading, inches of the axis below and a key above."""
+APART, AWAY = 11.5, 9.0
+"""Points (1/72 inch) from one name at the end of a line to the next, and from the end to its name."""
 
-LEFT, RIGHT = 0.225, 0.805
-"""Of its axes, in shares of the width; names stand to the left, numbers to the right."""
+MOST_ENDS = 12
+"""Lines with their names at their ends; more have a legend."""
 
+
+def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, Style]]) -> None:
+    """Names to the right of the lines that end at (x, y), each with a thin line to it; none overlaps another.
+
+    It settles the layout of the figure, so that it comes when all else is drawn.
+    """
+    from matplotlib.transforms import ScaledTranslation, blended_transform_factory
+
+    made = axes.get_figure(root=True)
+    assert made is not None
+    beside = axes.transAxes + ScaledTranslation(AWAY / 72, 0, made.dpi_scale_trans)
+    texts = []
+    for x, y, name, style in ends:
+        leader = {"arrowstyle": "-", "color": style.color, "linewidth": 0.7, "shrinkA": 1, "shrinkB": 2}
+        text = axes.annotate(
+            shortened(name, LONGEST), (x, y), (1, y), "data", blended_transform_factory(beside, axes.transData),
+            arrowprops=leader | {"relpos": (0, 0.5)}, va="center", color=style.text, weight="bold", size=8.5,
+            annotation_clip=False,
+        )  # fmt: skip
+        mark(text, style)
+        texts.append(text)
+    made.draw_without_rendering()
+    (_, low), (_, high) = axes.transAxes.transform([(0, 0), (0, 1)])
+    apart = APART * made.dpi / 72
+    at = np.array([axes.transData.transform((x, y))[1] for x, y, _, _ in ends])
+    for text, place in zip(texts, spread(at, apart, low, high), strict=True):
+        text.set_position((1, axes.transData.inverted().transform((0, place))[1]))
+
+
+def spread(at: Floats, apart: float, low: float, high: float) -> Floats:
+    """(K,) the places nearest to `at` (K,), by least squares, that are so far apart, within low and high if they fit.
+
+    In the same order: pools of neighbours that touch have the mean of their places (isotonic regression).
+    """
+    order = np.argsort(at, kind="stable")
+    pools: list[tuple[float, int]] = []
+    for index, place in enumerate(order):
+        pools.append((float(at[place]) - index * apart, 1))
+        while len(pools) > 1 and pools[-2][0] >= pools[-1][0]:
+            (first, several), (second, more) = pools[-2:]
+            pools[-2:] = [((several * first + more * second) / (several + more), several + more)]
+    starts = np.repeat([place for place, _ in pools], [count for _, count in pools])
+    spaced = np.clip(starts, low, max(low, high - apart * (len(at) - 1))) + apart * np.arange(len(at))
+    return np.asarray(spaced[np.argsort(order)])
+
+
+LINE, GAP, FOOT, HEAD = 0.25, 1.3, 0.56, 0.3
+"""Of a chart of intervals: inches of a line, lines of a group's heading, inches below the axes and above them."""
+
+CHARACTER = 0.076
+"""Inches that a character of a name takes, about."""
+
+LONGEST = 28
+"""Characters of a name."""
+
+MOST_LINES = 42
+"""Lines of a chart of intervals: what a screen shows."""
 
 Kind = Literal["one", "pooled", "together", "beyond"]
 
@@ -164,6 +222,25 @@ class IntervalsInfo:
         return min(known) - room, max(known) + room
 
     @property
+    def drawn(self) -> IntervalsInfo:
+        """All, or where that is more than a screen the last group, and of it the largest estimates."""
+        if sum(len(group.rows) + GAP for group in self.groups) <= MOST_LINES:
+            return self
+        group = self.groups[-1]
+        several = [row for row in group.rows if row.kind in ("together", "beyond")]
+        single = [row for row in group.rows if row not in several]
+        largest = sorted(single, key=lambda row: -abs(np.nan_to_num(row.estimate)))[: MOST_LINES - 2 - len(several)]
+        rows = tuple(row for row in group.rows if row in several or row in largest)
+        return replace(self, groups=(replace(group, rows=rows),))
+
+    def left_out(self) -> tuple[str, ...]:
+        """A sentence on what is not drawn; none where everything is."""
+        most, every = len(self.drawn.groups[-1].rows), len(self.groups[-1].rows)
+        parts = [f"the {most} of {every} with the largest estimates"] * (most < every)
+        parts += [f"the last of {len(self.groups)} headings"] * (len(self.drawn.groups) < len(self.groups))
+        return (f"Drawn are {' under '.join(parts)}; all are in the table.",) if parts else ()
+
+    @property
     def marked(self) -> bool:
         """Are there marks for an operation alone and added last?"""
         return any(not math.isnan(row.alone + row.last) for group in self.groups for row in group.rows)
@@ -175,6 +252,7 @@ def draw_intervals(info: IntervalsInfo, look: Mapping[str, Style], axes: Axes | 
     look: how each name is drawn; what stands for several is a diamond, filled or hollow. axes: by default new ones,
     with room for names on the left and numbers on the right.
     """
+    info = info.drawn
     with drawing():
         axes = _interval_axes(info) if axes is None else axes
         axes.axvspan(-info.margin, info.margin, color=BAND, linewidth=0)
@@ -188,22 +266,49 @@ def draw_intervals(info: IntervalsInfo, look: Mapping[str, Style], axes: Axes | 
                 line -= 1
                 style = _style(row, look)
                 with marked(axes, style):
-                    _draw_row(axes, row, line - GAP / 2, style)
+                    _draw_row(axes, row, line - GAP / 2, style, _columns(info))
             line -= GAP
         axes.set(xlim=info.limits, ylim=(line + 0.1, 0.1), yticks=[], xlabel=info.axis)
         axes.spines["left"].set_visible(False)
+        axes.xaxis.set_major_formatter(signed_ticks)
         ends = ("← better", "worse →") if info.lower_is_better else ("← worse", "better →")
         for x, side, text in ((0, "left", ends[0]), (1, "right", ends[1])):
             axes.annotate(text, (x, 0), (0, -27), "axes fraction", "offset points", ha=side, va="baseline", color=SOFT)
     return axes
 
 
+def signed_ticks(x: float, _: object = None) -> str:
+    """A number on the axis of a difference, with its sign."""
+    return f"{'+' if x > 0 else ''}{round(x, 6):g}".replace("-", MINUS)
+
+
 def _interval_axes(info: IntervalsInfo) -> Axes:
-    key = KEY if info.marked else 0.0
-    height = LINE * sum(len(group.rows) + GAP for group in info.groups) + FOOT + key
+    height = LINE * sum(len(group.rows) + GAP for group in info.groups) + FOOT + HEAD
+    names = [shortened(row.name, LONGEST) for group in info.groups for row in group.rows]
+    left, right = 0.35 + CHARACTER * max(map(len, names), default=4), _columns(info)[0] + 0.75
     made = figure(height)
     made.set_layout_engine("none")
-    return made.add_axes((LEFT, FOOT / height, RIGHT - LEFT, 1 - (FOOT + key) / height))
+    axes = made.add_axes((left / WIDTH, FOOT / height, 1 - (left + right) / WIDTH, 1 - (FOOT + HEAD) / height))
+    for x, text in ((_columns(info)[0], info.axis.split(",")[0].split(" ")[0]), (0.0, "interval")):
+        made.text(1 - x / WIDTH, 1 - 0.17 / height, text, color=SOFT, ha="right", size=8.5)
+    return axes
+
+
+Columns = tuple[float, float, float]
+"""Inches from the right edge at which an estimate, the lower end of its interval and the word between end."""
+
+
+def _parts(text: str) -> tuple[str, str, str]:
+    """'+1.0  [0.5 to 1.5]' in three."""
+    estimate, _, ends = text.partition("  ")
+    low, _, high = ends.partition(" to ")
+    return estimate, low, high
+
+
+def _columns(info: IntervalsInfo) -> Columns:
+    parts = [_parts(row.text) for group in info.groups for row in group.rows]
+    _, low, high = (max(map(len, column)) for column in zip(*parts, strict=True))
+    return CHARACTER * (low + high + 6), CHARACTER * (high + 3.2), CHARACTER * (high + 0.6)
 
 
 def _style(row: IntervalRow, look: Mapping[str, Style]) -> Style:
@@ -215,16 +320,16 @@ def _style(row: IntervalRow, look: Mapping[str, Style]) -> Style:
 def _draw_heading(axes: Axes, group: IntervalGroup, line: float) -> None:
     """At the left edge of the page; a thin line above what is pooled."""
     page = _across_the_page(axes)
-    if group.pooled:
+    if group.pooled and line:
         axes.plot([0, 1], [line, line], transform=page, color=FAINT, linewidth=0.8, clip_on=False)
     axes.text(0, line - 0.65, shortened(group.title, 60), transform=page, weight="bold", va="center", color=INK)
 
 
-def _draw_row(axes: Axes, row: IntervalRow, line: float, style: Style) -> None:
+def _draw_row(axes: Axes, row: IntervalRow, line: float, style: Style, columns: Columns) -> None:
     page, sum_of_several = _across_the_page(axes), row.kind in ("together", "beyond")
     ink = SOFT if sum_of_several else INK
-    axes.text(0.012, line, shortened(row.name, 28), transform=page, va="center", color=ink)
-    axes.text(1, line, row.text, transform=page, va="center", ha="right")
+    axes.text(0.12 / WIDTH, line, shortened(row.name, LONGEST), transform=page, va="center", color=ink)
+    _write_numbers(axes, row.text, line, columns)
     if not math.isnan(row.low):
         width = 1.4 if sum_of_several else 2.2
         axes.plot([row.low, row.high], [line, line], color=style.color, linewidth=width, solid_capstyle="butt")
@@ -232,7 +337,15 @@ def _draw_row(axes: Axes, row: IntervalRow, line: float, style: Style) -> None:
     for x, marker in ((row.alone, "o"), (row.last, "s")):
         axes.plot([x], [line], marker=marker, markersize=6, color=PAPER, markeredgecolor=style.color)
     face, edge = (PAPER, style.color) if row.kind == "beyond" else (style.color, PAPER)
-    axes.plot([row.estimate], [line], marker=style.marker, markersize=6.5, color=face, markeredgecolor=edge)
+    axes.plot([row.estimate], [line], marker=style.marker, markersize=7, color=face, markeredgecolor=edge)
+
+
+def _write_numbers(axes: Axes, text: str, line: float, columns: Columns) -> None:
+    """In columns, so that digits stand below digits."""
+    page, (estimate, low, high) = _across_the_page(axes), _parts(text)
+    for x, part in zip((*columns, 0.0), (estimate, low, "to" if high else "", high), strict=True):
+        color = INK if part == estimate else SOFT
+        axes.text(1 - x / WIDTH, line, part, transform=page, va="center", ha="right", color=color)
 
 
 def _across_the_page(axes: Axes) -> Transform:

@@ -3,8 +3,8 @@
 matplotlib is imported when something is drawn, here and in every figure, never when a section is imported. The same
 figure gives the same bytes.
 
-Colours are those of Okabe and Ito (2008), safe for the colour-blind; the baseline is grey. From the seventh recipe on
-they come back with another marker and dash.
+Colours are those of Okabe and Ito (2008), safe for the colour-blind; the baseline is grey. Each recipe has a marker and
+a dash of its own beside its colour, for print in grey, and for the seventh recipe, which has the colour of the first.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import base64
 import io
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,12 +36,15 @@ INK, SOFT, FAINT, GRID, BAND, PAPER = "#1f2933", "#52606d", "#d5dae0", "#eceff2"
 ON_DARK, ON_LIGHT = "#fffffe", "#1e2832"
 """Text on a cell that has a colour of its own, which stays as it is on a dark page."""
 
-WIDTH = 10.0  # inches of a figure over the full width of the page, at 96 px an inch
+WIDTH, HIGHEST = 10.0, 12.0
+"""Inches of a figure over the full width of the page, at 96 px an inch, and of the highest, a screen and a bit."""
 
 GREY = "#6b7580"
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-MARKERS = ("o", "s", "D", "^", "v", "P", "X")
-DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
+TEXT = {"#d55e00": "#c15400", "#009e73": "#008561", "#cc79a7": "#a25f84", "#e69f00": "#9c6b00", "#56b4e9": "#387aa0"}
+"""Colour -> the same, dark enough for text on white (4.6 to 1)."""
+MARKERS = ("o", "s", "^", "v", "P", "X", ">")
+DASHES: tuple[Any, ...] = ("-", (0, (6, 1.5)), (0, (2.5, 1.2)), (0, (7, 1.5, 1.5, 1.5)), (0, (1, 1)))
 CLASS_COLORS = (
     *("#332288", "#88ccee", "#117733", "#ddcc77", "#cc6677", "#aa4499"),
     *("#44aa99", "#999933", "#882255", "#777777", "#ee7733", "#0077bb"),
@@ -50,6 +54,7 @@ CLASS_COLORS = (
 VARIABLES = {
     **{INK: "--ink", SOFT: "--soft", FAINT: "--line", GRID: "--grid", BAND: "--band", PAPER: "--paper", GREY: "--grey"},
     **{color: f"--color-{number}" for number, color in enumerate(COLORS, 1)},
+    **{TEXT[color]: f"--color-{number}" for number, color in enumerate(COLORS, 1) if color in TEXT},
     **{color: f"--class-{number}" for number, color in enumerate(CLASS_COLORS, 1)},
 }
 """Colour -> the CSS variable in which a page may hold another in its stead."""
@@ -64,13 +69,18 @@ class Style:
     dash: Any = "-"
     index: int | None = None
 
+    @property
+    def text(self) -> str:
+        """The colour of its name."""
+        return TEXT.get(self.color, self.color)
+
 
 def styles(recipes: Iterable[str], baseline: str) -> dict[str, Style]:
     """The style of each recipe, by its index in the experiment; the baseline comes first and is grey."""
     look = {baseline: Style(GREY, index=0)}
-    for index, recipe in enumerate(recipe for recipe in recipes if recipe != baseline):
-        turn, color = divmod(index, len(COLORS))
-        look[recipe] = Style(COLORS[color], MARKERS[turn % len(MARKERS)], DASHES[turn % len(DASHES)], index + 1)
+    for index, recipe in enumerate((recipe for recipe in recipes if recipe != baseline), 1):
+        marker, dash = MARKERS[index % len(MARKERS)], DASHES[index % len(DASHES)]
+        look[recipe] = Style(COLORS[(index - 1) % len(COLORS)], marker, dash, index)
     return look
 
 
@@ -90,13 +100,12 @@ def marked(axes: Axes, style: Style) -> Iterator[None]:
 
 
 def class_style(label: int) -> Style:
-    """How the images of a class are drawn on a map: twelve colours, then the same with another marker."""
+    """How the images of a class are drawn on a map: twelve colours, each with one of seven markers."""
     turn, color = divmod(label, len(CLASS_COLORS))
-    return Style(CLASS_COLORS[color], MARKERS[turn % len(MARKERS)])
+    return Style(CLASS_COLORS[color], MARKERS[(label + turn) % len(MARKERS)])
 
 
 SETTINGS: Any = {
-    "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.titlesize": 9.5,
     "axes.titleweight": "bold",
@@ -124,20 +133,32 @@ SETTINGS: Any = {
     "axes.facecolor": "none",
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
+    "pdf.fonttype": 42,
     "svg.fonttype": "none",
     "svg.hashsalt": "ablation",
 }
 
 
+_families: ContextVar[tuple[str, ...]] = ContextVar("families", default=("DejaVu Sans",))
+
+
 @contextmanager
-def drawing() -> Iterator[None]:
-    """Within the block matplotlib draws in this style, whatever the user's own settings; afterwards as before."""
+def drawing(families: Sequence[str] = ()) -> Iterator[None]:
+    """Within the block matplotlib draws in this style, whatever the user's own settings; afterwards as before.
+
+    families: of fonts that matplotlib knows; a letter that the first lacks is taken from the next. By default those of
+    the block around this one, and without any that which comes with matplotlib.
+    """
     import matplotlib
 
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(SETTINGS)
-        yield
+    before = _families.set(tuple(families) or _families.get())
+    try:
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()
+            matplotlib.rcParams.update(SETTINGS | {"font.family": list(_families.get())})
+            yield
+    finally:
+        _families.reset(before)
 
 
 def figure(height: float, width: float = WIDTH) -> Figure:
@@ -147,11 +168,14 @@ def figure(height: float, width: float = WIDTH) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def new_panels(blocks: Sequence[int], across: int, height: float = 3.5) -> list[Axes]:
-    """New axes in a new figure: a block of so many panels under another, at most `across` of them side by side."""
+def new_panels(blocks: Sequence[int], across: int, height: float = 3.5, width: float = WIDTH) -> list[Axes]:
+    """New axes in a new figure: a block of so many panels under another, at most `across` of them side by side.
+
+    height: of a row of panels; width: of the figure; in inches.
+    """
     rows = [count for block in blocks for count in (across,) * (block // across) + (block % across,) if count]
     across = max(rows)
-    made = figure(height * len(rows))
+    made = figure(height * len(rows), width)
     made.get_layout_engine().set(hspace=0.06, h_pad=0.07)  # type: ignore[union-attr, call-arg]
     grid = made.subplots(len(rows), across, squeeze=False)
     for line, count in zip(grid, rows, strict=True):
@@ -173,18 +197,35 @@ def shortened(text: str, most: int) -> str:
 
 
 FONTS = "-apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'Liberation Sans', system-ui, sans-serif"
+"""Of a reader of an SVG who has not those that it was drawn with."""
 
 
 def svg(axes: Axes | Sequence[Axes]) -> bytes:
-    """What was drawn into these axes as an SVG document. Text stays text, set in the reader's own font."""
+    """What was drawn into these axes as an SVG document. Text stays text."""
+    document = _saved(axes, "svg", {"Date": None, "Creator": None})
+    document = re.sub(rb'<g id="recipe-(\d+)">', rb'<g data-recipe="\1">', document)
+    return re.sub(rb'(?<=font-family: )([^;"]+)(?=[;"])', rb"\1, " + FONTS.encode(), document)
+
+
+def png(axes: Axes | Sequence[Axes], dpi: float = 200) -> bytes:
+    """What was drawn into these axes as a picture of `dpi` pixels an inch."""
+    return _saved(axes, "png", {"Software": None}, dpi=dpi)
+
+
+def pdf(axes: Axes | Sequence[Axes]) -> bytes:
+    """What was drawn into these axes as a page of PDF of its size, with the fonts that it needs."""
+    return _saved(axes, "pdf", {"Creator": None, "Producer": None, "CreationDate": None})
+
+
+def _saved(axes: Axes | Sequence[Axes], kind: str, metadata: Mapping[str, None], dpi: Any = "figure") -> bytes:
+    """The same figure gives the same bytes."""
     made = (axes[0] if isinstance(axes, Sequence) else axes).get_figure(root=True)
     assert made is not None
     buffer = io.BytesIO()
     with drawing(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph .* missing from font")  # names in Chinese: the reader's font has them
-        made.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    document = re.sub(rb'<g id="recipe-(\d+)">', rb'<g data-recipe="\1">', buffer.getvalue())
-    return re.sub(rb"(?<=font-family: )'DejaVu Sans'(?=[;\"])", FONTS.encode(), document)
+        made.savefig(buffer, format=kind, metadata=dict(metadata), dpi=dpi)
+    return buffer.getvalue()
 
 
 def inline_svg(drawn: bytes | Axes | Sequence[Axes], prefix: str, alt: str = "") -> str:

@@ -103,7 +103,8 @@ def test_colours_are_variables_that_a_theme_may_set(made):
     assert f"var(--color-1,{COLORS[0]})" in made
     on_dark = next(node for node in ElementTree.fromstring(made).iter("text") if node.text == "on dark")
     assert on_dark.get("fill") == ON_DARK, "it stands on a cell, which stays as it is"
-    assert len(set(VARIABLES.values())) == len(VARIABLES)
+    assert f"var(--color-1,{COLORS[0]})" in made
+    assert VARIABLES[LOOK[HOSTILE[1]].color] == VARIABLES[LOOK[HOSTILE[1]].text] == "--color-2"
 
 
 def test_what_is_drawn_of_a_recipe_is_marked(made):

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from ablation.analysis.separability import Separability
 from ablation.core.seeds import stream
 from ablation.report.charts import IntervalGroup, IntervalRow, IntervalsInfo, draw_intervals
-from ablation.report.sections.effects.section import HeatCell, HeatInfo, draw_heat
+from ablation.report.sections.effects.figure import HeatCell, HeatInfo, draw_heat
 from ablation.report.sections.embedding.compute import Map, MapsInfo
 from ablation.report.sections.embedding.figure import draw_maps, named, shape
 from ablation.report.sections.learning_curves import draw_curves

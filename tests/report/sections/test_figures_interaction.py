@@ -7,8 +7,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
-from ablation.report.charts import ACROSS
+from ablation.report.charts import ACROSS, MOST_ENDS
 from ablation.report.sections.interaction.figure import (
     InteractionInfo,
     Point,
@@ -17,7 +18,7 @@ from ablation.report.sections.interaction.figure import (
 from ablation.report.style import styles, svg
 
 HOSTILE = '<b>&"crop" costs $5_a$'
-LOOK = styles(["none", "crop", HOSTILE, *(f"r{number}" for number in range(8))], "none")
+LOOK = styles(["none", "crop", HOSTILE, *(f"r{number}" for number in range(20))], "none")
 MEANS = {"none": (Point(80.0, 79.0, 81.0), Point(82.0)), "crop": (Point(84.0, 83.5, 84.5), Point(math.nan))}
 
 
@@ -81,13 +82,28 @@ def test_names_are_drawn_as_they_are_and_the_legend_keeps_within_the_page():
     drawing = svg(draw_interaction(info({HOSTILE: (Point(1.0), Point(2.0))}), LOOK))
     assert HOSTILE in words(drawing)
     assert b"<b>" not in drawing
-    names = {f"r{number}": f"r{number}" for number in range(8)}
+    names = {f"r{number}": f"r{number}" for number in range(MOST_ENDS + 1)}
     long = {f"{name} with a name that is long": (Point(1.0), Point(2.0)) for name in names}
     look = {name: LOOK[name.split()[0]] for name in long}
     made = draw_interaction(info(long), look)[0].figure
     made.draw_without_rendering()
     (legend,) = made.legends
     assert legend.get_window_extent().x1 <= made.bbox.x1
+
+
+@pytest.mark.parametrize("recipes", [1, 2, MOST_ENDS])
+def test_lines_have_their_names_at_their_ends_and_no_two_overlap(recipes):
+    look = styles(["none", *(f"r{number}" for number in range(recipes))], "none")
+    lines = {f"r{number}": (Point(80.0), Point(80.0 + number / 100)) for number in range(recipes)}
+    (axes,) = draw_interaction(info(lines), look)
+    made = axes.figure
+    made.draw_without_rendering()
+    boxes = [Text.get_window_extent(text) for text in axes.texts]
+    assert [text.get_text() for text in axes.texts] == list(lines)
+    assert not made.legends
+    assert not any(one.overlaps(other) for number, one in enumerate(boxes) for other in boxes[:number])
+    assert all(axes.bbox.x1 < box.x0 and box.x1 <= made.bbox.x1 for box in boxes)
+    assert [text.xy for text in axes.texts] == [(info(lines).x(name, 1), lines[name][1].mean) for name in lines]
 
 
 def test_drawing_twice_gives_the_same_bytes():
