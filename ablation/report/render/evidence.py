@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ablation
@@ -27,8 +27,15 @@ EVIDENCE_FILE = "evidence.json"
 
 def evidence(studies: Sequence[Study], report: Report, digest: str, files: Mapping[str, str]) -> str:
     """The file's text. digest: of the report's inputs. files: name -> SHA-256 of all that was written beside it."""
-    held = {"inputs": digest, "program": f"ablation {ablation.__version__}", "files": files}
-    return json.dumps(held | evidence_data(studies, report), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    program = f"ablation {ablation.__version__}"
+    held = {"inputs": digest, "program": program, "files": files} | evidence_data(studies, report)
+    whole = {"digest": _own_digest(held)} | held
+    return json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _own_digest(held: Mapping[str, Any]) -> str:
+    """SHA-256 of all that the file holds beside it."""
+    return hashlib.sha256(json.dumps(held, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def evidence_data(studies: Sequence[Study], report: Report) -> dict[str, Any]:
@@ -101,28 +108,27 @@ def report_is_current(folder: Path, digest: str, needed: Iterable[str]) -> bool:
 
     needed: files that must be there.
     """
-    inputs, files = _held(folder)
+    held = _held(folder)
+    if held is None or held["inputs"] != digest or not set(needed) <= set(held["files"]):
+        return False
     try:
-        there = {name: (folder / name).read_bytes() for name in files}
+        return bool(written({name: (folder / name).read_bytes() for name in held["files"]}) == held["files"])
     except OSError:
         return False
-    return inputs == digest and set(needed) <= set(files) and written(there) == files
 
 
 def remove_report(folder: Path) -> None:
     """Remove what `evidence.json` names as written beside it, and then that file; nothing else in the folder."""
-    for name in _held(folder)[1]:
+    for name in (_held(folder) or {"files": ()})["files"]:
         (folder / name).unlink(missing_ok=True)
     (folder / EVIDENCE_FILE).unlink(missing_ok=True)
 
 
-def _held(folder: Path) -> tuple[str, dict[str, str]]:
-    """The digest of inputs and the files of the report that is there; none for what cannot be believed."""
+def _held(folder: Path) -> dict[str, Any] | None:
+    """What `evidence.json` in this folder holds; None where there is none, or it is not as it was written."""
     try:
-        held = json.loads((folder / EVIDENCE_FILE).read_text("utf-8"))
-        inputs, files = held["inputs"], dict(held["files"])
-    except (OSError, ValueError, LookupError, TypeError):
-        return "", {}
-    names = [PurePosixPath(name) for name in files]
-    inside = all(not name.is_absolute() and ".." not in name.parts for name in names)
-    return (str(inputs), files) if inside else ("", {})
+        held: dict[str, Any] = json.loads((folder / EVIDENCE_FILE).read_text("utf-8"))
+        as_written = held.pop("digest") == _own_digest(held)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None
+    return held if as_written else None
