@@ -44,7 +44,7 @@ bench: .venv/installed
 # make clean        remove what the commands made (runs, cache, reports, MLflow's store)
 clean:
 	rm -rf runs cache mlflow.db mlartifacts
-	find reports -type f ! -name sample.html -delete
+	find reports -mindepth 1 -maxdepth 1 ! -name quickstart -exec rm -rf {} +
 
 .venv/installed: pyproject.toml constraints.txt
 	@echo "installing into .venv: a few minutes, and 6 GB with torch"
