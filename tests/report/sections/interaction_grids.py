@@ -3,16 +3,18 @@
 from dataclasses import replace
 
 from made_up import question, results_of, usual
+from names import unmarked
 
 from ablation import Welch
 from ablation.core.seeds import stream
+from ablation.core.text import bare
 from ablation.data import Fixed
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.optim import SGD, Adam, AdamW, RMSprop
 from ablation.report.section import Section
 from ablation.report.sections.interaction.compute import Conditions, conditions
-from ablation.report.sections.interaction.section import interaction
+from ablation.report.sections.interaction.section import answer, interaction
 
 FOUR = {"adam": Adam(), "adamw": AdamW(), "rms": RMSprop(lr=0.01), "sgd": SGD(lr=0.1)}
 
@@ -46,4 +48,10 @@ def result_of(experiment: Experiment, score=usual) -> Conditions | None:
 
 
 def section_of(experiment: Experiment, score=usual) -> Section | None:
-    return interaction(Study(results_of(experiment, score)))
+    section = interaction(Study(results_of(experiment, score)))
+    return None if section is None else unmarked(section)
+
+
+def said(result: Conditions) -> str:
+    """The answer without ranks, as it is read."""
+    return bare(" ".join(answer(result)))

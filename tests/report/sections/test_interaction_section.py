@@ -70,6 +70,7 @@ def test_the_contrasts_have_a_row_each(experiment):
     rows = table.groups[0].rows
     assert rows[0] == {
         "recipe": "bright",
+        "claim": "depends",
         "level": "adam",
         "effect": "+5.0",
         "others": "sgd",
@@ -78,10 +79,11 @@ def test_the_contrasts_have_a_row_each(experiment):
         "interval": f"{MINUS}{-100 * bright.low:.1f} to {MINUS}{-100 * bright.high:.1f}",
         "p_holm": "<.001",
     }
+    assert rows[1]["claim"] == "not shown"
     assert rows[1]["p_holm"] == f"{contrast.p_adjusted:.3f}".removeprefix("0")
     assert table.headers["difference"] == "difference (points)"
     assert "Welch's t of its own cells" in table.caption
-    assert "over 2 contrasts." in table.caption
+    assert "over 2 contrasts; intervals are not corrected" in table.caption
     loss = section_of(replace(experiment, metric="log_loss")).tables[0]
     assert loss.headers["difference"] == "difference (nats)"
     assert loss.caption.endswith(" Lower is better.")
@@ -89,7 +91,9 @@ def test_the_contrasts_have_a_row_each(experiment):
 
 def test_a_contrast_that_cannot_be_judged_has_dashes(experiment):
     table = section_of(experiment, but(usual, bright_adam_0="diverged")).tables[0]
-    assert set(list(table.groups[0].rows[0].values())[2:]) == {NONE}
+    row = dict(table.groups[0].rows[0])
+    assert (row.pop("recipe"), row.pop("claim"), row.pop("level")) == ("bright", "no claim", "adam")
+    assert set(row.values()) == {NONE}
 
 
 def test_how_contrasts_are_judged_depends_on_the_test(experiment):
@@ -149,6 +153,28 @@ def test_under_three_seeds_there_is_no_interval(experiment):
     assert all(math.isnan(point.low) for line in figure.data.panels[""].values() for point in line)
     assert "none under 3 seeds" in figure.caption
     assert "none under 3 seeds" not in figure_of(experiment).caption
+
+
+def test_the_caption_opens_with_whether_the_means_keep_their_order(experiment):
+    kept = figure_of(experiment, scores({"bright": 0.05, "contrast": -0.05}))
+    assert kept.caption.startswith("The order of the means is the same under all 2 conditions. ")
+    first = figure_of(experiment, scores({"bright": 0.05, "contrast": -0.05}, {"bright": 0.05, "contrast": 0.02}))
+    assert first.caption.startswith("The order of the means changes with the optimizer; bright is first everywhere. ")
+    turned = figure_of(experiment, scores({"bright": 0.05}, {"bright": -0.05}))
+    assert turned.caption.startswith("The order of the means changes with the optimizer. ")
+    losses = scores({"bright": -0.05, "contrast": 0.03}, {"bright": -0.05, "contrast": -0.02})
+    loss = figure_of(replace(experiment, metric="log_loss"), losses)
+    assert "; bright is first everywhere. " in loss.caption
+    assert kept.alt.startswith(
+        "Interaction plot: mean accuracy (%) of each recipe by optimizer, a line a recipe; at “a"
+    )
+    assert "“bright” 85.0 and 85.0" in kept.alt
+
+
+def test_without_two_recipes_everywhere_the_caption_says_so(experiment):
+    one_each = ({"recipe": "bright", "optimizer": "sgd"}, {"recipe": "contrast", "optimizer": "adam"})
+    figure = figure_of(replace(experiment, exclude=one_each), scores({"bright": 0.05}))
+    assert figure.caption.startswith("Fewer than two recipes have a mean under every condition. ")
 
 
 def test_an_excluded_cell_is_a_gap(experiment):
@@ -212,4 +238,4 @@ def test_a_half_empty_grid_is_drawn_and_answered(experiment):
     section = section_of(experiment, begun)
     assert section.figures[0].data.recipes == ("none", "bright")
     assert np.isnan(section.figures[0].data.panels[""]["bright"][1].mean)
-    assert section.answer[0].startswith("No winner can be named, ")
+    assert section.answer[0].startswith("No winner can be named: ")

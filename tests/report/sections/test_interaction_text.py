@@ -1,17 +1,18 @@
 """Does the winner survive the optimizer? Each way that it can end; sizes are worked out, and nothing is overstated."""
 
 import math
+import re
 from dataclasses import replace
 
 import pytest
-from interaction_grids import FOUR, but, grid, result_of, scores, section_of
+from interaction_grids import FOUR, but, grid, result_of, said, scores, section_of
 from made_up import usual
 
 from ablation import CorrectedResampled, Paired, PerSeed, Welch
 from ablation.augment import Brightness
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.optim import Adam, RMSprop
-from ablation.report.sections.interaction.section import sentence, title
+from ablation.report.sections.interaction.section import title
 
 NOT_SURVIVED, BY_CHANCE = "the winner does not survive the change of optimizer", "not shown to be more than chance"
 ONE_EACH = ({"recipe": "bright", "optimizer": "sgd"}, {"recipe": "contrast", "optimizer": "adam"})
@@ -24,7 +25,7 @@ def experiment() -> Experiment:
 
 def halves(experiment: Experiment, score) -> tuple[str, str]:
     """Of the sentence: who wins, and whether effects depend on the conditions."""
-    winner, _, dependence = sentence(result_of(experiment, score)).rpartition(". ")
+    winner, _, dependence = said(result_of(experiment, score)).rpartition(". ")
     return winner, dependence
 
 
@@ -35,8 +36,8 @@ def recipes(count: int, step: float = 0.05) -> dict[str, tuple[Brightness, ...]]
 def test_one_wins_everywhere_and_others_are_not_shown_to_be_behind(experiment):
     result = result_of(experiment, scores({"bright": 0.002, "contrast": -0.05}))
     assert title(result) == "Does the winner survive a change of optimizer?"
-    assert sentence(result) == (
-        "bright has the highest mean accuracy under adam and sgd alike, though the baseline none is not shown to be "
+    assert said(result) == (
+        "bright has the highest mean accuracy under adam and sgd alike. The baseline none is not shown to be "
         "behind it. That the effect of a recipe depends on the optimizer is not shown (smallest Holm p = 1.000, for "
         "bright)."
     )
@@ -63,28 +64,33 @@ ALIKE, TOGETHER = "under adam and sgd alike", "over adam and sgd together"
             {"bright": 0.004},
             {"none": 0.002, "bright": 0.001},
             HIGHEST.format("bright") + TOGETHER,
-            ("under sgd the baseline none is ahead by 0.1 points (adjusted p = 1.000)", BY_CHANCE),
+            ("Under sgd the baseline none is ahead by 0.1 points (adjusted p = 1.000)", BY_CHANCE),
         ),
         (
             {"bright": 0.06, "contrast": 0.0},
             {"bright": 0.01, "contrast": 0.031},
             HIGHEST.format("bright") + TOGETHER,
-            ("under sgd contrast beats it by 2.1 points (Holm p < .001 over 2 pairs with bright)", NOT_SURVIVED),
+            ("Under sgd contrast beats it by 2.1 points (Holm p < .001 over 2 pairs with bright)", NOT_SURVIVED),
         ),
         (
             {"bright": 0.03, "contrast": -0.05},
             {"bright": -0.04, "contrast": -0.05},
             NO_HIGHER + TOGETHER,
-            ("under adam bright beats it by 3.0 points (adjusted p = .011)", NOT_SURVIVED),
+            ("Under adam bright beats it by 3.0 points (adjusted p = .011)", NOT_SURVIVED),
         ),
     ],
     ids=["a clear winner", "the baseline", "another is ahead", "beaten", "the baseline is beaten"],
 )
 def test_who_wins_and_who_stands_before_it(experiment, adam, sgd, leads, rest):
     winner, _ = halves(experiment, scores(adam, sgd))
-    assert winner.startswith(leads)
-    assert all(words in winner for words in rest)
+    lost = NOT_SURVIVED in rest
+    assert winner.startswith(f"The {NOT_SURVIVED[4:]}: " if lost else leads)
+    assert leads in winner
+    assert all(words in winner for words in rest if words != NOT_SURVIVED)
     assert (winner == leads) == (rest == ())
+    if lost:
+        rival = re.match(r"Under (\w+) (.* by .* points) ", rest[0])
+        assert winner.startswith(f"The {NOT_SURVIVED[4:]}: {rival[2]} under {rival[1]}. "), "who beats it, first"
 
 
 def test_many_who_may_be_as_good_are_counted(experiment):
@@ -105,7 +111,7 @@ def test_who_is_ahead_by_chance_is_not_said_to_beat_the_winner(experiment):
     """Under adam the baseline stands before bright by half a point; cells vary by more."""
     gains = ({"none": 0.005, "contrast": -0.05}, {"none": -0.05, "contrast": 0.04})
     winner, _ = halves(experiment, scores(*gains, size=0.01))
-    assert "under sgd contrast beats it by 4.0 points" in winner
+    assert "Under sgd contrast beats it by 4.0 points" in winner
     assert "under adam" not in winner
 
 
@@ -113,7 +119,7 @@ def test_beaten_though_no_effect_is_shown_to_depend_on_it(experiment):
     """Under sgd there are the baseline and contrast alone, which differ there as they do under adam."""
     partly = replace(experiment, exclude=ONE_EACH[:1])
     winner, dependence = halves(partly, scores({"bright": 0.03, "contrast": -0.05}))
-    assert winner.startswith("Of the 2 recipes with enough ")
+    assert " Of the 2 recipes with enough " in winner
     assert "bright beats it by 3.0 points" in winner
     assert dependence.startswith("No effect against ")
     assert dependence.endswith(", for contrast).")
@@ -126,7 +132,8 @@ def test_beaten_under_many_conditions_the_worst_is_named(experiment):
         return scores(own)(cell)
 
     winner, _ = halves(replace(experiment, optimizers=FOUR), under_most)
-    assert "under 3 of 4 conditions" in winner
+    assert ": another beats it under 3 of 4 conditions. " in winner
+    assert "Under 3 of 4 conditions another beats it (above all" in winner
     assert "contrast under rms, by 3.0 " in winner
 
 
@@ -143,9 +150,10 @@ def test_where_less_is_better_the_lowest_wins_and_sizes_have_their_unit(experime
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_under_three_seeds_nothing_is_concluded(experiment, seeds):
     section = section_of(replace(experiment, seeds=seeds), scores({"bright": 0.05, "contrast": -0.05}))
-    (answer,) = section.answer
-    assert answer.startswith("No verdict, as it takes 3 ")
-    assert answer.endswith("an impression, not evidence.")
+    need, so_far, _ = section.answer
+    assert need.startswith("No verdict: it takes 3 ")
+    assert so_far.startswith("So far ")
+    assert so_far.endswith("an impression, not evidence.")
     assert section.tables == ()
 
 
@@ -156,35 +164,35 @@ def test_a_grid_that_is_half_done_has_no_verdict_either(experiment):
 
     assert result_of(experiment, half).seeds == 5
     section = section_of(experiment, half)
-    assert section.answer[0].startswith("No verdict, ")
+    assert section.answer[0].startswith("No verdict: ")
     assert section.tables == ()
 
 
 def test_where_nobody_is_everywhere_no_winner_is_named(experiment):
     winner, dependence = halves(replace(experiment, exclude=ONE_EACH), scores({"bright": 0.05}))
-    assert winner.startswith("No winner can be named, ")
+    assert winner.startswith("No winner can be named: ")
     assert winner.endswith(" under adam and sgd")
     assert "cannot be tested, as the grid" in dependence
     few = replace(experiment, exclude=ONE_EACH, seeds=2)
     assert not result_of(few, scores({"bright": 0.05})).no_anova
-    assert sentence(result_of(few, scores({"bright": 0.05}))) == f"{winner}.", "two seeds are still no test"
+    assert said(result_of(few, scores({"bright": 0.05}))) == f"{winner}.", "two seeds are still no test"
 
 
 def test_other_factors_have_their_names_and_several_are_conditions(experiment):
     sizes = result_of(replace(experiment, optimizers={"adam": Adam()}, vary={"batch_size": (16, 32)}))
     assert title(sizes).endswith(" a change of batch size?")
-    assert "16 and batch size 32 alike" in sentence(sizes)
-    assert "batch size is not shown" in sentence(sizes)
+    assert "16 and batch size 32 alike" in said(sizes)
+    assert "batch size is not shown" in said(sizes)
     both = result_of(replace(experiment, vary={"batch_size": (16, 32)}), scores({"bright": 0.05}))
     assert title(both).endswith(" a change of conditions?")
-    assert "under all 4 conditions alike. " in sentence(both)
+    assert "under all 4 conditions alike. " in said(both)
     foremost = min(both.contrasts, key=lambda one: one.p)
-    assert sentence(both).endswith(f", for {foremost.recipe} by {foremost.factor.replace('_', ' ')}).")
+    assert said(both).endswith(f", for {foremost.recipe} by {foremost.factor.replace('_', ' ')}).")
 
 
 def test_of_several_factors_the_one_that_matters_is_named(experiment):
     both = replace(experiment, vary={"batch_size": (16, 32)})
-    text = sentence(result_of(both, scores({"bright": 0.05}, {"bright": 0.08})))
+    text = said(result_of(both, scores({"bright": 0.05}, {"bright": 0.08})))
     assert "on the optimizer: bright helps" in text
 
 
@@ -244,7 +252,7 @@ def test_nothing_is_concluded_where_runs_are_missing(experiment):
 def test_what_cannot_be_judged_is_counted(experiment):
     """A training of bright that diverged takes its cell out; the correction is over both recipes all the same."""
     result = result_of(experiment, but(scores({"bright": 0.05}, {"bright": 0.08}), bright_sgd_1="diverged"))
-    assert sentence(result).endswith("; 1 of 2 contrasts cannot be judged).")
+    assert said(result).endswith("; 1 of 2 contrasts cannot be judged).")
     (judged,) = (one for one in result.contrasts if one.recipe == "contrast")
     assert judged.p_adjusted == pytest.approx(min(1, 2 * judged.p))
     shared = replace(experiment, test=Paired(), seeds=3)
@@ -257,7 +265,7 @@ def test_where_no_contrast_has_enough_seeds_that_is_the_reason(experiment, test,
     """Bright is only under adam and sgd, where one of its trainings diverged."""
     alone = replace(experiment, recipes={"none": (), "bright": (Brightness(0.4),)}, test=test)
     winner, dependence = halves(alone, but(scores({"bright": 0.05}), bright_sgd_1="diverged"))
-    assert winner.startswith("No winner can be named, ")
+    assert winner.startswith("No winner can be named: ")
     assert f"cannot be tested, as it takes {seeds} " in dependence
 
 
@@ -287,21 +295,23 @@ def test_too_few_finished_seeds_are_counted(experiment):
 
 
 def test_the_section_says_what_it_holds_for(experiment):
-    assert section_of(experiment).question.endswith(
-        " holds for this split, on these test photographs, on this data, model and budget."
+    assert (
+        section_of(experiment)
+        .answer[-1]
+        .endswith(" holds for this split, on these test photographs, on this data, model and budget.")
     )
     redrawn = replace(experiment, split=PerSeed(), test=CorrectedResampled())
-    assert " holds for new training and test photographs, " in section_of(redrawn).question
+    assert " holds for new training and test photographs, " in section_of(redrawn).answer[-1]
 
 
 def test_ranks_have_no_p_as_conditions_share_seeds_and_photographs(experiment):
-    ranks = section_of(experiment, scores({"bright": 0.05, "contrast": -0.05})).answer[1]
+    ranks = section_of(experiment, scores({"bright": 0.05, "contrast": -0.05})).answer[-2]
     assert ": bright (1), none (2) and " in ranks
     assert "W, is 1.00 (1 is full). No p " in ranks
 
 
 def test_of_many_recipes_the_first_ranks_are_given(experiment):
     gains = {f"b{number}": 0.01 * number for number in range(1, 12)}
-    ranks = section_of(replace(experiment, recipes=recipes(11)), scores(gains)).answer[1]
+    ranks = section_of(replace(experiment, recipes=recipes(11)), scores(gains)).answer[-2]
     assert ": b11 (1), b10 (2), b9 (3), " in ranks
     assert "b4 (8) and 4 more. " in ranks

@@ -16,10 +16,10 @@ from ablation.analysis.interaction import Interaction
 from ablation.analysis.metrics import METRICS
 from ablation.analysis.ranks import Rival, Winner
 from ablation.analysis.student import paired_contrast, reach
-from ablation.core.text import NONE, counted, listing, opening, out_of, p_text, percent
+from ablation.core.text import NONE, bare, counted, listing, named, opening, out_of, p_text, percent, plain
 from ablation.evidence.study import Study
 from ablation.evidence.warnings import UNFINISHED
-from ablation.experiment.labels import condition_text, conditions_text
+from ablation.experiment.labels import condition_named, condition_text, conditions_text
 from ablation.report.section import Column, Figure, Rows, Section, Table
 from ablation.report.sections.interaction.compute import NO_SPREAD, CellMean, Conditions, conditions
 from ablation.report.sections.interaction.figure import InteractionInfo, Point, draw_interaction
@@ -47,11 +47,13 @@ def interaction(study: Study) -> Section | None:
     if result is None:
         return None
     drawn, hold_for = figure(result), bounds(study.experiment, seeds_alone=True)
+    held = f"Comparisons with the baseline hold as above; all else here holds {hold_for}."
     return Section(
         "interaction",
         title(result),
-        f"Comparisons with the baseline hold as above; all else here holds {hold_for}.",
-        tuple(filter(None, (sentence(result), ranks(result)))),
+        "The winner is the recipe with the best mean over all conditions. It survives where no other is shown to be "
+        "better under any of them.",
+        (*answer(result), *filter(None, (ranks(result), held))),
         (drawn,) if drawn else (),
         tuple(filter(None, (contrasts(result), shares(result)))),
         notes(result),
@@ -63,10 +65,10 @@ def title(result: Conditions) -> str:
     return f"Does the winner survive a change of {_changed(result)}?"
 
 
-def sentence(result: Conditions) -> str:
-    """The answer: who wins, whether that holds under each condition, and whether effects depend on the condition."""
-    who = f"{opening(_winner(result), result.experiment.recipes)}."
-    return f"{who} {opening(_dependence(result))}." if result.conclusive else who
+def answer(result: Conditions) -> tuple[str, ...]:
+    """Who wins, whether that holds under each condition, and whether effects depend on the condition."""
+    sentences = [f"{opening(text)}." for text in _winner(result)]
+    return (*sentences, f"{opening(_dependence(result))}.") if result.conclusive else tuple(sentences)
 
 
 def ranks(result: Conditions) -> str:
@@ -77,7 +79,7 @@ def ranks(result: Conditions) -> str:
     if result.ranks is None or not result.conclusive:
         return ""
     order = sorted(zip(result.ranks.average, result.ranked, strict=True), key=lambda pair: pair[0])
-    names = [f"{recipe} ({round(rank, 2):g})" for rank, recipe in order[:MOST_RANKS]]
+    names = [f"{named(recipe)} ({round(rank, 2):g})" for rank, recipe in order[:MOST_RANKS]]
     more = [f"{len(order) - MOST_RANKS} more"] if len(order) > MOST_RANKS else []
     conditions, w = counted(result.ranks.conditions, "condition"), f"{result.ranks.kendall_w:.2f}"
     return (
@@ -88,14 +90,14 @@ def ranks(result: Conditions) -> str:
 
 def others_text(one: Interaction, result: Conditions) -> str:
     """'sgd', 'adamw and sgd together', 'the 4 others together'."""
-    names = [condition_text({one.factor: level}, result.experiment) for level in one.others]
+    names = [condition_named({one.factor: level}, result.experiment) for level in one.others]
     together = " together" if len(names) > 1 else ""
     return f"{listing(names) if len(names) <= MOST_NAMES else f'the {len(names)} others'}{together}"
 
 
 def under(result: Conditions, key: str) -> str:
     """'under sgd'."""
-    return f"under {condition_text(result.levels[key], result.experiment)}"
+    return f"under {condition_named(result.levels[key], result.experiment)}"
 
 
 def _changed(result: Conditions) -> str:
@@ -107,24 +109,37 @@ def _spaced(factor: str) -> str:
     return factor.replace("_", " ")
 
 
-def _winner(result: Conditions) -> str:
-    """Who has the best mean, and where another stands before it."""
+def _winner(result: Conditions) -> tuple[str, ...]:
+    """Who has the best mean, and where another stands before it; the answer first, in a few words."""
     best = result.winner
     if best is None:
-        return f"no winner can be named, as fewer than two recipes have enough scores under {_everywhere(result)}"
+        return (f"no winner can be named: fewer than two recipes have enough scores under {_everywhere(result)}",)
     leads = _leads(result, best)
     if result.needed < MIN_SEEDS:
-        need = f"no verdict, as it takes {MIN_SEEDS} finished seeds of each recipe under each condition"
-        return f"{need}; so far {leads}: an impression, not evidence"
+        need = f"no verdict: it takes {MIN_SEEDS} finished seeds of each recipe under each condition"
+        return need, f"so far {leads}: an impression, not evidence"
     if not best.survives:
         better = [rival for rival in best.rivals if rival.p < result.experiment.alpha]
-        beaten = _where(better, "beats it", best, result)
-        return f"{leads}, but {beaten}: the winner does not survive the change of {_changed(result)}"
+        return (
+            f"the winner does not survive the change of {_changed(result)}: {_beaten(better, result)}",
+            leads,
+            _where(better, "beats it", best, result),
+        )
     if best.same:
-        return leads + _contenders(best, result)
+        return tuple(filter(None, (leads, _contenders(best, result))))
     if not best.rivals:
-        return f"{leads}, though not under each alone"
-    return f"{leads}; {_where(best.rivals, 'is ahead', best, result)}, which is not shown to be more than chance"
+        return (f"{leads}, though not under each alone",)
+    return leads, f"{_where(best.rivals, 'is ahead', best, result)}, which is not shown to be more than chance"
+
+
+def _beaten(better: Sequence[Rival], result: Conditions) -> str:
+    """'color beats it by 2.1 points under sgd', or under how many conditions another does."""
+    conditions = {rival.condition for rival in better}
+    if len(conditions) > 1:
+        return f"another beats it under {len(conditions)} of {len(result.levels)} conditions"
+    first = max(better, key=lambda rival: abs(rival.difference.estimate))
+    by = size(abs(first.difference.estimate), result.experiment.metric)
+    return f"{_name(first.recipe, result)} beats it by {by} {under(result, first.condition)}"
 
 
 def _leads(result: Conditions, best: Winner) -> str:
@@ -135,8 +150,8 @@ def _leads(result: Conditions, best: Winner) -> str:
     among = f"of the {len(result.ranked)} recipes with enough scores under every condition, " if result.left_out else ""
     if best.overall == result.experiment.baseline:
         who = "no other" if among else "no recipe"
-        return f"{among}{who} has a {more} mean {metric.title} than the baseline {best.overall}, {where}"
-    return f"{among}{best.overall} has the {most} mean {metric.title} {where}"
+        return f"{among}{who} has a {more} mean {metric.title} than the baseline {named(best.overall)}, {where}"
+    return f"{among}{named(best.overall)} has the {most} mean {metric.title} {where}"
 
 
 def _contenders(best: Winner, result: Conditions) -> str:
@@ -145,7 +160,7 @@ def _contenders(best: Winner, result: Conditions) -> str:
     if not names:
         return ""
     who = listing(names) if len(names) <= MOST_NAMES else f"{len(names)} others"
-    return f", though {who} {'is' if len(names) == 1 else 'are'} not shown to be behind it"
+    return f"{who} {'is' if len(names) == 1 else 'are'} not shown to be behind it"
 
 
 def _where(rivals: Sequence[Rival], does: str, best: Winner, result: Conditions) -> str:
@@ -174,7 +189,7 @@ def _where(rivals: Sequence[Rival], does: str, best: Winner, result: Conditions)
 
 def _name(recipe: str, result: Conditions) -> str:
     """The baseline is called that: 'none is ahead' may be read as nobody."""
-    return f"the baseline {recipe}" if recipe == result.experiment.baseline else recipe
+    return f"the baseline {named(recipe)}" if recipe == result.experiment.baseline else named(recipe)
 
 
 def _chance(rival: Rival, best: Winner, result: Conditions) -> str:
@@ -182,14 +197,14 @@ def _chance(rival: Rival, best: Winner, result: Conditions) -> str:
     if math.isnan(rival.p):
         return "no test can judge it"
     p = chance(rival.p, result.experiment, rival.declared)
-    return p if rival.declared else f"{p} over {counted(best.pairs, 'pair')} with {best.overall}"
+    return p if rival.declared else f"{p} over {counted(best.pairs, 'pair')} with {named(best.overall)}"
 
 
 def _everywhere(result: Conditions) -> str:
     """'adam and sgd', or 'all 6 conditions'."""
     if len(result.levels) > MOST_NAMES or len(result.factors) > 1:
         return f"all {len(result.levels)} conditions"
-    return listing(condition_text(levels, result.experiment) for levels in result.levels.values())
+    return listing(condition_named(levels, result.experiment) for levels in result.levels.values())
 
 
 def _dependence(result: Conditions) -> str:
@@ -206,7 +221,7 @@ def _dependence(result: Conditions) -> str:
         return f"whether {claim} is left open, as {_gaps(significant[0], result)}"
     foremost, unjudged = tested[0], len(result.contrasts) - len(tested)
     by = f" by {_spaced(foremost.factor)}" if len(result.factors) > 1 else ""
-    numbers = f"smallest {chance(foremost.p_adjusted, result.experiment)}, for {foremost.recipe}{by}"
+    numbers = f"smallest {chance(foremost.p_adjusted, result.experiment)}, for {named(foremost.recipe)}{by}"
     if unjudged:
         numbers += f"; {out_of(unjudged, len(result.contrasts), 'contrast')} cannot be judged"
     if result.winner is not None and not result.winner.survives:
@@ -223,7 +238,8 @@ def _gaps(one: Interaction, result: Conditions) -> str:
         if cell.enough(MIN_SEEDS) and result.levels[key][one.factor] in (one.level, *one.others)
     ]
     planned, finished = sum(cell.planned for cell in cells), sum(len(cell.scores) for cell in cells)
-    runs = f"{planned - finished} of {planned} runs of {one.recipe} and {result.experiment.baseline}"
+    both = listing(map(named, (one.recipe, result.experiment.baseline)))
+    runs = f"{planned - finished} of {planned} runs of {both}"
     return f"{runs} are missing, which may have to do with the recipe" if finished < planned else ""
 
 
@@ -257,12 +273,12 @@ def _more_or_less(one: Interaction, result: Conditions) -> str:
     A recipe that has a loss under both 'hurts 1.2 points less'.
     """
     experiment, metric = result.experiment, result.experiment.metric
-    level = condition_text({one.factor: one.level}, experiment)
+    level = condition_named({one.factor: one.level}, experiment)
     sides = ((gain(one.effect, metric), level), (gain(one.elsewhere, metric), others_text(one, result)))
     (most, where), (_, elsewhere) = sorted(sides, reverse=True)
     does, more = ("helps", "more") if most > 0 else ("hurts", "less")
     by, p = size(abs(one.difference.estimate), metric), chance(one.p_adjusted, experiment)
-    return f"{one.recipe} {does} {by} {more} under {where} than under {elsewhere} ({p})"
+    return f"{named(one.recipe)} {does} {by} {more} under {where} than under {elsewhere} ({p})"
 
 
 def contrasts(result: Conditions) -> Table | None:
@@ -272,11 +288,12 @@ def contrasts(result: Conditions) -> Table | None:
     metric, experiment, every = result.experiment.metric, result.experiment, result.contrasts
     columns: dict[str, Column] = {
         "recipe": ("recipe", lambda one: one.recipe),
+        "claim": ("claim", lambda one: _claim(one, result)),
+        "difference": (counting("difference", metric), lambda one: signed(one.difference.estimate, metric)),
         "level": ("level", lambda one: condition_text({one.factor: one.level}, experiment)),
         "effect": ("effect", lambda one: signed(one.effect, metric)),
-        "others": ("other levels", lambda one: others_text(one, result) if one.others else NONE),
+        "others": ("other levels", lambda one: bare(others_text(one, result)) if one.others else NONE),
         "elsewhere": ("effect there", lambda one: signed(one.elsewhere, metric)),
-        "difference": (counting("difference", metric), lambda one: signed(one.difference.estimate, metric)),
         "interval": (
             f"{percent(1 - experiment.alpha)} interval",
             lambda one: interval(one.low, one.high, metric),
@@ -285,8 +302,18 @@ def contrasts(result: Conditions) -> Table | None:
     }
     if len(every) > MOST_CONTRASTS:
         every = tuple(sorted(every, key=lambda one: (math.isnan(one.p), one.p)))[:MOST_CONTRASTS]
-    keep = ("level", "others", "difference", "interval", "p_holm")
-    return Table.of(columns, every, _contrasts_caption(result), words=frozenset({"level", "others"}), keep=keep)
+    words = frozenset({"claim", "level", "others"})
+    keep, spare = ("claim", "difference", "level"), ("p_holm", "interval")
+    return Table.of(columns, every, _contrasts_caption(result), words=words, keep=keep, spare=spare)
+
+
+def _claim(one: Interaction, result: Conditions) -> str:
+    """'depends' where the effect is shown to differ, 'left open' where runs are missing, 'no claim' without a test."""
+    if math.isnan(one.p):
+        return "no claim"
+    if not one.p_adjusted < result.experiment.alpha:
+        return "not shown"
+    return "left open" if _gaps(one, result) else "depends"
 
 
 def _contrasts_caption(result: Conditions) -> str:
@@ -299,10 +326,12 @@ def _contrasts_caption(result: Conditions) -> str:
         overlap = ", wide enough for training parts that overlap" if result.overlap else ""
         how = f"Student's t over the seeds that its cells share{overlap}"
     return (
-        f"{rows}A contrast is the effect of a recipe (its mean {metric.title} less that of {experiment.baseline}) at "
-        f"one level, less its mean effect at the others{same}. Each is judged by {how}: cells may vary differently. "
-        f"Holm's correction is over {counted(number, 'contrast')}. Cells with fewer than {MIN_SEEDS} seeds, or with a "
-        f"run that diverged or failed to train, take no part.{' Lower is better.' if metric.lower_is_better else ''}"
+        f"{rows}A contrast is the effect of a recipe (its mean {metric.title} less that of "
+        f"{named(experiment.baseline)}) at one level, less its mean effect at the others{same}. Each is judged by "
+        f"{how}: cells may vary differently. Holm's correction is over {counted(number, 'contrast')}; intervals are "
+        f"not corrected, so that one may leave 0 out where nothing is shown. Cells with fewer than {MIN_SEEDS} seeds, "
+        "or with a run that diverged or failed to train, take no part."
+        f"{' Lower is better.' if metric.lower_is_better else ''}"
     )
 
 
@@ -336,10 +365,10 @@ def notes(result: Conditions) -> tuple[str, ...]:
     """What is missing from all this, and why; a sentence each."""
     every = []
     if result.left_out:
-        who = (f"{recipe} ({_lack(recipe, key, result)})" for recipe, key in result.left_out.items())
+        who = (f"{named(recipe)} ({_lack(recipe, key, result)})" for recipe, key in result.left_out.items())
         every.append(f"Without enough scores under every condition, and so not ranked: {listing(who)}.")
     if result.silent:
-        where = conditions_text([condition_text(levels, result.experiment) for levels in result.silent])
+        where = conditions_text([condition_named(levels, result.experiment) for levels in result.silent])
         every.append(f"No run has finished under {where}.")
     if result.no_anova and result.conclusive:
         every.append(f"There is no analysis of variance, as {result.no_anova}.")
@@ -349,7 +378,7 @@ def notes(result: Conditions) -> tuple[str, ...]:
         runs = f"{result.statuses['finished']} of {sum(result.statuses.values())} runs"
         every.append(f"Counted are {runs}; {each}. That a run is missing may have to do with its recipe.")
     for (factor, name), kept in result.duplicates.items():
-        every.append(f"{opening(_spaced(factor))} {name} names the same runs as {kept}: they count once.")
+        every.append(f"{opening(_spaced(factor))} {named(name)} names the same runs as {named(kept)}: they count once.")
     return tuple(every)
 
 
@@ -385,9 +414,38 @@ def figure(result: Conditions) -> Figure | None:
         {name: {recipe: tuple(line) for recipe, line in lines.items()} for name, lines in panels.items()},
         f"mean {measure(experiment.metric)}",
     )
-    what = f"mean {METRICS[experiment.metric].title} of each recipe by {info.factor}"
-    alt = f"Interaction plot: {what}, a line a recipe"
-    return Figure(info, draw_interaction, alt, _plot_caption(result, info))
+    return Figure(info, draw_interaction, _alt(result, info), _plot_caption(result, info))
+
+
+def _finding(result: Conditions) -> str:
+    """Do the means order the recipes alike under every condition? Of all recipes that have a mean under all."""
+    metric = result.experiment.metric
+    whole = {recipe: own for recipe, own in result.cells.items() if all(key in own for key in result.levels)}
+    means = {recipe: [own[key].mean for key in result.levels] for recipe, own in whole.items()}
+    means = {recipe: own for recipe, own in means.items() if not any(map(math.isnan, own))}
+    if len(means) < 2:
+        return "Fewer than two recipes have a mean under every condition."
+    orders = {
+        tuple(sorted(means, key=lambda name: -gain(means[name][index], metric))) for index in range(len(result.levels))
+    }
+    if len(orders) == 1:
+        return f"The order of the means is the same under all {counted(len(result.levels), 'condition')}."
+    first = {order[0] for order in orders}
+    same = f"; {named(first.pop())} is first everywhere" if len(first) == 1 else ""
+    return f"The order of the means changes with the {_changed(result)}{same}."
+
+
+def _alt(result: Conditions, info: InteractionInfo) -> str:
+    """What is drawn, with the means of the first recipes at the ends of the axis."""
+    metric, each = result.experiment.metric, []
+    lines = next(iter(info.panels.values()))
+    for recipe, line in list(lines.items())[:MOST_RANKS]:
+        means = [f"{point.mean:.{1 if METRICS[metric].unit == 'points' else 3}f}" for point in (line[0], line[-1])]
+        each.append(f"{named(recipe)} {' and '.join(means).replace('nan', 'none')}")
+    ends = f"{named(info.levels[0])} and {named(info.levels[-1])}"
+    return plain(
+        f"Interaction plot: {info.scale} of each recipe by {info.factor}, a line a recipe; at {ends}: {', '.join(each)}"
+    )
 
 
 def _across(result: Conditions) -> str | None:
@@ -430,12 +488,13 @@ def _plot_caption(result: Conditions, info: InteractionInfo) -> str:
     experiment = result.experiment
     few = any(len(cell.scores) < MIN_SEEDS for recipe in info.recipes for cell in result.cells[recipe].values())
     caption = (
-        f"Mean {METRICS[experiment.metric].title} over seeds with the {percent(1 - experiment.alpha)} interval of each "
-        f"mean, not corrected{', wide enough for a split that is redrawn' if result.overlap else ''}"
+        f"{_finding(result)} Mean {METRICS[experiment.metric].title} over seeds with the "
+        f"{percent(1 - experiment.alpha)} interval of each mean, not corrected"
+        f"{', wide enough for a split that is redrawn' if result.overlap else ''}"
         f"{f'; none under {MIN_SEEDS} seeds' if few else ''}. Where lines are parallel, recipes differ by as much "
         f"under one {info.factor} as under another; where they cross, their order changes. Whether they differ is for "
         "the tests to say, not for intervals that overlap."
     )
     left = sum(any(cell.scores for cell in own.values()) for own in result.cells.values()) - len(info.recipes)
-    drawn = f" Drawn are {experiment.baseline} and the best recipes, {left} others are not." if left else ""
+    drawn = f" Drawn are {named(experiment.baseline)} and the best recipes, {left} others are not." if left else ""
     return caption + drawn

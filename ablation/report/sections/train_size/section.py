@@ -246,9 +246,10 @@ def _caption(curves: Sequence[SizeCurve]) -> str:
     )
     return (
         f"Differences to {named(experiment.baseline)} in {unit_text(experiment.metric)}, seed by seed{pooled}. {ends}. "
-        "Each doubling: the slope of the straight line through the differences over log2 of the training images, judged "
-        "over seeds, Holm's correction over the recipes. Every size is trained for as many epochs, so with fewer "
-        f"images the network is also updated less often. {'Everything' if over > 1 else 'The slope'} holds "
+        "Each doubling: the slope of the straight line through the differences over log2 of the training images, "
+        "judged over seeds, Holm's correction over the recipes; its interval is not corrected. Every size is trained "
+        "for as many epochs, so with fewer images the network is also updated less often. "
+        f"{'Everything' if over > 1 else 'The slope'} holds "
         f"{bounds(experiment, seeds_alone=True)}."
     )
 
