@@ -1,13 +1,16 @@
-"""Warnings: what makes results less than the experiment planned, or not what they seem. Shown beside every result."""
+"""Warnings: what makes results less than the experiment planned, or not what they seem. Shown beside every result.
+
+Each is whole sentences, in which names are marked as names (`ablation.core.text.named`).
+"""
 
 from __future__ import annotations
 
 import pandas as pd
 
 from ablation.analysis.metrics import METRICS
-from ablation.core.text import counted, named
+from ablation.core.text import counted, listing, named, opening
 from ablation.data.contents import left_out_words
-from ablation.experiment.labels import names_of
+from ablation.experiment.labels import condition_named, names_of
 from ablation.experiment.preregistration import beforehand, preregistered, preregistration_of
 from ablation.experiment.record import RECORD_FILE
 from ablation.experiment.results import NO_SCORE, Results
@@ -45,7 +48,7 @@ def warnings_of(results: Results, failed: frozenset[str]) -> list[str]:
     """
     every = _altered(results) + _changed_plan(results) + _unfinished(results)
     if results.left_out:
-        every.append(left_out_words(results.left_out))
+        every.append(f"{left_out_words(results.left_out)}.")
     done = results.finished
     if len(done):
         every += [*_two_results(results), *_environments(done), *_splits(results, done)]
@@ -60,12 +63,13 @@ def _changed_plan(results: Results) -> list[str]:
     first = before or next(iter(every), None)
     if first is None:
         trained = any(results.root.glob(f"*/{RECORD_FILE}"))
-        return ["no plan was declared before the first result, nor after it"] if trained else []
+        return ["No plan was declared before the first result, nor after it."] if trained else []
     changes = "; ".join(first.plan.changed_to(preregistration_of(results.experiment, results.cells)))
     if before:
-        return [f"judged otherwise than declared before the first result ({before.day}): {changes}"] if changes else []
-    since = f": {changes}" if changes else " and not changed since"
-    return [f"no plan was declared before the first result; the earliest is of {first.day}{since}"]
+        told = f"Judged otherwise than declared before the first result ({before.day}): {changes}."
+        return [told] if changes else []
+    since = f". Since then: {changes}." if changes else ", and not changed since."
+    return [f"No plan was declared before the first result. The earliest is of {first.day}{since}"]
 
 
 def _altered(results: Results) -> list[str]:
@@ -74,17 +78,17 @@ def _altered(results: Results) -> list[str]:
     runs, names = runs[runs["status"] == "altered"], names_of(results.cells)
     alarms = [
         f"Run {named(names[run_id])} ({run_id}) was altered after its training: {reason}. "
-        f"It is in no mean and no test. {HOW_TO_MEND} ({results.root.name}/{run_id})"
+        f"It is in no mean and no test. {HOW_TO_MEND} ({results.root.name}/{run_id})."
         for run_id, reason in runs[["id", "reason"]].head(MOST_ALTERED).itertuples(index=False)
     ]
     more = len(runs) - len(alarms)
-    return [*alarms, f"{counted(more, 'more run')} altered too: `ablation status` names them"] if more else alarms
+    return [*alarms, f"{counted(more, 'more run')} altered too: `ablation status` names them."] if more else alarms
 
 
 def _unfinished(results: Results) -> list[str]:
     runs = results.table.drop_duplicates("id")["status"].value_counts()
     return [
-        f"{runs[status]} of {runs.sum()} runs {words}: in no mean and no test"
+        f"{runs[status]} of {runs.sum()} runs {words}: in no mean and no test."
         for status, words in UNFINISHED.items()
         if runs.get(status)
     ]
@@ -93,13 +97,13 @@ def _unfinished(results: Results) -> list[str]:
 def _two_results(results: Results) -> list[str]:
     """A copied folder holds a second result for a run, or a record that belongs to another."""
     twice = [
-        f"two results for one run: {folder} holds {run_id} too, and is not used"
+        f"Two results for one run: {folder} holds {run_id} too, and is not used."
         for folder, run_id in strays(results.root, set(results.table["id"]))
     ]
     table = results.finished
     if "record_id" in table:
         twice += [
-            f"the record in {row.id} is that of {row.record_id}: the comparison does not hold"
+            f"The record in {row.id} is that of {row.record_id}: the comparison does not hold."
             for row in table[table["record_id"] != table["id"]].drop_duplicates("id").itertuples()
         ]
     return twice
@@ -107,7 +111,7 @@ def _two_results(results: Results) -> list[str]:
 
 def _environments(done: pd.DataFrame) -> list[str]:
     return [
-        f"runs on different {what} are compared: {', '.join(sorted(map(str, done[column].unique())))}"
+        f"Runs on different {what} are compared: {', '.join(sorted(map(str, done[column].unique())))}."
         for column, what in ENVIRONMENT.items()
         if column in done and done[column].nunique() > 1
     ]
@@ -118,27 +122,27 @@ def _splits(results: Results, done: pd.DataFrame) -> list[str]:
     redrawn = {cell.spec.id: cell.spec.split.drawn_from(cell.seed) for cell in results.cells}
     split = [done[factor] for factor in ("split", "train_size") if factor in results.factors]
     if (done.groupby([*split, done["id"].map(redrawn)])["split_digest"].nunique() > 1).any():
-        differing.append("runs that should share a split do not: the comparison does not hold")
+        differing.append("Runs that should share a split do not: the comparison does not hold.")
     sizes = [factor for factor in ("image_size", "cache_size", "batch_size") if factor in results.factors]
     if (done.groupby(["split_digest", *sizes])["first_test_batch"].nunique() > 1).any():
-        differing.append("the test images are not the same in all runs of one split: the comparison does not hold")
+        differing.append("The test images are not the same in all runs of one split: the comparison does not hold.")
     return differing
 
 
 def _failed(results: Results, done: pd.DataFrame, failed: frozenset[str]) -> list[str]:
     """Failed trainings of each recipe with their scores, and its mean with and without them."""
     if failed >= set(done["id"]):
-        return [f"all {len(failed)} trainings ended near chance: nothing has been learned, and no verdict is given"]
+        return [f"All {len(failed)} trainings ended near chance: nothing was learned, and there is no verdict."]
     metric, sentences = results.experiment.metric, []
     for recipe, runs in _recipes(results, done):
         wrong = runs["id"].isin(failed)
         if wrong.any():
             scores = ", ".join(f"{score:.3f}" for score in runs[wrong][metric])
-            means = f"{runs[metric].mean():.3f} with"
-            means += "" if wrong.all() else f", {runs[~wrong][metric].mean():.3f} without"
+            mean = f"the mean is {runs[metric].mean():.3f}"
+            mean += "" if wrong.all() else f" with and {runs[~wrong][metric].mean():.3f} without"
             sentences.append(
-                f"{recipe}: {wrong.sum()} of {len(runs)} trainings failed or ended far below the others "
-                f"({metric} {scores}; mean {means}): no verdict on a mean that rests on it"
+                f"{recipe}: {wrong.sum()} of {len(runs)} trainings ended near chance or far below the others "
+                f"({METRICS[metric].title} {scores}; {mean}). No verdict."
             )
     return sentences
 
@@ -149,7 +153,7 @@ def _without_spread(results: Results, done: pd.DataFrame) -> list[str]:
     One metric may well be alike, as accuracy is where few test images are nearly all right.
     """
     return [
-        f"{recipe}: the same figures for all {len(runs)} seeds; do they reach the training?"
+        f"{recipe}: the same figures for all {len(runs)} seeds. Do they reach the training?"
         for recipe, runs in _recipes(results, done)
         if runs["id"].nunique() > 1 and len(set(_figures(runs))) == 1
     ]
@@ -163,7 +167,7 @@ def _alike(results: Results, done: pd.DataFrame) -> list[str]:
             figures = tuple(sorted(zip(runs["seed"], _figures(runs), strict=True)))
             by_figures.setdefault(figures, {})[recipe] = frozenset(runs["id"])
     return [
-        f"{' and '.join(recipes)} have the same figures for every seed; is what differs between them applied?"
+        f"{listing(recipes)} have the same figures for every seed. Is what differs between them applied?"
         for recipes in by_figures.values()
         if len(set(recipes.values())) > 1
     ]
@@ -175,8 +179,16 @@ def _figures(runs: pd.DataFrame) -> list[tuple[str, ...]]:
 
 
 def _recipes(results: Results, done: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """'crop, adam' -> its runs, in the order of the grid."""
-    return [(", ".join(map(str, levels)), runs) for levels, runs in done.groupby(results.factors, sort=False)]
+    """'crop under adam' -> its runs, in the order of the grid."""
+    return [
+        (_recipe_under(dict(zip(results.factors, map(str, levels), strict=True)), results), runs)
+        for levels, runs in done.groupby(results.factors, sort=False)
+    ]
+
+
+def _recipe_under(levels: dict[str, str], results: Results) -> str:
+    others = {factor: level for factor, level in levels.items() if factor != "recipe"}
+    return f"{named(levels['recipe'])} under {condition_named(others, results.experiment)}"
 
 
 def _idle(done: pd.DataFrame) -> list[str]:
@@ -184,7 +196,9 @@ def _idle(done: pd.DataFrame) -> list[str]:
     for recipe, runs in suspect.groupby("recipe", sort=False):
         names = ", ".join(dict.fromkeys(name for names in runs["idle"] for name in names.split(", ")))
         every = (done["recipe"] == recipe).sum()
-        sentences.append(f"{recipe}: {names} changed no picture in the first epoch of {len(runs)} of {every} runs")
+        sentences.append(
+            f"{named(str(recipe))}: {names} changed no picture in the first epoch of {len(runs)} of {every} runs."
+        )
     return sentences
 
 
@@ -194,4 +208,7 @@ def _notes(done: pd.DataFrame) -> list[str]:
         return []
     runs = done.drop_duplicates("id")
     noted = runs[runs["notes"] != ""]
-    return [f"{note}, in {len(those)} of {len(runs)} runs" for note, those in noted.groupby("notes", sort=False)]
+    return [
+        f"{opening(str(note))}, in {len(those)} of {len(runs)} runs."
+        for note, those in noted.groupby("notes", sort=False)
+    ]

@@ -8,6 +8,7 @@ import pytest
 from made_up import find, noise, question, results_of, usual
 
 from ablation import Crossed, Dunnett, Paired, Welch
+from ablation.core.text import plain
 from ablation.evidence.failed_trainings import failed_trainings
 from ablation.evidence.study import Study, compare
 from ablation.experiment.experiment import Cell
@@ -71,14 +72,14 @@ def test_where_the_baseline_failed_nothing_is_said_of_any_recipe_beside_it():
 
 def test_the_warning_gives_the_mean_that_hides_it_and_the_mean_without():
     (warning,) = Study(results_of(question(), failing("bright"))).warnings
-    assert warning == (
-        "bright, adam: 1 of 5 trainings failed or ended far below the others (accuracy 0.502; mean 0.830 with, 0.911 "
-        "without): no verdict on a mean that rests on it"
+    assert plain(warning) == (
+        "“bright” under “adam”: 1 of 5 trainings ended near chance or far below the others (accuracy 0.502; the mean "
+        "is 0.830 with and 0.911 without). No verdict."
     )
     every, *_ = Study(
         results_of(question(), lambda cell: 0.1 if cell.factors["recipe"] == "bright" else usual(cell))
     ).warnings
-    assert "bright, adam: 5 of 5 trainings failed" in every
+    assert plain(every).startswith("“bright” under “adam”: 5 of 5 trainings ended near chance")
     assert "without" not in every
 
 
@@ -108,5 +109,5 @@ def test_a_run_that_crashed_or_diverged_blocks_a_verdict_as_well():
 def test_where_nothing_was_learned_that_is_said_once():
     told = Study(results_of(question(), lambda cell: 0.1 + noise(cell))).warnings
     assert [warning for warning in told if "trainings" in warning] == [
-        "all 30 trainings ended near chance: nothing has been learned, and no verdict is given"
+        "All 30 trainings ended near chance: nothing was learned, and there is no verdict."
     ]

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from made_up import noise, question, results_of, usual
 
+from ablation.core.text import named, plain
 from ablation.data import Fixed, PerSeed, TrainSize
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
@@ -30,7 +31,7 @@ def test_each_kind_of_missing_run_raises_a_warning(experiment):
         lambda cell: endings.get(cell.seed, 0.8),
     )
     assert list(Study(results).warnings) == [
-        f"1 of 5 runs {status}: in no mean and no test"
+        f"1 of 5 runs {status}: in no mean and no test."
         for status in ("failed", "diverged", "interrupted", "not started")
     ]
 
@@ -38,7 +39,7 @@ def test_each_kind_of_missing_run_raises_a_warning(experiment):
 def test_another_split_raises_a_warning(experiment):
     results = results_of(experiment)
     results.table.loc[3, "split_digest"] = "another"
-    assert list(Study(results).warnings) == ["runs that should share a split do not: the comparison does not hold"]
+    assert list(Study(results).warnings) == ["Runs that should share a split do not: the comparison does not hold."]
     redrawn = results_of(replace(experiment, split=PerSeed(), test=None))
     redrawn.table["split_digest"] = redrawn.table["seed"].astype(str)
     assert list(Study(redrawn).warnings) == []
@@ -48,7 +49,7 @@ def test_other_test_images_raise_a_warning(experiment):
     results = results_of(experiment)
     results.table.loc[3, "first_test_batch"] = "other"
     assert list(Study(results).warnings) == [
-        "the test images are not the same in all runs of one split: the comparison does not hold"
+        "The test images are not the same in all runs of one split: the comparison does not hold."
     ]
 
 
@@ -57,7 +58,7 @@ def test_runs_that_train_on_fewer_images_need_not_share_a_split(experiment):
     results.table["split_digest"] = results.table["train_size"]
     assert list(Study(results).warnings) == []
     results.table.loc[3, "split_digest"] = "another"
-    assert list(Study(results).warnings) == ["runs that should share a split do not: the comparison does not hold"]
+    assert list(Study(results).warnings) == ["Runs that should share a split do not: the comparison does not hold."]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ def test_runs_that_train_on_fewer_images_need_not_share_a_split(experiment):
 def test_files_that_are_left_out_raise_a_warning(experiment, count, files):
     (warning,) = Study(replace(results_of(experiment), left_out=count)).warnings
     assert warning.startswith(files)
-    assert warning.endswith("left out")
+    assert warning.endswith("left out.")
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_what_shows_other_test_images_by_design_raises_none(experiment, vary):
 def test_other_machines_raise_a_warning(experiment):
     results = results_of(experiment)
     results.table.loc[0, "device"] = "NVIDIA H200"
-    assert list(Study(results).warnings) == ["runs on different devices are compared: NVIDIA H200, cpu"]
+    assert list(Study(results).warnings) == ["Runs on different devices are compared: NVIDIA H200, cpu."]
 
 
 def test_scores_without_any_spread_raise_a_warning(experiment):
@@ -91,7 +92,7 @@ def test_scores_without_any_spread_raise_a_warning(experiment):
         return 0.8 if (cell.factors["recipe"], cell.factors["optimizer"]) == ("bright", "sgd") else usual(cell)
 
     assert list(Study(results_of(experiment, stuck)).warnings) == [
-        "bright, sgd: the same figures for all 5 seeds; do they reach the training?"
+        f"{named('bright')} under {named('sgd')}: the same figures for all 5 seeds. Do they reach the training?"
     ]
 
 
@@ -102,9 +103,9 @@ def test_other_runs_with_the_same_figures_raise_a_warning(experiment):
         return 0.8 + 0.001 * cell.seed if cell.factors["optimizer"] == "adam" else usual(cell)
 
     asked = replace(experiment, recipes={**experiment.recipes, "nothing": ()})
-    assert list(Study(results_of(asked, ignored)).warnings) == [
-        "none, adam and bright, adam and contrast, adam and nothing, adam have the same figures for every seed; "
-        "is what differs between them applied?"
+    assert list(map(plain, Study(results_of(asked, ignored)).warnings)) == [
+        "“none” under “adam”, “bright” under “adam”, “contrast” under “adam” and “nothing” under “adam” have the same "
+        "figures for every seed. Is what differs between them applied?"
     ]
     assert list(Study(results_of(asked, usual_by_spec)).warnings) == []
     once = results_of(experiment, ignored)
@@ -129,18 +130,18 @@ def test_a_copied_run_is_a_second_result_and_is_told(trained):
     assert found() == []
     first, other = (record.parent.name for record in sorted(root.glob("*/record.json"))[:2])
     shutil.copytree(root / first, root / f"{first} (copy)")
-    assert found() == [f"two results for one run: {root / first} (copy) holds {first} too, and is not used"]
+    assert found() == [f"Two results for one run: {root / first} (copy) holds {first} too, and is not used."]
     for file in ("record.json", "arrays.npz", "journal.jsonl"):
         shutil.copy(root / other / file, root / first / file)
-    assert f"the record in {first} is that of {other}: the comparison does not hold" in found()
+    assert f"The record in {first} is that of {other}: the comparison does not hold." in found()
 
 
 def test_what_is_judged_otherwise_than_declared_is_told(trained):
     asked, found, _ = trained
     changed = replace(asked, metric="macro_f1", margin=0.02, seeds=4)
     (told,) = (warning for warning in found(changed) if "declared" in warning)
-    assert told.startswith("judged otherwise than declared before the first result (20")
-    assert told.endswith("metric accuracy, now macro_f1; margin 0.01, now 0.02; seeds 0, 1, 2, now 0, 1, 2, 3")
+    assert told.startswith("Judged otherwise than declared before the first result (20")
+    assert told.endswith("metric accuracy, now macro_f1; margin 0.01, now 0.02; seeds 0, 1, 2, now 0, 1, 2, 3.")
     assert found() == []
 
 
@@ -153,7 +154,7 @@ def test_equal_accuracies_are_no_warning_where_other_figures_differ(experiment):
 
 def test_a_run_without_a_finite_score_raises_a_warning(experiment):
     lost = results_of(experiment, lambda cell: float("nan") if cell.seed == 1 else usual(cell))
-    assert list(Study(lost).warnings) == ["6 of 30 runs without a finite score: in no mean and no test"]
+    assert list(Study(lost).warnings) == ["6 of 30 runs without a finite score: in no mean and no test."]
 
 
 def test_a_plan_that_comes_after_results_is_told(experiment, tmp_path):
@@ -166,11 +167,11 @@ def test_a_plan_that_comes_after_results_is_told(experiment, tmp_path):
         told = Study(replace(results_of(asked, lambda cell: "planned"), root=tmp_path)).warnings
         return [warning for warning in told if "declared" in warning]
 
-    assert found(experiment) == ["no plan was declared before the first result, nor after it"]
+    assert found(experiment) == ["No plan was declared before the first result, nor after it."]
     preregister(experiment, experiment.cells("0" * 16), tmp_path)
     (same,) = found(experiment)
-    assert same.startswith("no plan was declared before the first result; the earliest is of 20")
-    assert same.endswith("UTC and not changed since")
+    assert same.startswith("No plan was declared before the first result. The earliest is of 20")
+    assert same.endswith("UTC, and not changed since.")
     preregister(asked, asked.cells("0" * 16), tmp_path)
     (told,) = found(asked)
-    assert told.endswith("UTC: metric accuracy, now log_loss; margin 0.01, now 0.2")
+    assert told.endswith("UTC. Since then: metric accuracy, now log_loss; margin 0.01, now 0.2.")

@@ -98,7 +98,7 @@ def test_of_many_altered_runs_the_first_few_are_named(project):
         forged.edit_accuracy(folder.parent)
     warnings = Study(load(experiment)).warnings
     assert sum("was altered" in warning for warning in warnings) == 5
-    assert "1 more run altered too: `ablation status` names them" in warnings
+    assert "1 more run altered too: `ablation status` names them." in warnings
 
 
 def test_a_run_of_an_older_version_has_no_seal_and_is_used(project):

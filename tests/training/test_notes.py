@@ -109,7 +109,7 @@ def test_without_first_pictures_there_are_grey_ones_that_say_so(bright, trained,
     assert (arrays.original.shape, arrays.draws.shape) == ((8, 8, 3), (DRAWS, 8, 8, 3))
     write_record(run.folder, record, arrays)
     results = Results.load(bright, tmp_path, cache)
-    told = "the first pictures: not known (ZeroDivisionError: it fails), in 1 of 1 runs"
+    told = "The first pictures: not known (ZeroDivisionError: it fails), in 1 of 1 runs."
     assert told in Study(results).warnings
     page = written_page(Study(results), tmp_path / "report")
     assert "could not be drawn" in page.replace("\xa0", " ")

@@ -10,6 +10,7 @@ import torch
 from ablation import Brightness, RandomGrayscale, RandomHorizontalFlip, RandomInvert, Resize, Results, sweep
 from ablation.augment.chain import chain
 from ablation.augment.draws import draw
+from ablation.core.text import named
 from ablation.evidence.study import Study, compare
 from ablation.experiment.record import RunRecord, idle_operations
 from ablation.training.sentinel import Sentinel
@@ -82,7 +83,7 @@ def test_an_operation_that_does_nothing_is_flagged_wherever_results_are_shown(in
     experiment = replace(small, recipes=recipes, seeds=(0, 1), epochs=1)
     sweep(experiment, tmp_path, cache, jobs=1)
     results = Results.load(experiment, tmp_path, cache)
-    told = "grey: RandomGrayscale changed no picture in the first epoch of 2 of 2 runs"
+    told = f"{named('grey')}: RandomGrayscale changed no picture in the first epoch of 2 of 2 runs."
     assert told in Study(results).warnings
     effects = {effect.recipe: effect for effect in compare(results)}
     assert effects["grey"].flag == "RandomGrayscale changed no picture"
