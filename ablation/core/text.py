@@ -158,16 +158,15 @@ def tied(text: str) -> str:
     return re.sub(r"(?<=\d) (?=%|seed|point|[kMG]B)|(?<=\b[pn]) (?=[<=] )|(?<=\b[pn] [<=]) (?=[.\d])", "\u00a0", text)
 
 
-def opening(text: str, names: Iterable[str] = ()) -> str:
-    """Return the text with a capital first letter, as a sentence begins; unchanged where it begins with one of names.
+def opening(text: str) -> str:
+    """Return the text with a capital first letter, as a sentence begins; a name that begins it is left as it is.
 
     Names are the user's: 'crop' and 'Crop' may be two recipes.
 
-    >>> opening("crop helps", names=["crop"]), opening("nothing helps", names=["crop"])
-    ('crop helps', 'Nothing helps')
+    >>> opening("nothing helps"), plain(opening(f"{named('crop')} helps"))
+    ('Nothing helps', '“crop” helps')
     """
-    named = any(text.startswith(name) and not text[len(name) : len(name) + 1].isalnum() for name in names)
-    return text if named else text[:1].upper() + text[1:]
+    return text[:1].upper() + text[1:]
 
 
 _ASCII = str.maketrans(
