@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ablation.core.text import counted, named, plain
+from ablation.core.text import counted, named
 from ablation.evidence.measures import MeasureEffect
 from ablation.evidence.study import Study
 from ablation.report.section import Figure, Section
@@ -74,9 +74,9 @@ def figure(harm: ClassHarm) -> Figure:
         100 * np.array([[one.estimate for one in row] for row in effects]).reshape(len(labels), len(recipes)),
         np.array([[one.shown(alpha) for one in row] for row in effects], bool).reshape(len(labels), len(recipes)),
     )
-    baseline, finding = named(harm.experiment.baseline), _largest(harm)
+    baseline = named(harm.experiment.baseline)
     text = (
-        f"{finding} Each cell is a change of recall against {baseline}, in points: red is a loss, blue a gain. "
+        f"{_largest(harm)} Each cell is a change of recall against {baseline}, in points: red is a loss, blue a gain. "
         f"{SYMBOL['worse']} and {SYMBOL['better']} mark what is shown after Holm's correction over "
         f"{counted(harm.family, 'comparison')}; any other number may be luck. Beside the names: test images of the "
         f"class, and its recall with {baseline}."
@@ -87,9 +87,9 @@ def figure(harm: ClassHarm) -> Figure:
             text += f" Drawn are {drawn} of {every:,} {what}, those with the largest changes."
     alt = (
         f"Heat map of the change of recall, a line for each of {counted(len(labels), 'class', 'classes')} and a column "
-        f"for each of {counted(len(recipes), 'recipe')}. {finding.removesuffix('.')}"
+        f"for each of {counted(len(recipes), 'recipe')}"
     )
-    return Figure(info, draw_harm, plain(alt), text)
+    return Figure(info, draw_harm, alt, text)
 
 
 def _largest(harm: ClassHarm) -> str:

@@ -141,14 +141,14 @@ def _change(harm: ClassHarm, effect: MeasureEffect) -> str:
 
 
 def _lowest(harm: ClassHarm, own: RecipeClasses) -> str:
-    """'the largest loss is 2.0 points in “8” (...)', of what is not shown to be one."""
+    """'the largest loss is 2.0 points of recall, of class “8” (...)', of what is not shown to be one."""
     label = own.by_change()[0]
     effect, name = own.effects[label], class_name(harm, label)
     span = f"{percent(1 - harm.experiment.alpha)} interval {interval(effect.low, effect.high, POINTS)}"
     numbers = f"{span}; {chance(effect.p_adjusted, harm.experiment)}"
     if effect.estimate < 0:
-        return f"the largest loss is {size(-effect.estimate, POINTS)} of recall in {name} ({numbers})"
-    return f"the smallest difference is {size(effect.estimate, POINTS, sign=True)} in {name} ({numbers})"
+        return f"the largest loss is {size(-effect.estimate, POINTS)} of recall, of class {name} ({numbers})"
+    return f"the smallest difference is {size(effect.estimate, POINTS, sign=True)}, of class {name} ({numbers})"
 
 
 def _on_average(own: RecipeClasses) -> str:
@@ -179,7 +179,7 @@ def cautions(harm: ClassHarm) -> tuple[str, ...]:
         usual, worst = float(np.median(list(widths.values()))), max(widths, key=widths.__getitem__)
         fewest = min(harm.judged, key=lambda label: int(harm.images[label]))
         at = (
-            f" (median over classes; {size(widths[worst], POINTS)} in {class_name(harm, worst)})"
+            f" (median over classes; {size(widths[worst], POINTS)} in class {class_name(harm, worst)})"
             if len(widths) > 1
             else ""
         )

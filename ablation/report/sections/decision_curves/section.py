@@ -155,10 +155,7 @@ def figures(study: Study, decisions: Decisions) -> tuple[Figure, ...]:
     curves = Figure(
         data,
         draw_curves,
-        _in_words(
-            f"Curves of net benefit against the threshold, of {recipes}, beside treating all and treating none",
-            _largest(decisions),
-        ),
+        plain(f"Curves of net benefit against the threshold, of {recipes}, beside treating all and treating none"),
         f"{_largest(decisions)} Net benefit is as trained, in {UNIT}, a mean over all runs of a recipe. Left: each "
         "class against the rest, a mean over classes. Right: acting on the prediction where its probability is at "
         "least the threshold. Treat all: acting whatever the probability, on the right on the predictions of "
@@ -171,18 +168,13 @@ def figures(study: Study, decisions: Decisions) -> tuple[Figure, ...]:
     differences = Figure(
         data,
         draw_differences,
-        _in_words(f"Curves of the difference in net benefit to {baseline} against the threshold, with bands of "
-                  f"uncertainty, a panel each for {among(names, 'recipe')}", _which_differ(decisions)),
+        plain(f"Curves of the difference in net benefit to {baseline} against the threshold, with bands of "
+              f"uncertainty, a panel each for {among(names, 'recipe')}"),
         f"{_which_differ(decisions)} Each panel is the difference of a recipe's one-vs-rest curve to that of "
         f"{baseline}, in {UNIT}: above 0 its decisions are worth more. Solid: as trained. Dashed: temperature-scaled. "
         f"Bands are pointwise {level} intervals, not corrected; {_bands(surest)}.{some}",
     )  # fmt: skip
     return curves, differences
-
-
-def _in_words(what: str, finding: str) -> str:
-    """The picture for those who cannot see it: what is drawn, and what it shows."""
-    return plain(f"{what}. {finding.removesuffix('.')}")
 
 
 def _largest(decisions: Decisions) -> str:

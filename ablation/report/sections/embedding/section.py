@@ -170,7 +170,7 @@ def figure(study: Study, of: Mapped, measured: Separations) -> Figure:
         draw_maps,
         plain(
             f"t-SNE maps of the test images, a map each for {among(list(of.arrays), 'recipe')}, each image a point in "
-            f"the colour of its class. {_found(measured).removesuffix('.')}"
+            "the colour of its class"
         ),
         _figure_caption(of, measured),
         Hover(spots, lambda info: info.photographs),

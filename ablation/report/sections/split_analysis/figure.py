@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablation.core.text import MINUS
+from ablation.report.charts import CHARACTER, LONGEST, Columns, across_the_page, columns_of, write_numbers
 from ablation.report.style import (
     FAINT,
     INK,
@@ -31,10 +32,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-LINE, HEAD, FOOT = 0.34, 0.34, 0.55
-"""Inches of a recipe, of the key above and of the axis below."""
-LEFT, RIGHT = 0.2, 0.66
-"""Where the axis begins and ends, in shares of the width; names stand on the left, numbers on the right."""
+LINE, HEAD, FOOT = 0.28, 0.4, 0.56
+"""Inches of a recipe, of the headings above and of the axis below."""
 
 ACROSS = 3
 """Panels side by side, two where there are many classes."""
@@ -44,10 +43,14 @@ MANY = 14
 """Classes; of more no numbers stand in the cells."""
 FEW = 6
 """Up to so many classes the numbers have a decimal."""
-LONGEST = 16
+LONGEST_CLASS = 16
 """Characters of a class's name."""
 SCALE = 0.62
 """Inches of the colours' scale, under the panels."""
+SCALE_WIDTH = 3.4
+"""How wide it is, with its numbers."""
+CELL = 0.29
+"""Inches of a cell."""
 
 
 @dataclass(frozen=True)
@@ -72,43 +75,52 @@ class GapInfo:
 def draw_gaps(info: GapInfo, look: Mapping[str, Style], axes: Axes | None = None) -> Axes:
     """A line a recipe: a hollow mark is the training score, a filled one the test score, the line between the gap."""
     with drawing():
-        axes = _gap_axes(len(info.rows)) if axes is None else axes
-        across = _across(axes)
+        columns = columns_of([row.difference for row in info.rows])
+        axes = _gap_axes(info, columns) if axes is None else axes
         for line, row in enumerate(info.rows):
             with marked(axes, look[row.name]):
-                _draw_gap(axes, row, line, look[row.name])
-        for x, text in ((0.745, "gap"), (1.0, "difference to the baseline")):
-            axes.text(x, -0.9, text, transform=across, va="center", ha="right", color=SOFT, size=8.5)
-        axes.text(0.012, -0.9, "hollow: training, filled: test", transform=across, va="center", color=SOFT, size=8.5)
+                _draw_gap(axes, row, line, look[row.name], columns)
         axes.set(ylim=(len(info.rows) - 0.4, -0.6), yticks=[], xlabel=info.axis)
         axes.margins(x=0.04)
         axes.grid(axis="x")
         axes.set_axisbelow(True)
         axes.spines["left"].set_visible(False)
+        _head(axes, info, columns)
     return axes
 
 
-def _draw_gap(axes: Axes, row: GapRow, line: int, style: Style) -> None:
+def _head(axes: Axes, info: GapInfo, columns: Columns) -> None:
+    """What the numbers are, and over the first line what its marks are."""
+    page, above = across_the_page(axes), {"va": "center", "color": SOFT, "size": 8.5}
+    for x, text in ((columns[0] + GAP, "gap"), (columns[0], "difference"), (0, "interval")):
+        axes.text(1 - x / WIDTH, -1, text, transform=page, ha="right", **above)
+    first = info.rows[0]
+    right = first.train >= first.test
+    for x, text, side in ((first.train, "training", right), (first.test, "test", not right)):
+        axes.text(x, -0.68, text, ha="left" if side else "right", **above | {"va": "bottom"})
+
+
+def _draw_gap(axes: Axes, row: GapRow, line: int, style: Style, columns: Columns) -> None:
     axes.plot([row.train, row.test], [line, line], color=style.color, linewidth=2.2, zorder=2)
     for x, face in ((row.train, PAPER), (row.test, style.color)):
         axes.plot([x], [line], marker=style.marker, markersize=7, color=face, markeredgecolor=style.color, zorder=3)
-    texts = ((0.012, row.name, "left"), (0.745, row.gap, "right"), (1.0, row.difference, "right"))
-    for x, text, side in texts:
-        axes.text(x, line, shortened(text, 28), transform=_across(axes), va="center", ha=side, color=INK)
+    page = across_the_page(axes)
+    axes.text(0.005, line, shortened(row.name, LONGEST), transform=page, va="center", color=INK)
+    axes.text(1 - (columns[0] + GAP) / WIDTH, line, row.gap, transform=page, va="center", ha="right", color=INK)
+    write_numbers(axes, row.difference, line, columns)
 
 
-def _gap_axes(rows: int) -> Axes:
-    height = HEAD + LINE * rows + FOOT
+GAP = 1.1
+"""Inches from the gaps to their differences."""
+
+
+def _gap_axes(info: GapInfo, columns: Columns) -> Axes:
+    height = HEAD + LINE * len(info.rows) + FOOT
+    left = 0.35 + CHARACTER * max(len(shortened(row.name, LONGEST)) for row in info.rows)
+    width = WIDTH - left - columns[0] - GAP - 0.6
     made = figure(height)
     made.set_layout_engine("none")
-    return made.add_axes((LEFT, FOOT / height, RIGHT - LEFT, LINE * rows / height))
-
-
-def _across(axes: Axes) -> Any:
-    """x in shares of the page's width, y in lines."""
-    from matplotlib.transforms import blended_transform_factory
-
-    return blended_transform_factory(axes.figure.transFigure, axes.transData)
+    return made.add_axes((left / WIDTH, FOOT / height, width / WIDTH, LINE * len(info.rows) / height))
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +147,7 @@ def draw_confusion(
             mesh = panel.pcolormesh(
                 change, cmap="PuOr_r", vmin=-info.most, vmax=info.most, edgecolors=FAINT, linewidth=0.4
             )
-            mark(panel.set_title(shortened(recipe, 30), color=look[recipe].color), look[recipe])
+            mark(panel.set_title(shortened(recipe, 30), color=look[recipe].text), look[recipe])
             count = len(info.classes)
             panel.set(xlim=(0, count), ylim=(count, 0), facecolor="#f1f4f7")
             panel.spines[:].set_visible(False)
@@ -160,7 +172,7 @@ def _columns(info: ConfusionInfo) -> int:
 
 
 def _names(info: ConfusionInfo) -> list[str]:
-    return [shortened(name, LONGEST) for name in info.classes]
+    return [shortened(name, LONGEST_CLASS) for name in info.classes]
 
 
 def _left(info: ConfusionInfo) -> float:
@@ -172,7 +184,7 @@ def _side(info: ConfusionInfo) -> float:
     """Inches of a panel: cells are larger where two panels or fewer stand side by side."""
     across, count = _columns(info), len(info.classes)
     most = (WIDTH - _left(info) - APART * across) / across
-    return min(most, max(1.8, (0.4 if across <= 2 else 0.3) * count))
+    return min(most, max(1.8, (0.5 if count <= FEW else CELL) * count))
 
 
 def _upright(info: ConfusionInfo) -> bool:
@@ -184,15 +196,15 @@ def _confusion_axes(info: ConfusionInfo, across: int) -> list[Axes]:
     longest, left, side, top = max(map(len, _names(info))), _left(info), _side(info), 0.34
     foot = 0.42 + (0.085 * longest if _upright(info) else 0.15)
     rows = -(-len(info.changes) // across)
-    height = rows * (side + top) + foot + SCALE
-    made = figure(height)
+    width, height = max(left + across * (side + APART), left + SCALE_WIDTH), rows * (side + top) + foot + SCALE
+    made = figure(height, width)
     made.set_layout_engine("none")
     return [
         made.add_axes(
             (
-                (left + (index % across) * (side + APART)) / WIDTH,
+                (left + (index % across) * (side + APART)) / width,
                 1 - (index // across + 1) * (side + top) / height,
-                side / WIDTH,
+                side / width,
                 side / height,
             )
         )
@@ -209,7 +221,7 @@ def _name_classes(panel: Axes, info: ConfusionInfo, first: bool, last: bool) -> 
     if first:
         panel.set_ylabel("true class", size=8.5)
     if last:
-        panel.set_xlabel("guessed class", size=8.5)
+        panel.set_xlabel("predicted class", size=8.5)
 
 
 def _write_numbers(panel: Axes, change: Floats, most: float) -> None:
@@ -228,7 +240,7 @@ def _draw_scale(panel: Axes, mesh: Any) -> None:
     assert made is not None
     width, height = made.get_size_inches()
     box = panel.get_position()
-    bar = made.add_axes((box.x0, 0.42 / height, min(3.2, width * (0.98 - box.x0)) / width, 0.12 / height))
+    bar = made.add_axes((box.x0, 0.42 / height, (SCALE_WIDTH - 0.2) / width, 0.1 / height))
     made.colorbar(mesh, cax=bar, orientation="horizontal")
     bar.tick_params(length=2, labelsize=8)
     bar.set_xlabel("change of the share of a true class (points)", size=8.5, color=SOFT, labelpad=2, loc="left")

@@ -216,11 +216,10 @@ def _confusion_figures(split: SplitAnalysis) -> list[Figure]:
     if info is None:
         return []
     baseline = named(split.experiment.baseline)
-    finding = _largest_change(split)
     text = (
-        f"{finding} Each panel is the change of the confusion matrix on the test part against {baseline}: of each true "
-        "class, how much larger a share of its images is predicted to be each class, in points, mean over runs. "
-        f"Classes that are confused with {baseline} stand together. No cell is tested."
+        f"{_largest_change(split)} Each panel is the change of the confusion matrix on the test part against "
+        f"{baseline}: of each true class, how much larger a share of its images is predicted to be each class, in "
+        f"points, mean over runs. Classes that are confused with {baseline} stand together. No cell is tested."
     )
     if len(split.moved) > MOST_PANELS:
         text += f" Drawn are the {MOST_PANELS} of {len(split.moved)} recipes with the largest changes."
@@ -228,7 +227,7 @@ def _confusion_figures(split: SplitAnalysis) -> list[Figure]:
         text += f" Drawn are the {len(info.classes)} of {len(split.classes):,} classes whose rows change most."
     alt = (
         f"Heat maps of how the confusion matrix changes, for {among(list(info.changes), 'recipe')}, "
-        f"{counted(len(info.classes), 'class', 'classes')} each. {finding.removesuffix('.')}"
+        f"{counted(len(info.classes), 'class', 'classes')} each, true classes in lines and predicted ones in columns"
     )
     return [Figure(info, draw_confusion, plain(alt), text)]
 
