@@ -16,10 +16,11 @@ from ablation.augment import Brightness
 from ablation.core.text import MINUS, NONE, plain
 from ablation.data import Fixed, Given, KFold, Redrawn
 from ablation.evidence.effects import OWN_RUNS, Effect
-from ablation.evidence.study import compare
+from ablation.evidence.study import Study, compare
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.optim import Adam
 from ablation.report.sections.effects import text
+from ablation.report.sections.effects.section import effects
 from ablation.report.sections.effects.table import detail_columns, main_columns
 from ablation.report.sections.effects.text import bounds, chance_text
 from ablation.report.text import size
@@ -356,3 +357,57 @@ def test_conditions_that_have_commas_of_their_own_are_counted(build):
     each = [effect(condition={"optimizer": "adam", "dropout": level}) for level in ("0.0", "0.3")]
     assert ", pooled over 2 conditions." in sentence(effect(), each, both)
     assert ", under “adam”, dropout 0.3 alone." in sentence(effect(), each[1:], both)
+
+
+def test_the_table_says_under_which_conditions_a_recipe_is_better(build):
+    def better(**conditions: tuple[str, ...]) -> str:
+        own = [
+            effect(recipe, condition={"optimizer": name}, verdict="better" if name in under else "undecided")
+            for recipe, under in conditions.items()
+            for name in ("adam", "sgd")
+        ]
+        return plain(text.by_condition(build(), [*BOTH, *own, *(effect(recipe) for recipe in conditions)]))
+
+    assert better(crop=("adam", "sgd"), hue=("sgd",)) == (
+        "Condition by condition, “crop” (under each) and “hue” (under “sgd”) are better than “none”."
+    )
+    assert better(crop=("adam",), hue=()) == "Condition by condition, “crop” (under “adam”) is better than “none”."
+    assert better(crop=()) == "Under no condition by itself is a recipe shown to be better than “none”."
+    many = {f"r{index}": ("adam",) for index in range(9)}
+    assert better(**many) == "Condition by condition, 9 recipes are better than “none” under one or more."
+    alone = {"optimizer": "adam"}
+    one = plain(text.by_condition(build(), [baseline(alone), effect(condition=alone)]))
+    assert one == "“crop” is better than “none”, under “adam”."
+
+
+def test_the_section_opens_with_its_answer_and_captions_with_what_was_shown():
+    gains = {("bright", "adam"): 0.06, ("bright", "sgd"): 0.02, ("contrast", "sgd"): 0.05}
+
+    def score(cell: Cell) -> float:
+        gain = gains.get((cell.factors["recipe"], cell.factors["optimizer"]), 0.0)
+        return 0.8 + gain + 0.01 * (cell.factors["optimizer"] == "sgd") + luck(cell, 0.001)
+
+    section = effects(Study(results_of(question(), score)))
+    short = "“bright” and “contrast” are better than “none”, pooled over “adam” and “sgd”."
+    assert section.title == "Which recipes help?"
+    assert [plain(said) for said in section.answer[:1]] == [short]
+    forest, heat = (plain(figure.caption) for figure in section.figures)
+    assert forest.startswith(
+        f"{short} Each mark is a recipe's difference to “none”, with its interval. Better is to the r"
+    )
+    assert heat.startswith(
+        "“bright” under “adam” has the highest mean accuracy: 86.0 %. Each cell has the mean accuracy i"
+    )
+    assert plain(section.tables[0].caption).startswith("Condition by condition, “bright” (under each) and “contrast” (")
+    best = effects(Study(results_of(question(), scoring({"bright": 0.02}, 0.001))))
+    assert plain(best.figures[1].caption).startswith("“bright” has the highest mean accuracy under each condition.")
+    loss = replace(question(), metric="log_loss", margin=0.02)
+    low = effects(Study(results_of(loss, scoring({"bright": -0.02}, 0.001))))
+    assert plain(low.figures[1].caption).startswith("“bright” has the lowest mean log loss under each condition.")
+    assert "Better is to the left." in low.figures[0].caption
+
+
+def test_a_section_about_one_recipe_has_one_sentence_on_it():
+    one = replace(question(), recipes={"none": (), "bright": (Brightness(0.4),)}, **ADAM)
+    (said,) = effects(Study(results_of(one, scoring({"bright": 0.05})))).answer
+    assert plain(said).startswith("“bright” beats “none” by 5.0 points")

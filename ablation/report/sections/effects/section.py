@@ -17,7 +17,7 @@ from ablation.report.charts import IntervalGroup, IntervalRow, IntervalsInfo, Ki
 from ablation.report.section import Figure, Section
 from ablation.report.sections.effects.figure import HeatCell, HeatInfo, draw_heat
 from ablation.report.sections.effects.table import by_recipe, column_of, details_table, main_table
-from ablation.report.sections.effects.text import answer, sentences, short_answer, sources_text
+from ablation.report.sections.effects.text import answer, deciding, sentences, short_answer, sources_text
 from ablation.report.style import shortened
 from ablation.report.text import about_intervals, gain, points, shown, signed, size, unit_text, value_text
 
@@ -33,10 +33,17 @@ def effects(study: Study) -> Section:
         "Which recipes help?",
         f"Each recipe against {named(experiment.baseline)}: its difference in {unit_text(experiment.metric)} on test "
         "images.",
-        sentences(experiment, compared) or answer(experiment, compared),
+        _answer(experiment, compared),
         tuple(filter(None, (forest(experiment, compared), heat(experiment, compared)))),
         (table, details_table(experiment, compared)),
     )
+
+
+def _answer(experiment: Experiment, compared: Sequence[Effect]) -> tuple[str, ...]:
+    """In one line, then a sentence for each recipe; of one recipe that alone."""
+    every = sentences(experiment, compared)
+    short = short_answer(experiment, compared) if len(deciding(compared)) > 1 else ""
+    return (*filter(None, (short,)), *every) or answer(experiment, compared)
 
 
 def forest(experiment: Experiment, compared: Sequence[Effect]) -> Figure | None:

@@ -12,7 +12,7 @@ from ablation.evidence.effects import Effect, comparisons, primaries
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import condition_text
 from ablation.report.section import Column, Rows, Table, headings
-from ablation.report.sections.effects.text import chance_text, short_answer
+from ablation.report.sections.effects.text import by_condition, chance_text
 from ablation.report.text import (
     TESTS,
     about_intervals,
@@ -94,7 +94,7 @@ def about(experiment: Experiment, effects: Sequence[Effect]) -> str:
     """What the main table shows; then its scores, test, correction and intervals, and what its verdicts are of."""
     first, every = primaries(effects), comparisons(effects)
     return (
-        f"{short_answer(experiment, effects)} Scores are of the test images. Each difference is to "
+        f"{by_condition(experiment, effects)} Scores are of the test images. Each difference is to "
         f"{named(experiment.baseline)}, by {TESTS[type(experiment.declared_test).__name__]}. "
         f"{opening(corrected_by(experiment, first, every - first))}. Equivalence is two one-sided tests within the "
         f"margin, corrected likewise. {about_intervals(experiment)} Every verdict holds {bounds(experiment)}."

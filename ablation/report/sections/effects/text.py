@@ -106,6 +106,27 @@ def short_answer(experiment: Experiment, effects: Sequence[Effect]) -> str:
     return f"{', and '.join(clauses)}, {_scope(experiment, effects)}."
 
 
+def by_condition(experiment: Experiment, effects: Sequence[Effect]) -> str:
+    """Under which conditions which recipes are better, in one sentence; the short answer where there is only one."""
+    single = [effect for effect in effects if not effect.pooled]
+    conditions = list(dict.fromkeys(condition_named(effect.condition, experiment) for effect in single))
+    if len(conditions) < 2 or not short_answer(experiment, effects):
+        return short_answer(experiment, effects)
+    baseline, better = named(experiment.baseline), dict[str, list[str]]()
+    for effect in single:
+        if effect.verdict == "better":
+            better.setdefault(effect.recipe, []).append(condition_named(effect.condition, experiment))
+    if not better:
+        return f"Under no condition by itself is a recipe shown to be better than {baseline}."
+    if len(better) > MOST_NAMED:
+        return f"Condition by condition, {len(better)} recipes are better than {baseline} under one or more."
+    who = [
+        f"{named(recipe)} (under {'each' if len(under) == len(conditions) else conditions_text(under)})"
+        for recipe, under in better.items()
+    ]
+    return f"Condition by condition, {listing(who)} {'is' if len(who) == 1 else 'are'} better than {baseline}."
+
+
 def _ranked(effects: Iterable[Effect]) -> list[Effect]:
     """The largest difference first."""
     return sorted(effects, key=lambda effect: -abs(effect.estimate))
