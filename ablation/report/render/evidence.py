@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import ablation
 from ablation.core.text import plain
+from ablation.report.render.digest import program_digest
 from ablation.report.section import Section, Table
 
 if TYPE_CHECKING:
@@ -27,13 +28,13 @@ EVIDENCE_FILE = "evidence.json"
 
 def evidence(studies: Sequence[Study], report: Report, digest: str, files: Mapping[str, str]) -> str:
     """The file's text. digest: of the report's inputs. files: name -> SHA-256 of all that was written beside it."""
-    program = f"ablation {ablation.__version__}"
-    held = {"inputs": digest, "program": program, "files": files} | evidence_data(studies, report)
-    whole = {"digest": _own_digest(held)} | held
+    head = {"inputs": digest, "program": f"ablation {ablation.__version__}", "code": program_digest(), "files": files}
+    held = head | evidence_data(studies, report)
+    whole = {"digest": own_digest(held)} | held
     return json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _own_digest(held: Mapping[str, Any]) -> str:
+def own_digest(held: Mapping[str, Any]) -> str:
     """SHA-256 of all that the file holds beside it."""
     return hashlib.sha256(json.dumps(held, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
@@ -78,11 +79,13 @@ def _table(table: Table) -> dict[str, Any]:
 
 
 def _runs(study: Study) -> dict[str, Any]:
-    """id -> how the run stands, and the metrics that its record holds."""
+    """id -> how the run stands, the metrics that its record holds, and the seal of its files."""
     table = study.results.table.drop_duplicates("id")
     known = study.records
     return {
-        run_id: {"status": status, "metrics": _plain(known[run_id].metrics) if run_id in known else {}}
+        run_id: {"status": status, "metrics": _plain(known[run_id].metrics), "seal": study.results.seal(run_id)}
+        if run_id in known
+        else {"status": status}
         for run_id, status in table[["id", "status"]].itertuples(index=False)
     }
 
@@ -128,7 +131,7 @@ def _held(folder: Path) -> dict[str, Any] | None:
     """What `evidence.json` in this folder holds; None where there is none, or it is not as it was written."""
     try:
         held: dict[str, Any] = json.loads((folder / EVIDENCE_FILE).read_text("utf-8"))
-        as_written = held.pop("digest") == _own_digest(held)
+        as_written = held.pop("digest") == own_digest(held)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
     return held if as_written else None
