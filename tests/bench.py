@@ -87,6 +87,17 @@ class Bench:
         [found] = self.search("tags.`ablation.kind` = 'report'")
         return found
 
+    def artifacts(self) -> set[str]:
+        """The files on the experiment's own run."""
+        folder = self.folder()
+        return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+    def artifact(self, name: str) -> str:
+        return (self.folder() / name).read_text()
+
+    def folder(self) -> Path:
+        return self.home / "mlartifacts" / self.experiment.name / self.report().info.run_id / "artifacts"
+
     def points(self, run: Run, metric: str) -> list[tuple[int, int, float]]:
         history = connect(self.store).get_metric_history(self.find(run).info.run_id, metric)
         return [(point.step, point.timestamp, point.value) for point in history]

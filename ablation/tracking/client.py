@@ -15,23 +15,31 @@ import time
 import urllib.error
 import urllib.request
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from ablation.core.errors import attempt
+from ablation.core.errors import attempt, reason_of
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.runs import Run, folder_of, runs_of
 from ablation.tracking.publication import (
     DIGEST,
+    FORMAT,
     KEY,
+    MAX_DESCRIPTION,
+    NOTE,
     REPORT,
+    REPORT_DIGEST,
+    REPORT_FILES,
+    VERDICT,
     Publication,
+    Report,
+    counts_publication,
+    dated,
     experiment_tags,
-    report_publication,
     run_publication,
 )
 
@@ -110,27 +118,39 @@ class Tracker:
 
     def publish(self, run: Run) -> None:
         """Publish this run, if it has ended and MLflow does not show it so already."""
-        self._publish(f"run {run.spec.id}", lambda: run_publication(run, self.cells[run.spec.id], self.experiment.name))
+        self._publish(f"run {run.spec.id}", lambda: run_publication(run, self.cells[run.spec.id], self.experiment))
 
-    def publish_all(self) -> None:
-        """Publish every run that has ended, and the counts of the experiment's own run."""
+    def publish_report(self, *files: Path, description: str = "", verdicts: Mapping[str, str] | None = None) -> None:
+        """Publish everything, and put a report on the experiment's own run.
+
+        files: its artifacts; a folder goes in under its name. description: Markdown, of which `MAX_DESCRIPTION`
+        characters are shown. verdicts: the id of each run that the report is of -> the verdict on its arm, a tag there.
+        """
+        self.publish_all(Report(files, description, verdicts or {}))
+
+    def publish_all(self, report: Report | None = None) -> None:
+        """Publish every run that has ended, and the experiment's own run with its counts.
+
+        report: what that run is to carry, too. Without one it keeps the report that it has, and the runs their
+        verdicts; where the report lacks runs that have ended since, its description says so.
+        """
         for run in self.runs:
             self.publish(run)
-        self.publish_report()
-
-    def publish_report(self, *files: Path) -> None:
-        """Publish the experiment's own run: how many runs ended how, and these files and folders as artifacts."""
-        self._publish("the report", lambda: report_publication(self.experiment, self.runs, files, time.time()))
+        self._publish("the experiment", lambda: counts_publication(self.experiment, self.runs, time.time()))
+        if self._connection is not None:  # nothing has started else
+            self._send(lambda connection: connection.attach(report, self.cells))
 
     def _publish(self, what: str, compute: Callable[[], Publication | None]) -> None:
+        publication = None if self.off else attempt(f"what MLflow shall show of {what}", compute, None, self.warn)
+        if publication is not None:
+            self._send(lambda connection: connection.write(publication))
+
+    def _send(self, write: Callable[[_Connection], None]) -> None:
         if self.off:
             return
-        publication = attempt(f"what MLflow shall show of {what}", compute, None, self.warn)
-        if publication is None:
-            return
         try:
-            self._connection = self._connection or _Connection(self.store, self.experiment)
-            self._connection.write(publication)
+            self._connection = self._connection or _Connection(self.store, self.experiment, self.warn)
+            write(self._connection)
         except Exception as error:  # whatever MLflow, its database or the network may raise: never at a result's cost
             self.off = True
             reason = without_password(str(error) or type(error).__name__).splitlines()[0]
@@ -143,12 +163,14 @@ class Tracker:
 class _Connection:
     """The open connection to MLflow, and what it holds of the experiment: key -> MLflow's run."""
 
-    def __init__(self, store: Store, experiment: Experiment):
+    def __init__(self, store: Store, experiment: Experiment, warn: Callable[[str], None]):
+        self.warn = warn
         self.client = connect(store)
         self.experiment_id = self._experiment_id(store, experiment)
         self.runs: dict[str, Any] = {}
         held = self.client.search_runs([self.experiment_id], max_results=MAX_RUNS)
-        for run in sorted(held, key=lambda run: DIGEST not in run.data.tags):  # whole ones first
+        # whole ones first, and with a report before those without
+        for run in sorted(held, key=lambda run: (DIGEST not in run.data.tags, REPORT_DIGEST not in run.data.tags)):
             key = run.data.tags.get(KEY)
             if key in self.runs:  # a request that was sent twice, or two processes at once: one too many
                 self.client.delete_run(run.info.run_id)
@@ -180,41 +202,107 @@ class _Connection:
             self.client.delete_run(old.info.run_id)
             old = None
         run_id = old.info.run_id if old is not None else self._create(publication)
-        self._log(run_id, publication, old.data.metrics if old is not None else {})
+        self._log(run_id, publication, old)
         for path in publication.files:
-            if path.is_dir():
-                self.client.log_artifacts(run_id, str(path), path.name)
-            else:
-                self.client.log_artifact(run_id, str(path))
+            self.client.log_artifact(run_id, str(path))
         self.client.set_tag(run_id, DIGEST, publication.digest)
         self.client.set_terminated(run_id, publication.status, publication.end)
         self.runs[publication.key] = self.client.get_run(run_id)
 
+    def attach(self, report: Report | None, grid: Collection[str]) -> None:
+        """Put the report on the experiment's own run, unless it is there, and the verdicts on the others.
+
+        grid: the ids of the runs that a report made now would be of, once they have ended.
+        """
+        own = self.runs.get(REPORT)
+        if own is None:  # what it shall show was not known, and that was reported
+            return
+        if report is not None and own.data.tags.get(REPORT_DIGEST) != report.digest:
+            self._put(own, report)
+        tags = self.runs[REPORT].data.tags
+        if REPORT_DIGEST in tags:
+            ended = [run.data.tags for key, run in self.runs.items() if key in grid and _has_record(run)]
+            self._tag(REPORT, {NOTE: dated(tags.get(NOTE, ""), sum(VERDICT in one for one in ended), len(ended))})
+
+    def _put(self, own: Any, report: Report) -> None:
+        """Verdicts, artifacts, description; the digest last, so what breaks off is done again."""
+        for key, run in list(self.runs.items()):
+            if key in report.verdicts:
+                self._tag(key, {VERDICT: report.verdicts[key]})
+            elif VERDICT in run.data.tags:
+                self.client.delete_tag(run.info.run_id, VERDICT)
+                self.runs[key] = self.client.get_run(run.info.run_id)
+        before = own.data.tags.get(REPORT_FILES, "").split("/")
+        self._remove(own, set(filter(None, before)) - {path.name for path in report.files if path.is_file()})
+        self._tag(REPORT, {REPORT_FILES: "/".join(path.name for path in report.files)})
+        for path in report.files:
+            if path.is_dir():
+                self.client.log_artifacts(own.info.run_id, str(path), path.name)
+            else:
+                self.client.log_artifact(own.info.run_id, str(path))
+        self._tag(REPORT, {NOTE: report.description[:MAX_DESCRIPTION]})
+        self._tag(REPORT, {REPORT_DIGEST: report.digest})
+
+    def _remove(self, own: Any, names: set[str]) -> None:
+        """Remove artifacts of an earlier report. MlflowClient has no call for it, and not every store can."""
+        try:
+            from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+            repository = get_artifact_repository(own.info.artifact_uri, tracking_uri=self.client.tracking_uri)
+            for name in sorted(names):
+                repository.delete_artifacts(name)
+        except Exception as error:  # whatever a store raises that may not, or cannot
+            reason = without_password(reason_of(error))
+            self.warn(f"MLflow may still show files of an earlier report beside those of this one: {reason}")
+
+    def _tag(self, key: str, tags: dict[str, str]) -> None:
+        """Set those tags of a run that differ."""
+        run = self.runs[key]
+        changed = {name: value for name, value in tags.items() if run.data.tags.get(name) != value}
+        for name, value in changed.items():
+            self.client.set_tag(run.info.run_id, name, value)
+        if changed:
+            self.runs[key] = self.client.get_run(run.info.run_id)
+
     def _create(self, publication: Publication) -> str:
-        tags = {KEY: publication.key, "mlflow.source.name": "ablation", "mlflow.source.type": "LOCAL"}
+        tags = {KEY: publication.key, FORMAT: publication.tags[FORMAT]}
+        tags |= {"mlflow.source.name": "ablation", "mlflow.source.type": "LOCAL"}
         run = self.client.create_run(self.experiment_id, publication.start, tags, publication.name)
         return str(run.info.run_id)
 
-    def _log(self, run_id: str, publication: Publication, held: dict[str, float]) -> None:
+    def _log(self, run_id: str, publication: Publication, old: Any) -> None:
+        """old: MLflow's run as it is, or None for a new one."""
         from mlflow.entities import Metric, Param, RunTag
 
-        points = publication.points
-        if publication.key == REPORT:  # its counts bear the time of publishing: only those that changed
-            points = tuple(point for point in points if held.get(point.key) != point.value)
+        points, written = publication.points, dict(publication.tags)
+        if publication.key == REPORT and old is not None:
+            # its counts bear the time of publishing: only those that changed; a report has a description of its own
+            points = tuple(point for point in points if old.data.metrics.get(point.key) != point.value)
+            if REPORT_DIGEST in old.data.tags:
+                del written[NOTE]
         metrics = [Metric(*point) for point in points]
         for start in range(0, len(metrics), MAX_METRICS):
             self.client.log_batch(run_id, metrics=metrics[start : start + MAX_METRICS])
         params = [Param(key, value) for key, value in publication.params.items()]
-        tags = [RunTag(key, value) for key, value in publication.tags.items()]
+        tags = [RunTag(key, value) for key, value in written.items()]
         self.client.log_batch(run_id, params=params, tags=tags)
+
+
+def _has_record(run: Any) -> bool:
+    return run.data.tags.get("ablation.outcome") in ("finished", "diverged")
 
 
 def _contradicts(old: Any, publication: Publication) -> bool:
     """Whether MLflow's run cannot become this one: params cannot be changed there, nor points taken back.
 
-    So it is when a recipe was renamed, and when a run was deleted and trained again.
+    So it is when a recipe was renamed, when a run was deleted and trained again, and with metrics by older names. The
+    experiment's own run always can: a report on it would go with it.
     """
-    return old.info.start_time != publication.start or not old.data.params.items() <= publication.params.items()
+    if publication.key == REPORT:
+        return False
+    same_names = old.data.tags.get(FORMAT, "") == publication.tags[FORMAT]
+    same_start = old.info.start_time == publication.start
+    return not (same_names and same_start and old.data.params.items() <= publication.params.items())
 
 
 def quiet_environment() -> None:

@@ -3,6 +3,13 @@
 One flat MLflow run for each distinct spec. Params are what was requested (factors by the names in the experiment file,
 and the resolved values), metrics what was measured, tags what to filter by. Everything comes from the runs folder, the
 times too, so the same folder always gives the same publication, and `digest` says whether MLflow has it already.
+
+MLflow draws a section of charts for each word before the slash of a metric's name: train, val, test, cost, model. It
+draws bars, which it can average by recipe, where a metric has step 0 alone, and lines over epochs else: so what is
+known of a whole run has step 0.
+
+The experiment's own run counts the others, and carries the report. Its counts come from the runs folder as well; the
+report comes from whoever made one (`Report`), stays when only the counts are published, and is marked when it is old.
 """
 
 from __future__ import annotations
@@ -17,14 +24,25 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from ablation.analysis.metrics import METRICS
+from ablation.core.text import duration
 from ablation.core.values import label
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.preregistration import beforehand
 from ablation.experiment.record import RECORD_FILE, RunRecord, read_with_digest
-from ablation.experiment.runs import Run, history_of
+from ablation.experiment.runs import SPEC_FILE, Run, history_of
 
 KEY, DIGEST, REPORT = "ablation.run_id", "ablation.digest", "report"
 """The tag that says which run this is (the spec's id, or `REPORT`), and the tag that says which version of it."""
+
+NOTE, FORMAT, VERDICT = "mlflow.note.content", "ablation.format", "ablation.verdict"
+"""The tags of a run's description, of how its metrics are named, and of the verdict on its arm."""
+
+REPORT_DIGEST, REPORT_FILES = "ablation.report.digest", "ablation.report.files"
+"""The tags of the experiment's own run that say which report it carries, and the names of its artifacts."""
+
+NAMES = "2"
+"""Which names the metrics have: another number for other names or steps. MLflow takes no point back, so that a run
+which has points by the old names is replaced."""
 
 VIEW = "ablation"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
@@ -34,6 +52,11 @@ tag shows its own columns instead."""
 
 MAX_PARAM, MAX_TAG = 6000, 8000
 """Characters that MLflow stores of a value."""
+
+MAX_DESCRIPTION = MAX_TAG - 300
+"""Characters of a report's description: a line that says it is old goes above it."""
+
+_OLD = "The report is of {of} of {ended} runs; `ablation report --publish` renews it."
 
 Status = Literal["FINISHED", "FAILED"]
 
@@ -63,57 +86,81 @@ class Publication:
     digest: str
 
     def equals(self, digest: str, status: str) -> bool:
-        """Whether an MLflow run with this digest and status shows this already. A report without files keeps those that
-        it has."""
-        return status == self.status and digest.startswith(self.digest)
+        """Whether an MLflow run with this digest and status shows this already."""
+        return (status, digest) == (self.status, self.digest)
 
 
-def run_publication(run: Run, cells: tuple[Cell, ...], experiment: str) -> Publication | None:
-    """The run as MLflow shall show it, or None while it has not ended. cells: all that share the run."""
-    record, record_digest = read_with_digest(run.folder)
+@dataclass(frozen=True)
+class Report:
+    """What the experiment's own run carries besides its counts. files: artifacts; a folder goes in under its name."""
+
+    files: tuple[Path, ...]
+    description: str
+    """Markdown; `MAX_DESCRIPTION` characters of it are shown."""
+    verdicts: Mapping[str, str]
+    """The id of each run that the report is of -> the verdict on its arm."""
+
+    @property
+    def digest(self) -> str:
+        """It differs for another file, description or verdict."""
+        return _digest([_content(path) for path in self.files], self.description, dict(self.verdicts))
+
+
+def run_publication(run: Run, cells: tuple[Cell, ...], experiment: Experiment) -> Publication | None:
+    """The run as MLflow shall show it, or None while it has not ended. cells: all that share the run.
+
+    Of a run whose record was altered it has what the journal holds, and not the record.
+    """
+    altered = run.altered()
+    record, record_digest = read_with_digest(run.folder) if not altered else (None, None)
     outcome, events = record.outcome if record else run.status(), run.journal.events()
-    if not events or (record is None and outcome != "failed"):  # it ended after its record was looked for
+    if not events or (record is None and outcome not in ("failed", "altered")):  # it ended after that was looked for
         return None
     # a kill between the record and its event in the journal leaves the last epoch as the end; nothing comes after it
     start, end = _milliseconds(events[0]["time"]), _milliseconds(events[-1]["time"])
     params, environment = _params(cells), record.environment if record else {}
+    arm = {factor: params[factor] for factor in (*cells[0].factors, "seed")}
     tags = {
         KEY: run.spec.id,
         "ablation.kind": "run",
-        "ablation.experiment": experiment,
+        "ablation.experiment": experiment.name,
         "ablation.outcome": outcome,
         "ablation.data": run.spec.data,
-        "mlflow.note.content": _note(run, record),
+        FORMAT: NAMES,
+        NOTE: _note(run, record, outcome, cells, experiment),
+        **{f"ablation.{safe_key(name)}": value[:MAX_TAG] for name, value in arm.items()},
         **{f"environment.{safe_key(name)}": str(value)[:MAX_TAG] for name, value in environment.items()},
     }
     name = " · ".join([*(params[factor] for factor in cells[0].factors), f"seed {run.spec.seed}"])
     status: Status = "FINISHED" if outcome == "finished" else "FAILED"
-    points = (*_epochs(run), *_totals(record, end, run.spec.epochs))
-    files = tuple(path for path in (run.folder / "spec.json", run.folder / RECORD_FILE) if path.exists())
+    points = (*_epochs(run), *_totals(record, end))
+    files = () if altered else tuple(run.folder / file for file in (SPEC_FILE, RECORD_FILE))
+    files = tuple(path for path in files if path.exists())
     digest = _digest(name, status, start, end, params, tags, points, record_digest)
     return Publication(run.spec.id, name, status, start, end, params, tags, points, files, digest)
 
 
-def report_publication(
-    experiment: Experiment, runs: tuple[Run, ...], files: tuple[Path, ...], now: float
-) -> Publication | None:
-    """The experiment's own run, which carries the report; None before anything has started.
+def counts_publication(experiment: Experiment, runs: tuple[Run, ...], now: float) -> Publication | None:
+    """The experiment's own run without a report; None before anything has started.
 
-    FINISHED only when every planned run is. files: artifacts; a folder goes in under its name. now: seconds, the time
-    of the counts, as they may fall too (a folder is deleted), which no time in a journal would tell.
+    FINISHED only when every planned run is. now: seconds, the time of the counts, as they may fall too (a folder is
+    deleted), which no time in a journal would tell. What was declared before the runs is in tags: a grid may grow, and
+    MLflow's params may not change.
     """
     times = [event["time"] for run in runs for event in run.journal.events()]
     if not times:
         return None
     outcomes = [run.status() for run in runs]
-    counts = {name: outcomes.count(name) for name in ("finished", "diverged", "failed")}
+    counts = {name: outcomes.count(name) for name in ("finished", "diverged", "failed", "altered")}
     outcome = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name == "finished")
     tags = {
         KEY: REPORT,
         "ablation.kind": "report",
         "ablation.experiment": experiment.name,
         "ablation.outcome": outcome,
-        "mlflow.note.content": f"{outcome} of {len(runs)} planned runs. `ablation report` puts the report here.",
+        FORMAT: NAMES,
+        NOTE: f"{outcome} of {len(runs)} planned runs. `ablation report --publish` puts the report here.",
+        **_design(experiment, len(runs)),
     }
     if declared := beforehand(runs[0].root):
         tags["ablation.plan"] = declared.plan.hash
@@ -121,15 +168,23 @@ def report_publication(
     points = tuple(Point(name, float(count), _milliseconds(now), 0) for name, count in totals.items())
     status: Status = "FINISHED" if counts["finished"] == len(runs) else "FAILED"
     name, start, end = f"{experiment.name} · report", _milliseconds(min(times)), _milliseconds(max(times))
-    params = _design(experiment, len(runs))
-    digest = _digest(name, status, start, end, params, tags, totals)
-    digest += _digest([_content(path) for path in files]) if files else ""
-    return Publication(REPORT, name, status, start, end, params, tags, points, files, digest)
+    digest = _digest(name, status, start, end, tags, totals)
+    return Publication(REPORT, name, status, start, end, {}, tags, points, (), digest)
+
+
+def dated(description: str, of: int, ended: int) -> str:
+    """The description of a report of `of` runs, with a first line that says so where `ended` have ended by now.
+
+    The line is that of today: one of before goes.
+    """
+    line = re.escape(_OLD.format(of=0, ended=0)).replace("0", "[0-9]+")
+    body = re.sub(rf"\A{line}\n\n", "", description)
+    return f"{_OLD.format(of=of, ended=ended)}\n\n{body}" if of < ended else body
 
 
 def _design(experiment: Experiment, runs: int) -> dict[str, str]:
-    """What was declared before the runs."""
-    params = {
+    """What was declared before the runs, as tags."""
+    declared = {
         "baseline": experiment.baseline,
         "metric": experiment.metric,
         "test": label(experiment.declared_test),
@@ -139,7 +194,7 @@ def _design(experiment: Experiment, runs: int) -> dict[str, str]:
         "runs": str(runs),
         **{f"{factor}.levels": ", ".join(levels) for factor, levels in experiment.factors.items()},
     }
-    return {name: value[:MAX_PARAM] for name, value in params.items()}
+    return {f"design.{safe_key(name)}": value[:MAX_TAG] for name, value in declared.items()}
 
 
 def _params(cells: tuple[Cell, ...]) -> dict[str, str]:
@@ -178,18 +233,25 @@ def _parts(name: str, value: Any) -> dict[str, str]:
 
 def _epochs(run: Run) -> Iterator[Point]:
     for epoch in history_of(run):
-        measured = {"epoch_seconds": epoch.get("seconds")}
-        measured |= {name: value for name, value in epoch.items() if name not in ("event", "time", "epoch", "seconds")}
+        measured = {_of_epoch(name): value for name, value in epoch.items() if name not in ("event", "time", "epoch")}
         yield from _points(measured, _milliseconds(epoch["time"]), epoch["epoch"])
 
 
-def _totals(record: RunRecord | None, time: int, step: int) -> Iterator[Point]:
+def _of_epoch(name: str) -> str:
+    """'train/loss' for train_loss; what is not of a part is of the training, or a cost."""
+    part, _, measured = name.partition("_")
+    if part in ("train", "val"):
+        return f"{part}/{measured}"
+    return f"cost/epoch_{name}" if name in ("seconds", "images_per_second") else f"train/{name}"
+
+
+def _totals(record: RunRecord | None, time: int) -> Iterator[Point]:
     """What is known of a whole run: test metrics, size of the network, cost."""
     if record is not None:
-        yield from _points({f"test_{name}": value for name, value in record.metrics.items()}, time, step)
         sizes = {name: record.evidence.get(name) for name in ("parameters", "trained_parameters")}
-        yield from _points(sizes, time, step)
-        yield from _points({f"cost_{name}": value for name, value in record.cost.items()}, time, step)
+        parts: dict[str, Mapping[str, Any]] = {"test": record.metrics, "model": sizes, "cost": record.cost}
+        for part, values in parts.items():
+            yield from _points({f"{part}/{name}": value for name, value in values.items()}, time, 0)
 
 
 def _points(values: Mapping[str, Any], time: int, step: int) -> Iterator[Point]:
@@ -200,19 +262,60 @@ def _points(values: Mapping[str, Any], time: int, step: int) -> Iterator[Point]:
 
 
 def safe_key(name: str) -> str:
-    """A name that MLflow takes as a key: whatever is no letter, digit, '_', '-', '.' or space becomes '_'."""
-    return re.sub(r"[^\w. -]|^\.", "_", name)[:250]
+    """A name that MLflow takes as a key: whatever is no letter, digit, '_', '-', '.' or space becomes '_'.
+
+    A slash stays between two words, where MLflow takes it for the end of a section's name.
+
+    >>> safe_key("test/top 5 (%)"), safe_key("../up")
+    ('test/top 5 ___', '_/up')
+    """
+    parts = (re.sub(r"[^\w. -]|^\.+", "_", part) for part in name[:250].split("/"))
+    return "/".join(filter(None, parts)) or "_"
 
 
-def _note(run: Run, record: RunRecord | None) -> str:
-    """What a person reads on the run's page."""
-    if record is None:
-        return f"Failed: {run.failure()}"[:MAX_TAG]
-    if record.outcome == "diverged":
-        text = f"Diverged at step {record.evidence.get('diverged_step')}: the loss was no longer a finite number."
+def _note(run: Run, record: RunRecord | None, outcome: str, cells: tuple[Cell, ...], experiment: Experiment) -> str:
+    """What a person reads on the run's page, in Markdown. Whatever somebody named is code, which stays as it is."""
+    lines = {
+        "outcome": _outcome(run, record, outcome, experiment.metric)
+    }  # first: MLflow folds a description after 100 pixels
+    lines |= {factor: _level(factor, cells) for factor in cells[0].factors} | {"seed": str(run.spec.seed)}
+    if record is not None:
+        seconds, device = record.cost.get("seconds"), record.environment.get("device", "an unknown device")
+        lines["trained"] = f"on {_code(device)}" + (f" in {duration(seconds)}" if seconds is not None else "")
+    lines["kept in"] = _code(f"{experiment.name}/{run.spec.id}")
+    text = [f"- {name.replace('_', ' ').capitalize()}: {value}" for name, value in lines.items()]
+    text += [f"- Note: {_code(note)}" for note in (record.notes if record else ())]
+    return "\n".join(text)[:MAX_TAG]
+
+
+def _level(factor: str, cells: tuple[Cell, ...]) -> str:
+    """The level of a factor by its names, and by its value where that says more."""
+    names = dict.fromkeys(cell.factors[factor] for cell in cells)
+    value = getattr(cells[0].spec, factor)
+    if factor == "recipe":
+        words = _code(" + ".join(map(label, value))) if value else "no augmentation"
     else:
-        text = f"Trained on {record.environment.get('device', 'an unknown device')}. Kept in {run.spec.id}."
-    return "\n\n".join([text, *record.notes])[:MAX_TAG]
+        words = _code(label(value))
+    named = " and ".join(map(_code, names))
+    return named if words == named else f"{named}, which is {words}"
+
+
+def _outcome(run: Run, record: RunRecord | None, outcome: str, metric: str) -> str:
+    if record is None:
+        return f"{outcome}: {_code(run.failure())}"
+    if record.outcome == "diverged":
+        step = record.evidence.get("diverged_step")
+        return f"diverged at step {step}: the loss was no longer a finite number"
+    score, kind = record.metrics.get(metric, math.nan), METRICS[metric]
+    shown = f"{100 * score:.1f} %" if kind.unit == "points" else f"{score:.3f} {kind.unit}".rstrip()
+    return f"finished, with {shown} {kind.title} on the test images"
+
+
+def _code(text: object) -> str:
+    """The text as code in Markdown, on one line, whatever it holds."""
+    line = " ".join(str(text).split())
+    fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
+    return f"{fence}{line}{fence}" if len(fence) == 1 else f"{fence} {line} {fence}"
 
 
 def _milliseconds(seconds: float) -> int:
@@ -236,7 +339,7 @@ def experiment_tags(experiment: Experiment) -> dict[str, str]:
     filters = "\n".join(f"- `{example}`" for example in example_filters(recipe, optimizer))
     return {
         "mlflow.experimentKind": "custom_model_development",
-        "mlflow.experiment.primaryMetric.name": f"test_{experiment.metric}",
+        "mlflow.experiment.primaryMetric.name": f"test/{experiment.metric}",
         "mlflow.experiment.primaryMetric.greaterIsBetter": str(not METRICS[experiment.metric].lower_is_better),
         "mlflow.note.content": f"One run for each recipe, optimizer and seed. For the search box:\n\n{filters}",
         VIEW_TAG: json.dumps(_view(experiment)),
@@ -244,11 +347,15 @@ def experiment_tags(experiment: Experiment) -> dict[str, str]:
 
 
 def _view(experiment: Experiment) -> dict[str, Any]:
-    """The runs table with factors and test metrics for columns, best run first; MLflow's own choice shows neither."""
-    metrics = dict.fromkeys([f"test_{experiment.metric}", "test_accuracy", "test_macro_f1", "val_accuracy"])
+    """The runs table with factors and test metrics for columns, best run first; MLflow's own choice shows neither.
+
+    Its charts stand in sections by the first word of a metric's name, in this order, and some folded.
+    """
+    folded = {"test": False, "val": False, "train": False, "cost": True, "model": True}
+    metrics = dict.fromkeys([f"test/{experiment.metric}", "test/accuracy", "test/macro_f1", "val/accuracy"])
     return {
         "searchFilter": example_filters()[0],
-        "orderByKey": f"metrics.`test_{experiment.metric}`",
+        "orderByKey": f"metrics.`test/{experiment.metric}`",
         "orderByAsc": METRICS[experiment.metric].lower_is_better,
         "startTime": "ALL",
         "lifecycleFilter": "Active",
@@ -258,8 +365,15 @@ def _view(experiment: Experiment) -> dict[str, Any]:
             "attributes.`Duration`",
             *(f"metrics.`{metric}`" for metric in metrics),
             *(f"params.`{factor}`" for factor in (*experiment.factors, "seed")),
+            f"tags.`{VERDICT}`",
             "tags.`ablation.outcome`",
         ],
+        "compareRunCharts": [],  # MLflow makes one for each metric
+        "compareRunSections": [
+            {"uuid": f"{VIEW}-{name}", "name": name, "display": not fold, "isReordered": False}
+            for name, fold in folded.items()
+        ],
+        "isAccordionReordered": True,  # it would sort them else
     }
 
 
@@ -268,7 +382,8 @@ def example_filters(recipe: str = "crop", optimizer: str = "adam") -> tuple[str,
     return (
         "tags.\"ablation.kind\" = 'run'",
         f"params.recipe = {_quoted(recipe)} and params.optimizer = {_quoted(optimizer)}",
-        "metrics.test_accuracy > 0.9",
+        'metrics."test/accuracy" > 0.9',
+        f"tags.\"{VERDICT}\" = 'better'",
     )
 
 

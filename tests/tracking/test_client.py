@@ -17,6 +17,7 @@ from bench import BORN, CROP, Bench, train
 
 from ablation import Brightness, Cosine
 from ablation.experiment.record import RunRecord
+from ablation.experiment.runs import Run
 from ablation.tracking import publication
 from ablation.tracking.client import Store, connect, without_password
 
@@ -40,7 +41,7 @@ def test_every_run_is_there_once_flat_with_its_factors_and_its_outcome(bench: Be
         assert "mlflow.parentRunId" not in published.data.tags
         assert {"recipe", "optimizer", "dropout", "seed"} <= published.data.params.keys()
         assert (published.info.start_time, published.info.end_time >= 1000 * BORN) == (1000 * BORN, True)
-        assert ("test_accuracy" in published.data.metrics) == (outcome == "finished")
+        assert ("test/accuracy" in published.data.metrics) == (outcome == "finished")
     first = bench.find(bench.runs[0])
     assert first.info.run_name == "<none@../>, none again · adam · 0.0 · seed 0"
     assert "out of memory" in bench.find(bench.runs[1]).data.tags["mlflow.note.content"]
@@ -69,7 +70,7 @@ def test_params_are_the_names_and_the_resolved_values(bench: Bench):
         run.data.params["recipe"] for run in bench.search("params.recipe = 'crop' and params.optimizer = 'adam'")
     ] == ["crop"]
     assert bench.search("params.recipe = 'none'") == []
-    assert len(bench.search("metrics.test_accuracy > 0.7")) == 1
+    assert len(bench.search('metrics."test/accuracy" > 0.7')) == 1
 
 
 def test_a_level_that_was_named_keeps_its_value_beside_the_name(bench: Bench):
@@ -88,10 +89,10 @@ def test_metrics_have_the_journals_times_and_publishing_again_adds_none(bench: B
     epochs = [event for event in run.journal.events() if event["event"] == "epoch"]
     told = [(event["epoch"], round(event["time"] * 1000), event["train_loss"]) for event in epochs]
     before = bench.find(run)
-    assert bench.points(run, "train_loss") == told
-    assert len(bench.points(run, "test_accuracy")) == 1
-    assert "val_loss" not in before.data.metrics  # None: it was not finite
-    assert "images_per_second" not in before.data.metrics  # infinity
+    assert bench.points(run, "train/loss") == told
+    assert len(bench.points(run, "test/accuracy")) == 1
+    assert "val/loss" not in before.data.metrics  # None: it was not finite
+    assert "cost/epoch_images_per_second" not in before.data.metrics  # infinity
 
     connect(bench.store).delete_tag(before.info.run_id, "ablation.digest")  # so that it is really sent again
     bench.publish()
@@ -99,8 +100,8 @@ def test_metrics_have_the_journals_times_and_publishing_again_adds_none(bench: B
     after = bench.find(run)
     assert after.info.run_id == before.info.run_id
     assert (after.data.metrics, after.data.params) == (before.data.metrics, before.data.params)
-    assert bench.points(run, "train_loss") == told
-    assert len(bench.points(run, "test_accuracy")) == 1
+    assert bench.points(run, "train/loss") == told
+    assert len(bench.points(run, "test/accuracy")) == 1
     assert after.data.tags == before.data.tags
 
 
@@ -110,13 +111,13 @@ def test_a_publication_that_broke_off_is_completed(bench: Bench):
     bench.publish()
     client, half = connect(bench.store), bench.find(bench.runs[0]).info.run_id
     client.delete_run(half)
-    tags = {"ablation.run_id": run.spec.id}
+    tags = {"ablation.run_id": run.spec.id, "ablation.format": publication.NAMES}
     broken = client.create_run(bench.find_experiment(), round(BORN * 1000), tags, "half").info.run_id
-    client.log_metric(broken, "train_loss", 2.0, round((BORN + 1) * 1000), 1)
+    client.log_metric(broken, "train/loss", 2.0, round((BORN + 1) * 1000), 1)
     assert bench.find(run).info.status == "RUNNING"
     bench.publish()
     assert (bench.find(run).info.run_id, bench.find(run).info.status) == (broken, "FINISHED")
-    assert [step for step, _, _ in bench.points(run, "train_loss")] == [1, 2]
+    assert [step for step, _, _ in bench.points(run, "train/loss")] == [1, 2]
 
 
 def test_a_stale_status_is_mended(bench: Bench):
@@ -133,14 +134,14 @@ def test_a_failed_run_that_finishes_later_is_the_same_run(bench: Bench):
     train(run, "failed")
     bench.publish()
     failed = bench.find(run)
-    assert (failed.info.status, failed.data.metrics["train_loss"]) == ("FAILED", 2.0)
+    assert (failed.info.status, failed.data.metrics["train/loss"]) == ("FAILED", 2.0)
     train(run)
     bench.publish()
     finished = bench.find(run)
     assert (finished.info.run_id, finished.info.status) == (failed.info.run_id, "FINISHED")
     assert finished.data.tags["ablation.outcome"] == "finished"
     assert finished.info.end_time > failed.info.end_time
-    assert [step for step, _, _ in bench.points(run, "train_loss")] == [1, 2]
+    assert [step for step, _, _ in bench.points(run, "train/loss")] == [1, 2]
 
 
 def test_what_cannot_be_changed_in_mlflow_is_replaced(bench: Bench):
@@ -153,7 +154,7 @@ def test_what_cannot_be_changed_in_mlflow_is_replaced(bench: Bench):
     train(bench.runs[0], born=BORN + 5000)
     bench.publish()
     assert sorted(run.data.params["recipe"] for run in bench.search()) == ["CROP", "CROP", "none", "none"]
-    assert len(bench.points(bench.runs[0], "train_loss")) == 2
+    assert len(bench.points(bench.runs[0], "train/loss")) == 2
     assert bench.find(bench.runs[0]).info.start_time == round((BORN + 5000) * 1000)
 
 
@@ -180,7 +181,7 @@ def test_the_report_run_is_finished_only_when_all_runs_are(bench: Bench, tmp_pat
     assert partly.info.status == "FAILED"
     assert partly.data.tags["ablation.outcome"] == "3 finished"
     assert (partly.data.metrics["runs_planned"], partly.data.metrics["runs_finished"]) == (4, 3)
-    assert (partly.data.params["baseline"], partly.data.params["test"]) == ("none", "Crossed()")
+    assert (partly.data.tags["design.baseline"], partly.data.tags["design.test"]) == ("none", "Crossed()")
 
     train(bench.runs[3])
     page.write_text("second")
@@ -340,7 +341,181 @@ def test_a_run_that_cannot_be_shown_costs_no_other(bench, monkeypatch):
     assert len(bench.search()) == len(bench.runs)
 
 
-def test_the_notes_of_a_run_are_shown(bench):
+def test_a_run_says_in_words_what_it_is(bench: Bench):
+    recipes = {"no`ne": (), "none again": (), "crop": (CROP, Brightness(0.4))}
+    vary = {"dropout": {"much": 0.5}, "batch_size": (32,)}
+    bench = Bench(bench.home, replace(bench.experiment, recipes=recipes, baseline="crop", vary=vary))
+    plain, _, crop, _ = bench.runs
+    for run, outcome in ((plain, "failed"), (crop, "finished"), (bench.runs[1], "diverged")):
+        train(run, outcome)
+    bench.publish()
+    assert bench.find(crop).data.tags["mlflow.note.content"].splitlines() == [
+        "- Outcome: finished, with 75.0 % accuracy on the test images",
+        "- Recipe: `crop`, which is `RandomResizedCrop(scale=(0.35, 1.0)) + Brightness(brightness=0.4)`",
+        "- Optimizer: `adam`, which is `Adam(lr=0.002)`",
+        "- Dropout: `much`, which is `0.5`",
+        "- Batch size: `32`",
+        "- Seed: 0",
+        "- Trained: on `cpu` in 3.0 s",
+        f"- Kept in: `{bench.experiment.name}/{crop.spec.id}`",
+    ]
+    assert bench.find(plain).data.tags["mlflow.note.content"].splitlines()[:2] == [
+        "- Outcome: failed: `RuntimeError: out of memory`",
+        "- Recipe: `` no`ne `` and `none again`, which is no augmentation",
+    ]
+    assert "- Outcome: diverged at step 7" in bench.find(bench.runs[1]).data.tags["mlflow.note.content"]
+
+
+def test_the_notes_of_a_run_are_shown(bench: Bench):
     run = bench.runs[0]
-    record = RunRecord(run.spec.id, "finished", (), {}, {}, notes=("what the run took: not known (why)",))
-    assert publication._note(run, record).endswith("\n\nwhat the run took: not known (why)")
+    record = RunRecord(run.spec.id, "finished", (), {"accuracy": 0.5}, {}, notes=("what it took: not known (why)",))
+    note = publication._note(run, record, "finished", bench.cells[:1], bench.experiment)
+    assert note.endswith("\n- Note: `what it took: not known (why)`")
+
+
+def test_tags_hold_the_arm_in_any_script(bench: Bench):
+    name = "裁剪 قص <b>✂️</b> '\""
+    recipes = {"none": (), name: (CROP,)}
+    bench = Bench(bench.home, replace(bench.experiment, recipes=recipes, vary={"dropout": (0.0, 0.3)}))
+    for run in bench.runs:
+        train(run)
+    bench.publish()
+    cell = next(cell for cell in bench.cells if cell.factors["recipe"] == name)
+    tags = bench.find(Run(bench.home, cell.spec)).data.tags
+    named = ("recipe", "optimizer", "dropout", "seed")
+    assert [tags[f"ablation.{factor}"] for factor in named] == [name, "adam", "0.0", "0"]
+    arm = "tags.\"ablation.dropout\" = '0.3' and tags.\"ablation.recipe\" = 'none'"
+    assert {run.data.params["seed"] for run in bench.search(arm)} == {"0", "1"}
+
+
+def test_runs_of_a_store_with_older_names_of_metrics_are_replaced(bench: Bench):
+    """Points cannot be taken back: a run of before would have both."""
+    train(bench.runs[0])
+    client, start = connect(bench.store), round(BORN * 1000)
+    bench.publish()
+    new = bench.find(bench.runs[0])
+    client.delete_run(new.info.run_id)
+    old = client.create_run(bench.find_experiment(), start, {"ablation.run_id": bench.runs[0].spec.id}).info.run_id
+    client.log_metric(old, "test_accuracy", 0.75, start, 2)
+    for name, value in new.data.params.items():
+        client.log_param(old, name, value)
+    client.set_tag(old, "ablation.digest", new.data.tags["ablation.digest"][:-1])
+    client.set_terminated(old)
+    bench.publish()
+    [run] = bench.search()
+    assert run.data.metrics["test/accuracy"] == 0.75
+    assert not {name for name in run.data.metrics if "/" not in name}
+    assert [step for step, _, _ in bench.points(bench.runs[0], "test/accuracy")] == [0], "drawn as bars, not as lines"
+
+
+def test_an_altered_run_shows_what_its_journal_holds_and_not_its_record(bench: Bench):
+    train(bench.runs[0])
+    train(bench.runs[1])
+    bench.publish()
+    record = bench.runs[0].folder / "record.json"
+    record.write_text(record.read_text().replace("0.75", "0.99"))
+    late = Bench(bench.home, replace(bench.experiment, name=f"{bench.experiment.name}-late"))
+    shutil.copytree(bench.home / "runs" / bench.experiment.name, late.home / "runs" / late.experiment.name)
+    for one, metrics in ((bench, {"test/accuracy": 0.75}), (late, {})):
+        one.publish()
+        run = one.find(one.runs[0])
+        assert (run.info.status, run.data.tags["ablation.outcome"]) == ("FAILED", "altered")
+        assert "record.json is not what training left" in run.data.tags["mlflow.note.content"]
+        assert {name: run.data.metrics[name] for name in run.data.metrics if name == "test/accuracy"} == metrics
+        assert run.data.metrics["train/loss"] == 1.0
+        assert one.report().data.tags["ablation.outcome"] == "1 finished, 1 altered"
+
+
+def test_a_report_stays_while_only_counts_are_published_and_is_marked_when_it_is_old(bench: Bench, tmp_path: Path):
+    page = tmp_path / "report.html"
+    page.write_text("first")
+    train(bench.runs[0])
+    train(bench.runs[1], "diverged")
+    verdicts = {bench.runs[0].spec.id: "better", bench.runs[1].spec.id: "baseline"}
+    bench.tracker().publish_report(page, description="**crop** helps", verdicts=verdicts)
+    first, tags = bench.report(), [run.data.tags for run in bench.search()]
+    assert first.data.tags["mlflow.note.content"] == "**crop** helps"
+    assert bench.find(bench.runs[0]).data.tags["ablation.verdict"] == "better"
+    assert [run.data.params["seed"] for run in bench.search("tags.\"ablation.verdict\" = 'better'")] == ["0"]
+
+    bench.tracker().publish_report(page, description="**crop** helps", verdicts=verdicts)
+    bench.publish()
+    assert bench.report().to_dictionary() == first.to_dictionary()
+    assert [run.data.tags for run in bench.search()] == tags
+
+    old = "The report is of 2 of {} runs; `ablation report --publish` renews it.\n\n**crop** helps"
+    for count, run in ((3, bench.runs[2]), (4, bench.runs[3])):
+        train(run)
+        bench.publish()
+        bench.publish()
+        assert bench.report().data.tags["mlflow.note.content"] == old.format(count)
+        assert bench.find(bench.runs[0]).data.tags["ablation.verdict"] == "better"
+        assert "ablation.verdict" not in bench.find(run).data.tags
+    assert bench.artifact("report.html") == "first"
+    assert bench.report().info.run_id == first.info.run_id
+
+    page.write_text("second")
+    verdicts = {run.spec.id: "undecided" for run in bench.runs}
+    bench.tracker().publish_report(page, description="Nothing helps", verdicts=verdicts)
+    assert bench.report().data.tags["mlflow.note.content"] == "Nothing helps"
+    assert {run.data.tags["ablation.verdict"] for run in bench.search()} == {"undecided"}
+    assert bench.artifact("report.html") == "second"
+    assert bench.warnings == []
+
+
+def test_a_verdict_is_not_kept_by_a_run_that_was_trained_anew(bench: Bench):
+    for run in bench.runs:
+        train(run)
+    verdicts = {run.spec.id: "better" for run in bench.runs}
+    bench.tracker().publish_report(description="It helps", verdicts=verdicts)
+    shutil.rmtree(bench.runs[0].folder)
+    train(bench.runs[0], born=BORN + 5000)
+    bench.publish()
+    assert "ablation.verdict" not in bench.find(bench.runs[0]).data.tags
+    assert bench.report().data.tags["mlflow.note.content"].startswith("The report is of 3 of 4 runs;")
+
+
+def test_a_report_stays_when_the_grid_grows(bench: Bench, tmp_path: Path):
+    page = tmp_path / "report.html"
+    page.write_text("first")
+    for run in bench.runs:
+        train(run)
+    verdicts = {run.spec.id: "better" for run in bench.runs}
+    bench.tracker().publish_report(page, description="It helps", verdicts=verdicts)
+    first = bench.report().info.run_id
+    bench = Bench(bench.home, replace(bench.experiment, seeds=3))
+    bench.publish()
+    assert bench.report().info.run_id == first
+    assert bench.report().data.tags["design.seeds"] == "0, 1, 2"
+    assert bench.report().data.tags["mlflow.note.content"] == "It helps", "planned runs are none that a report lacks"
+    assert bench.artifact("report.html") == "first"
+
+
+def test_files_of_an_earlier_report_go_and_those_of_somebody_else_stay(bench: Bench, tmp_path: Path):
+    train(bench.runs[0])
+    page, figures, own = tmp_path / "report.pdf", tmp_path / "figures", tmp_path / "mine.txt"
+    figures.mkdir()
+    for path in (page, figures / "effects.svg", figures / "gone.svg", own):
+        path.write_text("first")
+    bench.tracker().publish_report(page, figures)
+    connect(bench.store).log_artifact(bench.report().info.run_id, str(own))
+    (figures / "gone.svg").unlink()
+    bench.tracker().publish_report(figures)
+    assert bench.artifacts() == {"figures/effects.svg", "mine.txt"}
+    assert bench.warnings == []
+
+
+def test_a_store_that_removes_nothing_is_a_warning(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+
+    train(bench.runs[0])
+    pdf, page = tmp_path / "report.pdf", tmp_path / "report.html"
+    pdf.write_text("first")
+    page.write_text("first")
+    bench.tracker().publish_report(pdf, page)
+    monkeypatch.setattr(LocalArtifactRepository, "delete_artifacts", lambda *_: 1 / 0)
+    page.write_text("second")
+    bench.tracker().publish_report(page)
+    [warning] = bench.warnings
+    assert "files of an earlier report" in warning
+    assert bench.artifact("report.html") == "second"

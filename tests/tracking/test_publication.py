@@ -33,7 +33,8 @@ def test_safe_keys_are_taken_by_mlflow(name: str):
 
 def test_a_run_that_ends_while_it_is_published_waits_for_the_next_time(tmp_path, monkeypatch):
     """Outcome, metrics and digest are of one reading: a record that comes between two would be half shown."""
-    cells = question("ends").cells(DATA)
+    experiment = question("ends")
+    cells = experiment.cells(DATA)
     run = Run(tmp_path, cells[0].spec)
     readings = []
 
@@ -43,8 +44,8 @@ def test_a_run_that_ends_while_it_is_published_waits_for_the_next_time(tmp_path,
         return readings[-1]
 
     monkeypatch.setattr(publication, "read_with_digest", reading)
-    assert publication.run_publication(run, cells[:1], "ends") is None
-    made = publication.run_publication(run, cells[:1], "ends")
+    assert publication.run_publication(run, cells[:1], experiment) is None
+    made = publication.run_publication(run, cells[:1], experiment)
     assert made is not None
     assert (made.status, made.tags["ablation.outcome"]) == ("FINISHED", "finished")
     assert len(readings) == 2
