@@ -208,7 +208,7 @@ def test_features_that_no_measure_is_defined_for_give_no_verdict():
     bright, contrast, _ = answers(study)
     assert bright == "“bright”: the silhouette is no finite number in 5 seeds (0 of 5 seeds compared)."
     assert "“contrast” is not shown" in contrast
-    of = mapped(study)
+    of = mapped(study, study.experiment.recipes)
     assert of is not None
     assert list(of.arrays) == ["none", "contrast"], "what is not finite has no map"
 
@@ -269,6 +269,14 @@ def test_of_more_recipes_than_a_page_shows_those_that_are_surest_to_differ_come_
     study = study_of(apart({"r20": 1.8, "r31": 1.8}), replace(question(), recipes=recipes))
     section = embedding(study)
     assert section is not None
+    (figure,) = section.figures
+    assert isinstance(figure, Figure)
+    maps = [shown.recipe for shown in figure.data().maps]
+    assert maps[0] == "none"
+    assert {"r20", "r31"} <= set(maps)
+    assert len(maps) == 12
+    assert maps == [recipe for recipe in recipes if recipe in maps], "as in the experiment"
+    assert figure.caption.endswith(" Drawn are 12 of 33 recipes, those surest to differ.")
     summary, each = section.tables
     names = [row["recipe"] for row in summary.groups[0].rows]
     assert set(names[:2]) == {"r20", "r31"}
@@ -325,7 +333,7 @@ def test_maps_start_from_one_layout_and_say_how_they_are_made():
     assert "perplexity 14.7, the most that 45 images allow" in caption
     assert "50 principal components" in caption
     assert "Each network has a map of its own" in caption
-    of = mapped(study)
+    of = mapped(study, study.experiment.recipes)
     assert of is not None
     info = maps_of(study, of)
     assert [shown.recipe for shown in info.maps] == ["none", "bright", "contrast"]
@@ -336,7 +344,7 @@ def test_maps_start_from_one_layout_and_say_how_they_are_made():
 
 def test_a_map_of_low_trustworthiness_is_warned_of():
     study = study_of()
-    of = mapped(study)
+    of = mapped(study, study.experiment.recipes)
     assert of is not None
     info = maps_of(study, of)
     good, bad = (replace(info, maps=tuple(replace(one, trustworthiness=t) for one in info.maps)) for t in (0.9, 0.6))

@@ -81,9 +81,13 @@ def _names(recipes: Sequence[RecipeClasses]) -> list[str]:
 
 
 def _needed(harm: ClassHarm) -> str:
-    """How large a change had to be to be shown; '' where none of them could be."""
-    usual = float(np.median(list(harm.half_widths.values()))) if harm.half_widths else math.nan
-    return f": a change of recall had to be about {size(usual, POINTS)} to be shown" if usual < MOST_SHOWN else ""
+    """How large a change had to be to be shown; '' where nothing is known of that."""
+    if not harm.half_widths:
+        return ""
+    usual = float(np.median(list(harm.half_widths.values())))
+    if usual < MOST_SHOWN:
+        return f": a change of recall had to be about {size(usual, POINTS)} to be shown"
+    return f": with {counted(harm.family, 'comparison')} none could be shown in most classes"
 
 
 def _left(judged: Sequence[RecipeClasses], shown: Sequence[RecipeClasses]) -> list[str]:

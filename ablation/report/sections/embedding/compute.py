@@ -6,7 +6,7 @@ recipes are one Holm family.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -194,8 +194,8 @@ class Mapped:
     images: int
 
 
-def mapped(study: Study) -> Mapped | None:
-    """None where no run has finished, or the test images are too few for a map."""
+def mapped(study: Study, recipes: Collection[str]) -> Mapped | None:
+    """The maps of these recipes. None where no run has finished, or the test images are too few for a map."""
     choice = study.shown_runs
     if choice is None:
         return None
@@ -204,7 +204,7 @@ def mapped(study: Study) -> Mapped | None:
     arrays = {
         recipe: of
         for recipe, of in every.items()
-        if np.array_equal(of.sample, first.sample) and np.isfinite(of.features).all()
+        if recipe in recipes and np.array_equal(of.sample, first.sample) and np.isfinite(of.features).all()
     }
     picks = stratified_subset(first.label, MOST_IMAGES)
     if len(picks) < FEWEST_IMAGES or not arrays:

@@ -42,11 +42,14 @@ FIRST = ("silhouette", "knn_accuracy", "overlap")
 """Fields of the measures that a first reader needs; the others are a click away."""
 MOST_LINES = 30
 """Recipes of a table in the order of the experiment; of more those that are surest to differ come first."""
+MOST_MAPS = 12
+"""Each of which takes a second or two."""
 
 
 def embedding(study: Study) -> Section | None:
     """None where no run has finished."""
-    measured, of = separations(study), mapped(study)
+    measured = separations(study)
+    of = mapped(study, _drawn(measured)) if measured else None
     if measured is None or (not measured.recipes and of is None):
         return None
     tables = (table(measured), details(measured)) if measured.recipes else ()
@@ -66,9 +69,17 @@ def embedding(study: Study) -> Section | None:
 NUMBER = {6: "Six"}
 
 
-def _surest_first(measured: Separations) -> list[Separation]:
-    """As in the experiment; where they are more than a page shows, those that are surest to differ first."""
-    if len(measured.recipes) <= MOST_LINES:
+def _drawn(measured: Separations) -> list[str]:
+    """The recipes that have a map: all, or where they are many the baseline and those that are surest to differ."""
+    every, baseline = measured.experiment.recipes, measured.experiment.baseline
+    if len(every) <= MOST_MAPS:
+        return list(every)
+    return [baseline, *(row.recipe for row in _surest_first(measured, MOST_MAPS - 1)[: MOST_MAPS - 1])]
+
+
+def _surest_first(measured: Separations, most: int = MOST_LINES) -> list[Separation]:
+    """As in the experiment; where they are more than so many, those that are surest to differ first."""
+    if len(measured.recipes) <= most:
         return list(measured.recipes)
 
     def surest(row: Separation) -> tuple[float, float]:
@@ -194,6 +205,8 @@ def _figure_caption(of: Mapped, measured: Separations) -> str:
     count, present = len(of.labels), len(set(of.labels.tolist()))
     which = f"all {count}" if count == of.images else f"{count} of {of.images}, each class in its share"
     unnamed = f" The {present} classes are too many to be named one by one." if present > MOST_NAMES else ""
+    every = len(measured.experiment.recipes)
+    some = f" Drawn are {len(of.arrays)} of {every} recipes, those surest to differ." if every > MOST_MAPS else ""
     perplexity = perplexity_of(count)
     few = f", the most that {count} images allow" if perplexity < PERPLEXITY else ""
     return (
@@ -201,5 +214,6 @@ def _figure_caption(of: Mapped, measured: Separations) -> str:
         f"50 principal components where they are more; perplexity {perplexity:.3g}{few}. Each network "
         "has a map of its own; every panel shows the same images and starts from the same layout, the first two "
         f"principal components of the first network's features.{unnamed} Trustworthiness says how far neighbours on "
-        "the map are neighbours in feature space (1 is best). Point at an image to find it on every map."
+        "the map are neighbours in feature space (1 is best). Point at an image to find it on "
+        f"every map.{some}"
     )
