@@ -10,8 +10,14 @@ from ablation.cli.console import console, warn
 from ablation.cli.context import FILE, FOLDER, TRACKING_URI, ExperimentOptions, on_experiments
 from ablation.core.errors import InputError
 from ablation.evidence.study import Study
-from ablation.report.render.write import HTML_FILE, default_folder, write_folder
+from ablation.report.render.description import description, verdicts
+from ablation.report.render.evidence import EVIDENCE_FILE
+from ablation.report.render.write import HTML_FILE, PDF_FILE, default_folder, write_folder
 from ablation.tracking.client import Tracker
+from ablation.tracking.publication import MAX_DESCRIPTION
+
+REPORT_FILES = (HTML_FILE, PDF_FILE, EVIDENCE_FILE, "tables", "figures")
+"""What of the folder goes to MLflow; there may be other things in it."""
 
 
 @click.command()
@@ -20,7 +26,7 @@ from ablation.tracking.client import Tracker
 @click.option("--only", metavar="SLUG", multiple=True, help="Only this section; may be given several times.")
 @click.option("--font", "fonts", metavar="FILE", type=FILE, multiple=True, help="A font for names that others lack.")
 @click.option("--force", is_flag=True, help="Write it again even if nothing has changed.")
-@click.option("--publish", is_flag=True, help="Also attach it to the experiment's run in MLflow.")
+@click.option("--publish", is_flag=True, help="Also put it on the experiment's own run in MLflow.")
 @TRACKING_URI
 @on_experiments
 def report(
@@ -53,6 +59,8 @@ def report(
     console.print(f"wrote {page}" if written.fresh else f"{page} is up to date", markup=False)
     if publish:
         (study,) = studies
-        Tracker(study.experiment, study.results.cells, options[0].runs, tracking_uri, warn).publish_report(
-            written.folder
-        )
+        tracker = Tracker(study.experiment, study.results.cells, options[0].runs, tracking_uri, warn)
+        files = (path for name in REPORT_FILES if (path := written.folder / name).exists())
+        tracker.publish_report(*files, description=description(study, MAX_DESCRIPTION), verdicts=verdicts(study))
+        if not tracker.off:
+            console.print(f"published it to MLflow at {tracker.store}; `ablation ui` shows it", markup=False)
