@@ -7,6 +7,7 @@ import pytest
 from made_robustness import Gain, World, every, everywhere, nothing, rotation, study_of
 
 from ablation.analysis.comparison import Crossed, Paired, Test
+from ablation.core.text import bare
 from ablation.report.sections.robustness.section import robustness
 
 GRIDS = 100
@@ -20,7 +21,7 @@ def answers(gain: Gain, test: Test, harder: float = 1.0, images: int = 200) -> I
         world = World(gain, lambda cell: every(("rotation", "noise")), images, draw, harder)
         section = robustness(study_of(world, test=test))
         assert section is not None
-        yield section.answer
+        yield tuple(map(bare, section.answer))
 
 
 def claims(said: str) -> bool:

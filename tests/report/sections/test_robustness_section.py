@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_robustness import NAMES, STRENGTHS, World, every, everywhere, nothing, rotation, study_of
+from names import unmarked, wrongly_marked
 from scipy import stats
 
 from ablation.analysis.comparison import Paired
 from ablation.augment import Brightness, GaussianNoise
-from ablation.core.text import MINUS, NONE
+from ablation.core.text import MINUS, NONE, named
 from ablation.evidence.effects import OWN_RUNS
 from ablation.experiment.record import RunRecord
 from ablation.experiment.results import Results
@@ -27,7 +28,11 @@ from ablation.report.style import styles
 def section_of(world: World | None = None, **options) -> Section:
     section = robustness(study_of(world, **options))
     assert section is not None
-    return section
+    return unmarked(section)
+
+
+def of_study(study) -> Section:
+    return unmarked(robustness(study))
 
 
 def found_in(study) -> Robustness:
@@ -46,33 +51,56 @@ def record(study, **changes) -> dict[str, RunRecord]:
 
 
 def test_an_invariance_that_was_gained_is_found_and_named():
-    bright, contrast, held = section_of(World(rotation)).answer
+    section = section_of(World(rotation))
+    foremost, bright, contrast, held = section.answer
+    assert re.fullmatch(
+        r"bright makes the network more robust to rotation: its gain there is \d\d\.\d points larger than on clean "
+        r"images\.",
+        foremost,
+    )
     assert re.match(
         r"bright makes the network more robust to rotation \(\+\d\d\.\d points of accuracy, 95 % interval \+\d+\.\d to "
-        r"\+\d+\.\d; adjusted p < \.001; n = 6 seeds; \d\d\.\d points more than on clean images, p [<=] \.\d+\); ",
+        r"\+\d+\.\d; adjusted p < \.001; n = 6 seeds; \d\d\.\d points more than on clean images, p [<=] \.\d+\)\. ",
         bright,
     )
     assert "noise" not in bright
-    assert "; on clean images it is undecided (" in bright
+    assert ". On clean images it is undecided (" in bright
+    larger = re.search(r"is (\d\d\.\d) points larger", foremost)
+    assert f"; {larger[1]} points more than on clean images" in bright
     assert contrast.startswith("contrast is not shown to change accuracy under any condition (the surest, ")
     assert held.startswith("Differences under these conditions hold ")
     assert held.endswith(", on this data, model and budget.")
+    (figure,) = section.figures
+    assert figure.caption.startswith(
+        "Of 6 pairs of recipe and condition 1 is shown to differ from none, 1 of them by more than on clean images. "
+    )
+    assert re.search(r"“bright” under rotation \+\d\d\.\d, noise ", figure.alt)
 
 
 def test_a_network_that_is_better_everywhere_gained_no_invariance():
     section = section_of(World(everywhere, harder=0.0, images=600))
-    bright = section.answer[0]
+    foremost, bright, *_ = section.answer
+    assert re.fullmatch(
+        r"bright does better on changed images, by up to \d+\.\d points of accuracy; that this is more than on clean "
+        r"images is not shown\.",
+        foremost,
+    )
     assert bright.startswith("bright does better under ")
     assert "none of which is shown to be more than on clean images" in bright
-    assert "robust" not in bright
-    assert re.search(r"on clean images it gains \d+\.\d points of accuracy\.$", bright)
+    assert "robust" not in foremost + bright
+    assert re.search(r"On clean images it gains \d+\.\d points of accuracy\.$", bright)
     frames = {row.recipe: row.frames for row in section.figures[0].data.rows}
     assert frames == {"bright": (1, 1, 1), "contrast": (0, 0, 0)}
 
 
 def test_where_nothing_differs_nothing_is_claimed():
     section = section_of(World(nothing))
-    for said, recipe in zip(section.answer[:2], ("bright", "contrast"), strict=True):
+    assert section.answer[0] == "No recipe is shown to change accuracy on changed images."
+    assert section.figures[0].caption.startswith(
+        "Of 6 pairs of recipe and condition none is shown to differ from none. "
+    )
+    assert {row["robust"] for row in section.tables[0].groups[0].rows} == {NONE}
+    for said, recipe in zip(section.answer[1:3], ("bright", "contrast"), strict=True):
         assert said.startswith(f"{recipe} is not shown to change accuracy under any condition")
     assert not any("*" in row[key] for row in section.tables[0].groups[0].rows for key in row)
     assert not any(any(row.dots) or any(row.frames) for row in section.figures[0].data.rows)
@@ -82,7 +110,12 @@ def test_a_loss_of_robustness_is_told():
     def lost(recipe, name):
         return -0.9 * (recipe == "bright" and name == "noise")
 
-    bright = section_of(World(lost)).answer[0]
+    section = section_of(World(lost))
+    foremost, bright, *_ = section.answer
+    assert re.match(
+        r"bright makes the network less robust to noise: its loss there is \d\d\.\d points larger ", foremost
+    )
+    assert section.tables[0].groups[0].rows[1]["robust"] == "less to noise"
     assert re.match(rf"bright makes the network less robust to noise \({MINUS}\d\d\.\d points of accuracy, ", bright)
     assert re.search(r"; \d\d\.\d points more than on clean images", bright)
 
@@ -92,9 +125,39 @@ def test_a_gain_under_a_condition_that_is_less_than_on_clean_images_is_no_robust
         return {"": 1.4, "rotation": 0.2}.get(name, 0.0) * (recipe == "bright")
 
     study = study_of(World(clean, images=1200))
-    bright = robustness(study).answer[0]
+    foremost, bright, *_ = of_study(study).answer
     assert re.search(r"does better under rotation \(.*\), by \d+\.\d points less than on clean images", bright)
-    assert "robust" not in bright
+    assert "robust" not in foremost + bright
+
+
+def test_several_that_are_more_robust_are_counted():
+    def gains(recipe, name):
+        return 0.9 * ((recipe, name) in (("bright", "rotation"), ("bright", "blur"), ("contrast", "noise")))
+
+    foremost = section_of(World(gains)).answer[0]
+    assert re.fullmatch(
+        r"(bright makes the network more robust to rotation and blur: its gain there is up to|"
+        r"contrast makes the network more robust to noise: its gain there is) \d\d\.\d points larger than on clean "
+        r"images; 1 other recipe changes it, too\.",
+        foremost,
+    )
+
+
+def test_conditions_that_the_experiment_gave_are_names():
+    given = {name: (GaussianNoise(sigma=0.1),) for name in NAMES}
+    section = robustness(study_of(World(rotation), corrupt=given))
+    assert f"robust to {named('rotation')}: " in section.answer[0]
+    assert wrongly_marked(section, ("bright", "contrast", *NAMES)) == []
+    usual = robustness(study_of(World(rotation)))
+    assert "robust to rotation: " in usual.answer[0]
+    assert wrongly_marked(usual, ("bright", "contrast")) == []
+
+
+def test_of_many_conditions_those_without_a_difference_stand_apart():
+    conditions = ("rotation", *(f"n{number}" for number in range(5)))
+    table = section_of(World(rotation, lambda cell: every(conditions))).tables[0]
+    assert table.spare == tuple(f"under n{number}" for number in range(5))
+    assert section_of(World(rotation)).tables[0].spare == ()
 
 
 def plain(study, recipe, conditions, drop, metric):
@@ -163,20 +226,21 @@ def test_only_what_is_primary_shares_alpha_at_first():
 
 def test_a_loss_that_is_lower_is_better():
     section = section_of(World(rotation), metric="log_loss")
-    bright = section.answer[0]
+    foremost, bright, *_ = section.answer
+    assert re.match(r"bright makes the network more robust to rotation: its gain there is 0\.\d+ nats larger", foremost)
     assert re.match(
         rf"bright makes the network more robust to rotation \({MINUS}0\.\d+ nats of log loss, 95 % interval {MINUS}",
         bright,
     )
     assert section.figures[0].data.lower_is_better
-    worse = section_of(World(lambda recipe, name: -rotation(recipe, name)), metric="log_loss").answer[0]
+    worse = section_of(World(lambda recipe, name: -rotation(recipe, name)), metric="log_loss").answer[1]
     assert worse.startswith("bright makes the network less robust to rotation (+0.")
 
 
 def test_a_metric_that_is_no_mean_over_images_gives_way_to_accuracy():
     section = section_of(World(rotation), metric="balanced_accuracy")
-    assert "points of accuracy" in section.answer[0]
-    assert section.answer[0].count("points of balanced accuracy") == 1
+    assert "points of accuracy" in section.answer[1]
+    assert section.answer[1].count("points of balanced accuracy") == 1
     assert section.caution == ("Balanced accuracy is no mean over images: what is compared here is accuracy.",)
     assert all(math.isnan(row.values[0]) for row in section.figures[0].data.rows)
 
@@ -185,15 +249,17 @@ def test_the_clean_verdict_is_that_of_the_comparison():
     study = study_of(World(everywhere, harder=0.0, images=600))
     (effect,) = (effect for effect in study.effects if effect.recipe == "bright")
     assert effect.verdict == "better"
-    section = robustness(study)
-    said = f"on clean images it gains {100 * effect.estimate:.1f} points of accuracy."
-    assert section.answer[0].endswith(said)
+    section = of_study(study)
+    said = f"On clean images it gains {100 * effect.estimate:.1f} points of accuracy."
+    assert section.answer[1].endswith(said)
     row = section.tables[0].groups[0].rows[1]
     assert row["clean"] == f"+{100 * effect.estimate:.1f}*"
 
 
 def test_too_few_seeds_and_a_failed_run_give_no_verdict():
-    for said in section_of(World(rotation), seeds=2).answer:
+    foremost, *each = section_of(World(rotation), seeds=2).answer
+    assert foremost == "bright and contrast cannot be judged: no verdict under 3 seeds."
+    for said in each:
         assert re.match(f"(bright|contrast): no verdict under 3 seeds; so far at most (\\+|{MINUS})?\\d", said)
     answer = section_of(World(rotation), lost=lambda cell: cell.factors["recipe"] == "bright" and cell.seed == 1).answer
     (said,) = (text for text in answer if text.startswith("bright: "))
@@ -252,7 +318,7 @@ def test_some_runs_without_conditions_leave_no_verdict_for_theirs():
         return None if cell.factors["recipe"] == "bright" and cell.seed < 2 else every()
 
     section = section_of(World(rotation, conditions))
-    (bright,) = (text for text in section.answer if text.startswith("bright"))
+    (bright,) = (text for text in section.answer if text.startswith("bright: "))
     assert bright.startswith("bright: runs of 2 seeds were not tested on changed images; so far at most +")
     assert section.caution[0].startswith("2 of 18 finished runs were not tested on changed test images: ")
 
@@ -264,7 +330,7 @@ def test_only_conditions_that_all_runs_have_are_compared():
 
     section = section_of(World(rotation, conditions))
     assert section.figures[0].data.conditions == (("rotation", ("1/3", "2/3", "1")), ("noise", ("1",)))
-    assert section.answer[0].startswith("bright makes the network more robust to rotation")
+    assert section.answer[0].startswith("bright makes the network more robust to rotation: ")
     (note,) = section.caution
     assert note.startswith("Left out, as not every run was tested under it with the same operations and strengths: ")
     assert {"noise", "fog", "blur"} == set(re.findall("noise|fog|blur", note))
@@ -308,7 +374,8 @@ def test_the_tables_hold_what_the_sentences_say():
     found = found_in(study_of(World(rotation)))
     assert none["under rotation"] == f"{100 * np.mean([found.baseline['rotation', one] for one in STRENGTHS]):.1f}"
     assert bright["under rotation"].endswith("**")
-    assert bright["under rotation"].strip("*") in section.answer[0]
+    assert bright["robust"] == "rotation"
+    assert bright["under rotation"].strip("*") in section.answer[1]
     assert long.folded
     assert [group.title for group in long.groups] == ["bright", "contrast"]
     assert [row["strength"] for row in long.groups[0].rows][:5] == ["mean", "drop", "1/3", "2/3", "1"]

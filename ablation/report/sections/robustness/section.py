@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from ablation.analysis.metrics import METRICS
-from ablation.core.text import NONE, counted, listing, out_of, p_phrase, p_text, percent
+from ablation.core.text import NONE, counted, listing, named, out_of, p_phrase, p_text, percent, plain
 from ablation.evidence.effects import OWN_RUNS
 from ablation.evidence.measures import MeasureEffect
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
+from ablation.report.openings import nobody, not_judged, up_to, whose
 from ablation.report.section import Column, Figure, Rows, Section, Table, cells, headings
 from ablation.report.sections.robustness.compute import (
     NameEffect,
@@ -43,6 +44,9 @@ from ablation.report.text import (
 MOST_ROWS = 12
 """Recipes in the figure; of more, those with the surest differences."""
 
+MOST_COLUMNS = 4
+"""Conditions in the table; of more, those under which nothing is shown stand apart."""
+
 TITLE = "What changes of the image does it make the network robust to?"
 
 
@@ -56,7 +60,8 @@ def robustness(study: Study) -> Section | None:
     if matrix is None:
         return Section("robustness", TITLE, answer=lacking) if lacking else None
     if not matrix.conditions:
-        alone = f"The runs have no test condition in common: each lacks some of {listing(matrix.left_out)}."
+        lacking_some = listing(_condition(name, matrix) for name in matrix.left_out)
+        alone = f"The runs have no test condition in common: each lacks some of {lacking_some}."
         return Section("robustness", TITLE, answer=(alone, _anew(study)))
     return Section(
         "robustness",
@@ -70,34 +75,75 @@ def robustness(study: Study) -> Section | None:
 
 
 def _question(matrix: Robustness) -> str:
-    """What is compared, in a sentence."""
-    title = METRICS[matrix.metric].title
-    images = f"{matrix.images:,} test images" if matrix.images else "test images"
+    """How to read what follows."""
+    images = f"{matrix.images:,} test images" if matrix.images else "Test images"
+    conditions = listing(_condition(name, matrix) for name in matrix.conditions)
     return (
-        f"On {images} changed by {listing(matrix.conditions)}: does a recipe's {title} differ from that of "
-        f"{matrix.experiment.baseline}, and by more than on the same images unchanged? Only that is called robustness."
+        f"{images} were changed by {conditions}. A recipe is called more robust only where its difference to "
+        f"{named(matrix.experiment.baseline)} is shown to be larger there than on the same images unchanged."
     )
+
+
+def _condition(name: str, matrix: Robustness) -> str:
+    """A test condition in a sentence: a name where the experiment gave it, else a word."""
+    return named(name) if name in matrix.experiment.corrupt else name
 
 
 def answer(matrix: Robustness) -> tuple[str, ...]:
-    """A sentence a recipe, those of which most surely something is shown first; then what all of it holds for."""
-    alpha, ranked = (
-        matrix.experiment.alpha,
-        sorted(matrix.recipes, key=lambda one: _surest(one, matrix.experiment.alpha)),
-    )
+    """What is found, in a sentence; then one a recipe, the surest first, and what all of it holds for."""
+    alpha = matrix.experiment.alpha
+    ranked = sorted(matrix.recipes, key=lambda one: _surest(one, alpha))
     changed = [one for one in ranked if _changes(one, alpha)]
-    named = ranked if len(ranked) <= MOST_NAMED else changed[:MOST_NAMED]
-    sentences = [sentence(one, matrix) for one in named]
-    if more := len(changed) - len([one for one in named if one in changed]):
+    recipes = ranked if len(ranked) <= MOST_NAMED else changed[:MOST_NAMED]
+    sentences = [sentence(one, matrix) for one in recipes]
+    if more := len(changed) - len([one for one in recipes if one in changed]):
         sentences.append(f"{more} more recipes change it under some condition; the table has their numbers.")
-    rest = [one.recipe for one in ranked if one not in named and one not in changed]
+    rest = [one.recipe for one in ranked if one not in recipes and one not in changed]
     if rest:
         what = METRICS[matrix.metric].title
         sentences.append(f"Of {among(rest, 'other recipe')} it is not shown that {what} changes under any condition.")
     if any(not name.mean.note for one in matrix.recipes for name in one.names):
         held = bounds(matrix.experiment, seeds_alone=not matrix.over_images)
         sentences.append(f"Differences under these conditions hold {held}.")
-    return tuple(sentences)
+    return (_foremost(ranked, matrix), *sentences)
+
+
+def _foremost(ranked: Sequence[RecipeRobustness], matrix: Robustness) -> str:
+    """Which recipe is more robust and to what, or that none is shown to be, in one short sentence."""
+    alpha, metric = matrix.experiment.alpha, matrix.metric
+    judged = [one for one in ranked if not all(name.mean.note for name in one.names)]
+    if not judged:
+        return not_judged({one.recipe: one.names[0].mean.note for one in ranked})
+    if robust := [one for one in judged if any(name.invariant(alpha) for name in one.names)]:
+        return _robust(robust, matrix)
+    changed = [one for one in judged if _changes(one, alpha)]
+    if not changed:
+        return f"{nobody([one.recipe for one in judged])} change {METRICS[metric].title} on changed images."
+    shown_names = [name for one in changed for name in one.names if name.sign(alpha)]
+    directions = {gain(name.sign(alpha), metric) > 0 for name in shown_names}
+    better = "better or worse" if len(directions) > 1 else "better" if True in directions else "worse"
+    largest = amount(max(abs(name.mean.estimate) for name in shown_names), metric)
+    by = up_to([name.name for name in shown_names], largest)
+    who_does = whose([one.recipe for one in changed], len(matrix.recipes), "does", "do")
+    return f"{who_does} {better} on changed images, by {by}; that this is more than on clean images is not shown."
+
+
+def _robust(robust: Sequence[RecipeRobustness], matrix: Robustness) -> str:
+    """'crop makes the network more robust to rotation: its gain there is 4.0 points larger than on clean images.'"""
+    alpha, metric, first = matrix.experiment.alpha, matrix.metric, robust[0]
+    names = [name for name in first.names if name.invariant(alpha)]
+    direction = gain(names[0].sign(alpha), metric)
+    alike = [name for name in names if gain(name.sign(alpha), metric) == direction]
+    to = listing(_condition(name.name, matrix) for name in alike)
+    if len(alike) > MOST_NAMED:
+        to = f"{len(alike)} of {len(matrix.conditions)} conditions"
+    more, what = ("more", "gain") if direction > 0 else ("less", "loss")
+    largest = up_to([name.name for name in alike], size(max(abs(name.beyond.estimate) for name in alike), metric))
+    rest = f"; {counted(len(robust) - 1, 'other recipe')} changes it, too" if len(robust) > 1 else ""
+    return (
+        f"{named(first.recipe)} makes the network {more} robust to {to}: its {what} there is {largest} larger than on "
+        f"clean images{rest.replace('changes', 'change') if len(robust) > 2 else rest}."
+    )
 
 
 def _changes(one: RecipeRobustness, alpha: float) -> bool:
@@ -111,12 +157,12 @@ def _surest(one: RecipeRobustness, alpha: float) -> tuple[bool, float]:
 
 
 def sentence(one: RecipeRobustness, matrix: Robustness) -> str:
-    """'crop makes the network more robust to rotation (+6.1 points of accuracy, ...); on clean images ...'"""
-    experiment, first = matrix.experiment, one.names[0].mean
+    """'crop makes the network more robust to rotation (+6.1 points of accuracy, ...). On clean images ...'"""
+    experiment, first, recipe = matrix.experiment, one.names[0].mean, named(one.recipe)
     if first.note == OWN_RUNS:
-        return f"{one.recipe} is {OWN_RUNS}."
+        return f"{recipe} is {OWN_RUNS}."
     if all(name.mean.note for name in one.names):
-        return f"{one.recipe}: {first.note}{_so_far(one, matrix)}."
+        return f"{recipe}: {first.note}{_so_far(one, matrix)}."
     clauses, full = [], True
     for direction, kept, words in (
         (1, True, "makes the network more robust to"),
@@ -130,9 +176,7 @@ def sentence(one: RecipeRobustness, matrix: Robustness) -> str:
             as_elsewhere = "" if kept else f", {_as_clean(names, matrix)}"
             clauses.append(f"{words} {listing(parts)}{as_elsewhere}")
             full = False
-    if not clauses:
-        return f"{one.recipe} {_nothing(one, matrix)}; {_clean(one, experiment)}."
-    return f"{one.recipe} {'; it '.join(clauses)}; {_clean(one, experiment)}."
+    return f"{recipe} {'. It '.join(clauses or [_nothing(one, matrix)])}. {_clean(one, experiment)}."
 
 
 def _is(name: NameEffect, direction: int, invariant: bool, matrix: Robustness) -> bool:
@@ -155,7 +199,7 @@ def _evidence(name: NameEffect, matrix: Robustness, full: bool) -> str:
     if name.invariant(alpha):
         more = f"{size(abs(name.beyond.estimate), metric)} more than on clean images"
         numbers += f"; {more}, {p_phrase(name.beyond.p_adjusted, alpha)}"
-    return f"{name.name} ({numbers})"
+    return f"{_condition(name.name, matrix)} ({numbers})"
 
 
 def _as_clean(names: Sequence[NameEffect], matrix: Robustness) -> str:
@@ -181,7 +225,7 @@ def _nothing(one: RecipeRobustness, matrix: Robustness) -> str:
     numbers = f"{signed(mean.estimate, metric)}, {percent(1 - alpha)} interval {interval(mean.low, mean.high, metric)}"
     numbers += f"; adjusted {p_phrase(mean.p_adjusted, alpha)}; n = {out_of(mean.seeds, mean.planned, 'seed')}"
     what = f"is not shown to change {METRICS[metric].title} under any condition"
-    return f"{what} (the surest, {surest.name}: {numbers})"
+    return f"{what} (the surest, {_condition(surest.name, matrix)}: {numbers})"
 
 
 def _so_far(one: RecipeRobustness, matrix: Robustness) -> str:
@@ -191,25 +235,26 @@ def _so_far(one: RecipeRobustness, matrix: Robustness) -> str:
     if not known:
         return f", {seeds}"
     most = max(known, key=lambda name: abs(name.mean.estimate))
-    return f"; so far at most {size(most.mean.estimate, matrix.metric, sign=True)}, under {most.name}, {seeds}"
+    under = _condition(most.name, matrix)
+    return f"; so far at most {size(most.mean.estimate, matrix.metric, sign=True)}, under {under}, {seeds}"
 
 
 def _clean(one: RecipeRobustness, experiment: Experiment) -> str:
     """What the comparison says of it on clean images, word for word its verdict."""
     effect = one.clean
     if effect is None:
-        return "on clean images it is not compared"
+        return "On clean images it is not compared"
     verdict, metric = verdict_text(effect), effect.metric
     if verdict in ("better", "worse"):
         verb = "gains" if verdict == "better" else "costs"
-        return f"on clean images it {verb} {amount(abs(effect.estimate), metric)}"
+        return f"On clean images it {verb} {amount(abs(effect.estimate), metric)}"
     so_far = "" if math.isnan(effect.estimate) else f" ({signed(effect.estimate, metric)} {unit_text(metric)})"
     words = {
-        "equivalent": f"is equivalent to {experiment.baseline} within {size(experiment.margin, metric)}",
+        "equivalent": f"is equivalent to {named(experiment.baseline)} within {size(experiment.margin, metric)}",
         "undecided": "is undecided",
         "not tested": "is not tested",
     }.get(verdict, "has no verdict")
-    return f"on clean images it {words}{so_far}"
+    return f"On clean images it {words}{so_far}"
 
 
 def table(matrix: Robustness) -> Table:
@@ -221,18 +266,40 @@ def table(matrix: Robustness) -> Table:
 
     columns: dict[str, Column] = {
         "recipe": ("recipe", lambda one: one.recipe),
+        "robust": ("more robust to", lambda one: _robust_to(one, matrix)),
         "clean": ("clean", _clean_cell),
         **{f"under {name}": (name, under(index)) for index, name in enumerate(matrix.conditions)},
     }
-    first = {"recipe": experiment.baseline, "clean": _clean_score(matrix)}
+    first = {"recipe": experiment.baseline, "robust": NONE, "clean": _clean_score(matrix)}
     first |= {f"under {name}": points(_baseline_mean(matrix, name), metric) for name in matrix.conditions}
     rows = tuple(cells(columns, one) | {"note": one.names[0].mean.note} for one in matrix.recipes)
     caption = (
-        f"{experiment.baseline}: its own {measure(metric)}. The others: differences to it in {unit_text(metric)}, as "
-        "means over the strengths of each condition. * shown; ** shown, and to be more than on clean images. Clean: "
-        f"{METRICS[experiment.metric].title} of all test images, as compared above; * better or worse."
+        f"{named(experiment.baseline)}: its own {measure(metric)}. The others: differences to it in "
+        f"{unit_text(metric)}, as means over the strengths of each condition. * shown; ** shown, and to be more than "
+        f"on clean images. Clean: {METRICS[experiment.metric].title} of all test images, as compared above; * better "
+        "or worse."
     )
-    return Table(headings(columns), (Rows((first, *rows)),), caption, keep=tuple(columns))
+    each = [f"under {name}" for name in matrix.conditions]
+    open_ = [key for key in each if not any(row[key].endswith("*") for row in rows)]
+    return Table(
+        headings(columns),
+        (Rows((first, *rows)),),
+        caption,
+        words=frozenset({"robust"}),
+        keep=("robust", "clean"),
+        spare=tuple(open_) if len(matrix.conditions) > MOST_COLUMNS else (),
+    )
+
+
+def _robust_to(one: RecipeRobustness, matrix: Robustness) -> str:
+    """'crop', 'crop, less to noise'; a dash where no robustness is shown to be gained or lost."""
+    alpha = matrix.experiment.alpha
+    robust = [name for name in one.names if name.invariant(alpha)]
+    gained, lost = (
+        [name.name for name in robust if gain(name.sign(alpha), matrix.metric) == direction] for direction in (1, -1)
+    )
+    parts = [listing(gained)] if gained else []
+    return ", ".join([*parts, *([f"less to {listing(lost)}"] if lost else [])]) or NONE
 
 
 def _clean_cell(one: RecipeRobustness) -> str:
@@ -281,30 +348,30 @@ def details(matrix: Robustness) -> Table:
     columns: dict[str, Column] = {
         "condition": ("condition", lambda line: line[0]),
         "strength": ("strength", lambda line: line[1]),
-        "baseline": (matrix.experiment.baseline, lambda line: points(line[2], metric)),
-        "difference": (counting("difference", metric), lambda line: signed(line[3].estimate, metric)),
+        "change": (counting("difference", metric), lambda line: signed(line[3].estimate, metric)),
         "interval": (
             f"{percent(1 - alpha)} interval",
             lambda line: interval(line[3].low, line[3].high, metric),
         ),
         "p": ("adjusted p", lambda line: p_text(line[3].p_adjusted, alpha) if line[3].reached else NONE),
+        "baseline": (matrix.experiment.baseline, lambda line: points(line[2], metric)),
     }
-    groups = tuple(Rows.of(columns, _lines(one, matrix), one.recipe) for one in matrix.recipes)
+    groups = tuple(Rows.of(columns, _lines(one, matrix), named(one.recipe)) for one in matrix.recipes)
     family = counted(matrix.comparisons, "comparison")
     caption = (
         f"Differences in {unit_text(metric)}. First the means over the strengths: {family} of recipes and conditions; "
         "behind each of these its strengths, and the drop: the difference under the condition less that on the same "
         "images unchanged. All are corrected together (gatekeeping by Bretz et al. 2009); a dash where what comes "
-        "first left nothing to test with. Intervals are simultaneous (Bonferroni). "
-        f"{matrix.experiment.baseline}: its own {measure(metric)}."
+        "first left nothing to test with. Claims rest on p. Intervals are simultaneous (Bonferroni) and wider than the "
+        "test, so that a difference can be shown though its interval reaches 0. "
+        f"{named(matrix.experiment.baseline)}: its own {measure(metric)}."
     )
     return Table(
         headings(columns),
         groups,
         caption,
         words=frozenset({"strength"}),
-        keep=("condition", "strength", "difference", "interval", "p"),
-        spare=("baseline",),
+        keep=("strength", "change", "interval", "p"),
         folded=f"Every condition at every strength, with intervals and p ({family} and what stands behind them)",
     )
 
@@ -344,11 +411,11 @@ def figure(matrix: Robustness) -> Figure:
     )
     what = METRICS[metric].title
     text = (
-        f"Above: {what} of {matrix.experiment.baseline} itself under each condition; the fainter the bar, the weaker "
-        "the change. Below: how far each recipe is from it there, cell by cell a strength. A dot in the corner: the "
-        "difference at that strength is shown. A frame around a condition: the mean over its strengths is shown to "
-        "differ; a solid frame: by more than on clean images, so that robustness is gained or lost; a dashed one: not "
-        "shown to be more than that. "
+        f"{_finding(matrix)} Above: {what} of {named(matrix.experiment.baseline)} itself under each condition; the "
+        "fainter the bar, the weaker the change. Below: how far each recipe is from it there, cell by cell a strength. "
+        "A dot in the corner: the difference at that strength is shown. A frame around a condition: the mean over its "
+        "strengths is shown to differ; a solid frame: by more than on clean images, so that robustness is gained or "
+        "lost; a dashed one: not shown to be more than that. "
     )
     text += (
         "First column: all test images unchanged, a dot where the comparison says better or worse."
@@ -357,8 +424,31 @@ def figure(matrix: Robustness) -> Figure:
     )
     if len(chosen) < len(matrix.recipes):
         text += f" Drawn are {len(chosen)} of {len(matrix.recipes)} recipes, those with the surest differences first."
-    alt = f"Difference in {what} of each recipe to {matrix.experiment.baseline} under every test condition"
-    return Figure(info, draw_map, alt, text)
+    return Figure(info, draw_map, _alt(chosen, matrix), text)
+
+
+def _finding(matrix: Robustness) -> str:
+    """Of how many recipes and conditions the mean is shown to differ, and of how many robustness."""
+    alpha, every = matrix.experiment.alpha, [name for one in matrix.recipes for name in one.names]
+    differ, robust = sum(name.sign(alpha) != 0 for name in every), sum(name.invariant(alpha) for name in every)
+    more = f", {robust or 'none'} of them by more than on clean images" if differ else ""
+    return (
+        f"Of {counted(len(every), 'pair')} of recipe and condition {differ or 'none'} {'is' if differ < 2 else 'are'} "
+        f"shown to differ from {named(matrix.experiment.baseline)}{more}."
+    )
+
+
+def _alt(chosen: Sequence[RecipeRobustness], matrix: Robustness) -> str:
+    """The means under each condition, of the first recipes that are drawn."""
+    metric, each = matrix.metric, []
+    for one in chosen[:MOST_NAMED]:
+        means = (f"{_condition(name.name, matrix)} {signed(name.mean.estimate, metric)}" for name in one.names)
+        each.append(f"{named(one.recipe)} under {listing(means)}")
+    more = [f"{len(chosen) - MOST_NAMED} more recipes"] if len(chosen) > MOST_NAMED else []
+    return plain(
+        f"Heat map of the differences to {named(matrix.experiment.baseline)} in {unit_text(metric)}, a row a recipe, "
+        f"a column a condition and strength. Means over strengths: {'; '.join([*each, *more])}"
+    )
 
 
 def _map_row(one: RecipeRobustness, matrix: Robustness, same: bool) -> MapRow:
@@ -383,7 +473,7 @@ def caution(study: Study, matrix: Robustness) -> tuple[str, ...]:
     if matrix.left_out:
         notes.append(
             "Left out, as not every run was tested under it with the same operations and strengths: "
-            f"{among(matrix.left_out, 'condition')}. {_anew(study)}"
+            f"{listing(_condition(name, matrix) for name in matrix.left_out)}. {_anew(study)}"
         )
     return tuple(notes)
 
