@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ablation.report.photographs import photograph_sheet
 from ablation.report.section import Figure, Spot, Strips
-from ablation.report.style import Style, data_uri, svg
+from ablation.report.style import Style, data_uri, pdf, png, svg
 
 if TYPE_CHECKING:
     from ablation.report.contents import Report
@@ -39,22 +39,30 @@ class Drawing:
         return self.files["svg"]
 
 
-def drawings_of(report: Report) -> dict[str, tuple[Drawing | None, ...]]:
-    """slug -> a drawing for each of the section's figures, named 'SLUG-K'; None for rows of photographs."""
+KINDS: dict[str, Callable[[Any], bytes]] = {"svg": svg, "png": png, "pdf": pdf}
+"""The kinds of files that a figure is written as."""
+
+
+def drawings_of(report: Report, kinds: Collection[str] = tuple(KINDS)) -> dict[str, tuple[Drawing | None, ...]]:
+    """slug -> a drawing for each of the section's figures, named 'SLUG-K'; None for rows of photographs.
+
+    kinds: of files beside "svg", which every drawing has.
+    """
     return {
         section.slug: tuple(
-            None if isinstance(figure, Strips) else drawing(figure, report.look, f"{section.slug}-{number}")
+            None if isinstance(figure, Strips) else drawing(figure, report.look, f"{section.slug}-{number}", kinds)
             for number, figure in enumerate(section.figures, 1)
         )
         for section in report.sections
     }
 
 
-def drawing(figure: Figure, look: Mapping[str, Style], name: str) -> Drawing:
+def drawing(figure: Figure, look: Mapping[str, Style], name: str, kinds: Collection[str] = ()) -> Drawing:
     """Compute a figure's data, draw it, and find what is beside the pointer."""
     data = figure.data() if callable(figure.data) else figure.data
     axes = figure.draw(data, look)
-    made = Drawing(name, {"svg": svg(axes)}, tuple(figure.remarks(data)) if figure.remarks else ())
+    files = {kind: write(axes) for kind, write in KINDS.items() if kind in ("svg", *kinds)}
+    made = Drawing(name, files, tuple(figure.remarks(data)) if figure.remarks else ())
     if figure.hover is None:
         return made
     every = axes if isinstance(axes, Sequence) else [axes]
