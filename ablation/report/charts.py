@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +88,14 @@ def name_ticks(axes: Axes, at: Floats, names: Sequence[str]) -> None:
         last = value if fits else last
         labels.append(name if fits else "")
     axes.set_xticks(at, labels)
+
+
+def line_of(style: Style, points: int) -> dict[str, Any]:
+    """How a recipe's line of so many points is drawn: with some markers, not where its neighbours have theirs."""
+    step = max(1, points // 6)
+    first = (style.index or 0) * step // 5 % step
+    marks = {"marker": style.marker, "markevery": (first, step), "markeredgecolor": PAPER, "markeredgewidth": 0.7}
+    return {"color": style.color, "linestyle": style.dash, "linewidth": 1.5, "markersize": 5.5, **marks}
 
 
 APART, AWAY = 11.5, 9.0
@@ -222,6 +230,11 @@ class IntervalsInfo:
         return min(known) - room, max(known) + room
 
     @property
+    def texts(self) -> tuple[str, ...]:
+        """The numbers of all rows."""
+        return tuple(row.text for group in self.groups for row in group.rows)
+
+    @property
     def drawn(self) -> IntervalsInfo:
         """All, or where that is more than a screen the last group, and of it the largest estimates."""
         if sum(len(group.rows) + GAP for group in self.groups) <= MOST_LINES:
@@ -259,14 +272,14 @@ def draw_intervals(info: IntervalsInfo, look: Mapping[str, Style], axes: Axes | 
         axes.axvline(0, color=SOFT, linewidth=1)
         axes.grid(axis="x")
         axes.set_axisbelow(True)
-        line = 0.0
+        line, columns = 0.0, columns_of(info.texts)
         for group in info.groups:
             _draw_heading(axes, group, line)
             for row in group.rows:
                 line -= 1
                 style = _style(row, look)
                 with marked(axes, style):
-                    _draw_row(axes, row, line - GAP / 2, style, _columns(info))
+                    _draw_row(axes, row, line - GAP / 2, style, columns)
             line -= GAP
         axes.set(xlim=info.limits, ylim=(line + 0.1, 0.1), yticks=[], xlabel=info.axis)
         axes.spines["left"].set_visible(False)
@@ -285,11 +298,12 @@ def signed_ticks(x: float, _: object = None) -> str:
 def _interval_axes(info: IntervalsInfo) -> Axes:
     height = LINE * sum(len(group.rows) + GAP for group in info.groups) + FOOT + HEAD
     names = [shortened(row.name, LONGEST) for group in info.groups for row in group.rows]
-    left, right = 0.35 + CHARACTER * max(map(len, names), default=4), _columns(info)[0] + 0.75
+    columns = columns_of(info.texts)
+    left, right = 0.35 + CHARACTER * max(map(len, names), default=4), columns[0] + 0.75
     made = figure(height)
     made.set_layout_engine("none")
     axes = made.add_axes((left / WIDTH, FOOT / height, 1 - (left + right) / WIDTH, 1 - (FOOT + HEAD) / height))
-    for x, text in ((_columns(info)[0], info.axis.split(",")[0].split(" ")[0]), (0.0, "interval")):
+    for x, text in ((columns[0], info.axis.split(",")[0].split(" ")[0]), (0.0, "interval")):
         made.text(1 - x / WIDTH, 1 - 0.17 / height, text, color=SOFT, ha="right", size=8.5)
     return axes
 
@@ -305,9 +319,9 @@ def _parts(text: str) -> tuple[str, str, str]:
     return estimate, low, high
 
 
-def _columns(info: IntervalsInfo) -> Columns:
-    parts = [_parts(row.text) for group in info.groups for row in group.rows]
-    _, low, high = (max(map(len, column)) for column in zip(*parts, strict=True))
+def columns_of(texts: Iterable[str]) -> Columns:
+    """Where the columns of these numbers with intervals end."""
+    _, low, high = (max(map(len, column), default=0) for column in zip(*map(_parts, texts), strict=True))
     return CHARACTER * (low + high + 6), CHARACTER * (high + 3.2), CHARACTER * (high + 0.6)
 
 
@@ -319,17 +333,17 @@ def _style(row: IntervalRow, look: Mapping[str, Style]) -> Style:
 
 def _draw_heading(axes: Axes, group: IntervalGroup, line: float) -> None:
     """At the left edge of the page; a thin line above what is pooled."""
-    page = _across_the_page(axes)
+    page = across_the_page(axes)
     if group.pooled and line:
         axes.plot([0, 1], [line, line], transform=page, color=FAINT, linewidth=0.8, clip_on=False)
     axes.text(0, line - 0.65, shortened(group.title, 60), transform=page, weight="bold", va="center", color=INK)
 
 
 def _draw_row(axes: Axes, row: IntervalRow, line: float, style: Style, columns: Columns) -> None:
-    page, sum_of_several = _across_the_page(axes), row.kind in ("together", "beyond")
+    page, sum_of_several = across_the_page(axes), row.kind in ("together", "beyond")
     ink = SOFT if sum_of_several else INK
     axes.text(0.12 / WIDTH, line, shortened(row.name, LONGEST), transform=page, va="center", color=ink)
-    _write_numbers(axes, row.text, line, columns)
+    write_numbers(axes, row.text, line, columns)
     if not math.isnan(row.low):
         width = 1.4 if sum_of_several else 2.2
         axes.plot([row.low, row.high], [line, line], color=style.color, linewidth=width, solid_capstyle="butt")
@@ -340,15 +354,15 @@ def _draw_row(axes: Axes, row: IntervalRow, line: float, style: Style, columns: 
     axes.plot([row.estimate], [line], marker=style.marker, markersize=7, color=face, markeredgecolor=edge)
 
 
-def _write_numbers(axes: Axes, text: str, line: float, columns: Columns) -> None:
-    """In columns, so that digits stand below digits."""
-    page, (estimate, low, high) = _across_the_page(axes), _parts(text)
+def write_numbers(axes: Axes, text: str, line: float, columns: Columns) -> None:
+    """An estimate with its interval at the right edge of the page, in columns, so that digits stand below digits."""
+    page, (estimate, low, high) = across_the_page(axes), _parts(text)
     for x, part in zip((*columns, 0.0), (estimate, low, "to" if high else "", high), strict=True):
         color = INK if part == estimate else SOFT
         axes.text(1 - x / WIDTH, line, part, transform=page, va="center", ha="right", color=color)
 
 
-def _across_the_page(axes: Axes) -> Transform:
+def across_the_page(axes: Axes) -> Transform:
     """x in shares of the page's width, y in lines."""
     from matplotlib.transforms import blended_transform_factory
 

@@ -11,7 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablation.core.text import MINUS, NONE
-from ablation.report.style import INK, ON_DARK, ON_LIGHT, PAPER, SOFT, WIDTH, Style, drawing, figure, mark, shortened
+from ablation.report.style import (
+    BAND,
+    INK,
+    ON_DARK,
+    ON_LIGHT,
+    PAPER,
+    SOFT,
+    WIDTH,
+    Style,
+    drawing,
+    figure,
+    mark,
+    shortened,
+)
 from ablation.report.text import SYMBOL
 
 if TYPE_CHECKING:
@@ -19,12 +32,14 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-LINE, TOP, FOOT = 0.29, 0.36, 0.72
+LINE, TOP, FOOT = 0.27, 0.36, 0.72
 """Inches of a class, of the recipes' names above and of the scale of colours below."""
 LONGEST = 28
 """Characters of a class's name."""
-BROADEST = 1.35
+BROADEST = 1.1
 """Inches of a cell, at most."""
+SCALE = 3.2
+"""Inches of the scale of colours, at most."""
 COLUMN = 0.72
 """Inches of each column of numbers beside the names."""
 
@@ -69,7 +84,7 @@ def draw_harm(info: HarmInfo, look: Mapping[str, Style], axes: Axes | None = Non
                 color=ON_DARK if strong else ON_LIGHT, weight="bold" if info.shown[line, column] else "normal",
                 size=8.5,
             )  # fmt: skip
-        axes.set(xlim=(0, len(info.recipes)), ylim=(len(info.classes), 0), facecolor="#f1f4f7")
+        axes.set(xlim=(0, len(info.recipes)), ylim=(len(info.classes), 0), facecolor=BAND)
         axes.spines[:].set_visible(False)
         _name_recipes(axes, info, look)
         _name_classes(axes, info)
@@ -94,14 +109,14 @@ def name_inches(info: HarmInfo) -> float:
 def _new_axes(info: HarmInfo) -> Axes:
     left = name_inches(info) + 2 * COLUMN
     cell = min(BROADEST, (WIDTH - left - 0.1) / len(info.recipes))
-    if _tilted(info, cell):
-        cell = min(cell, (WIDTH - left - BROADEST) / len(info.recipes))
-    tilted = TOP + (0.55 if _tilted(info, cell) else 0.0)
-    height = tilted + LINE * len(info.classes) + FOOT
-    made = figure(height)
+    tilted = _tilted(info, cell)
+    cell = min(cell, (WIDTH - left - BROADEST) / len(info.recipes)) if tilted else cell
+    inner = cell * len(info.recipes)
+    width = left + max(inner + (BROADEST if tilted else 0.1), SCALE)
+    height = TOP + 0.55 * tilted + LINE * len(info.classes) + FOOT
+    made = figure(height, width)
     made.set_layout_engine("none")
-    width = cell * len(info.recipes)
-    return made.add_axes((left / WIDTH, FOOT / height, width / WIDTH, LINE * len(info.classes) / height))
+    return made.add_axes((left / width, FOOT / height, inner / width, LINE * len(info.classes) / height))
 
 
 def _tilted(info: HarmInfo, cell: float) -> bool:
@@ -127,7 +142,7 @@ def _name_recipes(axes: Axes, info: HarmInfo, look: Mapping[str, Style]) -> None
     axes.set_xticks(np.arange(len(names)) + 0.5, names)
     axes.tick_params(axis="x", length=0, pad=4, labelsize=9, labelcolor=INK)
     for label, name in zip(axes.get_xticklabels(), info.recipes, strict=True):
-        label.set(color=look[name].color if name in look else INK, weight="bold")
+        label.set(color=look[name].text if name in look else INK, weight="bold")
         if name in look:
             mark(label, look[name])
     if _tilted(info, _inches(axes)[0] / len(names)):
@@ -160,7 +175,7 @@ def _draw_scale(axes: Axes, mesh: object) -> None:
     made = axes.get_figure(root=True)
     assert made is not None
     width, height = _inches(axes)
-    bar = axes.inset_axes((0, -0.3 / height, min(1.0, 3.2 / width), 0.12 / height))
+    bar = axes.inset_axes((0, -0.3 / height, min(1.0, SCALE / width), 0.1 / height))
     made.colorbar(mesh, cax=bar, orientation="horizontal")  # type: ignore[arg-type]
     bar.tick_params(length=2, labelsize=8)
     bar.set_xlabel("change of recall (points)", size=8.5, color=SOFT, labelpad=2)

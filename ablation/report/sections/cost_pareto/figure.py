@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablation.analysis.comparison import Difference
-from ablation.report.style import FAINT, PAPER, SOFT, Style, drawing, mark, marked, new_panels, shortened
+from ablation.report.style import FAINT, PAPER, SOFT, WIDTH, Style, drawing, mark, marked, new_panels, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,7 +76,8 @@ def score_interval(mean: float, sd: float, seeds: int, alpha: float) -> tuple[fl
 def draw_costs(info: CostInfo, look: Mapping[str, Style], axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
     """A panel a cost. axes: one a panel, by default new ones side by side."""
     with drawing():
-        axes = new_panels([len(info.panels)], 2, 4.4) if axes is None else axes
+        width = WIDTH if len(info.panels) > 1 else 7.2
+        axes = new_panels([len(info.panels)], 2, 4.0, width) if axes is None else axes
         for spot, panel in zip(axes, info.panels, strict=True):
             _draw_front(spot, panel, info.lower_is_better)
             for point in panel.points:
@@ -99,12 +100,8 @@ def _draw_front(axes: Axes, panel: CostPanel, lower_is_better: bool) -> None:
     across, up = [point.x for point in front], [point.y for point in front]
     axes.step(across, up, where="post", color=FRONT, linewidth=5, zorder=0.9, solid_joinstyle="round")
     if front:
-        axes.hlines(up[-1], across[-1], _right_edge(panel), color=FRONT, linewidth=5, zorder=0.9)
-
-
-def _right_edge(panel: CostPanel) -> float:
-    ends = [end for point in panel.points for end in (point.x, point.x_high) if not math.isnan(end)]
-    return max(ends)
+        right = max(np.nanmax([point.x, point.x_high]) for point in panel.points)
+        axes.hlines(up[-1], across[-1], right, color=FRONT, linewidth=5, zorder=0.9)
 
 
 def _draw_point(axes: Axes, point: CostPoint, style: Style, width: float) -> None:
@@ -156,7 +153,7 @@ def _name(axes: Axes, panel: CostPanel, look: Mapping[str, Style]) -> None:
         text = axes.annotate(
             name, (point.x, point.y), tuple(middle), "data", "offset points",
             arrowprops=leader if math.hypot(*near) > 14 else None,
-            ha="center", va="center", color=look[point.recipe].color, weight="bold", zorder=5,
+            ha="center", va="center", color=look[point.recipe].text, weight="bold", zorder=5,
         )  # fmt: skip
         text.set_in_layout(False)
         mark(text, look[point.recipe])

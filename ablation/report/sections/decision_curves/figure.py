@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ablation.report.charts import ACROSS
+from ablation.report.charts import ACROSS, LONGEST, label_ends, line_of
 from ablation.report.sections.decision_curves.compute import Band, CurvesInfo
 from ablation.report.sections.decision_curves.text import PER, UNIT
 from ablation.report.style import INK, SOFT, Style, drawing, mark, marked, new_panels, shortened
@@ -15,34 +16,44 @@ from ablation.report.style import INK, SOFT, Style, drawing, mark, marked, new_p
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+Floats = NDArray[np.float64]
+
 NONE_DASH, ALL_DASH = (0, (1, 2)), (0, (4, 2))
 
 
 def draw_curves(info: CurvesInfo, look: Mapping[str, Style], axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
     """Two panels: one class against the rest, and acting on the guess where confident. axes: two, by default new."""
     with drawing():
-        axes = new_panels([2], 2, 3.9) if axes is None else axes
-        kinds = (("One class against the rest", "macro"), ("Act on the guess when confident", "confident"))
+        axes = new_panels([2], 2, 3.6) if axes is None else axes
+        kinds = (("One class against the rest", "macro"), ("Act on the prediction when confident", "confident"))
         for spot, (title, kind) in zip(axes, kinds, strict=True):
             everyone = PER * (info.all_macro if kind == "macro" else info.all_confident)
-            top = max((PER * float(getattr(curve, kind).max()) for curve in info.curves), default=1.0)
-            lows = [PER * float(getattr(curve, kind).min()) for curve in info.curves]
-            spot.plot(info.at, everyone, color=SOFT, linewidth=1.2, linestyle=ALL_DASH, label="treat all")
-            spot.axhline(0, color=SOFT, linewidth=1.2, linestyle=NONE_DASH, label="treat none")
-            for curve in info.curves:
-                style = look[curve.recipe]
-                values = PER * getattr(curve, kind)
-                with marked(spot, style):
-                    name = shortened(curve.recipe, 24)
-                    spot.plot(info.at, values, color=style.color, linestyle=style.dash, label=name)
+            curves = {curve.recipe: PER * getattr(curve, kind) for curve in info.curves}
+            top = max((float(values.max()) for values in curves.values()), default=1.0)
+            low = min([-0.12 * top, *(float(values.min()) for values in curves.values())]) - 0.02 * top
+            _draw_everyone(spot, info, everyone, (low, top))
+            for recipe, values in curves.items():
+                with marked(spot, look[recipe]):
+                    spot.plot(info.at, values, label=shortened(recipe, LONGEST), **line_of(look[recipe], len(info.at)))
             spot.set_title(title)
             spot.grid(axis="y")
             spot.set_axisbelow(True)
-            spot.set(xlim=(0, float(info.at[-1])), ylim=(min([-0.12 * top, *lows]) - 0.02 * top, 1.06 * top))
-            spot.set(xlabel="threshold t")
+            spot.set(xlim=(0, float(info.at[-1])), ylim=(low, 1.06 * top), xlabel="threshold t")
+            label_ends(spot, [(info.at[-1], values[-1], recipe, look[recipe]) for recipe, values in curves.items()])
         axes[0].set_ylabel(f"net benefit, {UNIT}")
-        axes[0].legend(loc="lower left", bbox_to_anchor=(0.16, 0.14), ncols=2)
     return axes
+
+
+def _draw_everyone(axes: Axes, info: CurvesInfo, everyone: Floats, limits: tuple[float, float]) -> None:
+    """The two rules that know nothing of an image, named beside their lines."""
+    axes.plot(info.at, everyone, color=SOFT, linewidth=1.2, linestyle=ALL_DASH, label="treat all")
+    axes.axhline(0, color=SOFT, linewidth=1.2, linestyle=NONE_DASH, label="treat none")
+    beside: Any = {"textcoords": "offset points", "color": SOFT, "size": 8.5}
+    below = int(np.argmax(everyone < 0.25 * limits[1]))
+    side = 1 if below < 0.5 * len(info.at) else -1
+    away: Any = {"xytext": (6 * side, 0), "ha": "left" if side > 0 else "right"}
+    axes.annotate("treat all", (info.at[below], everyone[below]), **away, **beside)
+    axes.annotate("treat none", (float(info.at[-1]) * 0.45, 0), (0, 4), ha="center", **beside)
 
 
 def draw_differences(info: CurvesInfo, look: Mapping[str, Style], axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
@@ -69,7 +80,7 @@ def draw_differences(info: CurvesInfo, look: Mapping[str, Style], axes: Sequence
                     linestyle=ALL_DASH,
                     label="temperature-scaled",
                 )
-            mark(spot.set_title(shortened(panel.recipe, 34)), look[panel.recipe])
+            mark(spot.set_title(shortened(panel.recipe, 34), color=look[panel.recipe].text), look[panel.recipe])
             spot.grid(axis="y")
             spot.set_axisbelow(True)
             spot.set(xlim=(0, float(info.at[-1])), ylim=(low, high), xlabel="threshold t")

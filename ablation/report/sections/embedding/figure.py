@@ -14,7 +14,6 @@ from ablation.report.section import Spot
 from ablation.report.sections.embedding.compute import LOW_TRUST, Map, MapsInfo
 from ablation.report.style import (
     FAINT,
-    INK,
     SOFT,
     WIDTH,
     Style,
@@ -29,7 +28,6 @@ from ablation.report.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
-    from matplotlib.text import Text
 
 ACROSS = 4  # panels
 COLUMNS = 6  # of the legend
@@ -74,7 +72,8 @@ def draw_maps(info: MapsInfo, look: Mapping[str, Style], axes: Sequence[Axes] | 
     with drawing():
         axes = _new_axes(info) if axes is None else axes
         for panel, shown in zip(axes, info.maps, strict=True):
-            mark(_draw(panel, shown, info.labels), look[shown.recipe])
+            _draw(panel, shown, info.labels)
+            mark(panel.set_title(shortened(shown.recipe, 30), color=look[shown.recipe].text), look[shown.recipe])
     return axes
 
 
@@ -107,7 +106,7 @@ def _legend(made: Drawing | None, info: MapsInfo) -> None:
     made.legend(dots, names, loc="outside lower left", ncols=COLUMNS, handletextpad=0.2, columnspacing=1.2)
 
 
-def _draw(axes: Axes, shown: Map, labels: NDArray[np.int64]) -> Text:
+def _draw(axes: Axes, shown: Map, labels: NDArray[np.int64]) -> None:
     centre = (shown.points.max(axis=0) + shown.points.min(axis=0)) / 2
     reach = np.ptp(shown.points, axis=0).max() / 2 * 1.06 or 1.0
     size = 9 if len(labels) > 250 else 16
@@ -119,4 +118,3 @@ def _draw(axes: Axes, shown: Map, labels: NDArray[np.int64]) -> Text:
     for spine in axes.spines.values():
         spine.set(visible=True, color=FAINT)
     axes.set_xlabel("\n".join(notes(shown)), color=SOFT, fontsize=8.5, linespacing=1.45)
-    return axes.set_title(shortened(shown.recipe, 30), color=INK)

@@ -136,7 +136,7 @@ def _draw_cells(axes: Axes, info: MapInfo, look: Mapping[str, Style]) -> None:
     axes.set_yticks(range(rows), [shortened(row.recipe, 22) for row in info.rows])
     for label, row in zip(axes.get_yticklabels(), info.rows, strict=True):
         mark(label, look[row.recipe])
-        label.set_color(look[row.recipe].color)
+        label.set_color(look[row.recipe].text)
         label.set_fontweight("bold")
     axes.set_xticks(place, ["", *(text for _, own in info.conditions for text in own)], fontsize=7)
     axes.tick_params(bottom=False, pad=1)

@@ -91,13 +91,11 @@ def draw_gaps(info: GapInfo, look: Mapping[str, Style], axes: Axes | None = None
 
 def _head(axes: Axes, info: GapInfo, columns: Columns) -> None:
     """What the numbers are, and over the first line what its marks are."""
-    page, above = across_the_page(axes), {"va": "center", "color": SOFT, "size": 8.5}
+    page = across_the_page(axes)
     for x, text in ((columns[0] + GAP, "gap"), (columns[0], "difference"), (0, "interval")):
-        axes.text(1 - x / WIDTH, -1, text, transform=page, ha="right", **above)
-    first = info.rows[0]
-    right = first.train >= first.test
-    for x, text, side in ((first.train, "training", right), (first.test, "test", not right)):
-        axes.text(x, -0.68, text, ha="left" if side else "right", **above | {"va": "bottom"})
+        axes.text(1 - x / WIDTH, -1, text, transform=page, ha="right", va="center", color=SOFT, size=8.5)
+    for at, name in ((info.rows[0].train, "training"), (info.rows[0].test, "test")):
+        axes.text(at, -0.68, name, ha="center", va="bottom", color=SOFT, size=8.5)
 
 
 def _draw_gap(axes: Axes, row: GapRow, line: int, style: Style, columns: Columns) -> None:
