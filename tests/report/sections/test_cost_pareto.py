@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from made_up import alike, noise, question, results_of, usual
+from names import unmarked
 from scipy import stats
 
 from ablation.analysis.comparison import Paired
@@ -48,17 +49,17 @@ def even(cell: Cell) -> float:
 
 
 def study_of(
-    taken: Of = seconds, memory: Of = lambda cell: None, place: Of = lambda cell: ("a", "cpu"), score: Of = usual,
+    taken: Of = seconds, memory: Of = lambda cell: None, machine: Of = lambda cell: ("a", "cpu"), score: Of = usual,
     root: Path | None = None, **changes: Any,
 ) -> Study:  # fmt: skip
-    """Of runs that took so long and so much memory, each at a place (host, device)."""
+    """Of runs that took so long and so much memory, each on a machine (host, device)."""
     results = results_of(replace(question(), test=Paired(), **changes), score)
     status = dict(zip(results.table["id"], results.table["status"], strict=True))
     records = {}
     for cell in results.cells:
         if status[cell.spec.id] != "finished":
             continue
-        host, device = place(cell)
+        host, device = machine(cell)
         cost = {"seconds": taken(cell), "gpu_memory_mib": memory(cell)}
         cost = {name: amount for name, amount in cost.items() if amount is not None}
         where = {"host": host, "device": device}
@@ -69,7 +70,13 @@ def study_of(
 def section_of(*args: Any, **options: Any) -> Section:
     section = cost_pareto(study_of(*args, **options))
     assert section is not None
-    return section
+    return unmarked(section)
+
+
+def of_study(study: Study) -> Section:
+    section = cost_pareto(study)
+    assert section is not None
+    return unmarked(section)
 
 
 def journals(study: Study, spans: Callable[[int, Cell], list[tuple[float, float]]]) -> None:
@@ -84,7 +91,13 @@ def journals(study: Study, spans: Callable[[int, Cell], list[tuple[float, float]
 
 
 def test_time_that_is_shown_stands_beside_what_compare_says():
-    bright, contrast, held = section_of().answer
+    section = section_of()
+    foremost, bright, contrast, held = section.answer
+    assert re.fullmatch(r"bright costs [34]\.\d % more training time than none; contrast takes less\.", foremost)
+    (figure,) = section.figures
+    assert figure.caption.startswith("On the Pareto front of the means are ")
+    assert re.search(r"“none” 0\.0 % at [78]\d\.\d %, “bright” \+[34]\.\d % at ", figure.alt)
+    assert figure.data.panels[0].axis == "training time relative to “none” (%)"
     assert re.match(r"bright costs [34]\.\d % more time than none \(95 % interval \d\.\d to \d\.\d %; Holm p ", bright)
     assert re.search(r"\) for a gain of [45]\.\d points of accuracy\.$", bright)
     assert re.match(r"contrast takes \d+\.\d % less time than none \(95 % interval ", contrast)
@@ -118,35 +131,36 @@ def test_the_numbers_are_those_of_a_plain_program():
 
 
 def test_where_nothing_differs_nothing_is_claimed():
-    bright, contrast, _ = section_of(even, score=alike).answer
+    foremost, bright, contrast, _ = section_of(even, score=alike).answer
+    assert foremost == "No recipe is shown to change training time."
     for name, said in (("bright", bright), ("contrast", contrast)):
         assert said.startswith(f"{name} is not shown to cost more or less time (")
-        assert "its accuracy is equivalent within 1.0 points (" in said
+        assert ". Its accuracy is equivalent within 1.0 points (" in said
         assert "gain of" not in said
 
 
-def test_a_gain_without_a_cost_is_told_as_compare_tells_it():
-    bright, contrast, _ = section_of(even).answer
-    assert re.search(r"not shown to cost .*; it has a gain of [45]\.\d points of accuracy\.$", bright)
-    assert re.search(r"; it has a loss of [45]\.\d points of accuracy\.$", contrast)
+def test_a_gain_without_a_cost_is_what_compare_says():
+    _, bright, contrast, _ = section_of(even).answer
+    assert re.search(r"not shown to cost .*\. It has a gain of [45]\.\d points of accuracy\.$", bright)
+    assert re.search(r"\. It has a loss of [45]\.\d points of accuracy\.$", contrast)
 
 
 def test_a_difference_that_is_open_is_no_gain():
     gains = {"none": 0, "bright": 0.006, "contrast": 0}
-    bright, *_ = section_of(score=lambda cell: 0.8 + gains[cell.factors["recipe"]] + 3 * noise(cell)).answer
-    assert "; a difference in accuracy is not shown (" in bright
+    _, bright, *_ = section_of(score=lambda cell: 0.8 + gains[cell.factors["recipe"]] + 3 * noise(cell)).answer
+    assert ". A difference in accuracy is not shown (" in bright
 
 
 def test_a_cost_without_a_gain():
-    bright, *_ = section_of(score=alike).answer
+    _, bright, *_ = section_of(score=alike).answer
     assert re.search(
-        r"costs [34]\.\d % more time than none \(.*\); its accuracy is equivalent within 1.0 points \(", bright
+        r"costs [34]\.\d % more time than none \(.*\)\. Its accuracy is equivalent within 1.0 points \(", bright
     )
 
 
 def test_lower_is_better():
     section = section_of(metric="log_loss", score=lambda cell: 1 - usual(cell))
-    bright, contrast, _ = section.answer
+    _, bright, contrast, _ = section.answer
     assert bright.endswith(" nats of log loss.")
     assert " for a gain of 0.0" in bright
     assert " and has a loss of 0.0" in contrast
@@ -172,13 +186,15 @@ def test_a_failed_run_leaves_no_verdict():
     lost = section_of(
         score=lambda cell: "failed" if cell.factors["recipe"] == "bright" and cell.seed == 0 else usual(cell)
     )
-    bright, contrast, _ = lost.answer
+    _, bright, contrast, _ = lost.answer
     assert bright.startswith("bright: 2 runs failed or diverged here: no verdict on those that are left; so far +")
     assert contrast.startswith("contrast takes ")
 
 
 def test_too_few_seeds():
-    for said in section_of(seeds=2).answer[:2]:
+    foremost, *each = section_of(seeds=2).answer
+    assert foremost == "bright and contrast cannot be judged: no verdict under 3 seeds."
+    for said in each:
         assert ": no verdict under 3 seeds; so far " in said
 
 
@@ -192,14 +208,14 @@ def test_the_same_recipe_under_two_names():
 
 def test_old_records_are_named_with_what_to_do():
     section = section_of(lambda cell: None)
-    (said,) = section.answer
-    assert said.startswith("The records of these runs do not say what training took")
-    assert "`ablation run made-up`" in said
+    known, what = section.answer
+    assert known.startswith("Training time is not known: an older version made these records")
+    assert "`ablation run made-up`" in what
     assert not section.tables
 
 
 def test_one_old_record_leaves_no_verdict():
-    bright, contrast, _ = section_of(
+    _, bright, contrast, _ = section_of(
         lambda cell: None if cell.factors["recipe"] == "bright" and cell.seed == 0 else seconds(cell)
     ).answer
     assert bright.startswith("bright: the records of 1 seed lack what this is computed from")
@@ -209,7 +225,7 @@ def test_one_old_record_leaves_no_verdict():
 def test_runs_of_two_machines_are_compared_within_each():
     slow = section_of(
         lambda cell: seconds(cell) * (3 if cell.seed > 2 else 1),
-        place=lambda cell: ("b" if cell.seed > 2 else "a", "cpu"),
+        machine=lambda cell: ("b" if cell.seed > 2 else "a", "cpu"),
     )
     assert slow.answer[0].startswith("bright costs ")
     assert slow.caution[0] == ("Runs were trained on 2 machines or devices (cpu): only runs of the same are compared.")
@@ -217,22 +233,23 @@ def test_runs_of_two_machines_are_compared_within_each():
 
 @pytest.mark.parametrize("where", [("b", "cpu"), ("a", "NVIDIA H200")])
 def test_a_recipe_trained_elsewhere_is_not_compared(where):
-    def place(cell):
+    def machine(cell):
         return where if cell.factors["recipe"] == "bright" else ("a", "cpu")
 
-    section = section_of(lambda cell: seconds(cell) * (3 if place(cell) == where else 1), place=place)
-    assert section.answer[0].startswith("bright: no verdict under 3 seeds whose runs can be compared, 0 of 5 seeds")
-    assert section.answer[1].startswith("contrast takes ")
+    section = section_of(lambda cell: seconds(cell) * (3 if machine(cell) == where else 1), machine=machine)
+    assert section.answer[0].startswith("contrast takes ")
+    assert section.answer[1].startswith("bright: no verdict under 3 seeds whose runs can be compared, 0 of 5 seeds")
+    assert section.answer[2].startswith("contrast takes ")
     assert any("Seeds left out" in note and "5 of bright" in note for note in section.caution)
 
 
 def test_seeds_whose_pair_is_apart_under_one_condition_are_left_out():
-    def place(cell):
+    def machine(cell):
         away = cell.factors["recipe"] == "bright" and cell.seed == 4 and cell.factors["optimizer"] == "sgd"
         return ("b", "cpu") if away else ("a", "cpu")
 
-    section = section_of(lambda cell: seconds(cell) * (9 if place(cell)[0] == "b" else 1), place=place)
-    assert "n = 4 of 5 seeds" in section.answer[0]
+    section = section_of(lambda cell: seconds(cell) * (9 if machine(cell)[0] == "b" else 1), machine=machine)
+    assert "n = 4 of 5 seeds" in section.answer[1]
     assert re.match("bright costs [34]", section.answer[0])
 
 
@@ -245,8 +262,8 @@ def test_resumed_runs_are_not_compared(tmp_path):
         return [(start, start + 100)] + [(start + 200, start + 300)] * twice
 
     journals(study, spans)
-    section = cost_pareto(study)
-    assert section.answer[0].startswith("bright: no verdict under 3 seeds whose runs can be compared; so far ")
+    section = of_study(study)
+    assert section.answer[1].startswith("bright: no verdict under 3 seeds whose runs can be compared; so far ")
     assert any(note.startswith("6 runs went on after an interruption") for note in section.caution)
     assert any(note.startswith("Each run was trained without another ") for note in section.caution)
 
@@ -260,7 +277,7 @@ def test_runs_beside_others_are_not_compared_with_runs_alone(tmp_path):
         return [(start + (10**6 if alone else 0), start + 100 + (10**6 if alone else 0))]
 
     journals(study, spans)
-    bright, contrast, _ = cost_pareto(study).answer
+    _, bright, contrast, _ = of_study(study).answer
     assert bright.startswith("bright costs ")
     assert contrast.startswith("contrast: no verdict under 3 seeds whose runs can be compared")
 
@@ -286,13 +303,13 @@ def test_recipes_in_blocks_get_a_caution(tmp_path):
         root = tmp_path / name
         root.mkdir()
         study = study_of(root=root)
-        place = {cell.spec.id: index for index, cell in enumerate(sorted(study.results.cells, key=key))}
-        journals(study, lambda _, cell, place=place: [(place[cell.spec.id] * 100.0, place[cell.spec.id] * 100.0 + 50)])
+        at = {cell.spec.id: index for index, cell in enumerate(sorted(study.results.cells, key=key))}
+        journals(study, lambda _, cell, at=at: [(at[cell.spec.id] * 100.0, at[cell.spec.id] * 100.0 + 50)])
         said = any(note.startswith("The recipes were trained one after another") for note in cost_pareto(study).caution)
         assert said == (name == "blocks")
 
 
-def test_memory_without_spread_is_told_and_not_tested():
+def test_memory_without_spread_is_said_and_not_tested():
     mib = {"none": 1000, "bright": 1250, "contrast": 1000}
     section = section_of(memory=lambda cell: mib[cell.factors["recipe"]])
     assert (
@@ -328,7 +345,7 @@ def test_memory_that_varies_is_tested_in_the_same_family():
     assert together.high - together.low > alone.high - alone.low
 
 
-def test_memory_that_some_runs_lack_is_not_told():
+def test_memory_that_some_runs_lack_is_not_said():
     section = section_of(memory=lambda cell: None if cell.seed == 0 else 1000)
     assert not any("memory" in said for said in section.answer)
 
@@ -354,6 +371,8 @@ def test_the_table_holds_what_the_sentences_say():
     assert bright["time"].startswith("+")
     assert contrast["time"].startswith(MINUS)
     assert bright["time"].strip("+ %") in section.answer[0]
+    assert bright["time"].strip("+ %") in section.answer[1]
+    assert table.spare == ("seeds", "p_holm", "interval")
     assert "cost_pareto" in SECTIONS
 
 

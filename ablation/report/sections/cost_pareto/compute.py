@@ -33,12 +33,12 @@ MOST_APART = 0.5
 class Circumstances:
     """Under which a run was timed.
 
-    place: its host and device, None where the record does not say. attempts: how often it was started. others: how
+    machine: its host and device, None where the record does not say. attempts: how often it was started. others: how
     many other runs of the experiment were trained on the host meanwhile, as a mean over its time; nan where not known.
     began: when, in seconds of the clock; nan where not known.
     """
 
-    place: tuple[str, str] | None
+    machine: tuple[str, str] | None
     attempts: int = 1
     others: float = math.nan
     began: float = math.nan
@@ -46,7 +46,7 @@ class Circumstances:
     def comparable(self, other: Circumstances) -> bool:
         """May the seconds of the two be compared?"""
         apart = abs(self.others - other.others) > MOST_APART  # never of nan
-        return self.place == other.place and max(self.attempts, other.attempts) == 1 and not apart
+        return self.machine == other.machine and max(self.attempts, other.attempts) == 1 and not apart
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,9 @@ class Costs:
     blocked: bool
 
     @property
-    def places(self) -> Counter[tuple[str, str] | None]:
+    def machines(self) -> Counter[tuple[str, str] | None]:
         """How many runs were trained on each host and device."""
-        return Counter(one.place for one in self.circumstances.values())
+        return Counter(one.machine for one in self.circumstances.values())
 
     @property
     def others(self) -> Floats:
@@ -101,10 +101,10 @@ def costs_of(study: Study) -> Costs | None:
     alpha, known = study.experiment.alpha, circumstances(study)
     every = pooled_pairs(study)
     pairs = [_comparable(pair, known) for pair in every]
-    times = _told(measure_effects(study, "time", _logarithm(study, "seconds"), pairs), every)
+    times = _with_reason(measure_effects(study, "time", _logarithm(study, "seconds"), pairs), every)
     memories: list[MeasureEffect] = []
     if _has_memory(study, pairs):
-        memories = _told(measure_effects(study, "memory", _logarithm(study, "gpu_memory_mib"), pairs), every)
+        memories = _with_reason(measure_effects(study, "memory", _logarithm(study, "gpu_memory_mib"), pairs), every)
     varies = any(one.difference is not None and one.difference.error > 0 for one in memories)
     both = corrected([*times, *memories] if varies else times, alpha)
     beside: Sequence[MeasureEffect | None] = both[len(pairs) :] if varies else memories or [None] * len(pairs)
@@ -125,22 +125,22 @@ def costs_of(study: Study) -> Costs | None:
 def circumstances(study: Study) -> dict[str, Circumstances]:
     """Of each run with a record, from that and from its journal, where there is one."""
     spans = {cell.spec.id: _spans(Run(study.results.root, cell.spec)) for cell in study.results.cells}
-    places = {run: _place(study, run) for run in spans if run in study.records}
+    machines = {run: _machine(study, run) for run in spans if run in study.records}
     others: dict[str, float] = {}
-    for host in {place[0] for place in places.values() if place}:
-        others |= _others({run: spans[run] for run, place in places.items() if place and place[0] == host})
+    for host in {machine[0] for machine in machines.values() if machine}:
+        others |= _others({run: spans[run] for run, one in machines.items() if one and one[0] == host})
     return {
         run: Circumstances(
-            place,
+            machine,
             max(1, len(spans[run])),
             others.get(run, math.nan),
             spans[run][0][0] if spans[run] else math.nan,
         )
-        for run, place in places.items()
+        for run, machine in machines.items()
     }
 
 
-def _place(study: Study, run: str) -> tuple[str, str] | None:
+def _machine(study: Study, run: str) -> tuple[str, str] | None:
     environment = study.records[run].environment
     where = tuple(environment.get(name) for name in ("host", "device"))
     return (str(where[0]), str(where[1])) if all(where) else None
@@ -166,14 +166,14 @@ def _others(spans: Mapping[str, Sequence[tuple[float, float]]]) -> dict[str, flo
     order = np.argsort(at, kind="stable")
     at, running = at[order], np.cumsum(change[order])
     together = np.concatenate([[0.0], np.cumsum(running[:-1] * np.diff(at))])  # seconds of all runs up to each time
-    found = {}
+    counts = {}
     for run, own in spans.items():
         ends = np.array(own, float).reshape(-1, 2)
         taken = float((ends[:, 1] - ends[:, 0]).sum())
         if taken > 0:
             inside = float((np.interp(ends[:, 1], at, together) - np.interp(ends[:, 0], at, together)).sum())
-            found[run] = max(0.0, inside / taken - 1)
-    return found
+            counts[run] = max(0.0, inside / taken - 1)
+    return counts
 
 
 def _blocked(study: Study, known: Mapping[str, Circumstances]) -> bool:
@@ -195,7 +195,7 @@ def _comparable(pair: Pair, known: Mapping[str, Circumstances]) -> Pair:
         for seed in own
         if seed in reference and all(_alike(known, *runs) for runs in zip(own[seed], reference[seed], strict=False))
     ]
-    if len(kept) == len(pair.shared_seeds) and _one_place(pair, known):
+    if len(kept) == len(pair.shared_seeds) and _one_machine(pair, known):
         return pair
     return replace(pair, treatment=pair.treatment.of(kept), reference=pair.reference.of(kept))
 
@@ -205,12 +205,12 @@ def _alike(known: Mapping[str, Circumstances], own: str, reference: str) -> bool
     return known.get(own, nothing).comparable(known.get(reference, nothing))
 
 
-def _one_place(pair: Pair, known: Mapping[str, Circumstances]) -> bool:
+def _one_machine(pair: Pair, known: Mapping[str, Circumstances]) -> bool:
     runs = [run for group in pair.runs for ids in group.values() for run in ids if run in known]
-    return len({known[run].place for run in runs}) <= 1 and all(known[run].attempts == 1 for run in runs)
+    return len({known[run].machine for run in runs}) <= 1 and all(known[run].attempts == 1 for run in runs)
 
 
-def _told(effects: Sequence[MeasureEffect], every: Sequence[Pair]) -> list[MeasureEffect]:
+def _with_reason(effects: Sequence[MeasureEffect], every: Sequence[Pair]) -> list[MeasureEffect]:
     """With the reason where too few seeds can be compared, though enough have finished."""
     few = [
         effect.seeds < MIN_SEEDS <= pair.seeds and not effect.note.startswith("the records")

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 from ablation.analysis.metrics import METRICS
 from ablation.analysis.pareto import pareto_front
-from ablation.core.text import MINUS, NONE, counted, listing, out_of, p_text, percent
+from ablation.core.text import MINUS, NONE, counted, listing, named, opening, out_of, p_text, percent, plain
 from ablation.evidence.effects import OWN_RUNS
 from ablation.evidence.measures import MeasureEffect
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
+from ablation.report.openings import nobody, not_judged, up_to, whose
 from ablation.report.section import Column, Figure, Rows, Section, Table, cells, headings
 from ablation.report.sections.cost_pareto.compute import MOST_APART, Costs, RecipeCost, costs_of
 from ablation.report.sections.cost_pareto.figure import (
@@ -35,6 +36,7 @@ from ablation.report.text import (
     shown,
     signed,
     size,
+    value_text,
     verdict_text,
 )
 
@@ -44,15 +46,13 @@ def cost_pareto(study: Study) -> Section | None:
     costs = costs_of(study)
     if costs is None or not costs.recipes:
         return None
-    title, baseline = "What does it cost?", study.experiment.baseline
+    title = "What does it cost?"
     if all(math.isnan(one.time.baseline_mean) for one in costs.recipes):
-        return Section("cost_pareto", title, answer=(_nothing(study, costs),))
-    what = "Training time" + (" and peak GPU memory" if _memories(costs) else "")
+        return Section("cost_pareto", title, answer=_nothing(study, costs))
     return Section(
         "cost_pareto",
         title,
-        f"{what} of each recipe beside {baseline}, and what it gains in {METRICS[study.experiment.metric].title} for "
-        "that.",
+        _question(costs),
         answer(costs),
         (figure(costs),),
         (table(costs),),
@@ -60,57 +60,86 @@ def cost_pareto(study: Study) -> Section | None:
     )
 
 
-def _nothing(study: Study, costs: Costs) -> str:
+def _question(costs: Costs) -> str:
+    """How to read what follows."""
+    what = "Training time and peak GPU memory are" if _memories(costs) else "Training time is"
+    return (
+        f"{what} compared with {named(costs.experiment.baseline)}, seed by seed on one machine. Read what a recipe "
+        f"costs beside what it gains in {METRICS[costs.experiment.metric].title}."
+    )
+
+
+def _nothing(study: Study, costs: Costs) -> tuple[str, ...]:
     """Why no recipe has a time beside the baseline's."""
     notes = {one.time.note for one in costs.recipes}
     if any(note.startswith("the records") for note in notes):
         return (
-            "The records of these runs do not say what training took: an older version made them. Remove their folders "
-            f"and train them anew with `{study.command}`."
+            "Training time is not known: an older version made these records, which do not say what training took.",
+            f"Remove the folders of these runs and train them anew with `{study.command}`.",
         )
-    return f"No time can be compared: {listing(sorted(notes), 'or')}."
+    return (f"No time can be compared: {listing(sorted(notes), 'or')}.",)
 
 
 def answer(costs: Costs) -> tuple[str, ...]:
-    """A sentence a recipe, the shown ones alone where they are many; then memory, and what all of it holds for."""
+    """What is found, in a sentence; one a recipe, the shown ones alone where many; memory, and what all holds for."""
     alpha = costs.experiment.alpha
-    named = costs.recipes
-    if len(named) > MOST_NAMED:
-        shown_ones = sorted((one for one in named if one.time.shown(alpha)), key=lambda one: one.time.p_adjusted)
-        named = tuple(shown_ones[:MOST_NAMED])
-    sentences = [sentence(one, costs.experiment) for one in named]
-    rest = [one for one in costs.recipes if one not in named]
+    recipes = costs.recipes
+    if len(recipes) > MOST_NAMED:
+        shown_ones = sorted((one for one in recipes if one.time.shown(alpha)), key=lambda one: one.time.p_adjusted)
+        recipes = tuple(shown_ones[:MOST_NAMED])
+    sentences = [sentence(one, costs.experiment) for one in recipes]
+    rest = [one for one in costs.recipes if one not in recipes]
     if differ := [one.recipe for one in rest if one.time.shown(alpha)]:
         sentences.append(f"{len(differ)} more differ in time; the table has their numbers.")
     if open_ := [one.recipe for one in rest if not one.time.shown(alpha)]:
         sentences.append(f"Of {among(open_, 'other recipe')} it is not shown that training takes more or less time.")
     held = f"Times hold for new seeds {_somewhere(costs)}; gains hold {bounds(costs.experiment)}."
     judged = any(not one.time.note for one in costs.recipes)
-    return (*sentences, *_memory_sentences(costs), *([held] if judged else []))
+    return (_foremost(costs), *sentences, *_memory_sentences(costs), *([held] if judged else []))
+
+
+def _foremost(costs: Costs) -> str:
+    """Who takes more time than the baseline and who less, in one short sentence."""
+    judged = [one for one in costs.recipes if not one.time.note]
+    if not judged:
+        return not_judged({one.recipe: one.time.note for one in costs.recipes})
+    shown_ones = [one for one in judged if one.time.shown(costs.experiment.alpha)]
+    shown_ones.sort(key=lambda one: -abs(change(one.time.estimate)))
+    if not shown_ones:
+        return f"{nobody([one.recipe for one in judged])} change training time."
+    more = [one for one in shown_ones if one.time.estimate > 0]
+    less = [one for one in shown_ones if one.time.estimate < 0]
+    first, verbs, than = (more, ("costs", "cost"), "more") if more else (less, ("takes", "take"), "less")
+    names, count = [one.recipe for one in first], len(costs.recipes)
+    by = up_to(names, share(abs(change(first[0].time.estimate))))
+    text = f"{whose(names, count, *verbs)} {by} {than} training time than {named(costs.experiment.baseline)}"
+    rest = f"; {whose([one.recipe for one in less], count, 'takes', 'take')} less" if more and less else ""
+    return f"{text}{rest}."
 
 
 def _somewhere(costs: Costs) -> str:
     """'with this model and budget on NVIDIA H200'."""
-    devices = sorted({"the CPU" if place[1] == "cpu" else place[1] for place in costs.places if place})
+    devices = sorted({"the CPU" if one[1] == "cpu" else one[1] for one in costs.machines if one})
     return f"with this model and budget on {listing(devices)}" if devices else "on the same machine"
 
 
 def sentence(cost: RecipeCost, experiment: Experiment) -> str:
     """'crop costs 4 % more time than none (...) for a gain of 1.1 points of accuracy.'"""
-    time, baseline = cost.time, experiment.baseline
+    time, recipe = cost.time, named(cost.recipe)
     if time.note == OWN_RUNS:
-        return f"{cost.recipe} is {OWN_RUNS}."
+        return f"{recipe} is {OWN_RUNS}."
     if math.isnan(time.estimate):
-        return f"{cost.recipe}: {time.note}, {out_of(time.seeds, time.planned, 'seed')}."
+        return f"{recipe}: {time.note}, {out_of(time.seeds, time.planned, 'seed')}."
     if time.note:
         so_far = f"so far {share(change(time.estimate), sign=True)} of time, {out_of(time.seeds, time.planned, 'seed')}"
-        return f"{cost.recipe}: {time.note}; {so_far}."
+        return f"{recipe}: {time.note}; {so_far}."
     if not time.shown(experiment.alpha):
         numbers = _numbers(time, experiment)
-        return f"{cost.recipe} is not shown to cost more or less time ({numbers}); {_alone(cost, experiment)}."
+        return f"{recipe} is not shown to cost more or less time ({numbers}). {_alone(cost, experiment)}."
     more = time.estimate > 0
     verb = f"{'costs' if more else 'takes'} {share(abs(change(time.estimate)))} {'more' if more else 'less'} time"
-    return f"{cost.recipe} {verb} than {baseline} ({_numbers(time, experiment)}){_joined(cost, experiment, more)}."
+    than = named(experiment.baseline)
+    return f"{recipe} {verb} than {than} ({_numbers(time, experiment)}){_joined(cost, experiment, more)}."
 
 
 def _joined(cost: RecipeCost, experiment: Experiment, more: bool) -> str:
@@ -120,13 +149,13 @@ def _joined(cost: RecipeCost, experiment: Experiment, more: bool) -> str:
         return f" for {words}" if more else f" and has {words}"
     if verdict == "worse":
         return f" and has {words}"
-    return f"; {words}"
+    return f". {opening(words)}"
 
 
 def _alone(cost: RecipeCost, experiment: Experiment) -> str:
     """The same where no difference in time is shown."""
     verdict, words = _gain(cost, experiment)
-    return f"it has {words}" if verdict in ("better", "worse") else words
+    return f"It has {words}" if verdict in ("better", "worse") else opening(words)
 
 
 def _gain(cost: RecipeCost, experiment: Experiment) -> tuple[str, str]:
@@ -195,17 +224,20 @@ def _memory_sentences(costs: Costs) -> tuple[str, ...]:
         same = mebibytes(known[0][1].baseline_mean)
         return (f"Peak GPU memory is the same with every recipe, in every seed: {same}.",)
     if differ:
-        parts = [f"{recipe} {mebibytes(one.mean)} ({share(change(one.estimate), sign=True)})" for recipe, one in differ]
+        parts = [
+            f"{named(recipe)} {mebibytes(one.mean)} ({share(change(one.estimate), sign=True)})"
+            for recipe, one in differ
+        ]
         base = mebibytes(differ[0][1].baseline_mean)
         sentences.append(
-            f"Peak GPU memory, the same in every seed and so not tested: {costs.experiment.baseline} {base}, "
+            f"Peak GPU memory, the same in every seed and so not tested: {named(costs.experiment.baseline)} {base}, "
             f"{listing(parts[:MOST_NAMED])}."
         )
     shown_ = [(recipe, one) for recipe, one in known if one.shown(experiment.alpha)]
     for recipe, one in shown_[:MOST_NAMED]:
         more = one.estimate > 0
         by = f"{share(abs(change(one.estimate)))} {'more' if more else 'less'} GPU memory"
-        sentences.append(f"{recipe} needs {by} at its peak ({_numbers(one, experiment)}).")
+        sentences.append(f"{named(recipe)} needs {by} at its peak ({_numbers(one, experiment)}).")
     open_ = [
         recipe for recipe, one in known if one.difference and one.difference.error > 0 and (recipe, one) not in shown_
     ]
@@ -233,33 +265,42 @@ def table(costs: Costs) -> Table:
     metric, memory = experiment.metric, bool(_memories(costs))
     columns: dict[str, Column] = {
         "recipe": ("recipe", lambda one: one.recipe),
-        "seeds": ("seeds", lambda one: f"{one.time.seeds} of {one.time.planned}"),
-        "seconds": ("seconds a run", lambda one: seconds(one.time.mean)),
-        "time": ("time", lambda one: share(change(one.time.estimate), sign=True)),
-        "interval": (f"{percent(1 - alpha)} interval", lambda one: span_text(one.time)),
-        "p_holm": ("Holm p", lambda one: p_text(one.time.p_adjusted, alpha)),
-    }
-    if memory:
-        columns["mib"] = ("peak GPU memory", lambda one: mebibytes(one.memory.mean if one.memory else math.nan))
-        columns["memory"] = (
-            "memory",
-            lambda one: share(change(one.memory.estimate if one.memory else math.nan), sign=True),
-        )
-    columns |= {
+        "verdict": (
+            f"verdict on {METRICS[metric].title}",
+            lambda one: verdict_text(one.effect) if one.effect else NONE,
+        ),
         "gain": (
             counting(METRICS[metric].title, metric),
             lambda one: signed(one.effect.estimate if one.effect else math.nan, metric),
         ),
-        "verdict": ("verdict on it", lambda one: verdict_text(one.effect) if one.effect else NONE),
+        "time": ("time", lambda one: share(change(one.time.estimate), sign=True)),
+        "seconds": ("seconds a run", lambda one: seconds(one.time.mean)),
+    }
+    if memory:
+        columns["memory"] = (
+            "memory",
+            lambda one: share(change(one.memory.estimate if one.memory else math.nan), sign=True),
+        )
+        columns["mib"] = ("peak GPU memory", lambda one: mebibytes(one.memory.mean if one.memory else math.nan))
+    columns |= {
+        "interval": (f"{percent(1 - alpha)} interval of time", lambda one: span_text(one.time)),
+        "p_holm": ("Holm p", lambda one: p_text(one.time.p_adjusted, alpha)),
+        "seeds": ("seeds", lambda one: f"{one.time.seeds} of {one.time.planned}"),
     }
     rows = tuple(cells(columns, one) | {"note": one.time.note} for one in costs.recipes)
     return Table(
         headings(columns),
         (Rows((_baseline_row(costs, columns), *rows)),),
         _caption(costs, memory),
-        keep=("recipe", "time", "interval", "p_holm", "verdict"),
-        spare=("seeds", "mib", "seconds"),
-        short={"seconds": "s a run", "gain": METRICS[metric].unit or "score", "mib": "MiB"},
+        keep=("verdict", "gain", "time"),
+        spare=("seeds", "p_holm", "interval"),
+        short={
+            "verdict": "verdict",
+            "gain": METRICS[metric].unit or "score",
+            "seconds": "s a run",
+            "mib": "MiB",
+            "interval": f"{percent(1 - alpha)} interval",
+        },
     )
 
 
@@ -275,14 +316,15 @@ def _baseline_row(costs: Costs, columns: dict[str, Column]) -> dict[str, str]:
 
 def _caption(costs: Costs, memory: bool) -> str:
     """How the table is to be read."""
-    baseline, title = costs.experiment.baseline, METRICS[costs.experiment.metric].title
+    baseline, title = named(costs.experiment.baseline), METRICS[costs.experiment.metric].title
     over = "times and memories together" if memory and _varies(costs) else "the recipes"
     peak = "Peak GPU memory: the most that tensors took in training. " if memory else ""
     return (
         "Seconds: of all epochs with their validation, without what tests the trained network, as geometric means over "
         f"seeds. Time: the ratio to {baseline} less 1, from the mean difference of the logarithms, by the declared "
         f"test over seeds, Holm's correction over {over}; intervals are simultaneous (Bonferroni). {peak}"
-        f"Difference in {title} and verdict: those of the comparison of recipes."
+        f"Difference in {title} and verdict: those of the comparison of recipes. A difference in time can be shown "
+        "though its interval reaches 0: p decides, and Holm's correction is sharper than Bonferroni's."
     )
 
 
@@ -293,17 +335,17 @@ def _varies(costs: Costs) -> bool:
 def caution(costs: Costs) -> tuple[str, ...]:
     """Where runs were trained, beside what, in how many goes and in which order."""
     notes = [_load(costs)]
-    devices = sorted({place[1] for place in costs.places if place})
-    if len(costs.places) > 1:
+    devices = sorted({one[1] for one in costs.machines if one})
+    if len(costs.machines) > 1:
         where = listing(devices) if devices else "unknown devices"
         notes.insert(
             0,
-            f"Runs were trained on {counted(len(costs.places), 'machine or device', 'machines or devices')} "
+            f"Runs were trained on {counted(len(costs.machines), 'machine or device', 'machines or devices')} "
             f"({where}): only runs of the same are compared.",
         )
     left_out = {one.recipe: one.left_out for one in costs.recipes if one.left_out}
     if left_out:
-        seeds = [f"{count} of {recipe}" for recipe, count in left_out.items()]
+        seeds = [f"{count} of {named(recipe)}" for recipe, count in left_out.items()]
         which = listing(seeds) if len(seeds) <= MOST_NAMED else f"{sum(left_out.values())} of {len(seeds)} recipes"
         notes.append(
             f"Seeds left out, as their runs were not trained on one device, in one go, and beside as many other runs "
@@ -339,24 +381,45 @@ def _load(costs: Costs) -> str:
 def figure(costs: Costs) -> Figure:
     """Score against time, and against memory where that is known and differs."""
     experiment, title = costs.experiment, METRICS[costs.experiment.metric].title
-    panels = [
-        _panel(costs, [(one, one.time) for one in costs.recipes], f"training time relative to {experiment.baseline}")
-    ]
+    baseline = named(costs.experiment.baseline)
+    panels = [_panel(costs, [(one, one.time) for one in costs.recipes], plain(f"training time relative to {baseline}"))]
     memories = _memories(costs)
     if any(abs(one.estimate) > 1e-9 for _, one in memories):
         known = [(one, one.memory) for one in costs.recipes if one.memory]
-        panels.append(_panel(costs, known, f"peak GPU memory relative to {experiment.baseline}"))
+        panels.append(_panel(costs, known, plain(f"peak GPU memory relative to {baseline}")))
     level = percent(1 - experiment.alpha)
     text = (
-        f"Across: the cost of each recipe beside {experiment.baseline}, with its simultaneous {level} interval. Up: "
-        f"mean {title} with a {level} interval over seeds, each recipe by itself. The grey line and filled points are "
-        "the Pareto front of the means: no other recipe costs less without a worse score. It describes these runs and "
-        "is not tested; where intervals overlap, another seed may give another front."
+        f"{_finding(panels[0])} Across: the cost of each recipe beside {baseline}, with its simultaneous {level} "
+        f"interval. Up: mean {title} with a {level} interval over seeds, each recipe by itself. The grey line and "
+        "filled points are the front: no other recipe costs less without a worse score. It describes these runs and is "
+        "not tested; where intervals overlap, another seed may give another front."
     )
     if len(costs.recipes) >= MOST_LABELS:
         text += f" Named are the baseline and at most {MOST_ON_FRONT} recipes of a front."
     info = CostInfo(tuple(panels), measure(experiment.metric), METRICS[experiment.metric].lower_is_better)
-    return Figure(info, draw_costs, f"{title[:1].upper()}{title[1:]} of each recipe against what it costs", text)
+    return Figure(info, draw_costs, _alt(panels[0], costs), text)
+
+
+def _finding(panel: CostPanel) -> str:
+    """Who is on the front of time and score."""
+    front = [point.recipe for point in panel.front]
+    return f"On the Pareto front of the means {'is' if len(front) == 1 else 'are'} {among(front, 'recipe')}."
+
+
+def _alt(panel: CostPanel, costs: Costs) -> str:
+    """The points of the first panel, as many as can be listened to."""
+    metric, points = costs.experiment.metric, panel.points
+    each = [
+        f"{named(point.recipe)} {share(point.x, sign=True)} at {_shown_score(point.y, metric)}"
+        for point in points[: MOST_NAMED + 1]
+    ]
+    more = [f"{len(points) - len(each)} more"] if len(points) > len(each) else []
+    return plain(f"A point a recipe, time beside the baseline at {METRICS[metric].title}: {listing([*each, *more])}")
+
+
+def _shown_score(score: float, metric: str) -> str:
+    """A score that is in shown units."""
+    return value_text(score / 100 if METRICS[metric].unit == "points" else score, metric)
 
 
 def _panel(costs: Costs, known: Sequence[tuple[RecipeCost, MeasureEffect]], axis: str) -> CostPanel:
