@@ -43,7 +43,9 @@ HOMES = {
     "joblib": ("ablation.training.sweep",),
     "mlflow": ("ablation.tracking",),
     "matplotlib": ("ablation.report",),
+    "fontTools": ("ablation.report.fonts",),
     "jinja2": ("ablation.report.render",),
+    "typst": ("ablation.report.render.pdf",),
     "click": ("ablation.cli",),
     "rich": ("ablation.cli", "ablation.report.render.tables"),
 }

@@ -30,7 +30,7 @@ META = "ablation-inputs"
 HEAD = 4096  # bytes at the start of a page, within which the tag stands
 LIBRARIES = (
     *("numpy", "scipy", "pandas", "scikit-learn", "threadpoolctl"),
-    *("matplotlib", "pillow", "jinja2", "markupsafe", "typst"),
+    *("matplotlib", "fonttools", "pillow", "jinja2", "markupsafe", "typst"),
 )
 """By their names as packages: what computes the numbers of a page, and draws it."""
 

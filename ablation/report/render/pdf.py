@@ -10,6 +10,7 @@ import datetime
 import json
 import math
 import re
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -26,33 +27,39 @@ from ablation.report.text import SYMBOL
 
 if TYPE_CHECKING:
     from ablation.report.contents import Report
+    from ablation.report.fonts import Face, Fonts
     from ablation.report.render.drawings import Drawing
     from ablation.report.sections.effects.headline import Forest
 
 HOW = "pip install typst"
+FONTS_FOLDER = "fonts"
 
 Drawings = Mapping[str, Sequence["Drawing | None"]]
 Words = list[dict[str, str]]
 """Parts of a sentence: {"text": ...}, or {"name": ..., "color": ...} for a name, its colour '' where it has none."""
 
 
-def pdf_of(report: Report, drawings: Drawings, fonts: Sequence[Path] = ()) -> bytes:
-    """The PDF. Raises InputError where typst is missing or fails, with what to do."""
+def pdf_of(report: Report, drawings: Drawings, fonts: Fonts | None = None) -> bytes:
+    """The PDF. fonts: what it needs beside those that come with typst and matplotlib.
+
+    Raises InputError where typst is missing or fails, with what to do; and for a character that no font shows.
+    """
     try:
         import typst
     except ImportError as error:
         raise InputError(f"typst cannot be imported ({error}); `{HOW}` brings it") from None
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_source(folder, report, drawings)
+        families = _write_fonts(folder / FONTS_FOLDER, fonts.faces if fonts else ())
+        write_source(folder, report, drawings, families)
         try:
             made = typst.compile(
                 folder / "report.typ",
                 root=folder,
-                font_paths=[_matplotlib_fonts(), *fonts],
+                font_paths=[folder / FONTS_FOLDER],
                 ignore_system_fonts=True,
                 pdf_standards=["ua-1"],
-                timestamp=0,
+                timestamp=_timestamp(report.made),
             )
         except typst.TypstError as error:
             raise InputError(f"typst cannot set it: {error}") from None
@@ -60,9 +67,9 @@ def pdf_of(report: Report, drawings: Drawings, fonts: Sequence[Path] = ()) -> by
     return made
 
 
-def write_source(folder: Path, report: Report, drawings: Drawings) -> None:
+def write_source(folder: Path, report: Report, drawings: Drawings, families: Sequence[str] = ()) -> None:
     """What typst sets, into a folder: the template, the texts as JSON, and every picture."""
-    data = report_data(report, drawings)
+    data = report_data(report, drawings) | {"families": list(families)}
     for section, shown in zip(report.sections, data["sections"], strict=True):
         for figure, drawn, own in zip(section.figures, drawings[section.slug], shown["figures"], strict=True):
             for file, content in zip(own["files"], _pictures(figure, drawn), strict=True):
@@ -71,11 +78,20 @@ def write_source(folder: Path, report: Report, drawings: Drawings) -> None:
     (folder / "report.typ").write_bytes((files("ablation.report.render") / "report.typ").read_bytes())
 
 
-def _matplotlib_fonts() -> Path:
-    """The fonts that figures are drawn with."""
+def _write_fonts(folder: Path, faces: Sequence[Face]) -> list[str]:
+    """The fonts of figures and these, into a folder of nothing else; by what names typst knows these."""
     import matplotlib
+    import typst
 
-    return Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    folder.mkdir()
+    for style in ("", "-Bold", "-Oblique", "-BoldOblique"):
+        shutil.copy(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"DejaVuSans{style}.ttf", folder)
+    numbers = {path: number for number, path in enumerate(dict.fromkeys(face.path for face in faces))}
+    for path, number in numbers.items():
+        shutil.copy(path, folder / f"{number}{path.suffix}")
+    held = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[folder]).fonts()
+    named = {(Path(font.path).name, font.index): font.family for font in held if font.path}
+    return [named[f"{numbers[face.path]}{face.path.suffix}", face.index] for face in faces]
 
 
 def report_data(report: Report, drawings: Drawings) -> dict[str, Any]:
@@ -83,14 +99,13 @@ def report_data(report: Report, drawings: Drawings) -> dict[str, Any]:
     headline = report.headline
     return {
         "title": plain(f"{report.name}: {report.question}"),
-        "name": report.name,
+        "name": _shown(report.name),
         "made": report.made,
         "author": f"ablation {ablation.__version__}",
-        "date": _date(report.made),
+        "date": list(day.timetuple()[:3]) if (day := _date(report.made)) else None,
         "question": _words(report.question, report),
         "headline": {
             "lead": _words(headline.lead, report),
-            "color": report.look[headline.recipe].color if headline.recipe in report.look else "",
             "number": headline.number,
             "unit": headline.unit,
             "interval": headline.interval,
@@ -106,20 +121,30 @@ def report_data(report: Report, drawings: Drawings) -> dict[str, Any]:
     }
 
 
-def _date(made: str) -> list[int] | None:
-    """The last day that the report's records name, as year, month and day."""
+def _date(made: str) -> datetime.date | None:
+    """The last day that the report's records name."""
     days = re.findall(r"\d{4}-\d\d-\d\d", made)
-    day = datetime.date.fromisoformat(days[-1]) if days else None
-    return [day.year, day.month, day.day] if day else None
+    return datetime.date.fromisoformat(days[-1]) if days else None
+
+
+def _timestamp(made: str) -> int:
+    """The beginning of that day, in seconds since 1970."""
+    day = _date(made)
+    return int(datetime.datetime(day.year, day.month, day.day, tzinfo=datetime.UTC).timestamp()) if day else 0
 
 
 def _words(text: str, report: Report) -> Words:
-    return [
-        {"name": part, "color": report.look[part].color if part in report.look else ""}
-        if is_name
-        else {"text": tied(part)}
-        for part, is_name in name_spans(text)
-    ]
+    return [_name(part, report) if is_name else {"text": tied(_shown(part))} for part, is_name in name_spans(text)]
+
+
+def _name(name: str, report: Report) -> dict[str, str]:
+    return {"name": _shown(name), "color": report.look[name].color if name in report.look else ""}
+
+
+def _shown(text: str) -> str:
+    """The text with a space for each character that is a command to a device; long words may break at a line's end."""
+    text = re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text)
+    return re.sub(r"[^\s\u200b]{24}(?=\S)", lambda part: f"{part[0]}\u200b", text)
 
 
 def _texts(texts: Sequence[str], report: Report) -> list[Words]:
@@ -142,7 +167,7 @@ def _forest(forest: Forest, report: Report) -> dict[str, Any]:
     rows = [
         {
             **{key: at if math.isfinite(at) else None for key, at in _shares(row).items()},
-            "recipe": [{"name": row.recipe, "color": report.look[row.recipe].color}],
+            "recipe": [_name(row.recipe, report)],
             "color": report.look[row.recipe].color,
             "difference": row.difference,
             "interval": row.interval,
@@ -152,7 +177,7 @@ def _forest(forest: Forest, report: Report) -> dict[str, Any]:
     ]
     more = f"{counted(forest.more, 'more recipe')} in the results." if forest.more else ""
     held = {key: item for key, item in asdict(forest).items() if key in ("zero", "margin", "ends", "unit")}
-    return held | {"rows": rows, "more": more, "baseline": report.baseline}
+    return held | {"rows": rows, "more": more, "baseline": _shown(report.baseline)}
 
 
 def _shares(row: Any) -> dict[str, float]:
@@ -166,10 +191,9 @@ def _verdicts(report: Report) -> dict[str, Any] | None:
     return {
         "columns": _texts(grid.columns, report),
         "rows": [
-            {"recipe": [{"name": recipe, "color": report.look[recipe].color}], "cells": [list(cell) for cell in cells]}
-            for recipe, cells in grid.rows
+            {"recipe": [_name(recipe, report)], "cells": [list(cell) for cell in cells]} for recipe, cells in grid.rows
         ],
-        "baseline": report.baseline,
+        "baseline": _shown(report.baseline),
     }
 
 
@@ -217,7 +241,7 @@ def _pictures(figure: Any, drawn: Drawing | None) -> list[bytes]:
     if isinstance(figure, Strips):
         return [strip.encode()[0] for strip in figure.rows]
     assert drawn is not None
-    return [re.sub(rb"(?<=font-family: )[^;\"]+", b"'DejaVu Sans'", drawn.svg)]
+    return [drawn.svg]
 
 
 def _size(svg: bytes) -> list[float]:
@@ -234,9 +258,8 @@ def _kind(picture: bytes) -> str:
 
 
 def _strip(strip: Strip, report: Report) -> dict[str, Any]:
-    color = report.look[strip.name].color if strip.name in report.look else ""
     return {
-        "name": [{"name": strip.name, "color": color}],
+        "name": [_name(strip.name, report)],
         "about": _words(strip.about, report),
         "headings": _texts(strip.headings, report),
         "words": [_texts(lines, report) for lines in strip.words],
@@ -286,5 +309,5 @@ def _letter(number: int) -> str:
 def _cell(key: str, text: str, report: Report) -> Any:
     """A name, a verdict or a text; verdicts are {"verdict": ...}."""
     if key == "recipe" and text in report.look:
-        return [{"name": text, "color": report.look[text].color}]
+        return [_name(text, report)]
     return {"verdict": text} if key == "verdict" and text in SYMBOL else _words(text, report)

@@ -8,7 +8,7 @@ tables/ figures/           each table as CSV, LaTeX and Markdown, each figure as
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ablation.evidence.pairs import Pair
     from ablation.evidence.study import Study
     from ablation.experiment.results import Results
+    from ablation.report.fonts import Fonts
 
 HTML_FILE, PDF_FILE = "report.html", "report.pdf"
 
@@ -108,20 +109,23 @@ def write_folder(
         return Written(folder, False)
 
     from ablation.report.contents import report_of
+    from ablation.report.fonts import texts_of
     from ablation.report.render.drawings import drawings_of
     from ablation.report.render.evidence import evidence
     from ablation.report.render.files import files_of
     from ablation.report.render.html import html
 
     report = report_of(*studies, only=only)
+    names = [report, [(study.experiment, study.results.classes) for study in studies]]
+    chosen, missing = _fonts(texts_of(names), fonts)
     drawings = drawings_of(report)
     files = {HTML_FILE: html(report, drawings, digest).encode(), **files_of(studies, report, drawings)}
-    without = []
-    if pdf:
+    without = [f"no {PDF_FILE}: {missing}"] if missing else []
+    if pdf and not missing:
         from ablation.report.render.pdf import pdf_of
 
         try:
-            files[PDF_FILE] = pdf_of(report, drawings, fonts)
+            files[PDF_FILE] = pdf_of(report, drawings, chosen)
         except InputError as error:
             without.append(f"no {PDF_FILE}: {error}")
     remove_report(folder)
@@ -131,6 +135,16 @@ def write_folder(
     with atomic(folder / EVIDENCE_FILE, "w") as file:
         file.write(evidence(studies, report, digest, written(files)))
     return Written(folder, True, tuple(without))
+
+
+def _fonts(texts: Iterable[str], given: Sequence[Path]) -> tuple[Fonts, str]:
+    """What shows the texts; or no more than every report has, and what is missing."""
+    from ablation.report.fonts import Fonts, fonts_for
+
+    try:
+        return fonts_for(texts, given), ""
+    except InputError as error:
+        return Fonts(), str(error)
 
 
 def _are_of(effects: Sequence[Effect], pairs: Sequence[Pair]) -> bool:
