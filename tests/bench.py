@@ -71,7 +71,7 @@ class Bench:
 
     def publish(self) -> None:
         self.tracker().publish_all()
-        assert self.warnings == []
+        assert not self.warnings, self.warnings
 
     def search(self, filter_string: str = "tags.`ablation.kind` = 'run'") -> list[Any]:
         return list(connect(self.store).search_runs([self.find_experiment()], filter_string))

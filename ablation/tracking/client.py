@@ -164,9 +164,9 @@ class _Connection:
     """The open connection to MLflow, and what it holds of the experiment: key -> MLflow's run."""
 
     def __init__(self, store: Store, experiment: Experiment, warn: Callable[[str], None]):
-        self.warn = warn
+        self.warn, self.experiment = warn, experiment
         self.client = connect(store)
-        self.experiment_id = self._experiment_id(store, experiment)
+        self.experiment_id = self._experiment_id(store)
         self.runs: dict[str, Any] = {}
         held = self.client.search_runs([self.experiment_id], max_results=MAX_RUNS)
         # whole ones first, and with a report before those without
@@ -176,22 +176,29 @@ class _Connection:
                 self.client.delete_run(run.info.run_id)
             elif key is not None:
                 self.runs[key] = run
+        self._describe()
 
-    def _experiment_id(self, store: Store, experiment: Experiment) -> str:
-        tags = experiment_tags(experiment)
-        held = self.client.get_experiment_by_name(experiment.name)
+    def _experiment_id(self, store: Store) -> str:
+        name = self.experiment.name
+        held = self.client.get_experiment_by_name(name)
         if held is None:
             # a SQLite store would put artifacts into the working directory if it were not given one
-            location = None if store.remote else (store.artifacts / experiment.name).as_uri()
-            return str(self.client.create_experiment(experiment.name, location, tags))
+            location = None if store.remote else (store.artifacts / name).as_uri()
+            return str(self.client.create_experiment(name, location, experiment_tags(self.experiment)))
         if held.lifecycle_stage == "deleted":
             raise RuntimeError(
-                f"its experiment {experiment.name!r} was deleted "
+                f"its experiment {name!r} was deleted "
                 f"(`mlflow experiments restore -x {held.experiment_id}` brings it back, `mlflow gc` ends it)"
             )
-        for key in (key for key in tags if held.tags.get(key) != tags[key]):
-            self.client.set_experiment_tag(held.experiment_id, key, tags[key])
         return str(held.experiment_id)
+
+    def _describe(self) -> None:
+        """Set those tags of the experiment that differ; its description links to its own run once there is one."""
+        own = self.runs.get(REPORT)
+        page = f"#/experiments/{self.experiment_id}/runs/{own.info.run_id}" if own is not None else ""
+        tags, held = experiment_tags(self.experiment, page), self.client.get_experiment(self.experiment_id).tags
+        for key in (key for key in tags if held.get(key) != tags[key]):
+            self.client.set_experiment_tag(self.experiment_id, key, tags[key])
 
     def write(self, publication: Publication) -> None:
         """Make MLflow's run what the publication says; digest and status go last, so what breaks off is done again."""
@@ -214,6 +221,7 @@ class _Connection:
 
         grid: the ids of the runs that a report made now would be of, once they have ended.
         """
+        self._describe()
         own = self.runs.get(REPORT)
         if own is None:  # what it shall show was not known, and that was reported
             return

@@ -332,16 +332,20 @@ def _content(path: Path) -> list[Any]:
     return [[str(file.relative_to(path.parent)), hashlib.sha256(file.read_bytes()).hexdigest()] for file in files]
 
 
-def experiment_tags(experiment: Experiment) -> dict[str, str]:
+def experiment_tags(experiment: Experiment, report: str = "") -> dict[str, str]:
     """What MLflow's pages show of the experiment: tags that its client names and documents, but for the view's and the
-    kind's, which keeps the pages from taking it for one about language models."""
+    kind's, which keeps the pages from taking it for one about language models.
+
+    report: the address of the experiment's own run within the pages, to which the description links.
+    """
     recipe, optimizer = list(experiment.recipes)[-1], next(iter(experiment.optimizers))
     filters = "\n".join(f"- `{example}`" for example in example_filters(recipe, optimizer))
+    link = f" [The report]({report}) has the answer." if report else ""
     return {
         "mlflow.experimentKind": "custom_model_development",
         "mlflow.experiment.primaryMetric.name": f"test/{experiment.metric}",
         "mlflow.experiment.primaryMetric.greaterIsBetter": str(not METRICS[experiment.metric].lower_is_better),
-        "mlflow.note.content": f"One run for each recipe, optimizer and seed. For the search box:\n\n{filters}",
+        NOTE: f"One run for each recipe, optimizer and seed.{link} For the search box:\n\n{filters}",
         VIEW_TAG: json.dumps(_view(experiment)),
     }
 

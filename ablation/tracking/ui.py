@@ -18,7 +18,7 @@ from typing import IO
 
 from ablation.core.errors import AblationError, attempt
 from ablation.tracking.client import Store, await_answer, connect, quiet_environment, without_password
-from ablation.tracking.publication import VIEW, VIEW_TAG, example_filters
+from ablation.tracking.publication import KEY, REPORT, REPORT_DIGEST, VIEW, VIEW_TAG, example_filters
 
 HOST = "127.0.0.1"
 PORT = 5000
@@ -73,14 +73,18 @@ def say_pages(address: str, store: Store, runs: Path, say: Callable[[str], None]
 
 
 def pages_of(names: list[str], address: str, store: Store) -> dict[str, str]:
-    """Experiment -> the address of its table of runs, for those that the store has."""
+    """Experiment -> the address of its table of runs, for those that the store has; likewise of their reports."""
     client, pages = connect(store), {}
     for name in names:
         experiment = client.get_experiment_by_name(name)
         if experiment is not None:
             view = {"viewStateShareKey": VIEW} if VIEW_TAG in experiment.tags else {}
-            query = urllib.parse.urlencode({"workflowType": "machine_learning", **view})
-            pages[name] = f"{address.rstrip('/')}/#/experiments/{experiment.experiment_id}/runs?{query}"
+            runs = f"{address.rstrip('/')}/#/experiments/{experiment.experiment_id}/runs"
+            kind = {"workflowType": "machine_learning"}
+            pages[name] = f"{runs}?{urllib.parse.urlencode(kind | view)}"
+            for run in client.search_runs([experiment.experiment_id], f"tags.`{KEY}` = '{REPORT}'", max_results=1):
+                if REPORT_DIGEST in run.data.tags:
+                    pages[f"{name}, the report"] = f"{runs}/{run.info.run_id}?{urllib.parse.urlencode(kind)}"
     return pages
 
 

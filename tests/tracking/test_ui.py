@@ -89,7 +89,14 @@ def test_a_server_takes_runs_shows_them_and_ends_with_the_command(
         assert remote.report().info.status == "FINISHED"
         artifacts = connect(remote.store).list_artifacts(remote.report().info.run_id)
         assert [artifact.path for artifact in artifacts] == ["report.html"]
-        assert list(pages_of([remote.experiment.name, "unheard of"], address, remote.store)) == [remote.experiment.name]
+        (tmp_path / "evidence.json").write_text("{}")
+        remote.tracker().publish_report(tmp_path / "evidence.json", description="New", verdicts={})
+        artifacts = connect(remote.store).list_artifacts(remote.report().info.run_id)
+        assert [artifact.path for artifact in artifacts] == ["evidence.json"], "the server removes what has gone"
+        assert remote.warnings == []
+        pages = pages_of([remote.experiment.name, "unheard of"], address, remote.store)
+        assert list(pages) == ["remote", "remote, the report"]
+        assert f"/runs/{remote.report().info.run_id}?" in pages["remote, the report"]
         ends(process, signal.SIGINT, port)
     assert not (tmp_path / "mlflow.db").exists()
 
