@@ -35,6 +35,7 @@ COMMANDS = {
     "status": ("status", "Show how the runs stand: finished, diverged, altered, running, failed, planned."),
     "compare": ("compare", "Compare each recipe with the baseline: difference, intervals, p, verdict."),
     "report": ("report", "Write the report: one HTML file with the answer, tables and pictures."),
+    "verify": ("verify", "Compute every number of runs and report anew, and say which differ."),
     "ui": ("ui", "Start MLflow's own pages on 127.0.0.1, with the right store; Ctrl-C ends them."),
     "summary": ("summary", "Show a network layer by layer: shapes, parameters, MACs, memory."),
     "doctor": ("doctor", "Look at this machine: software, devices, memory, disk, and how fast it trains."),

@@ -7,6 +7,7 @@ nor a list. Numbers in, row numbers out; nothing is read.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol
 
@@ -35,6 +36,14 @@ class Parts(NamedTuple):
     train: Rows
     val: Rows
     test: Rows
+
+    @property
+    def digest(self) -> str:
+        """16 hexadecimal digits over the rows of each part."""
+        digest = hashlib.blake2b(digest_size=8)
+        for part in self:
+            digest.update(len(part).to_bytes(8, "little") + part.astype("<i8").tobytes())
+        return digest.hexdigest()
 
 
 class Splittable(Protocol):

@@ -38,7 +38,6 @@ from ablation.experiment.record import (
     read_predictions,
 )
 from ablation.experiment.runs import Run, folder_of, runs_of
-from ablation.experiment.seal import read_seal
 
 NO_SCORE = "without a finite score"
 """The status of a run that finished, where the experiment's metric is not a number: it is in no mean and no test."""
@@ -130,7 +129,7 @@ class Results:
 
     def seal(self, run_id: str) -> dict[str, str] | None:
         """The digests of a finished run's files, as it was sealed; None for a run of an older version."""
-        return read_seal(self.root / run_id)
+        return self.run(run_id).seal()
 
     def arrays(self, run_id: str) -> Arrays:
         """The predictions, features and first pictures of a finished run."""

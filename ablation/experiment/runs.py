@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from ablation.core.files import Journal, write_json
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.record import ARRAYS_FILE, RECORD_FILE, RunRecord, read_record
-from ablation.experiment.seal import JOURNAL_FILE, broken
+from ablation.experiment.seal import JOURNAL_FILE, broken, read_seal
 from ablation.experiment.spec import RunSpec
 
 SPEC_FILE = "spec.json"
@@ -57,6 +57,10 @@ class Run:
 
     def record(self) -> RunRecord | None:
         return read_record(self.folder)
+
+    def seal(self) -> dict[str, str] | None:
+        """The digests of the files that training left, file -> SHA-256; None for a run of an older version."""
+        return read_seal(self.folder)
 
     def altered(self) -> str:
         """Which file of the finished run is not as it was sealed, in words; '' for none, and where it was not."""
@@ -105,6 +109,14 @@ class Run:
             written = None
         if written != form:
             write_json(file, form)
+
+
+def read_spec_id(folder: Path) -> str:
+    """The id of the spec that is written in a run's folder; '' where there is none that can be read."""
+    try:
+        return RunSpec.from_plain(json.loads((folder / SPEC_FILE).read_text("utf-8"))).id
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return ""
 
 
 def folder_of(experiment: Experiment, runs: Path) -> Path:

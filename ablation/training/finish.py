@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import time
 from collections.abc import Sequence
@@ -18,7 +17,6 @@ import ablation
 from ablation.analysis.metrics import classification_metrics
 from ablation.core.errors import AblationError, attempt
 from ablation.core.values import label
-from ablation.data import Parts
 from ablation.experiment.record import Arrays, RunRecord
 from ablation.experiment.robustness import Condition
 from ablation.experiment.runs import Run, history_of
@@ -104,7 +102,7 @@ def _evidence(setup: Setup, notes: list[str]) -> dict[str, Any]:
     parts, model = setup.parts, setup.model
     none: list[dict[str, Any]] = []
     return {
-        "split": _split_digest(parts),
+        "split": parts.digest,
         "train_images": len(parts.train),
         "val_images": len(parts.val),
         "test_images": len(parts.test),
@@ -121,13 +119,6 @@ def _first_pictures(setup: Setup) -> Preview:
     """The first training image, the same for all recipes, without augmentation and as the first epochs draw it."""
     spec, trained, aspect = setup.run.spec, setup.parts.train, setup.data.aspect
     return preview(setup.clean, spec.recipe, spec.seed, int(trained[0]), aspect, trained)
-
-
-def _split_digest(parts: Parts) -> str:
-    digest = hashlib.blake2b(digest_size=8)
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "little") + part.astype("<i8").tobytes())
-    return digest.hexdigest()
 
 
 def _cost(run: Run, device: torch.device) -> dict[str, Any]:

@@ -1,0 +1,168 @@
+"""`ablation verify`: is every number of runs and report still what follows from what training left?"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import click
+from rich.text import Text
+
+from ablation.cli.console import console, say, say_line, table, warn
+from ablation.cli.context import FOLDER, ExperimentOptions, on_experiment
+from ablation.cli.progress import counting
+from ablation.core.errors import InputError, did_you_mean
+from ablation.core.text import counted, listing
+from ablation.evidence.study import Study
+from ablation.evidence.verification import Check, Difference, check_runs
+from ablation.experiment.files import experiment_names
+from ablation.experiment.labels import names_of
+from ablation.report.render.evidence import EVIDENCE_FILE
+from ablation.report.verification import check_report, report_held
+
+MOST_SHOWN = 40
+"""Differences that are printed without `--all`."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is verified: an experiment with its study, and the data that its parts are drawn from."""
+
+    options: ExperimentOptions
+    study: Study
+
+
+@click.command()
+@click.option("--report", "folder", metavar="DIR", type=FOLDER, help="By default reports/EXPERIMENT, if it is there.")
+@click.option("--retrain", metavar="ID", help="Also train this finished run again (or 'any') and compare bit for bit.")
+@click.option("--all", "every", is_flag=True, help=f"Print every difference, not the first {MOST_SHOWN}.")
+@on_experiment
+def verify(options: ExperimentOptions, folder: Path | None, retrain: str | None, every: bool) -> None:
+    """Compute every number of runs and report anew, and say which differ.
+
+    EXPERIMENT may also be the folder of a report. Metrics are computed from the stored logits, the report from the
+    records; nothing is trained, and no images are needed but to list them. The status is 1 where anything differs.
+
+    \b
+    Example:
+      ablation verify quickstart
+      ablation verify reports/quickstart
+      ablation verify quickstart --retrain any
+    """
+    subjects, folder = subjects_of(options, folder)
+    checks = [check for subject in subjects for check in _of_runs(subject)]
+    if folder is not None:
+        say_line(f"computing the report in {folder} anew", "dim")
+        checks += check_report([subject.study for subject in subjects], folder)
+    if retrain is not None:
+        checks += [_trained_again(subjects[0], retrain)]
+    show_checks(checks, every)
+    if any(check.differences for check in checks):
+        sys.exit(1)
+
+
+def subjects_of(options: ExperimentOptions, folder: Path | None) -> tuple[list[Subject], Path | None]:
+    """The experiments that are named, and the folder of their report, if there is one."""
+    path, names = Path(options.name), [options.name]
+    if folder is None and (path / EVIDENCE_FILE).is_file():
+        folder, names = path, list(report_held(path)["experiments"])
+    subjects = [_subject(_named(options, name)) for name in names]
+    if folder is None:
+        usual = Path("reports") / subjects[0].study.experiment.name
+        folder = usual if (usual / EVIDENCE_FILE).is_file() else None
+    return subjects, folder
+
+
+def _named(options: ExperimentOptions, name: str) -> ExperimentOptions:
+    """The options of one experiment of a report; made small where its name says so, and no file is called so."""
+    small = name.removesuffix("-smoke")
+    options = replace(options, name=name)
+    return options if small == name or name in experiment_names() else replace(options, name=small, smoke=True)
+
+
+def _subject(options: ExperimentOptions) -> Subject:
+    study = Study(options.results(), command=options.command("run"))
+    if not study.records and not (study.results.table["status"] == "altered").any():
+        raise InputError(f"no run of {options.name} has finished in {options.runs}: there is nothing to verify")
+    return Subject(options, study)
+
+
+def _of_runs(subject: Subject) -> tuple[Check, ...]:
+    results = subject.study.results
+    data = subject.options.listing(results.experiment)
+    with counting("checking", console) as progress:
+        return check_runs(results, data, progress)
+
+
+def show_checks(checks: Sequence[Check], every: bool = False) -> None:
+    """Print the answer in a line, what was checked, and each difference."""
+    say(_answer(checks), "bold red" if any(check.differences for check in checks) else "bold green")
+    made = table("checked", "compared", "differ", right=("compared", "differ"))
+    for check in checks:
+        wrong = len(check.differences)
+        compared = counted(check.count, check.unit) if check.count or wrong else "·"
+        made.add_row(Text(check.what), compared, Text(f"{wrong:,}" if wrong else "·", "bold red" if wrong else "dim"))
+    console.print(made)
+    for note in dict.fromkeys(note for check in checks for note in check.notes):
+        say(note, bullet="• ")
+    differences = [difference for check in checks for difference in check.differences]
+    for difference in differences if every else differences[:MOST_SHOWN]:
+        say_line(Text.assemble((f"{difference.where}: ", "red"), difference.words))
+    if not every and len(differences) > MOST_SHOWN:
+        say(f"and {counted(len(differences) - MOST_SHOWN, 'more difference')}; --all prints each")
+
+
+def _answer(checks: Sequence[Check]) -> str:
+    """'All 1,234 numbers are as recomputed, and all 96 files as they were written.'; '3 numbers and 1 file differ.'"""
+    wrong = {unit: sum(len(check.differences) for check in checks if check.unit == unit) for unit in _UNITS}
+    if any(wrong.values()):
+        some = [counted(count, unit) for unit, count in wrong.items() if count]
+        return f"{listing(some)} {'differs' if sum(wrong.values()) == 1 else 'differ'}."
+    count = {unit: sum(check.count for check in checks if check.unit == unit) for unit in _UNITS}
+    files = f", and all {counted(count['file'], 'file')} as they were written" if count["file"] else ""
+    return f"All {counted(count['number'], 'number')} are as recomputed{files}."
+
+
+_UNITS = ("number", "file", "run")
+
+
+# --- training a run again
+
+
+def _trained_again(subject: Subject, asked: str) -> Check:
+    """The only check that needs torch and the images."""
+    from ablation.training.retrain import device_like, other_environment, retrain
+
+    results, options = subject.study.results, subject.options
+    run_id = _chosen(subject.study, asked)
+    name, record = f"{names_of(results.cells)[run_id]} ({run_id})", results.records[run_id]
+    device = device_like(record)
+    say_line(f"training {name} again on {device}", "dim")
+    if other := other_environment(record, device):
+        warn(f"this is not where it was trained ({'; '.join(other)}): other bits would prove nothing")
+    with counting("epochs", console) as progress:
+
+        def count(event: dict[str, object]) -> None:
+            if event["event"] == "epoch":
+                progress(int(str(event["epoch"])), results.run(run_id).spec.epochs)
+
+        data = options.listing(results.experiment)
+        differing = retrain(results.run(run_id), results.experiment, data, options.cache, device, count)
+    differences = tuple(Difference(f"{name}: {what}", words) for what, words in differing)
+    return Check(f"{name}, trained again, bit for bit", "run", 1, differences)
+
+
+def _chosen(study: Study, asked: str) -> str:
+    """The id of the run that is asked for: by its first letters, or 'any', the one that took least time."""
+    finished = list(dict.fromkeys(study.results.finished["id"]))
+    if asked == "any" and finished:
+        return str(min(finished, key=lambda run_id: study.records[run_id].cost.get("seconds") or 0.0))
+    fitting = [run_id for run_id in finished if asked and run_id.startswith(asked)]
+    if len(fitting) != 1:
+        why = f"fits {len(fitting)} of them" if fitting else f"is none of them{did_you_mean(asked, finished)}"
+        raise InputError(
+            f"--retrain takes the id of one of the {counted(len(finished), 'finished run')}: {asked!r} {why}"
+        )
+    return str(fitting[0])

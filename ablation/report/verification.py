@@ -1,0 +1,227 @@
+"""Verification of a report: is every number and word in it what the records give, and are its files the same?
+
+Three questions: does `evidence.json` say what is computed anew from the records; is each file beside it as it was
+written; and does this program make the same files again. The last is asked only where the report was made by the same
+version of the program and its libraries.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ablation.core.errors import DataError, InputError
+from ablation.core.text import counted, listing
+from ablation.evidence.study import Study
+from ablation.evidence.verification import CLOSE, LAST_DIGITS, Check, Difference
+from ablation.experiment.results import Results
+from ablation.report.render.digest import input_digest, program_digest
+from ablation.report.render.evidence import EVIDENCE_FILE, evidence_data, own_digest
+from ablation.report.render.write import HTML_FILE, PDF_FILE
+
+EVIDENCE, WRITTEN = "every entry of the report, from the records", "files of the report, by their digests"
+MADE = "files of the report, made anew"
+_HEAD = ("digest", "inputs", "program", "code", "files")
+"""Entries of evidence.json that say what it was made of."""
+_PHOTOGRAPH = re.compile(rb"data:image/(?:png|jpeg);base64,[A-Za-z0-9+/=]+")
+_RASTER = (".png", ".jpeg")
+_SHOWN = 60
+"""Characters of a line that are shown around what differs."""
+
+
+@dataclass(frozen=True, eq=False)
+class WithoutImages(Results):
+    """Results whose photographs are all grey: with them a report says the same, and shows other pixels."""
+
+    @classmethod
+    def of(cls, results: Results) -> WithoutImages:
+        return cls(**{field.name: getattr(results, field.name) for field in fields(results)})
+
+    def photographs(self, rows: NDArray[np.int64], side: int) -> NDArray[np.uint8]:
+        return np.full((len(rows), side, side, 3), 128, np.uint8)
+
+
+def report_held(folder: Path) -> dict[str, Any]:
+    """What evidence.json in this folder holds. Raises InputError where it is not there, or is no evidence of ours."""
+    path = folder / EVIDENCE_FILE
+    try:
+        held = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"there is no {EVIDENCE_FILE} in {folder}; `ablation report EXPERIMENT` writes it") from None
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON any more ({error}); `ablation report --force` writes it again") from None
+    kinds = {"inputs": str, "files": dict, "experiments": dict, "sections": dict}
+    wrong = [name for name, kind in kinds.items() if not isinstance(held, dict) or not isinstance(held.get(name), kind)]
+    if wrong:
+        raise InputError(
+            f"{path} has no {listing(wrong)} as a report has it; `ablation report --force` writes it again"
+        )
+    return dict(held)
+
+
+def check_report(studies: Sequence[Study], folder: Path) -> tuple[Check, ...]:
+    """Check the report in this folder against the records of its experiments, which are given in its order.
+
+    Of a report that other code has made only effects and metrics must be the same: its words and tables may differ, and
+    a note says how many do. Where the image cache is not at hand, photographs are not compared. Raises InputError as
+    `report_held`.
+    """
+    from ablation.report.contents import SECTIONS, report_of
+
+    held = report_held(folder)
+    slugs = [slug for slug in held["sections"] if slug in SECTIONS] if len(studies) == 1 else []
+    seen = [studies, *_without_images(studies)]
+    made_of = {input_digest(given, only): (given, only) for given in seen for only in ((), slugs)}
+    given, only = made_of.get(held["inputs"], (seen[-1], slugs))
+    report = report_of(*given, only=only)
+    anew = json.loads(json.dumps(evidence_data(given, report)))
+    stored = {name: item for name, item in held.items() if name not in _HEAD}
+    same_code = held.get("code") == program_digest()
+    checks = (_compare(stored, anew, same_code), _written(folder, held))
+    if held["inputs"] in made_of:
+        return (*checks, _made_anew(given, report, held["inputs"], folder, held["files"]))
+    why = "of other records, or with other fonts" if same_code else "by other code or libraries"
+    return (*checks, Check(MADE, "file", 0, (), (f"The report was made {why}: its pages were not made anew.",)))
+
+
+def _without_images(studies: Sequence[Study]) -> tuple[list[Study], ...]:
+    """The same studies with grey photographs, where their images are not at hand; () where they are."""
+    try:
+        for study in studies:
+            study.results.photographs(np.zeros(1, np.int64), 1)
+    except DataError:
+        return ([Study(WithoutImages.of(study.results), study.effects, study.command) for study in studies],)
+    return ()
+
+
+# --- evidence.json
+
+
+def _compare(stored: Any, anew: Any, same_code: bool) -> Check:
+    """Leaf by leaf; numbers that differ in their last digits alone are no difference."""
+    old, new = dict(_leaves(stored)), dict(_leaves(anew))
+    differences, close, words = [], 0, 0
+    for path in {**old, **new}:
+        before, after = old.get(path, _MISSING), new.get(path, _MISSING)
+        if before == after and isinstance(before, bool) == isinstance(after, bool):
+            continue
+        if _is_number(before) and _is_number(after) and np.isclose(before, after, rtol=CLOSE, atol=0):
+            close += 1
+        elif not same_code and (_MISSING in (before, after) or not path.startswith(_NUMBERS)):
+            words += 1
+        else:
+            differences.append(Difference(f"{EVIDENCE_FILE}: {path}", _both(_text(before), _text(after))))
+    notes = [f"{counted(close, 'number')} of the report differ {LAST_DIGITS}."] if close else []
+    if words:
+        other = "were not compared, as other code or other libraries made the report"
+        notes.append(f"{counted(words, 'text')} of the report {other}; `ablation report --force` makes it anew.")
+    return Check(EVIDENCE, "number", len(old | new) - words, tuple(differences), tuple(notes))
+
+
+_NUMBERS = "experiments."
+"""Where evidence.json has effects and metrics, which any code must compute alike."""
+
+_MISSING = object()
+
+
+def _leaves(item: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every text, number and null with its path: 'sections.effects.tables[0].groups[1].rows[0].mean'."""
+    if isinstance(item, Mapping) and item:
+        for name, inner in item.items():
+            yield from _leaves(inner, f"{path}.{name}" if path else str(name))
+    elif isinstance(item, list) and item:
+        for index, inner in enumerate(item):
+            yield from _leaves(inner, f"{path}[{index}]")
+    else:
+        yield path, item
+
+
+def _is_number(item: Any) -> bool:
+    return isinstance(item, int | float) and not isinstance(item, bool)
+
+
+def _text(item: Any) -> str:
+    return "nothing" if item is _MISSING else json.dumps(item, ensure_ascii=False)
+
+
+# --- the files beside it
+
+
+def _written(folder: Path, held: Mapping[str, Any]) -> Check:
+    """Each file against the digest that evidence.json holds of it; and that file against its own."""
+    differences = []
+    others = {name: item for name, item in held.items() if name != "digest"}
+    if held.get("digest") != own_digest(others):
+        differences.append(Difference(EVIDENCE_FILE, "was changed after it was written: its digest does not fit"))
+    for name, digest in held["files"].items():
+        content = _read(folder, name)
+        if content is None:
+            differences.append(Difference(name, "is missing"))
+        elif hashlib.sha256(content).hexdigest() != digest:
+            differences.append(Difference(name, f"was changed: it is not what {EVIDENCE_FILE} was written beside"))
+    return Check(WRITTEN, "file", 1 + len(held["files"]), tuple(differences))
+
+
+def _read(folder: Path, name: str) -> bytes | None:
+    """The content of a file in the folder, however it is called; None for none, and for one outside of it."""
+    path = folder / name
+    inside = path.resolve().is_relative_to(folder.resolve())
+    return path.read_bytes() if inside and path.is_file() else None
+
+
+def _made_anew(
+    studies: Sequence[Study], report: Any, digest: str, folder: Path, files: Mapping[str, Any]
+) -> Check:  # fmt: skip
+    """Draw and render the report in memory, and hold each file against that."""
+    from ablation.report.render.drawings import drawings_of
+    from ablation.report.render.files import files_of
+    from ablation.report.render.html import html
+
+    blind = any(isinstance(study.results, WithoutImages) for study in studies)
+    drawings = drawings_of(report)
+    anew = {HTML_FILE: html(report, drawings, digest).encode(), **files_of(studies, report, drawings)}
+    names = [name for name in anew if not (blind and name.endswith(_RASTER))]
+    differences = []
+    for name in names:
+        stored, made = _read(folder, name), anew[name]
+        if blind and stored is not None:
+            stored, made = _PHOTOGRAPH.sub(b"", stored), _PHOTOGRAPH.sub(b"", made)
+        if stored != made:
+            differences.append(Difference(name, "is missing" if stored is None else first_difference(stored, made)))
+    extra = [name for name in files if name not in anew and name != PDF_FILE]
+    differences += [Difference(name, "is none of the report's files") for name in extra]
+    notes = ["Photographs were not compared, as the images are not here."] if blind else []
+    notes += [f"{PDF_FILE} was compared with what was written, not made anew."] if PDF_FILE in files else []
+    return Check(MADE, "file", len(names), tuple(differences), tuple(notes))
+
+
+def first_difference(stored: bytes, anew: bytes) -> str:
+    """Where two files part, in words, with what stands there in both."""
+    old, new = stored.split(b"\n"), anew.split(b"\n")
+    row = next((row for row, pair in enumerate(zip(old, new, strict=False)) if pair[0] != pair[1]), None)
+    if row is None:
+        return f"has {counted(len(old), 'line')}, and {len(new):,} anew"
+    before, after = (lines[row].decode("utf-8", "replace") for lines in (old, new))
+    return f"line {row + 1:,}: {_both(before, after)}"
+
+
+def _both(before: str, after: str) -> str:
+    """Both texts, of long ones what stands around their first difference."""
+    same = next((at for at, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]), 0)
+    start = max(0, same - _SHOWN // 2)
+    there, made = (_window(text, start) for text in (before, after))
+    return f"{there} there, {made} anew"
+
+
+def _window(text: str, start: int) -> str:
+    if len(text) <= _SHOWN:
+        return text
+    return f"{'…' * (start > 0)}{text[start : start + _SHOWN]}{'…' * (start + _SHOWN < len(text))}"
