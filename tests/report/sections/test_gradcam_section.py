@@ -8,11 +8,13 @@ import matplotlib
 import numpy as np
 import pytest
 from made_up import MadeUp, question, results_of
+from names import unmarked, wrongly_marked
 from PIL import Image
 
 from ablation.augment import Brightness
 from ablation.core.errors import DataError
 from ablation.core.seeds import stream
+from ablation.core.text import bare, named
 from ablation.evidence.study import Study
 from ablation.experiment.record import Attention, Predictions, RunRecord
 from ablation.report.photographs import FRAME, GAP
@@ -76,22 +78,33 @@ def study_of(
 def section_of(**options: Any) -> Section:
     section = gradcam(study_of(**options))
     assert section is not None
-    return section
+    return unmarked(section)
 
 
 def test_some_flip_and_some_all_get_right():
     section = section_of()
     (strips,) = section.figures
     assert [row.name for row in strips.rows] == [f"class {'abcdefghij'[number]}" for number in (1, 0, 2, 3, 3, 0)]
-    assert strips.rows[0].about == "flips: bright is right, none and contrast are wrong"
-    assert strips.rows[1].about == "flips: none is right, bright and contrast are wrong"
-    assert strips.rows[2].about == "flips: bright and contrast are right, none is wrong"
-    assert strips.rows[3].about == "flips: none and bright are right, contrast is wrong"
+    assert bare(strips.rows[0].about) == "flips: bright is right, none and contrast are wrong"
+    assert bare(strips.rows[1].about) == "flips: none is right, bright and contrast are wrong"
+    assert bare(strips.rows[2].about) == "flips: bright and contrast are right, none is wrong"
+    assert bare(strips.rows[3].about) == "flips: none and bright are right, contrast is wrong"
     assert [row.about for row in strips.rows[4:]] == ["all are right"] * 2
-    assert "4 that flip between the networks and 2 that all get right" in strips.caption
+    assert strips.caption.startswith("Shown are 6 photographs: 4 that flip and 2 that all networks get right. ")
     assert section.answer == (
-        "none gets 6 of 8 test photographs right, and 4 flip between it and bright or contrast (adam, seed 0); the "
-        "maps show where the evidence for each guess lies, and claim nothing of the recipes.",
+        "4 of 8 test photographs flip between none and another recipe; where networks look is not tested.",
+        "none gets 6 of 8 right. One flips where it is right and bright or contrast is wrong, or the other way round.",
+        "One run a recipe (adam, seed 0): the maps show where the evidence for each prediction lies, and claim nothing "
+        "of the recipes.",
+    )
+    assert strips.alt == "Grad-CAM maps over 6 test photographs under the networks of “none”, “bright” and “contrast”"
+
+
+def test_names_are_marked_in_sentences_and_not_under_pictures():
+    section = gradcam(study_of())
+    assert wrongly_marked(section, ("bright", "contrast")) == []
+    assert section.figures[0].rows[0].about == (
+        f"flips: {named('bright')} is right, {named('none')} and {named('contrast')} are wrong"
     )
 
 
@@ -107,8 +120,8 @@ def test_under_each_network_stand_its_guess_and_whether_it_is_right():
     )
     assert last_flip.words[1] == ("none", "d, right", "nothing speaks for it")
     assert first.alt == (
-        "A test photograph of class b, and where networks look: none guesses c, wrong; bright guesses b, right; "
-        "contrast guesses c, wrong"
+        "A test photograph of class “b”, and where networks look: “none” predicts c, wrong; “bright” predicts b, "
+        "right; “contrast” predicts c, wrong"
     )
 
 
@@ -173,19 +186,16 @@ def test_a_run_that_says_why_it_has_no_map_is_quoted():
 
 def test_old_records_are_one_sentence():
     section = section_of(kept=(), evidence={})
-    (said,) = section.answer
-    assert said.startswith(
-        "The records of these runs do not hold where the network looks, as an older version made them"
-    )
-    assert "`ablation run made-up`" in said
+    known, what = section.answer
+    assert known == "The records of these runs do not hold where the network looks: an older version made them."
+    assert "`ablation run made-up`" in what
 
 
 def test_without_the_image_cache_it_says_so():
     section = section_of(gone=True)
-    (said,) = section.answer
-    assert said.startswith(
-        "The photographs cannot be shown with their Grad-CAM maps, as the image cache cannot be read"
-    )
+    said, why = section.answer
+    assert said == "The photographs cannot be shown with their Grad-CAM maps: the image cache cannot be read."
+    assert why == "The reason: the image cache in cache is not there."
     assert not section.figures
 
 
@@ -210,7 +220,7 @@ def test_a_failed_run_of_a_recipe_leaves_it_out():
 
 def test_one_recipe_alone():
     section = section_of(recipes={"none": ()})
-    assert section.answer[0].startswith("none gets 6 of 8 test photographs right (adam, seed 0); the maps ")
+    assert section.answer[0] == "none gets 6 of 8 test photographs right; nothing is beside it."
     assert {row.about for row in section.figures[0].rows} == {"right", "wrong"}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablation.core.errors import DataError
-from ablation.core.text import counted, listing
+from ablation.core.text import counted, listing, named, plain
 from ablation.evidence.study import Choice, Study
 from ablation.report.photographs import STRIP_TILE, TINY
 from ablation.report.section import Section, Strip, Strips
@@ -27,66 +27,77 @@ def gradcam(study: Study) -> Section | None:
         return None
     looks = looks_of(study)
     if looks is None:
-        return Section("gradcam", TITLE, answer=(_without(study, list(choice.runs.values())),))
+        return Section("gradcam", TITLE, answer=_without(study, list(choice.runs.values())))
     picked = chosen(looks.right, looks.label)
     size = next(cell.spec.image_size for cell in study.results.cells if cell.spec.id in choice.runs.values())
     try:
         photographs = study.results.photographs(looks.sample[picked], size if size <= TINY else STRIP_TILE)
     except DataError as error:
-        gone = f"The photographs cannot be shown with their Grad-CAM maps, as the image cache cannot be read ({error})."
-        return Section("gradcam", TITLE, answer=(gone,))
+        gone = "The photographs cannot be shown with their Grad-CAM maps: the image cache cannot be read."
+        return Section("gradcam", TITLE, answer=(gone, f"The reason: {error}."))
     strips = tuple(
         _strip(looks, index, photograph, study.results.classes)
         for index, photograph in zip(picked, photographs, strict=True)
     )
-    alt = f"Grad-CAM of {counted(len(picked), 'test photograph')} under {listing(looks.recipes)}"
+    recipes = listing(map(named, looks.recipes))
+    alt = plain(f"Grad-CAM maps over {counted(len(picked), 'test photograph')} under the networks of {recipes}")
     return Section(
         "gradcam",
         TITLE,
-        f"The same test photographs under the networks of {listing(looks.recipes)}: where lies the evidence for the "
-        "guess?",
-        (_answer(looks, choice),),
+        f"A row is a test photograph under the networks of {recipes}; the brighter, the more it speaks for the class "
+        "that the network predicts.",
+        _answer(looks, choice),
         (Strips(strips, _caption(looks, choice, picked), alt),),
         caution=_caution(study, looks, choice),
     )
 
 
-def _without(study: Study, runs: list[str]) -> str:
-    """Why there are no maps at all, in a sentence."""
+def _without(study: Study, runs: list[str]) -> tuple[str, ...]:
+    """Why there are no maps at all."""
     why = missing(study, runs)
     if why == "old":
         return (
-            "The records of these runs do not hold where the network looks, as an older version made them: remove "
-            f"their folders and train them anew with `{study.command}`."
+            "The records of these runs do not hold where the network looks: an older version made them.",
+            f"Remove their folders and train them anew with `{study.command}`.",
         )
     if why == "none":
-        return "There is no Grad-CAM of this network: it has no last convolutional feature map of several cells."
-    return f"There is no Grad-CAM of these runs ({why})."
+        return ("There is no Grad-CAM of this network: it has no last convolutional feature map of several cells.",)
+    return (f"There is no Grad-CAM of these runs ({why}).",)
 
 
-def _answer(looks: Looks, choice: Choice) -> str:
+def _answer(looks: Looks, choice: Choice) -> tuple[str, ...]:
     """How often networks differ in these photographs; no claim of what they look at."""
-    flips, first = int(looks.flips.sum()), looks.recipes[0]
-    said = f"{first} gets {int(looks.right[0].sum())} of {counted(len(looks.sample), 'test photograph')} right"
-    if len(looks.recipes) > 1:
-        names = listing(looks.recipes[1:], "or")
-        said += f", and {flips} {'flips' if flips == 1 else 'flip'} between it and {names}"
-    return f"{said} ({choice}); the maps show where the evidence for each guess lies, and claim nothing of the recipes."
+    flips, first, whole = int(looks.flips.sum()), named(looks.recipes[0]), len(looks.sample)
+    photographs, right = counted(whole, "test photograph"), int(looks.right[0].sum())
+    held = (
+        f"One run a recipe ({choice}): the maps show where the evidence for each prediction lies, and claim nothing of "
+        "the recipes."
+    )
+    if len(looks.recipes) == 1:
+        return (f"{first} gets {right} of {photographs} right; nothing is beside it.", held)
+    names = listing(map(named, looks.recipes[1:]), "or")
+    return (
+        f"{flips} of {photographs} {'flips' if flips == 1 else 'flip'} between {first} and another recipe; where "
+        "networks look is not tested.",
+        f"{first} gets {right} of {whole:,} right. One flips where it is right and {names} is wrong, or the other way "
+        "round.",
+        held,
+    )
 
 
 def _caption(looks: Looks, choice: Choice, picked: list[int]) -> str:
     """What is shown, and how it was chosen."""
     flips, right = int(looks.flips[picked].sum()), int(looks.right[:, picked].all(axis=0).sum())
-    kinds = [(flips, "flip between the networks"), (right, "all get right")]
-    kinds += [(len(picked) - flips - right, "all get wrong")]
+    kinds = [(flips, "flips" if flips == 1 else "flip"), (right, "all networks get right")]
+    kinds += [(len(picked) - flips - right, "all networks get wrong")]
     shown = listing(f"{count} that {words}" for count, words in kinds if count)
     more = f" Not shown: {among(looks.left_out, 'recipe')}." if looks.left_out else ""
     height, width = looks.maps[0].shape[1:]
     return (
-        f"Grad-CAM (Selvaraju et al. 2017) from the last convolutional feature map, {height} × {width} cells, for the "
-        f"guess of each network: one run a recipe ({choice}). Bright: speaks most for the guess; each map is scaled to "
-        f"its own maximum. Shown are {shown}: of each kind the first of the {len(looks.sample)} test photographs "
-        f"with a map, of different classes where there are.{more}"
+        f"Shown are {counted(len(picked), 'photograph')}: {shown}. Grad-CAM (Selvaraju et al. 2017) from the last "
+        f"convolutional feature map, {height} × {width} cells, for the class that each network predicts: one run a "
+        f"recipe ({choice}). Bright: speaks most for it; each map is scaled to its own maximum. Of each kind the first "
+        f"of the {len(looks.sample)} test photographs with a map are shown, of different classes where there are.{more}"
     )
 
 
@@ -94,7 +105,7 @@ def _caution(study: Study, looks: Looks, choice: Choice) -> tuple[str, ...]:
     height, width = looks.maps[0].shape[1:]
     notes = [
         "One seed a recipe: another seed may look elsewhere, and nothing is claimed of a recipe here.",
-        f"Grad-CAM is coarse ({height} × {width} cells) and shows evidence for the guess, not understanding: that a "
+        f"Grad-CAM is coarse ({height} × {width} cells) and shows evidence for a prediction, not understanding: that a "
         "map looks convincing does not show that the network has learned what one sees in it (Adebayo et al. 2018).",
     ]
     if looks.without:
@@ -116,14 +127,14 @@ def _strip(looks: Looks, index: int, photograph: NDArray[np.uint8], classes: tup
     names = [shortened(recipe, 24) for recipe in looks.recipes]
     for name, guess, one in zip(names, guesses, maps, strict=True):
         words.append((name, guess) if one.any() else (name, guess, "nothing speaks for it"))
-    guessed = [f"{recipe} guesses {guess}" for recipe, guess in zip(looks.recipes, guesses, strict=True)]
+    predicted = [f"{named(recipe)} predicts {guess}" for recipe, guess in zip(looks.recipes, guesses, strict=True)]
     return Strip(
         f"class {label}",
         _kind(looks, right.tolist()),
         ("test photograph", *names),
         tuple(words),
         partial(encoded_looks, photograph, maps),
-        f"A test photograph of class {label}, and where networks look: {'; '.join(guessed)}",
+        plain(f"A test photograph of class {named(label)}, and where networks look: {'; '.join(predicted)}"),
     )
 
 
@@ -135,5 +146,5 @@ def _kind(looks: Looks, right: list[bool]) -> str:
         [recipe for recipe, is_right in zip(looks.recipes, right, strict=True) if is_right is of]
         for of in (True, False)
     ]
-    said = [f"{listing(names)} {'are' if len(names) > 1 else 'is'}" for names in groups]
+    said = [f"{listing(map(named, names))} {'are' if len(names) > 1 else 'is'}" for names in groups]
     return f"flips: {said[0]} right, {said[1]} wrong"
