@@ -31,8 +31,8 @@ def decision_curves(study: Study) -> Section | None:
         "decision_curves",
         TITLE,
         "A decision curve counts what acting is worth where the probability is at least a threshold t, if a false "
-        f"alarm costs t / (1 {MINUS} t) hits: the larger the area under it, the better. Temperature scaling leaves "
-        "the predictions as they are and calibrates their probabilities.",
+        f"alarm costs t/(1\u00a0{MINUS}\u00a0t) hits: the larger the area under it, the better. Temperature scaling "
+        "leaves the predictions as they are and calibrates their probabilities.",
         answer(decisions),
         figures(study, decisions),
         (table(decisions), details(decisions)),
@@ -77,8 +77,9 @@ def table(decisions: Decisions) -> Table:
     count = len(decisions.recipes) * len(groups)
     most = number(RANGE / max(1, decisions.classes))
     caption = (
-        f"Area under the macro-averaged one-vs-rest curve over thresholds from 0 to {RANGE:g}, in {UNIT}; one class "
-        f"against the rest, a mean over {decisions.classes} classes, so at most {most}. Differences to "
+        f"Area under the decision curve, in {UNIT}. The curve is macro-averaged one-vs-rest, over thresholds from 0 to "
+        f"{RANGE:g}: one class against the rest, a mean over {decisions.classes} classes, so at most {most}. "
+        "Differences to "
         f"{named(baseline)}, pooled over all conditions, by the declared test. Holm's correction over {count} "
         "comparisons of their own; intervals hold for all of them at once (Bonferroni), so that a verdict may be "
         "sharper than its interval."

@@ -129,7 +129,7 @@ def _caption(measured: Separations) -> str:
     lower = listing(kind.title for kind in KINDS if kind.lower_is_better)
     which = "all" if measured.whole else f"at most {MOST_MEASURED:,}"
     return (
-        f"Differences to {named(experiment.baseline)}, means over all seeds and conditions; {SYMBOL['better']} better, "
+        f"Differences to {named(experiment.baseline)}, means over all seeds and conditions. {SYMBOL['better']} better, "
         f"{SYMBOL['worse']} worse after Holm's correction over all {len(KINDS)} measures of all recipes, judged over "
         f"seeds. Of {lower}, lower is better. Measured on {which} test images of each run, in features of length 1. "
         f"Silhouette: by Euclidean distance. k-NN accuracy: of the majority of the {k} nearest other images by cosine. "
