@@ -1,17 +1,23 @@
-"""Learning curves: validation accuracy and training loss by epoch, a mean over seeds with a band of one sd."""
+"""Learning curves: validation accuracy and training loss by epoch, a mean over seeds with a band of one sd.
+
+From them it is read when validation accuracy came near its highest. That describes these runs, and is not tested.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ablation.core.text import listing, named, percent, plain
 from ablation.evidence.study import Study
-from ablation.experiment.labels import condition_text
+from ablation.experiment.labels import condition_named, condition_text
 from ablation.report.charts import ACROSS, MOST_ENDS, label_ends, line_of
 from ablation.report.section import Figure, Section
 from ablation.report.style import WIDTH, Style, drawing, figure, marked, shortened
+from ablation.report.text import MOST_NAMED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,9 +29,15 @@ MOST_CONDITIONS = 2 * ACROSS
 """Conditions that are drawn."""
 
 CAPTION = (
-    "Validation accuracy and training loss over the epochs: mean over the seeds that finished, band ± 1 sd over seeds. "
-    "Training loss is measured on augmented images, so a recipe that makes training harder lies higher."
+    "Lines: means over the seeds that finished; bands: ± 1 sd over seeds. Training loss is measured on augmented "
+    "images, so a recipe that makes training harder lies higher."
 )
+
+NEAR = 1.0
+"""Points within which a mean is near its highest."""
+
+LATE = 0.9
+"""Share of the epochs after which that is so late that accuracy may still have been rising."""
 
 
 def learning_curves(study: Study) -> Section | None:
@@ -33,8 +45,98 @@ def learning_curves(study: Study) -> Section | None:
     curves = curves_of(study)
     if curves.empty:
         return None
-    drawn = Figure(curves, draw_curves, "Learning curves by recipe and condition", CAPTION, remarks=left_out)
-    return Section("learning_curves", "Learning curves", figures=(drawn,))
+    every = rises(curves, _names(study))
+    caption = f"{_finding(every)} {CAPTION}"
+    return Section(
+        "learning_curves",
+        "Had training converged?",
+        "Each line is a mean over seeds. Where validation accuracy still rises at the end, more epochs might change "
+        "the order of the recipes.",
+        answer(every),
+        (Figure(curves, draw_curves, _alt(every), caption, remarks=left_out),),
+    )
+
+
+@dataclass(frozen=True)
+class Rise:
+    """The mean validation accuracy of a recipe under a condition, in percent.
+
+    where: the condition in a sentence, '' where there is only one. epoch: the first, of `epochs`, at which it was
+    within `NEAR` points of its highest. last: at the last epoch.
+    """
+
+    recipe: str
+    where: str
+    epoch: int
+    epochs: int
+    last: float
+
+    @property
+    def share(self) -> float:
+        """After which part of the epochs."""
+        return self.epoch / self.epochs
+
+    def __str__(self) -> str:
+        return f"{named(self.recipe)}{self.where}"
+
+
+def _names(study: Study) -> dict[str, str]:
+    """Each condition as the curves call it -> ' under adam', its levels marked as names; '' where there is one."""
+    names = {}
+    for cell in study.results.cells:
+        condition = {name: level for name, level in cell.factors.items() if name != "recipe"}
+        under = f" under {condition_named(condition, study.experiment)}"
+        names[condition_text(condition, study.experiment)] = under
+    return names if len(names) > 1 else dict.fromkeys(names, "")
+
+
+def rises(curves: pd.DataFrame, names: Mapping[str, str]) -> tuple[Rise, ...]:
+    """Of every curve that has a validation accuracy. curves: see `curves_of`. names: see `Rise.where`."""
+    every, known = [], curves.dropna(subset=["val_accuracy"])
+    for (condition, recipe), curve in known.groupby(["condition", "recipe"], sort=False):
+        accuracy, epochs = curve["val_accuracy"].to_numpy(), curve["epoch"].to_numpy()
+        near = int(epochs[(accuracy >= accuracy.max() - NEAR).argmax()])
+        every.append(Rise(str(recipe), names[str(condition)], near, int(epochs[-1]), float(accuracy[-1])))
+    return tuple(every)
+
+
+def answer(every: Sequence[Rise]) -> tuple[str, ...]:
+    """After which epoch validation accuracy hardly rose, in a sentence; then what that means."""
+    if not every:
+        return ("No validation accuracy was recorded, so that the curves do not say whether training had converged.",)
+    if max(one.epochs for one in every) == 1:
+        return ("Training took one epoch: whether it had converged cannot be seen.",)
+    latest = max(every, key=lambda one: one.share)
+    alike = len({one.epochs for one in every}) == 1
+    when = f"epoch {latest.epoch} of {latest.epochs}" if alike else f"{percent(round(latest.share, 2))} of the epochs"
+    near, described = f"within {NEAR:g} point of its highest", "This describes these runs and is not tested."
+    if latest.share > LATE:
+        return (
+            f"Validation accuracy may still have been rising at the end of training: for {latest} until {when}.",
+            f"Not before was its mean over seeds {near}. More epochs might change the order of recipes. {described}",
+        )
+    return (
+        f"Validation accuracy hardly rose after {when}.",
+        f"By then every mean over seeds had been {near}; {latest} was the last. {described}",
+    )
+
+
+def _finding(every: Sequence[Rise]) -> str:
+    """The range of what was reached."""
+    if not every:
+        return "No validation accuracy was recorded."
+    best, worst = (of(every, key=lambda one: one.last) for of in (max, min))
+    if best is worst:
+        return f"At the last epoch {best} has a mean validation accuracy of {best.last:.1f} %."
+    return f"At the last epoch mean validation accuracy is {worst.last:.1f} % ({worst}) to {best.last:.1f} % ({best})."
+
+
+def _alt(every: Sequence[Rise]) -> str:
+    """The last values, as many as can be listened to."""
+    each = [f"{one} {one.last:.1f} %" for one in every[:MOST_NAMED]]
+    more = [f"{len(every) - MOST_NAMED} more"] if len(every) > MOST_NAMED else []
+    ends = f"; validation accuracy at the last epoch: {listing([*each, *more])}" if every else ""
+    return plain(f"Lines over the epochs, a line a recipe: validation accuracy above, training loss below{ends}")
 
 
 def curves_of(study: Study) -> pd.DataFrame:
@@ -99,9 +201,8 @@ def draw_curves(curves: pd.DataFrame, look: Mapping[str, Style], axes: Sequence[
                         _draw(panel, curve["epoch"], curve[measure], sd, look[str(recipe)])
         for row, name in enumerate(MEASURES.values()):
             _share_scale(axes[row::2], name)
-        for index, (_, condition) in enumerate(conditions):
-            if index % ACROSS == ACROSS - 1 or index == len(conditions) - 1:
-                label_ends(axes[2 * index], _ends(condition, look))
+        last = min(len(conditions), ACROSS) - 1
+        label_ends(axes[2 * last], _ends(conditions[last][1], look))
     return axes
 
 

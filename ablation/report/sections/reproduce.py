@@ -60,8 +60,23 @@ def reproduce(study: Study) -> Section:
         if rows:
             headers, words = {"term": "", "text": ""}, frozenset({"text"})
             tables.append(Table(headers, (Rows(rows, title),), words=words, keep=("text",)))
-    command = f"The command that trains the runs: {study.command}"
-    return Section("reproduce", "How to reproduce it", command, tables=(*tables, _runs(results)))
+    return Section(
+        "reproduce",
+        "How can this be reproduced?",
+        "The tables hold every setting, what the data are, the machine, and each run with the folder of its numbers.",
+        answer(study),
+        tables=(*tables, _runs(results)),
+    )
+
+
+def answer(study: Study) -> tuple[str, ...]:
+    """The command, and what it does where runs are there already."""
+    runs = counted(study.results.table["id"].nunique(), "run")
+    return (
+        f"One command trains {'it' if runs == '1 run' else f'all {runs}'}: `{study.command}`.",
+        "It trains only what is missing. To train every run anew, give it an empty folder with `--runs`.",
+        "On the same machine with the same software, the same settings give the same numbers, bit for bit.",
+    )
 
 
 def _question(experiment: Experiment) -> list[Fact]:
@@ -220,13 +235,14 @@ def _runs(results: Results) -> Table:
 
     columns: dict[str, Column] = {
         "run": ("run", itemgetter("id")),
-        **{factor: (factor.replace("_", " "), itemgetter(factor)) for factor in factors},
-        "seed": ("seed", lambda run: str(run["seed"])),
+        "recipe": ("recipe", itemgetter("recipe")),
         "status": ("status", lambda run: f"{run['status']}: {run['reason']}" if run.get("reason") else run["status"]),
+        **{factor: (factor.replace("_", " "), itemgetter(factor)) for factor in factors if factor != "recipe"},
+        "seed": ("seed", lambda run: str(run["seed"])),
         "score": (f"{METRICS[metric].title}{unit}", score),
         "time": ("training", seconds),
     }
     runs = results.table.to_dict("records")
     folded = f"Every run ({len(runs)}), with its folder in {results.root.as_posix()}/"
     words = frozenset({*factors, "status"})
-    return Table.of(columns, runs, words=words, keep=("status", "score"), folded=folded)
+    return Table.of(columns, runs, words=words, keep=("recipe", "status", "score"), folded=folded)

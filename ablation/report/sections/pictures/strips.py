@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from ablation.core.text import plain
 from ablation.report.photographs import GAP, Pixels, join, scaled
 from ablation.report.style import INK, SOFT, Style, shortened
 
@@ -102,7 +103,7 @@ def draw_preview(info: PreviewInfo, look: Mapping[str, Style]) -> bytes:
     strips = [join(scaled(row.tiles, TILE)) for row in info.rows]
     page = Page(max(strip.shape[1] for strip in strips))
     page.write(info.title, "title")
-    page.write(info.note, "note")
+    page.write(plain(info.note), "note")
     for index, (row, strip) in enumerate(zip(info.rows, strips, strict=True)):
         page.y += 56 if index else 40
         page.name(row, look[row.recipe].color)
