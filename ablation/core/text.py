@@ -113,6 +113,10 @@ _OPEN, _CLOSE = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
 _DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # what turns the direction of writing
 
 
+_END = re.compile(rf"(?<!\bet al)(?<!\bvs)(?<!\be\.g)(?<!\bi\.e)[.?!]\s+(?=[^\sa-z(])(?![^{_OPEN}]*{_CLOSE})")
+"""Of a sentence, where another one follows; not within a name."""
+
+
 def named(name: str) -> str:
     """Return a name that a user gave, marked as a name within a text: of a recipe, a class, an optimizer, a level.
 
@@ -151,6 +155,16 @@ def bare(text: str) -> str:
     'adam, dropout 0.3'
     """
     return "".join(part for part, _ in name_spans(text))
+
+
+def first_sentence(text: str) -> tuple[str, str]:
+    """Return the first sentence of a text and what follows it.
+
+    >>> first_sentence("Better by 1.5 points (Holm et al. 1979). The band is the margin.")
+    ('Better by 1.5 points (Holm et al. 1979).', 'The band is the margin.')
+    """
+    end = _END.search(text)
+    return (text[: end.end()].rstrip(), text[end.end() :]) if end else (text, "")
 
 
 def tied(text: str) -> str:

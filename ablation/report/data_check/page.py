@@ -29,7 +29,7 @@ from ablation.report.data_check.findings import (
 from ablation.report.data_check.sizes import sizes_figure
 from ablation.report.data_check.thumbnails import OPEN_GROUPS, Gallery, Thumbnails, kinds, size_text
 from ablation.report.render.digest import META
-from ablation.report.render.html import environment, picture
+from ablation.report.render.html import environment, picture, policy
 
 SAMPLES = 24
 """Photographs that stand for their classes."""
@@ -74,6 +74,7 @@ def render_check(check: Check, digest: str = "") -> str:
             listing=check.listing,
             shown=None if check.listing is None else contents(check, check.listing),
             meta=META,
+            policy=policy(),
             digest=digest,
         )
     )

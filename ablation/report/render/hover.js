@@ -1,4 +1,3 @@
-"use strict";
 /* The nearest point's photograph and words, and a ring wherever it is drawn.
    Left and right go to another point, up and down to another drawing of its photograph. */
 for (const frame of document.querySelectorAll(".hover")) {
