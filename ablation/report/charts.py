@@ -98,8 +98,8 @@ def line_of(style: Style, points: int) -> dict[str, Any]:
     return {"color": style.color, "linestyle": style.dash, "linewidth": 1.5, "markersize": 5.5, **marks}
 
 
-APART, AWAY = 11.5, 9.0
-"""Points (1/72 inch) from one name at the end of a line to the next, and from the end to its name."""
+APART, AWAY, LONGEST_END = 11.5, 9.0, 22
+"""Points (1/72 inch) from one name at the end of a line to the next and from the axes to a name; its characters."""
 
 MOST_ENDS = 12
 """Lines with their names at their ends; more have a legend."""
@@ -119,7 +119,7 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, Style]]) -> N
     for x, y, name, style in ends:
         leader = {"arrowstyle": "-", "color": style.color, "linewidth": 0.7, "shrinkA": 1, "shrinkB": 2}
         text = axes.annotate(
-            shortened(name, LONGEST), (x, y), (1, y), "data", blended_transform_factory(beside, axes.transData),
+            shortened(name, LONGEST_END), (x, y), (1, y), "data", blended_transform_factory(beside, axes.transData),
             arrowprops=leader | {"relpos": (0, 0.5)}, va="center", color=style.text, weight="bold", size=8.5,
             annotation_clip=False,
         )  # fmt: skip
@@ -249,9 +249,10 @@ class IntervalsInfo:
     def left_out(self) -> tuple[str, ...]:
         """A sentence on what is not drawn; none where everything is."""
         most, every = len(self.drawn.groups[-1].rows), len(self.groups[-1].rows)
-        parts = [f"the {most} of {every} with the largest estimates"] * (most < every)
-        parts += [f"the last of {len(self.groups)} headings"] * (len(self.drawn.groups) < len(self.groups))
-        return (f"Drawn are {' under '.join(parts)}; all are in the table.",) if parts else ()
+        parts = ["the rows"] if most == every else [f"the {most} of {every} rows with the largest estimates"]
+        if len(self.drawn.groups) < len(self.groups):
+            parts.append(f"under the last heading of {len(self.groups)}")
+        return () if self.drawn is self else (f"Drawn are {' '.join(parts)}; all are in the table.",)
 
     @property
     def marked(self) -> bool:

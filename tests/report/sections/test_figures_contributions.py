@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from ablation.report.charts import IntervalGroup, IntervalRow, IntervalsInfo
-from ablation.report.sections.attribution.section import draw_contributions
+from ablation.report.sections.attribution.figure import draw_contributions
 from ablation.report.style import styles, svg
 
 HOSTILE = '<b>&"crop" costs $5_a$'

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from ablation.report.charts import CurvePanel
-from ablation.report.sections.dose_response.section import DosePanel, DoseRow, draw_doses
-from ablation.report.sections.train_size.section import SizesInfo, draw_sizes
+from ablation.report.sections.dose_response.figure import DosePanel, DoseRow, draw_doses
+from ablation.report.sections.train_size.figure import SizesInfo, draw_sizes
 from ablation.report.style import styles, svg
 
 HOSTILE = '<b>&"crop" costs $5_a$'

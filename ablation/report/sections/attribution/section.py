@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from ablation.analysis.metrics import METRICS
 from ablation.core.text import NONE, counted, listing, named, opening, out_of, p_phrase, p_text, percent, plain
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import condition_named
-from ablation.report.charts import IntervalGroup, IntervalRow, IntervalsInfo, draw_intervals
+from ablation.report.charts import IntervalGroup, IntervalRow, IntervalsInfo
 from ablation.report.section import Column, Figure, Rows, Section, Table, headings
 from ablation.report.sections.attribution.compute import Contributions, DesignResult, Gain, contributions
 from ablation.report.sections.attribution.designs import Plan
-from ablation.report.style import COLORS, SOFT, Style, drawing
+from ablation.report.sections.attribution.figure import draw_contributions
 from ablation.report.text import (
     MOST_NAMED,
     among,
@@ -33,9 +32,6 @@ from ablation.report.text import (
     unit_text,
     where,
 )
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 MOST_ROWS = 40
 """Of a figure; with more it shows the pooled contributions only."""
@@ -68,9 +64,6 @@ BEYOND = {
     "leave_one_out": ("each does more beside the others", "where one is left out, the others partly make up for it"),
 }
 """What it means if all together gain less than the sum, or more, where the sum is a gain."""
-
-MARKS = {"over every order": ("o", SOFT), "added alone": ("o", "white"), "added to all the others": ("s", "white")}
-"""What a mark stands for -> the mark, and the colour within."""
 
 
 def attribution(study: Study) -> Section | None:
@@ -374,29 +367,3 @@ def _alt(block: Contributions, experiment: Experiment) -> str:
         f"Dots with intervals: the contribution of each operation in {unit_text(metric)}: "
         f"{listing([*each, *more])}{together}"
     )
-
-
-def draw_contributions(info: IntervalsInfo, look: Mapping[str, Style], axes: Axes | None = None) -> Axes:
-    """A line an operation, then all together and what that is beyond the sum. With a key where there are other marks.
-
-    look: of an operation that is a recipe by itself; the others have the colours in turn. axes: by default new ones.
-    """
-    names = dict.fromkeys(row.name for group in info.groups for row in group.rows if row.kind == "one")
-    styles = {name: look.get(name, Style(COLORS[turn % len(COLORS)])) for turn, name in enumerate(names)}
-    axes = draw_intervals(info, styles, axes)
-    if info.marked:
-        with drawing():
-            _draw_key(axes)
-    return axes
-
-
-def _draw_key(axes: Axes) -> None:
-    """Above the axes, in the middle of the page."""
-    from matplotlib.lines import Line2D
-
-    lines = [
-        Line2D([], [], linestyle="none", marker=marker, color=face, markeredgecolor=SOFT, markersize=6.5)
-        for marker, face in MARKS.values()
-    ]
-    above = {"bbox_to_anchor": (0.5, 1.0), "ncols": 3, "handletextpad": 0.3, "borderaxespad": 0.1}
-    axes.legend(lines, list(MARKS), loc="lower center", **above)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -14,15 +12,12 @@ from ablation.analysis.metrics import METRICS
 from ablation.core.text import NONE, bare, counted, listing, named, opening, out_of, p_text, percent, plain
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
-from ablation.report.charts import ACROSS, CurvePanel, common_limits, draw_curve, name_ticks
+from ablation.report.charts import CurvePanel
 from ablation.report.section import Column, Figure, Rows, Section, Table, headings
 from ablation.report.sections.dose_response.compute import DoseCurve, Doses, doses
+from ablation.report.sections.dose_response.figure import DosePanel, DoseRow, draw_doses, left_out
 from ablation.report.sections.dose_response.magnitudes import Series
-from ablation.report.style import COLORS, INK, PAPER, SOFT, Style, drawing, new_panels, shortened
 from ablation.report.text import bounds, chance, gain, heading, measure, on_images, value_text, where
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 MOST_PANELS, MOST_SERIES = 6, 6
 """Of a figure: with more conditions it shows the pooled curves only; the longest series."""
@@ -292,7 +287,7 @@ def figure(every: Sequence[Doses]) -> Figure | None:
         )
     if any(len(curves) > MOST_PANELS for _, curves in known):
         text += " Drawn are the pooled curves."
-    return Figure(rows, draw_doses, _alt([one for one, _ in drawn]), text)
+    return Figure(rows, draw_doses, _alt([one for one, _ in drawn]), text, remarks=left_out)
 
 
 def _finding(every: Sequence[Doses]) -> str:
@@ -332,70 +327,3 @@ def _panel(title: str, curve: DoseCurve, experiment: Experiment) -> DosePanel:
     text = f"{top} at {_dose_text(best[0], curve.response)}" if best else ""
     drawn = CurvePanel.of(title, curve.response, curve.scores, experiment.metric)
     return DosePanel(drawn, best, text, curve.pooled)
-
-
-@dataclass(frozen=True, eq=False)
-class DosePanel:
-    """A curve under one condition, or pooled. best: where it is best and the ends of its interval, where claimed.
-
-    best_text: the same in words.
-    """
-
-    curve: CurvePanel
-    best: tuple[float, float, float] | None = None
-    best_text: str = ""
-    pooled: bool = False
-
-
-@dataclass(frozen=True)
-class DoseRow:
-    """One series. measure: what the scores are. nothing: the recipe without the operation, and which dose it is."""
-
-    magnitude: str
-    measure: str
-    panels: tuple[DosePanel, ...]
-    nothing: tuple[str, int] | None = None
-
-
-def draw_doses(
-    rows: Sequence[DoseRow], look: Mapping[str, Style], axes: Sequence[Axes] | None = None
-) -> Sequence[Axes]:
-    """A panel a condition; the panels of one series share their scale. axes: one a panel, by default new ones."""
-    panels = [(row, panel) for row in rows for panel in row.panels]
-    with drawing():
-        axes = new_panels([len(row.panels) for row in rows], ACROSS) if axes is None else axes
-        for spot, (row, panel) in zip(axes, panels, strict=True):
-            first = row.panels.index(panel) % ACROSS == 0
-            _draw_panel(spot, row, panel, look, common_limits([other.curve for other in row.panels]))
-            spot.tick_params(labelleft=first)
-            spot.set_ylabel(row.measure if first else "")
-    return axes
-
-
-def _draw_panel(
-    axes: Axes, row: DoseRow, panel: DosePanel, look: Mapping[str, Style], limits: tuple[float, float]
-) -> None:
-    curve, color = panel.curve, INK if panel.pooled else COLORS[0]
-    axes.set_xlabel(shortened(row.magnitude, 60))
-    axes.set_ylim(*limits)
-    draw_curve(axes, curve, color)
-    name_ticks(axes, curve.at, [f"{dose:g}" for dose in curve.at])
-    if row.nothing:
-        name, index = row.nothing
-        grey = look[name].color
-        axes.axhline(curve.mean[index], color=grey, linestyle=(0, (4, 3)), linewidth=1, zorder=1)
-        axes.plot(curve.at[index], curve.mean[index], "D", markersize=7, color=grey, markeredgecolor=PAPER, zorder=5)
-        right, frame = (1.0, curve.mean[index]), ("axes fraction", "data")
-        axes.annotate(shortened(name, 20), right, (-2, 3), frame, "offset points", ha="right", color=SOFT, fontsize=8)
-    if panel.best:
-        best, low, high = panel.best
-        foot = limits[0] + 0.03 * (limits[1] - limits[0])
-        axes.plot([low, high], [foot, foot], color=color, linewidth=3, solid_capstyle="butt", alpha=0.45)
-        axes.plot([best], [foot], marker="^", markersize=8, color=color, markeredgecolor=PAPER, clip_on=False)
-        axes.axvline(best, color=color, linewidth=0.9, linestyle=(0, (1, 2)))
-        left = best < (curve.at[0] + curve.at[-1]) / 2  # the words stand where there is more room
-        spot, side = ((high, foot), "left") if left else ((low, foot), "right")
-        away = (6 if left else -6, 0)
-        axes.annotate(
-            panel.best_text, spot, away, "data", "offset points", ha=side, va="center", color=SOFT, fontsize=8
-        ).set_in_layout(False)

@@ -27,7 +27,7 @@ HIGH, LINE, ROOM = 1.25, 0.36, 1.15
 EMPTY = "#f3f4f6"
 """The colour of a cell without a number."""
 
-MOST_CELLS = 40
+MOST_CELLS = 24
 """Columns with a number in each cell; with more there is no room."""
 
 

@@ -145,7 +145,10 @@ def draw_confusion(
             mesh = panel.pcolormesh(
                 change, cmap="PuOr_r", vmin=-info.most, vmax=info.most, edgecolors=FAINT, linewidth=0.4
             )
-            mark(panel.set_title(shortened(recipe, 30), color=look[recipe].text), look[recipe])
+            mark(
+                panel.set_title(shortened(recipe, round(_side(info) / CHARACTER / 1.2)), color=look[recipe].text),
+                look[recipe],
+            )
             count = len(info.classes)
             panel.set(xlim=(0, count), ylim=(count, 0), facecolor="#f1f4f7")
             panel.spines[:].set_visible(False)
@@ -165,8 +168,8 @@ def _square(place: int) -> tuple[list[int], list[int]]:
 
 
 def _columns(info: ConfusionInfo) -> int:
-    few = len(info.classes) <= MANY and len(info.changes) != 4
-    return min(ACROSS if few else 2, len(info.changes))
+    many = len(info.classes) > MANY and len(info.changes) <= 4
+    return min(2 if many or len(info.changes) == 4 else ACROSS, len(info.changes))
 
 
 def _names(info: ConfusionInfo) -> list[str]:
@@ -212,7 +215,7 @@ def _confusion_axes(info: ConfusionInfo, across: int) -> list[Axes]:
 
 def _name_classes(panel: Axes, info: ConfusionInfo, first: bool, last: bool) -> None:
     names, at = _names(info), np.arange(len(info.classes)) + 0.5
-    size = 8.5 if len(names) <= 20 else 6.5
+    size = 8.5 if len(names) <= 20 else min(6.5, 68 * _side(info) / len(names))
     panel.tick_params(length=0, pad=2, labelsize=size)
     panel.set_yticks(at, names if first else [""] * len(names))
     panel.set_xticks(at, names if last else [""] * len(names), rotation=90 if _upright(info) else 0)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
@@ -14,11 +12,11 @@ from ablation.analysis.dose import DoseResponse
 from ablation.analysis.metrics import METRICS
 from ablation.core.text import NONE, counted, named, opening, out_of, p_phrase, p_text, percent, plain
 from ablation.evidence.study import Study
-from ablation.report.charts import ACROSS, CurvePanel, common_limits, draw_curve, name_ticks
+from ablation.report.charts import CurvePanel
 from ablation.report.openings import nobody, not_judged, who
 from ablation.report.section import Column, Figure, Section, Table
 from ablation.report.sections.train_size.compute import SizeCurve, size_curves
-from ablation.report.style import BAND, SOFT, Style, drawing, marked, new_panels, shortened
+from ablation.report.sections.train_size.figure import SizesInfo, draw_sizes
 from ablation.report.text import (
     MOST_NAMED,
     among,
@@ -35,9 +33,6 @@ from ablation.report.text import (
     spanned,
     unit_text,
 )
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 MOST_PANELS, MOST_SENTENCES = 12, 6
 """Of a figure: with more recipes it shows those whose gain changes most surely; so do the sentences."""
@@ -304,43 +299,3 @@ def _alt(known: Sequence[tuple[SizeCurve, DoseResponse]]) -> str:
         f"A panel a recipe: its difference to {named(experiment.baseline)} in {unit_text(experiment.metric)} against "
         f"the number of training images: {'; '.join([*each, *more])}"
     )
-
-
-@dataclass(frozen=True)
-class SizesInfo:
-    """panels: one a recipe, titled by its name; their axis is log2 of the images. All in shown units.
-
-    margin: half the width of the band of equivalence. unit: what differences count.
-    """
-
-    panels: tuple[CurvePanel, ...]
-    margin: float
-    unit: str
-    baseline: str
-
-    @property
-    def limits(self) -> tuple[float, float]:
-        """One scale for all recipes, with zero and the band of equivalence in it."""
-        low, high = common_limits(self.panels)
-        return min(low, -1.2 * self.margin), max(high, 1.2 * self.margin)
-
-
-def draw_sizes(info: SizesInfo, look: Mapping[str, Style], axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
-    """A panel a recipe; zero is the baseline with as many images, the band of equivalence is shaded.
-
-    axes: one a panel, by default new ones.
-    """
-    with drawing():
-        axes = new_panels([len(info.panels)], ACROSS) if axes is None else axes
-        for index, (spot, panel) in enumerate(zip(axes, info.panels, strict=True)):
-            spot.axhspan(-info.margin, info.margin, color=BAND, linewidth=0)
-            spot.axhline(0, color=SOFT, linewidth=1)
-            with marked(spot, look[panel.title]):
-                draw_curve(spot, panel, look[panel.title].color)
-            spot.set_xlabel("training images (logarithmic axis)")
-            spot.set_ylim(*info.limits)
-            name_ticks(spot, panel.at, [f"{round(2.0**at):,}" for at in panel.at])
-            spot.tick_params(labelleft=index % ACROSS == 0)
-            if index % ACROSS == 0:
-                spot.set_ylabel(f"difference to {shortened(info.baseline, 20)}, {info.unit}")
-    return axes
