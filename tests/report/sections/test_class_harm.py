@@ -294,10 +294,14 @@ def test_every_class_under_each_recipe_has_a_row_the_largest_changes_first():
         sizes = [abs(change) for change, of in zip(changes, shown, strict=True) if of == part]
         assert sizes == sorted(sizes, reverse=True)
     recipes = {"none": ()} | {f"r{number}": (Brightness(0.01 * (number + 1)),) for number in range(32)}
-    many = section_of({("r17", 1): -0.6, ("r30", 2): -0.4}, recipes=recipes, optimizers={"adam": Adam()}, seeds=4)
-    names = [row["recipe"] for row in many.tables[0].groups[0].rows]
-    assert names[:2] == ["r17", "r30"]
-    assert len(set(names)) == 32
+    planted = {("r17", 1): -0.55, ("r30", 2): -0.45, ("r9", 3): 0.38}
+    many = section_of(planted, recipes=recipes, optimizers={"adam": Adam()}, seeds=8, made={"base": 0.6})
+    rows = many.tables[0].groups[0].rows
+    assert [row["recipe"] for row in rows[:3]] == ["r17", "r30", "r9"]
+    assert [(row["harmed"], row["helped"]) for row in rows[:4]] == [
+        ("1 of 4", "0 of 4"), ("1 of 4", "0 of 4"), ("0 of 4", "1 of 4"), ("0 of 4", "0 of 4")
+    ]  # fmt: skip
+    assert len({row["recipe"] for row in rows}) == 32
 
 
 def test_names_are_marked_in_sentences_and_nowhere_else():

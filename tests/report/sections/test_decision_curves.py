@@ -356,8 +356,12 @@ def test_of_more_recipes_than_a_page_shows_those_that_differ_most_come_first():
     for group in section.tables[0].groups:
         assert group.rows[0]["recipe"] == "none"
         assert {row["recipe"] for row in group.rows} == set(recipes)
-        sizes = [abs(float(row["difference"].replace(MINUS, "-"))) for row in group.rows[1:]]
-        assert sizes == sorted(sizes, reverse=True)
+        order = [
+            (row["verdict"] == "undecided", -abs(float(row["difference"].replace(MINUS, "-"))))
+            for row in group.rows[1:]
+        ]
+        assert order == sorted(order)
+        assert {undecided for undecided, _ in order} == {True, False}
 
 
 def test_names_are_marked_in_sentences_and_nowhere_else():

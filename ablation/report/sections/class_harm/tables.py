@@ -14,7 +14,7 @@ from ablation.report.style import shortened
 from ablation.report.text import SYMBOL, bounds, interval, signed
 
 MOST_LINES = 30
-"""Recipes of a table in the order of the experiment; of more those with the largest losses come first."""
+"""Recipes of a table in the order of the experiment; of more, those that harm come first."""
 OPEN_ROWS = 12
 """A longer table of classes is folded."""
 
@@ -125,13 +125,18 @@ def _summary(harm: ClassHarm) -> Table:
 
 
 def _most_harmed(harm: ClassHarm) -> list[RecipeClasses]:
-    """The recipes as in the experiment; where they are more than a page shows, those with the largest loss first."""
+    """The recipes as in the experiment.
+
+    Where they are more than a page shows, those that are shown to harm a class come first, then those that are shown to
+    help one, each with the largest loss first.
+    """
     if len(harm.recipes) <= MOST_LINES:
         return list(harm.recipes)
 
-    def order(own: RecipeClasses) -> tuple[bool, float]:
+    def order(own: RecipeClasses) -> tuple[bool, bool, float]:
         lowest = min((own.effects[label].estimate for label in own.by_change()), default=math.inf)
-        return not own.shown(harm.experiment.alpha, harm=True), lowest
+        harms, helps = (own.shown(harm.experiment.alpha, side) for side in (True, False))
+        return not harms, not helps, lowest
 
     return sorted(harm.recipes, key=order)
 

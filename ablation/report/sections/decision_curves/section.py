@@ -19,7 +19,7 @@ from ablation.report.text import MOST_NAMED, among
 TITLE = "Whose decisions are worth most?"
 
 MOST_LINES = 30
-"""Recipes of a table in the order of the experiment; of more those that differ most come first."""
+"""Recipes of a table in the order of the experiment; of more, what is shown comes first, then the largest."""
 
 
 def decision_curves(study: Study) -> Section | None:
@@ -65,7 +65,7 @@ def table(decisions: Decisions) -> Table:
     }
 
     def rows(title: str, effects: Sequence[MeasureEffect]) -> Rows:
-        own = [{**cells(columns, effect), "note": effect.note} for effect in _largest_first(effects)]
+        own = [{**cells(columns, effect), "note": effect.note} for effect in _largest_first(effects, alpha)]
         known = [effect.baseline_mean for effect in effects if not math.isnan(effect.baseline_mean)]
         first = {"recipe": baseline, "area": number(known[0]) if known else NONE, "verdict": "baseline"}
         return Rows((dict.fromkeys(columns, "") | first, *own), title)
@@ -92,11 +92,15 @@ def table(decisions: Decisions) -> Table:
     )  # fmt: skip
 
 
-def _largest_first(effects: Sequence[MeasureEffect]) -> list[MeasureEffect]:
-    """As in the experiment; where they are more than a page shows, those with the largest differences first."""
+def _largest_first(effects: Sequence[MeasureEffect], alpha: float) -> list[MeasureEffect]:
+    """As in the experiment; where they are more than a page shows, first what is shown, then what differs most."""
     if len(effects) <= MOST_LINES:
         return list(effects)
-    return sorted(effects, key=lambda effect: 0.0 if math.isnan(effect.estimate) else -abs(effect.estimate))
+
+    def order(effect: MeasureEffect) -> tuple[bool, float]:
+        return not effect.shown(alpha), 0.0 if math.isnan(effect.estimate) else -abs(effect.estimate)
+
+    return sorted(effects, key=order)
 
 
 def details(decisions: Decisions) -> Table:
@@ -112,7 +116,9 @@ def details(decisions: Decisions) -> Table:
     first, names = decisions.recipes[0].others, ("weighted", "confident", "confident, scaled")
     means = [number(first[name].baseline_mean) if name in first else NONE for name in names]
     rows = [(decisions.experiment.baseline, decisions.temperature, *means)]
-    order = [effect.recipe for effect in _largest_first([one.raw for one in decisions.recipes])]
+    order = [
+        effect.recipe for effect in _largest_first([one.raw for one in decisions.recipes], decisions.experiment.alpha)
+    ]
     ordered = sorted(decisions.recipes, key=lambda one: order.index(one.recipe))
     rows += [(one.recipe, one.temperature, *(_change(one, name) for name in names)) for one in ordered]
     caption = (

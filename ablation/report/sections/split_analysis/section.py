@@ -45,9 +45,14 @@ def split_analysis(study: Study) -> Section | None:
 
 
 def _largest_first(split: SplitAnalysis, most: int) -> list[RecipeParts]:
-    """The baseline, then the recipes: as in the experiment, or where they are more, by how far their gap differs."""
-    many = len(split.recipes) > most
-    return [split.baseline, *(sorted(split.recipes, key=lambda row: -reach(row)) if many else split.recipes)]
+    """The baseline, then the recipes as in the experiment.
+
+    Where they are more, those with a gap that is shown to differ come first, then those whose gap differs most.
+    """
+    if len(split.recipes) <= most:
+        return list(split.rows)
+    alpha = split.experiment.alpha
+    return [split.baseline, *sorted(split.recipes, key=lambda row: (not row.shown(alpha), -reach(row)))]
 
 
 def table(split: SplitAnalysis) -> Table:
@@ -165,7 +170,10 @@ def _gap_figures(split: SplitAnalysis) -> list[Figure]:
         f"{named(split.experiment.baseline)}, with the simultaneous interval."
     )
     if len(drawn) < len(known):
-        caption += f" Drawn are the {MOST_LINES} of {len(split.recipes)} recipes whose gaps differ most."
+        caption += (
+            f" Drawn are {MOST_LINES} of {len(split.recipes)} recipes: first those whose gap is shown to differ, then "
+            "those whose gap differs most."
+        )
     return [Figure(GapInfo(rows, measure(metric)), draw_gaps, _gaps_in_words(rows, measure(metric)), caption)]
 
 
