@@ -64,9 +64,9 @@ def forest(experiment: Experiment, compared: Sequence[Effect]) -> Figure | None:
     side = "left" if info.lower_is_better else "right"
     caption = (
         f"{short_answer(experiment, compared)} Each mark is a recipe's difference to {named(experiment.baseline)}, "
-        f"with its interval. Better is to the {side}. The shaded band is the margin of equivalence, "
-        f"±{size(experiment.margin, experiment.metric)}. {about_intervals(experiment)} Differences and intervals are "
-        f"{target_of(experiment)}."
+        f"with its interval. Better is to the {side}. The shaded band is the margin within which recipes count as "
+        f"equivalent (±{size(experiment.margin, experiment.metric)}). {about_intervals(experiment)} Differences and "
+        f"intervals are {target_of(experiment)}."
     ).strip()
     alt = plain(f"Forest plot of differences to {named(experiment.baseline)}")
     return Figure(info, draw_intervals, alt, caption, remarks=IntervalsInfo.left_out)
