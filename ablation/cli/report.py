@@ -63,4 +63,4 @@ def report(
         files = (path for name in REPORT_FILES if (path := written.folder / name).exists())
         tracker.publish_report(*files, description=description(study, MAX_DESCRIPTION), verdicts=verdicts(study))
         if not tracker.off:
-            console.print(f"published it to MLflow at {tracker.store}; `ablation ui` shows it", markup=False)
+            console.print(f"published it to {tracker.store}; `ablation ui` shows it", markup=False, soft_wrap=True)

@@ -29,6 +29,7 @@ from ablation.tracking.publication import (
     DIGEST,
     FORMAT,
     KEY,
+    KIND,
     MAX_DESCRIPTION,
     NOTE,
     REPORT,
@@ -195,7 +196,7 @@ class _Connection:
     def _describe(self) -> None:
         """Set those tags of the experiment that differ; its description links to its own run once there is one."""
         own = self.runs.get(REPORT)
-        page = f"#/experiments/{self.experiment_id}/runs/{own.info.run_id}" if own is not None else ""
+        page = f"#/experiments/{self.experiment_id}/runs/{own.info.run_id}?{KIND}" if own is not None else ""
         tags, held = experiment_tags(self.experiment, page), self.client.get_experiment(self.experiment_id).tags
         for key in (key for key in tags if held.get(key) != tags[key]):
             self.client.set_experiment_tag(self.experiment_id, key, tags[key])

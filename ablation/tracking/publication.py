@@ -50,6 +50,9 @@ VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
 it: what the page's own button "Share view" writes. MLflow's client has no call for it; a version that does not read the
 tag shows its own columns instead."""
 
+KIND = "workflowType=machine_learning"
+"""What in the address of a page keeps MLflow's from showing it as one about language models."""
+
 MAX_PARAM, MAX_TAG = 6000, 8000
 """Characters that MLflow stores of a value."""
 

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from typing import IO
 
 from ablation.core.errors import AblationError, attempt
 from ablation.tracking.client import Store, await_answer, connect, quiet_environment, without_password
-from ablation.tracking.publication import KEY, REPORT, REPORT_DIGEST, VIEW, VIEW_TAG, example_filters
+from ablation.tracking.publication import KEY, KIND, REPORT, REPORT_DIGEST, VIEW, VIEW_TAG, example_filters
 
 HOST = "127.0.0.1"
 PORT = 5000
@@ -78,13 +77,12 @@ def pages_of(names: list[str], address: str, store: Store) -> dict[str, str]:
     for name in names:
         experiment = client.get_experiment_by_name(name)
         if experiment is not None:
-            view = {"viewStateShareKey": VIEW} if VIEW_TAG in experiment.tags else {}
+            view = [f"viewStateShareKey={VIEW}"] if VIEW_TAG in experiment.tags else []
             runs = f"{address.rstrip('/')}/#/experiments/{experiment.experiment_id}/runs"
-            kind = {"workflowType": "machine_learning"}
-            pages[name] = f"{runs}?{urllib.parse.urlencode(kind | view)}"
+            pages[name] = f"{runs}?{'&'.join([KIND, *view])}"
             for run in client.search_runs([experiment.experiment_id], f"tags.`{KEY}` = '{REPORT}'", max_results=1):
                 if REPORT_DIGEST in run.data.tags:
-                    pages[f"{name}, the report"] = f"{runs}/{run.info.run_id}?{urllib.parse.urlencode(kind)}"
+                    pages[f"{name}, the report"] = f"{runs}/{run.info.run_id}?{KIND}"
     return pages
 
 

@@ -436,7 +436,7 @@ def test_a_report_stays_while_only_counts_are_published_and_is_marked_when_it_is
     first, tags = bench.report(), [run.data.tags for run in bench.search()]
     assert first.data.tags["mlflow.note.content"] == "**crop** helps"
     experiment = connect(bench.store).get_experiment(bench.find_experiment())
-    link = f"(#/experiments/{experiment.experiment_id}/runs/{first.info.run_id})"
+    link = f"(#/experiments/{experiment.experiment_id}/runs/{first.info.run_id}?workflowType=machine_learning)"
     assert link in experiment.tags["mlflow.note.content"]
     assert bench.find(bench.runs[0]).data.tags["ablation.verdict"] == "better"
     assert [run.data.params["seed"] for run in bench.search("tags.\"ablation.verdict\" = 'better'")] == ["0"]
