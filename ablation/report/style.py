@@ -43,7 +43,7 @@ GREY = "#6b7580"
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 TEXT = {"#d55e00": "#c15400", "#009e73": "#008561", "#cc79a7": "#a25f84", "#e69f00": "#9c6b00", "#56b4e9": "#387aa0"}
 """Colour -> the same, dark enough for text on white (4.6 to 1)."""
-MARKERS = ("o", "s", "^", "v", "p", "X", ">")
+MARKERS = ("o", "s", "^", "v", "p", "X", ">")  # `render/page.css` draws each as the class s0, s1, ...
 DASHES: tuple[Any, ...] = ("-", (0, (6, 1.5)), (0, (2.5, 1.2)), (0, (7, 1.5, 1.5, 1.5)), (0, (1, 1)))
 CLASS_COLORS = (
     *("#332288", "#88ccee", "#117733", "#ddcc77", "#cc6677", "#aa4499"),
@@ -223,7 +223,8 @@ def _saved(axes: Axes | Sequence[Axes], kind: str, metadata: Mapping[str, None],
     assert made is not None
     buffer = io.BytesIO()
     with drawing(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"Glyph .* missing from font")  # names in Chinese: the reader's font has them
+        if kind == "svg":  # whose text stays text: the reader's font may have what these lack
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")
         made.savefig(buffer, format=kind, metadata=dict(metadata), dpi=dpi)
     return buffer.getvalue()
 
