@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from made_up import alike, noise, question, results_of, usual
-from names import unmarked
+from names import unmarked, wrongly_marked
 from scipy import stats
 
 from ablation.analysis.comparison import Paired
@@ -401,3 +401,15 @@ def test_the_figure_draws_points_steps_and_names():
     assert step.get_xydata().tolist() == [[0, 80], [4, 82]]
     assert axes.get_xlabel() == "time (%)"
     assert axes.get_ylabel() == "accuracy (%)"
+
+
+def test_names_are_marked_in_sentences_alone():
+    recipes = {"none": (), "r1": (Brightness(0.3),), "r2": (Brightness(0.4),)}
+    mib = {"none": 1000, "r1": 1250, "r2": 1000}
+
+    def taken(cell: Cell) -> float:
+        return seconds(cell) * (1.1 if cell.factors["recipe"] == "r1" else 1.0)
+
+    for changes in ({}, {"seeds": 2}):
+        study = study_of(taken, lambda cell: mib[cell.factors["recipe"]], recipes=recipes, **changes)
+        assert wrongly_marked(cost_pareto(study), ("r1", "r2")) == []

@@ -75,17 +75,19 @@ def test_the_contrasts_have_a_row_each(experiment):
         "effect": "+5.0",
         "others": "sgd",
         "elsewhere": "+8.0",
-        "difference": f"{MINUS}3.0",
+        "contrast": f"{MINUS}3.0",
         "interval": f"{MINUS}{-100 * bright.low:.1f} to {MINUS}{-100 * bright.high:.1f}",
         "p_holm": "<.001",
     }
     assert rows[1]["claim"] == "not shown"
     assert rows[1]["p_holm"] == f"{contrast.p_adjusted:.3f}".removeprefix("0")
-    assert table.headers["difference"] == "difference (points)"
+    assert table.headers["contrast"] == "difference (points)"
+    assert table.caption.startswith("1 of 2 contrasts is shown to differ from 0. ")
+    assert section_of(experiment, alike).tables[0].caption.startswith("None of 2 contrasts is shown to differ from 0. ")
     assert "Welch's t of its own cells" in table.caption
     assert "over 2 contrasts; intervals are not corrected" in table.caption
     loss = section_of(replace(experiment, metric="log_loss")).tables[0]
-    assert loss.headers["difference"] == "difference (nats)"
+    assert loss.headers["contrast"] == "difference (nats)"
     assert loss.caption.endswith(" Lower is better.")
 
 
@@ -111,7 +113,7 @@ def test_of_many_contrasts_the_smallest_p_are_shown(experiment):
     rows = table.groups[0].rows
     assert len(rows) == MOST_CONTRASTS < len(contrasts) == 16
     assert rows[0]["p_holm"] == f"{min(one.p_adjusted for one in contrasts):.3f}".removeprefix("0")
-    assert table.caption.startswith("Shown are the 12 contrasts with the smallest p.")
+    assert " Shown are the 12 contrasts with the smallest p. " in table.caption
 
 
 def test_points_are_means_over_seeds_with_their_t_interval_in_percent(experiment):

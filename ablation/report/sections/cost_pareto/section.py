@@ -320,11 +320,12 @@ def _caption(costs: Costs, memory: bool) -> str:
     over = "times and memories together" if memory and _varies(costs) else "the recipes"
     peak = "Peak GPU memory: the most that tensors took in training. " if memory else ""
     return (
-        "Seconds: of all epochs with their validation, without what tests the trained network, as geometric means over "
-        f"seeds. Time: the ratio to {baseline} less 1, from the mean difference of the logarithms, by the declared "
-        f"test over seeds, Holm's correction over {over}; intervals are simultaneous (Bonferroni). {peak}"
-        f"Difference in {title} and verdict: those of the comparison of recipes. A difference in time can be shown "
-        "though its interval reaches 0: p decides, and Holm's correction is sharper than Bonferroni's."
+        f"What each recipe costs in training time, and what it gains in {title}. Seconds: of all epochs with their "
+        "validation, without what tests the trained network, as geometric means over seeds. Time: the ratio to "
+        f"{baseline} less 1, from the mean difference of the logarithms, by the declared test over seeds, Holm's "
+        f"correction over {over}; intervals are simultaneous (Bonferroni). {peak}Difference in {title} and verdict: "
+        "those of the comparison of recipes. A difference in time can be shown though its interval reaches 0: p "
+        "decides, and Holm's correction is sharper than Bonferroni's."
     )
 
 

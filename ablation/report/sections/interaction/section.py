@@ -224,9 +224,8 @@ def _dependence(result: Conditions) -> str:
     numbers = f"smallest {chance(foremost.p_adjusted, result.experiment)}, for {named(foremost.recipe)}{by}"
     if unjudged:
         numbers += f"; {out_of(unjudged, len(result.contrasts), 'contrast')} cannot be judged"
-    if result.winner is not None and not result.winner.survives:
-        return f"no effect against the baseline is shown to depend on the {_changed(result)} ({numbers})"
-    return f"that {claim} is not shown ({numbers})"
+    against = f"no effect against {named(result.experiment.baseline)}"
+    return f"{against} is shown to depend on the {_changed(result)} ({numbers})"
 
 
 def _gaps(one: Interaction, result: Conditions) -> str:
@@ -289,7 +288,7 @@ def contrasts(result: Conditions) -> Table | None:
     columns: dict[str, Column] = {
         "recipe": ("recipe", lambda one: one.recipe),
         "claim": ("claim", lambda one: _claim(one, result)),
-        "difference": (counting("difference", metric), lambda one: signed(one.difference.estimate, metric)),
+        "contrast": (counting("difference", metric), lambda one: signed(one.difference.estimate, metric)),
         "level": ("level", lambda one: condition_text({one.factor: one.level}, experiment)),
         "effect": ("effect", lambda one: signed(one.effect, metric)),
         "others": ("other levels", lambda one: bare(others_text(one, result)) if one.others else NONE),
@@ -303,7 +302,7 @@ def contrasts(result: Conditions) -> Table | None:
     if len(every) > MOST_CONTRASTS:
         every = tuple(sorted(every, key=lambda one: (math.isnan(one.p), one.p)))[:MOST_CONTRASTS]
     words = frozenset({"claim", "level", "others"})
-    keep, spare = ("claim", "difference", "level"), ("p_holm", "interval")
+    keep, spare = ("claim", "contrast", "level"), ("p_holm", "interval")
     return Table.of(columns, every, _contrasts_caption(result), words=words, keep=keep, spare=spare)
 
 
@@ -326,13 +325,20 @@ def _contrasts_caption(result: Conditions) -> str:
         overlap = ", wide enough for training parts that overlap" if result.overlap else ""
         how = f"Student's t over the seeds that its cells share{overlap}"
     return (
-        f"{rows}A contrast is the effect of a recipe (its mean {metric.title} less that of "
+        f"{_shown_of(result)} {rows}A contrast is the effect of a recipe (its mean {metric.title} less that of "
         f"{named(experiment.baseline)}) at one level, less its mean effect at the others{same}. Each is judged by "
         f"{how}: cells may vary differently. Holm's correction is over {counted(number, 'contrast')}; intervals are "
         f"not corrected, so that one may leave 0 out where nothing is shown. Cells with fewer than {MIN_SEEDS} seeds, "
         "or with a run that diverged or failed to train, take no part."
         f"{' Lower is better.' if metric.lower_is_better else ''}"
     )
+
+
+def _shown_of(result: Conditions) -> str:
+    """Of how many contrasts a difference is shown, whether or not it is left open."""
+    number = sum(one.p_adjusted < result.experiment.alpha for one in result.contrasts)
+    whole = counted(len(result.contrasts), "contrast")
+    return f"{number or 'None'} of {whole} {'are' if number > 1 else 'is'} shown to differ from 0."
 
 
 def shares(result: Conditions) -> Table | None:

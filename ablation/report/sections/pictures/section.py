@@ -26,9 +26,9 @@ COLUMNS: dict[str, Column] = {
     "pixels": ("mean change of a pixel", lambda row: pixels_changed(row["mean_change"])),
 }
 CAPTION = (
-    "What each operation did to the pictures of the first epoch, mean over all runs of the recipe: the share of images "
-    "in which a pixel changed by half a level of 256 or more, and the mean absolute change of a pixel. Each is "
-    "compared with the same recipe without that operation and those after it."
+    "What each operation did to the pictures of the first epoch. Means over all runs of the recipe: the share of "
+    "images in which a pixel changed by half a level of 256 or more, and the mean absolute change of a pixel. Each "
+    "operation is compared with the same recipe without it and without those after it."
 )
 
 

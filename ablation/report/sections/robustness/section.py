@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from ablation.analysis.metrics import METRICS
-from ablation.core.text import NONE, counted, listing, named, out_of, p_phrase, p_text, percent, plain
+from ablation.core.text import NONE, counted, listing, named, opening, out_of, p_phrase, p_text, percent, plain
 from ablation.evidence.effects import OWN_RUNS
 from ablation.evidence.measures import MeasureEffect
 from ablation.evidence.study import Study
@@ -273,21 +273,24 @@ def table(matrix: Robustness) -> Table:
     first = {"recipe": experiment.baseline, "robust": NONE, "clean": _clean_score(matrix)}
     first |= {f"under {name}": points(_baseline_mean(matrix, name), metric) for name in matrix.conditions}
     rows = tuple(cells(columns, one) | {"note": one.names[0].mean.note} for one in matrix.recipes)
+    open_ = [name for name in matrix.conditions if not any(row[f"under {name}"].endswith("*") for row in rows)]
+    apart = open_ if len(matrix.conditions) > MOST_COLUMNS else []
+    set_apart = ""
+    if apart:
+        set_apart = f" Set apart, as nothing is shown there: {listing(_condition(name, matrix) for name in apart)}."
     caption = (
-        f"{named(experiment.baseline)}: its own {measure(metric)}. The others: differences to it in "
-        f"{unit_text(metric)}, as means over the strengths of each condition. * shown; ** shown, and to be more than "
-        f"on clean images. Clean: {METRICS[experiment.metric].title} of all test images, as compared above; * better "
-        "or worse."
+        f"{opening(METRICS[metric].title)} on clean and on changed images. {named(experiment.baseline)}: its own "
+        f"{measure(metric)}. The others: differences to it in {unit_text(metric)}, as means over the strengths of each "
+        "condition. * shown; ** shown, and to be more than on clean images. Clean: "
+        f"{METRICS[experiment.metric].title} of all test images, as compared above; * better or worse.{set_apart}"
     )
-    each = [f"under {name}" for name in matrix.conditions]
-    open_ = [key for key in each if not any(row[key].endswith("*") for row in rows)]
     return Table(
         headings(columns),
         (Rows((first, *rows)),),
         caption,
         words=frozenset({"robust"}),
         keep=("robust", "clean"),
-        spare=tuple(open_) if len(matrix.conditions) > MOST_COLUMNS else (),
+        spare=tuple(f"under {name}" for name in apart),
     )
 
 
@@ -506,7 +509,7 @@ def _plain(study: Study, without: Untested) -> bool:
 
 def _anew(study: Study, plain: bool = True) -> str:
     """What to do, which is true for the experiment as it is."""
-    folder = study.results.root
+    folder = study.results.folder
     if plain:
         return f"To have it, remove the folders of these runs from {folder} and train them anew with `{study.command}`."
     return (
