@@ -196,7 +196,7 @@ def _region(characters: Iterable[str]) -> str:
 
 
 def _register(faces: Iterable[Face]) -> None:
-    """Make the files known to matplotlib, each once; a name in bold is set with the same font."""
+    """Make the files known to matplotlib, each once; whatever their weight, bold names have them too."""
     from matplotlib.font_manager import fontManager
 
     known = {entry.fname for entry in fontManager.ttflist}
@@ -204,7 +204,8 @@ def _register(faces: Iterable[Face]) -> None:
         if path not in known:
             fontManager.addfont(path)
         own = [entry for entry in fontManager.ttflist if entry.fname == path]
-        fontManager.ttflist += [bold for bold in (replace(entry, weight=700) for entry in own) if bold not in own]
+        every = (replace(entry, weight=weight) for entry in own for weight in (400, 700))
+        fontManager.ttflist += [entry for entry in dict.fromkeys(every) if entry not in own]
 
 
 def _missing(characters: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ import math
 import re
 import shutil
 import tempfile
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.resources import files
@@ -22,7 +23,7 @@ import ablation
 from ablation.core.errors import InputError
 from ablation.core.text import counted, name_spans, plain, tied
 from ablation.report.section import Section, Strip, Strips, Table
-from ablation.report.style import WIDTH
+from ablation.report.style import WIDTH, shortened
 from ablation.report.text import SYMBOL
 
 if TYPE_CHECKING:
@@ -138,13 +139,26 @@ def _words(text: str, report: Report) -> Words:
 
 
 def _name(name: str, report: Report) -> dict[str, str]:
-    return {"name": _shown(name), "color": report.look[name].color if name in report.look else ""}
+    """A name with its colour. One that is written from the right does not turn the text around it."""
+    shown = _shown(name)
+    if any(unicodedata.bidirectional(character) in ("R", "AL") for character in name):
+        shown = f"\N{FIRST STRONG ISOLATE}{shown}\N{POP DIRECTIONAL ISOLATE}"
+    return {"name": shown, "color": report.look[name].color if name in report.look else ""}
+
+
+LONG = 24
+"""Letters of a word that may break at the end of a line."""
 
 
 def _shown(text: str) -> str:
     """The text with a space for each character that is a command to a device; long words may break at a line's end."""
-    text = re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text)
-    return re.sub(r"[^\s\u200b]{24}(?=\S)", lambda part: f"{part[0]}\u200b", text)
+    return re.sub(rf"\S{{{LONG + 1},}}", _breakable, re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text))
+
+
+def _breakable(word: re.Match[str]) -> str:
+    """The word with spaces of no width behind marks that end a part of it, and within parts that are long."""
+    parts = re.split(r"(?<=[_/.,;:=(-])", word[0])
+    return "\u200b".join(part[at : at + LONG] for part in parts for at in range(0, len(part), LONG))
 
 
 def _texts(texts: Sequence[str], report: Report) -> list[Words]:
@@ -167,7 +181,7 @@ def _forest(forest: Forest, report: Report) -> dict[str, Any]:
     rows = [
         {
             **{key: at if math.isfinite(at) else None for key, at in _shares(row).items()},
-            "recipe": [_name(row.recipe, report)],
+            "recipe": [_name(row.recipe, report) | {"name": _shown(shortened(row.recipe, LONG))}],
             "color": report.look[row.recipe].color,
             "difference": row.difference,
             "interval": row.interval,

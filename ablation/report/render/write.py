@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from ablation.evidence.pairs import Pair
     from ablation.evidence.study import Study
     from ablation.experiment.results import Results
+    from ablation.report.contents import Report
     from ablation.report.fonts import Fonts
+    from ablation.report.render.drawings import Drawing
 
 HTML_FILE, PDF_FILE = "report.html", "report.pdf"
 
@@ -110,7 +112,6 @@ def write_folder(
 
     from ablation.report.contents import report_of
     from ablation.report.fonts import texts_of
-    from ablation.report.render.drawings import drawings_of
     from ablation.report.render.evidence import evidence
     from ablation.report.render.files import files_of
     from ablation.report.render.html import html
@@ -118,9 +119,9 @@ def write_folder(
     report = report_of(*studies, only=only)
     names = [report, [(study.experiment, study.results.classes) for study in studies]]
     chosen, missing = _fonts(texts_of(names), fonts)
-    drawings = drawings_of(report)
+    drawings = _drawings(report, chosen, missing)
     files = {HTML_FILE: html(report, drawings, digest).encode(), **files_of(studies, report, drawings)}
-    without = [f"no {PDF_FILE}: {missing}"] if missing else []
+    without = [f"no {PDF_FILE}, and figures as SVG alone: {missing}"] if missing else []
     if pdf and not missing:
         from ablation.report.render.pdf import pdf_of
 
@@ -145,6 +146,17 @@ def _fonts(texts: Iterable[str], given: Sequence[Path]) -> tuple[Fonts, str]:
         return fonts_for(texts, given), ""
     except InputError as error:
         return Fonts(), str(error)
+
+
+def _drawings(report: Report, fonts: Fonts, missing: str) -> dict[str, tuple[Drawing | None, ...]]:
+    """Every figure, drawn with these fonts. Where letters are missing it is an SVG alone: its reader may have them."""
+    from ablation.report.render.drawings import KINDS, drawings_of
+    from ablation.report.style import drawing
+
+    with drawing(fonts.families), warnings.catch_warnings():
+        if missing:
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        return drawings_of(report, () if missing else tuple(KINDS))
 
 
 def _are_of(effects: Sequence[Effect], pairs: Sequence[Pair]) -> bool:
