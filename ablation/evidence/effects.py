@@ -25,8 +25,8 @@ from ablation.evidence.power import needs_of
 from ablation.experiment.experiment import Experiment
 
 OWN_RUNS = "the baseline's own runs under another name"
-NOT_REACHED = "not tested: the pooled comparison comes first, and has shown no difference"
-NOT_REACHED_POOLED = "not tested: those under each condition come first, and have shown no difference"
+NOT_REACHED = "not tested: pooled over conditions, no difference is shown"
+NOT_REACHED_POOLED = "not tested: under no condition is a difference shown"
 
 Verdict = Literal["baseline", "better", "worse", "equivalent", "undecided"]
 

@@ -97,7 +97,7 @@ def test_notes_say_why_there_is_no_verdict(worked_out):
     experiment, effects = worked_out("some missing")
     made = sheet(experiment, effects, left_out=1)
     assert made.notes[:3] == (
-        "† Not tested: the pooled comparison comes first, and has shown no difference.",
+        "† Not tested: pooled over conditions, no difference is shown.",
         "‡ Too few finished seeds.",
         "§ 1 run failed or diverged here: no verdict on those that are left.",
     )

@@ -247,8 +247,8 @@ def test_what_is_not_tested_has_no_p_and_no_advice():
         line = says(result, "bright", **AT)
         assert line.startswith("“bright” is not tested (difference +3.0 points of accuracy, 95 % interval ")
         assert (
-            "; n = 5 seeds; the pooled comparison comes first, and has shown no difference), under “adam”. This "
-            "holds for this split" in line
+            "; n = 5 seeds; pooled over conditions, no difference is shown), under “adam”. This holds for this split"
+            in line
         )
         assert "Holm" not in line
 
