@@ -28,6 +28,7 @@ NAMES = (*RECIPES, "o1", "o2", "s1", "s2")
 SECTIONS = {one.__name__: one for one in (attribution, dose_response, interaction, train_size)}
 GAINS = {
     "nothing": {},
+    "one": {"r2": 0.05, "r23": 0.05},
     "something": {"r1": 0.02, "r2": 0.05, "r3": -0.03, "r23": 0.09},
 }
 
@@ -43,7 +44,7 @@ def study_of(gains: dict[str, float], **changes: object) -> Study:
 
     def score(cell: Cell) -> float:
         gain = gains.get(cell.factors["recipe"], 0.0)
-        turned = cell.factors["recipe"] == "r2" and cell.factors["optimizer"] == "o2"
+        turned = "r1" in gains and cell.factors["recipe"] == "r2" and cell.factors["optimizer"] == "o2"
         less = 0.5 if cell.factors["train_size"] == "s2" else 1.0
         return 0.7 + less * (-gain if turned else gain) + luck(cell, 0.002)
 
