@@ -160,25 +160,26 @@ def curves_of(study: Study) -> pd.DataFrame:
     return curves.sort_values("epoch", kind="stable", ignore_index=True)
 
 
-def foremost(curves: pd.DataFrame) -> pd.DataFrame:
-    """What is drawn: all, or the first conditions and the recipes with the best accuracy at the end."""
+def foremost(curves: pd.DataFrame, look: Mapping[str, Style]) -> pd.DataFrame:
+    """What is drawn: all, or the first conditions, the baseline, and the recipes with the best accuracy at the end."""
     kept = curves[curves["condition"].isin(curves["condition"].unique()[:MOST_CONDITIONS])]
     if kept["recipe"].nunique() <= MOST_ENDS:
         return kept
     ends = kept.dropna(subset=["val_accuracy"]).groupby(["recipe", "condition"], sort=False)["val_accuracy"].last()
     best = ends.groupby("recipe", sort=False).mean().sort_values(ascending=False, kind="stable").index
-    return kept[kept["recipe"].isin(best[:MOST_ENDS])]
+    others = [recipe for recipe in best if look[recipe].index]
+    return kept[~kept["recipe"].isin(others[MOST_ENDS - 1 :])]
 
 
 def left_out(curves: pd.DataFrame) -> tuple[str, ...]:
     """A sentence on what is not drawn; none where everything is."""
-    drawn, parts = foremost(curves), []
-    if drawn["recipe"].nunique() < curves["recipe"].nunique():
+    recipes, conditions, parts = curves["recipe"].nunique(), curves["condition"].nunique(), []
+    if recipes > MOST_ENDS:
         best = "with the best validation accuracy at the end"
-        parts.append(f"the {MOST_ENDS} of {curves['recipe'].nunique()} recipes {best}")
-    if drawn["condition"].nunique() < curves["condition"].nunique():
-        parts.append(f"the first {MOST_CONDITIONS} of {curves['condition'].nunique()} conditions")
-    return (f"Drawn are {' under '.join(parts)}.",) if parts else ()
+        parts.append(f"the baseline and {MOST_ENDS - 1} of {recipes} recipes, those {best}")
+    if conditions > MOST_CONDITIONS:
+        parts.append(f"the first {MOST_CONDITIONS} of {conditions} conditions")
+    return (f"Drawn are {', under '.join(parts)}.",) if parts else ()
 
 
 def draw_curves(curves: pd.DataFrame, look: Mapping[str, Style], axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
@@ -186,7 +187,7 @@ def draw_curves(curves: pd.DataFrame, look: Mapping[str, Style], axes: Sequence[
 
     axes: two a condition (accuracy, loss, accuracy, ...), by default new ones.
     """
-    conditions = list(foremost(curves).groupby("condition", sort=False))
+    conditions = list(foremost(curves, look).groupby("condition", sort=False))
     with drawing():
         axes = _new_axes(len(conditions)) if axes is None else axes
         for index, (title, condition) in enumerate(conditions):
