@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,10 +16,18 @@ from ablation.cli.context import FOLDER, ExperimentOptions, on_experiment
 from ablation.cli.progress import counting
 from ablation.core.errors import InputError, did_you_mean
 from ablation.core.text import counted, listing
+from ablation.data import Listing
+from ablation.data import listing as listing_of
+from ablation.data.split import Splittable
 from ablation.evidence.study import Study
 from ablation.evidence.verification import Check, Difference, check_runs
 from ablation.experiment.files import experiment_names
 from ablation.experiment.labels import names_of
+from ablation.experiment.pack import PACK_FILE, own_code
+from ablation.experiment.results import Results
+from ablation.experiment.runs import folder_of
+from ablation.experiment.seal import digest_of_file
+from ablation.experiment.unpack import Pack, opened
 from ablation.report.render.evidence import EVIDENCE_FILE
 from ablation.report.verification import check_report, report_held
 
@@ -28,72 +37,116 @@ MOST_SHOWN = 40
 
 @dataclass(frozen=True)
 class Subject:
-    """What is verified: an experiment with its study, and the data that its parts are drawn from."""
+    """One experiment that is verified. data: what its parts are drawn from.
 
-    options: ExperimentOptions
+    images: the listing of its images, which only training needs. code: names of code of a stranger's that this runs.
+    """
+
     study: Study
+    data: Splittable
+    images: Callable[[], Listing]
+    code: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is verified: experiments, the folder of their report, and what was found where they were unpacked."""
+
+    subjects: tuple[Subject, ...]
+    report: Path | None
+    checks: tuple[Check, ...] = ()
 
 
 @click.command()
 @click.option("--report", "folder", metavar="DIR", type=FOLDER, help="By default reports/EXPERIMENT, if it is there.")
 @click.option("--retrain", metavar="ID", help="Also train this finished run again (or 'any') and compare bit for bit.")
+@click.option("--trust", is_flag=True, help="Let --retrain run functions and networks of its author's for a pack.")
 @click.option("--all", "every", is_flag=True, help=f"Print every difference, not the first {MOST_SHOWN}.")
 @on_experiment
-def verify(options: ExperimentOptions, folder: Path | None, retrain: str | None, every: bool) -> None:
+def verify(options: ExperimentOptions, folder: Path | None, retrain: str | None, trust: bool, every: bool) -> None:
     """Compute every number of runs and report anew, and say which differ.
 
-    EXPERIMENT may also be the folder of a report. Metrics are computed from the stored logits, the report from the
-    records; nothing is trained, and no images are needed but to list them. The status is 1 where anything differs.
+    EXPERIMENT may also be the folder of a report, or an evidence pack (see `ablation export`), a zip or a folder.
+    Metrics are computed from the stored logits, the report from the records; nothing is trained, and of a pack nothing
+    is run. The status is 1 where anything differs.
 
     \b
     Example:
       ablation verify quickstart
       ablation verify reports/quickstart
+      ablation verify quickstart.zip
       ablation verify quickstart --retrain any
     """
-    subjects, folder = subjects_of(options, folder)
-    checks = [check for subject in subjects for check in _of_runs(subject)]
-    if folder is not None:
-        say_line(f"computing the report in {folder} anew", "dim")
-        checks += check_report([subject.study for subject in subjects], folder)
-    if retrain is not None:
-        checks += [_trained_again(subjects[0], retrain)]
+    with given(options, folder) as what:
+        checks = [*what.checks, *(check for subject in what.subjects for check in _of_runs(subject))]
+        if what.report is not None:
+            say_line("computing the report anew", "dim")
+            checks += check_report([subject.study for subject in what.subjects], what.report)
+        if retrain is not None:
+            checks.append(_trained_again(what.subjects[0], retrain, options, trust))
     show_checks(checks, every)
     if any(check.differences for check in checks):
         sys.exit(1)
 
 
-def subjects_of(options: ExperimentOptions, folder: Path | None) -> tuple[list[Subject], Path | None]:
-    """The experiments that are named, and the folder of their report, if there is one."""
-    path, names = Path(options.name), [options.name]
+@contextmanager
+def given(options: ExperimentOptions, folder: Path | None) -> Iterator[Given]:
+    """What the options name, for as long as the block lasts."""
+    path = Path(options.name)
+    if path.suffix.lower() == ".zip" or (path / PACK_FILE).is_file():
+        with opened(path) as pack:
+            yield _of_pack(pack, options, folder)
+        return
+    names = [options.name]
     if folder is None and (path / EVIDENCE_FILE).is_file():
         folder, names = path, list(report_held(path)["experiments"])
-    subjects = [_subject(_named(options, name)) for name in names]
-    if folder is None:
-        usual = Path("reports") / subjects[0].study.experiment.name
-        folder = usual if (usual / EVIDENCE_FILE).is_file() else None
-    return subjects, folder
+    subjects = tuple(_subject(_named(options, name)) for name in names)
+    yield Given(subjects, folder or _report_in(Path("reports") / subjects[0].study.experiment.name))
+
+
+def _report_in(folder: Path) -> Path | None:
+    return folder if (folder / EVIDENCE_FILE).is_file() else None
 
 
 def _named(options: ExperimentOptions, name: str) -> ExperimentOptions:
     """The options of one experiment of a report; made small where its name says so, and no file is called so."""
-    small = name.removesuffix("-smoke")
-    options = replace(options, name=name)
+    options, small = replace(options, name=name), name.removesuffix("-smoke")
     return options if small == name or name in experiment_names() else replace(options, name=small, smoke=True)
 
 
 def _subject(options: ExperimentOptions) -> Subject:
-    study = Study(options.results(), command=options.command("run"))
-    if not study.records and not (study.results.table["status"] == "altered").any():
+    experiment = options.experiment()
+    data = options.listing(experiment)
+    cells, root = experiment.cells(data.digest), folder_of(experiment, options.runs)
+    results = Results.read(experiment, cells, data, root, len(data.left_out), options.cache)
+    if not results.records and not (results.table["status"] == "altered").any():
         raise InputError(f"no run of {options.name} has finished in {options.runs}: there is nothing to verify")
-    return Subject(options, study)
+    return Subject(Study(results, command=options.command("run")), data, lambda: data)
+
+
+def _of_pack(pack: Pack, options: ExperimentOptions, folder: Path | None) -> Given:
+    """A pack carries its data and its report; a hash of the zip is printed, to be held against the author's."""
+    differences = tuple(Difference(name, words) for name, words in pack.wrong)
+    files = Check("files of the pack, by pack.json", "file", pack.files, differences)
+    if (path := Path(options.name)).is_file():
+        say_line(f"SHA-256 of {path.name}: {digest_of_file(path)}", "dim")
+
+    def images() -> Listing:
+        source = pack.experiment.data if options.data is None else pack.experiment.data.moved_to(options.data)
+        data = listing_of(source, options.cache)
+        if data.digest != pack.data.digest:
+            raise InputError(f"the images here are the data {data.digest}, and the pack is of {pack.data.digest}")
+        return data
+
+    subject = Subject(
+        Study(pack.results, command=pack.command), pack.data, images, own_code(cell.spec for cell in pack.cells)
+    )
+    return Given((subject,), folder or _report_in(pack.report), (files,))
 
 
 def _of_runs(subject: Subject) -> tuple[Check, ...]:
-    results = subject.study.results
-    data = subject.options.listing(results.experiment)
     with counting("checking", console) as progress:
-        return check_runs(results, data, progress)
+        return check_runs(subject.study.results, subject.data, progress)
 
 
 def show_checks(checks: Sequence[Check], every: bool = False) -> None:
@@ -131,12 +184,15 @@ _UNITS = ("number", "file", "run")
 # --- training a run again
 
 
-def _trained_again(subject: Subject, asked: str) -> Check:
+def _trained_again(subject: Subject, asked: str, options: ExperimentOptions, trust: bool) -> Check:
     """The only check that needs torch and the images."""
+    run_id = _chosen(subject.study, asked)
+    if subject.code and not trust:
+        named = ", ".join(subject.code)
+        raise InputError(f"training again would run code that the pack names ({named}): read it first, then --trust")
     from ablation.training.retrain import device_like, other_environment, retrain
 
-    results, options = subject.study.results, subject.options
-    run_id = _chosen(subject.study, asked)
+    results = subject.study.results
     name, record = f"{names_of(results.cells)[run_id]} ({run_id})", results.records[run_id]
     device = device_like(record)
     say_line(f"training {name} again on {device}", "dim")
@@ -148,8 +204,8 @@ def _trained_again(subject: Subject, asked: str) -> Check:
             if event["event"] == "epoch":
                 progress(int(str(event["epoch"])), results.run(run_id).spec.epochs)
 
-        data = options.listing(results.experiment)
-        differing = retrain(results.run(run_id), results.experiment, data, options.cache, device, count)
+        run, experiment = results.run(run_id), results.experiment
+        differing = retrain(run, experiment, subject.images(), options.cache, device, count)
     differences = tuple(Difference(f"{name}: {what}", words) for what, words in differing)
     return Check(f"{name}, trained again, bit for bit", "run", 1, differences)
 

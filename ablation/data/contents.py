@@ -31,6 +31,7 @@ from ablation.data.groups import NEAR, Rows, exact_pairs, given_pairs, joined, n
 from ablation.data.published import digest_of
 from ablation.data.readers import SIZE_LIMIT, Progress, read_all
 from ablation.data.sources import SkipBad, Source, Subset
+from ablation.data.split import Splittable
 from ablation.data.traits import TRAITS, traits_of_array
 
 VERSION = 1
@@ -70,6 +71,8 @@ class Listing:
     left_out: tuple[Problem, ...] = ()
     """Files that `SkipBad` left out, with the reason."""
     first_frame: bool = False
+    unusable: tuple[str, ...] = ()
+    """The digests of the files that were left out, as they go into `digest`."""
 
 
 class Survey(NamedTuple):
@@ -250,9 +253,18 @@ def _order(item: tuple[Sample, np.void]) -> tuple[bytes, int, str, str]:
 
 def _with_digest(data: Listing, left_out: Sequence[str]) -> Listing:
     """Return the listing with its digest. left_out: digests of the files that are left out, sorted."""
+    digest = listing_digest(data, data.contents, left_out)
+    return replace(data, digest=digest, unusable=tuple(left_out))
+
+
+def listing_digest(data: Splittable, contents: Sequence[str], unusable: Sequence[str]) -> str:
+    """Return what stands for all that is in the data: 16 hexadecimal digits.
+
+    contents: the digest of each sample's content. unusable: those of the files that were left out, sorted.
+    """
     numbers = [column.tolist() for column in (data.labels, data.parts, data.near, data.exact)]
-    content = json.dumps([len(data.classes), data.contents, *numbers, left_out])
-    return replace(data, digest=hashlib.blake2b(content.encode(), digest_size=8).hexdigest())
+    content = json.dumps([len(data.classes), contents, *numbers, unusable])
+    return hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
 
 
 def _first(whole: Listing, source: Subset) -> Listing:

@@ -97,7 +97,7 @@ def _unfinished(results: Results) -> list[str]:
 def _two_results(results: Results) -> list[str]:
     """A copied folder holds a second result for a run, or a record that belongs to another."""
     twice = [
-        f"Two results for one run: {folder} holds {run_id} too, and is not used."
+        f"Two results for one run: {results.folder}/{folder.name} holds {run_id} too, and is not used."
         for folder, run_id in strays(results.root, set(results.table["id"]))
     ]
     table = results.finished

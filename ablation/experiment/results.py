@@ -67,8 +67,11 @@ class Results:
     """Every record that there is, by run id."""
     cache: Path = Path("cache")
     """The folder of the image cache, for what shows photographs."""
+    folder: str = ""
+    """What people are told of where the runs are: `root`, but of a pack the folder that it was made from."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", self.folder or self.root.as_posix())
         if self.experiment.metric in self.table:
             scores = np.asarray(self.table[self.experiment.metric], float)
             lost = (self.table["status"] == "finished") & ~np.isfinite(scores)

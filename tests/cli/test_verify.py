@@ -18,15 +18,6 @@ from ablation.experiment.record import ARRAYS_FILE, RECORD_FILE, read_arrays, re
 from ablation.report.render.evidence import own_digest
 
 
-@pytest.fixture(scope="module")
-def reported(finished, tmp_path_factory) -> Path:
-    """The finished project with a report of its main section, not to be changed."""
-    folder = shutil.copytree(finished.folder, tmp_path_factory.mktemp("reported") / "project")
-    code, out, _ = ablation(folder, "report", "small", "--only", "effects", "--no-pdf")
-    assert (code, out) == (0, "wrote reports/small/report.html\n")
-    return folder
-
-
 @pytest.fixture
 def project(reported, tmp_path) -> Path:
     return shutil.copytree(reported, tmp_path / "project")

@@ -243,6 +243,6 @@ def _runs(results: Results) -> Table:
         "time": ("training", seconds),
     }
     runs = results.table.to_dict("records")
-    folded = f"Every run ({len(runs)}), with its folder in {results.root.as_posix()}/"
+    folded = f"Every run ({len(runs)}), with its folder in {results.folder}/"
     words = frozenset({*factors, "status"})
     return Table.of(columns, runs, words=words, keep=("recipe", "status", "score"), folded=folded)
