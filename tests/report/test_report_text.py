@@ -216,6 +216,8 @@ def test_the_short_answer_has_no_numbers_and_claims_nothing_without_a_verdict(bu
     assert short(effect(verdict="undecided"), effect("all", verdict="equivalent")) == nothing
     assert short(effect(verdict="undecided", note="no verdict under 3 seeds")) == ""
     assert short() == ""
+    left_out = [effect(condition={"optimizer": "sgd"}), effect(), effect("all", verdict="undecided")]
+    assert short(*left_out) == "“crop” is better than “none”, pooled over the conditions that have the recipe."
     nine = [effect(f"r{index}") for index in range(9)]
     assert short(*nine) == "9 recipes are better than “none”, pooled over “adam” and “sgd”."
 

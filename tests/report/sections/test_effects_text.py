@@ -200,8 +200,8 @@ def test_failed_trainings_are_told_with_both_means_and_no_advice():
     with_, without = (size(x, "accuracy", sign=True) for x in (bright.estimate, bright.without_failed))
     assert says(result, "bright", **AT) == (
         f"“bright” has no verdict (difference {with_} of accuracy with the failed trainings, {without} without their "
-        "seeds; n = 5 seeds; 1 of 5 trainings ended near chance or far below the others, 0 of 5 of the baseline: no "
-        "verdict), under “adam”. This holds for this split, on these test photographs, on this data, model and budget."
+        "seeds; n = 5 seeds; 1 of 5 trainings ended near chance or far below the others, 0 of 5 of the baseline), "
+        "under “adam”. This holds for this split, on these test photographs, on this data, model and budget."
     )
     line = " ".join(answer(experiment, effects))
     assert f"difference {with_} of accuracy with the failed trainings, {without} without their seeds" in line
@@ -281,7 +281,7 @@ def test_the_baseline_and_what_cannot_be_compared(build):
     first = sentence(baseline({"optimizer": "sgd"}, mean=0.8), BOTH, build())
     assert first == "“none” is the baseline: accuracy 80.0 % (5 seeds, under “sgd”)."
     lost = sentence(unknown("crop", seeds=1, condition={"optimizer": "sgd"}), BOTH, build())
-    assert lost.startswith("“crop” cannot be compared with “none” (too few finished seeds: 1 shared seed of 5), under")
+    assert lost == "“crop” cannot be compared with “none” (too few finished seeds: 1 shared seed of 5), under “sgd”."
 
 
 def test_a_pooled_sentence_names_the_conditions_that_have_the_recipe(build):
@@ -372,6 +372,9 @@ def test_the_table_says_under_which_conditions_a_recipe_is_better(build):
         "Condition by condition, “crop” (under each) and “hue” (under “sgd”) are better than “none”."
     )
     assert better(crop=("adam",), hue=()) == "Condition by condition, “crop” (under “adam”) is better than “none”."
+    assert better(crop=("adam", "sgd"), hue=("adam", "sgd"), dark=()) == (
+        "Under each condition by itself, “crop” and “hue” are better than “none”."
+    )
     assert better(crop=()) == "Under no condition by itself is a recipe shown to be better than “none”."
     many = {f"r{index}": ("adam",) for index in range(9)}
     assert better(**many) == "Condition by condition, 9 recipes are better than “none” under one or more."
@@ -396,15 +399,25 @@ def test_the_section_opens_with_its_answer_and_captions_with_what_was_shown():
         f"{short} Each mark is a recipe's difference to “none”, with its interval. Better is to the r"
     )
     assert heat.startswith(
-        "“bright” under “adam” has the highest mean accuracy: 86.0 %. Each cell has the mean accuracy i"
+        "“bright” under “adam” has the highest mean accuracy, 86.0 %. Each cell has the mean accuracy i"
     )
     assert plain(section.tables[0].caption).startswith("Condition by condition, “bright” (under each) and “contrast” (")
+    luckier = effects(Study(results_of(question(), scoring({"bright": 0.01}, 0.05))))
+    assert plain(luckier.figures[1].caption).startswith(
+        "“bright” has the highest mean accuracy under each condition, but is not shown to be better than “none”."
+    )
     best = effects(Study(results_of(question(), scoring({"bright": 0.02}, 0.001))))
     assert plain(best.figures[1].caption).startswith("“bright” has the highest mean accuracy under each condition.")
     loss = replace(question(), metric="log_loss", margin=0.02)
     low = effects(Study(results_of(loss, scoring({"bright": -0.02}, 0.001))))
     assert plain(low.figures[1].caption).startswith("“bright” has the lowest mean log loss under each condition.")
     assert "Better is to the left." in low.figures[0].caption
+
+
+def test_where_nothing_can_be_said_yet_the_section_says_so_first():
+    waiting = effects(Study(results_of(question(), lambda cell: "planned"))).answer
+    assert waiting[0] == "No answer yet: no recipe has a finished run (5 seeds planned)."
+    assert "holds" not in " ".join(waiting)
 
 
 def test_a_section_about_one_recipe_has_one_sentence_on_it():

@@ -42,8 +42,9 @@ def effects(study: Study) -> Section:
 def _answer(experiment: Experiment, compared: Sequence[Effect]) -> tuple[str, ...]:
     """In one line, then a sentence for each recipe; of one recipe that alone."""
     every = sentences(experiment, compared)
-    short = short_answer(experiment, compared) if len(deciding(compared)) > 1 else ""
-    return (*filter(None, (short,)), *every) or answer(experiment, compared)
+    if len(deciding(compared)) == 1:
+        return every
+    return (short_answer(experiment, compared) or answer(experiment, compared)[0], *every)
 
 
 def forest(experiment: Experiment, compared: Sequence[Effect]) -> Figure | None:
@@ -102,12 +103,13 @@ def _highest(experiment: Experiment, compared: Sequence[Effect]) -> str:
         if not effect.pooled and not math.isnan(effect.mean):
             under = condition_named(effect.condition, experiment)
             best[under] = max(best.get(under, effect), effect, key=lambda one: gain(one.mean, one.metric))
-    has = f"has the {'lowest' if metric.lower_is_better else 'highest'} mean {metric.title}"
-    recipes = {effect.recipe for effect in best.values()}
-    if len(recipes) == 1:
-        return f"{named(*recipes)} {has} {'under each condition' if len(best) > 1 else f'under {next(iter(best))}'}."
     under, top = max(best.items(), key=lambda item: gain(item[1].mean, item[1].metric))
-    return f"{named(top.recipe)} under {under} {has}: {value_text(top.mean, top.metric)}."
+    has = f"has the {'lowest' if metric.lower_is_better else 'highest'} mean {metric.title}"
+    claimed = {effect.recipe for effect in compared if effect.verdict in ("baseline", "better")}
+    but = "" if top.recipe in claimed else f", but is not shown to be better than {named(experiment.baseline)}"
+    if len({effect.recipe for effect in best.values()}) == 1:
+        return f"{named(top.recipe)} {has} {'under each condition' if len(best) > 1 else f'under {under}'}{but}."
+    return f"{named(top.recipe)} under {under} {has}, {value_text(top.mean, top.metric)}{but}."
 
 
 def _heat_cell(effect: Effect | None) -> HeatCell:

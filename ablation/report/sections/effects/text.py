@@ -96,14 +96,16 @@ def short_answer(experiment: Experiment, effects: Sequence[Effect]) -> str:
         return ""
     baseline = named(experiment.baseline)
     clauses: list[str] = []
+    scope = _scope(experiment, effects)
     for verdict in ("better", "worse"):
         if alike := _ranked(effect for effect in judged if effect.verdict == verdict):
+            scope = "pooled over the conditions that have the recipe" if _any_partly(alike, effects) else scope
             be = "is" if len(alike) == 1 else "are"
             than = f"than {baseline}" if not clauses else ""
             clauses.append(f"{among([effect.recipe for effect in alike], 'recipe')} {be} {verdict} {than}".strip())
     if not clauses:
         clauses = [f"No recipe is shown to be better or worse than {baseline}"]
-    return f"{', and '.join(clauses)}, {_scope(experiment, effects)}."
+    return f"{', and '.join(clauses)}, {scope}."
 
 
 def by_condition(experiment: Experiment, effects: Sequence[Effect]) -> str:
@@ -120,6 +122,9 @@ def by_condition(experiment: Experiment, effects: Sequence[Effect]) -> str:
         return f"Under no condition by itself is a recipe shown to be better than {baseline}."
     if len(better) > MOST_NAMED:
         return f"Condition by condition, {len(better)} recipes are better than {baseline} under one or more."
+    if all(len(under) == len(conditions) for under in better.values()):
+        are = "is" if len(better) == 1 else "are"
+        return f"Under each condition by itself, {listing(map(named, better))} {are} better than {baseline}."
     who = [
         f"{named(recipe)} (under {'each' if len(under) == len(conditions) else conditions_text(under)})"
         for recipe, under in better.items()
@@ -200,6 +205,10 @@ def _partly(effect: Effect, effects: Sequence[Effect]) -> str:
     return f", {held}" if (held := pooled_over(effect, effects)) else ""
 
 
+def _any_partly(several: Iterable[Effect], effects: Sequence[Effect]) -> bool:
+    return any(pooled_over(effect, effects) for effect in several)
+
+
 def _brief(effect: Effect) -> str:
     span = "" if math.isnan(effect.low) else f", {interval(effect.low, effect.high, effect.metric)}"
     return f"{named(effect.recipe)} ({size(effect.estimate, effect.metric, sign=True)}{span})"
@@ -220,6 +229,8 @@ def sentence(effect: Effect, effects: Sequence[Effect], experiment: Experiment) 
         return f"{named(effect.recipe)} is the baseline: {score} ({seeds_text(effect, experiment)}{under})."
     if effect.note == OWN_RUNS:
         return f"{finding(effect, experiment)}."
+    if math.isnan(effect.estimate):
+        return f"{finding(effect, experiment)}{under}."
     more = filter(None, (won(effect, experiment), picked(effect, effects), failures(effect), need(effect, experiment)))
     clauses = [f"{finding(effect, experiment)}{under}", *more, f"this holds {bounds(experiment)}"]
     return " ".join(f"{opening(clause)}." for clause in clauses)
@@ -244,7 +255,8 @@ def finding(effect: Effect, experiment: Experiment) -> str:
         numbers = (
             f"{difference} of {METRICS[metric].title} with the failed trainings, {without} without their seeds; {seeds}"
         )
-        return f"{recipe} has no verdict (difference {numbers}; {effect.note})"
+        why = effect.note.removesuffix(": no verdict")
+        return f"{recipe} has no verdict (difference {numbers}; {why})"
     numbers = evidence(effect, experiment)
     if effect.verdict == "equivalent":
         within = size(experiment.margin, metric)
