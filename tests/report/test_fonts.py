@@ -22,9 +22,21 @@ CAT, DOG, BIRD = "\U000f0001", "\U000f0002", "\U000f0003"
 """Of an area for private use, so that no font of this machine has them."""
 
 
-@pytest.mark.parametrize(
-    "text", ["plain", "Größe ≥ 3 × η²", "Ελλάδα", "кошка", "قطة", "חתול", "😀", "▲▼≈?…·○", "−±–“”"]
+USUAL = (
+    "plain",
+    "Größe ≥ 3 × η²",
+    "Ελλάδα",
+    "кошка",
+    "قطة",
+    "חתול",
+    "😀",
+    "▲▼≈?…·○",
+    "\N{MINUS SIGN}1 ± 2 \N{EN DASH}",
+    "“a”",
 )
+
+
+@pytest.mark.parametrize("text", USUAL)
 def test_the_usual_fonts_are_enough(text):
     assert fonts_for([text], system=False) == Fonts()
 
@@ -103,8 +115,8 @@ def test_the_boxes_of_a_font_of_last_resort_are_no_letters():
 
 
 @pytest.mark.parametrize("weight", ["normal", "bold"])
-def test_a_figure_draws_with_it(tmp_path, weight):
-    """A black square where the letter is: no box, which is empty, and no warning, which were an error."""
+def test_a_figure_draws_with_it(tmp_path, weight, caplog):
+    """A black square where the letter is: no box, which is empty; no warning, which were an error, and no message."""
     path = made_font(tmp_path / "squares.ttf", CAT, f"Squares {weight}")
     with drawing(fonts_for([CAT], [path], system=False).families):
         figure = Figure(figsize=(2, 1), dpi=100)
@@ -118,6 +130,7 @@ def test_a_figure_draws_with_it(tmp_path, weight):
     rows = square.any(axis=1).nonzero()[0]
     assert square[rows[0] : rows[-1] + 1].all()
     assert len(rows) > 30
+    assert not caplog.records
 
 
 def test_a_font_of_the_system_is_searched(tmp_path, environment):
@@ -133,6 +146,15 @@ def test_a_font_of_the_system_is_searched(tmp_path, environment):
         check=True,
     )
     assert told.stdout.strip() == "('DejaVu Sans', 'Of the System')"
+
+
+def test_a_letter_that_only_the_upright_font_has_is_not_counted_on():
+    """Names are bold, too."""
+    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    (regular,), (bold,) = faces_of(folder / "DejaVuSans.ttf"), faces_of(folder / "DejaVuSans-Bold.ttf")
+    alone = regular.characters - bold.characters
+    assert alone
+    assert not alone & default_characters()
 
 
 def test_every_text_of_a_value_is_read():
