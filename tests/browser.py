@@ -90,7 +90,7 @@ class Browser:
 
     def settle(self) -> None:
         """Wait until what was changed is laid out and painted."""
-        self.run("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))")
+        self.run("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))).then(() => 1)")
 
     def run(self, script: str) -> Any:
         """The value of an expression of JavaScript, or of what it promises."""

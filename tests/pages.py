@@ -14,7 +14,7 @@ from ablation.report.render.write import write_report
 def html_of(study: Study, only: Collection[str] = ()) -> str:
     """The page of a report with these sections, by default all."""
     report = report_of(study, only=only)
-    return html(report, drawings_of(report), "0" * 64)
+    return html(report, drawings_of(report, ()), "0" * 64)
 
 
 def written_page(study: Study, folder: Path) -> str:
