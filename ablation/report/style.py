@@ -54,7 +54,7 @@ CLASS_COLORS = (
 VARIABLES = {
     **{INK: "--ink", SOFT: "--soft", FAINT: "--line", GRID: "--grid", BAND: "--band", PAPER: "--paper", GREY: "--grey"},
     **{color: f"--color-{number}" for number, color in enumerate(COLORS, 1)},
-    **{TEXT[color]: f"--color-{number}" for number, color in enumerate(COLORS, 1) if color in TEXT},
+    **{TEXT[color]: f"--name-{number}" for number, color in enumerate(COLORS, 1) if color in TEXT},
     **{color: f"--class-{number}" for number, color in enumerate(CLASS_COLORS, 1)},
 }
 """Colour -> the CSS variable in which a page may hold another in its stead."""

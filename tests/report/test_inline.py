@@ -2,9 +2,11 @@
 
 import re
 import xml.etree.ElementTree as ElementTree
+from importlib.resources import files
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from pages import Page
 
@@ -29,6 +31,22 @@ HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "a & b
 LOOK = styles(["none", *HOSTILE], "none")
 
 
+def contrast(one: tuple[float, float, float], other: tuple[float, float, float]) -> float:
+    """The ratio of WCAG 2, of two colours."""
+    light, dark = sorted(
+        (
+            float(
+                np.dot(
+                    [0.2126, 0.7152, 0.0722], [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in rgb]
+                )
+            )
+            for rgb in (one, other)
+        ),
+        reverse=True,
+    )
+    return (light + 0.05) / (dark + 0.05)
+
+
 def figure():
     """Lines, markers, a band, a scatter, a heat map, a hatch, and text, of recipes with hostile names."""
     with drawing():
@@ -36,7 +54,7 @@ def figure():
         for height, name in enumerate(HOSTILE):
             with marked(axes, LOOK[name]):
                 axes.plot([0, 1], [height, height + 0.5], "o-", color=LOOK[name].color, label=name)
-                axes.text(0, height, shortened(named(name), 60), color=LOOK[name].color)
+                axes.text(0, height, shortened(named(name), 60), color=LOOK[name].text)
         axes.fill_between([0, 1], [0, 0], [1, 1.123456], color=SOFT, hatch="//", facecolor=PAPER)
         axes.scatter([0.123456, 0.5, 0.75], [1, 2, 3], c=COLORS[0])
         axes.pcolormesh(np.array([[0.0, 1.0], [2.0, 3.0]]), edgecolors=PAPER)
@@ -104,7 +122,18 @@ def test_colours_are_variables_that_a_theme_may_set(made):
     on_dark = next(node for node in ElementTree.fromstring(made).iter("text") if node.text == "on dark")
     assert on_dark.get("fill") == ON_DARK, "it stands on a cell, which stays as it is"
     assert f"var(--color-1,{COLORS[0]})" in made
-    assert VARIABLES[LOOK[HOSTILE[1]].color] == VARIABLES[LOOK[HOSTILE[1]].text] == "--color-2"
+    assert f"var(--name-2,{LOOK[HOSTILE[1]].text})" in made
+    assert len(set(VARIABLES.values())) == len(VARIABLES)
+
+
+def test_every_colour_can_be_seen_in_the_dark_theme():
+    css = (files("ablation.report.render") / "page.css").read_text("utf-8")
+    dark = dict(re.findall(r"(--[\w-]+): (#\w{6})", css[: css.index("{% endset %}")]))
+    paper = to_rgb(dark["--paper"])
+    for color, variable in VARIABLES.items():
+        assert variable in dark or variable.startswith("--class-"), variable
+        if variable.startswith(("--color-", "--name-", "--class-", "--ink", "--soft", "--grey")):
+            assert contrast(to_rgb(dark.get(variable, color)), paper) >= 3, f"{variable} on the dark page"
 
 
 def test_what_is_drawn_of_a_recipe_is_marked(made):
