@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,10 @@ from ablation.evidence.verification import CLOSE, LAST_DIGITS, Check, Difference
 from ablation.experiment.results import Results
 from ablation.report.render.digest import input_digest, program_digest
 from ablation.report.render.evidence import EVIDENCE_FILE, evidence_data, own_digest
-from ablation.report.render.write import HTML_FILE, PDF_FILE
+from ablation.report.render.write import PDF_FILE, rendered
+
+if TYPE_CHECKING:
+    from ablation.report.contents import Report
 
 EVIDENCE, WRITTEN = "every entry of the report, from the records", "files of the report, by their digests"
 MADE = "files of the report, made anew"
@@ -177,17 +180,10 @@ def _read(folder: Path, name: str) -> bytes | None:
     return path.read_bytes() if inside and path.is_file() else None
 
 
-def _made_anew(
-    studies: Sequence[Study], report: Any, digest: str, folder: Path, files: Mapping[str, Any]
-) -> Check:  # fmt: skip
+def _made_anew(studies: Sequence[Study], report: Report, digest: str, folder: Path, files: Mapping[str, Any]) -> Check:
     """Draw and render the report in memory, and hold each file against that."""
-    from ablation.report.render.drawings import drawings_of
-    from ablation.report.render.files import files_of
-    from ablation.report.render.html import html
-
     blind = any(isinstance(study.results, WithoutImages) for study in studies)
-    drawings = drawings_of(report)
-    anew = {HTML_FILE: html(report, drawings, digest).encode(), **files_of(studies, report, drawings)}
+    anew, without = rendered(studies, report, digest, PDF_FILE in files and not blind)
     names = [name for name in anew if not (blind and name.endswith(_RASTER))]
     differences = []
     for name in names:
@@ -196,21 +192,32 @@ def _made_anew(
             stored, made = _PHOTOGRAPH.sub(b"", stored), _PHOTOGRAPH.sub(b"", made)
         if stored != made:
             differences.append(Difference(name, "is missing" if stored is None else first_difference(stored, made)))
-    extra = [name for name in files if name not in anew and name != PDF_FILE]
-    differences += [Difference(name, "is none of the report's files") for name in extra]
+    unmade = [name for name in files if name not in anew]
+    differences += [Difference(name, "is none of the report's files") for name in unmade if name != PDF_FILE]
     notes = ["Photographs were not compared, as the images are not here."] if blind else []
-    notes += [f"{PDF_FILE} was compared with what was written, not made anew."] if PDF_FILE in files else []
-    return Check(MADE, "file", len(names), tuple(differences), tuple(notes))
+    if PDF_FILE in unmade:
+        notes.append(f"{PDF_FILE} was compared with what was written, not made anew.")
+    return Check(MADE, "file", len(names), tuple(differences), (*notes, *without))
 
 
 def first_difference(stored: bytes, anew: bytes) -> str:
     """Where two files part, in words, with what stands there in both."""
     old, new = stored.split(b"\n"), anew.split(b"\n")
     row = next((row for row, pair in enumerate(zip(old, new, strict=False)) if pair[0] != pair[1]), None)
+    if not _is_text(stored):
+        return "is another file than the records give"
     if row is None:
         return f"has {counted(len(old), 'line')}, and {len(new):,} anew"
     before, after = (lines[row].decode("utf-8", "replace") for lines in (old, new))
     return f"line {row + 1:,}: {_both(before, after)}"
+
+
+def _is_text(content: bytes) -> bool:
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in content
 
 
 def _both(before: str, after: str) -> str:

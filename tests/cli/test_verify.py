@@ -235,6 +235,18 @@ def test_a_missing_file_and_a_report_that_is_none_are_named(project):
     assert (code, "did you mean 'small'" in err) == (2, True)
 
 
+def test_a_changed_pdf_is_found_though_its_digest_fits(bare):
+    assert ablation(bare, "report", "small", "--only", "effects").code == 0
+    assert ablation(bare, "verify", "small").code == 0
+    file = bare / "reports" / "small" / "report.pdf"
+    content = file.read_bytes().replace(b"/Producer", b"/producer", 1) + b"\n"
+    file.write_bytes(content)
+    fit_evidence(bare, **{"report.pdf": content})
+    code, out, _ = ablation(bare, "verify", "small")
+    assert (code, "1 file differs." in out) == (1, True)
+    assert "report.pdf: is another file than the records give" in words(out)
+
+
 def test_a_run_is_trained_again_bit_for_bit(bare):
     before = {path: path.read_bytes() for path in (bare / "runs").rglob("*") if path.is_file()}
     code, out, err = ablation(bare, "verify", "small", "--retrain", "any")

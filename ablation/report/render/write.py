@@ -111,12 +111,30 @@ def write_folder(
         return Written(folder, False)
 
     from ablation.report.contents import report_of
-    from ablation.report.fonts import texts_of
     from ablation.report.render.evidence import evidence
+
+    report = report_of(*studies, only=only)
+    files, without = rendered(studies, report, digest, pdf, fonts)
+    remove_report(folder)
+    for name, content in files.items():
+        with atomic(folder / name) as file:
+            file.write(content)
+    with atomic(folder / EVIDENCE_FILE, "w") as file:
+        file.write(evidence(studies, report, digest, written(files)))
+    return Written(folder, True, without)
+
+
+def rendered(
+    studies: Sequence[Study], report: Report, digest: str, pdf: bool = True, fonts: Sequence[Path] = ()
+) -> tuple[dict[str, bytes], tuple[str, ...]]:
+    """Every file of a report but its evidence, name -> content, and what could not be made (`Written.without`).
+
+    digest: of the report's inputs.
+    """
+    from ablation.report.fonts import texts_of
     from ablation.report.render.files import files_of
     from ablation.report.render.html import html
 
-    report = report_of(*studies, only=only)
     names = [report, [(study.experiment, study.results.classes) for study in studies]]
     chosen, missing = _fonts(texts_of(names), fonts)
     drawings = _drawings(report, chosen, missing)
@@ -129,13 +147,7 @@ def write_folder(
             files[PDF_FILE] = pdf_of(report, drawings, chosen)
         except InputError as error:
             without.append(f"no {PDF_FILE}: {error}")
-    remove_report(folder)
-    for name, content in files.items():
-        with atomic(folder / name) as file:
-            file.write(content)
-    with atomic(folder / EVIDENCE_FILE, "w") as file:
-        file.write(evidence(studies, report, digest, written(files)))
-    return Written(folder, True, tuple(without))
+    return files, tuple(without)
 
 
 def _fonts(texts: Iterable[str], given: Sequence[Path]) -> tuple[Fonts, str]:
