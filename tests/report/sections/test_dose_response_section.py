@@ -55,7 +55,7 @@ def hump(x: float) -> float:
 def test_rises_and_then_falls():
     section = section_of(along(hump), optimizers=question().optimizers)
     assert section.answer[0] == (
-        "With the amount of Brightness accuracy rises and then falls: the fitted curve is highest at 0.3."
+        "With the amount of Brightness, accuracy rises and then falls: the fitted curve is highest at 0.3."
     )
     sentence = in_numbers(section)
     assert " rises and then falls (bend Holm p < .001): " in sentence
@@ -77,7 +77,7 @@ def test_of_a_loss_it_falls_and_then_rises():
 
 def test_a_slope_without_a_bend():
     section = section_of(along(lambda x: 0.1 * x))
-    assert section.answer[0] == "With the amount of Brightness accuracy rises."
+    assert section.answer[0] == "With the amount of Brightness, accuracy rises."
     assert section.tables[0].groups[0].rows[0]["claim"] == "rises"
     sentence = in_numbers(section)
     assert "accuracy rises (Holm p < .001); a bend is not shown (Holm p = " in sentence
@@ -86,7 +86,7 @@ def test_a_slope_without_a_bend():
 
 def test_nothing_shown():
     section = section_of(along(lambda x: 0.0))
-    assert section.answer[0] == "With the amount of Brightness accuracy is not shown to change."
+    assert section.answer[0] == "With the amount of Brightness, accuracy is not shown to change."
     assert "not shown to change (slope" in in_numbers(section)
     assert section.tables[0].groups[0].rows[0]["claim"] == "not shown"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ablation.analysis.metrics import METRICS
-from ablation.core.text import NONE, counted, listing, named, opening, out_of, p_phrase, p_text, percent, plain
+from ablation.core.text import NONE, bare, counted, listing, named, opening, out_of, p_phrase, p_text, percent, plain
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import condition_named
@@ -322,7 +322,7 @@ def figure(result: DesignResult) -> Figure | None:
     drawn = known if sum(len(block.gains) for block in known) <= MOST_ROWS else known[-1:]
     groups = (
         IntervalGroup(
-            plain(heading(block.condition, len(result.blocks) - 1, experiment)),
+            bare(heading(block.condition, len(result.blocks) - 1, experiment)),
             tuple(
                 IntervalRow.of(one.name, one.estimate, one.low, one.high, one.kind, metric, one.alone, one.last)
                 for one in block.gains

@@ -75,7 +75,7 @@ def _foremost(one: Doses) -> str:
     if curve.response is None or curve.note:
         return _unjudged(one)
     if _fits(curve, one.experiment):
-        return f"With the {magnitude} {title} {_shape(curve, one, curve.response, numbers=False)}."
+        return f"With the {magnitude}, {title} {_shape(curve, one, curve.response, numbers=False)}."
     return f"{opening(magnitude)}: the means follow no quadratic, so read them, not the curve."
 
 
@@ -97,7 +97,7 @@ def sentences(one: Doses) -> tuple[str, ...]:
     if curve.note:
         return _unjudged(one), f"So far {level}"
     if _fits(curve, experiment):
-        return f"With the {magnitude} {title} {_shape(curve, one, curve.response)}.", opening(level)
+        return f"With the {magnitude}, {title} {_shape(curve, one, curve.response)}.", opening(level)
     p = chance(curve.p_misfit, experiment)
     return f"{opening(magnitude)}: a quadratic does not follow the means ({p}).", opening(level)
 
@@ -206,7 +206,7 @@ def table(every: Sequence[Doses]) -> Table:
         return _turn_text(curve.response, experiment).replace(f"{level} ", "") if _best(curve, experiment) else NONE
 
     columns: dict[str, Column] = {
-        "condition": ("", lambda row: _condition(*row)),
+        "condition": ("condition", lambda row: _condition(*row)),
         "claim": ("claim", lambda row: _claim(*row)),
         "best": (f"curve is best at, {level}", best),
         "measured": ("best mean", best_mean),
@@ -314,7 +314,7 @@ def _alt(every: Sequence[Doses]) -> str:
 
 def _dose_row(one: Doses, curves: Sequence[DoseCurve]) -> DoseRow:
     series = one.series
-    names = [plain(heading(curve.condition, len(one.curves) - 1, one.experiment)) for curve in curves]
+    names = [bare(heading(curve.condition, len(one.curves) - 1, one.experiment)) for curve in curves]
     panels = tuple(_panel(name, curve, one.experiment) for name, curve in zip(names, curves, strict=True))
     nothing = (series.nothing, series.recipes.index(series.nothing)) if series.nothing else None
     return DoseRow(series.magnitude, measure(one.experiment.metric), panels, nothing)
