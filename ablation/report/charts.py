@@ -314,9 +314,9 @@ Columns = tuple[float, float, float]
 
 
 def _parts(text: str) -> tuple[str, str, str]:
-    """'+1.0  [0.5 to 1.5]' in three."""
+    """'+1.0  [0.5 to 1.5]' in three: '+1.0', '0.5' and '1.5'."""
     estimate, _, ends = text.partition("  ")
-    low, _, high = ends.partition(" to ")
+    low, _, high = ends.strip("[]").partition(" to ")
     return estimate, low, high
 
 

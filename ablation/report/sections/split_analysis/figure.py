@@ -156,7 +156,7 @@ def draw_confusion(
             if count <= MANY:
                 _write_numbers(panel, change, info.most)
             for place in range(count):
-                panel.plot(*_square(place), color=SOFT, linewidth=0.6, zorder=1.5)
+                panel.plot(*_square(place), color=ON_LIGHT, linewidth=0.5, zorder=1.5)
         if axes is None:
             _draw_scale(panels[0], mesh)
     return panels
