@@ -359,7 +359,7 @@ def _view(experiment: Experiment) -> dict[str, Any]:
     Its charts stand in sections by the first word of a metric's name, in this order, and some folded.
     """
     folded = {"test": False, "val": False, "train": False, "cost": True, "model": True}
-    metrics = dict.fromkeys([f"test/{experiment.metric}", "test/accuracy", "test/macro_f1", "val/accuracy"])
+    metrics = dict.fromkeys([f"test/{experiment.metric}", "test/accuracy", "test/macro_f1"])
     return {
         "searchFilter": example_filters()[0],
         "orderByKey": f"metrics.`test/{experiment.metric}`",
@@ -369,11 +369,9 @@ def _view(experiment: Experiment) -> dict[str, Any]:
         "datasetsFilter": [],
         "modelVersionFilter": "All Runs",
         "selectedColumns": [
-            "attributes.`Duration`",
             *(f"metrics.`{metric}`" for metric in metrics),
             *(f"params.`{factor}`" for factor in (*experiment.factors, "seed")),
             f"tags.`{VERDICT}`",
-            "tags.`ablation.outcome`",
         ],
         "compareRunCharts": [],  # MLflow makes one for each metric
         "compareRunSections": [
