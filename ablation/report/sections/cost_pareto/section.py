@@ -266,7 +266,7 @@ def table(costs: Costs) -> Table:
     columns: dict[str, Column] = {
         "recipe": ("recipe", lambda one: one.recipe),
         "verdict": (
-            f"verdict on {METRICS[metric].title}",
+            f"{METRICS[metric].title} is",
             lambda one: verdict_text(one.effect) if one.effect else NONE,
         ),
         "gain": (
