@@ -203,6 +203,7 @@ FONTS = "-apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'Liberation
 def svg(axes: Axes | Sequence[Axes]) -> bytes:
     """What was drawn into these axes as an SVG document. Text stays text."""
     document = _saved(axes, "svg", {"Date": None, "Creator": None})
+    document = re.sub(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]", b"", document)  # XML has none of them, a name may
     document = re.sub(rb'<g id="recipe-(\d+)">', rb'<g data-recipe="\1">', document)
     return re.sub(rb'(?<=font-family: )([^;"]+)(?=[;"])', rb"\1, " + FONTS.encode(), document)
 
