@@ -41,5 +41,5 @@ def tiles(html: str) -> int:
 
 def photographs(html: str) -> list[np.ndarray]:
     """The pixels of those that stand in a page."""
-    found = re.findall(r"data:image/(?:jpeg|png);base64,([^\"]+)", html)
+    found = re.findall(r"src=\"data:image/(?:jpeg|png);base64,([^\"]+)", html)
     return [np.asarray(Image.open(io.BytesIO(base64.b64decode(one)))) for one in found]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -29,7 +28,9 @@ from ablation.report.data_check.findings import (
 from ablation.report.data_check.sizes import sizes_figure
 from ablation.report.data_check.thumbnails import OPEN_GROUPS, Gallery, Thumbnails, kinds, size_text
 from ablation.report.render.digest import META
-from ablation.report.render.html import environment, picture, policy
+from ablation.report.render.drawings import drawing
+from ablation.report.render.html import Inline, environment, inline, policy
+from ablation.report.section import Figure
 
 SAMPLES = 24
 """Photographs that stand for their classes."""
@@ -64,7 +65,7 @@ def render_check(check: Check, digest: str = "") -> str:
             verdict=verdict(check),
             level=every[0].level if every else "note",
             opening=opening,
-            picture=partial(picture, look={}),
+            draw=_inline,
             open_rows=OPEN_ROWS,
             most_rows=MOST_ROWS,
             open_groups=OPEN_GROUPS,
@@ -78,6 +79,10 @@ def render_check(check: Check, digest: str = "") -> str:
             digest=digest,
         )
     )
+
+
+def _inline(figure: Figure, name: str) -> Inline:
+    return inline(drawing(figure, {}, name), figure.alt)
 
 
 def contents(check: Check, data: Listing) -> dict[str, Any]:

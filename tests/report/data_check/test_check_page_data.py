@@ -37,7 +37,7 @@ def test_a_clean_data_set_has_a_short_page(tmp_path):
     ids = [attributes["id"] for tag, attributes in page.tags if tag == "section"]
     assert ids == ["classes", "moments", "copies", "files", "sizes", "brightness", "study"]
     assert "Every one has 120 × 100 pixels." in page.text
-    assert html.count("image/svg") == 2  # one size needs no map
+    assert html.count("<svg") == 2  # one size needs no map
 
 
 def test_pixels_from_memory_are_shown_too(cache):
