@@ -68,15 +68,17 @@ class Browser:
                 )
         return message
 
-    def open(self, path: Path, width: int = 1200, height: int = 800, dark: bool = False) -> None:
-        """Open a file in a window of this size, and wait until it is shown."""
+    def open(self, path: Path, width: int = 1200, height: int = 800, dark: bool = False, scripts: bool = True) -> None:
+        """Open a file in a window of this size, and wait until it is shown. scripts: may those of the page run?"""
         self.size(width, height)
+        self.send("Emulation.setScriptExecutionDisabled", value=not scripts)
         self.theme(dark)
         self.events.clear()
         self.send("Page.navigate", url=path.resolve().as_uri())
         while not self.of("Page.loadEventFired"):
             self._receive()
-        self.settle()
+        if scripts:
+            self.settle()
 
     def size(self, width: int, height: int = 800) -> None:
         """A window of this size in CSS pixels, smaller than a real window can be."""

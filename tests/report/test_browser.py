@@ -253,18 +253,11 @@ def test_statistics_are_a_click_below_and_a_phone_has_all_columns_there(browser,
 
 
 def test_all_of_it_can_be_read_without_scripts_and_nothing_is_dead(browser, page):
-    browser.send("Emulation.setScriptExecutionDisabled", value=True)
-    try:
-        browser.open(page, 390)
-        document = browser.send("DOM.getDocument", depth=0)["root"]["nodeId"]
-        found = browser.send(
-            "DOM.querySelectorAll", nodeId=document, selector="button, input, [tabindex='0']:not(.hover)"
-        )
-        assert found["nodeIds"] == []
-        metrics = browser.send("Page.getLayoutMetrics")
-        assert metrics["cssContentSize"]["width"] <= 390
-    finally:
-        browser.send("Emulation.setScriptExecutionDisabled", value=False)
+    browser.open(page, 390, scripts=False)
+    document = browser.send("DOM.getDocument", depth=0)["root"]["nodeId"]
+    selector = "button, input, [tabindex='0']:not(.hover)"
+    assert browser.send("DOM.querySelectorAll", nodeId=document, selector=selector)["nodeIds"] == []
+    assert browser.send("Page.getLayoutMetrics")["cssContentSize"]["width"] <= 390
 
 
 def test_on_paper_everything_is_open_and_no_control_is_left(browser, page):

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 SCRIPTS = ("page.js", "hover.js")
 
+MOST = 12
+"""Recipes in the legend, rows of the grid of verdicts and warnings that are shown at once; more open on a click."""
+
 Look = Mapping[str, Style]
 
 
@@ -51,6 +54,7 @@ def html(report: Report, drawings: Mapping[str, Sequence[Drawing | None]], diges
             names=partial(names, look=look),
             linking=partial(linking, look, terms),
             layout=layout,
+            most=MOST,
             variables=VARIABLES,
             markers=MARKERS,
             first_sentence=first_sentence,
@@ -120,7 +124,7 @@ def chip(name: str, look: Look, marked: bool = True) -> Markup:
         MARKERS.index(style.marker), VARIABLES[style.color]
     )
     index = Markup(' data-recipe="{}"').format(style.index) if marked else ""
-    return Markup('<b class="name chip"{}>{}{}</b>').format(index, sign, name)
+    return Markup('<b class="name chip"{}>{}<span>{}</span></b>').format(index, sign, name)
 
 
 def names(text: str, look: Look) -> Markup:

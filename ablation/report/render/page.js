@@ -79,6 +79,7 @@
     if (Math.max(0, ...bodies.map((body) => blocks(body).length)) < 2) continue;
     const given = bodies.map(blocks);
     heads.forEach((head, column) => {
+      if (!head.textContent.trim()) return;
       const button = made("button", { type: "button", className: "sort" }, ...head.childNodes);
       head.append(button);
       button.addEventListener("click", () => {
