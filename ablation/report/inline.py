@@ -38,6 +38,7 @@ def inlined(document: bytes, prefix: str, variables: Mapping[str, str], alt: str
     for element in root.iter():
         _simplify(element, variables)
     _rename(root, prefix)
+    _merge(root)
     _gather(root)
     root.attrib = {"class": "drawing", "viewBox": root.get("viewBox", ""), "stroke-linejoin": "round"}
     root.attrib |= {"role": "img", "aria-label": alt} if alt else {}
@@ -122,6 +123,18 @@ def _target(name: str, value: str) -> str | None:
         return value[1:]
     reference = REFERENCE.search(value) if name in ("clip-path", "fill", "stroke", "mask") else None
     return reference[0] if reference else None
+
+
+def _merge(parent: Element) -> None:
+    """Neighbours of one recipe are made one group."""
+    parts: list[Element] = []
+    for child in parent:
+        _merge(child)
+        if "data-recipe" in child.attrib and parts and parts[-1].attrib == child.attrib:
+            parts[-1].extend(child)
+        else:
+            parts.append(child)
+    parent[:] = parts
 
 
 def _gather(parent: Element) -> None:

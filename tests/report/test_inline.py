@@ -180,6 +180,13 @@ def test_groups_that_share_a_style_have_it_once():
     assert apart.count('fill="red"') == apart.count('fill="blue"') == 1
 
 
+def test_neighbours_of_one_recipe_are_one_group():
+    recipes = "".join(f'<g data-recipe="{number}"><rect/></g>' for number in (1, 1, 2, 1))
+    made = inlined(f'<svg viewBox="0 0 1 1"><g><g>{recipes}</g></g></svg>'.encode(), "a", {})
+    groups = re.findall(r'<g data-recipe="(\d)">((?:<rect/>)+)</g>', made)
+    assert [(number, rects.count("rect")) for number, rects in groups] == [("1", 2), ("2", 1), ("1", 1)]
+
+
 @pytest.mark.parametrize("prefix", ["", "1a", 'a"b', "a b", "ä"])
 def test_a_prefix_that_is_no_name_is_refused(prefix):
     with pytest.raises(ValueError, match="letters, digits"):

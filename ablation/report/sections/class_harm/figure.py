@@ -79,11 +79,13 @@ def draw_harm(info: HarmInfo, look: Mapping[str, Style], axes: Axes | None = Non
         mesh.set_rasterized(False)
         for (line, column), change in np.ndenumerate(info.change):
             strong = abs(change) > 0.62 * info.most
-            axes.text(
+            text = axes.text(
                 column + 0.5, line + 0.5, cell_text(change, bool(info.shown[line, column])), ha="center", va="center",
                 color=ON_DARK if strong else ON_LIGHT, weight="bold" if info.shown[line, column] else "normal",
                 size=8.5,
             )  # fmt: skip
+            if info.recipes[column] in look:
+                mark(text, look[info.recipes[column]])
         axes.set(xlim=(0, len(info.recipes)), ylim=(len(info.classes), 0), facecolor=BAND)
         axes.spines[:].set_visible(False)
         _name_recipes(axes, info, look)

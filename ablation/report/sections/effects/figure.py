@@ -10,7 +10,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ablation.report.charts import CHARACTER, LONGEST
-from ablation.report.style import INK, ON_DARK, ON_LIGHT, PAPER, SOFT, WIDTH, Style, drawing, figure, mark, shortened
+from ablation.report.style import (
+    INK,
+    ON_DARK,
+    ON_LIGHT,
+    PAPER,
+    SOFT,
+    WIDTH,
+    Style,
+    drawing,
+    figure,
+    mark,
+    marked,
+    shortened,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,9 +92,10 @@ def draw_heat(info: HeatInfo, look: Mapping[str, Style], axes: Axes | None = Non
         names = [_lines(name, round(width / CHARACTER)) for name in shown.conditions]
         axes = _new_axes(shown, width, max(name.count("\n") + 1 for name in names)) if axes is None else axes
         axes.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(shown.recipes) - 0.5, -0.5))
-        for row, cells in enumerate(shown.cells):
-            for column, cell in enumerate(cells):
-                _draw_cell(axes, column, row, cell, info.shade(cell), low=len(shown.recipes) > MANY)
+        for row, (name, cells) in enumerate(zip(shown.recipes, shown.cells, strict=True)):
+            with marked(axes, look[name]):
+                for column, cell in enumerate(cells):
+                    _draw_cell(axes, column, row, cell, info.shade(cell), low=len(shown.recipes) > MANY)
         axes.set_xticks(range(len(names)), names)
         axes.set_yticks(range(len(shown.recipes)), [shortened(name, LONGEST) for name in shown.recipes])
         axes.tick_params(length=0, labelcolor=INK, labeltop=True, labelbottom=False, labelsize=9, pad=4)

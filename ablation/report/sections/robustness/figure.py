@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablation.core.text import MINUS
-from ablation.report.style import FAINT, INK, ON_DARK, ON_LIGHT, SOFT, Style, drawing, figure, mark, shortened
+from ablation.report.style import FAINT, INK, ON_DARK, ON_LIGHT, SOFT, Style, drawing, figure, mark, marked, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -126,11 +126,12 @@ def _draw_cells(axes: Axes, info: MapInfo, look: Mapping[str, Style]) -> None:
     colours = colormaps["RdBu_r" if info.lower_is_better else "RdBu"]
     scale = ScalarMappable(Normalize(-1.25 * most, 1.25 * most), colours)  # the darkest ends would hide the numbers
     for line, row in enumerate(info.rows):
-        for x, value, dot in zip(place, row.values, row.dots, strict=True):
-            colour: Any = EMPTY if math.isnan(value) else scale.to_rgba(np.array([value]))[0]
-            _draw_cell(axes, (x, line), value, dot, info, colour)
-        for (x, count), kind in zip(info.spans, row.frames, strict=True):
-            _draw_frame(axes, x, line, count, kind)
+        with marked(axes, look[row.recipe]):
+            for x, value, dot in zip(place, row.values, row.dots, strict=True):
+                colour: Any = EMPTY if math.isnan(value) else scale.to_rgba(np.array([value]))[0]
+                _draw_cell(axes, (x, line), value, dot, info, colour)
+            for (x, count), kind in zip(info.spans, row.frames, strict=True):
+                _draw_frame(axes, x, line, count, kind)
     rows = len(info.rows)
     axes.set_ylim(rows - 0.45, -0.55)
     axes.set_yticks(range(rows), [shortened(row.recipe, 22) for row in info.rows])
