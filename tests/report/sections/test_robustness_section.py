@@ -157,7 +157,7 @@ def test_of_many_conditions_those_without_a_difference_stand_apart():
     conditions = ("rotation", *(f"n{number}" for number in range(5)))
     table = section_of(World(rotation, lambda cell: every(conditions))).tables[0]
     assert table.spare == tuple(f"under n{number}" for number in range(5))
-    assert table.caption.endswith(" Set apart, as nothing is shown there: n0, n1, n2, n3 and n4.")
+    assert table.caption.endswith(" Nothing is shown under n0, n1, n2, n3 and n4.")
     assert section_of(World(rotation)).tables[0].spare == ()
 
 

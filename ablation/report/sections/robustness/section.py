@@ -275,14 +275,12 @@ def table(matrix: Robustness) -> Table:
     rows = tuple(cells(columns, one) | {"note": one.names[0].mean.note} for one in matrix.recipes)
     open_ = [name for name in matrix.conditions if not any(row[f"under {name}"].endswith("*") for row in rows)]
     apart = open_ if len(matrix.conditions) > MOST_COLUMNS else []
-    set_apart = ""
-    if apart:
-        set_apart = f" Set apart, as nothing is shown there: {listing(_condition(name, matrix) for name in apart)}."
+    nowhere = f" Nothing is shown under {listing(_condition(name, matrix) for name in apart)}." if apart else ""
     caption = (
         f"{opening(METRICS[metric].title)} on clean and on changed images. {named(experiment.baseline)}: its own "
         f"{measure(metric)}. The others: differences to it in {unit_text(metric)}, as means over the strengths of each "
         "condition. * shown; ** shown, and to be more than on clean images. Clean: "
-        f"{METRICS[experiment.metric].title} of all test images, as compared above; * better or worse.{set_apart}"
+        f"{METRICS[experiment.metric].title} of all test images, as compared above; * better or worse.{nowhere}"
     )
     return Table(
         headings(columns),
