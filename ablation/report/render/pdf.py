@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import ablation
 from ablation.core.errors import InputError
 from ablation.core.text import counted, name_spans, plain, tied
+from ablation.report.glossary import Term, term_spans, terms_of
 from ablation.report.section import Section, Strip, Strips, Table
 from ablation.report.style import WIDTH, shortened
 from ablation.report.text import SYMBOL
@@ -37,7 +38,25 @@ FONTS_FOLDER = "fonts"
 
 Drawings = Mapping[str, Sequence["Drawing | None"]]
 Words = list[dict[str, str]]
-"""Parts of a sentence: {"text": ...}, or {"name": ..., "color": ...} for a name, its colour '' where it has none."""
+"""Parts of a sentence: {"text": ...}, {"code": ...}, or {"name": ..., "color": ...} for a name.
+
+The colour is '' where the name has none. A text with a "term" is explained in the glossary under that slug.
+"""
+
+PROSE = (
+    "opening",
+    "answer",
+    "question",
+    "figures",
+    "caption",
+    "remarks",
+    "first",
+    "rest",
+    "tables",
+    "notes",
+    "caution",
+)
+"""Where a section says things in sentences, the words of which are linked to the glossary."""
 
 
 def pdf_of(report: Report, drawings: Drawings, fonts: Fonts | None = None) -> bytes:
@@ -97,7 +116,7 @@ def _write_fonts(folder: Path, faces: Sequence[Face]) -> list[str]:
 
 def report_data(report: Report, drawings: Drawings) -> dict[str, Any]:
     """What the template shows."""
-    headline = report.headline
+    headline, terms = report.headline, terms_of(report)
     return {
         "title": plain(f"{report.name}: {report.question}"),
         "name": _shown(report.name),
@@ -118,8 +137,39 @@ def report_data(report: Report, drawings: Drawings) -> dict[str, Any]:
         "warnings": _texts(report.warnings, report),
         "verdicts": _verdicts(report),
         "symbol": SYMBOL,
-        "sections": [_section(section, report, drawings[section.slug]) for section in report.sections],
+        "sections": [
+            _linked(_section(section, report, drawings[section.slug]), set(terms)) for section in report.sections
+        ],
+        "glossary": [
+            {"slug": term.slug, "name": term.name, "definition": _words(term.definition, report)} for term in terms
+        ],
     }
+
+
+def _linked(item: Any, ahead: set[Term]) -> Any:
+    """What is shown, the first occurrence of each of these terms in its prose marked as a term of the glossary."""
+    if isinstance(item, dict):
+        return {key: _linked(inner, ahead) if key in PROSE else inner for key, inner in item.items()}
+    if not isinstance(item, list):
+        return item
+    return [
+        part
+        for inner in item
+        for part in (
+            _terms(inner["text"], ahead) if isinstance(inner, dict) and "text" in inner else [_linked(inner, ahead)]
+        )
+    ]
+
+
+def _terms(text: str, ahead: set[Term]) -> Words:
+    parts = []
+    for part, term in term_spans(text):
+        if part and term in ahead:
+            ahead.remove(term)
+            parts.append({"text": part, "term": term.slug})
+        elif part:
+            parts.append({"text": part})
+    return parts
 
 
 def _date(made: str) -> datetime.date | None:
@@ -135,7 +185,17 @@ def _timestamp(made: str) -> int:
 
 
 def _words(text: str, report: Report) -> Words:
-    return [_name(part, report) if is_name else {"text": tied(_shown(part))} for part, is_name in name_spans(text)]
+    return [
+        part
+        for span, is_name in name_spans(text)
+        for part in ([_name(span, report)] if is_name else _code(tied(_shown(span))))
+    ]
+
+
+def _code(text: str) -> Words:
+    """What stands in `backticks` as code, all else as text."""
+    parts = enumerate(re.split(r"`([^`]+)`", text))
+    return [{"code" if number % 2 else "text": part} for number, part in parts if part]
 
 
 def _name(name: str, report: Report) -> dict[str, str]:

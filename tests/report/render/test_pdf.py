@@ -18,10 +18,11 @@ from ablation import Brightness
 from ablation.core.text import bare, plain
 from ablation.evidence.study import Study
 from ablation.report.contents import Report, report_of
+from ablation.report.glossary import terms_of
 from ablation.report.render import pdf as rendering
 from ablation.report.render.drawings import drawings_of
 from ablation.report.render.html import html
-from ablation.report.render.pdf import first_sentence, pdf_of
+from ablation.report.render.pdf import first_sentence, pdf_of, report_data
 from ablation.report.render.write import write_folder
 from ablation.report.section import Rows, Section, Table
 from ablation.report.text import SYMBOL
@@ -305,6 +306,38 @@ def test_details_stand_behind_the_sections_which_name_them():
     text = " ".join(text_of(set_small(Section("effects", "Question", answer=("An answer.",), tables=(table,)))).split())
     assert "An answer. Details: Table 2, Every single number." in text
     assert text.index("Detailed tables", text.index("An answer.")) < text.index("Table 2 Every single number")
+
+
+def test_the_glossary_explains_every_term_that_the_report_uses(text, report):
+    terms = terms_of(report)
+    glossary = normal(text[text.rindex("Glossary") :])
+    assert len(terms) > 10
+    assert all(normal(term.name + term.definition) in glossary for term in terms)
+
+
+def marked_terms(item) -> Iterator[str]:
+    if isinstance(item, dict):
+        yield from [item["term"]] if "term" in item else marked_terms(list(item.values()))
+    elif isinstance(item, list):
+        for inner in item:
+            yield from marked_terms(inner)
+
+
+def test_the_first_time_that_a_section_uses_a_term_it_is_a_link(document, report, drawings):
+    known = {term.slug for term in terms_of(report)}
+    linked = [list(marked_terms(section)) for section in report_data(report, drawings)["sections"]]
+    assert all(len(set(one)) == len(one) and set(one) <= known for one in linked)
+    assert {"seed", "adjusted-p", "interval"} <= set(linked[0])
+    glossary = max(number for number, page in enumerate(document.pages) if "Glossary" in page.extract_text())
+    pages = {page.indirect_reference.idnum: number for number, page in enumerate(document.pages)}
+    links = [note.get_object() for page in document.pages for note in page.get("/Annots", [])]
+    to_it = [link for link in links if pages[link["/Dest"][0].idnum] >= glossary - 1]
+    assert len(to_it) >= sum(map(len, linked))
+
+
+def test_commands_are_set_as_code():
+    text = text_of(set_small(Section("effects", "Code", answer=("Say `ablation run` twice.",))))
+    assert "Say ablation run twice." in text
 
 
 @pytest.mark.parametrize(
