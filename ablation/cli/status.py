@@ -50,7 +50,7 @@ def status(options: ExperimentOptions) -> None:
     done, altered = int(runs["status"].isin(["finished", "diverged"]).sum()), int((runs["status"] == "altered").sum())
     say_line(f"{done} of {len(runs)} runs done, in {results.root}")
     if altered:
-        say(f"{counted(altered, 'run')} altered since: {HOW_TO_MEND}", "bold red")
+        say(f"{counted(altered, 'run')} altered after training, in no mean and no test. {HOW_TO_MEND}.", "bold red")
     if done + altered < len(runs) and not (runs["status"] == "running").any():
         say_line(Text.assemble("to train the rest: ", (options.command("run"), "bold")))
 

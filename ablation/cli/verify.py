@@ -78,7 +78,7 @@ def verify(options: ExperimentOptions, folder: Path | None, retrain: str | None,
       ablation verify quickstart --retrain any
     """
     with given(options, folder) as what:
-        checks = [*what.checks, *(check for subject in what.subjects for check in _of_runs(subject))]
+        checks = [*what.checks, *map(_joined, zip(*map(_of_runs, what.subjects), strict=True))]
         if what.report is not None:
             say_line("computing the report anew", "dim")
             checks += check_report([subject.study for subject in what.subjects], what.report)
@@ -147,6 +147,12 @@ def _of_pack(pack: Pack, options: ExperimentOptions, folder: Path | None) -> Giv
 def _of_runs(subject: Subject) -> tuple[Check, ...]:
     with counting("checking", console) as progress:
         return check_runs(subject.study.results, subject.data, progress)
+
+
+def _joined(checks: Sequence[Check]) -> Check:
+    """The same check of several experiments as one."""
+    differences, notes = (sum((getattr(check, name) for check in checks), ()) for name in ("differences", "notes"))
+    return replace(checks[0], count=sum(check.count for check in checks), differences=differences, notes=notes)
 
 
 def show_checks(checks: Sequence[Check], every: bool = False) -> None:

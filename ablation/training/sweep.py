@@ -91,9 +91,10 @@ def sweep(
     root = folder_of(experiment, Path(runs))
     cells = experiment.cells(data.digest)
     every = runs_of(cells, root)
-    missing = tuple(run for run in every if not run.altered() and run.record() is None)
+    usable = tuple(run for run in every if not run.altered())
+    missing = tuple(run for run in usable if run.record() is None)
     if not missing:
-        watch.planned((), len(every), 0)
+        watch.planned((), len(usable), 0)
         return every
     devices = choose_devices(device, jobs, len(missing))
     for run in missing:  # a split that the data cannot give is refused before anything is written
@@ -106,7 +107,7 @@ def sweep(
     preregister(experiment, cells, root)
     for run in missing:
         run.prepare()
-    watch.planned(missing, len(every) - len(missing), len(devices))
+    watch.planned(missing, len(usable) - len(missing), len(devices))
     logs = [root / f"worker-{number}.log" for number in range(len(devices))]
     workers = [Worker(name, Path(cache), log, keep_weights) for name, log in zip(devices, logs, strict=True)]
     for run in _train_all(experiment, missing, workers, watch):

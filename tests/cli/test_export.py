@@ -232,6 +232,23 @@ def test_one_run_is_trained_again_from_the_images(packed, tmp_path):
     assert re.search(r"trained again, bit for bit +1 run", out)
 
 
+def test_other_images_are_refused_and_a_strangers_code_too(packed, unpacked, tmp_path, monkeypatch):
+    form = json.loads((unpacked / "experiment.json").read_text("utf-8"))
+    form["experiment"]["fields"]["data"] = {
+        "value": "Subset",
+        "fields": {"source": {"value": "Digits", "fields": {}}, "per_class": 20},
+    }
+    (unpacked / "experiment.json").write_text(json.dumps(form), "utf-8")
+    sealed_anew(unpacked)
+    code, _, err = ablation(tmp_path, "verify", "pack", "--retrain", "any")
+    assert code == 2
+    assert re.search(r"the images here are the data [0-9a-f]{16}, and the pack is of [0-9a-f]{16}", words(err))
+    monkeypatch.setattr("ablation.cli.verify.own_code", lambda specs: ("mine.py:change",))
+    code, _, err = ablation(tmp_path, "verify", str(packed), "--retrain", "any")
+    assert (code, "code that the pack names (mine.py:change): read it first, then --trust" in words(err)) == (2, True)
+    assert ablation(tmp_path, "verify", str(packed), "--retrain", "any", "--trust").code == 0
+
+
 def test_a_report_or_a_run_that_is_not_there(reported, tmp_path):
     shutil.copytree(reported, tmp_path / "project")
     shutil.rmtree(tmp_path / "project" / "reports")

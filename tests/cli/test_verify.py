@@ -32,6 +32,7 @@ def bare(finished, tmp_path) -> Path:
 def run_folder(project: Path) -> Path:
     """That of crop, seed 1."""
     specs = {path.parent: json.loads(path.read_text("utf-8")) for path in project.glob("runs/small/*/spec.json")}
+    specs = dict(sorted(specs.items()))
     return next(folder for folder, spec in specs.items() if spec["recipe"] and spec["seed"] == 1)
 
 
@@ -245,6 +246,21 @@ def test_a_changed_pdf_is_found_though_its_digest_fits(bare):
     code, out, _ = ablation(bare, "verify", "small")
     assert (code, "1 file differs." in out) == (1, True)
     assert "report.pdf: is another file than the records give" in words(out)
+
+
+def test_a_report_of_several_experiments_is_verified_with_all_of_them(bare):
+    file = bare / "experiments" / "small.py"
+    text = file.read_text("utf-8").replace('name="small"', 'name="other"').replace("0.05", "0.04")
+    (bare / "experiments" / "other.py").write_text(text, "utf-8")
+    shutil.copytree(bare / "runs" / "small", bare / "runs" / "other")  # runs of other specs: none of them is used
+    assert ablation(bare, "run", "other", "--no-tracking", "-j", "1").code == 0
+    assert ablation(bare, "report", "small", "other", "--no-pdf").code == 0
+    code, out, _ = ablation(bare, "verify", "reports/small+other")
+    assert (code, out.count("metrics, from the stored logits")) == (0, 1)
+    assert re.search(r"records and arrays, by their seals +24 files", out)
+    forged.edit_accuracy(run_folder(bare))
+    code, out, _ = ablation(bare, "verify", "reports/small+other")
+    assert (code, "evidence.json: experiments.small.effects" in words(out)) == (1, True)
 
 
 def test_a_run_is_trained_again_bit_for_bit(bare):

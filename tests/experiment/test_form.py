@@ -28,6 +28,7 @@ from ablation.core.values import unchecked
 from ablation.data import Fixed
 from ablation.experiment.files import experiment_names, find, read
 from ablation.experiment.form import experiment_of, form_of
+from ablation.experiment.pack import own_code
 from ablation.experiment.recipes import designs_of
 
 
@@ -71,7 +72,10 @@ def test_nothing_that_it_names_is_run(tiny, tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text(code)
     own = ImageFunction("mine.py:change")
     assert (tmp_path / "ran").exists(), "making the value runs the file"
-    form = form_of(replace(tiny, recipes={"none": (), "own": (Sometimes(own, 0.5),)}))
+    experiment = replace(tiny, recipes={"none": (), "own": (Sometimes(own, 0.5),)})
+    assert own_code(cell.spec for cell in experiment.cells("0" * 16)) == ("mine.py:change",)
+    assert own_code(cell.spec for cell in tiny.cells("0" * 16)) == ()
+    form = form_of(experiment)
     (tmp_path / "ran").unlink()
     again = experiment_of(form)
     assert again.recipes["own"][0].operation.function == "mine.py:change"
