@@ -288,7 +288,10 @@ def _section(section: Section, report: Report, drawings: Sequence[Drawing | None
             for index, (figure, drawn) in enumerate(zip(section.figures, drawings, strict=True), 1)
         ],
         "tables": [
-            [_table(table, file, report), [_table(part, file, report) for part in table.parts() if part]]
+            {
+                "whole": _table(table, file, report),
+                "parts": [_table(part, file, report) for part in table.parts() if part],
+            }
             for table, file in tables
             if not table.folded
         ],
