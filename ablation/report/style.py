@@ -112,6 +112,7 @@ SETTINGS: Any = {
     "axes.titlelocation": "left",
     "axes.labelsize": 9,
     "axes.labelcolor": SOFT,
+    "axes.axisbelow": True,
     "axes.edgecolor": FAINT,
     "axes.linewidth": 0.8,
     "axes.spines.top": False,

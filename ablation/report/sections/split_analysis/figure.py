@@ -45,6 +45,8 @@ FEW = 6
 """Up to so many classes the numbers have a decimal."""
 LONGEST_CLASS = 16
 """Characters of a class's name."""
+OUTLINE = "#66717d"
+"""The colour of the outline of the diagonal, also on a dark page, as cells keep theirs."""
 SCALE = 0.62
 """Inches of the colours' scale, under the panels."""
 SCALE_WIDTH = 3.4
@@ -156,7 +158,7 @@ def draw_confusion(
             if count <= MANY:
                 _write_numbers(panel, change, info.most)
             for place in range(count):
-                panel.plot(*_square(place), color=ON_LIGHT, linewidth=0.5, zorder=1.5)
+                panel.plot(*_square(place), color=OUTLINE, linewidth=0.6, zorder=1.5)
         if axes is None:
             _draw_scale(panels[0], mesh)
     return panels
