@@ -11,12 +11,15 @@ from matplotlib.figure import Figure
 
 from ablation.analysis.separability import Separability
 from ablation.core.seeds import stream
-from ablation.report.charts import IntervalGroup, IntervalRow, IntervalsInfo, draw_intervals
+from ablation.evidence.study import Study
+from ablation.report.charts import MOST_ENDS, IntervalGroup, IntervalRow, IntervalsInfo, draw_intervals
+from ablation.report.contents import report_of
+from ablation.report.section import Figure as Drawn
 from ablation.report.sections.effects.figure import HeatCell, HeatInfo, draw_heat
 from ablation.report.sections.embedding.compute import Map, MapsInfo
 from ablation.report.sections.embedding.figure import draw_maps, named, shape
-from ablation.report.sections.learning_curves import draw_curves
-from ablation.report.style import class_style, shortened, styles, svg
+from ablation.report.sections.learning_curves import MOST_CONDITIONS, draw_curves, left_out
+from ablation.report.style import HIGHEST, class_style, shortened, styles, svg
 
 HOSTILE = '<b>&"crop" costs $5_a$'
 LOOK = styles(["none", "crop", HOSTILE], "none")
@@ -81,6 +84,46 @@ def test_curves_have_two_panels_a_condition_on_one_scale(conditions):
     panels = draw_curves(curves, LOOK)
     assert len(panels) == 2 * conditions
     assert len({axes.get_ylim() for axes in panels[::2]}) == len({axes.get_ylim() for axes in panels[1::2]}) == 1
+
+
+def curves_of(recipes: list[str], conditions: int) -> pd.DataFrame:
+    """Two epochs each; the later the recipe, the better it ends."""
+    rows = [
+        {"condition": f"condition {number}", "recipe": recipe, "epoch": epoch, "val_accuracy": 50.0 + epoch * index,
+         "train_loss": 1.0, "val_accuracy_sd": 1.0, "train_loss_sd": 0.1}
+        for number in range(conditions) for index, recipe in enumerate(recipes) for epoch in (1, 2)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(("recipes", "conditions"), [(2, 1), (MOST_ENDS, 6), (60, 2), (60, 9)])
+def test_curves_of_many_recipes_are_those_of_the_baseline_and_the_best(recipes, conditions):
+    names = ["none", *(f"r{number}" for number in range(recipes - 1))]
+    look, curves = styles(names, "none"), curves_of(names, conditions)
+    panels = draw_curves(curves, look)
+    assert panels[0].figure.get_figheight() <= HIGHEST
+    assert len(panels) == 2 * min(conditions, MOST_CONDITIONS)
+    ends = {text.get_text() for panel in panels for text in panel.texts}
+    assert ends == ({*names[-MOST_ENDS + 1 :], "none"} if recipes > MOST_ENDS else set(names))
+    said = " ".join(left_out(curves))
+    assert ("the baseline and 11 of 60 recipes" in said) == (recipes == 60)
+    assert ("the first 6 of 9 conditions" in said) == (conditions == 9)
+    assert bool(said) == (recipes == 60)
+
+
+def test_every_recipe_that_a_figure_names_is_marked_in_it(complete, monkeypatch):
+    monkeypatch.setattr("ablation.report.sections.embedding.compute.MOST_IMAGES", 60)
+    report = report_of(Study(complete))
+    drawn = set()
+    for section in report.sections:
+        for figure in (one for one in section.figures if isinstance(one, Drawn)):
+            data = figure.data() if callable(figure.data) else figure.data
+            root = ElementTree.fromstring(svg(figure.draw(data, report.look)))
+            text = {node.text for node in root.iter("{http://www.w3.org/2000/svg}text")}
+            for recipe, style in report.look.items():
+                assert recipe not in text or root.findall(f".//*[@data-recipe='{style.index}']"), (section.slug, recipe)
+            drawn |= {section.slug} if text & set(report.look) else set()
+    assert {"effects", "interaction", "split_analysis", "embedding", "learning_curves"} <= drawn
 
 
 def test_heat_shades_the_best_darkest_whichever_way_is_better():

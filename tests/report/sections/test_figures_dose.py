@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from ablation.report.charts import CurvePanel
-from ablation.report.sections.dose_response.figure import DosePanel, DoseRow, draw_doses
+from ablation.report.sections.dose_response.figure import DosePanel, DoseRow, draw_doses, left_out
 from ablation.report.sections.train_size.figure import SizesInfo, draw_sizes
-from ablation.report.style import styles, svg
+from ablation.report.style import HIGHEST, styles, svg
 
 HOSTILE = '<b>&"crop" costs $5_a$'
 LOOK = styles(["none", "hue", HOSTILE], "none")
@@ -59,6 +59,22 @@ def test_series_have_scales_of_their_own():
     )
     drawn = draw_doses(rows, LOOK)
     assert len({axes.get_ylim() for axes in drawn}) == 2
+
+
+@pytest.mark.parametrize(("series", "panels"), [(1, 6), (2, 3), (6, 1), (6, 4), (3, 6)])
+def test_many_series_are_drawn_pooled_on_a_screen_and_it_is_said(series, panels):
+    every = [
+        DoseRow(f"amount {one}", "accuracy (%)", tuple(DosePanel(curve(f"c{index}")) for index in range(panels)))
+        for one in range(series)
+    ]
+    axes = draw_doses(every, LOOK)
+    assert axes[0].figure.get_figheight() <= HIGHEST
+    pooled = series * -(-panels // 3) > 4 and panels > 1
+    assert len(axes) == (series if pooled else series * panels)
+    assert bool(left_out(every)) == pooled
+    assert {spot.get_xlabel() for spot in axes} == {row.magnitude for row in every}
+    if pooled:
+        assert {spot.get_title("left") for spot in axes} == {f"c{panels - 1}"}
 
 
 def test_a_panel_shows_each_seed_the_means_the_band_and_the_fit():
