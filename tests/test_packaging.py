@@ -97,5 +97,7 @@ def test_it_runs_from_an_empty_folder_in_a_fresh_environment(built, tmp_path):
     assert run("--version").split()[0] == "ablation"
     (folder / "packaged.py").write_text(QUESTION)
     assert "crop" in run("run", "packaged.py", "--no-tracking", "-j", "1")
-    run("report", "packaged.py", "--no-tracking")
-    assert "<h1>Does cropping help on a few digits?</h1>" in (folder / "reports" / "packaged.html").read_text("utf-8")
+    run("report", "packaged.py")
+    report = folder / "reports" / "packaged"
+    assert "<h1>Does cropping help on a few digits?</h1>" in (report / "report.html").read_text("utf-8")
+    assert (report / "report.pdf").read_bytes().startswith(b"%PDF")

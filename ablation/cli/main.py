@@ -34,7 +34,7 @@ COMMANDS = {
     "run": ("run", "Train the runs that are missing, publish them to MLflow, print the verdicts."),
     "status": ("status", "Show how the runs stand: finished, diverged, altered, running, failed, planned."),
     "compare": ("compare", "Compare each recipe with the baseline: difference, intervals, p, verdict."),
-    "report": ("report", "Write the report: one HTML file with the answer, tables and pictures."),
+    "report": ("report", "Write the report: the answer, tables and pictures, as HTML and PDF and as data."),
     "verify": ("verify", "Compute every number of runs and report anew, and say which differ."),
     "export": ("export", "Pack what a stranger needs to verify an experiment without its images."),
     "ui": ("ui", "Start MLflow's own pages on 127.0.0.1, with the right store; Ctrl-C ends them."),
@@ -89,7 +89,7 @@ def cli() -> None:
     Example:
       ablation plan quickstart      what it would train
       ablation run quickstart       train what is missing, then the verdicts
-      ablation report quickstart    reports/quickstart.html
+      ablation report quickstart    reports/quickstart/report.html and more
     """
 
 

@@ -39,7 +39,7 @@ def report(
     publish: bool,
     tracking_uri: str | None,
 ) -> None:
-    """Write the report: the answer, tables and pictures as HTML and PDF, and every number as data.
+    """Write the report: the answer, tables and pictures, as HTML and PDF and as data.
 
     Of several experiments that share data, split and metric: one table, and in what they differ.
 
