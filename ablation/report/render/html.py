@@ -96,7 +96,8 @@ class Inline:
 
 def inline(drawn: Drawing, alt: str) -> Inline:
     """The drawing, to be as wide as the page allows, but not wider than it was drawn."""
-    element = inline_svg(drawn.svg, drawn.name, plain(alt))
+    prefix = re.sub(r"[^\w-]", lambda found: f"_{ord(found[0]):x}", drawn.name, flags=re.ASCII)
+    element = inline_svg(drawn.svg, prefix, plain(alt))
     points = element.partition('viewBox="')[2].partition('"')[0].split()[2]
     return Inline(Markup(element), round(float(points) * 96 / 72))
 

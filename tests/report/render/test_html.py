@@ -10,7 +10,8 @@ from markupsafe import Markup, escape
 
 from ablation.core.text import first_sentence, named
 from ablation.report.glossary import TERMS, term_spans
-from ablation.report.render.html import chip, code, layout, linking, names, policy, script
+from ablation.report.render.drawings import Drawing
+from ablation.report.render.html import chip, code, inline, layout, linking, names, policy, script
 from ablation.report.section import Rows, Table
 from ablation.report.style import MARKERS, VARIABLES, styles
 
@@ -94,6 +95,19 @@ def test_the_first_sentence(text, first):
     given, rest = first_sentence(text)
     assert given == first
     assert " ".join(filter(None, (given, rest))) == text
+
+
+def test_a_drawing_is_as_wide_as_it_was_drawn_and_its_ids_hold_whatever_its_name_is():
+    """An experiment may have a dot in its name, and a section be named after it."""
+    document = b"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 720 90">
+        <defs><path id="m" d="M0 0 L1 1"/></defs><use href="#m"/></svg>"""
+    one, other = (
+        inline(Drawing(name, {"svg": document}), f"of {named('x')}") for name in ("effects-a.b-1", "effects-a-b-1")
+    )
+    assert one.width == 960
+    assert 'aria-label="of “x”"' in one.element
+    ids = [re.findall(r'(?:id|href)="#?([^"]+)"', drawn.element) for drawn in (one, other)]
+    assert ids[0][0] == ids[0][1] != ids[1][0]
 
 
 def table_of(columns: int, **options) -> Table:
