@@ -79,7 +79,7 @@ def pdf_of(report: Report, drawings: Drawings, fonts: Fonts | None = None) -> by
                 font_paths=[folder / FONTS_FOLDER],
                 ignore_system_fonts=True,
                 pdf_standards=["ua-1"],
-                timestamp=_timestamp(report.made),
+                timestamp=0,
             )
         except typst.TypstError as error:
             raise InputError(f"typst cannot set it: {error}") from None
@@ -176,12 +176,6 @@ def _date(made: str) -> datetime.date | None:
     """The last day that the report's records name."""
     days = re.findall(r"\d{4}-\d\d-\d\d", made)
     return datetime.date.fromisoformat(days[-1]) if days else None
-
-
-def _timestamp(made: str) -> int:
-    """The beginning of that day, in seconds since 1970."""
-    day = _date(made)
-    return int(datetime.datetime(day.year, day.month, day.day, tzinfo=datetime.UTC).timestamp()) if day else 0
 
 
 def _words(text: str, report: Report) -> Words:

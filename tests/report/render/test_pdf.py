@@ -192,6 +192,16 @@ def test_the_page_and_the_pdf_have_the_numbers_of_the_report(text, report, drawi
     assert missing(page, report) == []
 
 
+def test_the_small_forest_plot_has_its_numbers_beside_each_recipe(document, report):
+    first = normal(document.pages[0].extract_text())
+    rows = [
+        normal(f"{row.recipe}{row.difference}{row.interval}{SYMBOL[row.verdict]}{row.verdict}")
+        for row in report.headline.forest.rows
+    ]
+    assert len(rows) == 4
+    assert [first.index(row) for row in rows] == sorted(first.index(row) for row in rows)
+
+
 def test_rows_of_tables_have_their_cells_side_by_side(text, report):
     """In the order of the columns, so that no number is in another's place; a wide table may be in two."""
     text = normal(text)
@@ -248,11 +258,21 @@ def with_section(report: Report, section: Section) -> Report:
 
 
 @pytest.fixture(scope="module")
-def hostile() -> str:
+def with_hostile_names() -> Report:
     recipes = {"none": (), **{name: (Brightness(0.05 * number),) for number, name in enumerate(HOSTILE, 1)}}
-    study = Study(results_of(replace(question(), name="ho_st.ile", recipes=recipes)))
-    report = report_of(study, only=["effects"])
-    return text_of(pdf_of(report, drawings_of(report, ())))
+    return report_of(Study(results_of(replace(question(), name="ho_st.ile", recipes=recipes))), only=["effects"])
+
+
+@pytest.fixture(scope="module")
+def hostile(with_hostile_names) -> str:
+    """The text of all but the figures."""
+    (section,) = with_hostile_names.sections
+    return text_of(pdf_of(with_section(with_hostile_names, replace(section, figures=())), {"effects": ()}))
+
+
+def test_figures_show_hostile_names_too(with_hostile_names, hostile):
+    text = text_of(pdf_of(with_hostile_names, drawings_of(with_hostile_names, ())))
+    assert text.count(HOSTILE[2]) > hostile.count(HOSTILE[2]) + 2
 
 
 @pytest.mark.parametrize("name", HOSTILE)
