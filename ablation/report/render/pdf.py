@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import ablation
 from ablation.core.errors import InputError
-from ablation.core.text import counted, name_spans, plain, tied
+from ablation.core.text import counted, first_sentence, name_spans, plain, tied
 from ablation.report.glossary import Term, term_spans, terms_of
 from ablation.report.section import Section, Strip, Strips, Table
 from ablation.report.style import WIDTH, shortened
@@ -223,12 +223,6 @@ def _opened(text: str, report: Report) -> dict[str, Words]:
     """A text as its first sentence and the rest."""
     first, rest = first_sentence(text)
     return {"first": _words(first, report), "rest": _words(rest, report)}
-
-
-def first_sentence(text: str) -> tuple[str, str]:
-    """The first sentence of a text, and what follows it."""
-    end = re.search(r"(?<!\bet al)(?<!\bvs)(?<!\be\.g)(?<!\bi\.e)[.?!]\s+(?=[^\sa-z(])", text)
-    return (text[: end.end()].rstrip(), text[end.end() :]) if end else (text, "")
 
 
 def _forest(forest: Forest, report: Report) -> dict[str, Any]:

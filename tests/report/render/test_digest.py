@@ -19,7 +19,7 @@ from ablation.report.render import digest as freshness
 from ablation.report.render.digest import LIBRARIES, check_digest, folder_digest, program_digest
 
 PACKAGE = Path(ablation.__file__).parent
-FILES = sorted(file for kind in ("*.py", "*.html", "*.css") for file in PACKAGE.rglob(kind))
+FILES = sorted(file for kind in ("*.py", "*.html", "*.css", "*.js", "*.typ") for file in PACKAGE.rglob(kind))
 
 
 @pytest.fixture(scope="module")

@@ -15,14 +15,14 @@ from made_up import question, results_of
 from pages import Page
 
 from ablation import Brightness
-from ablation.core.text import bare, plain
+from ablation.core.text import bare, first_sentence, plain
 from ablation.evidence.study import Study
 from ablation.report.contents import Report, report_of
 from ablation.report.glossary import terms_of
 from ablation.report.render import pdf as rendering
 from ablation.report.render.drawings import drawings_of
 from ablation.report.render.html import html
-from ablation.report.render.pdf import first_sentence, pdf_of, report_data
+from ablation.report.render.pdf import pdf_of, report_data
 from ablation.report.render.write import write_folder
 from ablation.report.section import Rows, Section, Table
 from ablation.report.text import SYMBOL
