@@ -493,6 +493,14 @@ def test_a_report_stays_when_the_grid_grows(bench: Bench, tmp_path: Path):
     assert bench.report().data.tags["mlflow.note.content"] == "It helps", "planned runs are none that a report lacks"
     assert bench.artifact("report.html") == "first"
 
+    for run in bench.runs:  # trained anew, all of them: the experiment begins at another time
+        shutil.rmtree(run.folder, ignore_errors=True)
+        train(run, born=BORN + 5000)
+    bench.publish()
+    assert bench.report().info.run_id == first
+    assert bench.report().data.tags["mlflow.note.content"].startswith("The report is of 0 of 6 runs;")
+    assert bench.artifact("report.html") == "first"
+
 
 def test_files_of_an_earlier_report_go_and_those_of_somebody_else_stay(bench: Bench, tmp_path: Path):
     train(bench.runs[0])
