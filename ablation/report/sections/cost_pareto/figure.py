@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablation.analysis.comparison import Difference
+from ablation.report.charts import signed_ticks
 from ablation.report.style import FAINT, PAPER, SOFT, WIDTH, Style, drawing, mark, marked, new_panels, shortened
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def draw_costs(info: CostInfo, look: Mapping[str, Style], axes: Sequence[Axes] |
             spot.set_axisbelow(True)
             spot.margins(0.09, 0.1)
             spot.set(xlabel=panel.axis, ylabel=info.axis)
-            spot.xaxis.set_major_formatter(lambda x, _: f"{'+' if x > 0 else ''}{x:g}".replace("-", "\N{MINUS SIGN}"))
+            spot.xaxis.set_major_formatter(signed_ticks)
         for spot, panel in zip(axes, info.panels, strict=True):
             _name(spot, panel, look)
     return axes

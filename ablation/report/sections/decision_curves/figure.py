@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ablation.report.charts import ACROSS, LONGEST, label_ends, line_of
+from ablation.report.charts import ACROSS, LONGEST, label_ends, line_of, signed_ticks
 from ablation.report.sections.decision_curves.compute import Band, CurvesInfo
 from ablation.report.sections.decision_curves.text import PER, UNIT
 from ablation.report.style import INK, SOFT, Style, drawing, mark, marked, new_panels, shortened
@@ -84,6 +84,7 @@ def draw_differences(info: CurvesInfo, look: Mapping[str, Style], axes: Sequence
             spot.grid(axis="y")
             spot.set_axisbelow(True)
             spot.set(xlim=(0, float(info.at[-1])), ylim=(low, high), xlabel="threshold t")
+            spot.yaxis.set_major_formatter(signed_ticks)
             spot.tick_params(labelleft=index % across == 0)
             if index % across == 0:
                 spot.set_ylabel(f"difference to {shortened(info.baseline, 16)}\n({UNIT})")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ablation.report.charts import ACROSS, CurvePanel, common_limits, draw_curve, name_ticks
+from ablation.report.charts import ACROSS, CurvePanel, common_limits, draw_curve, name_ticks, signed_ticks
 from ablation.report.style import BAND, SOFT, WIDTH, Style, drawing, mark, marked, new_panels, shortened
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def draw_sizes(info: SizesInfo, look: Mapping[str, Style], axes: Sequence[Axes] 
             mark(spot.set_title(shortened(panel.title, 34), color=style.text), style)
             spot.set_xlabel("training images (logarithmic axis)")
             spot.set_ylim(*info.limits)
+            spot.yaxis.set_major_formatter(signed_ticks)
             name_ticks(spot, panel.at, [f"{round(2.0**at):,}" for at in panel.at])
             spot.tick_params(labelleft=index % ACROSS == 0)
             if index % ACROSS == 0:
