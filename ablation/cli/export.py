@@ -29,11 +29,11 @@ from ablation.report.verification import report_held
 @click.option("--report", "folder", metavar="DIR", type=FOLDER, help="By default reports/EXPERIMENT, if it is there.")
 @on_experiment
 def export(options: ExperimentOptions, target: Path, folder: Path | None) -> None:
-    """Pack what is needed to verify an experiment without its images, and to train one of its runs again.
+    """Pack what a stranger needs to verify an experiment without its images.
 
     The experiment, the spec, record, predictions and journal of every run, how results were to be judged, the digest of
-    every image and which part it is in, the packages, the report, and a README with the commands. The same runs give
-    the same bytes.
+    every image and which part it is in, the packages, the report, and a README with the commands; with the images, a
+    run can be trained again from it. The same runs give the same bytes.
 
     \b
     Example:
