@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pypdf
 import pytest
+from effect_cases import CASES
 from made_fonts import made_font
 from made_up import question, results_of
 from pages import Page
@@ -18,6 +19,7 @@ from ablation import Brightness
 from ablation.core.text import bare, first_sentence, plain
 from ablation.evidence.study import Study
 from ablation.report.contents import Report, report_of
+from ablation.report.fonts import fonts_for, texts_of
 from ablation.report.glossary import terms_of
 from ablation.report.render import pdf as rendering
 from ablation.report.render.drawings import drawings_of
@@ -290,6 +292,17 @@ def test_arabic_is_shaped_and_runs_from_the_right(hostile):
     """The letters come as they are written, or from left to right as they stand; within their own words only."""
     assert re.search(r"(قطة|ةطق)", hostile)
     assert re.search(r"(عربية|ةيبرع)", hostile)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_whatever_the_results_are_there_is_a_pdf_of_them(case, tmp_path):
+    """Nothing finished, one condition, other metrics and tests, odd names: each is set, and says its answer."""
+    experiment, score = CASES[case]
+    study = Study(results_of(experiment, score) if score else results_of(experiment))
+    report = report_of(study, only=["effects", "interaction"])
+    fonts = fonts_for(texts_of(report), [made_font(tmp_path / "made.ttf", "中", "Made For Cases")], system=False)
+    text = normal(text_of(pdf_of(report, drawings_of(report, ()), fonts)))
+    assert all(normal(bare(sentence)) in text for sentence in report.answer)
 
 
 def long_table(count: int) -> Table:
