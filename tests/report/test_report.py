@@ -75,7 +75,7 @@ def test_no_two_parts_of_the_page_have_one_id_and_every_reference_holds(html, pa
 
 def test_page_tells_question_answer_and_every_part(page, sections):
     assert "Does “crop”, “brightness”, “contrast” or “all” help" in page.text
-    assert "all and crop are better than none ." in page.text
+    assert "all and crop are better than none , pooled over adam and sgd ." in page.text
     assert {"effects", "attribution", "interaction", "embedding", "learning_curves", "pictures", "reproduce"} <= {
         *sections
     }

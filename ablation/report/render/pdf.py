@@ -238,8 +238,8 @@ def _forest(forest: Forest, report: Report) -> dict[str, Any]:
         for row in forest.rows
     ]
     more = f"{counted(forest.more, 'more recipe')} in the results." if forest.more else ""
-    held = {key: item for key, item in asdict(forest).items() if key in ("zero", "margin", "ends", "unit")}
-    return held | {"rows": rows, "more": more, "baseline": _shown(report.baseline)}
+    held = {key: item for key, item in asdict(forest).items() if key in ("zero", "margin", "ends")}
+    return held | {"rows": rows, "more": more, "caption": _words(forest.caption, report)}
 
 
 def _shares(row: Any) -> dict[str, float]:

@@ -57,7 +57,10 @@ def test_a_description_has_the_answer_and_every_recipe_and_no_markup_of_a_name(s
 
 def test_a_description_opens_with_the_number_that_answers(studies):
     first = description(studies("pooled"), MOST).splitlines()[0]
-    assert first.startswith("**“bright” is better than “none”.** “bright”: +4.7 points of accuracy (95 % interval +")
+    assert first.startswith(
+        "**“bright” is better than “none”, and “contrast” is worse, pooled over “adam” and “sgd”.** "
+    )
+    assert "** “bright”: +4.7 points of accuracy (95 % interval +" in first
 
 
 @pytest.mark.parametrize(("most", "rows"), [(MOST, 9), (2000, 3), (900, 0)])

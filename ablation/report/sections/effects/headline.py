@@ -9,11 +9,22 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ablation.core.text import listing, named, opening, percent
-from ablation.evidence.effects import Effect
+from ablation.core.text import named, opening, percent
+from ablation.evidence.effects import Effect, primaries
 from ablation.experiment.experiment import Experiment
-from ablation.report.sections.effects.text import answer, deciding, picked, scope, won
-from ablation.report.text import MOST_NAMED, bounds, chance, gain, interval, shown, signed, unit_text, verdict_text
+from ablation.report.sections.effects.text import answer, deciding, picked, scope, short_answer, won
+from ablation.report.text import (
+    bounds,
+    chance,
+    gain,
+    interval,
+    shown,
+    signed,
+    size,
+    unit_text,
+    value_text,
+    verdict_text,
+)
 
 MOST_ROWS = 12
 """Of the small forest plot; the results section has all."""
@@ -38,15 +49,14 @@ class ForestRow:
 class Forest:
     """The recipes that answer, the best first. zero, margin: on the axis, as shares of its length.
 
-    ends: what stands at its left and right end. more: recipes that are not in the rows.
+    ends: what stands at its left and right end. caption: how to read it. more: recipes that are not in the rows.
     """
 
     rows: tuple[ForestRow, ...]
     zero: float
     margin: tuple[float, float]
     ends: tuple[str, str]
-    unit: str
-    baseline: str
+    caption: str
     more: int = 0
 
 
@@ -70,47 +80,45 @@ def headline_of(experiment: Experiment, effects: Sequence[Effect]) -> Headline:
     known = [effect for effect in deciding(effects) if not math.isnan(effect.estimate)]
     judged = [effect for effect in known if verdict_text(effect) != "no verdict"]
     if not judged:
-        return Headline(answer(experiment, effects)[0], forest=forest_of(experiment, known))
+        return Headline(answer(experiment, effects)[0], forest=forest_of(experiment, known, effects))
     ranked = sorted(judged, key=lambda effect: -gain(effect.estimate, effect.metric))
     best = next((effect for effect in ranked if effect.verdict == "better"), ranked[0])
     return Headline(
-        _lead(experiment, judged, best),
+        _lead(experiment, effects, judged),
         best.recipe,
         signed(best.estimate, best.metric),
         unit_text(best.metric),
         f"{percent(1 - experiment.alpha)} interval {interval(best.low, best.high, best.metric)}",
         verdict_text(best),
         tuple(_sure(best, effects, experiment)),
-        forest_of(experiment, known),
+        forest_of(experiment, known, effects),
     )
 
 
-def _lead(experiment: Experiment, judged: Sequence[Effect], best: Effect) -> str:
-    baseline = named(experiment.baseline)
-    better = [effect for effect in judged if effect.verdict == "better"]
-    if not better:
-        return f"No recipe is shown to be better than {baseline}."
-    others = sorted(
-        (effect for effect in better if effect is not best), key=lambda one: -gain(one.estimate, one.metric)
-    )
-    if not others:
-        return f"{named(best.recipe)} is better than {baseline}."
-    if len(better) > MOST_NAMED:
-        return f"{named(best.recipe)} and {len(others)} more recipes are better than {baseline}."
-    return f"{listing(named(one.recipe) for one in (best, *others))} are better than {baseline}."
+def _lead(experiment: Experiment, effects: Sequence[Effect], judged: Sequence[Effect]) -> str:
+    """What is better; where nothing is, that first, and then what is worse."""
+    verdicts = {effect.verdict for effect in judged}
+    if "better" in verdicts or "worse" not in verdicts:
+        return short_answer(experiment, effects)
+    return f"No recipe is shown to be better than {named(experiment.baseline)}. {short_answer(experiment, effects)}"
 
 
 def _sure(effect: Effect, effects: Sequence[Effect], experiment: Experiment) -> list[str]:
-    """In order: the test, the seeds, what choosing the best costs, and what it holds for."""
+    """In order: the seeds, the test, what choosing the best costs, and what it holds for."""
     tested = not math.isnan(effect.p_adjusted) and verdict_text(effect) != "not tested"
-    sentences = [chance(effect.p_adjusted, experiment, compared=True)] if tested else []
-    sentences += filter(None, [won(effect, experiment), picked(effect, effects)])
-    sentences.append(f"it holds {bounds(experiment)}{scope(effect, effects, experiment)}")
-    return [f"{opening(sentence)}." for sentence in sentences]
+    compared = primaries(effects)
+    over = f", corrected for {compared} comparisons" if compared > 1 else ""
+    sentences = [
+        won(effect, experiment),
+        f"{chance(effect.p_adjusted, experiment, compared=True)}{over}" if tested else "",
+        picked(effect, effects),
+        f"it holds {bounds(experiment)}{scope(effect, effects, experiment)}",
+    ]
+    return [f"{opening(sentence)}." for sentence in sentences if sentence]
 
 
-def forest_of(experiment: Experiment, known: Sequence[Effect]) -> Forest | None:
-    """The recipes with a difference, by verdict and then by gain; None without one."""
+def forest_of(experiment: Experiment, known: Sequence[Effect], effects: Sequence[Effect]) -> Forest | None:
+    """The known ones, which have a difference, by verdict and then by gain; None without one."""
     if not known:
         return None
     ranked = sorted(known, key=lambda one: (ORDER.index(verdict_text(one)), -gain(one.estimate, one.metric)))
@@ -134,7 +142,18 @@ def forest_of(experiment: Experiment, known: Sequence[Effect]) -> Forest | None:
         share(0),
         (share(-margin), share(margin)),
         ("better", "worse") if lower else ("worse", "better"),
-        unit_text(experiment.metric),
-        experiment.baseline,
+        _caption(experiment, known[0], effects),
         len(ranked) - len(rows),
+    )
+
+
+def _caption(experiment: Experiment, known: Effect, effects: Sequence[Effect]) -> str:
+    """What is drawn, with the baseline's score and the margin in numbers."""
+    metric, level = experiment.metric, percent(1 - experiment.alpha)
+    baseline = next(one for one in effects if one.verdict == "baseline" and one.condition == known.condition)
+    score = "" if math.isnan(baseline.mean) else f" ({value_text(baseline.mean, metric)})"
+    return (
+        f"Difference to {named(experiment.baseline)}{score} in {unit_text(metric)}, with its {level} interval. Shaded: "
+        f"the margin of equivalence, ±{size(experiment.margin, metric)}. A verdict rests on its adjusted p, and may be "
+        "sharper than the interval."
     )
