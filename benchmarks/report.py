@@ -8,7 +8,8 @@
 1,000 test images of 10 classes, logits of its training and validation part and under eighteen test conditions, and
 Grad-CAM maps. Nothing is trained: all of it is drawn at random and written as a worker writes its record. Printed are
 the seconds of each section in one process, of all files of the report (HTML, PDF, tables, figures) in a process of
-their own, and the most memory that this held. The records have just been written, so reading them is helped by the system's own cache.
+their own, and the most memory that this held. The records have just been written, so reading them is helped by the
+system's own cache.
 """
 
 from __future__ import annotations

@@ -76,6 +76,6 @@ def test_the_common_table_has_the_pooled_rows_of_each_as_they_are_there():
         assert [row["recipe"] for row in group.rows] == ["none", "bright", "contrast"]
     assert [row["what"] for row in differing.groups[0].rows] == ["seeds"]
     assert plain(section.answer[0]).startswith(
-        "“one”: “bright” is better than “none”, and “contrast” is worse, pooled over “adam” and “sgd” (“bright” +4.7 points"
+        "“one”: “bright” is better than “none”, and “contrast” is worse, pooled over “adam” and “sgd” (“bright” +4.7"
     )
     assert "No test is made across experiments" in section.caution[0]
