@@ -79,3 +79,15 @@ def test_the_common_table_has_the_pooled_rows_of_each_as_they_are_there():
         "“one”: “bright” is better than “none”, and “contrast” is worse, pooled over “adam” and “sgd” (“bright” +4.7"
     )
     assert "No test is made across experiments" in section.caution[0]
+
+
+def test_intervals_of_two_levels_are_said_beside_each_and_not_over_all():
+    table, differing = several([study_of("one"), study_of("two", alpha=0.2)]).tables
+    assert table.headers["interval"] == "interval"
+    assert [plain(group.title) for group in table.groups] == [
+        "“one” · pooled over 2 conditions · 95 % intervals",
+        "“two” · pooled over 2 conditions · 80 % intervals",
+    ]
+    assert {"what": "alpha", "experiment 0": "0.05", "experiment 1": "0.2"} in differing.groups[0].rows
+    alike, _ = several([study_of("one"), study_of("two", seeds=3)]).tables
+    assert alike.headers["interval"] == "95 % interval"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ablation.core.text import listing, named, opening
+from ablation.core.text import listing, named, opening, percent
 from ablation.evidence.agreement import differences
 from ablation.evidence.study import Study
 from ablation.report.section import Rows, Section, Table
@@ -51,12 +51,11 @@ def _sentence(study: Study) -> str:
 def _joint(studies: Sequence[Study]) -> Table:
     """The main tables, one below the other: the rows that are pooled over conditions, or those of the only one."""
     tables = [main_table(study.experiment, study.effects) for study in studies]
-    headers = {key: head for table in tables for key, head in table.headers.items() if key != "verdict"}
-    headers |= {"verdict": tables[0].headers["verdict"]}
+    headers = _common_headers(tables)
     groups = tuple(
         Rows(
             tuple({key: row.get(key, "") for key in (*headers, "note")} for row in group.rows),
-            " · ".join(filter(None, [named(study.experiment.name), group.title])),
+            " · ".join(filter(None, [named(study.experiment.name), group.title, _own_level(study, studies)])),
             group.pooled,
         )
         for study, table in zip(studies, tables, strict=True)
@@ -67,3 +66,19 @@ def _joint(studies: Sequence[Study]) -> Table:
         "intervals are those of the experiment by itself, and every verdict holds as it does there."
     )
     return replace(tables[0], headers=headers, groups=groups, caption=caption)
+
+
+def _common_headers(tables: Sequence[Table]) -> dict[str, str]:
+    """Every column that one of them has, the verdict last; a heading in which they differ has no number."""
+    shared = {"interval": "interval", "p_adjusted": "adjusted p"}
+    headers: dict[str, str] = {}
+    for table in tables:
+        for key, head in table.headers.items():
+            headers[key] = shared.get(key, head) if headers.get(key, head) != head else head
+    return {key: head for key, head in headers.items() if key != "verdict"} | {"verdict": headers["verdict"]}
+
+
+def _own_level(study: Study, studies: Sequence[Study]) -> str:
+    """'80 % intervals', where the experiments differ in it."""
+    differ = len({one.experiment.alpha for one in studies}) > 1
+    return f"{percent(1 - study.experiment.alpha)} intervals" if differ else ""
