@@ -138,9 +138,8 @@ def _of_pack(pack: Pack, options: ExperimentOptions, folder: Path | None) -> Giv
             raise InputError(f"the images here are the data {data.digest}, and the pack is of {pack.data.digest}")
         return data
 
-    subject = Subject(
-        Study(pack.results, command=pack.command), pack.data, images, own_code(cell.spec for cell in pack.cells)
-    )
+    code = own_code(pack.experiment, (cell.spec for cell in pack.cells))
+    subject = Subject(Study(pack.results, command=pack.command), pack.data, images, code)
     return Given((subject,), folder or _report_in(pack.report), (files,))
 
 

@@ -34,6 +34,7 @@ from ablation.core.text import counted
 from ablation.data.contents import Listing
 from ablation.data.files import PARTS
 from ablation.data.split import Parts, Splittable
+from ablation.experiment.experiment import Experiment
 from ablation.experiment.form import form_of
 from ablation.experiment.labels import names_of
 from ablation.experiment.preregistration import PREREGISTRATION_FILE
@@ -42,6 +43,7 @@ from ablation.experiment.results import Results
 from ablation.experiment.runs import SPEC_FILE, Run, runs_of
 from ablation.experiment.seal import JOURNAL_FILE, digest_of_file
 from ablation.experiment.spec import RunSpec
+from ablation.models.own import is_own
 
 FORMAT = 1
 PACK_FILE, EXPERIMENT_FILE, SOURCE_FILE = "pack.json", "experiment.json", "experiment.py"
@@ -160,19 +162,22 @@ def _environment() -> bytes:
     return "\n".join([machine, *packages, ""]).encode()
 
 
-def own_code(specs: Iterable[RunSpec]) -> tuple[str, ...]:
-    """The functions and networks of the author's own that these runs need, as the experiment names them."""
-    names = set()
-    for spec in specs:
-        names |= {spec.model} if spec.model_source else set()
-        names |= set(_functions(spec.to_plain()["recipe"]))
+def own_code(experiment: Experiment, specs: Iterable[RunSpec]) -> tuple[str, ...]:
+    """The functions and networks of the author's own that the experiment and these runs name: training loads them."""
+    specs = tuple(specs)
+    models = [*experiment.levels("model").values(), *(spec.model for spec in specs)]
+    names = {model for model in models if is_own(model)}
+    for form in (form_of(experiment), *(spec.to_plain() for spec in specs)):
+        names |= set(_functions(form))
     return tuple(sorted(names))
 
 
 def _functions(form: Any) -> Iterator[str]:
-    """Those of every `ImageFunction` in a plain form, however deep it stands."""
+    """Those of every `ImageFunction` in an experiment's form or a spec's plain one, however deep it stands."""
     if isinstance(form, dict):
-        if form.get("type") == ImageFunction.__name__:
+        if form.get("value") == ImageFunction.__name__:
+            yield form["fields"]["function"]
+        elif form.get("type") == ImageFunction.__name__:
             yield form["function"]
         form = list(form.values())
     for item in form if isinstance(form, list) else ():
@@ -220,7 +225,7 @@ Train one run again, with the images, and compare it bit for bit:
 def _readme(results: Results, data: Listing, report: bool) -> str:
     table = results.table.drop_duplicates("id")
     done = int(table["status"].isin(["finished", "diverged"]).sum())
-    code = own_code(cell.spec for cell in results.cells)
+    code = own_code(results.experiment, (cell.spec for cell in results.cells))
     needs = "\nIts runs need code of the author's that is not in here, and that `--trust` lets run: {}.\n"
     question = results.experiment.question or f"Which recipe is better than {results.experiment.baseline}?"
     count = f"{counted(len(names_of(results.cells)), 'run')}, {done:,} of them with a result"

@@ -243,10 +243,29 @@ def test_other_images_are_refused_and_a_strangers_code_too(packed, unpacked, tmp
     code, _, err = ablation(tmp_path, "verify", "pack", "--retrain", "any")
     assert code == 2
     assert re.search(r"the images here are the data [0-9a-f]{16}, and the pack is of [0-9a-f]{16}", words(err))
-    monkeypatch.setattr("ablation.cli.verify.own_code", lambda specs: ("mine.py:change",))
+    monkeypatch.setattr("ablation.cli.verify.own_code", lambda experiment, specs: ("mine.py:change",))
     code, _, err = ablation(tmp_path, "verify", str(packed), "--retrain", "any")
     assert (code, "code that the pack names (mine.py:change): read it first, then --trust" in words(err)) == (2, True)
     assert ablation(tmp_path, "verify", str(packed), "--retrain", "any", "--trust").code == 0
+
+
+@pytest.mark.parametrize("field", ["corrupt", "recipes"])
+def test_a_strangers_function_is_not_loaded_wherever_it_stands(unpacked, tmp_path, field):
+    """What changes test images is part of the experiment, and of no spec."""
+    (tmp_path / "mine.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\ndef change(x, g): return x\n")
+    form = json.loads((unpacked / "experiment.json").read_text("utf-8"))
+    function = {
+        "value": "ImageFunction",
+        "fields": {"function": "mine.py:change", "arguments": {"dict": []}, "source": "0"},
+    }
+    form["experiment"]["fields"][field].setdefault("dict", []).append(["own", {"tuple": [function]}])
+    if field == "recipes":
+        form["experiment"]["fields"]["exclude"] = {"tuple": [{"dict": [["recipe", "own"]]}]}
+    (unpacked / "experiment.json").write_text(json.dumps(form), "utf-8")
+    sealed_anew(unpacked)
+    code, _, err = ablation(tmp_path, "verify", "pack", "--retrain", "any")
+    assert (code, "code that the pack names (mine.py:change): read it first, then --trust" in words(err)) == (2, True)
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_report_or_a_run_that_is_not_there(reported, tmp_path):

@@ -73,8 +73,8 @@ def test_nothing_that_it_names_is_run(tiny, tmp_path, monkeypatch):
     own = ImageFunction("mine.py:change")
     assert (tmp_path / "ran").exists(), "making the value runs the file"
     experiment = replace(tiny, recipes={"none": (), "own": (Sometimes(own, 0.5),)})
-    assert own_code(cell.spec for cell in experiment.cells("0" * 16)) == ("mine.py:change",)
-    assert own_code(cell.spec for cell in tiny.cells("0" * 16)) == ()
+    assert own_code(experiment, (cell.spec for cell in experiment.cells("0" * 16))) == ("mine.py:change",)
+    assert own_code(tiny, (cell.spec for cell in tiny.cells("0" * 16))) == ()
     form = form_of(experiment)
     (tmp_path / "ran").unlink()
     again = experiment_of(form)
