@@ -18,7 +18,7 @@ from ablation.experiment.pack import pack_of, write_pack
 from ablation.experiment.results import Results
 from ablation.experiment.runs import folder_of
 from ablation.experiment.seal import digest_of_file
-from ablation.report.render.evidence import EVIDENCE_FILE
+from ablation.report.render.evidence import EVIDENCE_FILE, is_within
 from ablation.report.verification import report_held
 
 
@@ -70,7 +70,7 @@ def _report(folder: Path | None, name: str, options: ExperimentOptions) -> Mappi
         return {}
     folder = folder or usual
     files = {name: folder / name for name in (EVIDENCE_FILE, *report_held(folder)["files"])}
-    if missing := [name for name, path in files.items() if not path.is_file()]:
+    if missing := [name for name in files if not is_within(folder, name)]:
         raise InputError(
             f"the report in {folder} lacks {', '.join(missing[:3])}; `{options.command('report')} --force`"
         )

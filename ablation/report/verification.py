@@ -7,7 +7,6 @@ version of the program and its libraries.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +23,7 @@ from ablation.evidence.study import Study
 from ablation.evidence.verification import CLOSE, LAST_DIGITS, Check, Difference
 from ablation.experiment.results import Results
 from ablation.report.render.digest import input_digest, program_digest
-from ablation.report.render.evidence import EVIDENCE_FILE, evidence_data, own_digest
+from ablation.report.render.evidence import EVIDENCE_FILE, changed_files, content_of, evidence_data, own_digest, unsafe_names
 from ablation.report.render.write import PDF_FILE, rendered
 
 if TYPE_CHECKING:
@@ -67,6 +66,8 @@ def report_held(folder: Path) -> dict[str, Any]:
         raise InputError(
             f"{path} has no {listing(wrong)} as a report has it; `ablation report --force` writes it again"
         )
+    if unsafe := unsafe_names(held["files"]):
+        raise InputError(f"{path} cannot be believed: it names {unsafe[0]!r} as a file of the report")
     return dict(held)
 
 
@@ -164,20 +165,8 @@ def _written(folder: Path, held: Mapping[str, Any]) -> Check:
     others = {name: item for name, item in held.items() if name != "digest"}
     if held.get("digest") != own_digest(others):
         differences.append(Difference(EVIDENCE_FILE, "was changed after it was written: its digest does not fit"))
-    for name, digest in held["files"].items():
-        content = _read(folder, name)
-        if content is None:
-            differences.append(Difference(name, "is missing"))
-        elif hashlib.sha256(content).hexdigest() != digest:
-            differences.append(Difference(name, f"was changed: it is not what {EVIDENCE_FILE} was written beside"))
+    differences += [Difference(name, words) for name, words in changed_files(folder, held["files"])]
     return Check(WRITTEN, "file", 1 + len(held["files"]), tuple(differences))
-
-
-def _read(folder: Path, name: str) -> bytes | None:
-    """The content of a file in the folder, however it is called; None for none, and for one outside of it."""
-    path = folder / name
-    inside = path.resolve().is_relative_to(folder.resolve())
-    return path.read_bytes() if inside and path.is_file() else None
 
 
 def _made_anew(studies: Sequence[Study], report: Report, digest: str, folder: Path, files: Mapping[str, Any]) -> Check:
@@ -187,7 +176,7 @@ def _made_anew(studies: Sequence[Study], report: Report, digest: str, folder: Pa
     names = [name for name in anew if not (blind and name.endswith(_RASTER))]
     differences = []
     for name in names:
-        stored, made = _read(folder, name), anew[name]
+        stored, made = content_of(folder, name), anew[name]
         if blind and stored is not None:
             stored, made = _PHOTOGRAPH.sub(b"", stored), _PHOTOGRAPH.sub(b"", made)
         if stored != made:

@@ -268,6 +268,26 @@ def test_a_strangers_function_is_not_loaded_wherever_it_stands(unpacked, tmp_pat
     assert not (tmp_path / "ran").exists()
 
 
+def test_no_file_but_those_of_the_report_is_packed(reported, tmp_path):
+    """Whatever the evidence names, and whatever a link in its folder leads to."""
+    project = shutil.copytree(reported, tmp_path / "project")
+    secret, file = tmp_path / "secret.txt", project / "reports" / "small" / "evidence.json"
+    secret.write_text("mine")
+    whole = json.loads(file.read_text("utf-8"))
+    for name in (str(secret), "../../../secret.txt"):
+        file.write_text(json.dumps(whole | {"files": {name: "0"}}), "utf-8")
+        for target in ("p.zip", "p"):
+            code, _, err = ablation(project, "export", "small", "--to", target)
+            assert (code, f"evidence.json cannot be believed: it names '{name}'" in words(err)) == (2, True), err
+        code, _, err = ablation(project, "verify", "small")
+        assert (code, "evidence.json cannot be believed" in words(err)) == (2, True)
+    file.write_text(json.dumps(whole | {"files": {"linked.txt": "0"}}), "utf-8")
+    (file.parent / "linked.txt").symlink_to(secret)
+    code, _, err = ablation(project, "export", "small", "--to", "p")
+    assert (code, "lacks linked.txt" in words(err)) == (2, True)
+    assert not (project / "p").exists()
+
+
 def test_a_report_or_a_run_that_is_not_there(reported, tmp_path):
     shutil.copytree(reported, tmp_path / "project")
     shutil.rmtree(tmp_path / "project" / "reports")

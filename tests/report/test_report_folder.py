@@ -1,5 +1,6 @@
 """The folder of a report: what is in it, when it is made anew, and that nothing else in it is touched."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from ablation.core.errors import InputError
 from ablation.evidence.study import Study
-from ablation.report.render.evidence import evidence_data, remove_report, report_is_current, written
+from ablation.report.render.evidence import evidence_data, own_digest, remove_report, report_is_current, written
 from ablation.report.render.write import default_folder, write_folder, write_report
 
 ONLY = ("effects", "pictures")
@@ -96,6 +97,25 @@ def test_a_file_that_edited_evidence_names_is_not_removed(folder):
     (folder / "evidence.json").write_text(json.dumps(evidence))
     remove_report(folder)
     assert precious.read_text() == "mine"
+
+
+def test_a_file_that_evidence_names_with_a_digest_that_fits_is_not_removed_either(folder):
+    """Anybody can compute the evidence's digest. No name leads out of the folder, and no link in it does."""
+    precious = folder.parent / "precious"
+    precious.mkdir()
+    (precious / "mine.txt").write_text("mine")
+    (folder / "linked").symlink_to(precious)
+    for name in ("../precious/mine.txt", str(precious / "mine.txt"), "linked/mine.txt", "tables"):
+        evidence = held(folder)
+        evidence["files"] = {name: hashlib.sha256(b"mine").hexdigest()}
+        del evidence["digest"]
+        evidence = {"digest": own_digest(evidence)} | evidence
+        (folder / "evidence.json").write_text(json.dumps(evidence))
+        before = (folder / "evidence.json").read_bytes()
+        assert not report_is_current(folder, evidence["inputs"], [])
+        remove_report(folder)
+        assert (precious / "mine.txt").read_text() == "mine"
+        (folder / "evidence.json").write_bytes(before)
 
 
 DAMAGED = ("", "[]", "{", "1", '{"digest": ""}', '{"inputs": ""}', '{"inputs": "", "files": {}}')

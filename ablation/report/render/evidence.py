@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ablation
+from ablation.core.archive import is_safe
 from ablation.core.text import plain
 from ablation.report.render.digest import program_digest
 from ablation.report.section import Section, Table
@@ -114,24 +115,51 @@ def report_is_current(folder: Path, digest: str, needed: Iterable[str]) -> bool:
     held = _held(folder)
     if held is None or held["inputs"] != digest or not set(needed) <= set(held["files"]):
         return False
-    try:
-        return bool(written({name: (folder / name).read_bytes() for name in held["files"]}) == held["files"])
-    except OSError:
-        return False
+    return not any(changed_files(folder, held["files"]))
+
+
+def changed_files(folder: Path, files: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Each file that is not as it was written, and why. files: as `evidence.json` holds them."""
+    for name, digest in files.items():
+        content = content_of(folder, name)
+        if content is None:
+            yield name, "is missing"
+        elif hashlib.sha256(content).hexdigest() != digest:
+            yield name, f"was changed: it is not what {EVIDENCE_FILE} was written beside"
 
 
 def remove_report(folder: Path) -> None:
-    """Remove what `evidence.json` names as written beside it, and then that file; nothing else in the folder."""
+    """Remove what `evidence.json` names as written beside it, and then that file; nothing else in the folder.
+
+    Nothing outside of it either, be it by a link within it.
+    """
     for name in (_held(folder) or {"files": ()})["files"]:
-        (folder / name).unlink(missing_ok=True)
+        if is_within(folder, name):
+            (folder / name).unlink()
     (folder / EVIDENCE_FILE).unlink(missing_ok=True)
+
+
+def content_of(folder: Path, name: str) -> bytes | None:
+    """The content of a file of the report; None where there is none, and for one outside of the folder."""
+    return (folder / name).read_bytes() if is_within(folder, name) else None
+
+
+def is_within(folder: Path, name: str) -> bool:
+    """Is there a file of this name in the folder, and is it no link out of it?"""
+    path = folder / name
+    return is_safe(name) and path.is_file() and path.resolve().is_relative_to(folder.resolve())
+
+
+def unsafe_names(files: Iterable[Any]) -> list[str]:
+    """Names that no report gives a file of its own: whoever reads or removes what they name would leave its folder."""
+    return [str(name) for name in files if not is_safe(str(name))]
 
 
 def _held(folder: Path) -> dict[str, Any] | None:
     """What `evidence.json` in this folder holds; None where there is none, or it is not as it was written."""
     try:
         held: dict[str, Any] = json.loads((folder / EVIDENCE_FILE).read_text("utf-8"))
-        as_written = held.pop("digest") == own_digest(held)
+        as_written = held.pop("digest") == own_digest(held) and not unsafe_names(dict(held["files"]))
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
     return held if as_written else None
