@@ -214,6 +214,5 @@ def _figure_caption(of: Mapped, measured: Separations) -> str:
         f"50 principal components where they are more; perplexity {perplexity:.3g}{few}. Each network "
         "has a map of its own; every panel shows the same images and starts from the same layout, the first two "
         f"principal components of the first network's features.{unnamed} Trustworthiness says how far neighbours on "
-        "the map are neighbours in feature space (1 is best). Point at an image to find it on "
-        f"every map.{some}"
+        f"the map are neighbours in feature space (1 is best).{some}"
     )
