@@ -186,11 +186,11 @@ class IntervalRow:
     @classmethod
     def of(
         cls, name: str, estimate: float, low: float, high: float, kind: Kind, metric: str,
-        alone: float = math.nan, last: float = math.nan,
+        alone: float = math.nan, last: float = math.nan, digits: int = 0,
     ) -> IntervalRow:  # fmt: skip
-        """From numbers in the metric's own unit."""
-        text = signed(estimate, metric)
-        text += "" if math.isnan(low) else f"  [{interval(low, high, metric)}]"
+        """From numbers in the metric's own unit. digits: decimals, as `ablation.report.text.points` takes them."""
+        text = signed(estimate, metric, digits)
+        text += "" if math.isnan(low) else f"  [{interval(low, high, metric, digits=digits)}]"
         middle, low, high, alone, last = (shown(x, metric) for x in (estimate, low, high, alone, last))
         return cls(name, middle, low, high, text, kind, alone, last)
 

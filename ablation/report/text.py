@@ -39,27 +39,51 @@ SYMBOL = {
 """A sign for each verdict, so that it never rests on colour alone."""
 
 
-def points(x: float, metric: str, sign: bool = False) -> str:
+def points(x: float, metric: str, sign: bool = False, digits: int = 0) -> str:
     """A score or a difference as shown: points with one decimal, other units with three; a dash for nan.
 
-    >>> points(0.0412, "accuracy"), points(0.12, "log_loss")
-    ('4.1', '0.120')
+    digits: decimals, if not these (`digits_of`).
+
+    >>> points(0.0412, "accuracy"), points(0.12, "log_loss"), points(0.0412, "accuracy", digits=2)
+    ('4.1', '0.120', '4.12')
     """
     if math.isnan(x):
         return NONE
-    text = f"{abs(shown(x, metric)):.{1 if METRICS[metric].unit == 'points' else 3}f}"
+    text = f"{abs(shown(x, metric)):.{digits or _digits(metric)}f}"
     if not float(text):
         return text
     return f"{MINUS if x < 0 else '+' if sign else ''}{text}"
 
 
-def signed(x: float, metric: str) -> str:
+def _digits(metric: str) -> int:
+    return 1 if METRICS[metric].unit == "points" else 3
+
+
+def digits_of(effect: Effect) -> int:
+    """The decimals of an effect's difference and interval: more where a decided difference would be shown as 0."""
+    usual, size = _digits(effect.metric), abs(shown(effect.estimate, effect.metric))
+    if effect.verdict not in ("better", "worse") or not size or float(f"{size:.{usual}f}"):
+        return usual
+    return 1 - math.floor(math.log10(size))
+
+
+def difference_text(effect: Effect) -> str:
+    """The difference of an effect to the baseline, with its sign: '+4.1'."""
+    return signed(effect.estimate, effect.metric, digits_of(effect))
+
+
+def interval_text(effect: Effect, sign: bool = True) -> str:
+    """The interval of that difference, with as many decimals: '+2.2 to +6.0'."""
+    return interval(effect.low, effect.high, effect.metric, sign, digits_of(effect))
+
+
+def signed(x: float, metric: str, digits: int = 0) -> str:
     """A difference as shown, with its sign.
 
     >>> signed(0.0412, "accuracy"), signed(0.12, "log_loss")
     ('+4.1', '+0.120')
     """
-    return points(x, metric, sign=True)
+    return points(x, metric, sign=True, digits=digits)
 
 
 @overload
@@ -71,21 +95,21 @@ def shown(x: Any, metric: str) -> Any:
     return 100 * x if METRICS[metric].unit == "points" else x
 
 
-def amount(x: float, metric: str) -> str:
+def amount(x: float, metric: str, digits: int = 0) -> str:
     """A difference with what it counts: '4.1 points of accuracy', '0.120 nats of log loss'."""
-    return f"{size(x, metric)} of {METRICS[metric].title}"
+    return f"{size(x, metric, digits=digits)} of {METRICS[metric].title}"
 
 
-def size(x: float, metric: str, sign: bool = False) -> str:
+def size(x: float, metric: str, sign: bool = False, digits: int = 0) -> str:
     """A difference with its unit: '4.1 points', '0.120 nats'."""
-    return f"{points(x, metric, sign)} {METRICS[metric].unit}".strip()
+    return f"{points(x, metric, sign, digits)} {METRICS[metric].unit}".strip()
 
 
-def interval(low: float, high: float, metric: str, sign: bool = True) -> str:
+def interval(low: float, high: float, metric: str, sign: bool = True, digits: int = 0) -> str:
     """'+2.2 to +6.0'; a dash where there is none."""
     if math.isnan(low) or math.isnan(high):
         return NONE
-    return f"{points(low, metric, sign)} to {points(high, metric, sign)}"
+    return f"{points(low, metric, sign, digits)} to {points(high, metric, sign, digits)}"
 
 
 def seed_word(experiment: Experiment) -> str:
@@ -201,11 +225,12 @@ def gain(difference: float, metric: str) -> float:
     return -difference if METRICS[metric].lower_is_better else difference
 
 
-def spanned(low: float, high: float, experiment: Experiment, toward: float = 0) -> str:
+def spanned(low: float, high: float, experiment: Experiment, toward: float = 0, digits: int = 0) -> str:
     """'95 % interval 0.5 to 1.7'; with signs, or as sizes in the direction of the number `toward`."""
     if toward < 0:
         low, high = -high, -low
-    return f"{percent(1 - experiment.alpha)} interval {interval(low, high, experiment.metric, sign=not toward)}"
+    span = interval(low, high, experiment.metric, sign=not toward, digits=digits)
+    return f"{percent(1 - experiment.alpha)} interval {span}"
 
 
 def on_images(experiment: Experiment) -> str:

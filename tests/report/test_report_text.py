@@ -227,7 +227,7 @@ def test_the_short_answer_has_no_numbers_and_claims_nothing_without_a_verdict(bu
     [
         (
             [baseline(seeds=0), unknown("crop", seeds=0)],
-            "No answer yet: no recipe has a finished run (5 seeds planned).",
+            "No answer yet: no recipe has a finished run with a finite score (5 seeds planned).",
         ),
         ([baseline(), unknown("crop", seeds=1)], "No answer yet: no recipe has two finished seeds beside two"),
         ([baseline()], "There is nothing to compare: “none” is the only recipe."),

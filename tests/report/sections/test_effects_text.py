@@ -111,7 +111,7 @@ def test_equivalent_gives_the_margin_and_the_p_that_it_rests_on(build):
         ({"seeds_needed": 393.0, "decided_as": "different"}, ". Not even 100 new seeds per recipe would show"),
         (
             {"note": "1 diverged here"},
-            "n = 5 seeds; 1 diverged here), pooled over “adam” and “sgd”. This holds for new training",
+            "n = 5 seeds; 1 diverged here), pooled over “adam” and “sgd”, but better under “adam” and “sgd”. This",
         ),
     ],
 )
@@ -416,7 +416,7 @@ def test_the_section_opens_with_its_answer_and_captions_with_what_was_shown():
 
 def test_where_nothing_can_be_said_yet_the_section_says_so_first():
     waiting = effects(Study(results_of(question(), lambda cell: "planned"))).answer
-    assert waiting[0] == "No answer yet: no recipe has a finished run (5 seeds planned)."
+    assert waiting[0] == "No answer yet: no recipe has a finished run with a finite score (5 seeds planned)."
     assert "holds" not in " ".join(waiting)
 
 

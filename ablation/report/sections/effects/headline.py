@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from ablation.core.text import named, opening, percent
 from ablation.evidence.effects import Effect, primaries
 from ablation.experiment.experiment import Experiment
-from ablation.report.sections.effects.text import answer, deciding, picked, scope, short_answer, won
+from ablation.report.sections.effects.text import deciding, first_named, lead, p_of, picked, scope, won
 from ablation.report.text import (
     bounds,
-    chance,
+    difference_text,
     gain,
-    interval,
+    interval_text,
     shown,
-    signed,
     size,
     unit_text,
     value_text,
@@ -76,41 +75,31 @@ class Headline:
 
 
 def headline_of(experiment: Experiment, effects: Sequence[Effect]) -> Headline:
-    """The best recipe with its number; where none is better, that this is so, with the largest gain."""
+    """What is better, and the number of the recipe that is named first; where none is, that of the largest gain."""
     known = [effect for effect in deciding(effects) if not math.isnan(effect.estimate)]
     judged = [effect for effect in known if verdict_text(effect) != "no verdict"]
     if not judged:
-        return Headline(answer(experiment, effects)[0], forest=forest_of(experiment, known, effects))
-    ranked = sorted(judged, key=lambda effect: -gain(effect.estimate, effect.metric))
-    best = next((effect for effect in ranked if effect.verdict == "better"), ranked[0])
+        return Headline(lead(experiment, effects), forest=forest_of(experiment, known, effects))
+    first = first_named(judged)
     return Headline(
-        _lead(experiment, effects, judged),
-        best.recipe,
-        signed(best.estimate, best.metric),
-        unit_text(best.metric),
-        f"{percent(1 - experiment.alpha)} interval {interval(best.low, best.high, best.metric)}",
-        verdict_text(best),
-        tuple(_sure(best, effects, experiment)),
+        lead(experiment, effects),
+        first.recipe,
+        difference_text(first),
+        unit_text(first.metric),
+        f"{percent(1 - experiment.alpha)} interval {interval_text(first)}",
+        verdict_text(first),
+        tuple(_sure(first, effects, experiment)),
         forest_of(experiment, known, effects),
     )
 
 
-def _lead(experiment: Experiment, effects: Sequence[Effect], judged: Sequence[Effect]) -> str:
-    """What is better; where nothing is, that first, and then what is worse."""
-    verdicts = {effect.verdict for effect in judged}
-    if "better" in verdicts or "worse" not in verdicts:
-        return short_answer(experiment, effects)
-    return f"No recipe is shown to be better than {named(experiment.baseline)}. {short_answer(experiment, effects)}"
-
-
 def _sure(effect: Effect, effects: Sequence[Effect], experiment: Experiment) -> list[str]:
     """In order: the seeds, the test, what choosing the best costs, and what it holds for."""
-    tested = not math.isnan(effect.p_adjusted) and verdict_text(effect) != "not tested"
-    compared = primaries(effects)
+    p, compared = p_of(effect, experiment), primaries(effects)
     over = f", corrected for {compared} comparisons" if compared > 1 else ""
     sentences = [
         won(effect, experiment),
-        f"{chance(effect.p_adjusted, experiment, compared=True)}{over}" if tested else "",
+        f"{p}{over}" if p else "",
         picked(effect, effects),
         f"it holds {bounds(experiment)}{scope(effect, effects, experiment)}",
     ]
@@ -133,8 +122,8 @@ def forest_of(experiment: Experiment, known: Sequence[Effect], effects: Sequence
         return round((x - least + room) / (most - least + 2 * room), 4)
 
     def row(effect: Effect, at: Sequence[float]) -> ForestRow:
-        texts = signed(effect.estimate, effect.metric), interval(effect.low, effect.high, effect.metric)
-        return ForestRow(effect.recipe, verdict_text(effect), *texts, *map(share, at))
+        texts = verdict_text(effect), difference_text(effect), interval_text(effect)
+        return ForestRow(effect.recipe, *texts, *map(share, at))
 
     lower = gain(1, experiment.metric) < 0
     return Forest(

@@ -75,7 +75,7 @@ def _row(
         marks.setdefault(note, MARKS[len(marks) % len(MARKS)] * (len(marks) // len(MARKS) + 1))
     return cells(columns, effect) | {
         "seeds": str(effect.seeds),
-        "interval": wording.interval(effect.low, effect.high, effect.metric, sign=False),
+        "interval": wording.interval_text(effect, sign=False),
         "new": wording.interval(effect.new_low, effect.new_high, effect.metric, sign=False),
         "p_better": chance_text(effect).replace(" to ", "\N{EN DASH}"),
         "mark": ",".join(marks[note] for note in notes),

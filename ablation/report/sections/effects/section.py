@@ -17,9 +17,19 @@ from ablation.report.charts import IntervalGroup, IntervalRow, IntervalsInfo, Ki
 from ablation.report.section import Figure, Section
 from ablation.report.sections.effects.figure import HeatCell, HeatInfo, draw_heat
 from ablation.report.sections.effects.table import by_recipe, column_of, details_table, main_table
-from ablation.report.sections.effects.text import answer, deciding, sentences, short_answer, sources_text
+from ablation.report.sections.effects.text import deciding, lead, sentences, short_answer, sources_text
 from ablation.report.style import shortened
-from ablation.report.text import about_intervals, gain, points, shown, signed, size, unit_text, value_text
+from ablation.report.text import (
+    about_intervals,
+    difference_text,
+    digits_of,
+    gain,
+    points,
+    shown,
+    size,
+    unit_text,
+    value_text,
+)
 
 
 def effects(study: Study) -> Section:
@@ -44,7 +54,7 @@ def _answer(experiment: Experiment, compared: Sequence[Effect]) -> tuple[str, ..
     every = sentences(experiment, compared)
     if len(deciding(compared)) == 1:
         return every
-    return (short_answer(experiment, compared) or answer(experiment, compared)[0], *every)
+    return (lead(experiment, compared), *every)
 
 
 def forest(experiment: Experiment, compared: Sequence[Effect]) -> Figure | None:
@@ -53,7 +63,8 @@ def forest(experiment: Experiment, compared: Sequence[Effect]) -> Figure | None:
     for effect in compared:
         if effect.verdict != "baseline":
             kind: Kind = "pooled" if effect.pooled else "one"
-            row = IntervalRow.of(effect.recipe, effect.estimate, effect.low, effect.high, kind, effect.metric)
+            numbers = effect.estimate, effect.low, effect.high
+            row = IntervalRow.of(effect.recipe, *numbers, kind, effect.metric, digits=digits_of(effect))
             groups.setdefault((column_of(effect, experiment), effect.pooled), []).append(row)
     if all(math.isnan(row.estimate) for rows in groups.values() for row in rows):
         return None
@@ -115,5 +126,5 @@ def _highest(experiment: Experiment, compared: Sequence[Effect]) -> str:
 def _heat_cell(effect: Effect | None) -> HeatCell:
     if effect is None or math.isnan(effect.mean):
         return HeatCell(math.nan, "", "")
-    under = "baseline" if effect.verdict == "baseline" else signed(effect.estimate, effect.metric)
+    under = "baseline" if effect.verdict == "baseline" else difference_text(effect)
     return HeatCell(shown(effect.mean, effect.metric), points(effect.mean, effect.metric), under)

@@ -20,8 +20,10 @@ from ablation.report.text import (
     corrected_by,
     correction,
     counting,
+    difference_text,
     heading,
     interval,
+    interval_text,
     measure,
     points,
     pooled_over,
@@ -74,8 +76,8 @@ def main_columns(experiment: Experiment, effects: Iterable[Effect] = ()) -> dict
         "recipe": ("recipe", lambda effect: effect.recipe),
         "seeds": ("seeds", lambda effect: f"{effect.seeds} of {effect.planned}"),
         "mean": (measure(metric, f"{METRICS[metric].title} ± sd"), mean),
-        "difference": (counting("difference", metric), lambda effect: signed(effect.estimate, metric)),
-        "interval": (f"{percent(1 - alpha)} interval", lambda effect: interval(effect.low, effect.high, metric)),
+        "difference": (counting("difference", metric), difference_text),
+        "interval": (f"{percent(1 - alpha)} interval", interval_text),
         "p": ("p", lambda effect: p_text(effect.p, alpha)),
         "p_adjusted": (f"{correction(experiment)} p", p_adjusted),
         "p_equivalent": ("equivalence p", lambda effect: p_text(effect.p_equivalent, alpha)),
@@ -177,7 +179,7 @@ def verdict_grid(experiment: Experiment, effects: Sequence[Effect]) -> VerdictGr
         return None
     rows = {
         recipe: tuple(
-            (verdict_text(own[column]), signed(own[column].estimate, experiment.metric)) if column in own else ("", "")
+            (verdict_text(own[column]), difference_text(own[column])) if column in own else ("", "")
             for column in columns
         )
         for recipe, own in by_recipe(experiment, effects).items()

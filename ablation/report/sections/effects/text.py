@@ -6,7 +6,7 @@ The effects that answer are the pooled ones where there are several conditions, 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ablation.analysis.comparison import MIN_SEEDS
@@ -16,12 +16,14 @@ from ablation.core.text import NONE, counted, listing, named, opening, p_phrase
 from ablation.evidence.effects import OWN_RUNS
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import condition_named, conditions_text
+from ablation.report.openings import not_judged
 from ablation.report.text import (
     MOST_NAMED,
     among,
     amount,
     bounds,
     chance,
+    digits_of,
     gain,
     interval,
     points,
@@ -77,20 +79,47 @@ def answer(experiment: Experiment, effects: Sequence[Effect]) -> tuple[str, ...]
     """Short sentences, the answer first: what is better, then all the rest, and last what it holds for."""
     tested = deciding(effects)
     if not any(effect.seeds for effect in effects):
-        planned = len(experiment.seed_numbers)
-        return (f"No answer yet: no recipe has a finished run ({counted(planned, 'seed')} planned).",)
+        planned = counted(len(experiment.seed_numbers), "seed")
+        return (f"No answer yet: no recipe has a finished run with a finite score ({planned} planned).",)
     if not tested:
         return (f"There is nothing to compare: {named(experiment.baseline)} is the only recipe.",)
     if all(math.isnan(effect.estimate) for effect in tested):
         return ("No answer yet: no recipe has two finished seeds beside two of the baseline.",)
     if all(effect.note.startswith("no verdict under") for effect in tested):
         return _without_verdict(experiment, effects, tested)
-    holds = f"All of this is {_scope(experiment, effects)}, and holds {bounds(experiment)}."
-    return *_leading(experiment, effects, tested), *_rest(experiment, effects, tested), holds
+    but = _but(experiment, effects)
+    holds = f"All {'else' if but else 'of this'} is {_scope(experiment, effects)}, and holds {bounds(experiment)}."
+    leading, rest = _leading(experiment, effects, tested), _rest(experiment, effects, tested)
+    return *leading, *filter(None, [but]), *rest, holds
+
+
+def lead(experiment: Experiment, effects: Sequence[Effect]) -> str:
+    """The answer in one line: what is better; where nothing is, that first, and then what is worse.
+
+    Where nothing could be judged it says so, and why.
+    """
+    short = short_answer(experiment, effects)
+    if not short:
+        return " ".join(filter(None, [answer(experiment, effects)[0], _but(experiment, effects)]))
+    verdicts = {effect.verdict for effect in deciding(effects) if verdict_text(effect) != "no verdict"}
+    if "better" in verdicts or "worse" not in verdicts:
+        return short
+    return f"No recipe is shown to be better than {named(experiment.baseline)}. {short}"
+
+
+def first_named(judged: Sequence[Effect]) -> Effect:
+    """Of the effects with a verdict that which the lead names first; where it names none, the one with most gain."""
+    for verdict in ("better", "worse"):
+        if alike := _ranked(effect for effect in judged if effect.verdict == verdict):
+            return alike[0]
+    return max(judged, key=lambda effect: gain(effect.estimate, effect.metric))
 
 
 def short_answer(experiment: Experiment, effects: Sequence[Effect]) -> str:
-    """What is better and what is worse in one sentence without numbers, as a caption begins; '' without a verdict."""
+    """What is better and what is worse in one sentence without numbers, as a caption begins; '' without a verdict.
+
+    Behind it stand the recipes without a verdict, and those of which a condition by itself says the contrary.
+    """
     judged = [effect for effect in deciding(effects) if verdict_text(effect) != "no verdict"]
     if not judged:
         return ""
@@ -105,19 +134,61 @@ def short_answer(experiment: Experiment, effects: Sequence[Effect]) -> str:
             clauses.append(f"{among([effect.recipe for effect in alike], 'recipe')} {be} {verdict} {than}".strip())
     if not clauses:
         clauses = [f"No recipe is shown to be better or worse than {baseline}"]
-    return f"{', and '.join(clauses)}, {scope}."
+    found = [f"{', and '.join(clauses)}, {scope}.", _without(effects), _but(experiment, effects)]
+    return " ".join(filter(None, found))
+
+
+def _without(effects: Sequence[Effect]) -> str:
+    """'“crop” has no verdict.'; '' where all that differ from the baseline have one."""
+    without = [effect.recipe for effect in deciding(effects) if verdict_text(effect) == "no verdict"]
+    own = {effect.recipe for effect in effects if effect.note == OWN_RUNS}
+    names = [recipe for recipe in without if recipe not in own]
+    return f"{among(names, 'recipe')} {'has' if len(names) == 1 else 'have'} no verdict." if names else ""
+
+
+def _but(experiment: Experiment, effects: Sequence[Effect]) -> str:
+    """'But “crop” is worse under “sgd”.': what conditions by themselves say against the pooled verdicts; or ''."""
+    found = {effect.recipe: contrary(effect, effects, experiment) for effect in deciding(effects)}
+    against = [f"{named(recipe)} is {words}" for recipe, words in found.items() if words]
+    if len(against) > MOST_NAMED:
+        return f"But under a condition by itself {len(against)} recipes have another verdict."
+    return f"But {'; '.join(against)}." if against else ""
+
+
+def contrary(effect: Effect, effects: Sequence[Effect], experiment: Experiment) -> str:
+    """'worse under “sgd”' of a recipe that is not so when pooled over conditions; '' where none says another thing."""
+    verdicts = {"better", "worse"} - {effect.verdict} if effect.pooled else ()
+    held = {verdict: _under(effect.recipe, verdict, effects, experiment) for verdict in sorted(verdicts)}
+    return " and ".join(f"{verdict} under {conditions_text(under)}" for verdict, under in held.items() if under)
+
+
+def _under(recipe: str, verdict: str, effects: Sequence[Effect], experiment: Experiment) -> list[str]:
+    """The conditions under which the recipe has this verdict by itself."""
+    return [
+        condition_named(effect.condition, experiment)
+        for effect in effects
+        if not effect.pooled and (effect.recipe, effect.verdict) == (recipe, verdict)
+    ]
 
 
 def by_condition(experiment: Experiment, effects: Sequence[Effect]) -> str:
-    """Under which conditions which recipes are better, in one sentence; the short answer where there is only one."""
+    """Under which conditions which recipes are better, and worse; the short answer where there is one condition."""
     single = [effect for effect in effects if not effect.pooled]
     conditions = list(dict.fromkeys(condition_named(effect.condition, experiment) for effect in single))
     if len(conditions) < 2 or not short_answer(experiment, effects):
         return short_answer(experiment, effects)
-    baseline, better = named(experiment.baseline), dict[str, list[str]]()
-    for effect in single:
-        if effect.verdict == "better":
-            better.setdefault(effect.recipe, []).append(condition_named(effect.condition, experiment))
+    better = dict.fromkeys(effect.recipe for effect in single if effect.verdict == "better")
+    claimed = [*better, *(effect.recipe for effect in deciding(effects) if effect.verdict == "better")]
+    worse = {recipe: _under(recipe, "worse", effects, experiment) for recipe in claimed}
+    against = [f"{named(recipe)} is worse under {conditions_text(under)}" for recipe, under in worse.items() if under]
+    but = f"But {'; '.join(against)}." if 0 < len(against) <= MOST_NAMED else ""
+    under_which = {recipe: _under(recipe, "better", effects, experiment) for recipe in better}
+    return " ".join(filter(None, [_better_under(experiment, conditions, under_which), but]))
+
+
+def _better_under(experiment: Experiment, conditions: Sequence[str], better: Mapping[str, list[str]]) -> str:
+    """A sentence. better: recipe -> the conditions under which it is better."""
+    baseline = named(experiment.baseline)
     if not better:
         return f"Under no condition by itself is a recipe shown to be better than {baseline}."
     if len(better) > MOST_NAMED:
@@ -151,6 +222,8 @@ def _without_verdict(experiment: Experiment, effects: Sequence[Effect], tested: 
 def _leading(experiment: Experiment, effects: Sequence[Effect], tested: list[Effect]) -> list[str]:
     """What is better than the baseline, the largest gain first; or that nothing was shown to be."""
     better, baseline = _ranked(effect for effect in tested if effect.verdict == "better"), named(experiment.baseline)
+    if all(verdict_text(effect) == "no verdict" for effect in tested):
+        return [not_judged({effect.recipe: effect.note.partition(": ")[0] for effect in tested})]
     if not better:
         seeds = min(min(one.seeds, one.baseline_seeds) for one in tested if not math.isnan(one.estimate))
         what = f"{METRICS[experiment.metric].title} ({counted(seeds, 'seed')})"
@@ -169,7 +242,8 @@ def _each(experiment: Experiment, effects: Sequence[Effect], alike: Sequence[Eff
     """A sentence for each effect, the first `MOST_NAMED` of many; all of them have the same verdict."""
     said = [f"{finding(effect, experiment)}{_partly(effect, effects)}." for effect in alike[:MOST_NAMED]]
     if more := alike[MOST_NAMED:]:
-        sizes = dict.fromkeys(points(abs(more[at].estimate), experiment.metric) for at in (-1, 0))
+        ends = more[-1], more[0]
+        sizes = dict.fromkeys(points(abs(one.estimate), one.metric, digits=digits_of(one)) for one in ends)
         by = f"{' to '.join(sizes)} {unit_text(experiment.metric)}"
         are = f"{counted(len(more), 'more recipe')} {'is' if len(more) == 1 else 'are'}"
         said.append(f"{are} {alike[0].verdict}, by {by}: see the table.")
@@ -232,7 +306,9 @@ def sentence(effect: Effect, effects: Sequence[Effect], experiment: Experiment) 
     if math.isnan(effect.estimate):
         return f"{finding(effect, experiment)}{under}."
     more = filter(None, (won(effect, experiment), picked(effect, effects), failures(effect), need(effect, experiment)))
-    clauses = [f"{finding(effect, experiment)}{under}", *more, f"this holds {bounds(experiment)}"]
+    against = contrary(effect, effects, experiment)
+    but = f", but {against}" if against else ""
+    clauses = [f"{finding(effect, experiment)}{under}{but}", *more, f"this holds {bounds(experiment)}"]
     return " ".join(f"{opening(clause)}." for clause in clauses)
 
 
@@ -247,7 +323,7 @@ def finding(effect: Effect, experiment: Experiment) -> str:
     if effect.verdict in ("better", "worse"):
         numbers = evidence(effect, experiment)
         verb = "beats" if effect.verdict == "better" else "is worse than"
-        return f"{recipe} {verb} {baseline} by {amount(abs(effect.estimate), metric)} ({numbers})"
+        return f"{recipe} {verb} {baseline} by {amount(abs(effect.estimate), metric, digits_of(effect))} ({numbers})"
     difference = size(effect.estimate, metric, sign=True)
     if not math.isnan(effect.without_failed):
         without = size(effect.without_failed, metric, sign=True)
@@ -275,12 +351,17 @@ def evidence(effect: Effect, experiment: Experiment) -> str:
     toward = effect.estimate if effect.verdict in ("better", "worse") else 0
     parts = []
     if not math.isnan(effect.low):
-        parts.append(spanned(effect.low, effect.high, experiment, toward))
+        parts.append(spanned(effect.low, effect.high, experiment, toward, digits_of(effect)))
+    return "; ".join(filter(None, [*parts, p_of(effect, experiment), f"n = {seeds_text(effect, experiment)}"]))
+
+
+def p_of(effect: Effect, experiment: Experiment) -> str:
+    """The p that the verdict rests on: 'Holm p = .002', 'equivalence p = .003'; '' where there is no verdict."""
     if effect.verdict == "equivalent":
-        parts.append(f"equivalence {p_phrase(effect.p_equivalent, experiment.alpha)}")
-    elif not math.isnan(effect.p_adjusted) and verdict_text(effect) != "not tested":
-        parts.append(chance(effect.p_adjusted, experiment, compared=True))
-    return "; ".join([*parts, f"n = {seeds_text(effect, experiment)}"])
+        return f"equivalence {p_phrase(effect.p_equivalent, experiment.alpha)}"
+    if math.isnan(effect.p_adjusted) or verdict_text(effect) in ("not tested", "no verdict"):
+        return ""
+    return chance(effect.p_adjusted, experiment, compared=True)
 
 
 def scope(effect: Effect, effects: Sequence[Effect], experiment: Experiment) -> str:
@@ -320,8 +401,9 @@ def picked(effect: Effect, effects: Sequence[Effect]) -> str:
     """
     if effect.verdict != "better" or effect.beside < 2 or effect is not best_of(effect, effects):
         return ""
-    expected = size(abs(effect.expected), effect.metric)
-    shrinks = expected != size(abs(effect.estimate), effect.metric)
+    digits = digits_of(effect)
+    expected = size(abs(effect.expected), effect.metric, digits=digits)
+    shrinks = expected != size(abs(effect.estimate), effect.metric, digits=digits)
     text = f"it was picked as the best of {effect.beside}, so expect less when it is repeated"
     return f"{text}: at most about {expected}" if shrinks else f"{text}, if only a little"
 
