@@ -156,7 +156,10 @@ def _joined(checks: Sequence[Check]) -> Check:
 
 def show_checks(checks: Sequence[Check], every: bool = False) -> None:
     """Print the answer in a line, what was checked, and each difference."""
-    say(_answer(checks), "bold red" if any(check.differences for check in checks) else "bold green")
+    omitted = list(filter(None, (check.omitted for check in checks)))
+    answer = "; ".join([_answer(checks).removesuffix("."), *omitted]) + "."
+    differ = any(check.differences for check in checks)
+    say(answer, "bold red" if differ else "bold yellow" if omitted else "bold green")
     made = table("checked", "compared", "differ", right=("compared", "differ"))
     for check in checks:
         wrong = len(check.differences)

@@ -46,6 +46,8 @@ class Check:
     count: int
     differences: tuple[Difference, ...] = ()
     notes: tuple[str, ...] = ()
+    omitted: str = ""
+    """What could not be compared and carries the result, as a clause."""
 
 
 @dataclass(frozen=True)

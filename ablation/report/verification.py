@@ -23,7 +23,15 @@ from ablation.evidence.study import Study
 from ablation.evidence.verification import CLOSE, LAST_DIGITS, Check, Difference
 from ablation.experiment.results import Results
 from ablation.report.render.digest import input_digest, program_digest
-from ablation.report.render.evidence import EVIDENCE_FILE, changed_files, content_of, evidence_data, own_digest, unsafe_names
+from ablation.report.render.evidence import (
+    EVIDENCE_FILE,
+    changed_files,
+    content_of,
+    evidence_data,
+    other_files,
+    own_digest,
+    unsafe_names,
+)
 from ablation.report.render.write import PDF_FILE, rendered
 
 if TYPE_CHECKING:
@@ -31,10 +39,11 @@ if TYPE_CHECKING:
 
 EVIDENCE, WRITTEN = "every entry of the report, from the records", "files of the report, by their digests"
 MADE = "files of the report, made anew"
-_HEAD = ("digest", "inputs", "program", "code", "files")
+NO_PAGES = "the pages of the report were not checked"
+_HEAD = ("digest", "inputs", "fonts", "program", "code", "files")
 """Entries of evidence.json that say what it was made of."""
 _PHOTOGRAPH = re.compile(rb"data:image/(?:png|jpeg);base64,[A-Za-z0-9+/=]+")
-_RASTER = (".png", ".jpeg")
+_DRAWN = (".png", ".jpeg", ".jpg", ".pdf")
 _SHOWN = 60
 """Characters of a line that are shown around what differs."""
 
@@ -61,39 +70,49 @@ def report_held(folder: Path) -> dict[str, Any]:
     except ValueError as error:
         raise InputError(f"{path} is not JSON any more ({error}); `ablation report --force` writes it again") from None
     kinds = {"inputs": str, "files": dict, "experiments": dict, "sections": dict}
-    wrong = [name for name, kind in kinds.items() if not isinstance(held, dict) or not isinstance(held.get(name), kind)]
+    form = held if isinstance(held, dict) else {}
+    wrong = [name for name, kind in kinds.items() if not isinstance(form.get(name), kind)]
+    wrong += ["experiments"] if form.get("experiments") == {} else []
     if wrong:
         raise InputError(
             f"{path} has no {listing(wrong)} as a report has it; `ablation report --force` writes it again"
         )
     if unsafe := unsafe_names(held["files"]):
         raise InputError(f"{path} cannot be believed: it names {unsafe[0]!r} as a file of the report")
-    return dict(held)
+    return form
 
 
 def check_report(studies: Sequence[Study], folder: Path) -> tuple[Check, ...]:
     """Check the report in this folder against the records of its experiments, which are given in its order.
 
-    Of a report that other code has made only effects and metrics must be the same: its words and tables may differ, and
-    a note says how many do. Where the image cache is not at hand, photographs are not compared. Raises InputError as
-    `report_held`.
+    Of a report that other code has made only numbers must be the same: its words and tables may differ, and a note says
+    how many do. Where the image cache is not at hand, photographs are not compared. Raises InputError as `report_held`.
     """
     from ablation.report.contents import SECTIONS, report_of
 
     held = report_held(folder)
+    fonts = held.get("fonts") or ()  # older versions did not keep them
     slugs = [slug for slug in held["sections"] if slug in SECTIONS] if len(studies) == 1 else []
-    seen = [studies, *_without_images(studies)]
-    made_of = {input_digest(given, only): (given, only) for given in seen for only in ((), slugs)}
-    given, only = made_of.get(held["inputs"], (seen[-1], slugs))
+    known = [studies, *_without_images(studies)]
+    made_of = {input_digest(given, only, fonts): (given, only) for given in known for only in ((), slugs)}
+    given, only = made_of.get(held["inputs"], (known[-1], slugs))
     report = report_of(*given, only=only)
     anew = json.loads(json.dumps(evidence_data(given, report)))
     stored = {name: item for name, item in held.items() if name not in _HEAD}
     same_code = held.get("code") == program_digest()
     checks = (_compare(stored, anew, same_code), _written(folder, held))
-    if held["inputs"] in made_of:
+    if held["inputs"] in made_of and not fonts:
         return (*checks, _made_anew(given, report, held["inputs"], folder, held["files"]))
-    why = "of other records, or with other fonts" if same_code else "by other code or libraries"
-    return (*checks, Check(MADE, "file", 0, (), (f"The report was made {why}: its pages were not made anew.",)))
+    return (*checks, _not_made_anew(held, same_code, held["inputs"] in made_of))
+
+
+def _not_made_anew(held: Mapping[str, Any], same_code: bool, same_inputs: bool) -> Check:
+    """Why pages were not made anew; which is a difference where this very program would have made others."""
+    if same_code and not same_inputs:
+        wrong = "are not what the records give: made of others, or changed; `ablation report --force` makes it anew"
+        return Check(MADE, "file", 0, (Difference(f"{EVIDENCE_FILE}: inputs", wrong),), (), NO_PAGES)
+    why = "with fonts that --font gave" if same_code else "by other code or libraries"
+    return Check(MADE, "file", 0, (), (f"The report was made {why}: its pages were not made anew.",), NO_PAGES)
 
 
 def _without_images(studies: Sequence[Study]) -> tuple[list[Study], ...]:
@@ -119,19 +138,29 @@ def _compare(stored: Any, anew: Any, same_code: bool) -> Check:
             continue
         if _is_number(before) and _is_number(after) and np.isclose(before, after, rtol=CLOSE, atol=0):
             close += 1
-        elif not same_code and (_MISSING in (before, after) or not path.startswith(_NUMBERS)):
+        elif not same_code and not _must_agree(path, before, after):
             words += 1
         else:
             differences.append(Difference(f"{EVIDENCE_FILE}: {path}", _both(_text(before), _text(after))))
     notes = [f"{counted(close, 'number')} of the report differ {LAST_DIGITS}."] if close else []
     if words:
-        other = "were not compared, as other code or other libraries made the report"
+        other = f"{'was' if words == 1 else 'were'} not compared, as other code or other libraries made the report"
         notes.append(f"{counted(words, 'text')} of the report {other}; `ablation report --force` makes it anew.")
     return Check(EVIDENCE, "number", len(old | new) - words, tuple(differences), tuple(notes))
 
 
-_NUMBERS = "experiments."
-"""Where evidence.json has effects and metrics, which any code must compute alike."""
+_NUMBERS = re.compile(r"experiments\.|headline\b|answer\b|sections\.[^.]+\.(?:answer\b|tables\[\d+\]\.groups)")
+"""Where evidence.json has effects, metrics, answers and tables, whose numbers any code must compute alike."""
+
+_NUMBER = re.compile(r"[+\-\u2212]?\d+(?:[.,]\d+)*")
+
+
+def _must_agree(path: str, before: Any, after: Any) -> bool:
+    """Of what other code has made: are these numbers, or texts whose numbers differ?"""
+    if _MISSING in (before, after) or not _NUMBERS.match(path):
+        return False
+    return path.startswith("experiments.") or _NUMBER.findall(str(before)) != _NUMBER.findall(str(after))
+
 
 _MISSING = object()
 
@@ -166,6 +195,8 @@ def _written(folder: Path, held: Mapping[str, Any]) -> Check:
     if held.get("digest") != own_digest(others):
         differences.append(Difference(EVIDENCE_FILE, "was changed after it was written: its digest does not fit"))
     differences += [Difference(name, words) for name, words in changed_files(folder, held["files"])]
+    foreign = f"lies in the report's folder, and {EVIDENCE_FILE} does not name it"
+    differences += [Difference(name, foreign) for name in other_files(folder, held["files"])]
     return Check(WRITTEN, "file", 1 + len(held["files"]), tuple(differences))
 
 
@@ -173,20 +204,34 @@ def _made_anew(studies: Sequence[Study], report: Report, digest: str, folder: Pa
     """Draw and render the report in memory, and hold each file against that."""
     blind = any(isinstance(study.results, WithoutImages) for study in studies)
     anew, without = rendered(studies, report, digest, PDF_FILE in files and not blind)
-    names = [name for name in anew if not (blind and name.endswith(_RASTER))]
-    differences = []
-    for name in names:
-        stored, made = content_of(folder, name), anew[name]
-        if blind and stored is not None:
-            stored, made = _PHOTOGRAPH.sub(b"", stored), _PHOTOGRAPH.sub(b"", made)
-        if stored != made:
-            differences.append(Difference(name, "is missing" if stored is None else first_difference(stored, made)))
+    compared = [name for name in anew if not (blind and _has_photographs(name, anew))]
+    unlike = {name: _unlike(content_of(folder, name), anew[name], blind) for name in compared}
     unmade = [name for name in files if name not in anew]
-    differences += [Difference(name, "is none of the report's files") for name in unmade if name != PDF_FILE]
+    unlike |= {name: "is none of the report's files" for name in unmade if name != PDF_FILE}
+    differences = tuple(Difference(name, words) for name, words in unlike.items() if words)
     notes = ["Photographs were not compared, as the images are not here."] if blind else []
     if PDF_FILE in unmade:
         notes.append(f"{PDF_FILE} was compared with what was written, not made anew.")
-    return Check(MADE, "file", len(names), tuple(differences), (*notes, *without))
+    omitted = f"{PDF_FILE} was not checked" if PDF_FILE in unmade else ""
+    return Check(MADE, "file", len(compared), differences, (*notes, *without), omitted)
+
+
+def _has_photographs(name: str, files: Mapping[str, bytes]) -> bool:
+    """Is it a picture of photographs, or a drawing, other than as text, in which there are some?"""
+    path = Path(name)
+    if path.suffix not in _DRAWN:
+        return False
+    drawn = files.get(path.with_suffix(".svg").as_posix())
+    return drawn is None or _PHOTOGRAPH.search(drawn) is not None
+
+
+def _unlike(stored: bytes | None, anew: bytes, blind: bool) -> str:
+    """What differs, in words; '' where nothing does. blind: photographs within texts may differ."""
+    if stored is None:
+        return "is missing"
+    if blind:
+        stored, anew = _PHOTOGRAPH.sub(b"", stored), _PHOTOGRAPH.sub(b"", anew)
+    return first_difference(stored, anew) if stored != anew else ""
 
 
 def first_difference(stored: bytes, anew: bytes) -> str:

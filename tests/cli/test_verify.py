@@ -12,6 +12,7 @@ import forged
 import numpy as np
 import pytest
 from commands import ablation
+from made_fonts import made_font
 
 from ablation.analysis.metrics import classification_metrics
 from ablation.experiment.record import ARRAYS_FILE, RECORD_FILE, read_arrays, read_record
@@ -225,6 +226,77 @@ def test_a_report_of_other_records_says_what_differs(project):
     assert f"evidence.json: experiments.small.runs.{folder.name}.metrics.accuracy: " in words(out)
 
 
+def forge(project: Path, head: dict, number: str = "+99.9") -> None:
+    """The headline has another number, in the page and in the evidence, and all digests fit."""
+    file = project / "reports" / "small" / "evidence.json"
+    held = json.loads(file.read_text("utf-8"))
+    shown = held["headline"]["number"]
+    page = project / "reports" / "small" / "report.html"
+    page.write_text(page.read_text("utf-8").replace(shown, number), "utf-8")
+    held["headline"]["number"] = number
+    file.write_text(json.dumps(held | head), "utf-8")
+    fit_evidence(project, **{"report.html": page.read_bytes()})
+
+
+def test_a_report_said_to_be_of_other_code_has_the_same_numbers_or_is_found(project):
+    other = {"code": "0" * 64, "inputs": "0" * 64}
+    file = project / "reports" / "small" / "evidence.json"
+    file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | other), "utf-8")
+    fit_evidence(project)
+    code, out, _ = ablation(project, "verify", "reports/small")
+    assert code == 0, "its numbers are those of the records"
+    assert re.search(r"All .* as they were written; the pages of the report were not checked\.", words(out))
+    forge(project, other)
+    code, out, _ = ablation(project, "verify", "reports/small")
+    assert (code, "1 number differs; the pages of the report were not checked." in words(out)) == (1, True), out
+    assert 'evidence.json: headline.number: "+99.9" there' in words(out)
+
+
+@pytest.mark.parametrize("part", ["answer", "table"])
+def test_numbers_in_answers_and_tables_are_compared_whatever_code_made_them(project, part):
+    file = project / "reports" / "small" / "evidence.json"
+    held = json.loads(file.read_text("utf-8")) | {"code": "0" * 64, "inputs": "0" * 64}
+    if part == "answer":
+        held["answer"][0] += " It is better by 77 points."
+    else:
+        held["sections"]["effects"]["tables"][0]["groups"][0]["rows"][1]["mean"] = "77.7"
+    held["question"] = "In other words?"
+    file.write_text(json.dumps(held), "utf-8")
+    fit_evidence(project)
+    code, out, _ = ablation(project, "verify", "reports/small")
+    assert (code, "1 number differs" in out, "77" in out) == (1, True, True), out
+    assert "1 text of the report was not compared" in words(out)
+
+
+def test_inputs_that_this_program_would_not_have_written_are_a_difference(project):
+    forge(project, {"inputs": "0" * 64})
+    code, out, _ = ablation(project, "verify", "reports/small")
+    assert (code, "evidence.json: inputs: are not what the records give" in words(out)) == (1, True)
+
+
+def test_with_fonts_of_ones_own_the_pages_are_not_made_anew_and_that_is_said_first(bare, tmp_path):
+    font = made_font(tmp_path / "own.ttf", "ab")
+    assert ablation(bare, "report", "small", "--only", "effects", "--no-pdf", "--font", str(font)).code == 0
+    code, out, _ = ablation(bare, "verify", "small")
+    assert (code, "; the pages of the report were not checked." in words(out)) == (0, True), out
+    assert "The report was made with fonts that --font gave: its pages were not made anew." in words(out)
+    forge(bare, {})
+    code, out, _ = ablation(bare, "verify", "small")
+    assert (code, "1 number differs; the pages of the report were not checked." in words(out)) == (1, True)
+
+
+def test_files_beside_those_of_the_report_are_found(project):
+    folder = project / "reports" / "small"
+    (folder / "figures").mkdir(exist_ok=True)
+    (folder / "report.pdf").write_bytes(b"%PDF")
+    (folder / "figures" / "evil.svg").write_text("<svg/>")
+    (folder / ".hidden").write_text("of the system")
+    code, out, _ = ablation(project, "verify", "small")
+    assert (code, "2 files differ." in out) == (1, True)
+    for name in ("report.pdf", "figures/evil.svg"):
+        assert f"{name}: lies in the report's folder, and evidence.json does not name it" in words(out)
+
+
 def test_a_missing_file_and_a_report_that_is_none_are_named(project):
     (project / "reports" / "small" / "tables" / "effects.md").unlink()
     code, out, _ = ablation(project, "verify", "small")
@@ -232,6 +304,11 @@ def test_a_missing_file_and_a_report_that_is_none_are_named(project):
     (project / "reports" / "small" / "evidence.json").write_text("{")
     code, _, err = ablation(project, "verify", "reports/small")
     assert (code, "evidence.json is not JSON any more" in err) == (2, True)
+    for held in ({"inputs": "", "files": {}, "experiments": {}, "sections": {}}, []):
+        (project / "reports" / "small" / "evidence.json").write_text(json.dumps(held))
+        for name in ("small", "reports/small"):
+            code, _, err = ablation(project, "verify", name)
+            assert (code, "evidence.json has no" in words(err), "experiments" in words(err)) == (2, True, True)
     code, _, err = ablation(project, "verify", "smal")
     assert (code, "did you mean 'small'" in err) == (2, True)
 

@@ -35,17 +35,22 @@ LIBRARIES = (
 """By their names as packages: what computes the numbers of a page, and draws it."""
 
 
-def input_digest(studies: Sequence[Study], only: Collection[str] = (), fonts: Sequence[Path] = ()) -> str:
+def input_digest(studies: Sequence[Study], only: Collection[str] = (), fonts: Sequence[str] = ()) -> str:
     """SHA-256, in hexadecimal, over every run's status and record, the effects, the warnings, and this program.
 
-    only, fonts: the sections and the files of fonts that were chosen.
+    only: the sections that were chosen. fonts: the digests of the files of fonts that were, see `font_digests`.
     """
-    chosen = [program_digest(), sorted(only), [hashlib.sha256(font.read_bytes()).hexdigest() for font in fonts]]
+    chosen = [program_digest(), sorted(only), list(fonts)]
     digest = hashlib.sha256(json.dumps(chosen).encode())
     for study in studies:
         for content in _inputs(study):
             digest.update(content)
     return digest.hexdigest()
+
+
+def font_digests(fonts: Sequence[Path]) -> list[str]:
+    """SHA-256 of each file, in hexadecimal."""
+    return [hashlib.sha256(font.read_bytes()).hexdigest() for font in fonts]
 
 
 def _inputs(study: Study) -> Iterator[bytes]:
@@ -106,7 +111,7 @@ def is_current(path: Path, digest: str) -> bool:
 
 def _content(path: Path) -> bytes:
     """The file's digest, so that contents cannot run into each other; b"" where there is no file."""
-    return hashlib.sha256(path.read_bytes()).digest() if path.exists() else b""
+    return hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b""
 
 
 def _version(package: str) -> str:

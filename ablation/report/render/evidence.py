@@ -27,10 +27,16 @@ if TYPE_CHECKING:
 EVIDENCE_FILE = "evidence.json"
 
 
-def evidence(studies: Sequence[Study], report: Report, digest: str, files: Mapping[str, str]) -> str:
-    """The file's text. digest: of the report's inputs. files: name -> SHA-256 of all that was written beside it."""
-    head = {"inputs": digest, "program": f"ablation {ablation.__version__}", "code": program_digest(), "files": files}
-    held = head | evidence_data(studies, report)
+def evidence(
+    studies: Sequence[Study], report: Report, digest: str, files: Mapping[str, str], fonts: Sequence[str] = ()
+) -> str:
+    """The file's text.
+
+    digest: of the report's inputs. files: name -> SHA-256 of all that was written beside it. fonts: the digests of the
+    files of fonts that were chosen.
+    """
+    head = {"inputs": digest, "fonts": list(fonts), "program": f"ablation {ablation.__version__}"}
+    held = head | {"code": program_digest(), "files": files} | evidence_data(studies, report)
     whole = {"digest": own_digest(held)} | held
     return json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -148,6 +154,13 @@ def is_within(folder: Path, name: str) -> bool:
     """Is there a file of this name in the folder, and is it no link out of it?"""
     path = folder / name
     return is_safe(name) and path.is_file() and path.resolve().is_relative_to(folder.resolve())
+
+
+def other_files(folder: Path, files: Iterable[str]) -> list[str]:
+    """What lies where a report's files do, and is none of these, nor hidden: a reader may take it for one."""
+    places = (folder.glob("*"), (folder / "tables").rglob("*"), (folder / "figures").rglob("*"))
+    names = (path.relative_to(folder).as_posix() for place in places for path in place if not path.is_dir())
+    return [name for name in sorted({*names} - {*files, EVIDENCE_FILE}) if not Path(name).name.startswith(".")]
 
 
 def unsafe_names(files: Iterable[Any]) -> list[str]:

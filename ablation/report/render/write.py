@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ablation.core.errors import InputError
 from ablation.core.files import atomic
 from ablation.experiment.experiment import Experiment
-from ablation.report.render.digest import input_digest
+from ablation.report.render.digest import font_digests, input_digest
 from ablation.report.render.evidence import EVIDENCE_FILE, remove_report, report_is_current, written
 
 if TYPE_CHECKING:
@@ -106,7 +106,8 @@ def write_folder(
 
     studies: of one experiment, or of several that can stand in one table (`ablation.evidence.agreement`).
     """
-    digest = input_digest(studies, only, fonts)
+    chosen = font_digests(fonts)
+    digest = input_digest(studies, only, chosen)
     if not force and report_is_current(folder, digest, [HTML_FILE, *([PDF_FILE] if pdf else [])]):
         return Written(folder, False)
 
@@ -120,7 +121,7 @@ def write_folder(
         with atomic(folder / name) as file:
             file.write(content)
     with atomic(folder / EVIDENCE_FILE, "w") as file:
-        file.write(evidence(studies, report, digest, written(files)))
+        file.write(evidence(studies, report, digest, written(files), chosen))
     return Written(folder, True, without)
 
 
