@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
+from ablation.cli.compare import show_warnings
 from ablation.cli.console import console, say, say_line, table, warn
 from ablation.cli.context import FOLDER, ExperimentOptions, on_experiment
 from ablation.cli.progress import counting
@@ -84,7 +85,9 @@ def verify(options: ExperimentOptions, folder: Path | None, retrain: str | None,
             checks += check_report([subject.study for subject in what.subjects], what.report)
         if retrain is not None:
             checks.append(_trained_again(what.subjects[0], retrain, options, trust))
-    show_checks(checks, every)
+        show_checks(checks, every)
+        for subject in what.subjects:
+            show_warnings(subject.study)
     if any(check.differences for check in checks):
         sys.exit(1)
 
@@ -119,9 +122,15 @@ def _subject(options: ExperimentOptions) -> Subject:
     data = options.listing(experiment)
     cells, root = experiment.cells(data.digest), folder_of(experiment, options.runs)
     results = Results.read(experiment, cells, data, root, len(data.left_out), options.cache)
+    return Subject(_study(results, options.command("run"), str(options.runs)), data, lambda: data)
+
+
+def _study(results: Results, command: str, where: str) -> Study:
+    """Raises InputError where no run has left a result, whether or not it was altered since."""
     if not results.records and not (results.table["status"] == "altered").any():
-        raise InputError(f"no run of {options.name} has finished in {options.runs}: there is nothing to verify")
-    return Subject(Study(results, command=options.command("run")), data, lambda: data)
+        name = results.experiment.name
+        raise InputError(f"no run of {name} has finished in {where}: there is nothing to verify")
+    return Study(results, command=command)
 
 
 def _of_pack(pack: Pack, options: ExperimentOptions, folder: Path | None) -> Given:
@@ -139,7 +148,7 @@ def _of_pack(pack: Pack, options: ExperimentOptions, folder: Path | None) -> Giv
         return data
 
     code = own_code(pack.experiment, (cell.spec for cell in pack.cells))
-    subject = Subject(Study(pack.results, command=pack.command), pack.data, images, code)
+    subject = Subject(_study(pack.results, pack.command, options.name), pack.data, images, code)
     return Given((subject,), folder or _report_in(pack.report), (files,))
 
 

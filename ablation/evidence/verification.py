@@ -76,6 +76,7 @@ CHECKS = {
 """What is checked of runs, and what is counted there, in the order in which it is shown."""
 
 NOT_SEALED = "not sealed: made by an older version"
+NO_RECORD = "without a record: nothing of it was checked"
 LAST_DIGITS = "in the last digits: computed by other versions, or on another machine"
 
 
@@ -94,7 +95,9 @@ def check_runs(
         every += _seal(run, names[run.spec.id])
         try:
             record, digest = read_with_digest(run.folder)
-            if record is not None:
+            if record is None:
+                every.append(Compared(DIGEST, 0, note=NO_RECORD))
+            else:
                 arrays = read_arrays(run.folder)
                 records.append((run, record))
                 every += _contents(run, names[run.spec.id], record, str(digest), arrays)
@@ -103,13 +106,14 @@ def check_runs(
             every.append(Compared(DIGEST, 1, [Difference(_called(run, names[run.spec.id]), str(error))]))
         progress(done, len(runs))
     every += [*_arms(records, names)]
-    return tuple(_sum(what, unit, [one for one in every if one.check == what]) for what, unit in CHECKS.items())
+    every_of = {what: [one for one in every if one.check == what] for what in CHECKS}
+    return tuple(_sum(what, unit, every_of[what], len(runs)) for what, unit in CHECKS.items())
 
 
-def _sum(what: str, unit: str, compared: Sequence[Compared]) -> Check:
+def _sum(what: str, unit: str, compared: Sequence[Compared], runs: int) -> Check:
     differences = tuple(difference for one in compared for difference in one.differences)
     notes = Counter(one.note for one in compared if one.note)
-    words = tuple(f"{counted(times, 'run')} {note}." for note, times in notes.items())
+    words = tuple(f"{times:,} of {counted(runs, 'run')} {note}." for note, times in notes.items())
     return Check(what, unit, sum(one.count for one in compared), differences, words)
 
 

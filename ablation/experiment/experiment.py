@@ -25,7 +25,7 @@ from ablation.data.sources import Source, Subset
 from ablation.data.split import Redrawn, Split, TrainSize
 from ablation.experiment.declared_test import default_test, wrong_test
 from ablation.experiment.robustness import STRENGTHS
-from ablation.experiment.spec import IN_OPTIMIZER, RunSpec, resolver
+from ablation.experiment.spec import IN_OPTIMIZER, Resolver, RunSpec, resolver
 from ablation.models.names import (
     CHOICES,
     Freeze,
@@ -279,13 +279,14 @@ class Experiment:
         """The test to be used: the one declared, or the default for the way the parts are made."""
         return self.test or default_test(self.levels("split").values(), self.metric)
 
-    def cells(self, data: str) -> tuple[Cell, ...]:
+    def cells(self, data: str, resolved: Resolver | None = None) -> tuple[Cell, ...]:
         """The grid in order, recipes outermost and seeds innermost, for the data with this digest.
 
-        Two names for the same values give two cells with one spec, hence one run. Raises DataError for a file of
-        weights that cannot be read.
+        Two names for the same values give two cells with one spec, hence one run. resolved: what makes a spec's fields
+        of those of a cell, by default `resolver()`, which reads files of code and weights. Raises DataError for a file
+        of weights that cannot be read.
         """
-        resolved = resolver()
+        resolved = resolved or resolver()
         fixed = {name: getattr(self, name) for name in VARIABLE if name not in self.vary}
         cells = []
         for names in self._grid():

@@ -97,19 +97,26 @@ IN_OPTIMIZER = ("lr", "weight_decay")
 """Fields of an experiment that stand in the run's optimizer, where they are given."""
 
 
-def resolver() -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-    """A function from an experiment's fields in one cell of the grid to those of a spec, but for data and seed.
+Resolver = Callable[[Mapping[str, Any]], dict[str, Any]]
+"""A function from an experiment's fields in one cell of the grid to those of a spec, but for data and seed."""
 
-    Every file is read once. Raises DataError for a file of weights that cannot be read.
+
+def resolver(
+    source: Callable[[str], str] | None = None, weights: Callable[[str | None, str], str | None] | None = None
+) -> Resolver:
+    """What reads the code of networks of one's own, and files of weights, each once.
+
+    source: from such a network's name to the digest of its code. weights: from an experiment's to a spec's, given the
+    network. By default both are read. Raises DataError for a file of weights that cannot be.
     """
-    source, weights = cache(lambda model: source_digest(model) if is_own(model) else ""), cache(resolved_weights)
+    source, weights = cache(source or source_digest), cache(weights or resolved_weights)
 
     def resolved(given: Mapping[str, Any]) -> dict[str, Any]:
         own = {name: given[name] for name in IN_OPTIMIZER}
         values = {name: value for name, value in given.items() if name not in own}
         values["optimizer"] = with_values(given["optimizer"], **own)
         values["cache_size"] = given["cache_size"] or default_cache_size(given["image_size"])
-        values["model_source"] = source(given["model"])
+        values["model_source"] = source(given["model"]) if is_own(given["model"]) else ""
         values["weights"] = weights(given["weights"], given["model"])
         if not given["freeze"]:  # no batch norm is frozen then: whatever one should do makes no other run
             values["frozen_batch_norm"] = "eval"

@@ -10,10 +10,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import prod
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,8 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablation.core.archive import is_as_written, is_safe, unpack
-from ablation.core.errors import DataError
+from ablation.core.errors import AblationError, DataError
 from ablation.core.files import Damaged, undamaged
+from ablation.core.text import counted
 from ablation.core.values import fit, unchecked
 from ablation.data.contents import listing_digest
 from ablation.data.files import PARTS
@@ -45,10 +47,16 @@ from ablation.experiment.pack import (
 from ablation.experiment.record import ARRAYS_FILE
 from ablation.experiment.results import Results
 from ablation.experiment.seal import digest_of_file
-from ablation.experiment.spec import RunSpec
+from ablation.experiment.spec import RunSpec, resolver
+from ablation.models.names import is_weights_name
+from ablation.models.own import is_own
+from ablation.models.weights_file import PREFIX, resolved
 
 MOST_UNPACKED = 4 << 30
 """Bytes that the arrays of one run may take in memory."""
+
+MOST_CELLS = 1_000_000
+"""Cells that a grid may have."""
 
 _HELD: dict[str, Any] = {"format": int, "experiment": str, "question": str, "command": str, "folder": str}
 _HELD |= {"data": str, "left_out": int, "unusable": tuple[str, ...], "files": dict}
@@ -121,10 +129,12 @@ def _read(root: Path, wrong: tuple[tuple[str, str], ...]) -> Pack:
     if experiment.name != held["experiment"]:
         raise DataError(f"{PACK_FILE} is of {held['experiment']!r}, and {EXPERIMENT_FILE} of {experiment.name!r}")
     specs = _specs(form)
+    cells = _cells(form, specs)
+    _hold_to_grid(experiment, cells)
     wrong = (*wrong, *_wrong_files(root, held["files"]), *_wrong_data(root, held, data, specs))
     for arrays in root.glob(f"{RUNS}/*/*/{ARRAYS_FILE}"):
         _refuse_large(arrays)
-    return Pack(root, held, experiment, _cells(form, specs), data, 1 + len(held["files"]), wrong)
+    return Pack(root, held, experiment, cells, data, 1 + len(held["files"]), wrong)
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -172,6 +182,46 @@ def _cells(form: Mapping[str, Any], specs: Mapping[str, RunSpec]) -> tuple[Cell,
     if not cells:
         raise DataError(f"{EXPERIMENT_FILE} has no cell")
     return cells
+
+
+def _hold_to_grid(experiment: Experiment, cells: Sequence[Cell]) -> None:
+    """Raise DataError unless the cells are those that the experiment gives, in its order, each with its spec.
+
+    What only files say that are not in the pack, the code of networks and weights, is believed, but one for each.
+    """
+    if experiment.baseline not in experiment.recipes:
+        raise DataError(f"{EXPERIMENT_FILE}: the baseline {experiment.baseline!r} is none of its recipes")
+    seeds = experiment.seeds if isinstance(experiment.seeds, int) else len(experiment.seeds)
+    if prod(map(len, experiment.factors.values())) * seeds > MOST_CELLS:
+        raise DataError(f"{EXPERIMENT_FILE}: its grid has more than {MOST_CELLS:,} cells")
+    try:
+        grid = experiment.cells("", resolver(lambda model: "", _weights))
+    except (AblationError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise DataError(f"the grid of {EXPERIMENT_FILE} cannot be made ({error})") from error
+    if len(grid) != len(cells):
+        raise DataError(f"{EXPERIMENT_FILE} has {counted(len(cells), 'cell')}, and its experiment {len(grid):,}")
+    read: dict[str, str | None] = {}
+    for number, (cell, own) in enumerate(zip(cells, grid, strict=True), 1):
+        known: dict[str, Any] = {"data": cell.spec.data}
+        if is_own(own.spec.model):
+            known["model_source"] = read.setdefault(own.spec.model, cell.spec.model_source)
+        if own.spec.weights and not _is_known(own.spec.weights):
+            known["weights"] = read.setdefault(own.spec.weights, cell.spec.weights)
+        if (cell.factors, cell.seed, cell.spec.id) != (own.factors, own.seed, replace(own.spec, **known).id):
+            raise DataError(f"{EXPERIMENT_FILE}: cell {number} ({_words(cell)}) is not what its experiment gives there")
+
+
+def _words(cell: Cell) -> str:
+    return ", ".join([*cell.factors.values(), f"seed {cell.seed}"])
+
+
+def _weights(weights: str | None, model: str) -> str | None:
+    """As in a spec, but for the name of a file, which is not here."""
+    return resolved(weights, model) if weights is None or _is_known(weights) else weights
+
+
+def _is_known(weights: str) -> bool:
+    return is_weights_name(weights) or weights.startswith(PREFIX)
 
 
 def _data(root: Path, held: Mapping[str, Any]) -> PackedData:

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -17,7 +18,12 @@ from commands import ablation
 from test_verify import run_folder, words
 
 from ablation.core.archive import write_zip
+from ablation.core.errors import DataError
+from ablation.core.values import unchecked
 from ablation.experiment.record import ARRAYS_FILE, read_record
+from ablation.experiment.spec import resolver
+from ablation.experiment.unpack import _hold_to_grid
+from ablation.models.weights_file import PREFIX
 
 
 @pytest.fixture(scope="module")
@@ -247,6 +253,73 @@ def test_other_images_are_refused_and_a_strangers_code_too(packed, unpacked, tmp
     code, _, err = ablation(tmp_path, "verify", str(packed), "--retrain", "any")
     assert (code, "code that the pack names (mine.py:change): read it first, then --trust" in words(err)) == (2, True)
     assert ablation(tmp_path, "verify", str(packed), "--retrain", "any", "--trust").code == 0
+
+
+def swapped(form: dict) -> None:
+    """The results of each recipe stand for the other."""
+    other = {"none": "crop", "crop": "none"}
+    for cell in form["cells"]:
+        cell["factors"]["recipe"] = other.get(cell["factors"]["recipe"], cell["factors"]["recipe"])
+
+
+def without_factors(form: dict) -> None:
+    for cell in form["cells"]:
+        cell["factors"] = {}
+
+
+GRIDS = {
+    "recipes swapped": (swapped, r"cell 1 \(\w+, sgd, seed 0\) is not what its experiment gives there"),
+    "seeds cut": (lambda form: form["cells"].pop(), r"has 5 cells, and its experiment 6"),
+    "another seed": (lambda form: form["cells"][0].update(seed=100), r"cell 1 \(none, sgd, seed 100\) is not what"),
+    "no factors": (without_factors, r"cell 1 \(seed 0\) is not what its experiment gives there"),
+    "another experiment": (lambda form: form["experiment"]["fields"].update(epochs=3), r"cell 1 .* is not what"),
+    "no baseline": (lambda form: form["experiment"]["fields"].update(baseline="x"), r"baseline 'x' is none of its"),
+    "no recipes": (lambda form: form["experiment"]["fields"].update(recipes={"dict": []}), r"is none of its recipes"),
+    "seeds without end": (lambda form: form["experiment"]["fields"].update(seeds=10**9), r"more than 1,000,000 cells"),
+}
+
+
+@pytest.mark.parametrize(("edit", "message"), GRIDS.values(), ids=GRIDS)
+def test_the_grid_is_held_to_the_experiment(unpacked, edit, message):
+    form = json.loads((unpacked / "experiment.json").read_text("utf-8"))
+    edit(form)
+    (unpacked / "experiment.json").write_text(json.dumps(form), "utf-8")
+    sealed_anew(unpacked)
+    code, _, err = ablation(unpacked.parent, "verify", "pack")
+    assert (code, bool(re.search(message, words(err))), "Traceback" in err) == (3, True, False), err
+
+
+def test_a_pack_that_lacks_records_is_not_as_recomputed_in_silence(unpacked):
+    folder = run_folder(unpacked)
+    (folder / "record.json").unlink()
+    sealed_anew(unpacked)
+    code, out, err = ablation(unpacked.parent, "verify", "pack")
+    assert (code, "1 of 6 runs without a record: nothing of it was checked." in words(out)) == (1, True)
+    assert "1 of 6 runs interrupted: in no mean and no test." in words(err)
+    for record in unpacked.glob("runs/*/*/record.json"):
+        record.unlink()
+    sealed_anew(unpacked)
+    code, _, err = ablation(unpacked.parent, "verify", "pack")
+    assert (code, "no run of small has finished in pack: there is nothing to verify" in words(err)) == (2, True)
+
+
+def test_networks_and_weights_of_ones_own_stand_in_the_grid_of_a_pack(tiny):
+    """Neither is in the pack: their digests are believed, one for each."""
+    weights, source = PREFIX + "1" * 64, "2" * 16
+    plain = replace(tiny, vary={"weights": ("mine.pt", None)})
+    cells = plain.cells("0" * 16, resolver(lambda model: source, lambda path, model: weights if path else None))
+    with unchecked():
+        _hold_to_grid(plain, cells)
+        object.__setattr__(plain, "model", "mine:network")
+        cells = plain.cells("0" * 16, resolver(lambda model: source, lambda path, model: weights if path else None))
+        assert {cell.spec.model_source for cell in cells} == {source}
+        _hold_to_grid(plain, cells)
+        for other in ({"weights": PREFIX + "3" * 64}, {"model_source": "4" * 16}):
+            last = max(number for number, cell in enumerate(cells) if cell.spec.weights)
+            edited = list(cells)
+            edited[last] = replace(cells[last], spec=replace(cells[last].spec, **other))
+            with pytest.raises(DataError, match=f"cell {last + 1} .* is not what its experiment gives"):
+                _hold_to_grid(plain, edited)
 
 
 @pytest.mark.parametrize("field", ["corrupt", "recipes"])

@@ -134,7 +134,7 @@ def test_a_forged_run_is_found(bare, forge, found, sealed):
     assert re.search(r"^\d+ (numbers?|files?|runs?).* differs?\.$", out, re.MULTILINE)
     altered = "(its seal does not fit)" in words(out)
     assert altered == (sealed and forge is not edit_spec)
-    assert ("1 run not sealed: made by an older version." in words(out)) == (not sealed)
+    assert ("1 of 6 runs not sealed: made by an older version." in words(out)) == (not sealed)
 
 
 @pytest.mark.parametrize("cut", [forged.truncate_journal, forged.without_seal])
@@ -360,7 +360,7 @@ def test_a_forgery_that_fits_together_is_found_by_training_again(bare):
     (folder / RECORD_FILE).write_text(json.dumps(form), "utf-8")
     forged.fit_digest(folder)
     code, out, _ = ablation(bare, "verify", "small")
-    assert (code, "1 run not sealed: made by an older version." in words(out)) == (0, True)
+    assert (code, "1 of 6 runs not sealed: made by an older version." in words(out)) == (0, True)
     code, out, _ = ablation(bare, "verify", "small", "--retrain", folder.name[:8])
     assert code == 1
     assert re.search(rf"\({folder.name}\): logits: [\d,]+ of [\d,]+ numbers differ", words(out))
@@ -376,6 +376,13 @@ def test_another_environment_is_told_before_training(bare):
     code, _, err = ablation(bare, "verify", "small", "--retrain", folder.name)
     assert code == 0, "the versions are no part of what must repeat"
     assert re.search(r"not where it was trained \(torch 1\.0, now \S+\): other bits would prove nothing", err)
+
+
+def test_a_run_without_a_record_is_said_not_to_be_checked(bare):
+    (run_folder(bare) / RECORD_FILE).unlink()
+    code, out, err = ablation(bare, "verify", "small")
+    assert (code, "1 of 6 runs without a record: nothing of it was checked." in words(out)) == (0, True)
+    assert "1 of 6 runs interrupted: in no mean and no test." in words(err), "the warnings of the results are shown"
 
 
 def test_without_a_finished_run_there_is_nothing_to_verify(bare):
