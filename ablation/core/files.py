@@ -32,7 +32,8 @@ def undamaged() -> Iterator[None]:
     except MemoryError:
         raise
     except Exception as error:  # one byte turned, numpy raises any of a dozen: BadZipFile, TokenError, TypeError, ...
-        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a damaged zip seeks before its start
+        of_file = (errno.EINVAL, errno.EISDIR)  # a damaged zip seeks before its start; a folder is no file
+        if isinstance(error, OSError) and error.errno not in of_file:
             raise
         raise Damaged(str(error)) from error
 

@@ -51,7 +51,7 @@ def warnings_of(results: Results, failed: frozenset[str]) -> list[str]:
         every.append(f"{left_out_words(results.left_out)}.")
     done = results.finished
     if len(done):
-        every += [*_two_results(results), *_environments(done), *_splits(results, done)]
+        every += [*_two_results(results), *_not_sealed(results, done), *_environments(done), *_splits(results, done)]
         every += [*_failed(results, done, failed), *_without_spread(results, done), *_alike(results, done)]
         every += [*_idle(done), *_notes(done)]
     return every
@@ -95,18 +95,22 @@ def _unfinished(results: Results) -> list[str]:
 
 
 def _two_results(results: Results) -> list[str]:
-    """A copied folder holds a second result for a run, or a record that belongs to another."""
-    twice = [
+    """A copied folder holds a second result for a run."""
+    return [
         f"Two results for one run: {results.folder}/{folder.name} holds {run_id} too, and is not used."
         for folder, run_id in strays(results.root, set(results.table["id"]))
     ]
-    table = results.finished
-    if "record_id" in table:
-        twice += [
-            f"The record in {row.id} is that of {row.record_id}: the comparison does not hold."
-            for row in table[table["record_id"] != table["id"]].drop_duplicates("id").itertuples()
-        ]
-    return twice
+
+
+def _not_sealed(results: Results, done: pd.DataFrame) -> list[str]:
+    """Where some runs are sealed, others are of an older version, or somebody removed their seals."""
+    runs = tuple(dict.fromkeys(done["id"]))
+    without = sum(results.seal(run_id) is None for run_id in runs)
+    if without in (0, len(runs)):
+        return []
+    verb = "is" if without == 1 else "are"
+    why = "made by an older version, or without their seals since"
+    return [f"{without} of {len(runs)} finished runs {verb} not sealed, unlike the others: {why}."]
 
 
 def _environments(done: pd.DataFrame) -> list[str]:

@@ -120,7 +120,7 @@ def _runs(results: Results) -> Iterator[tuple[str, bytes | Path]]:
 def _left_by(run: Run) -> list[str]:
     ended = (run.folder / RECORD_FILE).exists()
     names = (RECORD_FILE, ARRAYS_FILE, SPEC_FILE, JOURNAL_FILE) if ended else (SPEC_FILE, JOURNAL_FILE)
-    return [name for name in names if (run.folder / name).exists()]
+    return [name for name in names if (run.folder / name).is_file()]
 
 
 def data_csv(data: Splittable, contents: tuple[str, ...]) -> bytes:

@@ -215,7 +215,7 @@ def read_with_digest(folder: Path) -> tuple[RunRecord, str] | tuple[None, None]:
             raise ValueError("; ".join(wrong))
     except FileNotFoundError:
         return None, None
-    except ValueError as error:
+    except (ValueError, IsADirectoryError) as error:
         raise _damaged("record", file, error) from None
     return record, str(digest)
 

@@ -210,7 +210,6 @@ def _row(run: Run, record: RunRecord | None, altered: str) -> dict[str, Any]:
     own = {
         "status": record.outcome,
         "reason": "",
-        "record_id": record.id,
         "idle": idle,
         "notes": "; ".join(record.notes),
     }

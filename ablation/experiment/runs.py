@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
+from ablation.core.errors import DataError
 from ablation.core.files import Journal, write_json
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.record import ARRAYS_FILE, RECORD_FILE, RunRecord, read_record
@@ -63,8 +64,20 @@ class Run:
         return read_seal(self.folder)
 
     def altered(self) -> str:
-        """Which file of the finished run is not as it was sealed, in words; '' for none, and where it was not."""
-        return broken(self.folder, (RECORD_FILE, ARRAYS_FILE)) if (self.folder / RECORD_FILE).exists() else ""
+        """Which file of the finished run is not as it was sealed, or of another run, in words; '' for none."""
+        if not (self.folder / RECORD_FILE).exists():
+            return ""
+        return broken(self.folder, (RECORD_FILE, ARRAYS_FILE)) or self._foreign()
+
+    def _foreign(self) -> str:
+        """Of which other run the record is, as that of a copied folder is; a damaged one is an error of its own."""
+        try:
+            record = self.record()
+        except DataError:
+            return ""
+        if record is None or record.id == self.spec.id:
+            return ""
+        return f"{RECORD_FILE} is that of the run {record.id}, and not of {self.spec.id}"
 
     def status(self) -> Status:
         """How the run stands. An interrupted or failed one goes on from its newest checkpoint when started again.

@@ -46,13 +46,22 @@ def broken(folder: Path, files: Iterable[str]) -> str:
     names = tuple(files)
     seal = read_seal(folder)
     if seal is None:
-        return f"{JOURNAL_FILE} has lost the seal of the run" if _is_marked(folder / names[0]) else ""
+        return _lost(folder) if _is_marked(folder / names[0]) else ""
     for name in names:
-        if not (folder / name).exists():
+        if not (folder / name).is_file():
             return f"{name} is missing"
         if digest_of_file(folder / name) != seal.get(name):
             return f"{name} is not what training left (its seal does not fit)"
     return ""
+
+
+def _lost(folder: Path) -> str:
+    """Why the journal has no seal that can be read."""
+    journal = folder / JOURNAL_FILE
+    if journal.is_file() and b"\r\n" in journal.read_bytes():
+        git = "set core.autocrlf to false and check the runs out again"
+        return f"the line ends of {JOURNAL_FILE} were changed to CRLF, as git does it; {git}"
+    return f"{JOURNAL_FILE} has lost the seal of the run"
 
 
 def digest_of_file(path: Path) -> str:
@@ -64,6 +73,6 @@ def digest_of_file(path: Path) -> str:
 def _is_marked(record: Path) -> bool:
     try:
         form = json.loads(record.read_bytes())
-    except (FileNotFoundError, ValueError):  # a record that cannot be read is an error of its own
+    except (OSError, ValueError):  # a record that cannot be read is an error of its own
         return False
     return isinstance(form, dict) and bool(form.get(MARK))

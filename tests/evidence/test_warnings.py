@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 
+import forged
 import pytest
 from made_up import noise, question, results_of, usual
 
@@ -133,7 +134,22 @@ def test_a_copied_run_is_a_second_result_and_is_told(trained):
     assert found() == [f"Two results for one run: {root / first} (copy) holds {first} too, and is not used."]
     for file in ("record.json", "arrays.npz", "journal.jsonl"):
         shutil.copy(root / other / file, root / first / file)
-    assert f"The record in {first} is that of {other}: the comparison does not hold." in found()
+    assert f"({first}) was altered after its training: record.json is that of the run {other}, and not of" in found()[0]
+    assert "It is in no mean and no test." in found()[0]
+
+
+def test_runs_without_a_seal_beside_others_are_told(trained):
+    """Where none is sealed all are of an older version, and nothing is to be said."""
+    _, found, root = trained
+    folders = [record.parent for record in sorted(root.glob("*/record.json"))]
+    forged.make_older(folders[0])
+    why = "not sealed, unlike the others: made by an older version, or without their seals since."
+    assert found() == [f"1 of {len(folders)} finished runs is {why}"]
+    for folder in folders[1:-1]:
+        forged.make_older(folder)
+    assert found() == [f"{len(folders) - 1} of {len(folders)} finished runs are {why}"]
+    forged.make_older(folders[-1])
+    assert found() == []
 
 
 def test_what_is_judged_otherwise_than_declared_is_told(trained):

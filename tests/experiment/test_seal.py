@@ -5,6 +5,7 @@ import json
 import shutil
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 
 import forged
 import numpy as np
@@ -12,12 +13,23 @@ import pytest
 
 from ablation import Results, sweep
 from ablation.core import files
+from ablation.core.errors import DataError
 from ablation.core.files import Journal
 from ablation.evidence.study import Study
 from ablation.experiment.record import ARRAYS_FILE, RECORD_FILE, Arrays, RunRecord, read_digest, write_record
 from ablation.experiment.runs import Run, runs_of
 from ablation.experiment.seal import JOURNAL_FILE, read_seal
 from ablation.training.sweep import Silent
+
+
+def as_folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+def with_crlf(file: Path) -> None:
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+
 
 FORGERIES = {
     "accuracy": (forged.edit_accuracy, RECORD_FILE),
@@ -28,6 +40,9 @@ FORGERIES = {
     "no arrays": (lambda folder: (folder / ARRAYS_FILE).unlink(), f"{ARRAYS_FILE} is missing"),
     "no seal": (forged.without_seal, JOURNAL_FILE),
     "half a journal": (forged.truncate_journal, JOURNAL_FILE),
+    "a folder for a record": (lambda folder: as_folder(folder / RECORD_FILE), f"{RECORD_FILE} is missing"),
+    "a folder for arrays": (lambda folder: as_folder(folder / ARRAYS_FILE), f"{ARRAYS_FILE} is missing"),
+    "other line ends": (lambda folder: with_crlf(folder / JOURNAL_FILE), "set core.autocrlf to false and check the"),
     "no journal": (lambda folder: (folder / JOURNAL_FILE).unlink(), JOURNAL_FILE),
 }
 
@@ -53,7 +68,7 @@ def test_a_forged_run_is_named_left_out_and_kept(project, finished, forge, reaso
     experiment, load, runs = project
     folder = runs / "small" / load(experiment).table["id"][4]
     forge(folder)
-    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    before = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
     results = load(experiment)
     assert list(results.table["status"]) == ["finished"] * 4 + ["altered", "finished"]
     assert reason in results.table["reason"][4]
@@ -77,7 +92,7 @@ def test_a_forged_run_is_named_left_out_and_kept(project, finished, forge, reaso
         "altered",
     }
     assert trained == []
-    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+    assert {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()} == before
 
 
 def test_once_its_folder_is_removed_the_same_command_trains_it_again(project, finished):
@@ -108,7 +123,8 @@ def test_a_run_of_an_older_version_has_no_seal_and_is_used(project):
     results = load(experiment)
     assert set(results.table["status"]) == {"finished"}
     assert results.seal(folder.name) is None
-    assert Study(results).warnings == ()
+    (warning,) = Study(results).warnings
+    assert warning.startswith("1 of 6 finished runs is not sealed, unlike the others")
 
 
 def test_a_seal_that_names_only_one_file_is_none(project):
@@ -118,6 +134,31 @@ def test_a_seal_that_names_only_one_file_is_none(project):
     Journal(folder / JOURNAL_FILE).append("sealed", files={RECORD_FILE: seal[RECORD_FILE]})
     forged.replace_predictions(folder)
     assert ARRAYS_FILE in load(experiment).table["reason"][4]
+
+
+def test_the_record_of_another_run_is_not_used(project):
+    """Although its own seal fits, and whether or not it has one."""
+    experiment, load, runs = project
+    first, other = load(experiment).table["id"][[4, 0]]
+    for sealed in (True, False):
+        for file in (RECORD_FILE, ARRAYS_FILE, JOURNAL_FILE):
+            shutil.copy(runs / "small" / other / file, runs / "small" / first / file)
+        if not sealed:
+            forged.make_older(runs / "small" / first)
+        results = load(experiment)
+        assert list(results.table["status"]) == ["finished"] * 4 + ["altered", "finished"]
+        assert results.table["reason"][4] == f"record.json is that of the run {other}, and not of {first}"
+        assert len(results.finished) == 5
+
+
+@pytest.mark.parametrize("name", [RECORD_FILE, ARRAYS_FILE])
+def test_a_folder_where_a_file_of_an_older_run_should_be_is_one_clear_error(project, name):
+    experiment, load, runs = project
+    folder = runs / "small" / load(experiment).table["id"][4]
+    forged.make_older(folder)
+    as_folder(folder / name)
+    with pytest.raises(DataError, match=f"{name} cannot be believed"):
+        load(experiment).arrays(folder.name)
 
 
 class Killed(BaseException):
