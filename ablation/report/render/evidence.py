@@ -18,6 +18,7 @@ from ablation.core.archive import is_safe
 from ablation.core.text import plain
 from ablation.report.render.digest import program_digest
 from ablation.report.section import Section, Table
+from ablation.report.text import verdict_text
 
 if TYPE_CHECKING:
     from ablation.evidence.effects import Effect
@@ -64,9 +65,12 @@ def evidence_data(studies: Sequence[Study], report: Report) -> dict[str, Any]:
 
 
 def effect_data(effect: Effect) -> dict[str, Any]:
-    """The fields of an effect; null for what is not known, 'pooled' for the condition of a pooled one."""
+    """The fields of an effect, with its verdict as every table shows it: 'no verdict' is not 'undecided'.
+
+    Null for what is not known, 'pooled' for the condition of a pooled one.
+    """
     row: dict[str, Any] = _plain(asdict(effect))
-    return row | {"condition": row["condition"] or "pooled"}
+    return row | {"condition": row["condition"] or "pooled", "verdict": verdict_text(effect)}
 
 
 def _section(section: Section) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from ablation.evidence.effects import Effect
 from ablation.report.render.tables import csv, json, latex, markdown, write_effects
 from ablation.report.sections.effects.paper import sheet
 from ablation.report.sections.effects.table import main_columns
+from ablation.report.text import verdict_text
 
 
 def same(given, sentence):
@@ -38,6 +39,8 @@ def test_csv_gives_back_every_field(case, worked_out):
             given, sentence = getattr(effect, name), line[name]
             if name == "condition":
                 given = ", ".join(f"{factor}={level}" for factor, level in given.items()) or "pooled"
+            elif name == "verdict":
+                given = verdict_text(effect)
             elif name == "recipe" and given.startswith("-"):
                 sentence = sentence.removeprefix("'")  # without which a spreadsheet would compute it
             elif isinstance(given, dict):
@@ -60,6 +63,8 @@ def test_json_gives_back_every_field(case, worked_out):
             given = getattr(effect, name)
             if name == "condition":
                 given = given or "pooled"
+            elif name == "verdict":
+                given = verdict_text(effect)
             elif isinstance(given, dict):
                 given = {str(seed): score for seed, score in given.items()}
             assert same(given, sentence[name]), (name, given, sentence[name])
@@ -223,3 +228,13 @@ def test_no_mark_of_a_name_reaches_a_file(case, worked_out):
     experiment, effects = worked_out(case)
     for text in (csv(effects, 1), json(effects, 1), latex(experiment, effects, 1), markdown(experiment, effects, 1)):
         assert not set("\u2068\u2069") & set(text)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_files_for_programs_have_the_verdicts_that_people_read(case, worked_out):
+    experiment, effects = worked_out(case)
+    shown = [verdict_text(effect) for effect in effects]
+    assert [row["verdict"] for row in reader.loads(json(effects))] == shown
+    assert pd.read_csv(io.StringIO(csv(effects)), keep_default_na=False)["verdict"].tolist() == shown
+    if case == "failed trainings":
+        assert "no verdict" in shown

@@ -96,8 +96,11 @@ def _head(axes: Axes, info: GapInfo, columns: Columns) -> None:
     page = across_the_page(axes)
     for x, text in ((columns[0] + GAP, "gap"), (columns[0], "difference"), (0, "interval")):
         axes.text(1 - x / WIDTH, -1, text, transform=page, ha="right", va="center", color=SOFT, size=8.5)
-    for at, name in ((info.rows[0].train, "training"), (info.rows[0].test, "test")):
-        axes.text(at, -0.68, name, ha="center", va="bottom", color=SOFT, size=8.5)
+    low, high = axes.get_xlim()
+    marks = sorted([(info.rows[0].train, "training"), (info.rows[0].test, "test")])
+    close = marks[1][0] - marks[0][0] < 0.25 * (high - low)  # the words would run into each other
+    for (at, name), side in zip(marks, ("right", "left") if close else ("center", "center"), strict=True):
+        axes.text(at, -0.68, name, ha=side, va="bottom", color=SOFT, size=8.5)
 
 
 def _draw_gap(axes: Axes, row: GapRow, line: int, style: Style, columns: Columns) -> None:
