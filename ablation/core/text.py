@@ -5,6 +5,7 @@ Knows no experiment and no metric. Numbers carry a true minus sign; `to_ascii` i
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import unicodedata
@@ -110,20 +111,55 @@ def byte_size(number: float) -> str:
 
 
 _OPEN, _CLOSE = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
+_OTHER = "\N{LEFT-TO-RIGHT ISOLATE}"
 _DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # what turns the direction of writing
+_CONTROLS = re.compile(f"[\\x00-\\x1f\\x7f-\\x9f\u2028\u2029\ud800-\udfff]|{_DIRECTIONS.pattern}")
 
-
-_END = re.compile(rf"(?<!\bet al)(?<!\bvs)(?<!\be\.g)(?<!\bi\.e)[.?!]\s+(?=[^\sa-z(])(?![^{_OPEN}]*{_CLOSE})")
+_END = re.compile(rf"(?<!\bet al)(?<!\bvs)(?<!\be\.g)(?<!\bi\.e)[.?!]\s+(?=[^\sa-z(])(?![^{_OPEN}{_OTHER}]*{_CLOSE})")
 """Of a sentence, where another one follows; not within a name."""
 
 
-def named(name: str) -> str:
+def controls(text: str) -> list[str]:
+    """Return the characters that control a terminal, end a line, turn the direction of writing, or are none at all.
+
+    >>> controls("crop"), len(controls("crop" + chr(27)))
+    ([], 1)
+    """
+    return _CONTROLS.findall(text)
+
+
+def alike(name: str) -> str:
+    """Return what a reader sees of a name: two names with the same cannot be told apart.
+
+    >>> alike("crop ") == alike("crop" + chr(0x200B)), alike("crop") == alike("Crop")
+    (True, False)
+    """
+    seen = (one for one in unicodedata.normalize("NFC", name) if unicodedata.category(one) != "Cf")
+    return " ".join("".join(seen).split())
+
+
+def named(name: str, recipe: bool = True) -> str:
     """Return a name that a user gave, marked as a name within a text: of a recipe, a class, an optimizer, a level.
+
+    recipe: may it be shown as a recipe of this name is? Not where it is known to be something else.
 
     The marks are Unicode's isolates, which show as nothing and keep a name in Arabic from turning the text around it.
     Whoever shows the text sets the name apart (`name_spans`); `plain` puts it in quotes.
     """
-    return f"{_OPEN}{_DIRECTIONS.sub('', name)}{_CLOSE}"
+    return f"{_OPEN if recipe else _OTHER}{_DIRECTIONS.sub('', name)}{_CLOSE}"
+
+
+def kinds_of_spans(text: str) -> list[tuple[str, str]]:
+    """Return the parts of a text in order, each with what it is: 'recipe', or 'name' of another thing; '' if no name.
+
+    >>> kinds_of_spans(f"{named('crop')} under {named('adam', recipe=False)}")
+    [('crop', 'recipe'), (' under ', ''), ('adam', 'name')]
+    """
+    parts = re.split(f"([{_OPEN}{_OTHER}])([^{_CLOSE}]*){_CLOSE}", text)
+    texts = [(part, "") for part in parts[::3]]
+    names = [(name, "recipe" if mark == _OPEN else "name") for mark, name in zip(parts[1::3], parts[2::3], strict=True)]
+    both = itertools.chain.from_iterable(itertools.zip_longest(texts, names, fillvalue=("", "")))
+    return [(part, kind) for part, kind in both if part or kind]
 
 
 def name_spans(text: str) -> list[tuple[str, bool]]:
@@ -132,8 +168,7 @@ def name_spans(text: str) -> list[tuple[str, bool]]:
     >>> name_spans(f"{named('crop')} helps")
     [('crop', True), (' helps', False)]
     """
-    parts = re.split(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}", text)
-    return [(part, index % 2 == 1) for index, part in enumerate(parts) if part]
+    return [(part, bool(kind)) for part, kind in kinds_of_spans(text)]
 
 
 def plain(text: str) -> str:

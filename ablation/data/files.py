@@ -7,7 +7,6 @@ any is reported. Lists and tables are read by `ablation.data.lists`.
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablation.core.errors import DataError, Problem, did_you_mean
-from ablation.core.text import listing
+from ablation.core.text import controls, listing
 
 Origin = Path | Callable[[], NDArray[np.uint8]]
 """Where pixels come from: an absolute path, or a call that gives an (H, W, 3) array (and may take a while)."""
@@ -51,10 +50,6 @@ class Samples(NamedTuple):
     samples: list[Sample]
 
 
-_TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-"""Characters that turn the direction of what follows, by which a name can be made to look like another."""
-
-
 def printable(name: str) -> str:
     r"""Return a file's name as text that can be shown: `\xff` for a byte that is no UTF-8, `\n` for a new line."""
     return name if name.isprintable() else "".join(map(_shown, name))
@@ -64,8 +59,7 @@ def _shown(character: str) -> str:
     """Return one character, with a backslash where it is half a character, moves the cursor, or breaks the line."""
     if "\udc80" <= character <= "\udcff":  # how Python holds a byte of a file's name that is no UTF-8
         return f"\\x{ord(character) - 0xDC00:02x}"
-    hidden = unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in _TURNING
-    return character.encode("unicode_escape").decode() if hidden else character
+    return character.encode("unicode_escape").decode() if controls(character) else character
 
 
 def capped(problems: list[Problem]) -> list[Problem]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from ablation.augment import Recipe
 from ablation.augment.operations.choice import scaled
 from ablation.augment.operations.mix import misplaced, mixes
 from ablation.core.errors import InputError, did_you_mean
+from ablation.core.text import alike, controls, listing
 from ablation.core.values import BelowOne, Count, NonNegative, OneOf, Positive, Range, Whole, fit, hints, label, value
 from ablation.data.normalization import NormalizationChoice
 from ablation.data.sources import Source, Subset
@@ -46,6 +47,23 @@ VARIABLE = (
     "image_size", "cache_size", "normalization", "split", "train_size",
 )  # fmt: skip
 """What `vary` may name, besides the recipes, optimizers and seeds that have fields of their own."""
+
+
+def wrong_names(where: str, names: Iterable[str]) -> Iterator[str]:
+    """What is wrong with the names of recipes, optimizers or levels: blank, with signs that do not show, or alike.
+
+    A line break is a space to whoever reads the name.
+    """
+    shown: dict[str, str] = {}
+    for name in names:
+        wrong = dict.fromkeys(f"U+{ord(one):04X}" for one in controls(name) if one != "\n")
+        other = shown.setdefault(alike(name), name)
+        if not name.strip():
+            yield f"{where}: the name {name!r} says nothing"
+        elif wrong:
+            yield f"{where}: the name {name!r} has {listing(wrong)}, which cannot be read; leave it out"
+        elif other != name:
+            yield f"{where}: the names {other!r} and {name!r} look alike; use another one"
 
 
 @dataclass(frozen=True)
@@ -156,12 +174,11 @@ class Experiment:
         levels = getattr(self, name)
         if not levels:
             yield f"{name} is empty; name at least one"
+        yield from wrong_names(name, levels)
         for key, level in levels.items():
             _, wrong = fit(level, hint)
             wrong = wrong or (misplaced(level) if name != "optimizers" else "")
             comma = "" if name == "optimizers" else "; a recipe of one operation needs a comma: (operation,)"
-            if not key.strip():
-                yield f"{name}: the name {key!r} says nothing"
             if wrong.startswith("expected a tuple"):
                 yield f"{name}[{key!r}]: {wrong}{comma}"
             elif wrong:
@@ -193,6 +210,7 @@ class Experiment:
             elif isinstance(levels, Mapping) and (wrong := fit(dict(levels), dict)[1]):
                 yield f"vary[{factor!r}]: {wrong}"
             else:
+                yield from wrong_names(f"vary[{factor!r}]", levels if isinstance(levels, Mapping) else ())
                 for level in levels.values() if isinstance(levels, Mapping) else levels:
                     _, wrong = fit(level, hints(Experiment)[factor])
                     if wrong:

@@ -16,7 +16,7 @@ def condition_text(condition: Mapping[str, str], experiment: Experiment) -> str:
 
 def condition_named(condition: Mapping[str, str], experiment: Experiment) -> str:
     """The same for a sentence: the levels that have a name are marked as names (`ablation.core.text.named`)."""
-    return _condition(condition, experiment, named)
+    return _condition(condition, experiment, lambda level: named(level, recipe=False))
 
 
 def _condition(condition: Mapping[str, str], experiment: Experiment, mark: Callable[[str], str]) -> str:

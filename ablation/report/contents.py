@@ -135,20 +135,20 @@ def _joint_report(studies: Sequence[Study]) -> Report:
     """The common table, then the effects of each; a recipe has one colour, by its name."""
     experiments = [study.experiment for study in studies]
     joint = several(studies)
+    names = [study.experiment.name for study in studies]
+    marked = [named(name, recipe=False) for name in names]
     own = (
-        replace(
-            effects(study), slug=f"effects-{study.experiment.name}", title=f"{named(study.experiment.name)} by itself"
-        )
-        for study in studies
+        replace(effects(study), slug=f"effects-{name}", title=f"{shown} by itself")
+        for study, name, shown in zip(studies, names, marked, strict=True)
     )
     recipes = dict.fromkeys(recipe for experiment in experiments for recipe in experiment.recipes)
     return Report(
-        name=" + ".join(experiment.name for experiment in experiments),
+        name=" + ".join(names),
         made=_made(studies),
         question=joint.title,
         headline=Headline(joint.answer[0]),
         answer=joint.answer,
-        warnings=tuple(f"{named(one.experiment.name)}: {text}" for one in studies for text in one.warnings),
+        warnings=tuple(f"{shown}: {text}" for one, shown in zip(studies, marked, strict=True) for text in one.warnings),
         verdicts=None,
         sections=(joint, *own),
         look=styles(recipes, experiments[0].baseline),

@@ -118,7 +118,7 @@ def test_a_folded_table_is_for_those_who_ask_for_all(capsys):
 def test_names_stand_in_quotes_wherever_they_are_marked(capsys, monkeypatch, width):
     """Beside whatever a name is said of; alone, as over a group of rows, it needs none."""
     monkeypatch.setattr(console, "width", width)
-    crop, adam = named("crop"), named("adam")
+    crop, adam = named("crop"), named("adam", recipe=False)
     rows = Rows((row("crop", p=f"beats {adam}", note=f"not under {adam}"),), adam)
     under = Rows((row("none"),), f"{adam}, dropout 0.3")
     one = Table(HEADERS | {"difference": f"to {crop}"}, (rows, under), f"All of {crop}.", words=frozenset({"p"}))

@@ -220,6 +220,7 @@ def test_any_name_becomes_text_that_can_be_written_on_one_line(content):
 def test_names_are_shown_as_they_are_where_that_can_be():
     for name in ("猫 🐈\u200d⬛/é ü.jpg", "a  b", "\u3000", r"back\slash"):
         assert printable(name) == name
+    assert printable("a\u200e\u200f\u061c\u2066") == r"a\u200e\u200f\u061c\u2066"
     assert printable("a\n\x1b[31m\udcff\ud800\u2028.png") == r"a\n\x1b[31m\xff\ud800\u2028.png"
 
 

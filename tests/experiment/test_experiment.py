@@ -193,6 +193,47 @@ def test_names_are_texts(experiment):
         replace(experiment, recipes={"none": (), 3: ()})
 
 
+UNREADABLE = {
+    "NUL": ("crop\x00", r"'crop\x00' has U+0000"),
+    "escape": ("\x1b[31mcrop", r"'\x1b[31mcrop' has U+001B, which cannot be read; leave it out"),
+    "return": ("crop\rnone", r"'crop\rnone' has U+000D"),
+    "tab": ("a\tb", "has U+0009"),
+    "C1": ("a\x9bb", "has U+009B"),
+    "line separator": ("a\u2028b", "has U+2028"),
+    "mark": ("crop\u200e", "has U+200E"),
+    "Arabic mark": ("crop\u061c", "has U+061C"),
+    "override": ("\u202epocr\u202c", "has U+202E and U+202C"),
+    "isolate": ("\u2068crop\u2069", "has U+2068 and U+2069"),
+    "blank": (" ", "the name ' ' says nothing"),
+    "blank to the eye": ("x\u200b", r"the names 'x' and 'x\u200b' look alike"),
+    "a space more": ("x ", "the names 'x' and 'x ' look alike; use another one"),
+}
+
+
+@pytest.mark.parametrize(("name", "words"), UNREADABLE.values(), ids=UNREADABLE)
+def test_a_name_can_be_read_and_told_from_the_others(experiment, name, words):
+    recipes = {"none": (), "x": (CROP,), name: (Brightness(0.4),)}
+    optimizers, dropout = {"x": Adam(), name: SGD(lr=0.1)}, {"x": 0.1, name: 0.2}
+    fields = {"recipes": recipes, "optimizers": optimizers, "corrupt": recipes | {"none": (CROP,)}}
+    changes = {field: {field: value} for field, value in fields.items()} | {
+        "vary['dropout']": {"vary": {"dropout": dropout}}
+    }
+    for field, change in changes.items():
+        with pytest.raises(InputError) as raised:
+            replace(experiment, **change)
+        assert f"{field}: " in str(raised.value)
+        assert words in str(raised.value)
+        assert len(raised.value.problems) == 1
+
+
+def test_names_in_any_writing_are_names(experiment):
+    """Letters that join, accents that are written in two ways, small and capital letters are no mistakes."""
+    names = ("crop", "Crop", "café", "猫", "कि", "कु", "\u0645\u06cc\u200c\u062e", "\N{MINUS SIGN} x", "x²", "x2")
+    assert set(replace(experiment, recipes={"none": (), **dict.fromkeys(names, (CROP,))}).recipes) >= set(names)
+    with pytest.raises(InputError, match="look alike"):
+        replace(experiment, recipes={"none": (), "caf\u00e9": (), "cafe\u0301": ()})
+
+
 def test_a_text_where_several_models_belong_is_one_mistake(experiment):
     with pytest.raises(InputError) as raised:
         replace(experiment, vary={"model": "resnet18"})

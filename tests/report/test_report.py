@@ -116,8 +116,8 @@ def test_figures_are_made_of_the_records(complete, study, sections):
 
 def test_the_table_has_a_group_a_condition_and_the_grid_a_column(study, sections):
     assert [group.title for group in sections["effects"].tables[0].groups] == [
-        named("adam"),
-        named("sgd"),
+        named("adam", recipe=False),
+        named("sgd", recipe=False),
         "pooled over 2 conditions",
     ]
     assert report_of(study).verdicts.columns == ("adam", "sgd", "pooled")

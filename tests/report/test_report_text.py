@@ -5,7 +5,21 @@ import math
 import pytest
 from made_effects import BOTH, baseline, effect, unknown
 
-from ablation.core.text import MINUS, NONE, bare, listing, named, opening, p_phrase, p_text, plain, tied
+from ablation.core.text import (
+    MINUS,
+    NONE,
+    bare,
+    first_sentence,
+    kinds_of_spans,
+    listing,
+    name_spans,
+    named,
+    opening,
+    p_phrase,
+    p_text,
+    plain,
+    tied,
+)
 from ablation.experiment.labels import condition_named, condition_text, conditions_text
 from ablation.report.section import cells
 from ablation.report.sections.effects.table import main_columns
@@ -75,6 +89,18 @@ def test_names_are_set_apart_in_a_text_and_bare_where_they_stand_alone():
     assert plain(named("adam")) == "adam"
     turned = "a\N{RIGHT-TO-LEFT OVERRIDE}b\N{POP DIRECTIONAL ISOLATE}c"
     assert plain(f"{named(turned)} helps") == "“abc” helps", "a name cannot end its own marks, nor turn the text"
+
+
+def test_a_name_of_nothing_is_a_name_and_a_recipe_is_told_from_all_else():
+    assert name_spans(f"{named('')} helps") == [("", True), (" helps", False)]
+    assert plain(f"{named('')} helps") == "“” helps"
+    text = f"{named('adam')} helps under {named('adam', recipe=False)}"
+    assert kinds_of_spans(text) == [("adam", "recipe"), (" helps under ", ""), ("adam", "name")]
+    assert plain(text) == "“adam” helps under “adam”"
+    assert first_sentence(f"Is it {named('A. B', recipe=False)}? Yes.") == (
+        f"Is it {named('A. B', recipe=False)}?",
+        "Yes.",
+    )
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from ablation.core.text import first_sentence, name_spans, plain, tied
+from ablation.core.text import first_sentence, kinds_of_spans, plain, tied
 from ablation.report.glossary import Term, term_spans, terms_of
 from ablation.report.render.digest import META
 from ablation.report.render.drawings import Drawing, drawing
@@ -130,7 +130,10 @@ def chip(name: str, look: Look, marked: bool = True) -> Markup:
 
 def names(text: str, look: Look) -> Markup:
     """A text: escaped, with no line ending between a number and its unit, and names set as names."""
-    return Markup("").join(chip(part, look) if is_name else code(tied(part)) for part, is_name in name_spans(text))
+    return Markup("").join(
+        chip(part, look if kind == "recipe" else {}) if kind else code(tied(part))
+        for part, kind in kinds_of_spans(text)
+    )
 
 
 def code(text: str) -> Markup:
@@ -147,8 +150,10 @@ def linking(look: Look, terms: Collection[Term]) -> Callable[[str], Markup]:
 
     def linked(text: str) -> Markup:
         parts = (
-            chip(part, look) if is_name else Markup("").join(word(*span) for span in term_spans(tied(part)))
-            for part, is_name in name_spans(text)
+            chip(part, look if kind == "recipe" else {})
+            if kind
+            else Markup("").join(word(*span) for span in term_spans(tied(part)))
+            for part, kind in kinds_of_spans(text)
         )
         return Markup("").join(parts)
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import ablation
 from ablation.core.errors import InputError
-from ablation.core.text import counted, first_sentence, name_spans, plain, tied
+from ablation.core.text import counted, first_sentence, kinds_of_spans, plain, tied
 from ablation.report.glossary import Term, term_spans, terms_of
 from ablation.report.section import Section, Strip, Strips, Table
 from ablation.report.style import WIDTH, shortened
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ablation.report.fonts import Face, Fonts
     from ablation.report.render.drawings import Drawing
     from ablation.report.sections.effects.headline import Forest
+    from ablation.report.style import Style
 
 HOW = "pip install typst"
 FONTS_FOLDER = "fonts"
@@ -181,8 +182,8 @@ def _date(made: str) -> datetime.date | None:
 def _words(text: str, report: Report) -> Words:
     return [
         part
-        for span, is_name in name_spans(text)
-        for part in ([_name(span, report)] if is_name else _code(tied(_shown(span))))
+        for span, kind in kinds_of_spans(text)
+        for part in ([_name(span, report.look if kind == "recipe" else {})] if kind else _code(tied(_shown(span))))
     ]
 
 
@@ -192,12 +193,12 @@ def _code(text: str) -> Words:
     return [{"code" if number % 2 else "text": part} for number, part in parts if part]
 
 
-def _name(name: str, report: Report) -> dict[str, str]:
+def _name(name: str, look: Mapping[str, Style]) -> dict[str, str]:
     """A name with its colour. One that is written from the right does not turn the text around it."""
     shown = _shown(name)
     if any(unicodedata.bidirectional(character) in ("R", "AL") for character in name):
         shown = f"\N{FIRST STRONG ISOLATE}{shown}\N{POP DIRECTIONAL ISOLATE}"
-    return {"name": shown, "color": report.look[name].color if name in report.look else ""}
+    return {"name": shown, "color": look[name].color if name in look else ""}
 
 
 LONG = 24
@@ -229,7 +230,7 @@ def _forest(forest: Forest, report: Report) -> dict[str, Any]:
     rows = [
         {
             **{key: at if math.isfinite(at) else None for key, at in _shares(row).items()},
-            "recipe": [_name(row.recipe, report) | {"name": _shown(shortened(row.recipe, LONG))}],
+            "recipe": [_name(row.recipe, report.look) | {"name": _shown(shortened(row.recipe, LONG))}],
             "color": report.look[row.recipe].color,
             "difference": row.difference,
             "interval": row.interval,
@@ -253,7 +254,8 @@ def _verdicts(report: Report) -> dict[str, Any] | None:
     return {
         "columns": _texts(grid.columns, report),
         "rows": [
-            {"recipe": [_name(recipe, report)], "cells": [list(cell) for cell in cells]} for recipe, cells in grid.rows
+            {"recipe": [_name(recipe, report.look)], "cells": [list(cell) for cell in cells]}
+            for recipe, cells in grid.rows
         ],
         "baseline": _shown(report.baseline),
     }
@@ -324,7 +326,7 @@ def _kind(picture: bytes) -> str:
 
 def _strip(strip: Strip, report: Report) -> dict[str, Any]:
     return {
-        "name": [_name(strip.name, report)],
+        "name": [_name(strip.name, report.look)],
         "about": _words(strip.about, report),
         "headings": _texts(strip.headings, report),
         "words": [_texts(lines, report) for lines in strip.words],
@@ -374,5 +376,5 @@ def _letter(number: int) -> str:
 def _cell(key: str, text: str, report: Report) -> Any:
     """A name, a verdict or a text; verdicts are {"verdict": ...}."""
     if key == "recipe" and text in report.look:
-        return [_name(text, report)]
+        return [_name(text, report.look)]
     return {"verdict": text} if key == "verdict" and text in SYMBOL else _words(text, report)

@@ -31,6 +31,13 @@ def test_a_recipe_has_the_sign_of_its_figures_and_any_other_name_is_bold():
     assert chip("<i>", LOOK) == '<b class="name">&lt;i&gt;</b>'
 
 
+def test_what_is_called_as_a_recipe_is_and_is_none_has_no_sign():
+    text = f"{named('crop')} under {named('crop', recipe=False)}"
+    for shown in (names(text, LOOK), linking(LOOK, ())(text)):
+        assert shown.startswith(chip("crop", LOOK))
+        assert shown.endswith(' under <b class="name">crop</b>')
+
+
 def test_a_sign_stands_for_each_marker():
     assert {int(number) for number in re.findall(r"^\.s(\d) \{", CSS, re.MULTILINE)} == {*range(1, len(MARKERS))}
 

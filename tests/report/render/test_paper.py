@@ -115,7 +115,7 @@ def test_notes_tell_what_an_equivalence_rests_on(worked_out):
     bright = next(effect for effect in effects if effect.recipe == "bright")
     alike = [replace(bright, verdict="equivalent", p_equivalent=0.0123), *effects[2:]]
     made = sheet(experiment, alike)
-    assert made.notes[-1].startswith(f"Equivalence p: {named('bright')} .012 ({named('adam')})")
+    assert made.notes[-1].startswith(f"Equivalence p: {named('bright')} .012 ({named('adam', recipe=False)})")
     assert "† The baseline's own runs under another name." in made.notes
     assert "same" not in made.notes[-1], "its verdict rests on no test"
 

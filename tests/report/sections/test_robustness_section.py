@@ -146,7 +146,7 @@ def test_several_that_are_more_robust_are_counted():
 def test_conditions_that_the_experiment_gave_are_names():
     given = {name: (GaussianNoise(sigma=0.1),) for name in NAMES}
     section = robustness(study_of(World(rotation), corrupt=given))
-    assert f"robust to {named('rotation')}: " in section.answer[0]
+    assert f"robust to {named('rotation', recipe=False)}: " in section.answer[0]
     assert wrongly_marked(section, ("bright", "contrast", *NAMES)) == []
     usual = robustness(study_of(World(rotation)))
     assert "robust to rotation: " in usual.answer[0]

@@ -75,9 +75,9 @@ def test_it_is_said_after_which_epoch_validation_accuracy_hardly_rose(study):
     assert foremost == "Validation accuracy hardly rose after epoch 10 of 12."
     flat = with_history(study, {0: rising(0.5, 0.505, 0.495, 0.509, 0.5, 0.505)})
     assert answer_of(flat)[0] == "Validation accuracy hardly rose after epoch 5 of 10."
-    assert f"{named('crop')} under {named('adam')} was the last" in rest
+    assert f"{named('crop')} under {named('adam', recipe=False)} was the last" in rest
     section = learning_curves(flat)
-    where = f"{named('crop')} under {named('adam')}"
+    where = f"{named('crop')} under {named('adam', recipe=False)}"
     assert section.figures[0].caption.startswith(f"At the last epoch {where} has a mean validation accuracy of 50.5 %.")
     assert section.figures[0].alt.endswith("validation accuracy at the last epoch: “crop” under “adam” 50.5 %")
     assert wrongly_marked(section, ("crop", "adam")) == []
@@ -87,7 +87,7 @@ def test_what_still_rises_at_the_end_is_said_to(study):
     foremost, rest = answer_of(with_history(study, {0: rising()}))
     assert foremost == (
         "Validation accuracy may still have been rising at the end of training: for "
-        f"{named('crop')} under {named('adam')} until epoch 10 of 10."
+        f"{named('crop')} under {named('adam', recipe=False)} until epoch 10 of 10."
     )
     assert "More epochs might change the order of recipes." in rest
 
@@ -106,7 +106,7 @@ def test_of_several_conditions_the_curve_is_named_with_its_own(complete):
     names = {cell.factors["optimizer"] for cell in complete.cells}
     (foremost, rest), caption = answer_of(study), learning_curves(study).figures[0].caption
     assert len(names) > 1
-    assert any(f" under {named(name)}" in foremost + rest for name in names)
+    assert any(f" under {named(name, recipe=False)}" in foremost + rest for name in names)
     assert " % (" in caption
     assert wrongly_marked(learning_curves(study), (*names, *study.experiment.recipes)) == []
 

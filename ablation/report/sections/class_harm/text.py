@@ -27,7 +27,7 @@ MOST_SHOWN = 0.95
 
 def class_name(harm: ClassHarm, label: int) -> str:
     """A class, marked as a name."""
-    return named(shortened(harm.classes[label], LONGEST))
+    return named(shortened(harm.classes[label], LONGEST), recipe=False)
 
 
 def headline(harm: ClassHarm) -> tuple[str, ...]:

@@ -384,7 +384,8 @@ def notes(result: Conditions) -> tuple[str, ...]:
         runs = f"{result.statuses['finished']} of {sum(result.statuses.values())} runs"
         every.append(f"Counted are {runs}; {each}. That a run is missing may have to do with its recipe.")
     for (factor, name), kept in result.duplicates.items():
-        every.append(f"{opening(_spaced(factor))} {named(name)} names the same runs as {named(kept)}: they count once.")
+        alias, first = (named(one, recipe=factor == "recipe") for one in (name, kept))
+        every.append(f"{opening(_spaced(factor))} {alias} names the same runs as {first}: they count once.")
     return tuple(every)
 
 
@@ -448,7 +449,7 @@ def _alt(result: Conditions, info: InteractionInfo) -> str:
     for recipe, line in list(lines.items())[:MOST_RANKS]:
         means = [f"{point.mean:.{1 if METRICS[metric].unit == 'points' else 3}f}" for point in (line[0], line[-1])]
         each.append(f"{named(recipe)} {' and '.join(means).replace('nan', 'none')}")
-    ends = f"{named(info.levels[0])} and {named(info.levels[-1])}"
+    ends = f"{named(info.levels[0], recipe=False)} and {named(info.levels[-1], recipe=False)}"
     return plain(
         f"Interaction plot: {info.scale} of each recipe by {info.factor}, a line a recipe; at {ends}: {', '.join(each)}"
     )

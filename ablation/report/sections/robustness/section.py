@@ -86,7 +86,7 @@ def _question(matrix: Robustness) -> str:
 
 def _condition(name: str, matrix: Robustness) -> str:
     """A test condition in a sentence: a name where the experiment gave it, else a word."""
-    return named(name) if name in matrix.experiment.corrupt else name
+    return named(name, recipe=False) if name in matrix.experiment.corrupt else name
 
 
 def answer(matrix: Robustness) -> tuple[str, ...]:

@@ -245,7 +245,8 @@ def _largest_change(split: SplitAnalysis) -> str:
     row = split.moved[0]
     assert row.change is not None
     true, guess = (int(i) for i in np.unravel_index(np.nanargmax(np.abs(row.change)), row.change.shape))
-    true_name, guess_name = (named(shortened(split.classes[label], LONGEST)) for label in (true, guess))
+    shorter = (shortened(split.classes[label], LONGEST) for label in (true, guess))
+    true_name, guess_name = (named(name, recipe=False) for name in shorter)
     predicted = "classified correctly" if true == guess else f"predicted to be {guess_name}"
     more = "more" if row.change[true, guess] > 0 else "less"
     return (
