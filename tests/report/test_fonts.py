@@ -8,12 +8,15 @@ import matplotlib
 import numpy as np
 import pytest
 from made_fonts import made_collection, made_font
+from made_up import question, results_of
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ablation.core.errors import InputError
 from ablation.core.text import named
+from ablation.evidence.study import Study
 from ablation.report.fonts import DEFAULT, Fonts, default_characters, faces_of, fonts_for, texts_of
+from ablation.report.render.write import write_report
 from ablation.report.section import Figure as Shown
 from ablation.report.section import Rows, Table
 from ablation.report.style import drawing
@@ -100,6 +103,23 @@ def test_a_file_that_is_no_font_is_named(tmp_path):
     for path, why in {tmp_path / "a.ttf": "no font that can be read", tmp_path / "none.ttf": "No such file"}.items():
         with pytest.raises(InputError, match=f"--font {path}: .*{why}"):
             fonts_for(["a"], [path], system=False)
+
+
+def test_a_report_refuses_what_is_no_font_whatever_its_names_need(tmp_path):
+    """Before anything is written: nobody shall wonder why a font is not used."""
+    study = Study(results_of(question()))
+    (tmp_path / "a.ttf").write_text("root:x:0:0")
+    emoji = made_font(tmp_path / "emoji.ttf", CAT, colour=True)
+    given = {
+        "a.ttf": "no font that can be read",
+        "none.ttf": "No such file",
+        emoji.name: "no outlines",
+        ".": "directory",
+    }
+    for name, why in given.items():
+        with pytest.raises(InputError, match=f"--font {tmp_path / name}: .*{why}"):
+            write_report(study, out=tmp_path / "report", pdf=False, only=("effects",), fonts=[tmp_path / name])
+    assert not (tmp_path / "report").exists()
 
 
 def test_a_font_of_pictures_in_colour_is_refused(tmp_path):

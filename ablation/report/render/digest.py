@@ -21,6 +21,7 @@ import ablation
 from ablation.core.errors import DataError
 from ablation.experiment.preregistration import PREREGISTRATION_FILE
 from ablation.experiment.record import RECORD_FILE
+from ablation.report.fonts import faces_of
 
 if TYPE_CHECKING:
     from ablation.evidence.study import Study
@@ -49,7 +50,9 @@ def input_digest(studies: Sequence[Study], only: Collection[str] = (), fonts: Se
 
 
 def font_digests(fonts: Sequence[Path]) -> list[str]:
-    """SHA-256 of each file, in hexadecimal."""
+    """SHA-256 of each file, in hexadecimal. Raises InputError for one that is no font that can be used."""
+    for font in fonts:
+        faces_of(font, strict=True)
     return [hashlib.sha256(font.read_bytes()).hexdigest() for font in fonts]
 
 
