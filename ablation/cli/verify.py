@@ -160,7 +160,9 @@ def _of_runs(subject: Subject) -> tuple[Check, ...]:
 def _joined(checks: Sequence[Check]) -> Check:
     """The same check of several experiments as one."""
     differences, notes = (sum((getattr(check, name) for check in checks), ()) for name in ("differences", "notes"))
-    return replace(checks[0], count=sum(check.count for check in checks), differences=differences, notes=notes)
+    omitted = "; ".join(filter(None, (check.omitted for check in checks)))
+    count = sum(check.count for check in checks)
+    return replace(checks[0], count=count, differences=differences, notes=notes, omitted=omitted)
 
 
 def show_checks(checks: Sequence[Check], every: bool = False) -> None:

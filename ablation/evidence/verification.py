@@ -76,7 +76,7 @@ CHECKS = {
 """What is checked of runs, and what is counted there, in the order in which it is shown."""
 
 NOT_SEALED = "not sealed: made by an older version"
-NO_RECORD = "without a record: nothing of it was checked"
+NO_RECORD = "without a record"
 LAST_DIGITS = "in the last digits: computed by other versions, or on another machine"
 
 
@@ -113,8 +113,10 @@ def check_runs(
 def _sum(what: str, unit: str, compared: Sequence[Compared], runs: int) -> Check:
     differences = tuple(difference for one in compared for difference in one.differences)
     notes = Counter(one.note for one in compared if one.note)
-    words = tuple(f"{times:,} of {counted(runs, 'run')} {note}." for note, times in notes.items())
-    return Check(what, unit, sum(one.count for one in compared), differences, words)
+    words = {note: f"{times:,} of {counted(runs, 'run')} {note}" for note, times in notes.items()}
+    omitted = words.pop(NO_RECORD, "")
+    sentences = tuple(f"{text}." for text in words.values())
+    return Check(what, unit, sum(one.count for one in compared), differences, sentences, omitted)
 
 
 def _called(run: Run, name: str) -> str:

@@ -27,7 +27,7 @@ from ablation.core.archive import is_as_written, is_safe, unpack
 from ablation.core.errors import AblationError, DataError
 from ablation.core.files import Damaged, undamaged
 from ablation.core.text import counted
-from ablation.core.values import fit, unchecked
+from ablation.core.values import Whole, fit, unchecked
 from ablation.data.contents import listing_digest
 from ablation.data.files import PARTS
 from ablation.experiment.experiment import Cell, Experiment
@@ -59,7 +59,7 @@ MOST_CELLS = 1_000_000
 """Cells that a grid may have."""
 
 _HELD: dict[str, Any] = {"format": int, "experiment": str, "question": str, "command": str, "folder": str}
-_HELD |= {"data": str, "left_out": int, "unusable": tuple[str, ...], "files": dict}
+_HELD |= {"data": str, "left_out": Whole, "unusable": tuple[str, ...], "files": dict}
 
 
 @dataclass(frozen=True, eq=False)

@@ -207,6 +207,7 @@ def test_what_is_no_pack_is_one_clear_error(unpacked, tmp_path):
         (held.replace('"format": 1', '"format": 9'), "has the format 9, and 1 is known"),
         (held.replace('"data.csv"', '"../data.csv"'), "'../data.csv' is no name of a file in a pack"),
         (held.replace('"experiment": "small"', '"experiment": ".."'), "is no name of a folder"),
+        (held.replace('"left_out": 0', '"left_out": -5'), "left_out: must be at least 0"),
     ):
         (unpacked / "pack.json").write_text(edited, "utf-8")
         assert message in error()
@@ -294,7 +295,7 @@ def test_a_pack_that_lacks_records_is_not_as_recomputed_in_silence(unpacked):
     (folder / "record.json").unlink()
     sealed_anew(unpacked)
     code, out, err = ablation(unpacked.parent, "verify", "pack")
-    assert (code, "1 of 6 runs without a record: nothing of it was checked." in words(out)) == (1, True)
+    assert (code, "differ; 1 of 6 runs without a record; the pages" in words(out)) == (1, True)
     assert "1 of 6 runs interrupted: in no mean and no test." in words(err)
     for record in unpacked.glob("runs/*/*/record.json"):
         record.unlink()

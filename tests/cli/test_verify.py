@@ -276,7 +276,12 @@ def test_inputs_that_this_program_would_not_have_written_are_a_difference(projec
 
 def test_with_fonts_of_ones_own_the_pages_are_not_made_anew_and_that_is_said_first(bare, tmp_path):
     font = made_font(tmp_path / "own.ttf", "ab")
-    assert ablation(bare, "report", "small", "--only", "effects", "--no-pdf", "--font", str(font)).code == 0
+    assert (
+        ablation(
+            bare, "report", "small", "--only", "effects", "--no-pdf", "--font", str(font), "--out", "reports/small"
+        ).code
+        == 0
+    )
     code, out, _ = ablation(bare, "verify", "small")
     assert (code, "; the pages of the report were not checked." in words(out)) == (0, True), out
     assert "The report was made with fonts that --font gave: its pages were not made anew." in words(out)
@@ -314,7 +319,7 @@ def test_a_missing_file_and_a_report_that_is_none_are_named(project):
 
 
 def test_a_changed_pdf_is_found_though_its_digest_fits(bare):
-    assert ablation(bare, "report", "small", "--only", "effects").code == 0
+    assert ablation(bare, "report", "small", "--only", "effects", "--out", "reports/small").code == 0
     assert ablation(bare, "verify", "small").code == 0
     file = bare / "reports" / "small" / "report.pdf"
     content = file.read_bytes().replace(b"/Producer", b"/producer", 1) + b"\n"
@@ -381,7 +386,8 @@ def test_another_environment_is_told_before_training(bare):
 def test_a_run_without_a_record_is_said_not_to_be_checked(bare):
     (run_folder(bare) / RECORD_FILE).unlink()
     code, out, err = ablation(bare, "verify", "small")
-    assert (code, "1 of 6 runs without a record: nothing of it was checked." in words(out)) == (0, True)
+    assert code == 0
+    assert re.search(r"All .* files as they were written; 1 of 6 runs without a record\.", words(out)), "said first"
     assert "1 of 6 runs interrupted: in no mean and no test." in words(err), "the warnings of the results are shown"
 
 
