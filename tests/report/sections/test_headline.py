@@ -118,6 +118,16 @@ def test_a_reversal_under_a_condition_is_said_wherever_the_pooled_verdict_is():
     assert plain(mirrored.lead).endswith(f"“bright” is worse than “none”{HERE} But “bright” is better under “sgd”.")
 
 
+def test_a_reversal_follows_what_it_is_against():
+    def score(cell: Cell) -> float | str:
+        lost = cell.factors["recipe"] == "contrast" and cell.seed == 0
+        return "diverged" if lost else reversed_under_sgd(cell)
+
+    assert plain(headline(score).lead) == (
+        f"“bright” is better than “none”{HERE} But “bright” is worse under “sgd”. “contrast” has no verdict."
+    )
+
+
 def test_without_a_reversal_nothing_is_said_against_the_pooled_verdict():
     assert "But" not in headline(usual).lead
     assert answer(EIGHT, study_of(usual).effects)[-1].startswith("All of this is")

@@ -134,7 +134,7 @@ def short_answer(experiment: Experiment, effects: Sequence[Effect]) -> str:
             clauses.append(f"{among([effect.recipe for effect in alike], 'recipe')} {be} {verdict} {than}".strip())
     if not clauses:
         clauses = [f"No recipe is shown to be better or worse than {baseline}"]
-    found = [f"{', and '.join(clauses)}, {scope}.", _without(effects), _but(experiment, effects)]
+    found = [f"{', and '.join(clauses)}, {scope}.", _but(experiment, effects), _without(effects)]
     return " ".join(filter(None, found))
 
 
