@@ -21,7 +21,7 @@ REPORT_FILES = (HTML_FILE, PDF_FILE, EVIDENCE_FILE, "tables", "figures")
 
 
 @click.command()
-@click.option("--out", metavar="DIR", type=FOLDER, help="By default reports/EXPERIMENT.")
+@click.option("--out", metavar="DIR", type=FOLDER, help="By default reports/EXPERIMENT, or reports/EXPERIMENT-SLUG.")
 @click.option("--pdf/--no-pdf", default=True, help="Also write report.pdf (the default).")
 @click.option("--only", metavar="SLUG", multiple=True, help="Only this section; may be given several times.")
 @click.option("--font", "fonts", metavar="FILE", type=FILE, multiple=True, help="A font for names that others lack.")
@@ -52,11 +52,12 @@ def report(
     studies = [Study(one.results(), command=one.command("run")) for one in options]
     if len(studies) > 1 and (only or publish):
         raise InputError("--only and --publish are for the report of one experiment")
-    written = write_folder(studies, out or default_folder(*studies), pdf, only, fonts, force)
+    written = write_folder(studies, out or default_folder(*studies, only=only), pdf, only, fonts, force)
     for message in written.without:
         warn(message)
     page = written.folder / HTML_FILE
-    console.print(f"wrote {page}" if written.fresh else f"{page} is up to date", markup=False)
+    also = f" and {PDF_FILE}" if (written.folder / PDF_FILE).exists() else ""
+    console.print(f"wrote {page}{also}" if written.fresh else f"{page}{also}: up to date", markup=False, soft_wrap=True)
     if publish:
         (study,) = studies
         tracker = Tracker(study.experiment, study.results.cells, options[0].runs, tracking_uri, warn)

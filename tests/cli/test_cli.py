@@ -112,11 +112,11 @@ def test_the_whole_path(trained_folder):
     assert "sd: over seeds of a paired difference, given" in out
 
     code, out, _ = ablation(folder, "report", "small")
-    assert (code, out) == (0, "wrote reports/small/report.html\n")
+    assert (code, out) == (0, "wrote reports/small/report.html and report.pdf\n")
     page = (folder / "reports" / "small" / "report.html").read_text()
     assert "Does cropping help?" in page
     assert re.search(rf"{plan}, recorded 20..-..-.. ..:.. UTC, before the first result", page)
-    assert ablation(folder, "report", "small")[1] == "reports/small/report.html is up to date\n"
+    assert ablation(folder, "report", "small")[1] == "reports/small/report.html and report.pdf: up to date\n"
 
     code, out, _ = ablation(folder, "run", "small")
     assert code == 0

@@ -58,7 +58,7 @@ def write_report(
     Nothing is done when the files that are there were made from the same inputs.
 
     experiment: with its results and effects; or a `Study`, which holds all of these.
-    out: a folder, by default reports/NAME.
+    out: a folder, by default reports/NAME, or reports/NAME-SLUG for some sections only.
     command: what trains the runs again, if not `ablation run NAME`.
     pdf: shall there be a PDF? Where it cannot be made a warning says why, and all else is written.
     only: the slugs of the sections that it shall have, by default all.
@@ -83,15 +83,16 @@ def write_report(
             raise ValueError("write_report: the effects are of other results; compare(results) gives theirs")
     else:
         study = experiment
-    made = write_folder([study], default_folder(study) if out is None else Path(out), pdf, only, fonts)
+    made = write_folder([study], default_folder(study, only=only) if out is None else Path(out), pdf, only, fonts)
     for message in made.without:
         warnings.warn(message, stacklevel=2)
     return made.folder
 
 
-def default_folder(*studies: Study) -> Path:
-    """Where the report of these is written if nothing else is said."""
-    return Path("reports") / "+".join(study.experiment.name for study in studies)
+def default_folder(*studies: Study, only: Collection[str] = ()) -> Path:
+    """Where the report of these is written if nothing else is said; one of few sections does not replace the whole."""
+    names = "+".join(study.experiment.name for study in studies)
+    return Path("reports") / "-".join(filter(None, [names, "+".join(only)]))
 
 
 def write_folder(
