@@ -31,7 +31,7 @@ from ablation.report.text import SYMBOL
 
 HOSTILE = (
     '#read("/etc/passwd")', "$x^2$ *bold* _it_", "]#[@ref <label> // no", r"\u{1F600} \ #1", "`raw` = head",
-    "<script>&amp;", "قطة عربية", "😀 kitten", "= + - * 1", "two\nlines and \x07",
+    "<script>&amp;", "قطة عربية", "😀 kitten", "= + - * 1", "two\nlines and more",
 )  # fmt: skip
 
 
@@ -279,7 +279,7 @@ def test_figures_show_hostile_names_too(with_hostile_names, hostile):
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_name_is_shown_as_text(hostile, name):
-    assert normal(name.replace("\x07", "")) in normal(hostile) or is_from_the_right(name)
+    assert normal(name) in normal(hostile) or is_from_the_right(name)
     assert "root:" not in hostile
 
 
