@@ -42,7 +42,10 @@ def test_run_leaves_it_with_an_alarm_and_trains_it_once_its_folder_is_gone(proje
     assert ablation(project, "verify", "small").code == 0
 
 
-@pytest.mark.parametrize("command", [("compare", "small"), ("plan", "small"), ("report", "small", "--only", "effects")])
+@pytest.mark.parametrize(
+    "command",
+    [("compare", "small"), ("plan", "small"), ("report", "small", "--only", "effects", "--out", "reports/small")],
+)
 def test_other_commands_do_without_it(project, command):
     code, out, err = ablation(project, *command)
     assert code == 0
