@@ -212,7 +212,7 @@ def _made_anew(studies: Sequence[Study], report: Report, digest: str, folder: Pa
     notes = ["Photographs were not compared, as the images are not here."] if blind else []
     if PDF_FILE in unmade:
         notes.append(f"{PDF_FILE} was compared with what was written, not made anew.")
-    omitted = f"{PDF_FILE} was not checked" if PDF_FILE in unmade else ""
+    omitted = f"{PDF_FILE} was not made anew" if PDF_FILE in unmade else ""
     return Check(MADE, "file", len(compared), differences, (*notes, *without), omitted)
 
 
