@@ -13,7 +13,7 @@ from ablation.cli.context import FILE, ExperimentOptions, on_experiments
 from ablation.cli.sections import show_section
 from ablation.core.errors import InputError, attempt
 from ablation.evidence.study import Study
-from ablation.report.contents import ANSWERS, SECTIONS, section
+from ablation.report.contents import ANSWERS, SECTIONS, absent, section
 from ablation.report.render.tables import FORMS, write_effects
 from ablation.report.sections.effects.several import several
 
@@ -71,8 +71,7 @@ def show(options: ExperimentOptions, every: bool, slug: str | None, files: Mappi
 def _show_one(study: Study, slug: str, every: bool) -> None:
     found = section(study, slug)
     if found is None:
-        why = "its grid does not ask that question, or too few runs have finished"
-        raise InputError(f"{study.experiment.name} has no section {slug!r}: {why}")
+        raise absent(study, slug)
     show_section(found, every, figures=True)
 
 

@@ -203,9 +203,9 @@ _UNITS = ("number", "file", "run")
 # --- training a run again
 
 
-def _trained_again(subject: Subject, asked: str, options: ExperimentOptions, trust: bool) -> Check:
+def _trained_again(subject: Subject, wanted: str, options: ExperimentOptions, trust: bool) -> Check:
     """The only check that needs torch and the images."""
-    run_id = _chosen(subject.study, asked)
+    run_id = _chosen(subject.study, wanted)
     if subject.code and not trust:
         named = ", ".join(subject.code)
         raise InputError(f"training again would run code that the pack names ({named}): read it first, then --trust")
@@ -229,15 +229,15 @@ def _trained_again(subject: Subject, asked: str, options: ExperimentOptions, tru
     return Check(f"{name}, trained again, bit for bit", "run", 1, differences)
 
 
-def _chosen(study: Study, asked: str) -> str:
-    """The id of the run that is asked for: by its first letters, or 'any', the one that took least time."""
+def _chosen(study: Study, wanted: str) -> str:
+    """The id of the run that is wanted: by its first letters, or 'any', the one that took least time."""
     finished = list(dict.fromkeys(study.results.finished["id"]))
-    if asked == "any" and finished:
+    if wanted == "any" and finished:
         return str(min(finished, key=lambda run_id: study.records[run_id].cost.get("seconds") or 0.0))
-    fitting = [run_id for run_id in finished if asked and run_id.startswith(asked)]
+    fitting = [run_id for run_id in finished if wanted and run_id.startswith(wanted)]
     if len(fitting) != 1:
-        why = f"fits {len(fitting)} of them" if fitting else f"is none of them{did_you_mean(asked, finished)}"
+        why = f"fits {len(fitting)} of them" if fitting else f"is none of them{did_you_mean(wanted, finished)}"
         raise InputError(
-            f"--retrain takes the id of one of the {counted(len(finished), 'finished run')}: {asked!r} {why}"
+            f"--retrain takes the id of one of the {counted(len(finished), 'finished run')}: {wanted!r} {why}"
         )
     return str(fitting[0])

@@ -66,8 +66,7 @@ def _changed_plan(results: Results) -> list[str]:
         return ["No plan was declared before the first result, nor after it."] if trained else []
     changes = "; ".join(first.plan.changed_to(preregistration_of(results.experiment, results.cells)))
     if before:
-        told = f"Judged otherwise than declared before the first result ({before.day}): {changes}."
-        return [told] if changes else []
+        return [f"Judged otherwise than declared before the first result ({before.day}): {changes}."] if changes else []
     since = f". Since then: {changes}." if changes else ", and not changed since."
     return [f"No plan was declared before the first result. The earliest is of {first.day}{since}"]
 

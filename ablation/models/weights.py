@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ablation.core.errors import DataError, InputError
 from ablation.models.classifier import Classifier, Loaded
 from ablation.models.names import SMALL_STEM, is_weights_name, weights_names, wrong_weights
-from ablation.models.weights_file import PREFIX, digest_of_file, display_name, kept
+from ablation.models.weights_file import PREFIX, display_name, kept, name_of_file
 
 AUXILIARY = ("AuxLogits", "aux1", "aux2")
 """The side branches of Inception v3 and GoogLeNet, which help them train from nothing and are no part of the answer."""
@@ -60,7 +60,7 @@ def _source(weights: str, called: str, model: str, cache: Path | None) -> tuple[
     if is_weights_name(weights):
         return _published(weights, model)
     path = kept(weights, cache) if weights.startswith(PREFIX) else Path(weights)
-    source = PREFIX + digest_of_file(path)
+    source = name_of_file(path)
     if weights.startswith(PREFIX) and weights != source:
         raise DataError(f"{path.absolute()} is damaged: its content is not {weights}; delete it and plan again")
     return source, _read(path, called)

@@ -34,12 +34,12 @@ def resolved(weights: str | Path | None, model: str, cache: Path | None = None) 
         return weights_proper(str(weights), model)
     if str(weights).startswith(PREFIX) and not cache:
         return _checked(str(weights))
-    return keep(Path(weights), cache) if cache else PREFIX + digest_of_file(Path(weights))
+    return keep(Path(weights), cache) if cache else name_of_file(Path(weights))
 
 
-def digest_of_file(path: Path) -> str:
-    """SHA-256 of the file's bytes, in hexadecimal. Raises DataError where it cannot be read."""
-    return hashlib.sha256(_content(path)).hexdigest()
+def name_of_file(path: Path) -> str:
+    """What stands in a spec for this file: "sha256:HEX", of its bytes. Raises DataError where it cannot be read."""
+    return PREFIX + hashlib.sha256(_content(path)).hexdigest()
 
 
 def keep(path: str | Path, cache: Path) -> str:

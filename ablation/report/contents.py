@@ -75,6 +75,12 @@ def section(results: Results | Study, slug: str) -> Section | None:
     return SECTIONS[slug](results if isinstance(results, Study) else Study(results))
 
 
+def absent(study: Study, slug: str) -> InputError:
+    """Why an experiment has no section of this name, for whoever asks for it alone."""
+    why = "its grid does not ask that question, or too few runs have finished"
+    return InputError(f"{study.experiment.name} has no section {slug!r}: {why}")
+
+
 def _known(slug: str) -> None:
     if slug not in SECTIONS:
         known = ", ".join(SECTIONS)
@@ -106,7 +112,7 @@ def report_of(*studies: Study, only: Collection[str] = ()) -> Report:
     Reads the records of all runs, and the arrays that its sections need.
 
     only: the slugs of the sections that it shall have, by default all. Raises InputError for one that no section has,
-    and for experiments that cannot stand in one table.
+    or not this experiment, and for experiments that cannot stand in one table.
     """
     for slug in only:
         _known(slug)
@@ -115,8 +121,11 @@ def report_of(*studies: Study, only: Collection[str] = ()) -> Report:
 
 def _report(study: Study, only: Collection[str]) -> Report:
     experiment = study.experiment
-    computed = (compute(study) for slug, compute in SECTIONS.items() if not only or slug in only)
-    sections = tuple(filter(None, computed))
+    chosen = {slug: compute(study) for slug, compute in SECTIONS.items() if not only or slug in only}
+    sections = tuple(filter(None, chosen.values()))
+    for slug in only:
+        if chosen[slug] is None:
+            raise absent(study, slug)
     return Report(
         name=experiment.name,
         made=_made([study]),

@@ -61,14 +61,14 @@ def retrain(
     """
     record = read_record(run.folder)
     assert record is not None, "a finished run has a record"
-    asked = replace(experiment, robustness=bool(record.evidence.get("conditions")))
+    tested = replace(experiment, robustness=bool(record.evidence.get("conditions")))
     for path in filter(Path.is_file, experiment.weight_files):
         keep(path, cache)
     build(data, run.spec.cache_size, cache)
     with TemporaryDirectory() as folder:
         again = Run(Path(folder) / experiment.name, run.spec)
         again.prepare()
-        _train(again, asked, cache, device, event)
+        _train(again, tested, cache, device, event)
         return tuple(_differences(run, again))
 
 

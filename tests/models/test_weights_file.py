@@ -10,7 +10,7 @@ import torchvision
 
 from ablation.core.errors import DataError, InputError
 from ablation.models.networks import build
-from ablation.models.weights_file import digest_of_file, display_name, keep, kept, resolved
+from ablation.models.weights_file import display_name, keep, kept, name_of_file, resolved
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_a_file_that_changes_is_another_one_and_the_copy_of_before_stays(file, t
     file.write_bytes(content + b"more")
     second = keep(file, cache)
     assert kept(first, cache).read_bytes() == content
-    assert [digest_of_file(kept(name, cache)) for name in (first, second)] == [first[7:], second[7:]]
+    assert [name_of_file(kept(name, cache)) for name in (first, second)] == [first, second]
 
 
 def test_no_torch_is_needed(file, environment):

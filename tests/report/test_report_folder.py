@@ -135,6 +135,12 @@ def test_a_section_that_is_not_there_is_an_error_that_names_them(study, tmp_path
     assert not list(tmp_path.iterdir())
 
 
+def test_a_section_that_the_experiment_does_not_have_is_an_error_too(study, tmp_path):
+    with pytest.raises(InputError, match="fake has no section 'dose_response': its grid does not ask"):
+        write_folder([study], tmp_path, only=("effects", "dose_response"))
+    assert not list(tmp_path.iterdir())
+
+
 def test_evidence_has_no_mark_of_a_name_and_no_nan(made, study):
     text = (made / "evidence.json").read_text("utf-8")
     assert "\u2068" not in text

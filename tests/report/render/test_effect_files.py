@@ -232,7 +232,7 @@ def test_no_mark_of_a_name_reaches_a_file(case, worked_out):
 
 @pytest.mark.parametrize("case", CASES)
 def test_files_for_programs_have_the_verdicts_that_people_read(case, worked_out):
-    experiment, effects = worked_out(case)
+    _, effects = worked_out(case)
     shown = [verdict_text(effect) for effect in effects]
     assert [row["verdict"] for row in reader.loads(json(effects))] == shown
     assert pd.read_csv(io.StringIO(csv(effects)), keep_default_na=False)["verdict"].tolist() == shown
