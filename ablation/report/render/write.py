@@ -64,7 +64,8 @@ def write_report(
     only: the slugs of the sections that it shall have, by default all.
     fonts: files of fonts for what the others cannot show.
 
-    Raises ValueError for results of another experiment, and effects of other results.
+    Raises ValueError for results of another experiment, and effects of other results; InputError for a section that it
+    does not have, and for a font that is none.
 
     >>> write_report(experiment, results, effects)  # doctest: +SKIP
     PosixPath('reports/cats12')

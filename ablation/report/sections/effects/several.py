@@ -30,7 +30,7 @@ def several(studies: Sequence[Study]) -> Section:
     )
     return Section(
         "several",
-        f"How do {listing(map(named, names))} compare?",
+        f"How do {listing(named(name, recipe=False) for name in names)} compare?",
         "A group of rows for each experiment. Its comparisons are corrected within that experiment alone.",
         tuple(map(_sentence, studies)),
         tables=(_joint(studies), *([table] if differing else [])),
@@ -45,7 +45,7 @@ def _sentence(study: Study) -> str:
     """What one experiment says, in a line: '“cats”: “crop” is better than “none” (+1.1 points of accuracy, ...)'."""
     held = headline_of(study.experiment, study.effects)
     numbers = f" ({named(held.recipe)} {held.number} {held.unit}, {held.interval})" if held.number else ""
-    return f"{named(study.experiment.name)}: {opening(held.lead.rstrip('.'))}{numbers}."
+    return f"{named(study.experiment.name, recipe=False)}: {opening(held.lead.rstrip('.'))}{numbers}."
 
 
 def _joint(studies: Sequence[Study]) -> Table:
@@ -55,7 +55,9 @@ def _joint(studies: Sequence[Study]) -> Table:
     groups = tuple(
         Rows(
             tuple({key: row.get(key, "") for key in (*headers, "note")} for row in group.rows),
-            " · ".join(filter(None, [named(study.experiment.name), group.title, _own_level(study, studies)])),
+            " · ".join(
+                filter(None, [named(study.experiment.name, recipe=False), group.title, _own_level(study, studies)])
+            ),
             group.pooled,
         )
         for study, table in zip(studies, tables, strict=True)
