@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -64,7 +65,7 @@ def report_held(folder: Path) -> dict[str, Any]:
     """What evidence.json in this folder holds. Raises InputError where it is not there, or is no evidence of ours."""
     path = folder / EVIDENCE_FILE
     try:
-        held = json.loads(path.read_text("utf-8"))
+        held = json.loads(path.read_text("utf-8"), object_pairs_hook=_once)
     except FileNotFoundError:
         raise InputError(f"there is no {EVIDENCE_FILE} in {folder}; `ablation report EXPERIMENT` writes it") from None
     except ValueError as error:
@@ -80,6 +81,13 @@ def report_held(folder: Path) -> dict[str, Any]:
     if unsafe := unsafe_names(held["files"]):
         raise InputError(f"{path} cannot be believed: it names {unsafe[0]!r} as a file of the report")
     return form
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A dict of JSON, where a reader might take the first of two entries with one name, and a program the last."""
+    if twice := [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]:
+        raise ValueError(f"{twice[0]!r} stands in it twice")
+    return dict(pairs)
 
 
 def check_report(studies: Sequence[Study], folder: Path) -> tuple[Check, ...]:

@@ -309,6 +309,9 @@ def test_a_missing_file_and_a_report_that_is_none_are_named(project):
     (project / "reports" / "small" / "evidence.json").write_text("{")
     code, _, err = ablation(project, "verify", "reports/small")
     assert (code, "evidence.json is not JSON any more" in err) == (2, True)
+    (project / "reports" / "small" / "evidence.json").write_text('{"report": "small", "report": "other"}')
+    code, _, err = ablation(project, "verify", "small")
+    assert (code, "'report' stands in it twice" in words(err)) == (2, True)
     for held in ({"inputs": "", "files": {}, "experiments": {}, "sections": {}}, []):
         (project / "reports" / "small" / "evidence.json").write_text(json.dumps(held))
         for name in ("small", "reports/small"):
