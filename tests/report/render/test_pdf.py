@@ -299,7 +299,7 @@ def test_whatever_the_results_are_there_is_a_pdf_of_them(case, tmp_path):
     """Nothing finished, one condition, other metrics and tests, odd names: each is set, and says its answer."""
     experiment, score = CASES[case]
     study = Study(results_of(experiment, score) if score else results_of(experiment))
-    report = report_of(study, only=["effects", "interaction"])
+    report = report_of(study, only=[slug for slug in ("effects", "interaction") if section(study, slug)])
     fonts = fonts_for(texts_of(report), [made_font(tmp_path / "made.ttf", "中", "Made For Cases")], system=False)
     text = normal(text_of(pdf_of(report, drawings_of(report, ()), fonts)))
     assert all(normal(bare(sentence)) in text for sentence in report.answer)
@@ -446,7 +446,7 @@ SCRIPT = """
 import hashlib, time
 from made_up import question, results_of
 from ablation.evidence.study import Study
-from ablation.report.contents import report_of
+from ablation.report.contents import report_of, section
 from ablation.report.render.drawings import drawings_of
 from ablation.report.render.pdf import pdf_of
 report = report_of(Study(results_of(question())), only=["effects", "interaction"])

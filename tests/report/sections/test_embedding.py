@@ -404,4 +404,4 @@ def test_a_page_without_such_a_figure_has_nothing_beside_the_pointer():
     study = study_of(
         score=lambda cell: "planned", experiment=replace(question(), recipes={"none": (), "c": (Contrast(0.2),)})
     )
-    assert not any("data-hover" in attributes for _, attributes in Page(html_of(study, ["embedding"])).tags)
+    assert not any("data-hover" in attributes for _, attributes in Page(html_of(study, ["effects"])).tags)
