@@ -18,7 +18,7 @@ from pages import Page
 from ablation import Brightness
 from ablation.core.text import bare, first_sentence, plain
 from ablation.evidence.study import Study
-from ablation.report.contents import Report, report_of
+from ablation.report.contents import Report, report_of, section
 from ablation.report.fonts import fonts_for, texts_of
 from ablation.report.glossary import terms_of
 from ablation.report.render import pdf as rendering
@@ -446,7 +446,7 @@ SCRIPT = """
 import hashlib, time
 from made_up import question, results_of
 from ablation.evidence.study import Study
-from ablation.report.contents import report_of, section
+from ablation.report.contents import report_of
 from ablation.report.render.drawings import drawings_of
 from ablation.report.render.pdf import pdf_of
 report = report_of(Study(results_of(question())), only=["effects", "interaction"])
