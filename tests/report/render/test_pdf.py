@@ -18,7 +18,8 @@ from pages import Page
 from ablation import Brightness
 from ablation.core.text import bare, first_sentence, plain
 from ablation.evidence.study import Study
-from ablation.report.contents import Report, report_of, section
+from ablation.report import contents
+from ablation.report.contents import Report, report_of
 from ablation.report.fonts import fonts_for, texts_of
 from ablation.report.glossary import terms_of
 from ablation.report.render import pdf as rendering
@@ -299,7 +300,7 @@ def test_whatever_the_results_are_there_is_a_pdf_of_them(case, tmp_path):
     """Nothing finished, one condition, other metrics and tests, odd names: each is set, and says its answer."""
     experiment, score = CASES[case]
     study = Study(results_of(experiment, score) if score else results_of(experiment))
-    report = report_of(study, only=[slug for slug in ("effects", "interaction") if section(study, slug)])
+    report = report_of(study, only=[slug for slug in ("effects", "interaction") if contents.section(study, slug)])
     fonts = fonts_for(texts_of(report), [made_font(tmp_path / "made.ttf", "中", "Made For Cases")], system=False)
     text = normal(text_of(pdf_of(report, drawings_of(report, ()), fonts)))
     assert all(normal(bare(sentence)) in text for sentence in report.answer)
