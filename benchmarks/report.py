@@ -24,21 +24,15 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-import numpy as np
+from made import Kept, write_made
 
-from ablation.analysis.metrics import classification_metrics
-from ablation.core.seeds import stream
 from ablation.data import build, listing
 from ablation.evidence.study import Study
 from ablation.experiment.files import read
-from ablation.experiment.record import Arrays, RunRecord, compact, write_record
 from ablation.experiment.results import Results
-from ablation.experiment.robustness import conditions_of
-from ablation.experiment.runs import Run, folder_of, runs_of
+from ablation.experiment.runs import folder_of, runs_of
 from ablation.report.contents import SECTIONS
 
-CLASSES, FEATURES, MAPS, MAP_SIDE, CORRUPTED = 10, 512, 200, 7, 300
-TEST, VALIDATION, TRAINED = 1000, 197, 500
 SECONDS = 60.0
 """What all files of the report may take at most, on two cores."""
 
@@ -53,59 +47,6 @@ experiment = Experiment(
     optimizers={{"adam": Adam(), "sgd": SGD(lr=0.1)}},
 )
 '''
-
-
-def answers(run: Run, labels: np.ndarray, what: str, share: float) -> np.ndarray:
-    """(T, C) logits that are right for this share of the images, the same ones being easy for all runs."""
-    easy = stream(0, what, len(labels)).random(len(labels))
-    random = stream(run.spec.seed, what, run.spec.id)
-    wrong = easy + 0.1 * random.normal(size=len(labels)) > share
-    logits = random.normal(size=(len(labels), CLASSES)).astype(np.float32)
-    logits[np.arange(len(labels)), (labels + wrong) % CLASSES] += 4
-    return logits
-
-
-def write(run: Run, cache: Path) -> None:
-    """Write a record with everything that a run keeps."""
-    experiment = read(cache / "large.py").experiment
-    data = build(listing(experiment.data, cache), run.spec.cache_size, cache)
-    parts, random = run.spec.parts(data), stream(run.spec.seed, "features", run.spec.id)
-    label = {name: data.labels[getattr(parts, name)] for name in ("train", "val", "test")}
-    logits = {name: answers(run, own, name, 0.8 + 0.15 * (name == "train")) for name, own in label.items()}
-    centres = stream(0, "centres").normal(size=(CLASSES, FEATURES))
-    features = centres[label["test"]] + 2 * random.normal(size=(len(label["test"]), FEATURES))
-    shown = conditions_of(experiment, run.spec.image_size)
-    corrupted = np.stack([answers(run, label["test"][:CORRUPTED], "test", 0.7) for _ in shown])
-    side = run.spec.image_size
-    arrays = Arrays(
-        parts.test, label["test"], logits["test"], features.astype(np.float32).clip(min=0),
-        np.zeros((side, side, 3), np.uint8), np.zeros((5, side, side, 3), np.uint8),
-        parts.train, label["train"], compact(logits["train"]), parts.val, label["val"], compact(logits["val"]),
-        parts.test[:CORRUPTED], label["test"][:CORRUPTED], compact(corrupted),
-        parts.test[:MAPS], random.integers(0, 256, (MAPS, MAP_SIDE, MAP_SIDE)).astype(np.uint8),
-    )  # fmt: skip
-    evidence = {
-        "first_test_batch": "t", "split": "s", "diverged_step": None, "changes": [], "captions": [""] * 5,
-        "train_images": len(parts.train), "val_images": len(parts.val), "test_images": len(parts.test),
-        "conditions": [[condition.name, condition.strength, "changed"] for condition in shown],
-    }  # fmt: skip
-    history = tuple(
-        {
-            "epoch": epoch,
-            "lr": 0.1,
-            "train_loss": 2 / epoch,
-            "train_accuracy": 0.9,
-            "val_loss": 1.0,
-            "val_accuracy": 0.8,
-        }
-        for epoch in range(1, run.spec.epochs + 1)
-    )
-    cost = {"seconds": float(60 + random.normal()), "images_per_second": 300.0, "gpu_memory_mib": None}
-    metrics = classification_metrics(logits["test"], label["test"])
-    environment = {"device": "cpu", "precision": "float32", "host": "h", "torch": "2", "torchvision": "0", "numpy": "2"}
-    run.prepare()
-    record = RunRecord(run.spec.id, "finished", history, metrics, evidence, cost, environment)
-    write_record(run.folder, record, arrays)
 
 
 def main() -> None:
@@ -129,7 +70,7 @@ def measure(folder: Path, seeds: int) -> None:
     missing = [run for run in runs if run.record() is None]
     build(data, runs[0].spec.cache_size, folder)
     with ProcessPoolExecutor() as pool:
-        list(pool.map(partial(write, cache=folder), missing, chunksize=8))
+        list(pool.map(partial(write_made, file=file, cache=folder, kept=Kept()), missing, chunksize=8))
 
     started = time.perf_counter()
     study = Study(Results.load(experiment, folder / "runs", folder))
