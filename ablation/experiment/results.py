@@ -7,7 +7,6 @@ or diverged is a row too, with its status and without metrics; so is one whose f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from ablation.analysis.metrics import METRICS
 from ablation.core.errors import InputError, reason_of
 from ablation.data import listing, load
-from ablation.data.readers import Progress, cores
+from ablation.data.readers import Progress
 from ablation.data.split import Splittable
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.record import (
@@ -37,7 +36,7 @@ from ablation.experiment.record import (
     read_part,
     read_predictions,
 )
-from ablation.experiment.runs import Run, folder_of, runs_of
+from ablation.experiment.runs import Held, Run, folder_of, held_of, runs_of
 
 NO_SCORE = "without a finite score"
 """The status of a run that finished, where the experiment's metric is not a number: it is in no mean and no test."""
@@ -104,17 +103,19 @@ class Results:
         root: Path,
         left_out: int = 0,
         cache: Path = Path("cache"),
+        held: Mapping[str, Held] | None = None,
     ) -> Results:
-        """Read the records of these cells from their folder `root`, and hold each to its seal."""
+        """Read the records of these cells from their folder `root`, and hold each to its seal.
+
+        held: what was read of them just now, by run id.
+        """
         runs = runs_of(cells, root)
-        with ThreadPoolExecutor(cores()) as pool:
-            altered = dict(zip((run.spec.id for run in runs), pool.map(Run.altered, runs), strict=True))
-        records = {run.spec.id: None if altered[run.spec.id] else run.record() for run in runs}
-        rows = {run.spec.id: _row(run, records[run.spec.id], altered[run.spec.id]) for run in runs}
+        held = held_of(runs) if held is None else held
+        rows = {run.spec.id: _row(run, held[run.spec.id]) for run in runs}
         table = pd.DataFrame(
             [{**cell.factors, "seed": cell.seed, "id": cell.spec.id, **rows[cell.spec.id]} for cell in cells]
         )
-        known = {run_id: record for run_id, record in records.items() if record is not None}
+        known = {run.spec.id: record for run in runs if (record := held[run.spec.id].record) is not None}
         images = len(data.labels)
         return cls(experiment, cells, data.classes, root, table, left_out, images, data.near, known, cache)
 
@@ -194,10 +195,11 @@ class Results:
         return pd.DataFrame(rows)
 
 
-def _row(run: Run, record: RunRecord | None, altered: str) -> dict[str, Any]:
+def _row(run: Run, held: Held) -> dict[str, Any]:
     """Status, metrics, evidence that recipes are compared by, and cost of one run."""
-    if altered:
-        return {"status": "altered", "reason": altered}
+    record = held.record
+    if held.altered:
+        return {"status": "altered", "reason": held.altered}
     if record is None:
         status = run.status()
         just_ended = status in ("finished", "diverged")  # since its record was looked for

@@ -11,22 +11,36 @@ runs/EXPERIMENT/ID/spec.json      what it is
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from filelock import FileLock, Timeout
 
 from ablation.core.errors import DataError
 from ablation.core.files import Journal, write_json
+from ablation.data.readers import cores
 from ablation.experiment.experiment import Cell, Experiment
-from ablation.experiment.record import ARRAYS_FILE, RECORD_FILE, RunRecord, read_record
+from ablation.experiment.record import ARRAYS_FILE, RECORD_FILE, RunRecord, read_record, read_with_digest
 from ablation.experiment.seal import JOURNAL_FILE, broken, read_seal
 from ablation.experiment.spec import RunSpec
 
 SPEC_FILE = "spec.json"
 
 Status = Literal["finished", "diverged", "altered", "running", "failed", "interrupted", "planned"]
+
+
+class Held(NamedTuple):
+    """The result in a run's folder, from one reading of its files."""
+
+    altered: str = ""
+    """Which file is not as it was sealed, or of another run, in words; '' for none."""
+    record: RunRecord | None = None
+    """None where the run has not finished, or something was altered."""
+    digest: str = ""
+    """As it was written with the record."""
 
 
 @dataclass(frozen=True)
@@ -63,21 +77,25 @@ class Run:
         """The digests of the files that training left, file -> SHA-256; None for a run of an older version."""
         return read_seal(self.folder)
 
+    def held(self) -> Held:
+        """The result, held to its seal. Raises DataError for a record that is damaged, and was sealed so or never."""
+        if not (self.folder / RECORD_FILE).exists():
+            return Held()
+        if wrong := broken(self.folder, (RECORD_FILE, ARRAYS_FILE)):
+            return Held(wrong)
+        record, digest = read_with_digest(self.folder)
+        if record is None or digest is None:
+            return Held()
+        if record.id != self.spec.id:  # as that of a copied folder is
+            return Held(f"{RECORD_FILE} is that of the run {record.id}, and not of {self.spec.id}")
+        return Held("", record, digest)
+
     def altered(self) -> str:
         """Which file of the finished run is not as it was sealed, or of another run, in words; '' for none."""
-        if not (self.folder / RECORD_FILE).exists():
-            return ""
-        return broken(self.folder, (RECORD_FILE, ARRAYS_FILE)) or self._foreign()
-
-    def _foreign(self) -> str:
-        """Of which other run the record is, as that of a copied folder is; a damaged one is an error of its own."""
         try:
-            record = self.record()
-        except DataError:
+            return self.held().altered
+        except DataError:  # a damaged record is an error of its own
             return ""
-        if record is None or record.id == self.spec.id:
-            return ""
-        return f"{RECORD_FILE} is that of the run {record.id}, and not of {self.spec.id}"
 
     def status(self) -> Status:
         """How the run stands. An interrupted or failed one goes on from its newest checkpoint when started again.
@@ -86,10 +104,10 @@ class Run:
         again before somebody has removed its folder.
         """
         if (self.folder / RECORD_FILE).exists():
-            if self.altered():
+            held = self.held()
+            if held.altered:
                 return "altered"
-            record = self.record()
-            return record.outcome if record else "planned"
+            return held.record.outcome if held.record else "planned"
         if not self.folder.exists():
             return "planned"
         if self._locked():
@@ -140,6 +158,13 @@ def folder_of(experiment: Experiment, runs: Path) -> Path:
 def runs_of(cells: tuple[Cell, ...], root: Path) -> tuple[Run, ...]:
     """The distinct runs behind the cells, in grid order: two names for the same values share one run."""
     return tuple(Run(root, spec) for spec in {cell.spec.id: cell.spec for cell in cells}.values())
+
+
+def held_of(runs: Iterable[Run]) -> dict[str, Held]:
+    """The results of these runs by their ids, each read once. Raises DataError for a record that is damaged."""
+    every = tuple(runs)
+    with ThreadPoolExecutor(cores()) as pool:
+        return dict(zip((run.spec.id for run in every), pool.map(Run.held, every), strict=True))
 
 
 def strays(root: Path, ids: set[str]) -> list[tuple[Path, str]]:
