@@ -30,6 +30,12 @@ ENDED = ("finished", "diverged", "altered")
 @click.option("--no-tracking", is_flag=True, help="Publish nothing to MLflow.")
 @click.option("--keep-weights", is_flag=True, help="Leave each run's network in its folder, as weights.pt.")
 @click.option(
+    "--checkpoint-every",
+    type=click.IntRange(min=1),
+    metavar="EPOCHS",
+    help="A checkpoint at least every so many epochs; by default as often as 2 % of a run's time allows.",
+)
+@click.option(
     "--robustness/--no-robustness",
     default=None,
     help="Test each network on changed test images, too; by default where that is less than a tenth of the work.",
@@ -42,6 +48,7 @@ def run(
     tracking_uri: str | None,
     no_tracking: bool,
     keep_weights: bool,
+    checkpoint_every: int | None,
     robustness: bool | None,
 ) -> None:
     """Train the runs that are missing, publish them to MLflow, print the verdicts.
@@ -60,7 +67,9 @@ def run(
     tracker = None if no_tracking else Tracker(experiment, cells, options.runs, tracking_uri, warn)
     with Progress(experiment.name, names_of(cells), console) as progress:
         ended = tracker.publish if tracker else lambda run: None
-        runs = sweep(experiment, options.runs, options.cache, jobs, device, progress, ended, keep_weights)
+        runs = sweep(
+            *(experiment, options.runs, options.cache, jobs, device, progress, ended, keep_weights, checkpoint_every)
+        )
     if tracker:
         tracker.publish_all()
     study = Study(options.results(), command=options.command("run"))

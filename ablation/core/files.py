@@ -110,7 +110,13 @@ class Journal:
         return content[: content.rfind(b"\n") + 1]
 
     def append(self, event: str, **content: Any) -> dict[str, Any]:
-        """Write one event with the time of day, flushed to disk; return it."""
+        """Write one event with the time of day, flushed to disk with all those before it; return it."""
+        entry = self.note(event, **content)
+        self.flush()
+        return entry
+
+    def note(self, event: str, **content: Any) -> dict[str, Any]:
+        """Write one event, and leave to the system when it reaches the disk: a kill loses nothing, a power cut may."""
         entry = {"event": event, "time": round(self.clock(), 3), **content}
         text = json.dumps(entry, ensure_ascii=False).encode()
         size = len(self._lines())
@@ -118,6 +124,9 @@ class Journal:
             file.truncate(size)
             file.seek(size)
             file.write(b"%08x %s\n" % (zlib.crc32(text), text))
-            file.flush()
-            os.fsync(file.fileno())
         return entry
+
+    def flush(self) -> None:
+        """Wait until what was written is on the disk."""
+        with open(self.path, "r+b") as file:
+            os.fsync(file.fileno())

@@ -38,5 +38,7 @@ def torch_stream(seed: int, *name: str | int, device: Any = "cpu") -> Iterator[N
     device = torch.device(device)
     devices = [device.index or 0] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(_key(seed, name) % 2**63)
+        # not `torch.manual_seed`: before CUDA is used it formats a stack trace at each call, a millisecond
+        for generator in (torch.default_generator, *(torch.cuda.default_generators[number] for number in devices)):
+            generator.manual_seed(_key(seed, name) % 2**63)
         yield

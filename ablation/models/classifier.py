@@ -28,20 +28,24 @@ class AdaptiveMean(nn.Module):
         self.output_size = (output_size, output_size) if isinstance(output_size, int) else output_size
 
     def forward(self, maps: Tensor) -> Tensor:
-        if self.output_size == (1, 1):
+        height, width = (size or source for source, size in zip(maps.shape[2:], self.output_size, strict=True))
+        if (height, width) == (1, 1):
             return maps.mean(dim=(2, 3), keepdim=True)
-        down, across = (
-            averaging(source, size or source).to(maps)
-            for source, size in zip(maps.shape[2:], self.output_size, strict=True)
-        )
+        if (height, width) == tuple(maps.shape[2:]):
+            return maps  # each mean is of one number
+        down, across = averaging(maps.shape[2], height, maps), averaging(maps.shape[3], width, maps)
         return down @ maps @ across.T
 
 
-def averaging(source: int, size: int) -> Tensor:
-    """The matrix (size, source) whose row i averages from floor(i source / size) to ceil((i + 1) source / size)."""
-    row, pixel = torch.arange(size).unsqueeze(1), torch.arange(source)
+def averaging(source: int, size: int, like: Tensor) -> Tensor:
+    """The matrix (size, source) whose row i averages from floor(i source / size) to ceil((i + 1) source / size).
+
+    Its numbers are of the kind of those in `like`, and are made on its device: a CUDA graph copies nothing to it.
+    """
+    row = torch.arange(size, device=like.device).unsqueeze(1)
+    pixel = torch.arange(source, device=like.device)
     inside = (pixel >= row * source // size) & (pixel < -(-(row + 1) * source // size))
-    return inside / inside.sum(dim=1, keepdim=True)
+    return (inside / inside.sum(dim=1, keepdim=True)).to(like.dtype)
 
 
 @dataclass(frozen=True)

@@ -193,6 +193,7 @@ def make_deterministic(device: torch.device) -> None:
     Operations without a deterministic kernel then raise an error instead of giving other bits on another day.
     """
     torch.use_deterministic_algorithms(True)
+    setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010  (a property that mypy does not see)
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False

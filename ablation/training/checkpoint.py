@@ -1,8 +1,10 @@
-"""The newest checkpoint of a run: written after each epoch, and what an interrupted run goes on from."""
+"""The newest checkpoint of a run: written at the end of an epoch, and what an interrupted run goes on from."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,38 @@ from ablation.experiment.runs import Run
 
 REPEATS = ("device", "precision", "torch", "torchvision", "numpy", "ablation")
 """What of the environment must be the same for a result to repeat bit for bit."""
+
+
+MOST_SHARE = 0.02
+"""Of a run's time may go into its checkpoints, where they are not wanted more often."""
+
+
+@dataclass
+class Pace:
+    """When a checkpoint is due: `every` so many epochs, and else as often as the time allows that it takes.
+
+    The first epoch has one, which shows how long one takes. A run that is killed loses the epochs since the last one:
+    at most the current epoch where an epoch takes long, and otherwise fifty times as long as a checkpoint takes.
+    """
+
+    every: int | None = None
+    clock: Callable[[], float] = time.perf_counter
+    epochs: int = 0
+    taken: float = 0.0
+    written: float = -math.inf
+
+    def due(self) -> bool:
+        """Return whether the epoch that has just ended is to leave a checkpoint."""
+        self.epochs += 1
+        wanted = self.every is not None and self.epochs >= self.every
+        return wanted or (self.clock() - self.written) * MOST_SHARE >= self.taken
+
+    def save(self, write: Callable[[], None]) -> None:
+        """Write a checkpoint, and see how long that takes."""
+        started = self.clock()
+        write()
+        self.written = self.clock()
+        self.epochs, self.taken = 0, self.written - started
 
 
 @dataclass
@@ -64,7 +98,8 @@ def _read(path: Path) -> Any:
 
 
 def save(run: Run, learned: Mapping[str, Any], progress: Progress, environment: Mapping[str, Any]) -> None:
-    """Write the checkpoint whole, replacing the one before."""
+    """Write the checkpoint whole, replacing the one before; the journal knows its epochs before it is there."""
+    run.journal.flush()
     states = {name: part.state_dict() for name, part in learned.items()}
     here = {name: environment[name] for name in REPEATS}
     write_tensors(run.checkpoint, {**states, **asdict(progress), "environment": here})

@@ -47,7 +47,7 @@ def finish(
     tested = setup.parts.test if diverged_step is None else setup.parts.test[:1]
     digests: list[str] = []
     logits, features = predict(setup.tested, setup.clean, tested, spec.batch_size, setup.precision, digests)
-    if digests != untouched(data, setup.device, spec, tested):
+    if tuple(digests) != untouched(data, setup.device, spec, tested):
         raise AblationError("the test images were changed on their way to the network; the run does not count")
     if diverged_step is None and not np.isfinite(logits).all():
         diverged_step = spec.epochs * setup.steps_per_epoch

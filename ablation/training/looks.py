@@ -6,9 +6,8 @@ test conditions; and where it looks. None of it can cost the run: what cannot be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from functools import lru_cache, partial
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from ablation.data import Dataset
 from ablation.experiment.record import compact
 from ablation.experiment.robustness import MOST_IMAGES, MOST_SHARE, Condition, work_share
 from ablation.training.gradcam import attention_maps
+from ablation.training.kept import KEPT
 from ablation.training.setup import Setup
 from ablation.training.view import Rows, View, batches, predict
 
@@ -34,9 +34,6 @@ FEWEST_BYTES = 4_000_000
 
 MOST_MAPS = 200
 """Test images of which it is kept where the network looks."""
-
-MOST_KEPT = 64_000_000
-"""Bytes of changed test images that a worker keeps for its next run; of more, each run makes its own."""
 
 AT_ONCE = 64 * 224 * 224
 """Pixels of a batch of these looks, at least as many images as a batch in training: small pictures go many at once."""
@@ -81,10 +78,9 @@ def _corrupted(setup: Setup, conditions: Sequence[Condition]) -> dict[str, Any]:
     if not conditions:
         return {}
     rows = _subset(setup, setup.parts.test, MOST_IMAGES)
-    side, logits = setup.run.spec.image_size, []
-    make = _kept if len(conditions) * len(rows) * 3 * side**2 <= MOST_KEPT else _changed
-    for pictures in make(setup.data, setup.device, side, tuple(conditions), rows.tobytes()):
-        view = replace(setup.clean, pixels=partial(_picked, pictures), steps=())
+    logits = []
+    for pictures in _changed(setup, conditions, rows):
+        view = setup.clean.of_pixels(partial(_picked, pictures))
         logits.append(_logits(setup, view, np.arange(len(rows))))
     return {
         "corrupted_sample": rows,
@@ -93,23 +89,20 @@ def _corrupted(setup: Setup, conditions: Sequence[Condition]) -> dict[str, Any]:
     }
 
 
-def _changed(
-    data: Dataset, device: torch.device, side: int, conditions: tuple[Condition, ...], rows: bytes
-) -> Iterator[Tensor]:
-    """(R, 3, side, side) uint8 for each test condition: these rows (int64) under it."""
-    which = np.frombuffer(rows, np.int64)
-    for condition in conditions:
-        drawn = draw(condition.recipe, 0, 0, data.aspect, side)  # of no run: every network answers for the same
-        view = View.clean(data, device, side, np.zeros(3), np.ones(3)).through(drawn, which)
-        yield torch.cat([(view.pictures(batch) * 255).round().byte() for batch in batches(which, 64)])
+def _changed(setup: Setup, conditions: Sequence[Condition], rows: Rows) -> Iterable[Tensor]:
+    """(R, 3, side, side) uint8 for each test condition: these rows under it. The worker's next run finds them kept."""
+    side = setup.run.spec.image_size
+    each = (_under(setup.data, setup.device, side, condition, rows) for condition in conditions)
+    if not KEPT.fits(len(conditions) * len(rows) * 3 * side**2):
+        return each
+    key = (setup.data, setup.device, side, tuple(conditions), rows.tobytes())
+    return KEPT.get(key, lambda: torch.stack(tuple(each)))
 
 
-@lru_cache(maxsize=2)
-def _kept(
-    data: Dataset, device: torch.device, side: int, conditions: tuple[Condition, ...], rows: bytes
-) -> tuple[Tensor, ...]:
-    """All of `_changed`. The worker's next run finds them there."""
-    return tuple(_changed(data, device, side, conditions, rows))
+def _under(data: Dataset, device: torch.device, side: int, condition: Condition, rows: Rows) -> Tensor:
+    drawn = draw(condition.recipe, 0, 0, data.aspect, side)  # of no run: every network answers for the same
+    view = View.clean(data, device, side, np.zeros(3), np.ones(3)).through(drawn, rows)
+    return torch.cat([(view.pictures(batch) * 255).round().byte() for batch in batches(rows, 64)])
 
 
 def _picked(pictures: Tensor, rows: Rows) -> Tensor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,16 @@ from torch.nn import functional
 from ablation.core.errors import attempt
 from ablation.core.seeds import stream, torch_stream
 from ablation.data import Dataset
+from ablation.data.batches import bounds
 from ablation.experiment.record import Arrays, RunRecord
 from ablation.experiment.robustness import Condition
 from ablation.experiment.runs import Run
 from ablation.optim import learning_rate, set_lr
-from ablation.training.checkpoint import resume, save, write_tensors
+from ablation.training.checkpoint import Pace, resume, save, write_tensors
 from ablation.training.finish import environment_of, finish
 from ablation.training.sentinel import Sentinel
 from ablation.training.setup import Setup
-from ablation.training.view import batches, loss_and_accuracy, predict
+from ablation.training.view import Rows, View, loss_and_accuracy, predict
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -42,18 +43,20 @@ def train(
     keep_weights: bool = False,
     conditions: Sequence[Condition] = (),
     always: bool = False,
+    checkpoint_every: int | None = 1,
 ) -> tuple[RunRecord, Arrays]:
-    """Train and test the run's spec on `data`. Each epoch goes to the journal, to the checkpoint and to `report`.
+    """Train and test the run's spec on `data`. Each epoch goes to the journal and to `report`.
 
     cache: the folder that holds the files of weights to start from. keep_weights: leave those that were tested in the
     run's folder, for another experiment's `weights`. conditions, always: see `ablation.training.finish`.
+    checkpoint_every: after so many epochs at the latest there is a checkpoint; None: see `checkpoint.Pace`.
     """
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     spec, environment = run.spec, environment_of(device)
     setup = Setup.of(run, data, device, cache)
     parts = setup.parts
-    progress = resume(run, setup.learned, environment)
+    progress, pace = resume(run, setup.learned, environment), Pace(checkpoint_every)
     diverged_step = None
 
     for epoch in range(len(progress.history), spec.epochs):
@@ -80,10 +83,10 @@ def train(
         progress.history.append(figures)
         seconds = time.perf_counter() - started
         speed = {"seconds": round(seconds, 4), "images_per_second": round(len(parts.train) / seconds, 1)}
-        event = run.journal.append("epoch", **figures, **speed)
+        event = run.journal.note("epoch", **figures, **speed)
         attempt("progress", partial(report, event), None, progress.notes.append)
-        if epoch + 1 < spec.epochs:
-            save(run, setup.learned, progress, environment)
+        if epoch + 1 < spec.epochs and pace.due():
+            pace.save(partial(save, run, setup.learned, progress, environment))
 
     record, arrays = finish(setup, progress, diverged_step, environment, conditions, always)
     if keep_weights and record.outcome == "finished":
@@ -98,28 +101,44 @@ def _train_epoch(
 
     val_losses: of the epochs before, which some schedules look at. sentinel: watches the first epoch's pictures.
     """
-    spec, parts, classes = setup.run.spec, setup.parts, len(setup.data.classes)
+    spec, parts = setup.run.spec, setup.parts
     view = setup.clean.augmented(spec.recipe, spec.seed, epoch, setup.data.aspect, parts.train)
     order = stream(spec.seed, "order", epoch).permutation(parts.train)
     losses, right = torch.zeros(setup.steps_per_epoch, device=setup.device), torch.zeros((), device=setup.device)
     setup.model.train()
     with torch_stream(spec.seed, "dropout", epoch, device=setup.device):
-        for step, rows in enumerate(batches(order, spec.batch_size)):
+        for step, (images, targets) in enumerate(_batches(setup, view, order, sentinel)):
             done = epoch * setup.steps_per_epoch + step
             lr = learning_rate(spec.schedule, spec.optimizer.lr, done, setup.steps_per_epoch, spec.epochs, val_losses)
             set_lr(setup.optimizer, lr)
-            targets = view.targets(setup.labels, rows, classes)
-            pictures = view.pictures(rows)  # outside `precision`: pixels are float32 everywhere
-            if sentinel:
-                sentinel.observe(rows, pictures)
             answers: list[Tensor] = []  # SAM computes gradients twice; the first answer is of these weights
-            loss = setup.optimizer.step(partial(_gradients, setup, view.normalized(pictures), targets, answers))
+            loss = setup.optimizer.step(partial(_gradients, setup, images, targets, answers))
             if setup.average:
                 setup.average.update_parameters(setup.model)
-            losses[step] = loss * len(rows)
+            losses[step] = loss * len(images)
             labels = targets if targets.ndim == 1 else targets.argmax(dim=1)  # of a mixed picture, its larger part
             right += (answers[0].argmax(dim=1) == labels).sum()
     return losses, right, lr
+
+
+def _batches(setup: Setup, view: View, order: Rows, sentinel: Sentinel | None) -> Iterator[tuple[Tensor, Tensor]]:
+    """The images (B, 3, S, S) and targets of each batch, several batches rendered in one go where pictures are small.
+
+    Outside `precision`: pixels are float32 everywhere.
+    """
+    cuts = bounds(len(order), setup.run.spec.batch_size)
+    together = max(1, view.at_once // setup.run.spec.batch_size)
+    for first in range(0, len(cuts), together):
+        some = cuts[first : first + together]
+        begin = some[0][0]
+        within = [(start - begin, stop - begin) for start, stop in some]
+        rows = order[begin : some[-1][1]]
+        pictures = view.pictures(rows)
+        if sentinel:
+            sentinel.observe(rows, pictures, within)
+        images, targets = view.normalized(pictures), view.targets(setup.labels, rows, len(setup.data.classes))
+        for start, stop in within:  # copied: a kernel may give other bits where its input begins elsewhere in memory
+            yield images[start:stop].clone(), targets[start:stop].clone()
 
 
 def _gradients(setup: Setup, images: Tensor, targets: Tensor, answers: list[Tensor]) -> Tensor:

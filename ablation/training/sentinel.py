@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,10 +43,13 @@ class Sentinel:
         views = (clean.augmented(recipe, spec.seed, 0, aspect, trained) for recipe in shorter)
         self._attempt(lambda: self.before.extend([clean, *views]))
 
-    def observe(self, rows: Rows, pictures: Tensor) -> None:
-        """A batch: its rows, and its pictures (B, 3, S, S) before normalisation."""
+    def observe(self, rows: Rows, pictures: Tensor, cuts: Sequence[tuple[int, int]] = ()) -> None:
+        """Look at pictures (B, 3, S, S) of these rows before normalisation.
+
+        cuts: where each batch begins and ends, where they are those of several batches.
+        """
         if self.operations and not self.notes:
-            self._attempt(lambda: self._compare(rows, pictures))
+            self._attempt(lambda: self._compare(rows, pictures, cuts or [(0, len(rows))]))
 
     def changes(self) -> list[dict[str, Any]]:
         """For each operation its mean absolute change of a pixel (1 is from black to white) and the share of images
@@ -59,14 +62,13 @@ class Sentinel:
     def _attempt(self, step: Callable[[], None]) -> None:
         attempt("what each operation changed", step, None, self.notes.append)
 
-    def _compare(self, rows: Rows, pictures: Tensor) -> None:
+    def _compare(self, rows: Rows, pictures: Tensor, cuts: Sequence[tuple[int, int]]) -> None:
         stages = [*(view.pictures(rows) for view in self.before), pictures]
         changes = [(after - before).abs().flatten(1) for before, after in itertools.pairwise(stages)]
-        sums = [
-            torch.stack([one.mean(dim=1).double().sum(), (one.amax(dim=1) >= VISIBLE).double().sum()])
-            for one in changes
-        ]
-        self.sums = torch.stack(sums) + (0 if self.sums is None else self.sums)
+        each = [(one.mean(dim=1).double(), (one.amax(dim=1) >= VISIBLE).double()) for one in changes]
+        for start, stop in cuts:  # batch by batch: a sum's last bit depends on what is added first
+            sums = [torch.stack([mean[start:stop].sum(), changed[start:stop].sum()]) for mean, changed in each]
+            self.sums = torch.stack(sums) + (0 if self.sums is None else self.sums)
         self.images += len(rows)
 
     def _means(self) -> list[dict[str, Any]]:

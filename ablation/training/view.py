@@ -24,9 +24,13 @@ from ablation.data import Dataset
 from ablation.data.batches import bounds
 from ablation.experiment.spec import RunSpec
 from ablation.models.networks import Classifier
+from ablation.training.kept import KEPT
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
+
+_AT_ONCE = 2**21
+"""Numbers of pictures that are rendered in one go, 8 MB."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,13 @@ class View:
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
     mixing: Mixing | None = None
+    clean_of: tuple[Dataset, torch.device] | None = None
+    """Whose images on which device are shown unchanged; None where they are changed."""
 
     @classmethod
     def clean(cls, data: Dataset, device: torch.device, size: int, mean: Array, std: Array) -> View:
         """As test images are shown: the centre crop, resized."""
-        return cls(pixels_of(data, device), chain(draw((), 0, 0, data.aspect, size)), size, mean, std)
+        return cls(pixels_of(data, device), _clean_steps(data, size), size, mean, std, clean_of=(data, device))
 
     def augmented(self, recipe: Recipe, seed: int, epoch: int, aspect: NDArray[np.float32], trained: Rows) -> View:
         """The same through a recipe as it is drawn in one epoch; partners for mixing come from the rows `trained`."""
@@ -54,7 +60,11 @@ class View:
 
     def through(self, drawn: DrawnRecipe, trained: Rows) -> View:
         """The same through a recipe as drawn."""
-        return replace(self, steps=chain(drawn), mixing=Mixing.of(drawn, trained))
+        return replace(self, steps=chain(drawn), mixing=Mixing.of(drawn, trained), clean_of=None)
+
+    def of_pixels(self, pixels: Callable[[Rows], Tensor]) -> View:
+        """Other pictures (B, 3, size, size) as they are, normalised alike."""
+        return replace(self, pixels=pixels, steps=(), mixing=None, clean_of=None)
 
     def pictures(self, rows: Rows) -> Tensor:
         """(B, 3, size, size) float32 in [0, 1]."""
@@ -63,6 +73,21 @@ class View:
             return pictures
         partners = self.mixing.partner[rows]
         return self.mixing.pictures(pictures, apply(self.steps, self.pixels(partners), partners, self.size), rows)
+
+    def kept(self, rows: Rows) -> Tensor | None:
+        """`pictures` of rows that are shown again and again: rendered once in this process, where there is room.
+
+        None for changed pictures, and where there is no room. What is returned is not to be changed.
+        """
+        if self.clean_of is None or not KEPT.fits(4 * len(rows) * 3 * self.size**2):
+            return None
+        key = (self.clean_of, self.size, rows.tobytes())
+        return KEPT.get(key, lambda: torch.cat([self.pictures(some) for some in batches(rows, self.at_once)]))
+
+    @property
+    def at_once(self) -> int:
+        """How many pictures are worth rendering in one go: a call takes as long as rendering many small ones."""
+        return max(1, _AT_ONCE // (3 * self.size**2))
 
     def normalized(self, pictures: Tensor) -> Tensor:
         """(B, 3, size, size) float32 as the network takes them, in the device's preferred memory layout."""
@@ -75,6 +100,11 @@ class View:
         if self.mixing is None:
             return labels[on(labels.device, rows)]
         return self.mixing.targets(labels, rows, classes)
+
+
+@lru_cache(maxsize=4)
+def _clean_steps(data: Dataset, size: int) -> tuple[Step, ...]:
+    return chain(draw((), 0, 0, data.aspect, size))
 
 
 @lru_cache(maxsize=1)
@@ -106,9 +136,10 @@ def predict(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Logits (T, C) and features (T, F) of these rows; a digest of each batch of pictures goes to `digests`."""
     model.eval()
-    logits, features = [], []
-    for batch in batches(rows, batch_size):
-        pictures = view.pictures(batch)  # outside `precision`: pixels are float32 everywhere
+    logits, features, kept = [], [], view.kept(rows)
+    for start, stop in bounds(len(rows), batch_size):
+        # outside `precision`: pixels are float32 everywhere
+        pictures = view.pictures(rows[start:stop]) if kept is None else kept[start:stop]
         if digests is not None:
             digests.append(batch_digest(pictures))
         images = view.normalized(pictures)
@@ -131,7 +162,16 @@ def batch_digest(pictures: Tensor) -> str:
     return hashlib.blake2b(bytes_, digest_size=8).hexdigest()
 
 
-def untouched(data: Dataset, device: torch.device, spec: RunSpec, rows: Rows) -> list[str]:
-    """The digests of the batches of these rows as no augmentation may change them, made from the cache anew."""
-    clean = View.clean(data, device, spec.image_size, np.zeros(3), np.ones(3))
-    return [batch_digest(clean.pictures(batch)) for batch in batches(rows, spec.batch_size)]
+def untouched(data: Dataset, device: torch.device, spec: RunSpec, rows: Rows) -> tuple[str, ...]:
+    """The digests of the batches of these rows as no augmentation may change them, made from the cache.
+
+    They are made once in this process, and apart from the pictures that networks are shown.
+    """
+    return _untouched(data, device, spec.image_size, spec.batch_size, rows.tobytes())
+
+
+@lru_cache(maxsize=16)
+def _untouched(data: Dataset, device: torch.device, size: int, batch_size: int, rows: bytes) -> tuple[str, ...]:
+    clean = View.clean(data, device, size, np.zeros(3), np.ones(3))
+    which = np.frombuffer(rows, np.int64)
+    return tuple(batch_digest(clean.pictures(batch)) for batch in batches(which, batch_size))

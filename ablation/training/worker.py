@@ -14,16 +14,20 @@ import queue
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
 from filelock import Timeout
 
+from ablation.core.errors import AblationError, DataError, InputError, Problem
 from ablation.core.files import remove_unfinished
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.record import ARRAYS_FILE, RECORD_FILE, RunRecord, write_record
@@ -33,6 +37,9 @@ from ablation.experiment.spec import RunSpec
 
 LOCK_SECONDS = 2.0
 """How long to wait for a run's lock: whoever reads its status holds it for an instant."""
+
+BETWEEN_EPOCHS = 0.2
+"""Seconds: epochs that end sooner after one another are not all sent to the parent. The journal has them all."""
 
 ENDINGS = ("finished", "diverged", "failed", "busy")
 """The last event of a run; "busy" when another process is training it."""
@@ -45,48 +52,99 @@ class WorkerDied(Exception):
 
 
 class Worker:
-    """The parent's end: a child process on `device`, started at the first run. What it prints goes to `log`."""
+    """The parent's end: a child process on `device`, started at the first run or before. What it prints goes to `log`.
 
-    def __init__(self, device: str, cache: Path, log: Path, keep_weights: bool = False):
-        self.device, self.cache, self.log, self.keep_weights = device, cache, log, keep_weights
+    Until its first run that is a file without a name: a child that was started for nothing leaves nothing.
+    """
+
+    def __init__(
+        self, device: str, cache: Path, log: Path, keep_weights: bool = False, checkpoint_every: int | None = None
+    ):
+        self.device, self.cache, self.log = device, cache, log
+        self.keep_weights, self.checkpoint_every = keep_weights, checkpoint_every
         self.process: subprocess.Popen[str] | None = None
+        self.printed: IO[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the child, unless it runs: it imports torch while the parent does something else."""
+        self._alive()
+
+    def try_out(self, specs: Sequence[RunSpec], classes: int) -> None:
+        """Have the child do the dry run of these. Raises what is wrong with them, and WorkerDied."""
+        request = {"specs": [spec.to_plain() for spec in specs], "classes": classes}
+        for event in self._answers(request):
+            if event["event"] == "tried":
+                refused = [Problem(*problem) for problem in event["problems"]]
+                if refused:
+                    raise (DataError if event["data"] else InputError)(refused)
+                return
 
     def train(self, run: Run, experiment: Experiment | None = None) -> Iterator[dict[str, Any]]:
         """Train one run; yields its events, the last one of `ENDINGS`. Raises WorkerDied.
 
         experiment: says under which test conditions the network is tested as well; None: under none.
         """
+        self._alive()
+        for event in self._answers(_request(run, experiment) | {"log": str(self._log().absolute())}):
+            yield event
+            if event["event"] in ENDINGS:
+                return
+
+    def _answers(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Send the child a request and yield its events, as long as somebody takes them. Raises WorkerDied."""
         process = self._alive()
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            process.stdin.write(json.dumps(_request(run, experiment)) + "\n")
+            process.stdin.write(json.dumps(request) + "\n")
             process.stdin.flush()
             for line in process.stdout:
-                event = json.loads(line)
-                yield event
-                if event["event"] in ENDINGS:
-                    return
+                yield json.loads(line)
         except (BrokenPipeError, ValueError):
             pass  # the pipe broke, or `stop` closed it under us, or what came was no event
-        raise WorkerDied(f"{_cause(self._bury(process))}; see {self.log}")
+        raise WorkerDied(f"{_cause(self._bury(process))}; {self._last_words()}")
+
+    def _log(self) -> Path:
+        """The log, with what the child has printed so far, before its first run."""
+        if self.printed is not None:
+            self.log.parent.mkdir(parents=True, exist_ok=True)
+            with self.log.open("ab") as log:
+                log.write(self._printed())
+        return self.log
+
+    def _printed(self) -> bytes:
+        """What the child has printed before its first run; this can be read once."""
+        printed, self.printed = self.printed, None
+        if printed is None:
+            return b""
+        with printed:
+            printed.seek(0)
+            return printed.read()
+
+    def _last_words(self) -> str:
+        """Where what the child printed can be read: of one that had no run yet, the last line itself."""
+        if self.printed is None:
+            return f"see {self.log}"
+        lines = self._printed().decode("utf-8", "replace").splitlines()
+        return next(filter(str.strip, reversed(lines)), "it printed nothing")
 
     def _alive(self) -> subprocess.Popen[str]:
         if self.process is None or self.process.poll() is not None:
             python = [sys.executable, "-P"]  # a queue.py in the working folder is not the library's
             command = [*python, "-m", "ablation.training.worker", "--device", self.device, "--cache", str(self.cache)]
             command += ["--keep-weights"] if self.keep_weights else []
-            self.log.parent.mkdir(parents=True, exist_ok=True)
-            with self.log.open("a") as log:  # its own session: Ctrl-C is for the parent, which then ends the child
-                self.process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=log,
-                    text=True,
-                    start_new_session=True,
-                    env=_environment(self.device),
-                )
+            command += ["--checkpoint-every", str(self.checkpoint_every)] if self.checkpoint_every else []
+            self._printed()
+            self.printed = tempfile.TemporaryFile()  # noqa: SIM115  (the child prints into it)
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self.printed,
+                text=True,
+                start_new_session=True,  # Ctrl-C is for the parent, which then ends the child
+                env=_environment(self.device),
+            )
         return self.process
 
     def stop(self) -> None:
@@ -94,6 +152,7 @@ class Worker:
         if self.process is not None:
             self.process.kill()
             self._bury(self.process)
+        self._printed()
 
     def _bury(self, process: subprocess.Popen[str]) -> int:
         """Wait for the child's end and close our side of the pipes; its exit status."""
@@ -137,21 +196,54 @@ def main() -> None:
     parser.add_argument("--device", required=True)
     parser.add_argument("--cache", required=True, type=Path)
     parser.add_argument("--keep-weights", action="store_true")
+    parser.add_argument("--checkpoint-every", type=int)
     options = parser.parse_args()
     events = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # whatever libraries print goes to the log, not between the events
-    requests = _requests(sys.stdin)
+    requests, report = _requests(sys.stdin), Reporter(events)
+    import_module("ablation.training.loop")  # and torch with it, while the parent is busy with something else
     while True:
         request = json.loads(requests.get())
+        if "specs" in request:
+            report(_try_out(request, options.cache))
+            continue
+        _print_to(request["log"])
         root = Path(request["root"])
         spec = json.loads((root / request["id"] / SPEC_FILE).read_text("utf-8"))
-        report = partial(_report, events)
         shown = tuple(map(Condition.from_plain, request["conditions"]))
         _train(Run(root, RunSpec.from_plain(spec)), options, report, shown, request["always"])
 
 
-def _report(events: IO[str], event: dict[str, Any]) -> None:
-    print(json.dumps(event), file=events)
+def _print_to(log: str) -> None:
+    """Print to this file from now on."""
+    with open(log, "ab", buffering=0) as file:
+        for descriptor in (1, 2):
+            os.dup2(file.fileno(), descriptor)
+
+
+def _try_out(request: dict[str, Any], cache: Path) -> dict[str, Any]:
+    """The event with what is wrong with the networks of these specs: problems, and whether the data is to blame."""
+    from ablation.training.dry_run import dry_run
+
+    try:
+        dry_run(map(RunSpec.from_plain, request["specs"]), request["classes"], cache)
+    except AblationError as error:
+        problems = [[problem.message, problem.where] for problem in error.problems]
+        return {"event": "tried", "problems": problems, "data": isinstance(error, DataError)}
+    return {"event": "tried", "problems": []}
+
+
+class Reporter:
+    """Sends events to the parent: all but the epochs of a moment, which would take more of its time than they tell."""
+
+    def __init__(self, events: IO[str]):
+        self.events, self.sent = events, 0.0
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        now = time.monotonic()
+        if event["event"] != "epoch" or now - self.sent >= BETWEEN_EPOCHS:
+            self.sent = now
+            print(json.dumps(event), file=self.events)
 
 
 def _requests(pipe: IO[str]) -> queue.Queue[str]:
@@ -204,7 +296,8 @@ def _measure(
         remove_unfinished(file)
     run.journal.append("started", device=options.device, process=os.getpid())
     data = _data(options.cache, run.spec.data, run.spec.cache_size)
-    record, arrays = train(run, data, device, report, options.cache, options.keep_weights, conditions, always)
+    every = options.checkpoint_every
+    record, arrays = train(run, data, device, report, options.cache, options.keep_weights, conditions, always, every)
     write_record(run.folder, record, arrays)
     run.journal.append(record.outcome)
     run.checkpoint.unlink(missing_ok=True)

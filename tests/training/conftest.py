@@ -10,6 +10,7 @@ from ablation.data import build, listing
 from ablation.experiment.robustness import Condition
 from ablation.experiment.runs import runs_of
 from ablation.training import worker
+from ablation.training.dry_run import dry_run
 from ablation.training.loop import train
 
 
@@ -36,8 +37,16 @@ def trained_once(tmp_path_factory, cache):
 class Inside:
     """A worker that trains in this process."""
 
-    def __init__(self, device, cache, log, keep_weights=False):
-        self.options = Namespace(device=device, cache=cache, keep_weights=keep_weights)
+    def __init__(self, device, cache, log, keep_weights=False, checkpoint_every=None):
+        self.options = Namespace(
+            device=device, cache=cache, keep_weights=keep_weights, checkpoint_every=checkpoint_every
+        )
+
+    def start(self):
+        pass
+
+    def try_out(self, specs, classes):
+        dry_run(specs, classes, self.options.cache)
 
     def train(self, run, experiment=None):
         events, request = [], json.loads(json.dumps(worker._request(run, experiment)))  # as it goes through a pipe

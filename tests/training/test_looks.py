@@ -21,6 +21,7 @@ from ablation.experiment.record import (
 from ablation.experiment.robustness import conditions_of
 from ablation.training import finish
 from ablation.training import looks as looking
+from ablation.training.kept import Kept
 from ablation.training.setup import network
 from ablation.training.view import View
 
@@ -121,11 +122,16 @@ def test_it_changes_nothing_of_the_run(asked, looked, trained):
     assert plain.evidence["conditions"] == []
 
 
-@pytest.mark.parametrize("most_kept", [0, 10**9], ids=["made anew", "kept"])
-def test_two_runs_are_tested_on_the_same_pictures(asked, inside, cache, tmp_path, monkeypatch, most_kept):
-    monkeypatch.setattr(looking, "MOST_KEPT", most_kept)
-    looking._kept.cache_clear()
-    pictures, picked = [], looking._picked
+@pytest.mark.parametrize("room", [0, 10**9], ids=["made anew", "kept"])
+def test_two_runs_are_tested_on_the_same_pictures(asked, inside, cache, tmp_path, monkeypatch, room):
+    monkeypatch.setattr(looking, "KEPT", Kept(room))
+    pictures, picked, made, under = [], looking._picked, [], looking._under
+
+    def counted(*arguments):
+        made.append(arguments)
+        return under(*arguments)
+
+    monkeypatch.setattr(looking, "_under", counted)
 
     def watched(held, rows):
         pictures.append(held.numpy().copy())
@@ -138,7 +144,7 @@ def test_two_runs_are_tested_on_the_same_pictures(asked, inside, cache, tmp_path
     assert half >= 9
     for one, other in zip(pictures[:half], pictures[half:], strict=True):
         np.testing.assert_array_equal(one, other)
-    assert looking._kept.cache_info().hits == (1 if most_kept else 0)
+    assert len(made) == (half if room else 2 * half)
 
 
 def test_torchvisions_own_transforms_are_conditions_too(asked, looked):

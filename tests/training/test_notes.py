@@ -119,8 +119,8 @@ def test_changes_that_are_no_numbers_do_not_keep_the_record_from_being_written(b
     """NaN is no JSON: the run would train for its whole time, and fail when its record is written."""
     compare_pictures = Sentinel._compare
 
-    def spoilt(self, rows, pictures):
-        compare_pictures(self, rows, pictures * torch.nan)
+    def spoilt(self, rows, pictures, cuts):
+        compare_pictures(self, rows, pictures * torch.nan, cuts)
 
     monkeypatch.setattr(Sentinel, "_compare", spoilt)
     run, record, arrays = trained(bright)
