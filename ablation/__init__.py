@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from ablation.optim.schedules import *  # noqa: F403
     from ablation.report import write_report as write_report
     from ablation.report.contents import section as section
+    from ablation.training.execution import Execution as Execution
     from ablation.training.sweep import sweep as sweep
 
 __version__ = "0.1.0"
@@ -69,6 +70,7 @@ _HOMES = {
     "ablation.report.contents": ("section",),
     "ablation.experiment.results": ("Results",),
     "ablation.experiment.spec": ("RunSpec",),
+    "ablation.training.execution": ("Execution",),
     "ablation.training.sweep": ("sweep",),
 }
 """Public names by where they live, but for those that `_LISTS` have."""
