@@ -31,7 +31,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -219,7 +219,7 @@ def check(arm: str, counted: Mapping[str, Any], expected: Mapping[str, int]) -> 
         raise Failed(f"{arm} did other work than it should: {'; '.join(wrong)}")
 
 
-def chosen(grid: Grid, options: argparse.Namespace, note: Callable[[str], None]) -> dict[str, measure.Arm]:
+def chosen(grid: Grid, options: argparse.Namespace, note: measure.Note) -> dict[str, measure.Arm]:
     """The arms that were asked for and that this machine can run, by letter; a note says which it cannot."""
     arms: dict[str, measure.Arm] = {}
     count = min(options.reference_runs or options.runs, options.runs)

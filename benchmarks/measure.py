@@ -38,6 +38,7 @@ PACKAGES = ("torch", "torchvision", "numpy", "pandas", "Pillow", "lightning", "k
 """Whose versions are written beside each measurement, where they are installed."""
 
 Arm = Callable[[], Mapping[str, float]]
+Note = Callable[[str], None]
 
 
 class Failed(Exception):
