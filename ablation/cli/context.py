@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,7 +16,9 @@ from ablation.cli.progress import counting
 from ablation.data import Listing, listing
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.files import find, read
-from ablation.experiment.results import Results
+
+if TYPE_CHECKING:
+    from ablation.experiment.results import Results
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -52,6 +54,8 @@ class ExperimentOptions:
 
     def results(self) -> Results:
         """Read the records of all runs, with a bar as in `listing`."""
+        from ablation.experiment.results import Results  # pandas, which not every command needs
+
         with counting("reading", console) as progress:
             return Results.load(self.experiment(), self.runs, self.cache, progress)
 

@@ -7,17 +7,14 @@ from dataclasses import replace
 
 import click
 
-from ablation.cli.compare import show_results, show_warnings
 from ablation.cli.console import console, warn
 from ablation.cli.context import TRACKING_URI, ExperimentOptions, on_experiment
 from ablation.cli.progress import Progress
 from ablation.core.text import counted
-from ablation.evidence.study import Study
 from ablation.experiment.labels import names_of
-from ablation.experiment.results import NO_SCORE
 from ablation.experiment.runs import Run
 from ablation.tracking.client import Tracker
-from ablation.training.sweep import sweep
+from ablation.training.sweep import crew_for, train_missing
 
 ENDED = ("finished", "diverged", "altered")
 """How a run may stand that is not trained again; of an altered one the warnings say what to do."""
@@ -63,16 +60,23 @@ def run(
     experiment = options.experiment()
     if robustness is not None:
         experiment = replace(experiment, robustness=robustness)
-    cells = experiment.cells(options.listing(experiment).digest)
-    tracker = None if no_tracking else Tracker(experiment, cells, options.runs, tracking_uri, warn)
-    with Progress(experiment.name, names_of(cells), console) as progress:
-        ended = tracker.publish if tracker else lambda run: None
-        runs = sweep(
-            *(experiment, options.runs, options.cache, jobs, device, progress, ended, keep_weights, checkpoint_every)
-        )
+    with crew_for(experiment, options.runs, options.cache, jobs, device, keep_weights, checkpoint_every) as crew:
+        data = options.listing(experiment)
+        cells = experiment.cells(data.digest)
+        tracker = None if no_tracking else Tracker(experiment, cells, options.runs, tracking_uri, warn)
+        with Progress(experiment.name, names_of(cells), console) as progress:
+            ended = tracker.publish if tracker else lambda run: None
+            runs, held = train_missing(experiment, data, cells, crew, options.cache, progress, ended)
     if tracker:
         tracker.publish_all()
-    study = Study(options.results(), command=options.command("run"))
+
+    from ablation.cli.compare import show_results, show_warnings  # scipy and the report: workers do not wait for these
+    from ablation.evidence.study import Study
+    from ablation.experiment.results import NO_SCORE, Results
+
+    left_out = len(data.left_out)
+    results = Results.read(experiment, cells, data, crew.root, left_out, options.cache, held)
+    study = Study(results, command=options.command("run"))
     show_results(study, safely=True)
     show_warnings(study)
     records = study.records

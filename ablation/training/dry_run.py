@@ -6,7 +6,7 @@ nothing to step) would otherwise fail in the workers, run after run. Knows nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,22 @@ NETWORK = ("model", "model_source", "stem", "weights", "freeze", "frozen_batch_n
 """The fields of a spec that decide what is built and whether images fit it."""
 
 
-def dry_run(specs: Iterable[RunSpec], classes: int, cache: Path) -> None:
-    """Raises InputError with all that is wrong, each thing once; DataError where only files of weights are."""
+def networks_of(specs: Iterable[RunSpec]) -> tuple[tuple[RunSpec, ...], ...]:
+    """What has to be tried out: for each network a spec with each kind of optimizer."""
     networks: dict[tuple[Any, ...], dict[tuple[type, ...], RunSpec]] = {}
     for spec in specs:
         kinds = networks.setdefault(tuple(getattr(spec, name) for name in NETWORK), {})
         kinds.setdefault(_kinds(spec.optimizer), spec)
-    errors = [error for kinds in networks.values() for error in _errors(tuple(kinds.values()), classes, cache)]
+    return tuple(tuple(kinds.values()) for kinds in networks.values())
+
+
+def dry_run(specs: Iterable[RunSpec], classes: int, cache: Path) -> None:
+    """Raises InputError with all that is wrong, each thing once; DataError where only files of weights are."""
+    refuse([error for network in networks_of(specs) for error in _errors(network, classes, cache)])
+
+
+def refuse(errors: Sequence[AblationError]) -> None:
+    """Raise all of these as one, each problem once; nothing where there are none."""
     if errors:
         problems = {problem.message: problem for error in errors for problem in error.problems}
         raise (DataError if all(isinstance(error, DataError) for error in errors) else InputError)(problems.values())
