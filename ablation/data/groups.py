@@ -18,6 +18,10 @@ NEAR = 32
 
 _PAIRS_AT_ONCE = 1 << 19  # bounds memory (100 bytes a pair), also where all pictures are alike
 
+_BANDED_FROM = 5_000  # hashes from which on it is quicker to compare only those that meet in a band
+_BANDS = NEAR // 3 + 1  # two hashes that differ in at most NEAR bits differ in at most two of some band
+_DENSE = 16  # where more than one pair in so many meets, it is quicker to compare each with each
+
 Rows = NDArray[np.int64]
 
 
@@ -32,18 +36,22 @@ def exact_pairs(traits: NDArray[np.void]) -> Rows:
 def near_links(traits: NDArray[np.void]) -> Rows:
     """Return (L, 2) pairs of rows that join all near-duplicates, directly or not; no more pairs than there are rows.
 
-    Takes time quadratic in the number of pictures, and memory that is not, also where all pictures are alike. What has
-    no meaningful hash has no near-duplicate.
+    Up to a few thousand pictures each is compared with each, of more those that meet in a band (see `near_banded`).
+    Memory is not quadratic in their number, also where all are alike. What has no meaningful hash has no
+    near-duplicate.
     """
     rows = np.flatnonzero(traits["hashed"])
     _, first, inverse = np.unique(traits["hash"][rows], axis=0, return_index=True, return_inverse=True)
     same = np.stack([first[inverse], np.arange(len(rows))], axis=1)
     links: Rows = same[same[:, 0] != same[:, 1]]
     different = np.sort(first)
-    for pairs in near_blocks(traits["hash"][rows][different], NEAR):
+    hashes, pending = traits["hash"][rows][different], [links]
+    for pairs in near_banded(hashes) if len(hashes) >= _BANDED_FROM else near_blocks(hashes, NEAR):
         if len(pairs):
-            links = _spanning(len(rows), np.concatenate([links, different[pairs[:, :2]]]))
-    near: Rows = rows[links].reshape(-1, 2)
+            pending.append(different[pairs[:, :2]])
+        if sum(map(len, pending)) > 2 * len(rows):
+            pending = [_spanning(len(rows), np.concatenate(pending))]
+    near: Rows = rows[_spanning(len(rows), np.concatenate(pending))].reshape(-1, 2)
     return near
 
 
@@ -65,6 +73,67 @@ def near_blocks(hashes: NDArray[np.uint64], most: int) -> Iterator[Rows]:
         later = b > a
         a, b = a[later], b[later]
         yield np.stack([start + a, start + b, apart[a, b]], axis=1).astype(np.int64)
+
+
+def near_banded(hashes: NDArray[np.uint64]) -> Iterator[Rows]:
+    """Yield pairs of rows of `hashes` (N, 4) that differ in at most `NEAR` bits, some at once, each pair at least once.
+
+    The bits are dealt into 11 bands, so that such a pair differs in at most two bits of some band (as in Norouzi et al.
+    2012, multi-index hashing). There it meets: a row stands under the 24 numbers that differ from its own in at most
+    one bit of the band, and under the smaller of each of these and the mirrored one. Rows that meet are compared whole,
+    of unrelated hashes one pair in some 700. So time is N log N and a small part of N squared, memory 300 bytes a row;
+    where many are alike, and meet often, each is compared with each after all.
+    """
+    allowed = len(hashes) ** 2 // 2 // _DENSE
+    for band in range(_BANDS):
+        for met in _meeting(_under_numbers(hashes, band)):
+            allowed -= len(met)
+            if allowed < 0:
+                yield from near_blocks(hashes, NEAR)
+                return
+            for words in (slice(0, 2), slice(0, 4)):  # half of the bits are enough to part nearly all
+                apart = hashes[met[:, 0], words] ^ hashes[met[:, 1], words]
+                met = met[np.minimum(_ones(apart), _ones(apart ^ MIRROR[words])) <= NEAR]
+            yield met
+
+
+def _under_numbers(hashes: NDArray[np.uint64], band: int) -> NDArray[np.uint64]:
+    """Return, sorted, a number (the upper 32 bits) with a row that stands under it (the lower): N for each flipped bit
+    of the band, and N for none."""
+    bits, rows = range(band, 64 * hashes.shape[1], _BANDS), np.arange(len(hashes), dtype=np.uint64)
+    own, mirrored = _in_band(hashes, bits), _in_band(MIRROR[None], bits)
+    under = np.empty((len(bits) + 1, len(hashes)), np.uint64)
+    for flipped, numbers in zip([0, *(1 << place for place in range(len(bits)))], under, strict=True):
+        number = own ^ np.uint32(flipped)
+        numbers[:] = np.minimum(number, number ^ mirrored).astype(np.uint64) << np.uint64(32) | rows
+    flat = under.ravel()
+    flat.sort()
+    return flat
+
+
+def _in_band(hashes: NDArray[np.uint64], bits: Sequence[int]) -> NDArray[np.uint32]:
+    """Return (N,) these bits of each hash, as a number."""
+    number = np.zeros(len(hashes), np.uint32)
+    for place, bit in enumerate(bits):
+        word, shift = divmod(bit, 64)
+        number |= (hashes[:, word] >> np.uint64(shift) & np.uint64(1)).astype(np.uint32) << np.uint32(place)
+    return number
+
+
+def _meeting(under: NDArray[np.uint64]) -> Iterator[Rows]:
+    """Yield (P, 2) every two rows that stand under the same number; under: as `_under_numbers` returns it."""
+    for start in range(0, len(under), _PAIRS_AT_ONCE):
+        first, step = np.arange(start, min(start + _PAIRS_AT_ONCE, len(under))), 1
+        while len(first := first[: np.searchsorted(first, len(under) - step)]):
+            first = first[under[first] >> np.uint64(32) == under[first + step] >> np.uint64(32)]
+            yield np.stack([under[first], under[first + step]], axis=1).astype(np.uint32).astype(np.int64)
+            step += 1
+
+
+def _ones(words: NDArray[np.uint64]) -> NDArray[np.uint16]:
+    """Return (N,) how many bits of each row of words (N, W) are 1."""
+    ones: NDArray[np.uint16] = np.bitwise_count(words).sum(axis=1, dtype=np.uint16)
+    return ones
 
 
 def _differing(some: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.uint16]:

@@ -1,6 +1,7 @@
 """Groups: copies and near-duplicates are found, whichever way round, and what belongs together becomes one group."""
 
 import io
+import time
 import tracemalloc
 from itertools import combinations
 from pathlib import Path
@@ -14,7 +15,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from ablation.data import ListFile, Listing, listing
-from ablation.data.groups import NEAR, exact_pairs, given_pairs, joined, near_blocks, near_links
+from ablation.data.groups import NEAR, exact_pairs, given_pairs, joined, near_banded, near_blocks, near_links
 from ablation.data.traits import MIRROR, TRAITS, perceptual_hash, traits_of
 
 ROOT = Path(__file__).parents[2]
@@ -252,6 +253,46 @@ def test_links_join_what_pairs_join_and_are_few(count, kinds, seed):
     links, pairs = near_links(traits), near_pairs(traits)
     assert len(links) < count
     assert np.array_equal(joined(count, links), joined(count, pairs))
+
+
+@pytest.mark.parametrize("apart", [31, 32, 33])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_bands_give_exactly_the_pairs_that_a_comparison_of_each_with_each_gives(apart, mirrored):
+    """Also where the bits that differ lie as evenly over the bands as they can, which is the worst case."""
+    hashes = generator(0).integers(0, 2**64, (600, 4), np.uint64)
+    turned = np.zeros((300, 256), bool)
+    for row in range(300):
+        evenly = row % 2 == 0
+        bits = (np.arange(apart) + row) % 256 if evenly else generator(row).permutation(256)[:apart]
+        turned[row, bits] = True
+    hashes[300:] = hashes[:300] ^ np.packbits(turned, axis=1, bitorder="little").view("<u8")
+    hashes[300:] ^= MIRROR * np.uint64(mirrored)
+    of_each = {tuple(pair) for pairs in near_blocks(hashes, NEAR) for pair in pairs[:, :2].tolist()}
+    of_bands = {tuple(sorted(pair)) for pairs in near_banded(hashes) for pair in pairs.tolist()}
+    assert of_bands == of_each
+    assert len(of_each) == (300 if apart <= NEAR else 0)
+
+
+def test_bands_find_what_photographs_have_in_common_too(cats):
+    hashes = cats.traits["hash"][cats.traits["hashed"]]
+    of_each = {tuple(pair) for pairs in near_blocks(hashes, NEAR) for pair in pairs[:, :2].tolist()}
+    assert {tuple(sorted(pair)) for pairs in near_banded(hashes) for pair in pairs.tolist()} == of_each
+
+
+def test_near_duplicates_of_many_are_found_without_comparing_each_with_each():
+    """Each with each takes four times as long for twice as many, and was 3.4 s for 20,000 where this takes 0.25."""
+    hashes = generator(1).integers(0, 2**64, (40_000, 4), np.uint64)
+    hashes[20_000:20_100] = hashes[:100] ^ np.uint64(0xFF)
+    traits = np.zeros(len(hashes), TRAITS)
+    traits["hash"], traits["hashed"] = hashes, True
+    started = time.process_time()
+    links = near_links(traits)
+    banded = time.process_time() - started
+    assert np.array_equal(np.sort(links, axis=0), np.stack([np.arange(100), np.arange(20_000, 20_100)], axis=1))
+    started = time.process_time()
+    some = near_blocks(hashes[:10_000], NEAR)  # a sixteenth of all pairs
+    assert sum(map(len, some)) == 0
+    assert banded < 4 * (time.process_time() - started)
 
 
 def test_many_look_alikes_take_no_memory_that_grows_with_their_pairs():
