@@ -176,10 +176,10 @@ def count_parameters(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
-def placed(model: Classifier, device: torch.device) -> Classifier:
-    """The network on the device, in the memory layout that is fast there."""
-    there = model.to(device)
-    return there.to(memory_format=torch.channels_last) if device.type == "cuda" else there
+def placed(model: Classifier, device: torch.device, channels_last: bool | None = None) -> Classifier:
+    """The network on the device, in the memory layout that is fast there unless `channels_last` says which."""
+    there, last = model.to(device), device.type == "cuda" if channels_last is None else channels_last
+    return there.to(memory_format=torch.channels_last) if last else there
 
 
 def precision_on(device: torch.device) -> Callable[[], AbstractContextManager[Any]]:

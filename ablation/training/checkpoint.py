@@ -15,8 +15,8 @@ import torch
 from ablation.core.files import Damaged, atomic, undamaged
 from ablation.experiment.runs import Run
 
-REPEATS = ("device", "precision", "torch", "torchvision", "numpy", "ablation")
-"""What of the environment must be the same for a result to repeat bit for bit."""
+REPEATS = ("device", "precision", "torch", "torchvision", "numpy", "ablation", "step", "memory_format")
+"""What of the environment must be the same, or missing in both, for a result to repeat bit for bit."""
 
 
 MOST_SHARE = 0.02
@@ -66,8 +66,8 @@ class Progress:
 def resume(run: Run, learned: Mapping[str, Any], environment: Mapping[str, Any]) -> Progress:
     """Put the newest checkpoint into the model, optimizer and average in `learned`, and return how far it had come.
 
-    A checkpoint that is damaged, or was made by another device or version, is left aside and the run starts over: half
-    a run here and half there would be no run of either. The journal says why.
+    A checkpoint that is damaged, or was made by another device, version or way to compute, is left aside and the run
+    starts over: half a run here and half there would be no run of either. The journal says why.
     """
     if not run.checkpoint.exists():
         return Progress()
@@ -79,7 +79,7 @@ def resume(run: Run, learned: Mapping[str, Any], environment: Mapping[str, Any])
     if not isinstance(state, dict) or not {"environment", "history", "changes", *learned} <= state.keys():
         run.journal.append("restarted", reason="the checkpoint is not one of this program's")
         return Progress()
-    if state["environment"] != {name: environment[name] for name in REPEATS}:
+    if state["environment"] != _repeating(environment):
         reason = "the checkpoint is of another device or version"
         run.journal.append("restarted", reason=reason, was=state["environment"])
         return Progress()
@@ -101,8 +101,11 @@ def save(run: Run, learned: Mapping[str, Any], progress: Progress, environment: 
     """Write the checkpoint whole, replacing the one before; the journal knows its epochs before it is there."""
     run.journal.flush()
     states = {name: part.state_dict() for name, part in learned.items()}
-    here = {name: environment[name] for name in REPEATS}
-    write_tensors(run.checkpoint, {**states, **asdict(progress), "environment": here})
+    write_tensors(run.checkpoint, {**states, **asdict(progress), "environment": _repeating(environment)})
+
+
+def _repeating(environment: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: environment[name] for name in REPEATS if name in environment}
 
 
 def write_tensors(path: Path, state: dict[str, Any]) -> None:

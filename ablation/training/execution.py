@@ -78,6 +78,10 @@ class Execution:
         return cls(environment.get("step", "auto"), environment.get("memory_format", "auto"))
 
 
+AS_USUAL = Execution()
+"""As each device does it by itself."""
+
+
 def _own_format(cuda: bool) -> MemoryFormat:
     return "channels_last" if cuda else "contiguous"
 

@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ablation.core.errors import attempt
 from ablation.core.seeds import stream, torch_stream
@@ -25,7 +24,9 @@ from ablation.experiment.record import Arrays, RunRecord
 from ablation.experiment.robustness import Condition
 from ablation.experiment.runs import Run
 from ablation.optim import learning_rate, set_lr
+from ablation.training.ahead import ahead
 from ablation.training.checkpoint import Pace, resume, save, write_tensors
+from ablation.training.execution import AS_USUAL, Execution
 from ablation.training.finish import environment_of, finish
 from ablation.training.sentinel import Sentinel
 from ablation.training.setup import Setup
@@ -44,17 +45,19 @@ def train(
     conditions: Sequence[Condition] = (),
     always: bool = False,
     checkpoint_every: int | None = 1,
+    execution: Execution = AS_USUAL,
 ) -> tuple[RunRecord, Arrays]:
     """Train and test the run's spec on `data`. Each epoch goes to the journal and to `report`.
 
     cache: the folder that holds the files of weights to start from. keep_weights: leave those that were tested in the
     run's folder, for another experiment's `weights`. conditions, always: see `ablation.training.finish`.
     checkpoint_every: after so many epochs at the latest there is a checkpoint; None: see `checkpoint.Pace`.
+    execution: how the steps are computed.
     """
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    spec, environment = run.spec, environment_of(device)
-    setup = Setup.of(run, data, device, cache)
+    spec, environment = run.spec, environment_of(device) | execution.environment(str(device))
+    setup = Setup.of(run, data, device, cache, execution)
     parts = setup.parts
     progress, pace = resume(run, setup.learned, environment), Pace(checkpoint_every)
     diverged_step = None
@@ -88,6 +91,7 @@ def train(
         if epoch + 1 < spec.epochs and pace.due():
             pace.save(partial(save, run, setup.learned, progress, environment))
 
+    progress.notes += setup.passes.notes
     record, arrays = finish(setup, progress, diverged_step, environment, conditions, always)
     if keep_weights and record.outcome == "finished":
         write_tensors(run.weights, setup.tested.state_dict())
@@ -107,7 +111,8 @@ def _train_epoch(
     losses, right = torch.zeros(setup.steps_per_epoch, device=setup.device), torch.zeros((), device=setup.device)
     setup.model.train()
     with torch_stream(spec.seed, "dropout", epoch, device=setup.device):
-        for step, (images, targets) in enumerate(_batches(setup, view, order, sentinel)):
+        made = _batches(setup, view, order, sentinel)
+        for step, (images, targets) in enumerate(made if sentinel else ahead(made, setup.device)):
             done = epoch * setup.steps_per_epoch + step
             lr = learning_rate(spec.schedule, spec.optimizer.lr, done, setup.steps_per_epoch, spec.epochs, val_losses)
             set_lr(setup.optimizer, lr)
@@ -143,13 +148,8 @@ def _batches(setup: Setup, view: View, order: Rows, sentinel: Sentinel | None) -
 
 def _gradients(setup: Setup, images: Tensor, targets: Tensor, answers: list[Tensor]) -> Tensor:
     """One pass forward and backward: the loss; the logits go to `answers`."""
-    spec, model = setup.run.spec, setup.model
-    setup.optimizer.zero_grad()
-    with setup.precision():
-        logits = model(images)
-        loss = functional.cross_entropy(logits.float(), targets, label_smoothing=spec.label_smoothing)
-    loss.backward()  # type: ignore[no-untyped-call]
-    if spec.clip_norm:
-        nn.utils.clip_grad_norm_(model.parameters(), spec.clip_norm)
-    answers.append(logits.detach())
-    return loss.detach()
+    loss, logits = setup.passes(images, targets)
+    if setup.run.spec.clip_norm:
+        nn.utils.clip_grad_norm_(setup.model.parameters(), setup.run.spec.clip_norm)
+    answers.append(logits)
+    return loss

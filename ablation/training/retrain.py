@@ -22,6 +22,7 @@ from ablation.experiment.record import RunRecord, present, read_arrays, read_rec
 from ablation.experiment.runs import Run
 from ablation.models.weights_file import keep
 from ablation.training.checkpoint import REPEATS
+from ablation.training.execution import Execution
 from ablation.training.worker import Worker, WorkerDied
 
 Event = Callable[[dict[str, Any]], None]
@@ -46,9 +47,9 @@ def other_environment(record: RunRecord, device: str) -> tuple[str, ...]:
 
     from ablation.training.finish import environment_of
 
-    now = environment_of(torch.device(device))
     then = record.environment
-    return tuple(f"{name} {then.get(name)}, now {now[name]}" for name in REPEATS if then.get(name) != now[name])
+    now = environment_of(torch.device(device)) | Execution.of(then).environment(device)
+    return tuple(f"{name} {then.get(name)}, now {now.get(name)}" for name in REPEATS if then.get(name) != now.get(name))
 
 
 def retrain(
@@ -68,12 +69,13 @@ def retrain(
     with TemporaryDirectory() as folder:
         again = Run(Path(folder) / experiment.name, run.spec)
         again.prepare()
-        _train(again, tested, cache, device, event)
+        worker = Worker(device, cache, again.root / "worker.log", execution=Execution.of(record.environment))
+        _train(again, tested, worker, event)
         return tuple(_differences(run, again))
 
 
-def _train(run: Run, experiment: Experiment, cache: Path, device: str, event: Event) -> None:
-    worker, last = Worker(device, cache, run.root / "worker.log"), {"event": "failed", "reason": "it did not start"}
+def _train(run: Run, experiment: Experiment, worker: Worker, event: Event) -> None:
+    last: dict[str, Any] = {"event": "failed", "reason": "it did not start"}
     try:
         for last in worker.train(run, experiment):
             event(last)

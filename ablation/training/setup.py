@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,7 +24,15 @@ from ablation.models.networks import build, placed, precision_on
 from ablation.models.own import is_own, source_digest
 from ablation.optim import build_optimizer
 from ablation.optim.steps import Stepper, averaged
+from ablation.training.execution import AS_USUAL, Execution
+from ablation.training.step import Passes, cuda_graphs, passes_of
 from ablation.training.view import View
+
+SHAPE = (
+    *("model", "stem", "weights", "freeze", "frozen_batch_norm", "stochastic_depth", "dropout", "image_size"),
+    *("batch_size", "label_smoothing"),
+)
+"""The fields of a spec that decide what a recorded or compiled pass does."""
 
 
 @dataclass(frozen=True)
@@ -37,22 +45,37 @@ class Setup:
     parts: Parts
     labels: Tensor
     clean: View
-    precision: Callable[[], AbstractContextManager[Any]]
-    model: Classifier
+    passes: Passes
     optimizer: Stepper
     average: AveragedModel | None
 
     @classmethod
-    def of(cls, run: Run, data: Dataset, device: torch.device, cache: Path | None = None) -> Setup:
-        """Build all of it from the run's spec. cache: the folder that holds the files of weights to start from."""
+    def of(
+        cls, run: Run, data: Dataset, device: torch.device, cache: Path | None = None, execution: Execution = AS_USUAL
+    ) -> Setup:
+        """Build all of it from the run's spec. cache: the folder that holds the files of weights to start from.
+
+        The network may be that of a run before, made what this run's is: one run at a time.
+        """
         spec, parts = run.spec, run.spec.parts(data)
         mean, std = moments(spec.normalization, data, parts.train)
         labels = torch.from_numpy(data.labels).to(device)
         clean = View.clean(data, device, spec.image_size, mean, std)
-        model = placed(network(spec, len(data.classes), cache), device)
-        optimizer = build_optimizer(spec.optimizer, model, spec.head_lr_factor)
-        average = averaged(model, spec.ema) if spec.ema else None
-        return cls(run, data, device, parts, labels, clean, precision_on(device), model, optimizer, average)
+        passes = _passes(spec, network(spec, len(data.classes), cache), device, execution)
+        clean = replace(clean, channels_last=execution.on(str(device)).memory_format == "channels_last")
+        optimizer = build_optimizer(spec.optimizer, passes.model, spec.head_lr_factor)
+        average = averaged(passes.model, spec.ema) if spec.ema else None
+        return cls(run, data, device, parts, labels, clean, passes, optimizer, average)
+
+    @property
+    def model(self) -> Classifier:
+        """The network in training."""
+        return self.passes.model
+
+    @property
+    def precision(self) -> Callable[[], AbstractContextManager[Any]]:
+        """What the network runs within."""
+        return self.passes.precision
 
     @property
     def tested(self) -> Classifier:
@@ -68,6 +91,25 @@ class Setup:
         """What training changes, by the name that it has in a checkpoint."""
         parts = {"model": self.model, "optimizer": self.optimizer}
         return parts | {"average": self.average} if self.average else parts
+
+
+def _passes(spec: RunSpec, fresh: Classifier, device: torch.device, execution: Execution) -> Passes:
+    """Passes of the network `fresh`, in its memory layout on its device.
+
+    What a network of the user's own does in Python is not in a graph: it is recorded only where that is asked for, and
+    never used for another run.
+    """
+    chosen, own = execution.on(str(device)), is_own(spec.model)
+    compiled = chosen.step == "compile"
+    recorded = chosen.step != "eager" and device.type == "cuda" and not (own and execution.step == "auto")
+
+    def make(model: Classifier) -> Passes:
+        there = placed(model, device, chosen.memory_format == "channels_last")
+        capture = cuda_graphs(device) if recorded else None
+        return Passes(there, precision_on(device), spec.batch_size, spec.label_smoothing, compiled, capture)
+
+    shape = (str(device), chosen, fresh.head.out_features, *(getattr(spec, name) for name in SHAPE))
+    return passes_of(fresh, None if own or not (compiled or recorded) else shape, make)
 
 
 def network(spec: RunSpec, classes: int, cache: Path | None = None) -> Classifier:

@@ -34,7 +34,7 @@ KEPT = 3
 """Networks of which a worker keeps what was recorded or compiled: a graph keeps the activations of a batch."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Passes:
     """Passes of one network; the gradients are left in `.grad`, of this pass alone.
 

@@ -48,6 +48,8 @@ class View:
     mixing: Mixing | None = None
     clean_of: tuple[Dataset, torch.device] | None = None
     """Whose images on which device are shown unchanged; None where they are changed."""
+    channels_last: bool | None = None
+    """The memory layout of what a network takes; None: the one that its device prefers."""
 
     @classmethod
     def clean(cls, data: Dataset, device: torch.device, size: int, mean: Array, std: Array) -> View:
@@ -90,10 +92,11 @@ class View:
         return max(1, _AT_ONCE // (3 * self.size**2))
 
     def normalized(self, pictures: Tensor) -> Tensor:
-        """(B, 3, size, size) float32 as the network takes them, in the device's preferred memory layout."""
+        """(B, 3, size, size) float32 as the network takes them, in its memory layout."""
         mean, std = (on(pictures.device, moment, torch.float32) for moment in (self.mean, self.std))
         images = (pictures - mean.view(3, 1, 1)) / std.view(3, 1, 1)
-        return images.contiguous(memory_format=torch.channels_last) if images.is_cuda else images
+        last = images.is_cuda if self.channels_last is None else self.channels_last
+        return images.contiguous(memory_format=torch.channels_last) if last else images
 
     def targets(self, labels: Tensor, rows: Rows, classes: int) -> Tensor:
         """The labels (B,) of these rows; where pictures are mixed, probabilities (B, classes). labels: (N,)."""

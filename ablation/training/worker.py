@@ -34,6 +34,7 @@ from ablation.experiment.record import ARRAYS_FILE, RECORD_FILE, RunRecord, writ
 from ablation.experiment.robustness import Condition, conditions_of
 from ablation.experiment.runs import SPEC_FILE, Run
 from ablation.experiment.spec import RunSpec
+from ablation.training.execution import AS_USUAL, MEMORY_FORMATS, STEPS, Execution
 
 LOCK_SECONDS = 2.0
 """How long to wait for a run's lock: whoever reads its status holds it for an instant."""
@@ -58,9 +59,15 @@ class Worker:
     """
 
     def __init__(
-        self, device: str, cache: Path, log: Path, keep_weights: bool = False, checkpoint_every: int | None = None
+        self,
+        device: str,
+        cache: Path,
+        log: Path,
+        keep_weights: bool = False,
+        checkpoint_every: int | None = None,
+        execution: Execution = AS_USUAL,
     ):
-        self.device, self.cache, self.log = device, cache, log
+        self.device, self.cache, self.log, self.execution = device, cache, log, execution
         self.keep_weights, self.checkpoint_every = keep_weights, checkpoint_every
         self.process: subprocess.Popen[str] | None = None
         self.printed: IO[bytes] | None = None
@@ -134,6 +141,7 @@ class Worker:
             command = [*python, "-m", "ablation.training.worker", "--device", self.device, "--cache", str(self.cache)]
             command += ["--keep-weights"] if self.keep_weights else []
             command += ["--checkpoint-every", str(self.checkpoint_every)] if self.checkpoint_every else []
+            command += ["--step", self.execution.step, "--memory-format", self.execution.memory_format]
             self._printed()
             self.printed = tempfile.TemporaryFile()  # noqa: SIM115  (the child prints into it)
             self.process = subprocess.Popen(
@@ -143,7 +151,7 @@ class Worker:
                 stderr=self.printed,
                 text=True,
                 start_new_session=True,  # Ctrl-C is for the parent, which then ends the child
-                env=_environment(self.device),
+                env=_environment(self.device) | _compiling(self.execution, self.cache),
             )
         return self.process
 
@@ -184,6 +192,13 @@ def _environment(device: str) -> dict[str, str]:
     return {**os.environ, **settings}
 
 
+def _compiling(execution: Execution, cache: Path) -> dict[str, str]:
+    """What torch.compile makes is kept for later sweeps, and what it chooses by measuring does not change sums."""
+    if execution.step != "compile":
+        return {}
+    return {"TORCHINDUCTOR_CACHE_DIR": str((cache / "compiled").absolute()), "TORCHINDUCTOR_DETERMINISTIC": "1"}
+
+
 def _cause(status: int) -> str:
     if status < 0:
         return f"the worker was killed by {signal.Signals(-status).name}"
@@ -197,6 +212,8 @@ def main() -> None:
     parser.add_argument("--cache", required=True, type=Path)
     parser.add_argument("--keep-weights", action="store_true")
     parser.add_argument("--checkpoint-every", type=int)
+    parser.add_argument("--step", choices=STEPS, default="auto")
+    parser.add_argument("--memory-format", choices=MEMORY_FORMATS, default="auto")
     options = parser.parse_args()
     events = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # whatever libraries print goes to the log, not between the events
@@ -296,8 +313,9 @@ def _measure(
         remove_unfinished(file)
     run.journal.append("started", device=options.device, process=os.getpid())
     data = _data(options.cache, run.spec.data, run.spec.cache_size)
-    every = options.checkpoint_every
-    record, arrays = train(run, data, device, report, options.cache, options.keep_weights, conditions, always, every)
+    every, keep = options.checkpoint_every, options.keep_weights
+    execution = Execution(options.step, options.memory_format)
+    record, arrays = train(run, data, device, report, options.cache, keep, conditions, always, every, execution)
     write_record(run.folder, record, arrays)
     run.journal.append(record.outcome)
     run.checkpoint.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from ablation.experiment.robustness import Condition
 from ablation.experiment.runs import runs_of
 from ablation.training import worker
 from ablation.training.dry_run import dry_run
+from ablation.training.execution import AS_USUAL
 from ablation.training.loop import train
 
 
@@ -37,10 +38,11 @@ def trained_once(tmp_path_factory, cache):
 class Inside:
     """A worker that trains in this process."""
 
-    def __init__(self, device, cache, log, keep_weights=False, checkpoint_every=None):
+    def __init__(self, device, cache, log, keep_weights=False, checkpoint_every=None, execution=AS_USUAL):
         self.options = Namespace(
-            device=device, cache=cache, keep_weights=keep_weights, checkpoint_every=checkpoint_every
-        )
+            device=device, cache=cache, keep_weights=keep_weights, checkpoint_every=checkpoint_every,
+            step=execution.step, memory_format=execution.memory_format,
+        )  # fmt: skip
 
     def start(self):
         pass
