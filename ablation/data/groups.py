@@ -154,7 +154,9 @@ def given_pairs(names: Sequence[str]) -> Rows:
 def several(numbers: Rows) -> list[Rows]:
     """Return the rows of each group number that occurs more than once, ascending within and by number."""
     order = np.argsort(numbers, kind="stable")
-    return [rows for rows in np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1) if len(rows) > 1]
+    _, start, count = np.unique(numbers[order], return_index=True, return_counts=True)
+    many = count > 1
+    return [order[first:end] for first, end in zip(start[many], (start + count)[many], strict=True)]
 
 
 def joined(count: int, *pairs: Rows) -> Rows:

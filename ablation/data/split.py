@@ -369,7 +369,7 @@ def deal(labels: Rows, groups: Rows, shares: Sequence[float], seed: int, *name: 
     or if a single part has room for all groups that do. A group without room goes to a part that has nothing of its
     class yet, else where most is left, and the others get less.
     """
-    classes = [np.flatnonzero(labels == label) for label in range(int(labels.max()) + 1)]
+    classes = np.split(np.argsort(labels, kind="stable"), np.cumsum(np.bincount(labels))[:-1])
     shuffled = [stream(seed, *(name or ("split",)), label).permutation(rows) for label, rows in enumerate(classes)]
     quotas = np.array([_quotas(len(rows), shares) for rows in classes])
     room = quotas.copy()
