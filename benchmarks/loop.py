@@ -31,7 +31,7 @@ from ablation.data import Dataset, build, listing
 from ablation.data.batches import bounds
 from ablation.experiment.runs import Run
 from ablation.models.networks import make_deterministic
-from ablation.training.loop import _train_epoch
+from ablation.training.loop import train_epoch
 from ablation.training.setup import Setup
 
 FULL = (RandomResizedCrop((0.35, 1.0)), RandomHorizontalFlip(), Brightness(0.4), Contrast(0.4))
@@ -67,7 +67,7 @@ class Loop:
 
     def _epoch(self) -> None:
         self.epochs.append(self.epochs[-1] + 1)
-        _train_epoch(self.setup, self.epochs[-1], [], None)
+        train_epoch(self.setup, self.epochs[-1], [], None)
 
 
 @dataclass

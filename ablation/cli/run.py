@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from typing import Any, Literal
 
 import click
 
@@ -14,10 +15,20 @@ from ablation.core.text import counted
 from ablation.experiment.labels import names_of
 from ablation.experiment.runs import Run
 from ablation.tracking.client import Tracker
+from ablation.training.execution import MEMORY_FORMATS, STEPS, Execution, MemoryFormat, Step
 from ablation.training.sweep import crew_for, train_missing
 
 ENDED = ("finished", "diverged", "altered")
 """How a run may stand that is not trained again; of an altered one the warnings say what to do."""
+
+
+class Workers(click.ParamType[Any]):
+    """A number of workers from 1, or auto."""
+
+    name = "K|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if value == "auto" else click.IntRange(min=1).convert(value, param, ctx)
 
 
 @click.command()
@@ -37,6 +48,28 @@ ENDED = ("finished", "diverged", "altered")
     default=None,
     help="Test each network on changed test images, too; by default where that is less than a tenth of the work.",
 )
+@click.option(
+    "--step",
+    type=click.Choice(STEPS),
+    default="auto",
+    show_default=True,
+    help="How a step is computed; auto: as a CUDA graph on a GPU, else eagerly. Compiled, it has other last bits.",
+)
+@click.option(
+    "--memory-format",
+    type=click.Choice(MEMORY_FORMATS),
+    default="auto",
+    show_default=True,
+    help="Of images and weights; auto: channels_last on a GPU, else contiguous. The other one has other last bits.",
+)
+@click.option(
+    "--per-device",
+    type=Workers(),
+    default="1",
+    show_default=True,
+    metavar="K|auto",
+    help="Workers on each GPU; auto: by a short measurement.",
+)
 @on_experiment
 def run(
     options: ExperimentOptions,
@@ -47,6 +80,9 @@ def run(
     keep_weights: bool,
     checkpoint_every: int | None,
     robustness: bool | None,
+    step: Step,
+    memory_format: MemoryFormat,
+    per_device: int | Literal["auto"],
 ) -> None:
     """Train the runs that are missing, publish them to MLflow, print the verdicts.
 
@@ -60,7 +96,10 @@ def run(
     experiment = options.experiment()
     if robustness is not None:
         experiment = replace(experiment, robustness=robustness)
-    with crew_for(experiment, options.runs, options.cache, jobs, device, keep_weights, checkpoint_every) as crew:
+    execution = Execution(step, memory_format, per_device)
+    with crew_for(
+        experiment, options.runs, options.cache, jobs, device, keep_weights, checkpoint_every, execution
+    ) as crew:
         data = options.listing(experiment)
         cells = experiment.cells(data.digest)
         tracker = None if no_tracking else Tracker(experiment, cells, options.runs, tracking_uri, warn)
@@ -68,7 +107,7 @@ def run(
             ended = tracker.publish if tracker else lambda run: None
             runs, held = train_missing(experiment, data, cells, crew, options.cache, progress, ended)
     if tracker:
-        tracker.publish_all()
+        tracker.publish_all(held=held)
 
     from ablation.cli.compare import show_results, show_warnings  # scipy and the report: workers do not wait for these
     from ablation.evidence.study import Study

@@ -35,6 +35,9 @@ ENVIRONMENT = {
 }
 """What can change bits although the spec is the same."""
 
+EXECUTION = {"step": ("ways to compute a step", "eager"), "memory_format": ("memory formats", "the device's own")}
+"""What can change bits and is in a record's environment only where it was chosen; what it is else."""
+
 HOW_TO_MEND = "Restore the file, or remove the run's folder and `ablation run` trains it again"
 
 MOST_ALTERED = 5
@@ -51,7 +54,12 @@ def warnings_of(results: Results, failed: frozenset[str]) -> list[str]:
         every.append(f"{left_out_words(results.left_out)}.")
     done = results.finished
     if len(done):
-        every += [*_two_results(results), *_not_sealed(results, done), *_environments(done), *_splits(results, done)]
+        every += [
+            *_two_results(results),
+            *_not_sealed(results, done),
+            *_environments(results, done),
+            *_splits(results, done),
+        ]
         every += [*_failed(results, done, failed), *_without_spread(results, done), *_alike(results, done)]
         every += [*_idle(done), *_notes(done)]
     return every
@@ -112,12 +120,17 @@ def _not_sealed(results: Results, done: pd.DataFrame) -> list[str]:
     return [f"{without} of {len(runs)} finished runs {verb} not sealed, unlike the others: {why}."]
 
 
-def _environments(done: pd.DataFrame) -> list[str]:
-    return [
-        f"Runs on different {what} are compared: {', '.join(sorted(map(str, done[column].unique())))}."
+def _environments(results: Results, done: pd.DataFrame) -> list[str]:
+    different = {
+        what: set(map(str, done[column].unique()))
         for column, what in ENVIRONMENT.items()
         if column in done and done[column].nunique() > 1
-    ]
+    }
+    records = [results.records[run_id] for run_id in dict.fromkeys(done["id"]) if run_id in results.records]
+    for name, (what, otherwise) in EXECUTION.items():
+        chosen = {str(record.environment.get(name, otherwise)) for record in records}
+        different |= {what: chosen} if len(chosen) > 1 else {}
+    return [f"Runs on different {what} are compared: {', '.join(sorted(of))}." for what, of in different.items()]
 
 
 def _splits(results: Results, done: pd.DataFrame) -> list[str]:

@@ -65,7 +65,7 @@ def train(
     for epoch in range(len(progress.history), spec.epochs):
         started = time.perf_counter()
         sentinel = Sentinel(setup.clean, spec, data.aspect, parts.train) if epoch == 0 else None
-        losses, right, lr = _train_epoch(setup, epoch, [one["val_loss"] for one in progress.history], sentinel)
+        losses, right, lr = train_epoch(setup, epoch, [one["val_loss"] for one in progress.history], sentinel)
         if sentinel:
             progress.changes = sentinel.changes()
             progress.notes += sentinel.notes
@@ -98,7 +98,7 @@ def train(
     return record, arrays
 
 
-def _train_epoch(
+def train_epoch(
     setup: Setup, epoch: int, val_losses: Sequence[float | None], sentinel: Sentinel | None
 ) -> tuple[Tensor, Tensor, float]:
     """Take the steps of one epoch (from 0): the loss of each, summed over its batch; right guesses; the last lr.

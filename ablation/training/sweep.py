@@ -32,6 +32,8 @@ from ablation.experiment.runs import Held, Run, folder_of, held_of, runs_of
 from ablation.experiment.spec import RunSpec
 from ablation.models.weights_file import keep
 from ablation.training.dry_run import networks_of, refuse
+from ablation.training.execution import AS_USUAL, Execution
+from ablation.training.sharing import Rate, best_count, rates
 from ablation.training.worker import LOCK_SECONDS, Worker, WorkerDied
 
 
@@ -78,17 +80,26 @@ class Harmless(Watch):
 class Crew:
     """The workers of one sweep, which may be started before it is known what they shall train.
 
-    make: from a device and the file of its log to a worker. root: the folder of the experiment's runs. jobs, device: as
-    in `sweep`.
+    make: from a device and the file of its log to a worker. root: the folder of the experiment's runs. jobs, device,
+    execution: as in `sweep`.
     """
 
-    def __init__(self, make: Callable[[str, Path], Worker], root: Path, jobs: int | None, device: str):
-        self.make, self.root, self.jobs, self.device = make, root, jobs, device
+    def __init__(
+        self, make: Callable[[str, Path], Worker], root: Path, jobs: int | None, device: str, execution: Execution
+    ):
+        self.make, self.root, self.jobs, self.device, self.execution = make, root, jobs, device, execution
         self.workers: list[Worker] = []
 
-    def start(self, runs: int) -> list[Worker]:
-        """As many workers as there shall be for so many runs, all started; those that are too many are ended."""
-        devices = choose_devices(self.device, self.jobs, runs)
+    def start(self, runs: int, per_device: int | None = None) -> list[Worker]:
+        """As many workers as there shall be for so many runs, all started; those that are too many are ended.
+
+        per_device: as in `choose_devices`; by default as the execution has it, and one where that is to be measured.
+        """
+        wanted = self.execution.per_device
+        each = per_device or (1 if wanted == "auto" else wanted)
+        devices = choose_devices(self.device, self.jobs, runs, each)
+        for device in devices[:1]:
+            self.execution.on(device)  # what it cannot do is refused before anything is written
         for worker in self.workers[len(devices) :]:
             worker.stop()
         for number in range(len(self.workers), len(devices)):
@@ -96,6 +107,18 @@ class Crew:
             self.workers[number].start()
         self.workers = self.workers[: len(devices)]
         return self.workers
+
+    def start_best(self, runs: int, spec: RunSpec) -> list[Worker]:
+        """As `start`, with as many workers on each GPU as train such a spec fastest; measured where that is wanted."""
+        if self.execution.per_device != "auto" or self.jobs or not self.workers:
+            return self.start(runs)
+
+        def measured(each: int) -> list[Rate]:
+            workers = self.start(runs, each)
+            return rates([worker for worker in workers if worker.device == workers[0].device], spec)
+
+        most = -(-runs // len({worker.device for worker in self.workers}))
+        return self.start(runs, best_count(measured, most))
 
     def stop(self) -> None:
         """End all workers at once."""
@@ -112,6 +135,7 @@ def crew_for(
     device: str = "auto",
     keep_weights: bool = False,
     checkpoint_every: int | None = None,
+    execution: Execution = AS_USUAL,
 ) -> Iterator[Crew]:
     """The workers for a sweep of the experiment, as many as are needed for certain; all are ended behind the block.
 
@@ -119,9 +143,9 @@ def crew_for(
     """
 
     def make(device: str, log: Path) -> Worker:
-        return Worker(device, Path(cache), log, keep_weights, checkpoint_every)
+        return Worker(device, Path(cache), log, keep_weights, checkpoint_every, execution)
 
-    crew = Crew(make, folder_of(experiment, Path(runs)), jobs, device)
+    crew = Crew(make, folder_of(experiment, Path(runs)), jobs, device, execution)
     try:
         planned = {cell.spec.id for cell in experiment.cells("")}
         crew.start(max(0, len(planned) - sum(1 for _ in crew.root.glob(f"*/{RECORD_FILE}"))))
@@ -140,19 +164,20 @@ def sweep(
     ended: Callable[[Run], None] = lambda run: None,
     keep_weights: bool = False,
     checkpoint_every: int | None = None,
+    execution: Execution = AS_USUAL,
 ) -> tuple[Run, ...]:
     """Train the runs of the experiment that have no record yet; returns all of its runs. An altered record is left.
 
     jobs: workers; by default one per GPU, or one single-threaded worker per core. device: "auto", "cpu", "cuda" or
     "cuda:N". `ended` is called in this thread after each run. keep_weights: each run leaves its weights.pt.
-    checkpoint_every: epochs from one checkpoint to the next, at most; by default as their time allows. On
-    KeyboardInterrupt the workers are stopped; the same call goes on where this one was. Raises DataError if the data
-    cannot be read.
+    checkpoint_every: epochs from one checkpoint to the next, at most; by default as their time allows. execution: how
+    steps are computed, and how many workers share a GPU. On KeyboardInterrupt the workers are stopped; the same call
+    goes on where this one was. Raises DataError if the data cannot be read.
 
     >>> {run.status() for run in sweep(experiment)}
     {'finished'}
     """
-    with crew_for(experiment, runs, cache, jobs, device, keep_weights, checkpoint_every) as crew:
+    with crew_for(experiment, runs, cache, jobs, device, keep_weights, checkpoint_every, execution) as crew:
         data = listing(experiment.data, Path(cache))
         cells = experiment.cells(data.digest)
         return train_missing(experiment, data, cells, crew, Path(cache), watch or Silent(), ended).runs
@@ -189,6 +214,7 @@ def train_missing(
     for path in experiment.weight_files:
         keep(path, cache)
     _prepare_images(data, [run.spec for run in missing], workers, cache, watch)
+    workers = crew.start_best(len(missing), missing[0].spec)
     preregister(experiment, cells, crew.root)
     watch.planned(missing, len(usable) - len(missing), len(workers))
     for run in _train_all(experiment, missing, workers, watch):
@@ -288,8 +314,11 @@ def _mark_failed(run: Run, reason: str) -> dict[str, Any]:
         return {"event": "failed", "reason": f"{reason} (and its journal cannot be written: {error})"}
 
 
-def choose_devices(device: str, jobs: int | None, runs: int) -> list[str]:
-    """The device of each worker. Raises InputError for a device that this machine does not have."""
+def choose_devices(device: str, jobs: int | None, runs: int, per_device: int = 1) -> list[str]:
+    """The device of each worker, `per_device` of them on each GPU unless `jobs` says how many there are in all.
+
+    Raises InputError for a device that this machine does not have.
+    """
     every = [f"cuda:{number}" for number in range(_gpus())]
     allowed = ["auto", "cpu", *(["cuda"] if every else []), *every]
     if device not in allowed:
@@ -298,6 +327,8 @@ def choose_devices(device: str, jobs: int | None, runs: int) -> list[str]:
         every = [device]
     elif not every or device == "cpu":
         every = ["cpu"] * cpu_count()  # what this process may use, where a container or the affinity limits it
+    if every[0] != "cpu":
+        every *= per_device
     return [every[worker % len(every)] for worker in range(min(jobs or len(every), runs))]
 
 

@@ -35,6 +35,7 @@ from ablation.experiment.robustness import Condition, conditions_of
 from ablation.experiment.runs import SPEC_FILE, Run
 from ablation.experiment.spec import RunSpec
 from ablation.training.execution import AS_USUAL, MEMORY_FORMATS, STEPS, Execution
+from ablation.training.sharing import Rate
 
 LOCK_SECONDS = 2.0
 """How long to wait for a run's lock: whoever reads its status holds it for an instant."""
@@ -85,6 +86,13 @@ class Worker:
                 if refused:
                     raise (DataError if event["data"] else InputError)(refused)
                 return
+
+    def rate(self, spec: RunSpec) -> Rate:
+        """Have the child train this spec for some seconds, and leave nothing. Raises WorkerDied."""
+        for event in self._answers({"rate": spec.to_plain()}):
+            if event.pop("event") == "rated":
+                return Rate(**event)
+        raise WorkerDied(self._last_words())
 
     def train(self, run: Run, experiment: Experiment | None = None) -> Iterator[dict[str, Any]]:
         """Train one run; yields its events, the last one of `ENDINGS`. Raises WorkerDied.
@@ -224,6 +232,9 @@ def main() -> None:
         if "specs" in request:
             report(_try_out(request, options.cache))
             continue
+        if "rate" in request:
+            report(_rate(RunSpec.from_plain(request["rate"]), options))
+            continue
         _print_to(request["log"])
         root = Path(request["root"])
         spec = json.loads((root / request["id"] / SPEC_FILE).read_text("utf-8"))
@@ -248,6 +259,23 @@ def _try_out(request: dict[str, Any], cache: Path) -> dict[str, Any]:
         problems = [[problem.message, problem.where] for problem in error.problems]
         return {"event": "tried", "problems": problems, "data": isinstance(error, DataError)}
     return {"event": "tried", "problems": []}
+
+
+def _rate(spec: RunSpec, options: argparse.Namespace) -> dict[str, Any]:
+    """The event with how fast this process trains such a spec; with no images where it cannot."""
+    import torch
+
+    from ablation.models.networks import make_deterministic
+    from ablation.training.rate import rate
+
+    try:
+        make_deterministic(device := torch.device(options.device))
+        data = _data(options.cache, spec.data, spec.cache_size)
+        execution = Execution(options.step, options.memory_format)
+        return {"event": "rated", **rate(spec, data, device, options.cache, execution)._asdict()}
+    except Exception:  # out of memory, as a rule
+        traceback.print_exc()
+        return {"event": "rated", **Rate(0.0, 0, 0)._asdict()}
 
 
 class Reporter:
