@@ -178,12 +178,17 @@ def strays(root: Path, ids: set[str]) -> list[tuple[Path, str]]:
 
 
 def history_of(run: Run) -> list[dict[str, Any]]:
-    """The epochs in the journal, an event each; of an epoch that was repeated after a kill there is one.
+    """The epochs in the run's journal, see `epochs_in`."""
+    return epochs_in(run.journal.events())
+
+
+def epochs_in(events: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The epochs among the events of a journal, an event each; of one that was repeated after a kill there is one.
 
     Those before a restart are of a training that was given up.
     """
     epochs: dict[int, dict[str, Any]] = {}
-    for event in run.journal.events():
+    for event in events:
         if event["event"] == "restarted":
             epochs.clear()
         elif event["event"] == "epoch":

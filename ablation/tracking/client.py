@@ -8,6 +8,8 @@ state, and leaves a run FINISHED after `sys.exit(3)` and RUNNING after a kill.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 import ssl
@@ -15,16 +17,16 @@ import time
 import urllib.error
 import urllib.request
 import warnings
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
 from ablation.core.errors import attempt, reason_of
 from ablation.experiment.experiment import Cell, Experiment
-from ablation.experiment.runs import Run, folder_of, runs_of
+from ablation.experiment.runs import Held, Run, folder_of, runs_of
 from ablation.tracking.publication import (
     DIGEST,
     FORMAT,
@@ -43,6 +45,7 @@ from ablation.tracking.publication import (
     experiment_tags,
     run_publication,
 )
+from ablation.tracking.published import remember, remembered
 
 SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # seconds; MLflow's defaults block each call for minutes
@@ -63,6 +66,9 @@ limits, 100 params and 100 tags."""
 
 FIRST_ANSWER = 3.0
 """Seconds that a server has to answer at all."""
+
+_ITSELF = "experiment"
+"""Among what is remembered of a store, the key of the experiment's own tags."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +116,8 @@ class Tracker:
         warn: Callable[[str], None] = warnings.warn,
     ):
         self.experiment, self.warn, self.store = experiment, cache(warn), Store.beside(runs.absolute().parent, uri)
-        self.runs = runs_of(cells, folder_of(experiment, runs))
+        self.root = folder_of(experiment, runs)
+        self.runs = runs_of(cells, self.root)
         self.cells: dict[str, tuple[Cell, ...]] = {}
         for cell in cells:
             self.cells[cell.spec.id] = (*self.cells.get(cell.spec.id, ()), cell)
@@ -119,7 +126,8 @@ class Tracker:
 
     def publish(self, run: Run) -> None:
         """Publish this run, if it has ended and MLflow does not show it so already."""
-        self._publish(f"run {run.spec.id}", lambda: run_publication(run, self.cells[run.spec.id], self.experiment))
+        if publication := self._compute(run):
+            self._send(lambda connection: connection.write(publication))
 
     def publish_report(self, *files: Path, description: str = "", verdicts: Mapping[str, str] | None = None) -> None:
         """Publish everything, and put a report on the experiment's own run.
@@ -129,22 +137,47 @@ class Tracker:
         """
         self.publish_all(Report(files, description, verdicts or {}))
 
-    def publish_all(self, report: Report | None = None) -> None:
+    def publish_all(self, report: Report | None = None, held: Mapping[str, Held] | None = None) -> None:
         """Publish every run that has ended, and the experiment's own run with its counts.
 
         report: what that run is to carry, too. Without one it keeps the report that it has, and the runs their
-        verdicts; where the report lacks runs that have ended since, its description says so.
+        verdicts; where the report lacks runs that have ended since, its description says so. held: what was read of the
+        runs just now, by id. Where a local store is known to have all that, mlflow is not imported.
         """
-        for run in self.runs:
-            self.publish(run)
-        self._publish("the experiment", lambda: counts_publication(self.experiment, self.runs, time.time()))
+        if report is None and self._connection is None and self._has_all(held):
+            return
+        given = {_ITSELF: _digest_of_tags(self.experiment)}
+        for publication in self._publications(held):
+            self._send(lambda connection, one=publication: connection.write(one))  # type: ignore[misc]
+            given[publication.key] = publication.digest
         if self._connection is not None:  # nothing has started else
             self._send(lambda connection: connection.attach(report, self.cells))
+        if self._connection is not None and not self.off:
+            attempt("what MLflow has", lambda: remember(self.root, self.store.uri, given), None, self.warn)
 
-    def _publish(self, what: str, compute: Callable[[], Publication | None]) -> None:
-        publication = None if self.off else attempt(f"what MLflow shall show of {what}", compute, None, self.warn)
-        if publication is not None:
-            self._send(lambda connection: connection.write(publication))
+    def _has_all(self, held: Mapping[str, Held] | None) -> bool:
+        """Whether the store is known to have every publication."""
+        known = remembered(self.root, self.store.uri)
+        if known is None or known.pop(_ITSELF, "") != _digest_of_tags(self.experiment):
+            return False
+        return all(known.pop(one.key, "") == one.digest for one in self._publications(held)) and not known
+
+    def _publications(self, held: Mapping[str, Held] | None) -> Iterator[Publication]:
+        """Of every run that has ended, then of the experiment; of none any more once MLflow does not take them."""
+        for run in self.runs:
+            if one := self._compute(run, held[run.spec.id] if held else None):
+                yield one
+        if not self.off:
+            what = "what MLflow shall show of the experiment"
+            counts = partial(counts_publication, self.experiment, self.runs, time.time(), held)
+            if one := attempt(what, counts, None, self.warn):
+                yield one
+
+    def _compute(self, run: Run, held: Held | None = None) -> Publication | None:
+        if self.off:
+            return None
+        compute = partial(run_publication, run, self.cells[run.spec.id], self.experiment, held)
+        return attempt(f"what MLflow shall show of run {run.spec.id}", compute, None, self.warn)
 
     def _send(self, write: Callable[[_Connection], None]) -> None:
         if self.off:
@@ -159,6 +192,10 @@ class Tracker:
                 f"MLflow at {self.store} does not take the runs: {reason}. "
                 "Nothing is lost: the results are in the runs folder, and `ablation run` publishes them when it can."
             )
+
+
+def _digest_of_tags(experiment: Experiment) -> str:
+    return hashlib.sha256(json.dumps(experiment_tags(experiment), sort_keys=True).encode()).hexdigest()
 
 
 class _Connection:

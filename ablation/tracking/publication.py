@@ -18,7 +18,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -28,8 +28,8 @@ from ablation.core.text import duration
 from ablation.core.values import label
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.preregistration import beforehand
-from ablation.experiment.record import RECORD_FILE, RunRecord, read_with_digest
-from ablation.experiment.runs import SPEC_FILE, Run, history_of
+from ablation.experiment.record import RECORD_FILE, RunRecord
+from ablation.experiment.runs import SPEC_FILE, Held, Run, epochs_in
 
 KEY, DIGEST, REPORT = "ablation.run_id", "ablation.digest", "report"
 """The tag that says which run this is (the spec's id, or `REPORT`), and the tag that says which version of it."""
@@ -109,14 +109,16 @@ class Report:
         return _digest([_content(path) for path in self.files], self.description, dict(self.verdicts))
 
 
-def run_publication(run: Run, cells: tuple[Cell, ...], experiment: Experiment) -> Publication | None:
+def run_publication(
+    run: Run, cells: tuple[Cell, ...], experiment: Experiment, held: Held | None = None
+) -> Publication | None:
     """The run as MLflow shall show it, or None while it has not ended. cells: all that share the run.
 
-    Of a run whose record was altered it has what the journal holds, and not the record.
+    Of a run whose record was altered it has what the journal holds, and not the record. held: what was read of it.
     """
-    altered = run.altered()
-    record, record_digest = read_with_digest(run.folder) if not altered else (None, None)
-    outcome, events = record.outcome if record else run.status(), run.journal.events()
+    held = held or run.held()
+    altered, record, record_digest = held
+    outcome, events = _standing(run, held), run.journal.events()
     if not events or (record is None and outcome not in ("failed", "altered")):  # it ended after that was looked for
         return None
     # a kill between the record and its event in the journal leaves the last epoch as the end; nothing comes after it
@@ -136,24 +138,26 @@ def run_publication(run: Run, cells: tuple[Cell, ...], experiment: Experiment) -
     }
     name = " · ".join([*(params[factor] for factor in cells[0].factors), f"seed {run.spec.seed}"])
     status: Status = "FINISHED" if outcome == "finished" else "FAILED"
-    points = (*_epochs(run), *_totals(record, end))
+    points = (*_epochs(events), *_totals(record, end))
     files = () if altered else tuple(run.folder / file for file in (SPEC_FILE, RECORD_FILE))
     files = tuple(path for path in files if path.exists())
-    digest = _digest(name, status, start, end, params, tags, points, record_digest)
+    digest = _digest(name, status, start, end, params, tags, points, record_digest or None)
     return Publication(run.spec.id, name, status, start, end, params, tags, points, files, digest)
 
 
-def counts_publication(experiment: Experiment, runs: tuple[Run, ...], now: float) -> Publication | None:
+def counts_publication(
+    experiment: Experiment, runs: tuple[Run, ...], now: float, held: Mapping[str, Held] | None = None
+) -> Publication | None:
     """The experiment's own run without a report; None before anything has started.
 
     FINISHED only when every planned run is. now: seconds, the time of the counts, as they may fall too (a folder is
     deleted), which no time in a journal would tell. What was declared before the runs is in tags: a grid may grow, and
-    MLflow's params may not change.
+    MLflow's params may not change. held: what was read of the runs, by id.
     """
     times = [event["time"] for run in runs for event in run.journal.events()]
     if not times:
         return None
-    outcomes = [run.status() for run in runs]
+    outcomes = [_standing(run, held[run.spec.id]) if held else run.status() for run in runs]
     counts = {name: outcomes.count(name) for name in ("finished", "diverged", "failed", "altered")}
     outcome = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name == "finished")
     tags = {
@@ -173,6 +177,13 @@ def counts_publication(experiment: Experiment, runs: tuple[Run, ...], now: float
     name, start, end = f"{experiment.name} · report", _milliseconds(min(times)), _milliseconds(max(times))
     digest = _digest(name, status, start, end, tags, totals)
     return Publication(REPORT, name, status, start, end, {}, tags, points, (), digest)
+
+
+def _standing(run: Run, held: Held) -> str:
+    """How the run stands, by what was read of it."""
+    if held.altered:
+        return "altered"
+    return held.record.outcome if held.record else run.status()
 
 
 def dated(description: str, of: int, ended: int) -> str:
@@ -234,8 +245,8 @@ def _parts(name: str, value: Any) -> dict[str, str]:
     return parts
 
 
-def _epochs(run: Run) -> Iterator[Point]:
-    for epoch in history_of(run):
+def _epochs(events: Sequence[dict[str, Any]]) -> Iterator[Point]:
+    for epoch in epochs_in(events):
         measured = {_of_epoch(name): value for name, value in epoch.items() if name not in ("event", "time", "epoch")}
         yield from _points(measured, _milliseconds(epoch["time"]), epoch["epoch"])
 

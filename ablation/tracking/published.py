@@ -1,0 +1,49 @@
+"""What a local store was given of an experiment, so that nobody has to import mlflow to learn that it has it all.
+
+A file beside the runs holds the digest of each publication, and how the store's own file stood when that was done. As
+long as it stands so, nobody has written to the store. A server may have changed at any time: of it nothing is
+remembered. Knows nothing of mlflow.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ablation.core.files import write_json
+
+FILE = "published.json"
+
+_SQLITE = "sqlite:///"
+_BESIDE = ("", "-wal", "-journal")  # where SQLite may hold what is not in the file itself yet
+
+
+def remember(root: Path, uri: str, digests: Mapping[str, str]) -> None:
+    """Note in the experiment's folder `root` that the store has these publications, key -> digest."""
+    state = _state(uri)
+    if state is not None:
+        write_json(root / FILE, {"store": state, "digests": dict(digests)})
+
+
+def remembered(root: Path, uri: str) -> dict[str, str] | None:
+    """The publications that the store has for certain; None where it may have changed since, or nothing is known."""
+    try:
+        form = json.loads((root / FILE).read_text("utf-8"))
+        known = form["digests"] if form["store"] == _state(uri) else None
+    except (OSError, ValueError, TypeError, KeyError):  # no file, or a damaged one: then the store itself is asked
+        return None
+    return known if isinstance(known, dict) else None
+
+
+def _state(uri: str) -> list[Any] | None:
+    """How a SQLite file stands: its path, and number, size and times of all that belongs to it; None for any other."""
+    if not uri.startswith(_SQLITE) or "?" in uri or ":memory:" in uri:
+        return None
+    path = Path(uri.removeprefix(_SQLITE)).absolute()
+    if not path.is_file():
+        return None
+    files = [Path(f"{path}{end}") for end in _BESIDE]
+    states = [(file.stat() if file.exists() else None) for file in files]
+    return [str(path), *([one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns] if one else [] for one in states)]
