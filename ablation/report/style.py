@@ -14,7 +14,7 @@ import io
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -227,8 +227,37 @@ def _saved(axes: Axes | Sequence[Axes], kind: str, metadata: Mapping[str, None],
     with drawing(), warnings.catch_warnings():
         if kind == "svg":  # whose text stays text: the reader's font may have what these lack
             warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        made.savefig(buffer, format=kind, metadata=dict(metadata), dpi=dpi)
+        with _arranged(made, kind, made.dpi if dpi == "figure" else dpi):
+            made.savefig(buffer, format=kind, metadata=dict(metadata), dpi=dpi)
     return buffer.getvalue()
+
+
+@contextmanager
+def _arranged(made: Figure, kind: str, dpi: float) -> Iterator[None]:
+    """Within the block the parts of the figure stand where its layout puts them in this kind of file, and stay there.
+
+    `savefig` would draw the whole figure once for nothing to find these places, and then once more.
+    """
+    from matplotlib.backend_bases import get_registered_canvas_class
+
+    engine = made.get_layout_engine()
+    if engine is None:
+        yield
+        return
+    canvas, before = made.canvas, made.dpi
+    try:
+        get_registered_canvas_class(kind)(made)  # becomes the figure's: it is what measures texts
+        made.dpi = dpi
+        with suppress(ValueError):  # as `Figure.draw` does for a figure without room for its parts
+            engine.execute(made)
+        made.set_canvas(canvas)
+        made.dpi = before
+        made.set_layout_engine(None)
+        yield
+    finally:
+        made.set_canvas(canvas)
+        made.dpi = before
+        made.set_layout_engine(engine)
 
 
 def inline_svg(drawn: bytes | Axes | Sequence[Axes], prefix: str, alt: str = "") -> str:

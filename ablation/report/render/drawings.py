@@ -61,12 +61,12 @@ def drawing(figure: Figure, look: Mapping[str, Style], name: str, kinds: Collect
     """Compute a figure's data, draw it, and find what is beside the pointer."""
     data = figure.data() if callable(figure.data) else figure.data
     axes = figure.draw(data, look)
-    files = {kind: write(axes) for kind, write in KINDS.items() if kind in ("svg", *kinds)}
-    made = Drawing(name, files, tuple(figure.remarks(data)) if figure.remarks else ())
-    if figure.hover is None:
-        return made
-    every = axes if isinstance(axes, Sequence) else [axes]
-    return _with_hover(made, figure.hover.spots(data, every), figure.hover.photographs(data))
+    made = Drawing(name, {"svg": svg(axes)}, tuple(figure.remarks(data)) if figure.remarks else ())
+    if figure.hover is not None:  # before the other kinds, in which letters are a little wider: a page shows the SVG
+        every = axes if isinstance(axes, Sequence) else [axes]
+        made = _with_hover(made, figure.hover.spots(data, every), figure.hover.photographs(data))
+    others = {kind: write(axes) for kind, write in KINDS.items() if kind in kinds and kind != "svg"}
+    return replace(made, files={**made.files, **others})
 
 
 def _with_hover(made: Drawing, spots: Sequence[Spot], photographs: NDArray[np.uint8] | None) -> Drawing:

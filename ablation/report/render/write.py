@@ -140,9 +140,9 @@ def rendered(
 
     names = [report, [(study.experiment, study.results.classes) for study in studies]]
     chosen, missing = _fonts(texts_of(names), fonts)
-    drawings = _drawings(report, chosen, missing)
-    files = {HTML_FILE: html(report, drawings, digest).encode(), **files_of(studies, report, drawings)}
     without = [f"no {PDF_FILE}, and figures as SVG alone: {missing}"] if missing else []
+    drawings = _drawings(report, chosen, missing, without)
+    files = {HTML_FILE: html(report, drawings, digest).encode(), **files_of(studies, report, drawings)}
     if pdf and not missing:
         from ablation.report.render.pdf import pdf_of
 
@@ -163,15 +163,28 @@ def _fonts(texts: Iterable[str], given: Sequence[Path]) -> tuple[Fonts, str]:
         return Fonts(), str(error)
 
 
-def _drawings(report: Report, fonts: Fonts, missing: str) -> dict[str, tuple[Drawing | None, ...]]:
-    """Every figure, drawn with these fonts. Where letters are missing it is an SVG alone: its reader may have them."""
-    from ablation.report.render.drawings import KINDS, drawings_of
+def _drawings(report: Report, fonts: Fonts, missing: str, without: list[str]) -> dict[str, tuple[Drawing | None, ...]]:
+    """Every figure, drawn with these fonts. Where letters are missing it is an SVG alone: its reader may have them.
+
+    Its page of PDF is set by typst from the SVG, or drawn by matplotlib where there is no typst.
+
+    without: what could not be made is added to it.
+    """
+    from ablation.report.render.drawings import drawings_of
+    from ablation.report.render.pdf import sets_figures, with_pages
     from ablation.report.style import drawing
 
+    by_typst = sets_figures()
     with drawing(fonts.families), warnings.catch_warnings():
         if missing:
             warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        return drawings_of(report, () if missing else tuple(KINDS))
+            return drawings_of(report, ())
+        drawings = drawings_of(report, ("png",) if by_typst else ("png", "pdf"))
+    try:
+        return with_pages(report, drawings, fonts) if by_typst else drawings
+    except InputError as error:
+        without.append(f"no figures as PDF: {error}")
+        return drawings
 
 
 def _are_of(effects: Sequence[Effect], pairs: Sequence[Pair]) -> bool:
