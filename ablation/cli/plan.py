@@ -30,7 +30,7 @@ from ablation.evidence.target import target_of
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.labels import condition_text
 from ablation.experiment.preregistration import preregistration_of
-from ablation.experiment.runs import folder_of, runs_of
+from ablation.experiment.runs import folder_of, held_of, runs_of
 from ablation.experiment.spec import cautions
 from ablation.report import text as wording
 from ablation.report.section import Column, Rows, Table
@@ -60,13 +60,18 @@ def plan(options: ExperimentOptions, every: bool, sd: float | None) -> None:
     experiment = options.experiment()
     data = options.listing(experiment)
     cells = experiment.cells(data.digest)
-    runs = runs_of(cells, folder_of(experiment, options.runs))
-    finished = {run.spec.id: record for run in runs if not run.altered() and (record := run.record())}
+    root = folder_of(experiment, options.runs)
+    runs = runs_of(cells, root)
+    held = held_of(runs)
+    finished = {run_id: one.record for run_id, one in held.items() if one.record is not None}
     single = pooled = Spread()
     if sd is not None:
         single = pooled = Spread(sd / 100 if METRICS[experiment.metric].unit == "points" else sd, "given")
     elif finished:
-        study = Study(options.results())
+        from ablation.experiment.results import Results  # pandas
+
+        results = Results.read(experiment, cells, data, root, len(data.left_out), options.cache, held)
+        study = Study(results)
         single, pooled = study.seed_spread(), study.seed_spread(pooled=True)
     show_plan(experiment, data, cells, len(finished), single, pooled)
     show_cost(cells, data, options.cache, finished)

@@ -174,10 +174,11 @@ class Tracker:
                 yield one
 
     def _compute(self, run: Run, held: Held | None = None) -> Publication | None:
-        if self.off:
-            return None
-        compute = partial(run_publication, run, self.cells[run.spec.id], self.experiment, held)
-        return attempt(f"what MLflow shall show of run {run.spec.id}", compute, None, self.warn)
+        def compute() -> Publication | None:
+            return run_publication(run, self.cells[run.spec.id], self.experiment, held)
+
+        what = f"what MLflow shall show of run {run.spec.id}"
+        return None if self.off else attempt(what, compute, None, self.warn)
 
     def _send(self, write: Callable[[_Connection], None]) -> None:
         if self.off:

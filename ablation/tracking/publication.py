@@ -20,6 +20,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -275,6 +276,7 @@ def _points(values: Mapping[str, Any], time: int, step: int) -> Iterator[Point]:
             yield Point(safe_key(name), float(value), time, step)
 
 
+@lru_cache(maxsize=1024)
 def safe_key(name: str) -> str:
     """A name that MLflow takes as a key: whatever is no letter, digit, '_', '-', '.' or space becomes '_'.
 

@@ -20,8 +20,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from filelock import Timeout
-from joblib import Parallel, delayed
-from joblib import cpu_count as cpu_count
 
 from ablation.core.errors import AblationError, InputError, attempt
 from ablation.data import Listing, build, listing
@@ -272,6 +270,8 @@ def _train_all(
     experiment: Experiment, missing: tuple[Run, ...], workers: Sequence[Worker], watch: Watch
 ) -> Iterator[Run]:
     """Yields each run as it ends, in whatever order that is."""
+    from joblib import Parallel, delayed
+
     free: queue.Queue[Worker] = queue.Queue()
     for worker in workers:
         free.put(worker)
@@ -326,10 +326,17 @@ def choose_devices(device: str, jobs: int | None, runs: int, per_device: int = 1
     if device.startswith("cuda:"):
         every = [device]
     elif not every or device == "cpu":
-        every = ["cpu"] * cpu_count()  # what this process may use, where a container or the affinity limits it
+        every = ["cpu"] * cpu_count()
     if every[0] != "cpu":
         every *= per_device
     return [every[worker % len(every)] for worker in range(min(jobs or len(every), runs))]
+
+
+def cpu_count() -> int:
+    """How many cores this process may use, where a container or the affinity limits it."""
+    from joblib import cpu_count
+
+    return int(cpu_count())
 
 
 def _gpus() -> int:
