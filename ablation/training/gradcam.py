@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ablation.models.classifier import AdaptiveMean, Classifier
-from ablation.training.view import Rows, View, batches
+from ablation.training.view import Rows, View
 
 _POOLS = (
     AdaptiveMean, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.LPPool2d, nn.Identity,
@@ -53,8 +53,8 @@ def _maps(
         module = last_map(model, view.normalized(view.pictures(rows[:1])))
     if module is None:
         return
-    for batch in batches(rows, batch_size):
-        images = view.normalized(view.pictures(batch))
+    for pictures in view.shown(rows, batch_size):
+        images = view.normalized(pictures)
         with torch.enable_grad(), precision():
             yield grad_cam(model, module, images)
 

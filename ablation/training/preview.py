@@ -106,7 +106,7 @@ def previews(
         data.aspect[row] = square[1]
     clean = View.clean(data, torch.device("cpu"), spec.image_size, np.zeros(3), np.ones(3))
     if square is not None:
-        clean = replace(clean, pixels=_with(torch.from_numpy(square[0].copy()), row, clean.pixels))
+        clean = replace(clean, pixels=_with(torch.from_numpy(square[0].copy()), row, clean.pixels), clean_of=None)
     made = {
         recipe: preview(clean, experiment.factors["recipe"][recipe], spec.seed, row, data.aspect, trained)
         for recipe in names

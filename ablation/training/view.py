@@ -86,6 +86,12 @@ class View:
         key = (self.clean_of, self.size, rows.tobytes())
         return KEPT.get(key, lambda: torch.cat([self.pictures(some) for some in batches(rows, self.at_once)]))
 
+    def shown(self, rows: Rows, batch_size: int) -> Iterator[Tensor]:
+        """`pictures` batch by batch, those that are kept where they are."""
+        kept = self.kept(rows)
+        for start, stop in bounds(len(rows), batch_size):
+            yield self.pictures(rows[start:stop]) if kept is None else kept[start:stop]
+
     @property
     def at_once(self) -> int:
         """How many pictures are worth rendering in one go: a call takes as long as rendering many small ones."""
@@ -139,10 +145,8 @@ def predict(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Logits (T, C) and features (T, F) of these rows; a digest of each batch of pictures goes to `digests`."""
     model.eval()
-    logits, features, kept = [], [], view.kept(rows)
-    for start, stop in bounds(len(rows), batch_size):
-        # outside `precision`: pixels are float32 everywhere
-        pictures = view.pictures(rows[start:stop]) if kept is None else kept[start:stop]
+    logits, features = [], []
+    for pictures in view.shown(rows, batch_size):  # outside `precision`: pixels are float32 everywhere
         if digests is not None:
             digests.append(batch_digest(pictures))
         images = view.normalized(pictures)
