@@ -7,7 +7,9 @@ blue.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,19 +40,30 @@ FLOOR = 1 / 255
 """The least standard deviation of the data's own: a channel that never changes has nothing to divide by."""
 
 
-def moments(
-    choice: NormalizationChoice, data: Dataset, rows: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return mean and standard deviation, (3,) and (3,); "data" measures them on `rows`, the training photographs."""
+Moments = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+_MEASURED: WeakKeyDictionary[Dataset, dict[bytes, Moments]] = WeakKeyDictionary()
+"""What this process has measured, by the digest of the rows: to measure a training part reads all of its images, and
+runs that share a seed share the part."""
+
+
+def moments(choice: NormalizationChoice, data: Dataset, rows: NDArray[np.int64]) -> Moments:
+    """Return mean and standard deviation, (3,) and (3,); "data" measures them on `rows`, the training photographs.
+
+    Each set of rows is measured once in a process, as long as `data` lives.
+    """
     if choice == "data":
-        mean, std = mean_std(data, rows)
-        return mean, np.maximum(std, FLOOR)
+        measured, key = _MEASURED.setdefault(data, {}), hashlib.blake2b(rows.tobytes()).digest()
+        if key not in measured:
+            measured[key] = mean_std(data, rows)
+        mean, std = measured[key]
+        return mean.copy(), np.maximum(std, FLOOR)
     given = IMAGENET if choice == "imagenet" else choice
     assert isinstance(given, Normalization)
     return np.array(given.mean), np.array(given.std)
 
 
-def mean_std(dataset: Dataset, rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def mean_std(dataset: Dataset, rows: NDArray[np.int64]) -> Moments:
     """Return mean and population standard deviation of each channel, (3,) and (3,) in [0, 1], over some rows.
 
     The sums are of integers, hence exact: the order in which they are taken does not change a bit.

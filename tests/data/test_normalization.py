@@ -1,5 +1,6 @@
 """Normalisation: the data's own, ImageNet's as torchvision has it, or a given one; each held to its bounds."""
 
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -32,6 +33,17 @@ def test_a_channel_that_never_changes_is_divided_by_the_floor(data):
     mean, std = moments("data", Flat(), np.arange(3))
     assert mean == pytest.approx([77 / 255] * 3)
     assert std.tolist() == [FLOOR] * 3
+
+
+def test_the_same_rows_of_the_same_images_are_measured_once(data):
+    own = replace(data, images=np.array(data.images))
+    mean, std = moments("data", own, np.arange(20))
+    expected = [mean.tolist(), std.tolist()]
+    mean += 1
+    own.images[:] = 0  # whoever reads them again sees it
+    assert [moment.tolist() for moment in moments("data", own, np.arange(20))] == expected
+    assert moments("data", own, np.arange(21))[0].tolist() == [0, 0, 0]
+    assert moments("data", data, np.arange(20))[0].tolist() == expected[0]  # other images, measured by themselves
 
 
 def test_imagenets_is_torchvisions(data):
