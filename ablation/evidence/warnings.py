@@ -54,12 +54,8 @@ def warnings_of(results: Results, failed: frozenset[str]) -> list[str]:
         every.append(f"{left_out_words(results.left_out)}.")
     done = results.finished
     if len(done):
-        every += [
-            *_two_results(results),
-            *_not_sealed(results, done),
-            *_environments(results, done),
-            *_splits(results, done),
-        ]
+        every += [*_two_results(results), *_not_sealed(results, done), *_environments(results, done)]
+        every += _splits(results, done)
         every += [*_failed(results, done, failed), *_without_spread(results, done), *_alike(results, done)]
         every += [*_idle(done), *_notes(done)]
     return every

@@ -12,6 +12,7 @@ from ablation.data import Fixed, PerSeed, TrainSize
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.preregistration import preregister
+from ablation.experiment.record import RunRecord
 from ablation.experiment.results import Results
 from ablation.optim import Adam
 
@@ -86,6 +87,19 @@ def test_other_machines_raise_a_warning(experiment):
     results = results_of(experiment)
     results.table.loc[0, "device"] = "NVIDIA H200"
     assert list(Study(results).warnings) == ["Runs on different devices are compared: NVIDIA H200, cpu."]
+
+
+def test_runs_that_were_computed_in_other_ways_raise_a_warning(experiment):
+    results = results_of(experiment)
+    ids = list(results.table["id"])
+    chosen = {ids[0]: {"step": "compile"}, ids[1]: {"memory_format": "channels_last"}}
+    made = {one: RunRecord(one, "finished", (), {}, {}, {}, chosen.get(one, {}), ()) for one in ids}
+    assert list(Study(replace(results, records=made)).warnings) == [
+        "Runs on different ways to compute a step are compared: compile, eager.",
+        "Runs on different memory formats are compared: channels_last, the device's own.",
+    ]
+    alike = {one: replace(record, environment={"step": "compile"}) for one, record in made.items()}
+    assert list(Study(replace(results, records=alike)).warnings) == []
 
 
 def test_scores_without_any_spread_raise_a_warning(experiment):

@@ -1,9 +1,16 @@
 """How runs are trained: what a device allows, what is recorded of it, and that it reaches the runs."""
 
-import pytest
+from dataclasses import replace
 
-from ablation import Execution
-from ablation.core.errors import InputError
+import numpy as np
+import pytest
+import torch
+
+from ablation import Execution, InputError, sweep
+from ablation.data import listing
+from ablation.experiment.record import read_arrays
+from ablation.training.ahead import ahead
+from ablation.training.retrain import other_environment, retrain
 
 
 def test_each_device_has_its_own_way():
@@ -46,3 +53,61 @@ def test_only_what_changes_bits_is_recorded(monkeypatch):
     assert Execution(memory_format="contiguous").environment("cuda") == {"memory_format": "contiguous"}
     assert Execution.of({"device": "cpu", **changed}) == Execution("compile", "channels_last")
     assert Execution.of({"device": "cpu"}) == Execution()
+
+
+LAST = Execution(memory_format="channels_last")
+
+
+def test_the_memory_format_reaches_the_network_and_the_record(small, trained, settled):
+    (_, usual, arrays), (_, record, others) = trained(small), trained(small, execution=LAST)
+    assert "memory_format" not in usual.environment
+    assert record.environment == usual.environment | {"memory_format": "channels_last"}
+    assert not np.array_equal(arrays.logits, others.logits), "other kernels, other last bits"
+    assert np.allclose(arrays.logits, others.logits, atol=0.05)
+    (_, again, same) = trained(small, execution=LAST)
+    assert again.digest(same) == record.digest(others)
+
+
+def test_a_checkpoint_of_another_way_to_compute_is_not_gone_on_from(small, trained, tmp_path, settled):
+    def stop(event):
+        if event["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trained(small, tmp_path / "one", report=stop)
+    run, record, arrays = trained(small, tmp_path / "one", execution=LAST)
+    assert any(event.get("reason") == "the checkpoint is of another device or version" for event in events)
+    assert record.digest(arrays) == trained(small, execution=LAST)[1].digest(arrays)
+
+
+def test_a_run_is_trained_again_as_it_was(small, cache, tmp_path):
+    """By workers, to whom the execution is sent."""
+    (run,) = sweep(small, tmp_path / "runs", cache, device="cpu", execution=LAST)
+    record = run.record()
+    assert record.environment["memory_format"] == "channels_last"
+    assert other_environment(record, "cpu") == ()
+    assert retrain(run, small, listing(small.data, cache), cache, "cpu") == ()
+    unlike = replace(record, environment={**record.environment, "memory_format": "contiguous"})
+    assert other_environment(unlike, "cpu") == ("memory_format contiguous, now None",)
+
+
+@pytest.mark.slow
+def test_a_compiled_run_says_so_and_keeps_its_kernels(small, cache, tmp_path):
+    """Two seeds by one worker: the second is computed by the kernels of the first."""
+    experiment = replace(small, seeds=(0, 1))
+    runs = sweep(experiment, tmp_path / "runs", cache, jobs=1, device="cpu", execution=Execution("compile"))
+    assert {run.status() for run in runs} == {"finished"}, [run.failure() for run in runs]
+    assert {run.record().environment["step"] for run in runs} == {"compile"}
+    assert any((cache / "compiled").rglob("*.so"))
+    eager = sweep(experiment, tmp_path / "eager", cache, jobs=1, device="cpu")
+    assert np.allclose(*(read_arrays(some[0].folder).logits for some in (runs, eager)), atol=0.05)
+
+
+def test_batches_come_as_they_are_on_a_cpu():
+    made = [(torch.tensor([number]), torch.tensor([number])) for number in range(5)]
+    taken = []
+    batches = ahead((taken.append(batch) or batch for batch in made), torch.device("cpu"))
+    assert taken == []
+    for number, batch in enumerate(batches, 1):
+        assert batch is made[number - 1]
+        assert len(taken) == number, "none is made before it is asked for"
