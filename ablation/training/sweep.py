@@ -146,7 +146,9 @@ def crew_for(
     crew = Crew(make, folder_of(experiment, Path(runs)), jobs, device, execution)
     try:
         planned = {cell.spec.id for cell in experiment.cells("")}
-        crew.start(max(0, len(planned) - sum(1 for _ in crew.root.glob(f"*/{RECORD_FILE}"))))
+        missing = len(planned) - sum(1 for _ in crew.root.glob(f"*/{RECORD_FILE}"))
+        if missing > 0:
+            crew.start(missing)
         yield crew
     finally:
         crew.stop()
