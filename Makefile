@@ -34,12 +34,20 @@ torture: .venv/installed
 honesty: .venv/installed
 	$(BIN)/python -m pytest -m slow tests/honesty
 
-# make bench        augmentation beside Pillow, torchvision and kornia: a table; PHOTOS=... adds the cache beside ImageFolder
+# make bench        how fast this is, beside what people would use: tables; PHOTOS=... (a folder of photographs) adds grids
+MEASURE := $(BIN)/python benchmarks
 bench: .venv/installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
-	$(BIN)/python benchmarks/start.py
-	$(BIN)/python benchmarks/augment.py
-	if [ -n "$(PHOTOS)" ]; then $(BIN)/python benchmarks/cache.py "$(PHOTOS)"; fi
+	$(MEASURE)/commands.py --rounds 3
+	$(MEASURE)/quickstart.py --rounds 3
+	$(MEASURE)/overhead.py --rounds 3 $(if $(PHOTOS),--photos "$(PHOTOS)")
+	$(MEASURE)/memory.py
+	$(MEASURE)/levers.py
+	$(MEASURE)/augment.py
+	$(if $(PHOTOS),$(MEASURE)/cache.py "$(PHOTOS)")
+	$(if $(PHOTOS),$(MEASURE)/loop.py "$(PHOTOS)" --rounds 5)
+	$(if $(PHOTOS),$(MEASURE)/grid.py shallow "$(PHOTOS)" --reference-runs 1 --rounds 3)
+	$(if $(PHOTOS),$(MEASURE)/grid.py resnet50 "$(PHOTOS)" --reference-runs 1 --rounds 1)
 
 # make clean        remove what the commands made (runs, cache, reports, MLflow's store)
 clean:

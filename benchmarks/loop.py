@@ -24,7 +24,6 @@ import measure
 import torch
 from grid import source
 from measure import Measurement, number, reach
-from torch.nn import functional
 
 from ablation import SGD, Brightness, Contrast, Experiment, RandomHorizontalFlip, RandomResizedCrop, Redrawn
 from ablation.data import Dataset, build, listing
@@ -95,10 +94,7 @@ class Ceiling:
             self.setup.optimizer.step(partial(self._loss, images, targets))
 
     def _loss(self, images: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        self.setup.optimizer.zero_grad()
-        loss = functional.cross_entropy(self.setup.model(images), targets)
-        loss.backward()
-        return loss.detach()
+        return self.setup.passes(images, targets)[0]
 
 
 def setup_of(data: Dataset, experiment: Experiment, recipe: str, work: Path) -> Setup:
