@@ -26,7 +26,6 @@ def planned(seeds: int, tmp_path) -> tuple[int, float]:
 
 
 def test_ten_thousand_cells_take_ten_times_as_long_as_a_thousand(tmp_path):
-    few, seconds = planned(10, tmp_path)
-    many, longer = planned(100, tmp_path)
-    assert (few, many) == (1_000, 10_000)
-    assert longer < 40 * seconds  # a hundred times, were each cell held against all others
+    few, many = ([planned(seeds, tmp_path) for _ in range(3)] for seeds in (10, 100))
+    assert (few[0][0], many[0][0]) == (1_000, 10_000)
+    assert min(many)[1] < 16 * min(few)[1]  # a hundred times, were each cell held against all others
