@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ablation.analysis.metrics import METRICS
 from ablation.core.errors import InputError, reason_of
+from ablation.core.kept import KeptArrays
 from ablation.data import listing, load
 from ablation.data.readers import Progress
 from ablation.data.split import Splittable
@@ -37,6 +38,9 @@ from ablation.experiment.record import (
     read_predictions,
 )
 from ablation.experiment.runs import Held, Run, folder_of, held_of, runs_of
+
+KEPT_BYTES = 256_000_000
+"""Of predictions: those of 2,000 runs for 1,000 test images of 20 classes each."""
 
 NO_SCORE = "without a finite score"
 """The status of a run that finished, where the experiment's metric is not a number: it is in no mean and no test."""
@@ -68,6 +72,9 @@ class Results:
     """The folder of the image cache, for what shows photographs."""
     folder: str = ""
     """What people are told of where the runs are: `root`, but of a pack the folder that it was made from."""
+
+    kept: KeptArrays = field(default_factory=lambda: KeptArrays(KEPT_BYTES), repr=False)
+    """Predictions that were read, which several sections of a report look at."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "folder", self.folder or self.root.as_posix())
@@ -140,12 +147,14 @@ class Results:
         return read_arrays(self.root / run_id)
 
     def predictions(self, run_id: str) -> Predictions:
-        """What the network of a finished run answers for its test images."""
-        return read_predictions(self.root / run_id)
+        """What the network of a finished run answers for its test images; they are read-only, as those of `part`."""
+        return self.kept.get((self.root, run_id, "test"), lambda: read_predictions(self.root / run_id))
 
     def part(self, run_id: str, part: Part) -> Predictions | None:
         """The same for its training, validation or test part; None where the record of an older version lacks it."""
-        return self.predictions(run_id) if part == "test" else read_part(self.root / run_id, part)
+        if part == "test":
+            return self.predictions(run_id)
+        return self.kept.get((self.root, run_id, part), lambda: read_part(self.root / run_id, part))
 
     def corrupted(self, run_id: str) -> Corrupted | None:
         """What it answers for test images under test conditions; None where it was not tested under any."""
