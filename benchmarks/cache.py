@@ -1,27 +1,25 @@
 """How fast is an epoch from the cache, beside decoding every file in every epoch as torchvision's ImageFolder does?
 
-    python benchmarks/cache.py PHOTOS              # a folder for each class, or a list of path<TAB>label
+    python benchmarks/cache.py PHOTOS              # a folder for each class, one with train_list.txt, or a list
     python benchmarks/cache.py PHOTOS --side 512   # the same photographs with a shorter side of 512 pixels
 
 Both give batches of 64 as float32 in [0, 1]: torchvision by a DataLoader with two worker processes, which are kept from
 epoch to epoch; ours by this process alone, with one thread (as a worker of a sweep on a CPU has) and with two. "clean"
-is resize and centre crop, "crop" is RandomResizedCrop and a flip. Arms take turns; medians of the rounds, the first of
-which is not counted. What the cache costs once is told: reading and measuring every file, and building the squares.
+is resize and centre crop, "crop" is RandomResizedCrop and a flip. Arms take turns; the first round is not counted. What
+the cache costs once is said first: reading and measuring every file, and building the squares.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-import platform
-import statistics
-import tempfile
-import time
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
+import measure
 import numpy as np
 import torch
+from grid import source
+from measure import Measurement, number, reach, timed
 from PIL import Image
 from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
@@ -30,10 +28,10 @@ from torchvision.transforms import v2
 import ablation
 from ablation.core.seeds import stream
 from ablation.data import Dataset, build, listing
-from ablation.data.guess import source_at
 from ablation.training.view import View, batches
 
-BATCH, ROUNDS, SIZE, CACHED = 64, 5, 196, 224
+BATCH, SIZE, CACHED = 64, 196, 224
+THEIRS = "torchvision, 2 processes"
 SCALE = (0.35, 1.0)
 
 Epoch = Callable[[int], int]
@@ -66,7 +64,7 @@ def our_epoch(data: Dataset, recipe: str, threads: int) -> Epoch:
 
 def as_folders(photos: str, side: int | None, target: Path) -> int:
     """The photographs as a folder for each class: links, or copies with this shorter side. How many there are."""
-    classes, samples = source_at(photos).samples()
+    classes, samples = source(photos)[0].samples()
     for place, sample in enumerate(samples):
         assert isinstance(sample.origin, Path)
         folder = target / f"{sample.label:04d}"
@@ -83,42 +81,55 @@ def as_folders(photos: str, side: int | None, target: Path) -> int:
     return len(samples)
 
 
-def timed(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+def arms(folder: Path, data: Dataset, recipe: str) -> dict[str, measure.Arm]:
+    """An epoch by torchvision, and by ours with one thread and two."""
+    epochs = {THEIRS: torchvision_epoch(folder, recipe)}
+    epochs |= {f"cache, {count} thread{'s' * (count > 1)}": our_epoch(data, recipe, count) for count in (1, 2)}
+
+    def arm(epoch: Epoch) -> measure.Arm:
+        turn = itertools.count()
+        return lambda: {"seconds_an_epoch": timed(lambda: epoch(next(turn)))}
+
+    return {name: arm(epoch) for name, epoch in epochs.items()}
+
+
+def once(source: ablation.ImageFolder, cache: Path, count: int) -> tuple[Dataset, dict[str, float]]:
+    """The cached squares, and what they cost once: in all, and for a photograph."""
+    read = timed(lambda: listing(source, cache))
+    again = timed(lambda: listing(source, cache))
+    built = timed(lambda: build(listing(source, cache), CACHED, cache))
+    data = build(listing(source, cache), CACHED, cache)
+    costs = {"read_seconds": read, "read_again_seconds": again, "squares_seconds": built}
+    print(f"once: read {read:.1f} s ({1e3 * read / count:.2f} ms a photograph; again {again:.2f} s), ", end="")
+    print(f"squares {built:.1f} s ({1e3 * built / count:.2f} ms), {data.images.nbytes / 1e6:,.0f} MB")
+    return data, costs | {"squares_mb": data.images.nbytes / 1e6}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Measure, print the table."""
+    parser = measure.parser(__doc__)
     parser.add_argument("photos")
     parser.add_argument("--side", type=int, help="rewrite the photographs with this shorter side first")
     options = parser.parse_args()
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}")
-    with tempfile.TemporaryDirectory() as work:
-        folder, cache = Path(work) / "photos", Path(work) / "cache"
-        count = as_folders(options.photos, options.side, folder)
-        source = ablation.ImageFolder(str(folder))
-        read = timed(lambda: listing(source, cache))
-        again = timed(lambda: listing(source, cache))
-        built = timed(lambda: build(listing(source, cache), CACHED, cache))
-        data = build(listing(source, cache), CACHED, cache)
-        print(f"once: read {read:.1f} s ({1e3 * read / count:.2f} ms a photograph; again {again:.2f} s), ", end="")
-        print(f"squares {built:.1f} s ({1e3 * built / count:.2f} ms), {data.images.nbytes / 1e6:,.0f} MB")
+    measurement = Measurement("cache", options, {"side": options.side, "batch": BATCH, "size": SIZE, "cached": CACHED})
+    print(measure.heading(measurement))
+    with measure.scratch() as work:
+        count = as_folders(options.photos, options.side, work / "photos")
+        data, costs = once(ablation.ImageFolder(str(work / "photos")), work / "cache", count)
+        measurement.facts = {"photographs": count, **{name: measure.significant(cost) for name, cost in costs.items()}}
         for recipe in ("clean", "crop"):
-            arms = {"torchvision, 2 processes": torchvision_epoch(folder, recipe)}
-            arms |= {
-                f"cache, {threads} thread{'s' * (threads > 1)}": our_epoch(data, recipe, threads) for threads in (1, 2)
-            }
-            seconds: dict[str, list[float]] = {name: [] for name in arms}
-            for turn in range(ROUNDS + 1):
-                for name, epoch in arms.items():
-                    seconds[name].append(timed(lambda epoch=epoch, turn=turn: epoch(turn)))
-            medians = {name: statistics.median(times[1:]) for name, times in seconds.items()}
-            theirs = medians["torchvision, 2 processes"]
-            for name, median in medians.items():
-                speed = f"{median:6.2f} s an epoch, {1 / median:5.2f} epochs a second"
-                print(f"{recipe:6} {name:25} {speed}, {theirs / median:4.1f} x")
+            found = arms(work / "photos", data, recipe)
+            measure.take_turns(measurement, recipe, found, options.rounds, options.minutes, warm_up=True)
+    rows = []
+    for recipe, results in measurement.content()["results"].items():
+        for name, quantities in results.items():
+            seconds, ratio = (
+                quantities["seconds_an_epoch"],
+                measurement.compare(recipe, THEIRS, name, "seconds_an_epoch"),
+            )
+            faster = f"{number(ratio['median'])} x" if ratio else "-"
+            rows.append([f"{recipe}: {name}", number(seconds["median"]), reach(seconds), faster, reach(ratio)])
+    print(measure.table(["recipe, arm", "s an epoch", "min-max", "faster", "min-max"], rows))
 
 
 if __name__ == "__main__":
