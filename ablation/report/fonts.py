@@ -76,7 +76,7 @@ def fonts_for(texts: Iterable[str], given: Sequence[Path] = (), system: bool = T
         chosen += others
     if wanted:
         raise InputError(_missing(wanted))
-    _register(chosen)
+    register(chosen)
     return Fonts(tuple(chosen))
 
 
@@ -195,7 +195,7 @@ def _region(characters: Iterable[str]) -> str:
     return "JP" if kinds & {"HIRAGANA", "KATAKANA"} else "KR" if "HANGUL" in kinds else "SC"
 
 
-def _register(faces: Iterable[Face]) -> None:
+def register(faces: Iterable[Face]) -> None:
     """Make the files known to matplotlib, each once; whatever their weight, bold names have them too."""
     from matplotlib.font_manager import fontManager
 

@@ -150,7 +150,10 @@ class Figure:
     """A figure to be drawn. `draw(data, look, axes)` draws `data` into `axes`, or into new ones, and returns them."""
 
     data: Any
-    """What is drawn; or a function that computes it, where that takes seconds and not all who show a section draw."""
+    """What is drawn; or a function that computes it, where that takes seconds and not all who show a section draw.
+
+    It takes the results of `parts`, where they have been computed already.
+    """
     draw: Callable[[Any, Mapping[str, Style]], Axes | Sequence[Axes]]
     alt: str
     """What it shows, in a few words for those who cannot see it."""
@@ -159,6 +162,8 @@ class Figure:
     """What is shown beside the pointer, where anything is; `draw` then returns a sequence of axes."""
     remarks: Callable[[Any], Sequence[str]] | None = None
     """Of the data, what to read with care that is known only where it is computed; sentences."""
+    parts: tuple[Callable[[], Any], ...] = ()
+    """Of its data, what takes a second each and can be computed by another process; they can be pickled."""
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ablation.report.fonts import Fonts, register
 from ablation.report.photographs import photograph_sheet
-from ablation.report.section import Figure, Spot, Strips
+from ablation.report.render.second import Second, Task
+from ablation.report.section import Figure, Spot
 from ablation.report.style import Style, data_uri, pdf, png, svg
+from ablation.report.style import drawing as styled
 
 if TYPE_CHECKING:
     from ablation.report.contents import Report
@@ -43,23 +50,76 @@ KINDS: dict[str, Callable[[Any], bytes]] = {"svg": svg, "png": png, "pdf": pdf}
 """The kinds of files that a figure is written as."""
 
 
-def drawings_of(report: Report, kinds: Collection[str] = tuple(KINDS)) -> dict[str, tuple[Drawing | None, ...]]:
+Place = tuple[str, int]
+"""Of a figure in a report: the slug of its section, and which of its figures it is, from 1."""
+
+
+def drawings_of(
+    report: Report, kinds: Collection[str] = tuple(KINDS), fonts: Fonts | None = None, second: Second | None = None
+) -> dict[str, tuple[Drawing | None, ...]]:
     """slug -> a drawing for each of the section's figures, named 'SLUG-K'; None for rows of photographs.
 
-    kinds: of files beside "svg", which every drawing has.
+    kinds: of files beside "svg", which every drawing has. fonts: by default those of the block around this. second: a
+    process that does half of it.
     """
+    second = second or Second()
+    figures = {
+        (section.slug, number): figure
+        for section in report.sections
+        for number, figure in enumerate(section.figures, 1)
+        if isinstance(figure, Figure)
+    }
+    tasks: dict[Place, Task] = {
+        place: partial(drawn_with, figure, report.look, "-".join(map(str, place)), kinds, fonts)
+        for place, figure in figures.items()
+    }
+    made = _made(figures, tasks, second)
     return {
-        section.slug: tuple(
-            None if isinstance(figure, Strips) else drawing(figure, report.look, f"{section.slug}-{number}", kinds)
-            for number, figure in enumerate(section.figures, 1)
-        )
+        section.slug: tuple(made.get((section.slug, number)) for number in range(1, len(section.figures) + 1))
         for section in report.sections
     }
 
 
-def drawing(figure: Figure, look: Mapping[str, Style], name: str, kinds: Collection[str] = ()) -> Drawing:
-    """Compute a figure's data, draw it, and find what is beside the pointer."""
-    data = figure.data() if callable(figure.data) else figure.data
+def _made(figures: Mapping[Place, Figure], tasks: Mapping[Place, Task], second: Second) -> dict[Place, Drawing]:
+    """All drawings. Parts come first, so that they are the second process's; a figure that has some is drawn last.
+
+    What computes its data without parts cannot be pickled, as a rule, and is this process's first.
+    """
+    parts = [part for figure in figures.values() for part in figure.parts]
+    simple = sorted((place for place in tasks if not figures[place].parts), key=lambda at: callable(figures[at].data))
+    results = second.results([*parts, *(tasks[place] for place in simple)])
+    made = dict(zip(simple, results[len(parts) :], strict=True))
+    known = iter(results)
+    for place, figure in figures.items():
+        if figure.parts:
+            own = tuple(itertools.islice(known, len(figure.parts)))
+            made[place] = tasks[place](*own)
+    return made
+
+
+def prepare() -> None:
+    """Import what drawing takes, and maps."""
+    for module in ("matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "sklearn.manifold"):
+        import_module(module)
+
+
+def drawn_with(
+    figure: Figure, look: Mapping[str, Style], name: str, kinds: Collection[str], fonts: Fonts | None, *parts: Any
+) -> Drawing:
+    """The drawing with these fonts; parts: results of the figure's. Letters that no font has are missing in silence."""
+    if fonts is not None:
+        register(fonts.faces)
+    with styled(fonts.families if fonts else ()), warnings.catch_warnings():
+        if not kinds:
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        return drawing(figure, look, name, kinds, parts)
+
+
+def drawing(
+    figure: Figure, look: Mapping[str, Style], name: str, kinds: Collection[str] = (), parts: Sequence[Any] = ()
+) -> Drawing:
+    """Compute a figure's data, draw it, and find what is beside the pointer. parts: results of the figure's."""
+    data = figure.data(*parts) if callable(figure.data) else figure.data
     axes = figure.draw(data, look)
     made = Drawing(name, {"svg": svg(axes)}, tuple(figure.remarks(data)) if figure.remarks else ())
     if figure.hover is not None:  # before the other kinds, in which letters are a little wider: a page shows the SVG

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ablation.report.contents import Report
     from ablation.report.fonts import Fonts
     from ablation.report.render.drawings import Drawing
+    from ablation.report.render.second import Second
 
 HTML_FILE, PDF_FILE = "report.html", "report.pdf"
 
@@ -114,10 +115,13 @@ def write_folder(
         return Written(folder, False)
 
     from ablation.report.contents import report_of
+    from ablation.report.render.drawings import prepare
     from ablation.report.render.evidence import evidence
+    from ablation.report.render.second import Second
 
-    report = report_of(*studies, only=only)
-    files, without = rendered(studies, report, digest, pdf, fonts)
+    with Second(prepare) as second:
+        report = report_of(*studies, only=only)
+        files, without = rendered(studies, report, digest, pdf, fonts, second)
     remove_report(folder)
     for name, content in files.items():
         with atomic(folder / name) as file:
@@ -128,11 +132,16 @@ def write_folder(
 
 
 def rendered(
-    studies: Sequence[Study], report: Report, digest: str, pdf: bool = True, fonts: Sequence[Path] = ()
+    studies: Sequence[Study],
+    report: Report,
+    digest: str,
+    pdf: bool = True,
+    fonts: Sequence[Path] = (),
+    second: Second | None = None,
 ) -> tuple[dict[str, bytes], tuple[str, ...]]:
     """Every file of a report but its evidence, name -> content, and what could not be made (`Written.without`).
 
-    digest: of the report's inputs.
+    digest: of the report's inputs. second: a process that draws half of the figures.
     """
     from ablation.report.fonts import texts_of
     from ablation.report.render.files import files_of
@@ -141,7 +150,7 @@ def rendered(
     names = [report, [(study.experiment, study.results.classes) for study in studies]]
     chosen, missing = _fonts(texts_of(names), fonts)
     without = [f"no {PDF_FILE}, and figures as SVG alone: {missing}"] if missing else []
-    drawings = _drawings(report, chosen, missing, without)
+    drawings = _drawings(report, chosen, missing, without, second)
     files = {HTML_FILE: html(report, drawings, digest).encode(), **files_of(studies, report, drawings)}
     if pdf and not missing:
         from ablation.report.render.pdf import pdf_of
@@ -163,7 +172,9 @@ def _fonts(texts: Iterable[str], given: Sequence[Path]) -> tuple[Fonts, str]:
         return Fonts(), str(error)
 
 
-def _drawings(report: Report, fonts: Fonts, missing: str, without: list[str]) -> dict[str, tuple[Drawing | None, ...]]:
+def _drawings(
+    report: Report, fonts: Fonts, missing: str, without: list[str], second: Second | None
+) -> dict[str, tuple[Drawing | None, ...]]:
     """Every figure, drawn with these fonts. Where letters are missing it is an SVG alone: its reader may have them.
 
     Its page of PDF is set by typst from the SVG, or drawn by matplotlib where there is no typst.
@@ -172,16 +183,14 @@ def _drawings(report: Report, fonts: Fonts, missing: str, without: list[str]) ->
     """
     from ablation.report.render.drawings import drawings_of
     from ablation.report.render.pdf import sets_figures, with_pages
-    from ablation.report.style import drawing
 
-    by_typst = sets_figures()
-    with drawing(fonts.families), warnings.catch_warnings():
-        if missing:
-            warnings.filterwarnings("ignore", "Glyph .* missing from font")
-            return drawings_of(report, ())
-        drawings = drawings_of(report, ("png",) if by_typst else ("png", "pdf"))
+    if missing:
+        return drawings_of(report, (), fonts, second)
+    if not sets_figures():
+        return drawings_of(report, ("png", "pdf"), fonts, second)
+    drawings = drawings_of(report, ("png",), fonts, second)
     try:
-        return with_pages(report, drawings, fonts) if by_typst else drawings
+        return with_pages(report, drawings, fonts)
     except InputError as error:
         without.append(f"no figures as PDF: {error}")
         return drawings

@@ -6,9 +6,10 @@ recipes are one Holm family.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -212,23 +213,36 @@ def mapped(study: Study, recipes: Collection[str]) -> Mapped | None:
     return Mapped(choice, arrays, picks, first.label[picks], len(first.label))
 
 
-def maps_of(study: Study, of: Mapped) -> MapsInfo:
-    """Compute the maps: a second or two each. Recipes that share a run share its map."""
-    choice, picks = of.choice, of.picks
+def map_tasks(of: Mapped) -> tuple[Callable[[], Map], ...]:
+    """What computes each map, in a second or two: one a run, in the order of `of.arrays`."""
+    first = next(iter(of.arrays.values())).features[of.picks]
+    return tuple(
+        partial(_map, arrays.features[of.picks], arrays.label[of.picks], arrays.logits[of.picks], first)
+        for arrays in _by_run(of).values()
+    )
+
+
+def _by_run(of: Mapped) -> dict[str, Arrays]:
+    """Recipes that share a run share its map."""
+    return {of.choice.runs[recipe]: arrays for recipe, arrays in of.arrays.items()}
+
+
+def maps_of(study: Study, of: Mapped, *made: Map) -> MapsInfo:
+    """The maps as they are shown. made: those of `map_tasks`; without any they are computed."""
+    by_run = dict(zip(_by_run(of), made or [task() for task in map_tasks(of)], strict=True))
+    maps = tuple(replace(by_run[of.choice.runs[recipe]], recipe=recipe) for recipe in of.arrays)
     first = next(iter(of.arrays.values()))
-    layout = initial_layout(normalized(first.features[picks]))
-    by_run = {choice.runs[recipe]: arrays for recipe, arrays in of.arrays.items()}
-    made = {run_id: _map(arrays, picks, layout) for run_id, arrays in by_run.items()}
-    maps = tuple(replace(made[choice.runs[recipe]], recipe=recipe) for recipe in of.arrays)
     try:
-        photographs = study.results.photographs(first.sample[picks], TILE)
+        photographs = study.results.photographs(first.sample[of.picks], TILE)
     except DataError:
         photographs = None
     return MapsInfo(maps, of.labels, study.results.classes, photographs)
 
 
-def _map(arrays: Arrays, picks: NDArray[np.int64], layout: NDArray[np.float64]) -> Map:
-    features, labels = arrays.features[picks], arrays.label[picks]
-    made = embed(normalized(features), layout)
-    guesses = arrays.logits[picks].argmax(axis=1).astype(np.int64)
+def _map(
+    features: NDArray[np.float32], labels: NDArray[np.int64], logits: NDArray[np.float32], first: NDArray[np.float32]
+) -> Map:
+    """The map of these features (N, F). first: the features of the same images, from whose layout all maps start."""
+    made = embed(normalized(features), initial_layout(normalized(first)))
+    guesses = logits.argmax(axis=1).astype(np.int64)
     return Map("", made.points, made.trustworthiness, made.perplexity, separability(features, labels), guesses)

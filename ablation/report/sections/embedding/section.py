@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from operator import attrgetter
 
 from ablation.analysis.separability import PERPLEXITY, perplexity_of
 from ablation.core.text import NONE, listing, named, out_of, p_text, percent, plain
@@ -17,6 +18,7 @@ from ablation.report.sections.embedding.compute import (
     Mapped,
     Separation,
     Separations,
+    map_tasks,
     mapped,
     maps_of,
     separations,
@@ -184,8 +186,9 @@ def figure(study: Study, of: Mapped, measured: Separations) -> Figure:
             "the colour of its class"
         ),
         _figure_caption(of, measured),
-        Hover(spots, lambda info: info.photographs),
+        Hover(spots, attrgetter("photographs")),
         remarks,
+        map_tasks(of),
     )
 
 

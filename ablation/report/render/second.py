@@ -1,0 +1,131 @@
+"""A second Python process, beside which this one works: a report's maps and figures take seconds on one core.
+
+It runs whatever can be pickled, and is no more than a help: what it cannot do, or was doing when it died, is done here.
+It is a fresh Python, which knows nothing of the script that made it: a fork would inherit locks of threads, and what
+`multiprocessing` spawns would run a script without a guard once more.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from ablation.data.readers import cores
+
+Task = Callable[[], Any]
+
+START = "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); from ablation.report.render import second; "
+
+
+class Second:
+    """A process that runs tasks at the same time as this one; closed at the end of its block.
+
+    prepare: what it does first, as importing what the tasks need; without it there is no second process.
+    """
+
+    def __init__(self, prepare: Task | None = None) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        if prepare is None or cores() < 2 or not sys.executable:
+            return
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-c", f"{START}second.serve()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
+            self._send(sys.path)
+            self._send(prepare)
+        except (OSError, pickle.PicklingError):
+            self._close()
+
+    def __enter__(self) -> Second:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._close()
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process; None where there is none: one core, or it could not be started."""
+        return self._process.pid if self._process else None
+
+    def results(self, tasks: Sequence[Task]) -> list[Any]:
+        """The results of the tasks, in their order. This process begins with the last, the second with the first."""
+        waiting, done = deque(enumerate(tasks)), [None] * len(tasks)
+        helper = threading.Thread(target=self._help, args=(waiting, done), daemon=True)
+        helper.start()
+        try:
+            _work(waiting, done)
+        finally:
+            waiting.clear()
+            helper.join()
+        _work(waiting, done)  # what the second process has given back
+        return done
+
+    def _help(self, waiting: deque[tuple[int, Task]], done: list[Any]) -> None:
+        """Have tasks run there for as long as there are some, and give back the first that fails."""
+        while self._process is not None and waiting:
+            try:
+                number, task = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                self._send(task)
+                done[number] = self._receive()
+            except (
+                OSError,
+                EOFError,
+                pickle.PickleError,
+                AttributeError,
+                TypeError,
+            ):  # the last two: cannot be pickled
+                waiting.appendleft((number, task))
+                return
+
+    def _send(self, item: Any) -> None:
+        content = pickle.dumps(item, pickle.HIGHEST_PROTOCOL)  # whole, before any of it is in the pipe
+        assert self._process
+        assert self._process.stdin
+        self._process.stdin.write(content)
+        self._process.stdin.flush()
+
+    def _receive(self) -> Any:
+        assert self._process
+        assert self._process.stdout
+        return pickle.load(self._process.stdout)
+
+    def _close(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()  # it holds nothing that could be lost
+        process.communicate()
+
+
+def _work(waiting: deque[tuple[int, Task]], done: list[Any]) -> None:
+    """Run what waits, the last first."""
+    while waiting:
+        try:
+            number, task = waiting.pop()
+        except IndexError:
+            return
+        done[number] = task()
+
+
+def serve() -> None:
+    """The second process's own end: what it reads it runs, until there is no more; one that fails is not answered."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process ends it
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever prints is not an answer
+    with suppress(Exception):
+        pickle.load(sys.stdin.buffer)()
+        while True:
+            result = pickle.load(sys.stdin.buffer)()
+            answers.write(pickle.dumps(result, pickle.HIGHEST_PROTOCOL))
+            answers.flush()

@@ -1,0 +1,111 @@
+"""The second process that helps with a report: it does the same, and nothing is lost with it."""
+
+import os
+import subprocess
+import sys
+import time
+from functools import partial
+
+import pytest
+
+from ablation.report.render import second as module
+from ablation.report.render.second import Second
+
+
+def process(seconds: float, number: int) -> tuple[int, int]:
+    time.sleep(seconds)
+    return number, os.getpid()
+
+
+def ready() -> None:
+    """Nothing has to be imported."""
+
+
+def ends_here(first: int) -> int:
+    """Ends whatever process it runs in but this one."""
+    if os.getpid() != first:
+        os._exit(1)
+    return first
+
+
+def fails() -> None:
+    raise ValueError("as it does in the first process")
+
+
+@pytest.fixture
+def two(monkeypatch):
+    monkeypatch.setattr(module, "cores", lambda: 2)
+
+
+@pytest.mark.usefixtures("two")
+def test_results_stand_in_the_order_of_the_tasks_and_both_processes_made_some():
+    with Second(ready) as second:
+        own, other = os.getpid(), second.pid
+        assert other
+        made = second.results([partial(process, 0.3, number) for number in range(20)])
+    assert [number for number, _ in made] == list(range(20))
+    assert {pid for _, pid in made} == {own, other}
+    assert made[0][1] == other, "it begins with the first"
+    assert made[-1][1] == own
+
+
+@pytest.mark.usefixtures("two")
+def test_it_can_be_used_again_and_ends_with_its_block():
+    with Second(ready) as second:
+        assert second.results([partial(int, "1")]) == [1]
+        assert second.results([]) == []
+        assert second.results([partial(int, "2"), partial(int, "3")]) == [2, 3]
+        pid = second.pid
+    assert pid
+    assert second.pid is None
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+@pytest.mark.usefixtures("two")
+def test_what_it_was_doing_when_it_died_is_done_here():
+    own = os.getpid()
+    with Second(ready) as second:
+        tasks = [*[partial(ends_here, own)] * 3, *[partial(process, 0.5, number) for number in range(4)]]
+        made = second.results(tasks)
+    assert made[:3] == [own] * 3
+    assert [number for number, _ in made[3:]] == list(range(4))
+
+
+@pytest.mark.usefixtures("two")
+def test_what_cannot_be_sent_is_done_here():
+    with Second(ready) as second:
+        assert second.results([lambda: 1, lambda: 2, partial(int, "3")]) == [1, 2, 3]
+
+
+@pytest.mark.usefixtures("two")
+def test_an_error_is_raised_as_without_it():
+    with Second(ready) as second, pytest.raises(ValueError, match="as it does"):
+        second.results([fails, partial(process, 1.0, 0)])
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_on_one_core_and_where_no_python_can_be_started_all_is_done_here(monkeypatch, cores):
+    monkeypatch.setattr(module, "cores", lambda: cores)
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    with Second(ready) as second:
+        assert second.pid is None
+        assert second.results([os.getpid, os.getpid]) == [os.getpid()] * 2
+
+
+SCRIPT = """
+import os
+from ablation.report.render import second
+second.cores = lambda: 2
+print("once")
+with second.Second(os.getpid) as helper:
+    assert helper.results([os.getpid] * 2)
+"""
+
+
+def test_a_script_without_a_guard_is_run_once(tmp_path, environment):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT, "utf-8")
+    made = subprocess.run([sys.executable, script], env=environment, capture_output=True, check=True, text=True)
+    assert made.stdout == "once\n"
+    assert made.stderr == ""
