@@ -12,10 +12,10 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -149,7 +149,8 @@ def remembered_traits(
 
     full: measure everything again. progress is called with (done, all) of what has to be measured.
     """
-    states = [_state(sample, first_frame) for sample in samples]
+    real = cache(os.path.realpath)  # of folders, which hold many files each
+    states = [_state(sample, first_frame, real) for sample in samples]
     known = {} if full else _read_index(index)
     missing = [row for row, state in enumerate(states) if state not in known]
     measured: dict[int, np.void | str] = {}
@@ -181,10 +182,11 @@ def _measured(
                 progress(row + 1, len(origins))
 
 
-def _state(sample: Sample, first_frame: bool) -> bytes:
+def _state(sample: Sample, first_frame: bool, real: Callable[[Path], str]) -> bytes:
     """Return what a sample is remembered by: a hash of its digest, or of its file's real path, size and times.
 
-    The time of change is held against it too, since a copy may bring an old time of modification with it.
+    The time of change is held against it too, since a copy may bring an old time of modification with it. real: from a
+    folder to its real path.
     """
     if not isinstance(sample.origin, Path):
         known_by = sample.digest.encode()
@@ -194,7 +196,9 @@ def _state(sample: Sample, first_frame: bool) -> bytes:
         except OSError:  # a link to nowhere, or a file that went away: reading it says so
             return b""
         times = f"{file.st_size} {file.st_mtime_ns} {file.st_ctime_ns} {first_frame}"
-        known_by = os.fsencode(os.path.realpath(sample.origin)) + b"\0" + times.encode()
+        link = os.path.islink(sample.origin)
+        path = os.path.realpath(sample.origin) if link else os.path.join(real(sample.origin.parent), sample.origin.name)
+        known_by = os.fsencode(path) + b"\0" + times.encode()
     return hashlib.blake2b(known_by, digest_size=16, key=b"%d" % VERSION).hexdigest().encode()
 
 
