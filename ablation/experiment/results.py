@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from ablation.experiment.record import (
     read_predictions,
 )
 from ablation.experiment.runs import Held, Run, folder_of, held_of, runs_of
+from ablation.experiment.spec import RunSpec
 
 KEPT_BYTES = 256_000_000
 """Of predictions: those of 2,000 runs for 1,000 test images of 20 classes each."""
@@ -136,7 +138,11 @@ class Results:
         return self.table[self.table["status"] == "finished"]
 
     def run(self, run_id: str) -> Run:
-        return Run(self.root, next(cell.spec for cell in self.cells if cell.spec.id == run_id))
+        return Run(self.root, self._specs[run_id])
+
+    @cached_property
+    def _specs(self) -> dict[str, RunSpec]:
+        return {cell.spec.id: cell.spec for cell in self.cells}
 
     def seal(self, run_id: str) -> dict[str, str] | None:
         """The digests of a finished run's files, as it was sealed; None for a run of an older version."""
