@@ -136,6 +136,14 @@ def prepared(options: argparse.Namespace, work: Path) -> Grid:
     experiment = read(file).experiment
     listed = listing(experiment.data, work / "warm")
     runs = runs_of(experiment.cells(listed.digest), folder_of(experiment, work / "runs"))
+    for run in runs:
+        trained = len(run.spec.parts(listed).train)
+        if (
+            trained % options.batch == 1
+        ):  # a batch of one image: ours adds it to the one before it, a DataLoader does not
+            sys.exit(
+                f"{trained} images to train on leave one over from batches of {options.batch}: use another --train"
+            )
     return Grid(file, photos, experiment, runs, listed, work)
 
 

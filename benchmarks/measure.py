@@ -357,8 +357,9 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     A first cell that does not fit is cut.
     """
     widths = [max(len(row[column]) for row in (columns, *rows)) for column in range(len(columns))]
-    widths[0] = min(widths[0], WIDTH - sum(widths[1:]) - 2 * (len(widths) - 1))
-    if widths[0] < 8:
+    room = WIDTH - sum(widths[1:]) - 2 * (len(widths) - 1)
+    widths[0] = min(widths[0], room)
+    if room < 8:
         raise ValueError(f"{len(columns)} columns do not fit into {WIDTH} signs")
     lines = []
     for first, *others in (columns, *rows):
