@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -14,6 +15,12 @@ STEPS_AHEAD = 3
 Batch = tuple[Tensor, Tensor]
 
 
+@lru_cache
+def side_stream(device: torch.device) -> torch.cuda.Stream:
+    """The one stream for this: memory that was freed is used again on the stream that it was for."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+
+
 def ahead(batches: Iterator[Batch], device: torch.device) -> Iterator[Batch]:
     """The same batches in the same order; on CUDA each is computed on a side stream. As they are on a CPU.
 
@@ -22,7 +29,7 @@ def ahead(batches: Iterator[Batch], device: torch.device) -> Iterator[Batch]:
     if device.type != "cuda":
         yield from batches
         return
-    main, side = torch.cuda.current_stream(device), torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    main, side = torch.cuda.current_stream(device), side_stream(device)
     side.wait_stream(main)  # what batches are made of is there
     taken: deque[torch.cuda.Event] = deque()
     while True:

@@ -101,7 +101,8 @@ def _passes(spec: RunSpec, fresh: Classifier, device: torch.device, execution: E
     """
     chosen, own = execution.on(str(device)), is_own(spec.model)
     compiled = chosen.step == "compile"
-    recorded = chosen.step != "eager" and device.type == "cuda" and not (own and execution.step == "auto")
+    recorded = chosen.step == "graph" or (compiled and device.type == "cuda")
+    recorded = recorded and not (own and execution.step == "auto")
 
     def make(model: Classifier) -> Passes:
         there = placed(model, device, chosen.memory_format == "channels_last")
