@@ -15,17 +15,15 @@ own cache.
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import subprocess
 import sys
-import tempfile
-import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
+import measure
 import numpy as np
+from measure import Measurement, number, reach
+from PIL import Image
 
 from ablation.analysis.metrics import classification_metrics
 from ablation.core.seeds import stream
@@ -40,10 +38,10 @@ SECONDS, GIB = 60.0, 4.0
 METRICS = ("accuracy", "log_loss", "macro_f1", "balanced_accuracy")
 FILE = '''"""Which of twenty strengths of brightness is best?"""
 
-from ablation import SGD, Brightness, Digits, Experiment
+from ablation import SGD, Brightness, Experiment, ImageFolder
 
 experiment = Experiment(
-    name="analysis", data=Digits(), baseline="none", seeds={seeds}, metric="{metric}",
+    name="analysis", data=ImageFolder({photos!r}), baseline="none", seeds={seeds}, metric="{metric}",
     recipes={{"none": ()}} | {{f"brightness {{step:02}}": (Brightness(step / 20),) for step in range(1, 20)}},
     optimizers={{f"sgd {{step}}": SGD(lr=0.01 * step) for step in range(1, 6)}},
 )
@@ -52,8 +50,17 @@ experiment = Experiment(
 
 def write_file(folder: Path, metric: str, seeds: int) -> Path:
     path = folder / f"analysis_{metric}.py"
-    path.write_text(FILE.format(metric=metric, seeds=seeds), "utf-8")
+    path.write_text(FILE.format(metric=metric, seeds=seeds, photos=str(folder / "photos")), "utf-8")
     return path
+
+
+def write_photos(folder: Path) -> None:
+    """As many files as the records have images: noise of 8 x 8 pixels, no two alike."""
+    random = stream(0, "photos")
+    for image in range(IMAGES if not folder.exists() else 0):
+        file = folder / f"{image % CLASSES:03}" / f"{image:05}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (8, 8, 3), np.uint8)).save(file)
 
 
 def answers(run: Run) -> tuple[np.ndarray, np.ndarray]:
@@ -86,6 +93,7 @@ def write_run(run: Run) -> None:
 
 def write_all(folder: Path, seeds: int) -> int:
     """Every run of the experiment that is not there yet; how many it has."""
+    write_photos(folder / "photos")
     experiment = read(write_file(folder, METRICS[0], seeds)).experiment
     data = listing(experiment.data, folder / "cache")
     runs = runs_of(experiment.cells(data.digest), folder_of(experiment, folder / "runs"))
@@ -95,55 +103,47 @@ def write_all(folder: Path, seeds: int) -> int:
     return len(runs)
 
 
-def compare(folder: Path, metric: str, seeds: int) -> tuple[float, float, float]:
+def compare(folder: Path, metric: str, seeds: int) -> dict[str, float]:
     """Wall seconds, processor seconds and GiB at the peak of `ablation compare`, in a process of its own."""
     file = write_file(folder, metric, seeds)
-    command = [sys.executable, "-m", "ablation.cli.main", "compare", str(file)]
-    command += ["--runs", str(folder / "runs"), "--cache", str(folder / "cache")]
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command)}: exit status {process.returncode}")
-    unit = 1 if platform.system() == "Darwin" else 1024  # bytes there, KiB on Linux
-    return time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / 2**30
+    words = ["compare", file, "--runs", folder / "runs", "--cache", folder / "cache"]
+    ended = measure.ran(measure.ablation(*words))
+    return {"seconds": ended.seconds, "processor_seconds": ended.processor_seconds, "peak_gib": ended.peak_gib}
 
 
-def measure(folder: Path, metrics: list[str], seeds: int) -> bool:
+def measured(folder: Path, options: argparse.Namespace) -> bool:
     """Print the table; whether every measurement kept the bounds."""
-    started = time.perf_counter()
-    count = write_all(folder, seeds)
+    count = write_all(folder, options.seeds)
     size = sum(file.stat().st_size for file in (folder / "runs").rglob("*.npz")) / 2**30
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, numpy {np.__version__}")
-    print(f"{count:,} runs x {IMAGES:,} images x {CLASSES} classes, {size:.2f} GiB on disk", end="")
-    print(f", written in {time.perf_counter() - started:.0f} s")
-    print(f"{'metric':18} {'wall':>8} {'processor':>10} {'memory':>10}   bounds {SECONDS:.0f} s, {GIB:.0f} GiB")
-    kept = True
-    for metric in metrics:
-        wall, processor, memory = compare(folder, metric, seeds)
-        fits = wall <= SECONDS and memory <= GIB
+    settings = {"runs": count, "images": IMAGES, "classes": CLASSES, "records_gib": measure.significant(size)}
+    measurement = Measurement("analysis", options, settings)
+    print(measure.heading(measurement))
+    print(f"{count:,} runs x {IMAGES:,} images x {CLASSES} classes, {size:.2f} GiB on disk")
+    arms = {metric: partial(compare, folder, metric, options.seeds) for metric in options.metrics}
+    measure.take_turns(measurement, "compare", arms, options.rounds, options.minutes)
+    rows, kept = [], True
+    for metric, one in measurement.content()["results"].get("compare", {}).items():
+        fits = one["seconds"]["max"] <= SECONDS and one["peak_gib"]["max"] <= GIB
         kept = kept and fits
-        print(
-            f"{metric:18} {wall:6.1f} s {processor:8.1f} s {memory:6.2f} GiB   {'kept' if fits else 'NOT kept'}",
-            flush=True,
-        )
-    return kept
+        cells = [number(one[name]["median"]) for name in ("seconds", "processor_seconds", "peak_gib")]
+        rows.append([metric, cells[0], reach(one["seconds"]), *cells[1:], "kept" if fits else "NOT kept"])
+    bounds = f"{SECONDS:.0f} s, {GIB:.0f} GiB"
+    print(measure.table(["metric", "seconds", "min-max", "processor", "GiB", bounds], rows))
+    return kept and all(measurement.rounds("compare", metric, "seconds") for metric in arms)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = measure.parser(__doc__, rounds=1)
     parser.add_argument("--records", type=Path, help="keep the records in this folder, and use those that are there")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--metrics", nargs="+", choices=METRICS, default=["accuracy", "macro_f1"])
     options = parser.parse_args()
-    asked = partial(measure, metrics=options.metrics, seeds=options.seeds)
     if options.records:
         options.records.mkdir(parents=True, exist_ok=True)
-        kept = asked(options.records)
+        kept = measured(options.records, options)
     else:
-        with tempfile.TemporaryDirectory() as folder:
-            kept = asked(Path(folder))
+        with measure.scratch() as folder:
+            kept = measured(folder, options)
     sys.exit(0 if kept else 1)
 
 
