@@ -8,10 +8,11 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
+from ablation import SAM, SGD, Adam, Execution, Lookahead, MixUp
 from ablation.core.seeds import torch_stream
 from ablation.models.classifier import Classifier
 from ablation.models.networks import build
-from ablation.optim import SAM, SGD, build_optimizer
+from ablation.optim import build_optimizer
 from ablation.training import step
 from ablation.training.step import Passes, passes_of
 
@@ -234,6 +235,41 @@ def test_after_a_failed_recording_the_others_are_made_anew(monkeypatch):
     ]
     good(*data[0])
     assert len(captures) == 2
+
+
+def recalling(device):
+    """In place of `cuda_graphs`: the network is that of the passes which are about to be recorded."""
+
+    def capture(work):
+        (own,) = (cell.cell_contents for cell in work.__closure__ if isinstance(cell.cell_contents, Passes))
+        recorded.append(own)
+        return calling(own.model)[0](work)
+
+    recorded = recalling.recorded = []
+    return capture
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"dropout": 0.5, "ema": 0.9, "clip_norm": 0.5},
+        {"dropout": 0.5, "optimizers": {"o": SAM(SGD(lr=0.05, momentum=0.9))}},
+        {"recipes": {"none": (MixUp(),)}, "label_smoothing": 0.1, "optimizers": {"o": Lookahead(Adam())}},
+    ],
+    ids=["average and clipping", "ascent", "mixed targets and slow weights"],
+)
+def test_whole_runs_have_the_bits_of_eager_ones(choice, small, trained_once, trained, settled, monkeypatch):
+    """As on a GPU, where a graph is what steps are by default. The last of the batches of 32 among 100 is smaller."""
+    experiment = replace(small, **choice)
+    _, eager, arrays = trained_once(experiment)
+    monkeypatch.setattr(step, "_KEPT", {})
+    monkeypatch.setattr("ablation.training.setup.cuda_graphs", recalling)
+    monkeypatch.setattr(Execution, "on", lambda self, device: Execution("graph", "contiguous"))
+    for _ in range(2):  # the second one in the memory of the first
+        _, record, others = trained(experiment)
+        assert record.digest(others) == eager.digest(arrays)
+        assert (record.notes, record.environment) == (eager.notes, eager.environment)
+        assert len(recalling.recorded) == 1
 
 
 @pytest.mark.slow
