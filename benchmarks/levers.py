@@ -37,6 +37,7 @@ from ablation.models.networks import build, make_deterministic
 CASES = {"lenet": (12, 25), "shallow_cnn": (32, 64)}
 """Network -> pixels of a side, images of a batch."""
 PLAIN = "as it is"
+COLUMNS = ("ms a step", "faster", "min-max", "differs", "first s")
 CLASSES, COMPARED = 10, 20
 
 Step = Callable[[], object]
@@ -159,7 +160,7 @@ def distance(one: Lever, other: Lever) -> float:
             for _ in range(COMPARED):
                 lever.step()
     pairs = zip(one.model.parameters(), other.model.parameters(), strict=True)
-    return max(float((mine - theirs).abs().max()) for mine, theirs in pairs)
+    return max(float((mine - theirs).detach().abs().max()) for mine, theirs in pairs)
 
 
 def levers(network: str, compiled: bool) -> dict[str, Callable[[], Lever]]:
@@ -216,7 +217,7 @@ def main() -> None:
     }
     measurement = Measurement("levers", options, settings)
     print(measure.heading(measurement))
-    rows = []
+    tables = []
     for network in options.networks:
         case = f"{network}, {CASES[network][0]} px, batch {CASES[network][1]}"
         makers = levers(network, not options.no_compile)
@@ -224,11 +225,11 @@ def main() -> None:
         arms = {name: partial(lever.turn, options.steps) for name, lever in made.items() if lever is not None}
         limit = options.minutes / len(options.networks) if options.minutes else None
         measure.take_turns(measurement, case, arms, options.rounds, limit, warm_up=True)
-        rows += lines(measurement, case, network, arms)
-    print(measure.table(["network, lever", "ms a step", "faster", "min-max", "differs by", "first s"], rows))
+        tables.append(measure.table([case, *COLUMNS], lines(measurement, case, arms)))
+    print("\n\n".join(tables))
 
 
-def lines(measurement: Measurement, case: str, network: str, arms: dict[str, measure.Arm]) -> list[list[str]]:
+def lines(measurement: Measurement, case: str, arms: dict[str, measure.Arm]) -> list[list[str]]:
     """A line a lever. The ratio is that of the step as it is to the lever's, so that more is faster."""
     rows = []
     for name in arms:
@@ -238,7 +239,7 @@ def lines(measurement: Measurement, case: str, network: str, arms: dict[str, mea
         ratio = f"{number(faster['median'])} x" if faster else "-"
         differs = facts["largest_difference_of_a_weight"]
         shown = [number(taken), ratio, reach(faster), f"{differs:.1g}", number(facts["first_step_seconds"])]
-        rows.append([f"{network}: {name}", *shown])
+        rows.append([name, *shown])
     return rows
 
 
