@@ -11,7 +11,9 @@ from ablation.cli.context import FILE, FOLDER, TRACKING_URI, ExperimentOptions, 
 from ablation.core.errors import InputError
 from ablation.evidence.study import Study
 from ablation.report.render.description import description, verdicts
+from ablation.report.render.drawings import prepare
 from ablation.report.render.evidence import EVIDENCE_FILE
+from ablation.report.render.second import Second
 from ablation.report.render.write import HTML_FILE, PDF_FILE, default_folder, write_folder
 from ablation.tracking.client import Tracker
 from ablation.tracking.publication import MAX_DESCRIPTION
@@ -49,10 +51,11 @@ def report(
       ablation report quickstart --only effects --no-pdf
       ablation report quickstart other
     """
-    studies = [Study(one.results(), command=one.command("run")) for one in options]
-    if len(studies) > 1 and (only or publish):
-        raise InputError("--only and --publish are for the report of one experiment")
-    written = write_folder(studies, out or default_folder(*studies, only=only), pdf, only, fonts, force)
+    with Second(None if only else prepare) as second:  # which imports what draws while records are read
+        studies = [Study(one.results(), command=one.command("run")) for one in options]
+        if len(studies) > 1 and (only or publish):
+            raise InputError("--only and --publish are for the report of one experiment")
+        written = write_folder(studies, out or default_folder(*studies, only=only), pdf, only, fonts, force, second)
     for message in written.without:
         warn(message)
     page = written.folder / HTML_FILE

@@ -14,7 +14,21 @@ from ablation.analysis.dose import DoseResponse
 from ablation.analysis.metrics import METRICS
 from ablation.core.text import MINUS
 from ablation.experiment.experiment import Experiment
-from ablation.report.style import BAND, FAINT, INK, PAPER, SOFT, WIDTH, Style, drawing, figure, mark, marked, shortened
+from ablation.report.style import (
+    BAND,
+    FAINT,
+    INK,
+    PAPER,
+    SOFT,
+    WIDTH,
+    Style,
+    drawing,
+    figure,
+    mark,
+    marked,
+    settle,
+    shortened,
+)
 from ablation.report.text import interval, shown, signed, unit_text
 
 if TYPE_CHECKING:
@@ -125,7 +139,7 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, Style]]) -> N
         )  # fmt: skip
         mark(text, style)
         texts.append(text)
-    made.draw_without_rendering()
+    settle(made)
     (_, low), (_, high) = axes.transAxes.transform([(0, 0), (0, 1)])
     apart = APART * made.dpi / 72
     at = np.array([axes.transData.transform((x, y))[1] for x, y, _, _ in ends])

@@ -268,6 +268,15 @@ def inline_svg(drawn: bytes | Axes | Sequence[Axes], prefix: str, alt: str = "")
     return inlined(drawn if isinstance(drawn, bytes) else svg(drawn), prefix, VARIABLES, alt)
 
 
+def settle(made: Figure) -> None:
+    """Put the parts of a figure where its layout has them, so that names can be put beside them."""
+    engine = made.get_layout_engine()
+    if engine is None:
+        made.draw_without_rendering()
+    else:  # a third of what drawing without rendering takes
+        engine.execute(made)
+
+
 def fractions(axes: Axes, points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Where points (N, 2) of these axes lie: (N, 2) fractions of the drawing's width and height, from its upper left.
 

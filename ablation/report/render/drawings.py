@@ -6,6 +6,7 @@ import itertools
 import json
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from ablation.report.fonts import Fonts, register
 from ablation.report.photographs import photograph_sheet
+from ablation.report.render.pdf import set_figure
 from ablation.report.render.second import Second, Task
 from ablation.report.section import Figure, Spot
 from ablation.report.style import Style, data_uri, pdf, png, svg
@@ -99,20 +101,29 @@ def _made(figures: Mapping[Place, Figure], tasks: Mapping[Place, Task], second: 
 
 def prepare() -> None:
     """Import what drawing takes, and maps."""
-    for module in ("matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "sklearn.manifold"):
-        import_module(module)
+    for module in ("matplotlib.backends.backend_svg", "sklearn.manifold", "typst"):
+        with suppress(ImportError):
+            import_module(module)
 
 
 def drawn_with(
     figure: Figure, look: Mapping[str, Style], name: str, kinds: Collection[str], fonts: Fonts | None, *parts: Any
 ) -> Drawing:
-    """The drawing with these fonts; parts: results of the figure's. Letters that no font has are missing in silence."""
+    """The drawing with these fonts; parts: results of the figure's. Letters that no font has are missing in silence.
+
+    It is drawn once, and typst makes the other kinds of files of its SVG; matplotlib where there is no typst.
+    """
     if fonts is not None:
         register(fonts.faces)
     with styled(fonts.families if fonts else ()), warnings.catch_warnings():
         if not kinds:
             warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        return drawing(figure, look, name, kinds, parts)
+            return drawing(figure, look, name, (), parts)
+        made = drawing(figure, look, name, (), parts)
+        others = set_figure(made.svg, figure.alt, fonts)
+        if others is None:
+            return drawing(figure, look, name, kinds, parts)
+        return replace(made, files={**made.files, **{kind: others[kind] for kind in others if kind in kinds}})
 
 
 def drawing(

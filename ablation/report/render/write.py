@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from ablation.experiment.results import Results
     from ablation.report.contents import Report
     from ablation.report.fonts import Fonts
-    from ablation.report.render.drawings import Drawing
     from ablation.report.render.second import Second
 
 HTML_FILE, PDF_FILE = "report.html", "report.pdf"
@@ -104,10 +103,12 @@ def write_folder(
     only: Collection[str] = (),
     fonts: Sequence[Path] = (),
     force: bool = False,
+    second: Second | None = None,
 ) -> Written:
     """Write the files of a report, unless those that are there were made from the same inputs.
 
-    studies: of one experiment, or of several that can stand in one table (`ablation.evidence.agreement`).
+    studies: of one experiment, or of several that can stand in one table (`ablation.evidence.agreement`). second: a
+    process that draws half of the figures, and ends with this; by default one that is started for this.
     """
     chosen = font_digests(fonts)
     digest = input_digest(studies, only, chosen)
@@ -119,9 +120,9 @@ def write_folder(
     from ablation.report.render.evidence import evidence
     from ablation.report.render.second import Second
 
-    with Second(prepare) as second:
+    with second or Second(None if only else prepare) as helper:
         report = report_of(*studies, only=only)
-        files, without = rendered(studies, report, digest, pdf, fonts, second)
+        files, without = rendered(studies, report, digest, pdf, fonts, helper)
     remove_report(folder)
     for name, content in files.items():
         with atomic(folder / name) as file:
@@ -144,13 +145,16 @@ def rendered(
     digest: of the report's inputs. second: a process that draws half of the figures.
     """
     from ablation.report.fonts import texts_of
+    from ablation.report.render.drawings import KINDS, drawings_of
     from ablation.report.render.files import files_of
     from ablation.report.render.html import html
 
     names = [report, [(study.experiment, study.results.classes) for study in studies]]
     chosen, missing = _fonts(texts_of(names), fonts)
     without = [f"no {PDF_FILE}, and figures as SVG alone: {missing}"] if missing else []
-    drawings = _drawings(report, chosen, missing, without, second)
+    drawings = drawings_of(
+        report, () if missing else tuple(KINDS), chosen, second
+    )  # letters missing: its reader may have
     files = {HTML_FILE: html(report, drawings, digest).encode(), **files_of(studies, report, drawings)}
     if pdf and not missing:
         from ablation.report.render.pdf import pdf_of
@@ -170,30 +174,6 @@ def _fonts(texts: Iterable[str], given: Sequence[Path]) -> tuple[Fonts, str]:
         return fonts_for(texts, given), ""
     except InputError as error:
         return Fonts(), str(error)
-
-
-def _drawings(
-    report: Report, fonts: Fonts, missing: str, without: list[str], second: Second | None
-) -> dict[str, tuple[Drawing | None, ...]]:
-    """Every figure, drawn with these fonts. Where letters are missing it is an SVG alone: its reader may have them.
-
-    Its page of PDF is set by typst from the SVG, or drawn by matplotlib where there is no typst.
-
-    without: what could not be made is added to it.
-    """
-    from ablation.report.render.drawings import drawings_of
-    from ablation.report.render.pdf import sets_figures, with_pages
-
-    if missing:
-        return drawings_of(report, (), fonts, second)
-    if not sets_figures():
-        return drawings_of(report, ("png", "pdf"), fonts, second)
-    drawings = drawings_of(report, ("png",), fonts, second)
-    try:
-        return with_pages(report, drawings, fonts)
-    except InputError as error:
-        without.append(f"no figures as PDF: {error}")
-        return drawings
 
 
 def _are_of(effects: Sequence[Effect], pairs: Sequence[Pair]) -> bool:
