@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -159,3 +160,36 @@ def test_a_sweep_imports_no_torch_here(tmp_path, environment):
 
 def test_a_machine_where_torch_finds_a_gpu_is_one_that_may_have_it():
     assert sweeping._may_have_gpu() or torch.cuda.device_count() == 0
+
+
+def test_workers_end_where_their_parent_is_killed(tmp_path, environment):
+    """While they import torch, too: nobody else would end them."""
+    script = (
+        "import time\n"
+        "from ablation import Adam, Digits, Experiment\n"
+        "from ablation.training.sweep import crew_for\n"
+        "e = Experiment('e', Digits(), {'none': ()}, {'adam': Adam()}, baseline='none', model='lenet', image_size=12)\n"
+        "with crew_for(e, jobs=2, device='cpu') as crew:\n"
+        "    print(*(worker.process.pid for worker in crew.workers), flush=True)\n"
+        "    time.sleep(600)\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
+    )
+    with parent:
+        workers = parent.stdout.readline().split()
+        parent.kill()
+    assert len(workers) == 2
+    deadline = time.monotonic() + 60
+    while any(running(worker) for worker in workers):
+        assert time.monotonic() < deadline, "a worker outlived its parent"
+        time.sleep(0.05)
+    assert list(tmp_path.iterdir()) == []
+
+
+def running(process):
+    """Whether there is such a process, and it has not ended."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
