@@ -1,13 +1,16 @@
 """How fast are the same augmentations in Pillow, torchvision, kornia and here? One table, measured side by side.
 
-    python benchmarks/augment.py                    # CPU, 1 and 2 threads; about six minutes, needs kornia
-    python benchmarks/augment.py --device cuda      # kornia and ours on the GPU
+    python benchmarks/augment.py                          # CPU, 1 and 2 threads; about six minutes
+    python benchmarks/augment.py --chains A --threads 1   # one of the chains; --without leaves arms out
+    python benchmarks/augment.py --device cuda            # kornia and ours on the GPU
 
 Chain A: crop, flip, brightness, contrast. B: the same with rotation, hue and erasing. C: resize, then TrivialAugment.
 A batch of 128 pictures, which lie decoded in memory as each library takes them, goes through the chain to float32 in
 [0, 1]: Pillow images and uint8 tensors one at a time, a uint8 batch in kornia and here. Ours includes the share of a
 picture in drawing an epoch of 2,048. kornia's TrivialAugment gives one operation to the whole batch, which is less work
-than one to each picture. The arms take turns, so that a machine that slows down does so for all; medians of the rounds.
+than one to each picture; where kornia is not installed, it is left out. The arms take turns, so that a machine that
+slows down does so for all; medians of the rounds, and the ratio to ours within each round. The table's numbers go to
+benchmarks/results/ as JSON.
 
 Memory is what a batch needs at its peak beyond input and output, in sizes of the output.
 """
@@ -17,12 +20,11 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
-import platform
-import statistics
 import sys
-import time
 import warnings
 from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
 from weakref import finalize
 
 import numpy as np
@@ -33,7 +35,11 @@ ROOM = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "42949
 if __name__ == "__main__" and "MALLOC_TRIM_THRESHOLD_" not in os.environ:
     os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | ROOM)
 
+sys.path.insert(0, str(Path(__file__).parent))  # where this file is loaded as a module
+
+import measure
 import torch
+from measure import Measurement, number, reach
 from PIL import Image
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -45,6 +51,7 @@ from ablation.augment.chain import chain
 from ablation.augment.draws import draw
 
 BATCH, ROUNDS = 128, 7
+TORCHVISION, KORNIA, OURS_ARM = "torchvision, per image", "kornia, batched", "ours"
 EPOCH = 16 * BATCH
 SIZES = ((256, 196), (96, 64))
 SCALE = (0.35, 1.0)
@@ -97,7 +104,6 @@ def arms(name: str, source: int, size: int, device: torch.device) -> dict[str, C
     pixels = np.random.Generator(np.random.Philox(0)).integers(0, 256, (BATCH, 3, source, source), dtype=np.uint8)
     batch = torch.from_numpy(pixels).to(device)
     aspect = np.ones(EPOCH, np.float32)
-    augment = kornia_chain(name, size)
     steps = chain(draw(OURS[name], 0, 0, aspect, size))
     place = itertools.count()
 
@@ -105,7 +111,11 @@ def arms(name: str, source: int, size: int, device: torch.device) -> dict[str, C
         rows = np.arange(BATCH) + next(place) * BATCH % EPOCH
         return apply(steps, batch, rows, size)
 
-    found = {"kornia, batched": lambda: augment(batch.float() / 255), "ours": ours}
+    found = {}
+    if find_spec("kornia"):
+        augment = kornia_chain(name, size)
+        found[KORNIA] = lambda: augment(batch.float() / 255)
+    found[OURS_ARM] = ours
     if device.type == "cuda":
         return found
     as_float = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True)]
@@ -113,25 +123,29 @@ def arms(name: str, source: int, size: int, device: torch.device) -> dict[str, C
     on_pictures, on_tensors = torchvision_chain(name, size, as_float), torchvision_chain(name, size, as_float[1:])
     return {
         "Pillow, per image": lambda: torch.stack([on_pictures(one) for one in pictures]),
-        "torchvision, per image": lambda: torch.stack([on_tensors(one) for one in tensors]),
+        TORCHVISION: lambda: torch.stack([on_tensors(one) for one in tensors]),
         **found,
     }
 
 
-def milliseconds(run: Callable[[], Tensor], device: torch.device) -> float:
-    """What one call takes, for one picture of the batch."""
-    started = time.perf_counter()
-    run()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return (time.perf_counter() - started) * 1000 / BATCH
+def turn(run: Callable[[], Tensor], device: torch.device, share: Callable[[], float]) -> measure.Arm:
+    """An arm that measures what one call takes for one picture of the batch, beside a share of something else."""
+
+    def timed() -> dict[str, float]:
+        def whole() -> None:
+            run()
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+
+        return {"ms_an_image": measure.timed(whole) * 1000 / BATCH + share()}
+
+    return timed
 
 
-def drawing(name: str, epoch: int, size: int) -> float:
-    """What our draws take, for one picture: they are made for an epoch at once, on the host."""
-    started = time.perf_counter()
-    chain(draw(OURS[name], 0, epoch, np.ones(EPOCH, np.float32), size))
-    return (time.perf_counter() - started) * 1000 / EPOCH
+def drawing(name: str, size: int) -> Callable[[], float]:
+    """What our draws take, in milliseconds for one picture: they are made for an epoch at once, on the host."""
+    epoch, aspect = itertools.count(), np.ones(EPOCH, np.float32)
+    return lambda: measure.timed(lambda: chain(draw(OURS[name], 0, next(epoch), aspect, size))) * 1000 / EPOCH
 
 
 class Live(TorchDispatchMode):
@@ -175,50 +189,50 @@ def extra_memory(run: Callable[[], Tensor], size: int, device: torch.device) -> 
     return (live.most - output) / output
 
 
-def measure(device: torch.device, threads: int, rounds: int) -> None:
-    """Print a table of milliseconds an image, and how many times faster than each other arm ours is."""
-    torch.set_num_threads(threads)
-    print(f"\n{'chain':6}{'pixels':>11}  {'arm':24}{'ms/image':>10}{'images/s':>11}{'ours is':>10}{'memory':>9}")
-    for name in OURS:
-        for source, size in SIZES if device.type == "cpu" else ((256, 224),):
-            runs = arms(name, source, size, device)
-            for run in runs.values():
-                run()
-            taken = {arm: [] for arm in runs}
-            for turn in range(rounds):
-                for arm, run in runs.items():
-                    taken[arm].append(milliseconds(run, device))
-                taken["ours"][-1] += drawing(name, turn, size)
-            median = {arm: statistics.median(times) for arm, times in taken.items()}
-            for arm, time_each in median.items():
-                memory = f"{extra_memory(runs[arm], size, device):.2f}" if "per image" not in arm else ""
-                faster = "" if arm == "ours" else f"{time_each / median['ours']:.2f} x"
-                shown = f"{name:6}{f'{source} > {size}':>11}  {arm:24}{time_each:10.3f}{1000 / time_each:11,.0f}"
-                print(f"{shown}{faster:>10}{memory:>9}", flush=True)
-
-
-def processor() -> str:
-    """What the CPU calls itself."""
-    try:
-        with open("/proc/cpuinfo") as file:
-            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor()
+def compared(measurement: Measurement, name: str, threads: int, options: argparse.Namespace) -> list[list[str]]:
+    """Measure the arms of a chain at each size: a row each, with how many times faster than it ours is."""
+    device, rows = torch.device(options.device), []
+    for source, size in SIZES if device.type == "cpu" else ((256, 224),):
+        case = f"{name}, {source} > {size}, {threads} thread{'s' * (threads > 1)}"
+        runs = {arm: run for arm, run in arms(name, source, size, device).items() if arm not in options.without}
+        draws = drawing(name, size)
+        turns = {arm: turn(run, device, draws if arm == OURS_ARM else lambda: 0.0) for arm, run in runs.items()}
+        measure.take_turns(measurement, case, turns, options.rounds, options.minutes, warm_up=True)
+        for arm, run in runs.items():
+            memory = None if "per image" in arm else extra_memory(run, size, device)
+            if memory is not None:
+                measurement.facts.setdefault(case, {})[arm] = {"memory_in_outputs": measure.significant(memory)}
+            taken = measurement.median(case, arm, "ms_an_image")
+            ratio = None if arm == OURS_ARM else measurement.compare(case, arm, OURS_ARM, "ms_an_image")
+            faster = number(ratio["median"]) if ratio else ""
+            cells = [f"{taken:.3f}", faster, reach(ratio) if ratio else "", "" if memory is None else f"{memory:.2f}"]
+            rows.append([f"{name} {source} > {size}, {arm}", *cells])
+    return rows
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = measure.parser(__doc__, rounds=ROUNDS)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--chains", nargs="+", choices=list(OURS), default=list(OURS))
+    parser.add_argument(
+        "--without", nargs="+", default=[], metavar="ARM", help='arms to leave out: "Pillow, per image"'
+    )
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
-    device = torch.device(options.device)
-    machine = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
-    print(f"{machine}; torch {torch.__version__}; batch of {BATCH}, median of {options.rounds}")
-    for threads in options.threads if device.type == "cpu" else options.threads[:1]:
+    on_cpu = torch.device(options.device).type == "cpu"
+    settings = {"batch": BATCH, "device": options.device if on_cpu else torch.cuda.get_device_name(options.device)}
+    measurement = Measurement("augment" if on_cpu else "augment-gpu", options, settings)
+    print(measure.heading(measurement))
+    if not find_spec("kornia"):
+        measurement.note("kornia is not installed: its arm is left out")
+    for threads in options.threads if on_cpu else options.threads[:1]:
+        torch.set_num_threads(threads)
+        rows = [row for name in options.chains for row in compared(measurement, name, threads, options)]
         print(f"\n{threads} thread{'s' * (threads > 1)}")
-        measure(device, threads, options.rounds)
+        print(measure.table(["chain, pixels, arm", "ms/image", "ours is x", "min-max", "memory"], rows), flush=True)
+    measurement.write()
+    print(f"written: {measurement.path.name}")
 
 
 if __name__ == "__main__":

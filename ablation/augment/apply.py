@@ -17,15 +17,17 @@ from torch import Tensor
 
 from ablation.augment.chain import Adjust, Blend, Resample, Step
 from ablation.augment.operation import Array, Hop, PixelOperation
-from ablation.augment.resample import Taps, as_pixels, separable, soften_, taps, warp
+from ablation.augment.resample import Bags, Taps, as_pixels, bags, separable, soften_, taps, warp
 
 _AT_ONCE = {"cpu": 2**19}
 """Numbers that go through the steps together: what a core's cache holds; otherwise what keeps a GPU busy, 2**24."""
 
+_LARGE = 128
+"""Pictures of this side or more go through the steps one by one on a CPU: a few of them would fill its cache, and of
+one no more is read than is shown."""
+
 _SHRUNK = 16
 """What shrinks a picture more than this is smoothed as for this: near the horizon of a perspective it has no bound."""
-
-_OUTWARDS = np.array([1, 1, -1, -1])
 
 
 def apply(steps: Sequence[Step], images: Tensor, samples: Array, size: int) -> Tensor:
@@ -34,11 +36,12 @@ def apply(steps: Sequence[Step], images: Tensor, samples: Array, size: int) -> T
     images: (B, 3, R, R) uint8, the cached squares. samples: (B,) their rows in the draws.
     """
     shown = torch.empty((len(images), 3, size, size), device=images.device)
-    count = max(1, _AT_ONCE.get(images.device.type, 2**24) // max(1, images[0].numel()))
-    order = _alike_together(steps, samples)
-    indices = None if order is None else on(images.device, order)
-    with torch.autocast(images.device.type, enabled=False):  # the same maths on every device, whoever calls
-        ready = prepare(steps, samples if order is None else samples[order], images.shape[-1], size, images.device)
+    source, device = images.shape[-1], images.device
+    count = _together(device, max(source, size))
+    order = _alike_together(steps, samples) if count > 1 else None
+    indices = None if order is None else on(device, order)
+    with torch.autocast(device.type, enabled=False):  # the same maths on every device, whoever calls
+        ready = prepare(steps, samples if order is None else samples[order], source, size, device, singly=count == 1)
         for start in range(0, len(images), count):
             stop = min(start + count, len(images))
             parts = cuts(ready, start, stop)
@@ -48,6 +51,13 @@ def apply(steps: Sequence[Step], images: Tensor, samples: Array, size: int) -> T
                 few = indices[start:stop]
                 shown.index_copy_(0, few, run(parts, images.index_select(0, few)).contiguous())
     return shown
+
+
+def _together(device: torch.device, side: int) -> int:
+    """How many pictures of at most this side go through the steps at once."""
+    if device.type == "cpu" and side >= _LARGE:
+        return 1
+    return max(1, _AT_ONCE.get(device.type, 2**24) // max(1, 3 * side**2))
 
 
 def _alike_together(steps: Sequence[Step], samples: Array) -> Array | None:
@@ -65,26 +75,29 @@ def cuts(ready: Sequence[Any], start: int, stop: int) -> list[Any]:
 
 
 def run(steps: Sequence[Any], images: Tensor) -> Tensor:
-    """Images (B, 3, R, R), uint8 or float in [0, 1], through prepared steps."""
+    """Images (B, 3, R, R), uint8 or float in [0, 1], through prepared steps; floats may be written to."""
     for step in steps:
         images = step(images)
     return as_pixels(images)
 
 
-def prepare(steps: Sequence[Step], samples: Array, source: int, size: int, device: torch.device) -> list[Any]:
+def prepare(
+    steps: Sequence[Step], samples: Array, source: int, size: int, device: torch.device, singly: bool = False
+) -> list[Any]:
     """The steps with the parameters of these samples on the device; each has `cut(start, stop)`.
 
-    source: the side of the pictures as they come in; they leave the first resampling with `size`.
+    source: the side of the pictures as they come in; they leave the first resampling with `size`. singly: every cut
+    is of one picture.
     """
     ready: list[Any] = []
     for step in steps:
         if isinstance(step, Resample):
-            ready.append(_prepare_resample(step, samples, source, size, device))
+            ready.append(_prepare_resample(step, samples, source, size, device, singly))
             source = size
         else:
             where = np.flatnonzero(step.applies[samples])
             if len(where):
-                ready.append(_prepare_pixels(step, samples, where, source, device))
+                ready.append(_prepare_pixels(step, samples, where, source, device, singly))
     return ready
 
 
@@ -97,69 +110,81 @@ def on(device: torch.device, values: Array, dtype: torch.dtype | None = None) ->
 class Resampling:
     """Boxes by weights, for all; the samples at `warped` (host) through their maps, smoothed by `soft` beforehand.
 
-    reach: (B, 4) on the host, the source pixels that the weights may touch (see `_reach`); only those of the window
-    around the pictures of a cut are read. None on a GPU, where a cut has many pictures. idle: (B,) on the host, which
-    pictures stay as they are; None where all change their size.
+    windows: (B, 4) on the host, the source pixels that the weights may touch (see `_windows`), from whose corner the
+    weights' indices count, where pictures are taken one by one; None where all of each is read. idle: (B,) on the host,
+    which pictures stay as they are; None where all change their size.
     """
 
     size: int
-    across: Taps
-    down: Taps
-    reach: Array | None
+    across: Taps | Bags
+    down: Taps | Bags
+    windows: Array | None
     warped: Array
     hops: list[Hop]
     soft: Softening | None
     idle: Array | None
-    window: tuple[slice, slice] = (slice(None), slice(None))
     at: Tensor | None = None
     """Places of the warped samples in the cut; None when they are all of it."""
 
     def cut(self, start: int, stop: int) -> Resampling | None:
         if self.idle is not None and self.idle[start:stop].all():
             return None
+        across, down = _part(self.across, start, stop), _part(self.down, start, stop)
+        windows = None if self.windows is None else self.windows[start:stop]
         first, last = self.warped.searchsorted((start, stop)).tolist()
         where = self.warped[first:last] - start
-        soft = self.soft and self.soft.cut(first, last)
+        if first == last:
+            return Resampling(self.size, across, down, windows, where, [], None, None)
         hops = [hop._replace(maps=hop.maps[first:last], frame=hop.frame[first:last]) for hop in self.hops]
-        across, down, window = _part(self.across, start, stop), _part(self.down, start, stop), self.window
-        if self.reach is not None:
-            left, top, right, bottom = (self.reach[start:stop].min(axis=0) * _OUTWARDS).tolist()
-            window = slice(top, bottom), slice(left, right)
-            across, down = Taps(across.indices - left, across.weights), Taps(down.indices - top, down.weights)
+        soft = self.soft and self.soft.cut(first, last)
         at = None if len(where) == stop - start else on(down.indices.device, where)
-        return Resampling(self.size, across, down, None, where, hops, soft, None, window, at)
+        return Resampling(self.size, across, down, windows, where, hops, soft, None, at)
 
     def __call__(self, images: Tensor) -> Tensor:
         if self.at is None and len(self.warped):
             return self._warp(images.clone() if images.is_floating_point() else as_pixels(images))
-        shown = separable(images[:, :, self.window[0], self.window[1]], self.across, self.down)
+        shown = separable(self._read(images), self.across, self.down)
         if len(self.warped):
             shown[self.at] = self._warp(as_pixels(images[self.at]))
         return shown
+
+    def _read(self, images: Tensor) -> Tensor:
+        if self.windows is None:
+            return images
+        ((left, top, right, bottom),) = self.windows.tolist()
+        return images[:, :, top:bottom, left:right]
 
     def _warp(self, images: Tensor) -> Tensor:
         return warp(self.soft(images) if self.soft else images, self.hops, self.size)
 
 
-def _part(weights: Taps, start: int, stop: int) -> Taps:
-    return Taps(weights.indices[start:stop], weights.weights[start:stop])
+def _part(weights: Taps | Bags, start: int, stop: int) -> Taps | Bags:
+    return weights._replace(indices=weights.indices[start:stop], weights=weights.weights[start:stop])
 
 
-def _prepare_resample(step: Resample, samples: Array, source: int, size: int, device: torch.device) -> Resampling:
+def _prepare_resample(
+    step: Resample, samples: Array, source: int, size: int, device: torch.device, singly: bool
+) -> Resampling:
     boxes = step.boxes[samples].clip(0, 1)
-    left, top, right, bottom = on(device, boxes).unbind(1)
     warped = np.flatnonzero(~step.straight[samples])
     rows = samples[warped]
 
     def numbers(values: Array) -> Tensor:
         return on(device, values[rows], torch.float32)
 
-    hops = [hop._replace(maps=numbers(hop.maps), frame=numbers(hop.frame)) for hop in step.hops]
-    soft = _softening(step.extent[rows], source / size, device)
-    across, down = taps(left, right, source, size), taps(top, bottom, source, size)
-    reach = _reach(boxes, source) if device.type == "cpu" else None
+    hops, soft = [], None
+    if len(warped):
+        hops = [hop._replace(maps=numbers(hop.maps), frame=numbers(hop.frame)) for hop in step.hops]
+        soft = _softening(step.extent[rows], source / size, device)
+    starts, stops = on(device, boxes.reshape(-1, 2, 2).transpose(1, 2, 0).reshape(2, -1))  # both axes in one go
+    each, windows = taps(starts, stops, source, size), _windows(boxes, source) if singly else None
+    both: Taps | Bags = each
+    if windows is not None:
+        low, high = on(device, windows.reshape(-1, 2, 2).transpose(1, 2, 0).reshape(2, -1))
+        both = bags(each, 3, low, high - low)
+    across, down = _part(both, 0, len(boxes)), _part(both, len(boxes), 2 * len(boxes))
     idle = step.straight[samples] & (step.boxes[samples] == [0, 0, 1, 1]).all(axis=1) if source == size else None
-    return Resampling(size, across, down, reach, warped, hops, soft, idle)
+    return Resampling(size, across, down, windows, warped, hops, soft, idle)
 
 
 @dataclass
@@ -195,13 +220,13 @@ def _softening(extent: Array, scale: float, device: torch.device) -> Softening:
     return Softening(across, down, on(device, needed, torch.float32), needed)
 
 
-def _reach(boxes: Array, source: int) -> Array:
-    """The source pixels (B, 4) that boxes (B, 4) can touch, one pixel more on each side than they cover; right and
-    bottom are negative, so that the least of several is what all of them can touch.
+def _windows(boxes: Array, source: int) -> Array:
+    """The source pixels (B, 4), from left and top to right and bottom, that boxes (B, 4) can touch: one pixel more on
+    each side than they cover.
     """
     low = np.floor(np.minimum(boxes[:, :2], boxes[:, 2:]) * source) - 1
     high = np.ceil(np.maximum(boxes[:, :2], boxes[:, 2:]) * source) + 1
-    return np.concatenate([low.clip(0, source - 1), -high.clip(1, source)], axis=1).astype(np.int64)
+    return np.concatenate([low.clip(0, source - 1), high.clip(1, source)], axis=1).astype(np.int64)
 
 
 @dataclass
@@ -241,7 +266,7 @@ class Adjusting:
         return Adjusting(self.operation, {name: values[first:last] for name, values in self.parameters.items()})
 
     def __call__(self, images: Tensor) -> Tensor:
-        return self.operation.apply(images, self.parameters)
+        return self.operation.apply_(images, self.parameters)
 
 
 @dataclass
@@ -262,10 +287,12 @@ class Blending:
         return blended.clamp_(0, 1)
 
 
-def _prepare_pixels(step: Adjust | Blend, samples: Array, where: Array, source: int, device: torch.device) -> Touching:
+def _prepare_pixels(
+    step: Adjust | Blend, samples: Array, where: Array, source: int, device: torch.device, singly: bool
+) -> Touching:
     rows = samples[where]
     if isinstance(step, Blend):
-        chains = [prepare(chain, rows, source, source, device) for chain in step.chains]
+        chains = [prepare(chain, rows, source, source, device, singly) for chain in step.chains]
         return Touching(Blending(chains, on(device, step.weights[rows])), where, device)
     drawn = {name: on(device, values[rows]) for name, values in step.parameters.items()}
     return Touching(Adjusting(step.operation, drawn), where, device)

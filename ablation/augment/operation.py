@@ -153,6 +153,10 @@ class PixelOperation(SimpleOperation, ABC):
     def apply(self, images: Tensor, drawn: dict[str, Tensor]) -> Tensor:
         """Images (B, 3, H, W) with the parameters of each, in the same shape; `images` is not written to."""
 
+    def apply_(self, images: Tensor, drawn: dict[str, Tensor]) -> Tensor:
+        """The same where `images` may be written to."""
+        return self.apply(images, drawn)
+
 
 class MixingOperation(SimpleOperation, ABC):
     """Mixes each picture with a partner's. Comes last in a recipe. See `ablation.augment.operations.mix`."""

@@ -27,6 +27,16 @@ class Taps(NamedTuple):
     weights: Tensor
 
 
+class Bags(NamedTuple):
+    """Taps as an embedding bag takes them, for pictures that are resampled one by one: all channels of a picture in a
+    row of indices and weights (B, C * S * T), the first of each pixel at `offsets` (C * S,).
+    """
+
+    indices: Tensor
+    weights: Tensor
+    offsets: Tensor
+
+
 def taps(start: Tensor, stop: Tensor, source: int, size: int) -> Taps:
     """How `size` pixels between `start` and `stop` are made of `source` pixels, antialiased.
 
@@ -40,20 +50,30 @@ def taps(start: Tensor, stop: Tensor, source: int, size: int) -> Taps:
     center = (scale * torch.where((start > stop).unsqueeze(1), size - pixel, pixel)).unsqueeze(2)
     width = scale.clamp(min=1).unsqueeze(2)  # half of the triangle's foot
     count = -int(-2 * max(1.0, source / size) // 1)  # the most pixels that can lie within an open interval that long
-    index = (center - width - 0.5).ceil() + torch.arange(count, device=start.device, dtype=start.dtype)
-    weight = (1 - (index + 0.5 - center).abs() / width).clamp(min=0)
-    weight = weight * ((index >= 0) & (index < extent.unsqueeze(2)))
-    index = torch.minimum(index.clamp(min=0), extent.unsqueeze(2) - 1)  # what lies beyond has no weight
-    return Taps((index + low.unsqueeze(2)).long(), weight / weight.sum(dim=2, keepdim=True))
+    index = (center - width - 0.5).ceil_() + torch.arange(count, device=start.device, dtype=start.dtype)
+    weight = 1 - (index + 0.5).sub_(center).abs_().div_(width)
+    inside = torch.minimum(index.clamp(min=0), extent.unsqueeze(2) - 1)  # what lies beyond has no weight
+    weight = weight.clamp_(min=0).mul_(inside == index)
+    return Taps(inside.add_(low.unsqueeze(2)).long(), weight.div_(weight.sum(dim=2, keepdim=True)))
 
 
-def separable(images: Tensor, across: Taps, down: Taps) -> Tensor:
+def bags(taps: Taps, channels: int, first: Tensor, lengths: Tensor) -> Bags:
+    """Taps for each picture alone, of whose lines `lengths` (B,) are kept in each channel, from `first` (B,) on."""
+    batch, size, count = taps.indices.shape
+    planes = torch.arange(channels, device=first.device) * lengths.unsqueeze(1) - first.unsqueeze(1)
+    indices = taps.indices.unsqueeze(1) + planes.view(batch, channels, 1, 1)
+    weights = taps.weights.unsqueeze(1).expand(batch, channels, size, count)
+    offsets = torch.arange(0, channels * size * count, count, device=first.device)
+    return Bags(indices.view(batch, -1), weights.reshape(batch, -1), offsets)
+
+
+def separable(images: Tensor, across: Taps | Bags, down: Taps | Bags) -> Tensor:
     """Pictures (B, C, H, W) weighted along both axes: (B, C, S, S'), clamped to [0, 1], as weights sum to one but for
     rounding. `across` is (B, S', T'), `down` (B, S, T). uint8 pictures are taken as 255ths. The result is stored column
     by column, as it comes.
     """
-    rows = _weighted(_padded(images), down)[..., : images.shape[3]]
-    return _weighted(rows.transpose(2, 3).contiguous(), across).clamp_(0, 1).transpose(2, 3)
+    columns = _columns(_weighted(_padded(images), down), images.shape[3])
+    return _weighted(columns, across).clamp_(0, 1).transpose(2, 3)
 
 
 def as_pixels(images: Tensor) -> Tensor:
@@ -72,15 +92,27 @@ def _padded(rows: Tensor) -> Tensor:
     return longer
 
 
-def _weighted(lines: Tensor, taps: Taps) -> Tensor:
+def _columns(rows: Tensor, width: int) -> Tensor:
+    """The first `width` columns of rows (B, C, S, K): (B, C, width, S). The rows are free again when it returns."""
+    return rows[..., :width].transpose(2, 3).contiguous()
+
+
+def _weighted(lines: Tensor, weights: Taps | Bags) -> Tensor:
     """(B, C, L, K) -> (B, C, S, K): each line a weighted sum of a few lines, as an embedding bag computes it."""
     batch, channels, length, width = lines.shape
-    size, count = taps.indices.shape[1:]
-    planes = torch.arange(batch * channels, device=lines.device).view(batch, channels, 1, 1) * length
-    indices = (taps.indices.unsqueeze(1) + planes).view(-1, count)
-    weights = taps.weights.unsqueeze(1).expand(batch, channels, size, count).reshape(-1, count)
-    table = lines.view(batch * channels * length, width)
-    summed = functional.embedding_bag(indices, table, per_sample_weights=weights, mode="sum")
+    table = lines.view(-1, width)
+    if isinstance(weights, Bags):
+        summed, *_ = torch.embedding_bag(
+            table, weights.indices[0], weights.offsets, False, 0, False, weights.weights[0], False
+        )
+        return summed.view(batch, channels, -1, width)
+    size, count = weights.indices.shape[1:]
+    planes = torch.arange(0, batch * channels * length, length, device=lines.device)
+    indices = weights.indices.unsqueeze(1) + planes.view(batch, channels, 1, 1)
+    shares = weights.weights.unsqueeze(1).expand(batch, channels, size, count)
+    summed = functional.embedding_bag(
+        indices.view(-1, count), table, per_sample_weights=shares.reshape(-1, count), mode="sum"
+    )
     return summed.view(batch, channels, size, width)
 
 

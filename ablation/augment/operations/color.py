@@ -60,7 +60,10 @@ class Brightness(FactorOperation):
     intervals = ("brightness",)
 
     def apply(self, images: Tensor, drawn: dict[str, Tensor]) -> Tensor:
-        return (images * per_sample(drawn["factor"])).clamp_(0, 1)
+        return self.apply_(images.clone(), drawn)
+
+    def apply_(self, images: Tensor, drawn: dict[str, Tensor]) -> Tensor:
+        return images.mul_(per_sample(drawn["factor"])).clamp_(0, 1)
 
 
 @value
@@ -76,11 +79,14 @@ class Contrast(FactorOperation):
     intervals = ("contrast",)
 
     def apply(self, images: Tensor, drawn: dict[str, Tensor]) -> Tensor:
+        return self.apply_(images.clone(), drawn)
+
+    def apply_(self, images: Tensor, drawn: dict[str, Tensor]) -> Tensor:
         factor = per_sample(drawn["factor"])
         columns = images.transpose(2, 3).contiguous()  # as crops come; a sum is rounded by the order in memory
         red, green, blue = columns.mean(dim=(2, 3)).unbind(dim=1)
         mean = per_sample(LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue)
-        return (images * factor).add_((1 - factor) * mean).clamp_(0, 1)
+        return images.mul_(factor).add_((1 - factor) * mean).clamp_(0, 1)
 
 
 @value
@@ -181,7 +187,7 @@ class RandomGrayscale(PixelOperation):
         return "grey"
 
     def apply(self, images: Tensor, drawn: dict[str, Tensor]) -> Tensor:
-        return grey(images).expand_as(images)
+        return grey(images).repeat(1, 3, 1, 1)
 
 
 @value
