@@ -89,7 +89,7 @@ def _made(figures: Mapping[Place, Figure], tasks: Mapping[Place, Task], second: 
     """
     parts = [part for figure in figures.values() for part in figure.parts]
     simple = sorted((place for place in tasks if not figures[place].parts), key=lambda at: callable(figures[at].data))
-    results = second.results([*parts, *(tasks[place] for place in simple)])
+    results = second.results([*parts, *(tasks[place] for place in simple)], slow=len(parts))
     made = dict(zip(simple, results[len(parts) :], strict=True))
     known = iter(results)
     for place, figure in figures.items():

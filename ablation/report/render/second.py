@@ -39,9 +39,8 @@ class Second:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-c", f"{START}second.serve()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
             )
-            self._send(sys.path)
-            self._send(prepare)
-        except (OSError, pickle.PicklingError):
+            self._send(pickle.dumps(sys.path) + pickle.dumps(prepare))
+        except OSError:
             self._close()
 
     def __enter__(self) -> Second:
@@ -55,16 +54,22 @@ class Second:
         """Of the process; None where there is none: one core, or it could not be started."""
         return self._process.pid if self._process else None
 
-    def results(self, tasks: Sequence[Task]) -> list[Any]:
-        """The results of the tasks, in their order. This process begins with the last, the second with the first."""
+    def results(self, tasks: Sequence[Task], slow: int = 0) -> list[Any]:
+        """The results of the tasks, in their order. This process begins with the last, the second with the first.
+
+        slow: so many, which come first, take long here, as they import what only the second process has imported: the
+        last of them that waits is left to it.
+        """
         waiting, done = deque(enumerate(tasks)), [None] * len(tasks)
         helper = threading.Thread(target=self._help, args=(waiting, done), daemon=True)
         helper.start()
         try:
-            _work(waiting, done)
-        finally:
+            _work(waiting, done, slow if self._process else 0)
+            helper.join()
+        except BaseException:
             waiting.clear()
             helper.join()
+            raise
         _work(waiting, done)  # what the second process has given back
         return done
 
@@ -76,20 +81,18 @@ class Second:
             except IndexError:
                 return
             try:
-                self._send(task)
-                done[number] = self._receive()
-            except (
-                OSError,
-                EOFError,
-                pickle.PickleError,
-                AttributeError,
-                TypeError,
-            ):  # the last two: cannot be pickled
+                content = pickle.dumps(task, pickle.HIGHEST_PROTOCOL)
+            except Exception:  # whatever an object raises that cannot be pickled
                 waiting.appendleft((number, task))
                 return
+            try:
+                self._send(content)
+                done[number] = self._receive()
+            except Exception:  # it died, or its answer cannot be read: no later answer is believed
+                waiting.appendleft((number, task))
+                self._close()
 
-    def _send(self, item: Any) -> None:
-        content = pickle.dumps(item, pickle.HIGHEST_PROTOCOL)  # whole, before any of it is in the pipe
+    def _send(self, content: bytes) -> None:
         assert self._process
         assert self._process.stdin
         self._process.stdin.write(content)
@@ -108,12 +111,14 @@ class Second:
         process.communicate()
 
 
-def _work(waiting: deque[tuple[int, Task]], done: list[Any]) -> None:
-    """Run what waits, the last first."""
+def _work(waiting: deque[tuple[int, Task]], done: list[Any], slow: int = 0) -> None:
+    """Run what waits, the last first, but one of the first `slow` tasks where only that waits."""
     while waiting:
         try:
+            if len(waiting) == 1 and waiting[0][0] < slow:
+                return
             number, task = waiting.pop()
-        except IndexError:
+        except IndexError:  # the second process has just taken it
             return
         done[number] = task()
 

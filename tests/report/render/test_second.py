@@ -78,6 +78,31 @@ def test_what_cannot_be_sent_is_done_here():
         assert second.results([lambda: 1, lambda: 2, partial(int, "3")]) == [1, 2, 3]
 
 
+class Unreadable:
+    """Can be sent, and not be read."""
+
+    def __reduce__(self):
+        return fails, ()
+
+
+@pytest.mark.usefixtures("two")
+def test_an_answer_that_cannot_be_read_is_made_here_and_no_other_is_mistaken_for_a_later_one():
+    with Second(ready) as second:
+        first, *others = second.results([Unreadable, partial(process, 1.0, 1), partial(process, 1.0, 2)])
+        assert isinstance(first, Unreadable)
+        assert [number for number, _ in others] == [1, 2]
+        assert second.pid is None
+        assert second.results([partial(int, "1"), partial(int, "2")]) == [1, 2]
+
+
+@pytest.mark.usefixtures("two")
+def test_the_last_of_those_that_are_slow_here_is_left_to_the_second_process():
+    with Second(ready) as second:
+        second.results([partial(process, 0.0, 0)] * 2)  # it has started
+        made = second.results([partial(process, 0.4, number) for number in range(3)], slow=3)
+        assert [pid for _, pid in made][1:] == [second.pid, os.getpid()]
+
+
 @pytest.mark.usefixtures("two")
 def test_an_error_is_raised_as_without_it():
     with Second(ready) as second, pytest.raises(ValueError, match="as it does"):
