@@ -162,7 +162,7 @@ class Counting(nn.Module):
 
     def forward(self, images):
         self.calls += 1
-        return self.layer(self.flat(images)) * (1 + 0.5 * (self.calls % 2))
+        return self.layer(self.flat(images)) * (1 if self.calls < 3 else 2)
 
 
 def test_a_network_that_counts_its_calls_is_not_replayed():
