@@ -110,7 +110,7 @@ def on(device: torch.device, values: Array, dtype: torch.dtype | None = None) ->
 class Resampling:
     """Boxes by weights, for all; the samples at `warped` (host) through their maps, smoothed by `soft` beforehand.
 
-    windows: (B, 4) on the host, the source pixels that the weights may touch (see `_windows`), from whose corner the
+    windows: B times four, the source pixels that the weights may touch (see `_windows`), from whose corner the
     weights' indices count, where pictures are taken one by one; None where all of each is read. idle: (B,) on the host,
     which pictures stay as they are; None where all change their size.
     """
@@ -118,7 +118,7 @@ class Resampling:
     size: int
     across: Taps | Bags
     down: Taps | Bags
-    windows: Array | None
+    windows: list[list[int]] | None
     warped: Array
     hops: list[Hop]
     soft: Softening | None
@@ -131,7 +131,7 @@ class Resampling:
             return None
         across, down = _part(self.across, start, stop), _part(self.down, start, stop)
         windows = None if self.windows is None else self.windows[start:stop]
-        first, last = self.warped.searchsorted((start, stop)).tolist()
+        first, last = self.warped.searchsorted((start, stop)).tolist() if self.hops else (0, 0)
         where = self.warped[first:last] - start
         if first == last:
             return Resampling(self.size, across, down, windows, where, [], None, None)
@@ -151,8 +151,8 @@ class Resampling:
     def _read(self, images: Tensor) -> Tensor:
         if self.windows is None:
             return images
-        ((left, top, right, bottom),) = self.windows.tolist()
-        return images[:, :, top:bottom, left:right]
+        ((left, top, right, bottom),) = self.windows
+        return images.narrow(2, top, bottom - top).narrow(3, left, right - left)
 
     def _warp(self, images: Tensor) -> Tensor:
         return warp(self.soft(images) if self.soft else images, self.hops, self.size)
@@ -184,7 +184,7 @@ def _prepare_resample(
         both = bags(each, 3, low, high - low)
     across, down = _part(both, 0, len(boxes)), _part(both, len(boxes), 2 * len(boxes))
     idle = step.straight[samples] & (step.boxes[samples] == [0, 0, 1, 1]).all(axis=1) if source == size else None
-    return Resampling(size, across, down, windows, warped, hops, soft, idle)
+    return Resampling(size, across, down, None if windows is None else windows.tolist(), warped, hops, soft, idle)
 
 
 @dataclass

@@ -85,8 +85,9 @@ def _padded(rows: Tensor) -> Tensor:
     """A float copy in lines a few pixels longer than needed: they are transposed later, and what lies a power of two
     apart shares one line of the processor's cache.
     """
-    longer = rows.new_empty((*rows.shape[:-1], rows.shape[-1] + 4), dtype=torch.float32)
-    longer[..., :-4] = rows
+    width = rows.shape[-1]
+    longer = rows.new_empty((*rows.shape[:-1], width + 4), dtype=torch.float32)
+    longer.narrow(-1, 0, width).copy_(rows)
     if rows.dtype == torch.uint8:
         longer *= LEVEL
     return longer
@@ -94,7 +95,7 @@ def _padded(rows: Tensor) -> Tensor:
 
 def _columns(rows: Tensor, width: int) -> Tensor:
     """The first `width` columns of rows (B, C, S, K): (B, C, width, S). The rows are free again when it returns."""
-    return rows[..., :width].transpose(2, 3).contiguous()
+    return rows.narrow(3, 0, width).transpose(2, 3).contiguous()
 
 
 def _weighted(lines: Tensor, weights: Taps | Bags) -> Tensor:
