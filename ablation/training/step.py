@@ -9,7 +9,7 @@ be recorded, its passes run eagerly, and a note says why. Knows nothing of optim
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -185,18 +185,29 @@ def cuda_graphs(device: torch.device) -> Capture:
     pool = torch.cuda.graph_pool_handle()
 
     def capture(work: Work) -> tuple[Answer, Callable[[], None]]:
-        with torch.cuda.device(device):
+        here = torch.cuda.current_stream(device)
+        with torch.cuda.device(device), torch.cuda.stream(here):  # which is current again, should recording fail
             graph, side = torch.cuda.CUDAGraph(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
-            side.wait_stream(torch.cuda.current_stream())
+            side.wait_stream(here)
             with torch.cuda.stream(side):
                 for _ in range(WARM_UP):
                     work()
-            torch.cuda.current_stream().wait_stream(side)
-            with torch.cuda.graph(graph, pool=pool, stream=side, capture_error_mode="thread_local"):
-                answer = work()
+            here.wait_stream(side)
+            try:
+                with torch.cuda.graph(graph, pool=pool, stream=side, capture_error_mode="thread_local"):
+                    answer = work()
+            except Exception:
+                _FAILED.append(graph)
+                with suppress(Exception):  # where torch itself has ended it
+                    torch._C._cuda_endAllocateToPool(torch.cuda.current_device(), pool)
+                raise
         return answer, graph.replay
 
     return capture
+
+
+_FAILED: list[torch.cuda.CUDAGraph] = []
+"""Graphs whose recording failed. Torch's allocator may still look at them, so they are not freed."""
 
 
 def _forget(failed: Passes, device: torch.device) -> None:
