@@ -266,9 +266,12 @@ def read_part(folder: Path, part: Part) -> Predictions | None:
     return Predictions(arrays["sample"], arrays["label"], arrays["logits"].astype(np.float32)) if arrays else None
 
 
-def read_corrupted(folder: Path) -> Corrupted | None:
-    """What a finished run answered under test conditions; None where it was not tested under any."""
-    arrays, record = _read_if_there(folder, "corrupted_"), read_record(folder)
+def read_corrupted(folder: Path, record: RunRecord | None = None) -> Corrupted | None:
+    """What a finished run answered under test conditions; None where it was not tested under any.
+
+    record: the run's, where it has been read already.
+    """
+    arrays, record = _read_if_there(folder, "corrupted_"), record or read_record(folder)
     named = record.evidence.get("conditions", ()) if record else ()
     conditions = tuple((str(name), float(strength)) for name, strength, _ in named)
     shown = len(arrays["logits"]) if arrays else 0

@@ -164,7 +164,7 @@ class Results:
 
     def corrupted(self, run_id: str) -> Corrupted | None:
         """What it answers for test images under test conditions; None where it was not tested under any."""
-        return read_corrupted(self.root / run_id)
+        return read_corrupted(self.root / run_id, self.records.get(run_id))
 
     def attention(self, run_id: str) -> Attention | None:
         """Where it looks; None where that was not kept."""
