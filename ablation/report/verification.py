@@ -210,8 +210,12 @@ def _written(folder: Path, held: Mapping[str, Any]) -> Check:
 
 def _made_anew(studies: Sequence[Study], report: Report, digest: str, folder: Path, files: Mapping[str, Any]) -> Check:
     """Draw and render the report in memory, and hold each file against that."""
+    from ablation.report.render.drawings import prepare
+    from ablation.report.render.second import Second
+
     blind = any(isinstance(study.results, WithoutImages) for study in studies)
-    anew, without = rendered(studies, report, digest, PDF_FILE in files and not blind)
+    with Second(prepare) as second:
+        anew, without = rendered(studies, report, digest, PDF_FILE in files and not blind, second=second)
     compared = [name for name in anew if not (blind and _has_photographs(name, anew))]
     unlike = {name: _unlike(content_of(folder, name), anew[name], blind) for name in compared}
     unmade = [name for name in files if name not in anew]
