@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 
+import torch
 from torch import Tensor
 
 
@@ -23,7 +24,9 @@ class Kept:
         if key not in self._tensors:
             made = make()
             while self._tensors and self.size() + made.nbytes > self.room:
-                self._tensors.popitem(last=False)
+                _, gone = self._tensors.popitem(last=False)
+                if gone.is_cuda:  # another stream may still read it
+                    torch.cuda.synchronize(gone.device)
             self._tensors[key] = made
         self._tensors.move_to_end(key)
         return self._tensors[key]

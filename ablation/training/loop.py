@@ -13,9 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ablation.augment.apply import on
 from ablation.core.errors import attempt
 from ablation.core.seeds import stream, torch_stream
 from ablation.data import Dataset
@@ -132,13 +134,15 @@ def _batches(setup: Setup, view: View, order: Rows, sentinel: Sentinel | None) -
     Outside `precision`: pixels are float32 everywhere.
     """
     cuts = bounds(len(order), setup.run.spec.batch_size)
+    ordered = np.sort(order)
+    kept = view.kept(ordered)  # of the baseline's: its pictures are the same in each epoch
     together = max(1, view.at_once // setup.run.spec.batch_size)
     for first in range(0, len(cuts), together):
         some = cuts[first : first + together]
         begin = some[0][0]
         within = [(start - begin, stop - begin) for start, stop in some]
         rows = order[begin : some[-1][1]]
-        pictures = view.pictures(rows)
+        pictures = view.pictures(rows) if kept is None else kept[on(kept.device, ordered.searchsorted(rows))]
         if sentinel:
             sentinel.observe(rows, pictures, within)
         images, targets = view.normalized(pictures), view.targets(setup.labels, rows, len(setup.data.classes))

@@ -58,6 +58,8 @@ class View:
 
     def augmented(self, recipe: Recipe, seed: int, epoch: int, aspect: NDArray[np.float32], trained: Rows) -> View:
         """The same through a recipe as it is drawn in one epoch; partners for mixing come from the rows `trained`."""
+        if not recipe:
+            return self
         return self.through(draw(recipe, seed, epoch, aspect, self.size), trained)
 
     def through(self, drawn: DrawnRecipe, trained: Rows) -> View:

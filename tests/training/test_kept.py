@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ablation import Digits
+from ablation import Brightness, Digits
 from ablation.data import build as cached
 from ablation.data import listing
 from ablation.models.networks import build
@@ -68,7 +68,7 @@ def test_unchanged_images_are_rendered_once_and_changed_ones_each_time(dataset, 
         clean = View.clean(data, cpu, 8, mean, one)
         torch.testing.assert_close(clean.kept(rows), render(clean, rows), rtol=0, atol=0)
     assert rendered == [7]
-    assert clean.augmented((), 0, 0, data.aspect, rows).kept(rows) is None
+    assert clean.augmented((Brightness(0.0),), 0, 0, data.aspect, rows).kept(rows) is None
     assert clean.of_pixels(lambda rows: torch.zeros(len(rows), 3, 8, 8)).kept(rows) is None
     assert View.clean(data, cpu, 4, zero, one).kept(rows).shape == (7, 3, 4, 4)
 
