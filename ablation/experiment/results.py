@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ablation.analysis.metrics import METRICS
 from ablation.core.errors import InputError, reason_of
-from ablation.core.kept import KeptArrays
+from ablation.core.kept import Kept
 from ablation.data import listing, load
 from ablation.data.readers import Progress
 from ablation.data.split import Splittable
@@ -75,7 +75,7 @@ class Results:
     folder: str = ""
     """What people are told of where the runs are: `root`, but of a pack the folder that it was made from."""
 
-    kept: KeptArrays = field(default_factory=lambda: KeptArrays(KEPT_BYTES), repr=False)
+    kept: Kept = field(default_factory=lambda: Kept(KEPT_BYTES), repr=False)
     """Predictions that were read, which several sections of a report look at."""
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What a worker keeps: within its room, the least recently used goes first, and unchanged images are rendered once."""
+"""What a worker keeps: unchanged images are rendered once, with and without room for them the answers are the same."""
 
 from contextlib import nullcontext
 
@@ -7,50 +7,17 @@ import pytest
 import torch
 
 from ablation import Brightness, Digits
+from ablation.core.kept import Kept
 from ablation.data import build as cached
 from ablation.data import listing
 from ablation.models.networks import build
 from ablation.training import view
-from ablation.training.kept import Kept
 from ablation.training.view import View, predict
-
-
-def numbers(count):
-    """A tensor of so many bytes."""
-    return torch.zeros(count, dtype=torch.uint8)
 
 
 @pytest.fixture
 def dataset(cache):
     return cached(listing(Digits(), cache), 8, cache)
-
-
-def fails():
-    raise AssertionError("it was kept, and is made again")
-
-
-def test_what_is_kept_is_made_once():
-    kept = Kept(10)
-    first = kept.get("a", lambda: numbers(4))
-    assert kept.get("a", fails) is first
-
-
-def test_what_was_used_longest_ago_makes_room():
-    kept = Kept(10)
-    for key in "ab":
-        kept.get(key, lambda: numbers(4))
-    kept.get("a", fails)
-    kept.get("c", lambda: numbers(4))
-    assert kept.size() == 8
-    kept.get("a", fails)
-    again = []
-    kept.get("b", lambda: again.append(1) or numbers(4))
-    assert again, "b was pushed out"
-
-
-def test_more_than_half_of_the_room_is_not_worth_keeping():
-    assert Kept(10).fits(5)
-    assert not Kept(10).fits(6)
 
 
 def test_unchanged_images_are_rendered_once_and_changed_ones_each_time(dataset, monkeypatch):

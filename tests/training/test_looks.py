@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from ablation import SGD, Brightness, GaussianNoise, RandomResizedCrop, Results, TorchvisionTransform, sweep
+from ablation.core.kept import Kept
 from ablation.data import build, listing
 from ablation.experiment.record import (
     compact,
@@ -21,7 +22,6 @@ from ablation.experiment.record import (
 from ablation.experiment.robustness import conditions_of
 from ablation.training import finish
 from ablation.training import looks as looking
-from ablation.training.kept import Kept
 from ablation.training.setup import network
 from ablation.training.view import View
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ablation.core.kept import KeptArrays
+from ablation.core.kept import Kept
 
 
 class Reader:
@@ -21,7 +21,7 @@ class Reader:
 
 
 def test_what_is_kept_is_what_was_read_and_is_read_once():
-    kept, reader = KeptArrays(1000), Reader()
+    kept, reader = Kept(1000), Reader()
     first, again = (kept.get(7, reader.of(7)) for _ in range(2))
     assert reader.times == [7]
     assert again is first
@@ -30,7 +30,7 @@ def test_what_is_kept_is_what_was_read_and_is_read_once():
 
 
 def test_nothing_is_kept_beyond_the_room_and_the_least_recently_used_goes_first():
-    kept, reader = KeptArrays(350), Reader()
+    kept, reader = Kept(350), Reader()
     for key in (1, 2, 3, 1, 4):  # 2 is the oldest when 4 needs room
         kept.get(key, reader.of(key))
         assert kept.size() <= 350
@@ -42,7 +42,7 @@ def test_nothing_is_kept_beyond_the_room_and_the_least_recently_used_goes_first(
 
 
 def test_what_is_larger_than_the_room_is_read_each_time_and_pushes_nothing_out():
-    kept, reader = KeptArrays(150), Reader()
+    kept, reader = Kept(150), Reader()
     kept.get(1, reader.of(1))
     assert len(kept.get(2, reader.of(2, 151))[0]) == len(kept.get(2, reader.of(2, 151))[0]) == 151
     kept.get(1, reader.of(1))
@@ -50,7 +50,7 @@ def test_what_is_larger_than_the_room_is_read_each_time_and_pushes_nothing_out()
 
 
 def test_a_reader_cannot_change_what_others_get():
-    kept = KeptArrays(1000)
+    kept = Kept(1000)
     for _ in range(2):
         array, _ = kept.get(1, Reader().of(1))
         with pytest.raises(ValueError, match="read-only"):
@@ -58,6 +58,20 @@ def test_a_reader_cannot_change_what_others_get():
 
 
 def test_what_is_not_there_is_remembered():
-    kept, times = KeptArrays(10), []
+    kept, times = Kept(10), []
     assert [kept.get(1, lambda: times.append(1)) for _ in range(2)] == [None, None]
     assert times == [1]
+
+
+def test_arrays_alone_are_kept_too_and_what_makes_room_is_named():
+    gone = []
+    kept = Kept(10, dropped=lambda item: gone.append(item.nbytes))
+    for size in (4, 5, 6):
+        kept.get(size, lambda size=size: np.zeros(size, np.uint8))
+    assert gone == [4, 5]
+    assert kept.size() == 6
+
+
+def test_more_than_half_of_the_room_is_not_worth_keeping():
+    assert Kept(10).fits(5)
+    assert not Kept(10).fits(6)
