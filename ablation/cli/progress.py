@@ -101,8 +101,8 @@ class Progress:
             if event["event"] in ENDINGS:
                 self._ended(run, event)
             else:
-                resumed = run.spec.id not in self.running and event["epoch"] > 1
-                self.epochs_done += event["epoch"] if resumed else 1
+                before = self.running.get(run.spec.id, {"epoch": 0})  # not every epoch is reported (`worker.Reporter`)
+                self.epochs_done += event["epoch"] - before["epoch"]
                 self.running[run.spec.id] = event
                 self.rates[run.spec.id] = event["images_per_second"]
 
