@@ -35,6 +35,10 @@ class Rate(NamedTuple):
     free: int
 
 
+FAILED = Rate(0.0, 0, 0)
+"""That of a worker which could not train."""
+
+
 def best_count(measured: Callable[[int], Sequence[Rate]], most: int) -> int:
     """The number of workers on a GPU that train most images a second in all.
 

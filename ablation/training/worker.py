@@ -35,7 +35,7 @@ from ablation.experiment.robustness import Condition, conditions_of
 from ablation.experiment.runs import SPEC_FILE, Run
 from ablation.experiment.spec import RunSpec
 from ablation.training.execution import AS_USUAL, MEMORY_FORMATS, STEPS, Execution
-from ablation.training.sharing import Rate
+from ablation.training.sharing import FAILED, Rate
 
 LOCK_SECONDS = 2.0
 """How long to wait for a run's lock: whoever reads its status holds it for an instant."""
@@ -76,6 +76,7 @@ class Worker:
         self.keep_weights, self.checkpoint_every = keep_weights, checkpoint_every
         self.process: subprocess.Popen[str] | None = None
         self.printed: IO[bytes] | None = None
+        self._stopped, self._lock = False, threading.Lock()
 
     def start(self) -> None:
         """Start the child, unless it runs: it imports torch while the parent does something else."""
@@ -92,11 +93,12 @@ class Worker:
                 return
 
     def rate(self, spec: RunSpec) -> Rate:
-        """Have the child train this spec for some seconds, and leave nothing. Raises WorkerDied."""
-        for event in self._answers({"rate": spec.to_plain()}):
-            if event.pop("event") == "rated":
-                return Rate(**event)
-        raise WorkerDied(self._last_words())
+        """Have the child train this spec for some seconds, and leave nothing; no images where it cannot, or dies."""
+        with suppress(WorkerDied):
+            for event in self._answers({"rate": spec.to_plain()}):
+                if event.pop("event") == "rated":
+                    return Rate(**event)
+        return FAILED
 
     def train(self, run: Run, experiment: Experiment | None = None) -> Iterator[dict[str, Any]]:
         """Train one run; yields its events, the last one of `ENDINGS`. Raises WorkerDied.
@@ -148,30 +150,40 @@ class Worker:
         return next(filter(str.strip, reversed(lines)), "it printed nothing")
 
     def _alive(self) -> subprocess.Popen[str]:
-        if self.process is None or self.process.poll() is not None:
-            python = [sys.executable, "-P"]  # a queue.py in the working folder is not the library's
-            command = [*python, "-m", "ablation.training.worker", "--device", self.device, "--cache", str(self.cache)]
-            command += ["--keep-weights"] if self.keep_weights else []
-            command += ["--checkpoint-every", str(self.checkpoint_every)] if self.checkpoint_every else []
-            command += ["--step", self.execution.step, "--memory-format", self.execution.memory_format]
-            self._printed()
-            self.printed = tempfile.TemporaryFile()  # noqa: SIM115  (the child prints into it)
-            self.process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self.printed,
-                text=True,
-                start_new_session=True,  # Ctrl-C is for the parent, which then ends the child
-                env=_environment(self.device) | _compiling(self.execution, self.cache),
-            )
-        return self.process
+        with self._lock:
+            if self._stopped:
+                raise WorkerDied("the worker was stopped")
+            if self.process is None or self.process.poll() is not None:
+                self.process = self._child()
+            return self.process
+
+    def _child(self) -> subprocess.Popen[str]:
+        python = [sys.executable, "-P"]  # a queue.py in the working folder is not the library's
+        command = [*python, "-m", "ablation.training.worker", "--device", self.device, "--cache", str(self.cache)]
+        command += ["--keep-weights"] if self.keep_weights else []
+        command += ["--checkpoint-every", str(self.checkpoint_every)] if self.checkpoint_every else []
+        command += ["--step", self.execution.step, "--memory-format", self.execution.memory_format]
+        self._printed()
+        self.printed = tempfile.TemporaryFile()  # noqa: SIM115  (the child prints into it)
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.printed,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for the parent, which then ends the child
+            env=_environment(self.device) | _compiling(self.execution, self.cache),
+        )
 
     def stop(self) -> None:
-        """End the child at once. A run in training loses what it did since its last checkpoint (`checkpoint.Pace`)."""
-        if self.process is not None:
-            self.process.kill()
-            self._bury(self.process)
+        """End the child at once, and start no other. A run in training loses what it did since its last checkpoint
+        (`checkpoint.Pace`)."""
+        with self._lock:
+            self._stopped = True
+            process = self.process
+        if process is not None:
+            process.kill()
+            self._bury(process)
         self._printed()
 
     def _bury(self, process: subprocess.Popen[str]) -> int:
@@ -279,7 +291,7 @@ def _rate(spec: RunSpec, options: argparse.Namespace) -> dict[str, Any]:
         return {"event": "rated", **rate(spec, data, device, options.cache, execution)._asdict()}
     except Exception:  # out of memory, as a rule
         traceback.print_exc()
-        return {"event": "rated", **Rate(0.0, 0, 0)._asdict()}
+        return {"event": "rated", **FAILED._asdict()}
 
 
 class Reporter:

@@ -64,6 +64,20 @@ def test_they_end_where_photographs_cannot_be_cached(tiny, tmp_path, cache, monk
     assert not (tmp_path / "runs").exists()
 
 
+def test_none_is_started_in_place_of_one_that_was_stopped(tiny, tmp_path, cache, monkeypatch, children):
+    """Networks that were to be tried out next are not."""
+
+    def building(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweeping, "build", building)
+    with pytest.raises(KeyboardInterrupt):
+        sweep(replace(tiny, vary={"image_size": (8, 12, 16)}), tmp_path / "runs", cache, jobs=1, device="cpu")
+    time.sleep(1)
+    assert len(children) == 1
+    assert not alive(children)
+
+
 def test_none_is_started_where_nothing_is_missing(finished, children):
     runs, cache = finished.folder / "runs", finished.folder / "cache"
     assert all(run.status() == "finished" for run in sweep(finished.experiment, runs, cache, device="cpu"))

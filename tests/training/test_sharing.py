@@ -1,5 +1,6 @@
 """How many workers share a GPU: decided by rates that are given here, and measured by real workers on a CPU."""
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -79,6 +80,8 @@ def test_workers_measure_themselves_and_leave_nothing(small, cache, tmp_path):
             assert (rate.taken, rate.free) == (0, 0)
         assert not (tmp_path / "runs").exists()
         assert rates(workers[:1], replace(cell.spec, data="0" * 64))[0].images_per_second == 0, "no such data"
+        threading.Timer(1.0, workers[0].process.kill).start()
+        assert workers[0].rate(cell.spec).images_per_second == 0, "it died"
     finally:
         for worker in workers:
             worker.stop()
