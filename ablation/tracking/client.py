@@ -45,7 +45,7 @@ from ablation.tracking.publication import (
     experiment_tags,
     run_publication,
 )
-from ablation.tracking.published import remember, remembered
+from ablation.tracking.published import remember, remembered, state_of
 
 SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # seconds; MLflow's defaults block each call for minutes
@@ -153,7 +153,13 @@ class Tracker:
         if self._connection is not None:  # nothing has started else
             self._send(lambda connection: connection.attach(report, self.cells))
         if self._connection is not None and not self.off:
-            attempt("what MLflow has", lambda: remember(self.root, self.store.uri, given), None, self.warn)
+            attempt("what MLflow has", partial(self._remember, self._connection, given), None, self.warn)
+
+    def _remember(self, connection: _Connection, given: Mapping[str, str]) -> None:
+        """Note what a local store was given; nothing where another process has published the same meanwhile."""
+        state = state_of(self.store.uri)
+        if state is not None and connection.is_alone():
+            remember(self.root, state, given)
 
     def _has_all(self, held: Mapping[str, Held] | None) -> bool:
         """Whether the store is known to have every publication."""
@@ -207,15 +213,26 @@ class _Connection:
         self.client = connect(store)
         self.experiment_id = self._experiment_id(store)
         self.runs: dict[str, Any] = {}
-        held = self.client.search_runs([self.experiment_id], max_results=MAX_RUNS)
         # whole ones first, and with a report before those without
-        for run in sorted(held, key=lambda run: (DIGEST not in run.data.tags, REPORT_DIGEST not in run.data.tags)):
+        for run in sorted(
+            self._held(), key=lambda run: (DIGEST not in run.data.tags, REPORT_DIGEST not in run.data.tags)
+        ):
             key = run.data.tags.get(KEY)
             if key in self.runs:  # a request that was sent twice, or two processes at once: one too many
                 self.client.delete_run(run.info.run_id)
             elif key is not None:
                 self.runs[key] = run
         self._describe()
+
+    def _held(self) -> list[Any]:
+        """MLflow's runs of the experiment, as they are now."""
+        return list(self.client.search_runs([self.experiment_id], max_results=MAX_RUNS))
+
+    def is_alone(self) -> bool:
+        """Whether every run of ours that MLflow has now is one of `runs`, as it was written or read here."""
+        mine = {run.info.run_id: run.data.tags.get(DIGEST) for run in self.runs.values()}
+        now = {run.info.run_id: run.data.tags.get(DIGEST) for run in self._held() if KEY in run.data.tags}
+        return mine == now
 
     def _experiment_id(self, store: Store) -> str:
         name = self.experiment.name

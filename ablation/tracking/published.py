@@ -8,7 +8,7 @@ remembered. Knows nothing of mlflow.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,24 +20,25 @@ _SQLITE = "sqlite:///"
 _BESIDE = ("", "-wal", "-journal")  # where SQLite may hold what is not in the file itself yet
 
 
-def remember(root: Path, uri: str, digests: Mapping[str, str]) -> None:
-    """Note in the experiment's folder `root` that the store has these publications, key -> digest."""
-    state = _state(uri)
-    if state is not None:
-        write_json(root / FILE, {"store": state, "digests": dict(digests)})
+def remember(root: Path, state: Sequence[Any], digests: Mapping[str, str]) -> None:
+    """Note in the experiment's folder `root` that the store has these publications, key -> digest.
+
+    state: how the store stood before it was looked whether that is so; what is written since makes it another.
+    """
+    write_json(root / FILE, {"store": state, "digests": dict(digests)})
 
 
 def remembered(root: Path, uri: str) -> dict[str, str] | None:
     """The publications that the store has for certain; None where it may have changed since, or nothing is known."""
     try:
         form = json.loads((root / FILE).read_text("utf-8"))
-        known = form["digests"] if form["store"] == _state(uri) else None
+        known = form["digests"] if form["store"] == state_of(uri) else None
     except (OSError, ValueError, TypeError, KeyError):  # no file, or a damaged one: then the store itself is asked
         return None
     return known if isinstance(known, dict) else None
 
 
-def _state(uri: str) -> list[Any] | None:
+def state_of(uri: str) -> list[Any] | None:
     """How a SQLite file stands: its path, and number, size and times of all that belongs to it; None for any other."""
     if not uri.startswith(_SQLITE) or "?" in uri or ":memory:" in uri:
         return None

@@ -109,3 +109,16 @@ def test_of_a_server_nothing_is_remembered(bench: Bench):
     tracker.publish_all()
     assert tracker.off
     assert not (bench.runs[0].root / FILE).exists()
+
+
+def test_what_two_processes_published_at_once_is_there_once_after_the_next(bench: Bench):
+    """Each has opened the store before the other writes: both make a run of what they do not see."""
+    first, second = bench.tracker(), bench.tracker()
+    train(bench.runs[0])
+    first.publish(bench.runs[0])
+    second.publish(bench.runs[0])
+    train(bench.runs[1])
+    first.publish_all()
+    second.publish_all()
+    bench.publish()
+    assert len([run for run in bench.search() if run.data.tags.get(client.KEY) == bench.runs[1].spec.id]) == 1
