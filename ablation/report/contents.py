@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import ablation
 from ablation.core.errors import InputError, did_you_mean
@@ -27,7 +28,7 @@ from ablation.report.sections.effects.section import effects
 from ablation.report.sections.effects.several import several
 from ablation.report.sections.effects.table import VerdictGrid, verdict_grid
 from ablation.report.sections.effects.text import answer, question_of
-from ablation.report.sections.embedding.section import embedding
+from ablation.report.sections.embedding.section import embedding, embedding_parts
 from ablation.report.sections.gradcam.section import gradcam
 from ablation.report.sections.interaction.section import interaction
 from ablation.report.sections.learning_curves import learning_curves
@@ -61,6 +62,16 @@ SECTIONS: dict[str, Callable[[Study], Section | None]] = {
     "reproduce": reproduce,
 }
 """slug -> what computes a section. It returns None where the experiment does not ask its question."""
+
+PARTS: dict[str, Callable[[Study], Sequence[Callable[[], Any]]]] = {"embedding": embedding_parts}
+"""slug -> parts of its figures (`Figure.parts`) that are known before the section is computed."""
+
+
+def parts_ahead(studies: Sequence[Study], only: Collection[str] = ()) -> list[Callable[[], Any]]:
+    """What of a report's figures takes seconds, and can be computed by another process while its sections are."""
+    if len(studies) > 1:
+        return []
+    return [part for slug, parts in PARTS.items() if not only or slug in only for part in parts(studies[0])]
 
 
 def section(results: Results | Study, slug: str) -> Section | None:

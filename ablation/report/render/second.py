@@ -33,6 +33,10 @@ class Second:
 
     def __init__(self, prepare: Task | None = None) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self._begun: list[Task] = []
+        self._waiting: deque[tuple[int, Task]] = deque()
+        self._answers: dict[int, Any] = {}
+        self._thread: threading.Thread | None = None
         if prepare is None or cores() < 2 or not sys.executable:
             return
         try:
@@ -47,12 +51,25 @@ class Second:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._waiting.clear()
         self._close()
+        if self._thread is not None:
+            self._thread.join()
 
     @property
     def pid(self) -> int | None:
         """Of the process; None where there is none: one core, or it could not be started."""
         return self._process.pid if self._process else None
+
+    def begin(self, tasks: Sequence[Task]) -> None:
+        """Have the second process begin with these, whose `results` will be asked for: tasks that are equal are one.
+
+        Once at most.
+        """
+        if self._process is None or self._thread is not None:
+            return
+        self._begun, self._waiting = list(tasks), deque(enumerate(tasks))
+        self._thread = self._helping(self._waiting, self._answers)
 
     def results(self, tasks: Sequence[Task], slow: int = 0) -> list[Any]:
         """The results of the tasks, in their order. This process begins with the last, the second with the first.
@@ -60,9 +77,10 @@ class Second:
         slow: so many, which come first, take long here, as they import what only the second process has imported: the
         last of them that waits is left to it.
         """
-        waiting, done = deque(enumerate(tasks)), [None] * len(tasks)
-        helper = threading.Thread(target=self._help, args=(waiting, done), daemon=True)
-        helper.start()
+        begun = self._taken_over()
+        waiting = deque((number, task) for number, task in enumerate(tasks) if task not in begun)
+        done: dict[int, Any] = {}
+        helper = self._helping(waiting, done, self._thread)
         try:
             _work(waiting, done, slow if self._process else 0)
             helper.join()
@@ -70,10 +88,36 @@ class Second:
             waiting.clear()
             helper.join()
             raise
+        for number, task in enumerate(tasks):
+            if task in begun and begun.index(task) in self._answers:
+                done[number] = self._answers[begun.index(task)]
+        waiting.extend((number, task) for number, task in enumerate(tasks) if number not in done)
         _work(waiting, done)  # what the second process has given back
-        return done
+        return [done[number] for number in range(len(tasks))]
 
-    def _help(self, waiting: deque[tuple[int, Task]], done: list[Any]) -> None:
+    def _taken_over(self) -> list[Task]:
+        """What was begun and is done there or will be; what has not been sent yet waits no longer."""
+        unsent = set()
+        with suppress(IndexError):
+            while True:
+                unsent.add(self._waiting.pop()[0])
+        return [task for number, task in enumerate(self._begun) if number not in unsent]
+
+    def _helping(
+        self, waiting: deque[tuple[int, Task]], done: dict[int, Any], after: threading.Thread | None = None
+    ) -> threading.Thread:
+        """A thread that has these run there, when that of `after` has ended: one task is there at a time."""
+
+        def run() -> None:
+            if after is not None:
+                after.join()
+            self._help(waiting, done)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        return thread
+
+    def _help(self, waiting: deque[tuple[int, Task]], done: dict[int, Any]) -> None:
         """Have tasks run there for as long as there are some, and give back the first that fails."""
         while self._process is not None and waiting:
             try:
@@ -111,7 +155,7 @@ class Second:
         process.communicate()
 
 
-def _work(waiting: deque[tuple[int, Task]], done: list[Any], slow: int = 0) -> None:
+def _work(waiting: deque[tuple[int, Task]], done: dict[int, Any], slow: int = 0) -> None:
     """Run what waits, the last first, but one of the first `slow` tasks where only that waits."""
     while waiting:
         try:

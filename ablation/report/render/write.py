@@ -115,12 +115,13 @@ def write_folder(
     if not force and report_is_current(folder, digest, [HTML_FILE, *([PDF_FILE] if pdf else [])]):
         return Written(folder, False)
 
-    from ablation.report.contents import report_of
+    from ablation.report.contents import parts_ahead, report_of
     from ablation.report.render.drawings import prepare
     from ablation.report.render.evidence import evidence
     from ablation.report.render.second import Second
 
     with second or Second(None if only else prepare) as helper:
+        helper.begin(parts_ahead(studies, only))
         report = report_of(*studies, only=only)
         files, without = rendered(studies, report, digest, pdf, fonts, helper)
     remove_report(folder)

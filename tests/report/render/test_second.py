@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import dataclass, field
 from functools import partial
 
 import pytest
@@ -101,6 +102,59 @@ def test_the_last_of_those_that_are_slow_here_is_left_to_the_second_process():
         second.results([partial(process, 0.0, 0)] * 2)  # it has started
         made = second.results([partial(process, 0.4, number) for number in range(3)], slow=3)
         assert [pid for _, pid in made][1:] == [second.pid, os.getpid()]
+
+
+@dataclass(frozen=True)
+class Named:
+    """Equal to every other of its name; answers who made it, with what it holds."""
+
+    name: str
+    held: int = field(compare=False)
+
+    def __call__(self) -> tuple[str, int, int]:
+        time.sleep(0.3)
+        return self.name, self.held, os.getpid()
+
+
+@pytest.mark.usefixtures("two")
+def test_what_was_begun_is_not_done_again_and_what_was_not_sent_yet_is_shared():
+    begun = [Named(name, 1) for name in "abcdef"]
+    with Second(ready) as second:
+        second.begin(begun)
+        time.sleep(1.5)  # one or more of them are done by now
+        made = second.results([Named(name, 2) for name in "abcdef"])
+        other = second.pid
+    assert [name for name, _, _ in made] == list("abcdef")
+    assert made[0] == ("a", 1, other)
+    assert made[-1] == ("f", 2, os.getpid()), "what waits is shared as if it had not been begun"
+
+
+@pytest.mark.usefixtures("two")
+def test_what_was_begun_and_is_lost_is_done_here():
+    own = os.getpid()
+    with Second(ready) as second:
+        tasks = [partial(ends_here, own), partial(process, 0.0, 1)]
+        second.begin(tasks)
+        time.sleep(1.0)
+        assert second.results([*tasks, partial(process, 0.0, 2)]) == [own, (1, own), (2, own)]
+
+
+@pytest.mark.usefixtures("two")
+def test_what_was_begun_and_nobody_waits_for_ends_with_its_block():
+    with Second(ready) as second:
+        second.begin([partial(process, 60.0, 0), lambda: 1])
+        time.sleep(0.5)
+        pid, since = second.pid, time.monotonic()
+        assert pid
+    assert time.monotonic() - since < 20
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_without_a_second_process_what_was_begun_is_done_when_its_results_are_due():
+    with Second() as second:
+        second.begin([os.getpid])
+        assert second.results([os.getpid]) == [os.getpid()]
 
 
 @pytest.mark.usefixtures("two")

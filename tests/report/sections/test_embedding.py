@@ -24,9 +24,10 @@ from ablation.core.text import name_spans, plain
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.record import Arrays
+from ablation.report.contents import parts_ahead
 from ablation.report.render.drawings import drawing
 from ablation.report.section import Figure
-from ablation.report.sections.embedding import compute
+from ablation.report.sections.embedding import compute, section
 from ablation.report.sections.embedding.compute import KINDS, mapped, maps_of, separations
 from ablation.report.sections.embedding.figure import draw_maps, notes, words
 from ablation.report.sections.embedding.section import embedding, table
@@ -340,6 +341,19 @@ def test_maps_start_from_one_layout_and_say_how_they_are_made():
     assert all("trustworthiness" in notes(shown)[0] for shown in info.maps)
     assert words(info, info.maps[0], 0) == "a, taken for e"
     assert words(info, info.maps[0], 1) == "b"
+
+
+def test_maps_that_begin_before_anything_is_measured_are_those_of_the_figure(monkeypatch):
+    study = study_of()
+    ahead, parts = parts_ahead([study]), figure_of(study).parts
+    assert len(ahead) == 3
+    assert ahead == list(parts), "so a second process's results are taken for them"
+    for begun, part in zip(ahead, parts, strict=True):
+        for own in ("features", "labels", "logits", "first"):
+            assert np.array_equal(getattr(begun, own), getattr(part, own)), own
+    assert parts_ahead([study], ["effects"]) == []
+    monkeypatch.setattr(section, "MOST_MAPS", 2)
+    assert parts_ahead([study]) == [], "which recipes have one is known only when all are measured"
 
 
 def test_a_map_of_low_trustworthiness_is_warned_of():

@@ -6,10 +6,10 @@ recipes are one Holm family.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -213,12 +213,39 @@ def mapped(study: Study, recipes: Collection[str]) -> Mapped | None:
     return Mapped(choice, arrays, picks, first.label[picks], len(first.label))
 
 
-def map_tasks(of: Mapped) -> tuple[Callable[[], Map], ...]:
-    """What computes each map, in a second or two: one a run, in the order of `of.arrays`."""
+@dataclass(frozen=True)
+class MapTask:
+    """Computes the map of one run, in a second or two. Two of one run, among those of one report, are the same.
+
+    features (N, F), labels (N,), logits (N, C): of its images. first: the features of the same images in the run from
+    whose layout all maps start.
+    """
+
+    run: str
+    features: NDArray[np.float32] = field(compare=False, repr=False)
+    labels: NDArray[np.int64] = field(compare=False, repr=False)
+    logits: NDArray[np.float32] = field(compare=False, repr=False)
+    first: NDArray[np.float32] = field(compare=False, repr=False)
+
+    def __call__(self) -> Map:
+        made = embed(normalized(self.features), _layout(self.first.tobytes(), self.first.shape[1]))
+        guesses = self.logits.argmax(axis=1).astype(np.int64)
+        measures = separability(self.features, self.labels)
+        return Map("", made.points, made.trustworthiness, made.perplexity, measures, guesses)
+
+
+@lru_cache(1)
+def _layout(content: bytes, width: int) -> NDArray[np.float64]:
+    """The layout of features, which are the bytes of (N, width) float32: once for all maps that start from it."""
+    return initial_layout(normalized(np.frombuffer(content, np.float32).reshape(-1, width).copy()))
+
+
+def map_tasks(of: Mapped) -> tuple[MapTask, ...]:
+    """What computes each map: one a run, in the order of `of.arrays`."""
     first = next(iter(of.arrays.values())).features[of.picks]
     return tuple(
-        partial(_map, arrays.features[of.picks], arrays.label[of.picks], arrays.logits[of.picks], first)
-        for arrays in _by_run(of).values()
+        MapTask(run, arrays.features[of.picks], arrays.label[of.picks], arrays.logits[of.picks], first)
+        for run, arrays in _by_run(of).items()
     )
 
 
@@ -237,12 +264,3 @@ def maps_of(study: Study, of: Mapped, *made: Map) -> MapsInfo:
     except DataError:
         photographs = None
     return MapsInfo(maps, of.labels, study.results.classes, photographs)
-
-
-def _map(
-    features: NDArray[np.float32], labels: NDArray[np.int64], logits: NDArray[np.float32], first: NDArray[np.float32]
-) -> Map:
-    """The map of these features (N, F). first: the features of the same images, from whose layout all maps start."""
-    made = embed(normalized(features), initial_layout(normalized(first)))
-    guesses = logits.argmax(axis=1).astype(np.int64)
-    return Map("", made.points, made.trustworthiness, made.perplexity, separability(features, labels), guesses)

@@ -16,6 +16,7 @@ from ablation.report.sections.embedding.compute import (
     MOST_MEASURED,
     Kind,
     Mapped,
+    MapTask,
     Separation,
     Separations,
     map_tasks,
@@ -69,6 +70,13 @@ def embedding(study: Study) -> Section | None:
 
 
 NUMBER = {6: "Six"}
+
+
+def embedding_parts(study: Study) -> tuple[MapTask, ...]:
+    """The parts of its figure, where they are known before anything is measured: those of few recipes."""
+    recipes = study.experiment.recipes
+    of = mapped(study, recipes) if len(recipes) <= MOST_MAPS else None
+    return map_tasks(of) if of else ()
 
 
 def _drawn(measured: Separations) -> list[str]:
