@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -395,7 +395,8 @@ def _listing(size: int, folder: Path) -> dict[str, float]:
 
     classes, samples = timed("names", source.samples)
     traits = made_traits(size)
-    states = timed("stat", lambda: [home._state(sample, False) for sample in samples])
+    real = cache(os.path.realpath)
+    states = timed("stat", lambda: [home._state(sample, False, real) for sample in samples])
     timed("write index", lambda: home._write_index(index, dict(zip(states, traits, strict=True))))
     took["index MB"] = index.stat().st_size / 1e6
     states.clear()

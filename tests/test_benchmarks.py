@@ -298,3 +298,12 @@ def test_a_grid_is_measured_beside_torchvision_s_reference(photographs, tmp_path
         rate, seconds = arms[arm]["images_per_second"]["median"], arms[arm]["seconds"]["median"]
         assert rate * seconds == pytest.approx(images, rel=1e-3)
     assert written["ratios"]["shallow, 2 runs"]["images_per_second: E / A"]["median"] > 0
+
+
+# --- growth
+
+
+def test_what_is_remembered_of_files_is_measured(load, tmp_path):
+    measured = load("scale")._listing(100, tmp_path)
+    assert measured["remembered, s cpu"] > 0
+    assert measured["index MB"] > 0
