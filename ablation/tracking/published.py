@@ -23,7 +23,7 @@ _BESIDE = ("", "-wal", "-journal")  # where SQLite may hold what is not in the f
 def remember(root: Path, state: Sequence[Any], digests: Mapping[str, str]) -> None:
     """Note in the experiment's folder `root` that the store has these publications, key -> digest.
 
-    state: how the store stood before it was looked whether that is so; what is written since makes it another.
+    state: of the store, from before that was checked: whatever is written since makes it another.
     """
     write_json(root / FILE, {"store": state, "digests": dict(digests)})
 
