@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
@@ -75,13 +75,17 @@ class RecipeAreas:
 
 @dataclass(frozen=True, eq=False)
 class Decisions:
-    """temperature: of the baseline. lacking: why nothing is temperature-scaled, '' where it is. classes: C."""
+    """temperature: of the baseline. lacking: why nothing is temperature-scaled, '' where it is. classes: C.
+
+    temperatures: run id -> that of its validation images, of the runs that are compared.
+    """
 
     experiment: Experiment
     recipes: tuple[RecipeAreas, ...]
     temperature: float
     lacking: str
     classes: int
+    temperatures: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def largest(self) -> str:
@@ -118,7 +122,8 @@ def decisions_of(study: Study) -> Decisions | None:
     reference = max((pair.reference for pair in pairs), key=lambda runs: len(runs.runs))
     lacking = "" if has_scaled else _lacking(study, used)
     beside = _temperature(reference.runs, areas)
-    return Decisions(study.experiment, tuple(recipes), beside, lacking, len(study.results.classes))
+    temperatures = {run: areas(run).temperature for run in used}
+    return Decisions(study.experiment, tuple(recipes), beside, lacking, len(study.results.classes), temperatures)
 
 
 def run_areas(results: Results, run: str) -> RunAreas:
@@ -215,16 +220,28 @@ class CurvesInfo:
     alpha: float
 
 
-def curves_of(study: Study, recipes: Sequence[str]) -> CurvesInfo:
-    """The curves of these recipes, at most `MOST_NAMED`, beside the baseline's. Reads their runs again."""
+def curves_of(study: Study, recipes: Sequence[str], temperatures: Mapping[str, float] | None = None) -> CurvesInfo:
+    """The curves of these recipes, at most `MOST_NAMED`, beside the baseline's. Reads their runs again.
+
+    temperatures: of runs of which they are known. What each photograph adds is held of one recipe's runs and the
+    baseline's at a time: of all runs it would be hundreds of MiB.
+    """
     chosen = list(recipes[:MOST_NAMED])
     pairs = [pair for pair in pooled_pairs(study) if pair.own.recipe in chosen]
-    known = cache(lambda run: _run_curves(study.results, run))
+    means: dict[str, dict[str, Floats]] = {}
+    terms: dict[str, dict[str, Floats]] = {}
+    panels = []
+    for pair in pairs:
+        runs = _runs(pair)
+        terms = {run: terms[run] for run in runs if run in terms}
+        terms |= {run: _run_curves(study.results, run, temperatures or {}) for run in runs if run not in terms}
+        means |= {run: {kind: of.mean(axis=1) for kind, of in terms[run].items()} for run in runs if run not in means}
+        panels.append(_panel(study, pair, terms))
     baseline = study.experiment.baseline
     groups = {pair.own.recipe: pair.own.runs for pair in pairs if not pair.same_runs}
     reference = max((pair.reference.runs for pair in pairs), key=len, default={})
     curves = tuple(
-        Curve(name, *(np.mean([known(run)[part].mean(axis=1) for ids in runs.values() for run in ids], axis=0)
+        Curve(name, *(np.mean([means[run][part] for ids in runs.values() for run in ids], axis=0)
                       for part in (RAW, "confident")))
         for name, runs in {baseline: reference, **groups}.items() if runs
     )  # fmt: skip
@@ -232,7 +249,7 @@ def curves_of(study: Study, recipes: Sequence[str]) -> CurvesInfo:
     return CurvesInfo(
         THRESHOLDS,
         curves,
-        tuple(filter(None, (_panel(study, pair, known) for pair in pairs))),
+        tuple(filter(None, panels)),
         treat_all(1 / max(1, len(study.results.classes)), THRESHOLDS),
         treat_all(right, THRESHOLDS),
         baseline,
@@ -240,7 +257,13 @@ def curves_of(study: Study, recipes: Sequence[str]) -> CurvesInfo:
     )
 
 
-def _run_curves(results: Results, run: str) -> dict[str, Floats]:
+def _runs(pair: Pair) -> dict[str, None]:
+    """The ids of all runs of the recipe and the baseline."""
+    every = (pair.own.runs, *pair.runs)
+    return dict.fromkeys(run for runs in every for ids in runs.values() for run in ids)
+
+
+def _run_curves(results: Results, run: str, temperatures: Mapping[str, float]) -> dict[str, Floats]:
     """What each photograph adds at each threshold, (K, G) by kind of curve."""
     sample, labels, logits = results.predictions(run)
     p = probabilities(logits)
@@ -248,7 +271,7 @@ def _run_curves(results: Results, run: str) -> dict[str, Floats]:
         RAW: one_vs_rest_net_benefit(p, labels, THRESHOLDS),
         "confident": net_benefit(*confidence(p, labels), THRESHOLDS),
     }
-    by = run_temperature(results, run)
+    by = temperatures[run] if run in temperatures else run_temperature(results, run)
     if not math.isnan(by):
         curves[SCALED] = one_vs_rest_net_benefit(probabilities(logits, by), labels, THRESHOLDS)
     group = photograph_groups(results, sample)
@@ -262,23 +285,23 @@ def _run_curves(results: Results, run: str) -> dict[str, Floats]:
     }
 
 
-def _panel(study: Study, pair: Pair, known: Callable[[str], dict[str, Floats]]) -> DifferencePanel | None:
+def _panel(study: Study, pair: Pair, terms: Mapping[str, dict[str, Floats]]) -> DifferencePanel | None:
     if pair.seeds < MIN_SEEDS or pair.same_runs:
         return None
-    raw = _band(study, pair, RAW, known)
-    every = [known(run) for runs in pair.runs for ids in runs.values() for run in ids]
+    raw = _band(study, pair, RAW, terms)
+    every = [terms[run] for runs in pair.runs for ids in runs.values() for run in ids]
     has_scaled = all(SCALED in one for one in every)
-    return DifferencePanel(pair.own.recipe, raw, _band(study, pair, SCALED, known) if has_scaled else None)
+    return DifferencePanel(pair.own.recipe, raw, _band(study, pair, SCALED, terms) if has_scaled else None)
 
 
-def _band(study: Study, pair: Pair, kind: str, known: Callable[[str], dict[str, Floats]]) -> Band:
+def _band(study: Study, pair: Pair, kind: str, terms: Mapping[str, dict[str, Floats]]) -> Band:
     test, alpha = study.experiment.declared_test, study.experiment.alpha
     groups = pair.runs
     if test.paired:
         shared = pair.shared_seeds
         groups = tuple({seed: runs[seed] for seed in shared} for runs in pair.runs)  # type: ignore[assignment]
-    per_seed = [[_mean([known(run)[kind] for run in ids]) for ids in runs.values()] for runs in groups]
-    own, reference = (np.array([terms.mean(axis=1) for terms in seeds]).T for seeds in per_seed)
+    per_seed = [[_mean([terms[run][kind] for run in ids]) for ids in runs.values()] for runs in groups]
+    own, reference = (np.array([one.mean(axis=1) for one in seeds]).T for seeds in per_seed)
     seeds = np.array(
         [
             np.diff(test.difference(one.tolist(), other.tolist(), pair.overlap).interval(alpha))[0] / 2
@@ -286,7 +309,7 @@ def _band(study: Study, pair: Pair, kind: str, known: Callable[[str], dict[str, 
         ]
     )
     value = own.mean(axis=1) - reference.mean(axis=1)
-    images = {terms.shape[1] for group in per_seed for terms in group}
+    images = {one.shape[1] for group in per_seed for one in group}
     redrawn = any(cell.spec.split.redraws_test for cell in study.results.cells)
     if not isinstance(test, Crossed) or len(images) > 1 or images == {1} or redrawn:
         return Band(value, seeds, None)

@@ -149,7 +149,7 @@ def figures(study: Study, decisions: Decisions) -> tuple[Figure, ...]:
 
     def data() -> CurvesInfo:
         if not made:
-            made.append(curves_of(study, names))
+            made.append(curves_of(study, names, decisions.temperatures))
         return made[0]
 
     some = (
