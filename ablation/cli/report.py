@@ -9,8 +9,6 @@ import click
 from ablation.cli.console import console, warn
 from ablation.cli.context import FILE, FOLDER, TRACKING_URI, ExperimentOptions, on_experiments
 from ablation.core.errors import InputError
-from ablation.evidence.study import Study
-from ablation.report.render.description import description, verdicts
 from ablation.report.render.drawings import prepare
 from ablation.report.render.evidence import EVIDENCE_FILE
 from ablation.report.render.second import Second
@@ -52,6 +50,8 @@ def report(
       ablation report quickstart other
     """
     with Second(None if only else prepare) as second:  # which imports what draws while records are read
+        from ablation.evidence.study import Study  # pandas: after the second process has begun
+
         studies = [Study(one.results(), command=one.command("run")) for one in options]
         if len(studies) > 1 and (only or publish):
             raise InputError("--only and --publish are for the report of one experiment")
@@ -63,6 +63,8 @@ def report(
     console.print(f"wrote {page}{also}" if written.fresh else f"{page}{also}: up to date", markup=False, soft_wrap=True)
     if publish:
         (study,) = studies
+        from ablation.report.render.description import description, verdicts
+
         tracker = Tracker(study.experiment, study.results.cells, options[0].runs, tracking_uri, warn)
         files = (path for name in REPORT_FILES if (path := written.folder / name).exists())
         tracker.publish_report(*files, description=description(study, MAX_DESCRIPTION), verdicts=verdicts(study))

@@ -23,14 +23,6 @@ if TYPE_CHECKING:
     from ablation.report.render.drawings import Drawing
 
 
-def files_of(
-    studies: Sequence[Study], report: Report, drawings: Mapping[str, Sequence[Drawing | None]]
-) -> dict[str, bytes]:
-    """Name, within the report's folder -> content."""
-    texts = dict(table_files(studies, report))
-    return {name: text.encode() for name, text in texts.items()} | dict(figure_files(report, drawings))
-
-
 def table_files(studies: Sequence[Study], report: Report) -> Iterator[tuple[str, str]]:
     """Each table in three forms; those of effects first, with the experiment's name where there are several."""
     for study in studies if any(section.slug in ("effects", "several") for section in report.sections) else ():

@@ -147,16 +147,18 @@ def rendered(
     """
     from ablation.report.fonts import texts_of
     from ablation.report.render.drawings import KINDS, drawings_of
-    from ablation.report.render.files import files_of
+    from ablation.report.render.files import figure_files, table_files
     from ablation.report.render.html import html
 
     names = [report, [(study.experiment, study.results.classes) for study in studies]]
     chosen, missing = _fonts(texts_of(names), fonts)
     without = [f"no {PDF_FILE}, and figures as SVG alone: {missing}"] if missing else []
+    tables = dict(table_files(studies, report))  # while the second process is busy with maps
     drawings = drawings_of(
         report, () if missing else tuple(KINDS), chosen, second
     )  # letters missing: its reader may have
-    files = {HTML_FILE: html(report, drawings, digest).encode(), **files_of(studies, report, drawings)}
+    files = {HTML_FILE: html(report, drawings, digest).encode()}
+    files |= {name: text.encode() for name, text in tables.items()} | dict(figure_files(report, drawings))
     if pdf and not missing:
         from ablation.report.render.pdf import pdf_of
 
