@@ -18,11 +18,14 @@ import urllib.error
 import urllib.request
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from ablation.core.errors import attempt, reason_of
 from ablation.experiment.experiment import Cell, Experiment
@@ -45,7 +48,7 @@ from ablation.tracking.publication import (
     experiment_tags,
     run_publication,
 )
-from ablation.tracking.published import remember, remembered, state_of
+from ablation.tracking.published import file_of, remember, remembered, state_of
 
 SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # seconds; MLflow's defaults block each call for minutes
@@ -384,7 +387,17 @@ def connect(store: Store) -> Any:
         warnings.simplefilter("ignore")  # deprecated calls inside MLflow: nothing that our users could mend
         from mlflow import MlflowClient
 
-        return MlflowClient(store.uri)
+        with _alone_at(store):
+            return MlflowClient(store.uri)
+
+
+def _alone_at(store: Store) -> AbstractContextManager[Any]:
+    """A lock beside a SQLite file: two processes that make its tables at the same time leave one that nobody can use.
+
+    MLflow's own lock lets the second one begin anew when the first is done.
+    """
+    file = file_of(store.uri)
+    return FileLock(f"{file}.lock") if file else nullcontext()
 
 
 def await_answer(uri: str, *handlers: urllib.request.BaseHandler) -> None:

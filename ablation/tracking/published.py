@@ -38,12 +38,17 @@ def remembered(root: Path, uri: str) -> dict[str, str] | None:
     return known if isinstance(known, dict) else None
 
 
-def state_of(uri: str) -> list[Any] | None:
-    """How a SQLite file stands: its path, and number, size and times of all that belongs to it; None for any other."""
+def file_of(uri: str) -> Path | None:
+    """The file of a store in SQLite, absolute; None for any other store."""
     if not uri.startswith(_SQLITE) or "?" in uri or ":memory:" in uri:
         return None
-    path = Path(uri.removeprefix(_SQLITE)).absolute()
-    if not path.is_file():
+    return Path(uri.removeprefix(_SQLITE)).absolute()
+
+
+def state_of(uri: str) -> list[Any] | None:
+    """How a SQLite file stands: its path, and number, size and times of all that belongs to it; None for any other."""
+    path = file_of(uri)
+    if path is None or not path.is_file():
         return None
     files = [Path(f"{path}{end}") for end in _BESIDE]
     states = [(file.stat() if file.exists() else None) for file in files]

@@ -122,3 +122,21 @@ def test_what_two_processes_published_at_once_is_there_once_after_the_next(bench
     second.publish_all()
     bench.publish()
     assert len([run for run in bench.search() if run.data.tags.get(client.KEY) == bench.runs[1].spec.id]) == 1
+
+
+def test_two_processes_make_a_store_at_once(tmp_path, environment):
+    """The file that is left where both make its tables takes nothing for ever."""
+    script = (
+        "import sys, mlflow; from pathlib import Path; from ablation.tracking.client import Store, connect\n"
+        f"print('ready', flush=True); sys.stdin.readline(); connect(Store.beside(Path({str(tmp_path)!r})))"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen([sys.executable, "-c", script], env=environment, **pipes) for _ in range(2)]
+    for process in both:
+        assert process.stdout.readline() == "ready\n"
+    for process in both:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    for process in both:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
