@@ -13,6 +13,7 @@ import json
 import os
 import re
 import ssl
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -392,12 +393,16 @@ def connect(store: Store) -> Any:
 
 
 def _alone_at(store: Store) -> AbstractContextManager[Any]:
-    """A lock beside a SQLite file: two processes that make its tables at the same time leave one that nobody can use.
+    """A lock for a SQLite file: two processes that make its tables at the same time leave one that nobody can use.
 
-    MLflow's own lock lets the second one begin anew when the first is done.
+    MLflow's own lock lets the second one begin anew when the first is done. As that one, it leaves nothing beside the
+    runs; it is for the processes of one user.
     """
     file = file_of(store.uri)
-    return FileLock(f"{file}.lock") if file else nullcontext()
+    if file is None:
+        return nullcontext()
+    name = hashlib.sha256(f"{Path.home()} {file}".encode()).hexdigest()[:16]
+    return FileLock(f"{tempfile.gettempdir()}/ablation-{name}.lock")
 
 
 def await_answer(uri: str, *handlers: urllib.request.BaseHandler) -> None:
