@@ -8,7 +8,7 @@ device starts: `run` is nothing but tensor operations, and compiles without grap
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from ablation.augment.chain import Adjust, Blend, Resample, Step
-from ablation.augment.operation import Array, Hop, PixelOperation
-from ablation.augment.resample import Bags, Taps, as_pixels, bags, separable, soften_, taps, warp
+from ablation.augment.operation import Array, Hop, PixelOperation, Sample
+from ablation.augment.resample import Bags, Taps, as_pixels, bags, separable, separable_alone, soften_, taps, warp
+from ablation.augment.shares import in_shares
 
 _AT_ONCE = {"cpu": 2**19}
 """Numbers that go through the steps together: what a core's cache holds; otherwise what keeps a GPU busy, 2**24."""
@@ -42,15 +43,25 @@ def apply(steps: Sequence[Step], images: Tensor, samples: Array, size: int) -> T
     indices = None if order is None else on(device, order)
     with torch.autocast(device.type, enabled=False):  # the same maths on every device, whoever calls
         ready = prepare(steps, samples if order is None else samples[order], source, size, device, singly=count == 1)
-        for start in range(0, len(images), count):
-            stop = min(start + count, len(images))
-            parts = cuts(ready, start, stop)
-            if indices is None:
-                shown[start:stop] = run(parts, images[start:stop])
+        given, into = torch.split(images, count), torch.split(shown, count)
+        parts = None if indices is None else torch.split(indices, count)
+
+        def work(piece: int) -> None:
+            part = cuts(ready, piece * count, min((piece + 1) * count, len(images)))
+            if parts is None:
+                into[piece].copy_(run(part, given[piece]))
             else:
-                few = indices[start:stop]
-                shown.index_copy_(0, few, run(parts, images.index_select(0, few)).contiguous())
+                few = parts[piece]
+                shown.index_copy_(0, few, run(part, images.index_select(0, few)).contiguous())
+
+        in_shares(work, range(len(given)), device.type == "cpu" and not _one_by_one(steps))
     return shown
+
+
+def _one_by_one(steps: Sequence[Step]) -> bool:
+    """Whether any step draws from the generators that a process has one of each."""
+    inner = (chain for step in steps if isinstance(step, Blend) for chain in step.chains)
+    return any(isinstance(step, Adjust) and step.operation.per_image for step in steps) or any(map(_one_by_one, inner))
 
 
 def _together(device: torch.device, side: int) -> int:
@@ -110,56 +121,73 @@ def on(device: torch.device, values: Array, dtype: torch.dtype | None = None) ->
 class Resampling:
     """Boxes by weights, for all; the samples at `warped` (host) through their maps, smoothed by `soft` beforehand.
 
-    windows: B times four, the source pixels that the weights may touch (see `_windows`), from whose corner the
-    weights' indices count, where pictures are taken one by one; None where all of each is read. idle: (B,) on the host,
-    which pictures stay as they are; None where all change their size.
+    idle: (B,) on the host, which pictures stay as they are; None where all change their size. alone: of each picture,
+    where they are taken one by one and it is neither warped nor idle.
     """
 
     size: int
-    across: Taps | Bags
-    down: Taps | Bags
-    windows: list[list[int]] | None
+    across: Taps
+    down: Taps
     warped: Array
     hops: list[Hop]
     soft: Softening | None
     idle: Array | None
+    alone: dict[int, Alone] = field(default_factory=dict)
     at: Tensor | None = None
     """Places of the warped samples in the cut; None when they are all of it."""
 
-    def cut(self, start: int, stop: int) -> Resampling | None:
+    def cut(self, start: int, stop: int) -> Resampling | Alone | None:
+        if start in self.alone:
+            return self.alone[start]
         if self.idle is not None and self.idle[start:stop].all():
             return None
         across, down = _part(self.across, start, stop), _part(self.down, start, stop)
-        windows = None if self.windows is None else self.windows[start:stop]
         first, last = self.warped.searchsorted((start, stop)).tolist() if self.hops else (0, 0)
         where = self.warped[first:last] - start
         if first == last:
-            return Resampling(self.size, across, down, windows, where, [], None, None)
+            return Resampling(self.size, across, down, where, [], None, None)
         hops = [hop._replace(maps=hop.maps[first:last], frame=hop.frame[first:last]) for hop in self.hops]
         soft = self.soft and self.soft.cut(first, last)
         at = None if len(where) == stop - start else on(down.indices.device, where)
-        return Resampling(self.size, across, down, windows, where, hops, soft, None, at)
+        return Resampling(self.size, across, down, where, hops, soft, None, at=at)
 
     def __call__(self, images: Tensor) -> Tensor:
         if self.at is None and len(self.warped):
             return self._warp(images.clone() if images.is_floating_point() else as_pixels(images))
-        shown = separable(self._read(images), self.across, self.down)
+        shown = separable(images, self.across, self.down)
         if len(self.warped):
             shown[self.at] = self._warp(as_pixels(images[self.at]))
         return shown
-
-    def _read(self, images: Tensor) -> Tensor:
-        if self.windows is None:
-            return images
-        ((left, top, right, bottom),) = self.windows
-        return images.narrow(2, top, bottom - top).narrow(3, left, right - left)
 
     def _warp(self, images: Tensor) -> Tensor:
         return warp(self.soft(images) if self.soft else images, self.hops, self.size)
 
 
-def _part(weights: Taps | Bags, start: int, stop: int) -> Taps | Bags:
+@dataclass
+class Alone:
+    """A box of one picture by weights, whose indices count from the corner of the window (see `_windows`)."""
+
+    window: list[int]
+    across: Bags
+    down: Bags
+
+    def __call__(self, image: Tensor) -> Tensor:
+        left, top, right, bottom = self.window
+        return separable_alone(image.narrow(2, top, bottom - top).narrow(3, left, right - left), self.across, self.down)
+
+
+def _part(weights: Taps, start: int, stop: int) -> Taps:
     return weights._replace(indices=weights.indices[start:stop], weights=weights.weights[start:stop])
+
+
+def _all_alone(each: Taps, boxes: Array, source: int, still: Array) -> dict[int, Alone]:
+    """The pictures that are not `still` (B,), one by one; each: the weights of all, those across before those down."""
+    windows = _windows(boxes, source)
+    low, high = on(each.indices.device, windows.reshape(-1, 2, 2).transpose(1, 2, 0).reshape(2, -1))
+    both = bags(each, 3, low, high - low)
+    one = [Bags(*own, both.offsets) for own in zip(both.indices.unbind(), both.weights.unbind(), strict=True)]
+    places = np.flatnonzero(~still).tolist()
+    return {place: Alone(windows[place].tolist(), one[place], one[len(boxes) + place]) for place in places}
 
 
 def _prepare_resample(
@@ -177,14 +205,12 @@ def _prepare_resample(
         hops = [hop._replace(maps=numbers(hop.maps), frame=numbers(hop.frame)) for hop in step.hops]
         soft = _softening(step.extent[rows], source / size, device)
     starts, stops = on(device, boxes.reshape(-1, 2, 2).transpose(1, 2, 0).reshape(2, -1))  # both axes in one go
-    each, windows = taps(starts, stops, source, size), _windows(boxes, source) if singly else None
-    both: Taps | Bags = each
-    if windows is not None:
-        low, high = on(device, windows.reshape(-1, 2, 2).transpose(1, 2, 0).reshape(2, -1))
-        both = bags(each, 3, low, high - low)
-    across, down = _part(both, 0, len(boxes)), _part(both, len(boxes), 2 * len(boxes))
+    each = taps(starts, stops, source, size)
+    across, down = _part(each, 0, len(boxes)), _part(each, len(boxes), 2 * len(boxes))
     idle = step.straight[samples] & (step.boxes[samples] == [0, 0, 1, 1]).all(axis=1) if source == size else None
-    return Resampling(size, across, down, None if windows is None else windows.tolist(), warped, hops, soft, idle)
+    still = ~step.straight[samples] if idle is None else idle | ~step.straight[samples]
+    alone = _all_alone(each, boxes, source, still) if singly else {}
+    return Resampling(size, across, down, warped, hops, soft, idle, alone)
 
 
 @dataclass
@@ -238,8 +264,12 @@ class Touching:
     device: torch.device
     at: Tensor | None = None
     """Indices of these samples in the cut; None when they are all of it."""
+    alone: dict[int, AdjustingAlone] | None = None
+    """The changes of the pictures one by one, where they are taken so and there is a shorter way."""
 
-    def cut(self, start: int, stop: int) -> Touching | None:
+    def cut(self, start: int, stop: int) -> Touching | AdjustingAlone | None:
+        if self.alone is not None:
+            return self.alone.get(start)
         first, last = self.where.searchsorted((start, stop)).tolist()
         if first == last:
             return None
@@ -270,6 +300,17 @@ class Adjusting:
 
 
 @dataclass
+class AdjustingAlone:
+    """An operation with the parameters of one picture as numbers."""
+
+    operation: Any
+    parameters: Sample
+
+    def __call__(self, image: Tensor) -> Tensor:
+        return self.operation.apply_alone_(as_pixels(image), self.parameters)  # type: ignore[no-any-return]
+
+
+@dataclass
 class Blending:
     """Each picture added up with what the chains make of it; weights: (B, 1 + chains)."""
 
@@ -294,5 +335,10 @@ def _prepare_pixels(
     if isinstance(step, Blend):
         chains = [prepare(chain, rows, source, source, device, singly) for chain in step.chains]
         return Touching(Blending(chains, on(device, step.weights[rows])), where, device)
-    drawn = {name: on(device, values[rows]) for name, values in step.parameters.items()}
-    return Touching(Adjusting(step.operation, drawn), where, device)
+    drawn = {name: values[rows] for name, values in step.parameters.items()}
+    alone = None
+    if singly and step.operation.apply_alone_ is not None:
+        each = (dict(zip(drawn, numbers, strict=True)) for numbers in zip(*drawn.values(), strict=True))
+        alone = {place: AdjustingAlone(step.operation, one) for place, one in zip(where.tolist(), each, strict=True)}
+    adjusting = Adjusting(step.operation, {name: on(device, values) for name, values in drawn.items()})
+    return Touching(adjusting, where, device, alone=alone)

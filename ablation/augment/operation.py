@@ -157,6 +157,10 @@ class PixelOperation(SimpleOperation, ABC):
         """The same where `images` may be written to."""
         return self.apply(images, drawn)
 
+    apply_alone_: ClassVar[Any] = None
+    """`apply_` for one picture (1, 3, H, W) on a CPU with its parameters as numbers, to the bit: each operation on a
+    tensor of one number takes as long as on a thousand. None where it has no shorter way."""
+
 
 class MixingOperation(SimpleOperation, ABC):
     """Mixes each picture with a partner's. Comes last in a recipe. See `ablation.augment.operations.mix`."""

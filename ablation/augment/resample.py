@@ -29,7 +29,7 @@ class Taps(NamedTuple):
 
 class Bags(NamedTuple):
     """Taps as an embedding bag takes them, for pictures that are resampled one by one: all channels of a picture in a
-    row of indices and weights (B, C * S * T), the first of each pixel at `offsets` (C * S,).
+    row of indices and weights (B, C * S * T), or those of one picture; the first of each pixel at `offsets` (C * S,).
     """
 
     indices: Tensor
@@ -61,19 +61,35 @@ def bags(taps: Taps, channels: int, first: Tensor, lengths: Tensor) -> Bags:
     """Taps for each picture alone, of whose lines `lengths` (B,) are kept in each channel, from `first` (B,) on."""
     batch, size, count = taps.indices.shape
     planes = torch.arange(channels, device=first.device) * lengths.unsqueeze(1) - first.unsqueeze(1)
-    indices = taps.indices.unsqueeze(1) + planes.view(batch, channels, 1, 1)
+    indices = taps.indices.int().unsqueeze(1) + planes.int().view(batch, channels, 1, 1)
     weights = taps.weights.unsqueeze(1).expand(batch, channels, size, count)
-    offsets = torch.arange(0, channels * size * count, count, device=first.device)
+    offsets = torch.arange(0, channels * size * count, count, device=first.device, dtype=torch.int32)
     return Bags(indices.view(batch, -1), weights.reshape(batch, -1), offsets)
 
 
-def separable(images: Tensor, across: Taps | Bags, down: Taps | Bags) -> Tensor:
+def separable(images: Tensor, across: Taps, down: Taps) -> Tensor:
     """Pictures (B, C, H, W) weighted along both axes: (B, C, S, S'), clamped to [0, 1], as weights sum to one but for
     rounding. `across` is (B, S', T'), `down` (B, S, T). uint8 pictures are taken as 255ths. The result is stored column
     by column, as it comes.
     """
     columns = _columns(_weighted(_padded(images), down), images.shape[3])
     return _weighted(columns, across).clamp_(0, 1).transpose(2, 3)
+
+
+def separable_alone(image: Tensor, across: Bags, down: Bags) -> Tensor:
+    """`separable` of one picture (1, C, H, W), by weights of its own, to the bit."""
+    channels, _, width = image.shape[1:]
+    rows = _bagged(_lines(image), down)
+    length = len(rows) // channels
+    lines = _turned(rows.view(channels, length, width))
+    del rows  # the next step is written where it was, which is in the cache
+    return _bagged(lines, across).clamp_(0, 1).view(1, channels, -1, length).transpose(2, 3)
+
+
+def _lines(image: Tensor) -> Tensor:
+    """The lines (C * H, W) of one picture, float32."""
+    floats = image.float().mul_(LEVEL) if image.dtype == torch.uint8 else image.contiguous()
+    return floats.view(-1, image.shape[-1])
 
 
 def as_pixels(images: Tensor) -> Tensor:
@@ -98,15 +114,26 @@ def _columns(rows: Tensor, width: int) -> Tensor:
     return rows.narrow(3, 0, width).transpose(2, 3).contiguous()
 
 
-def _weighted(lines: Tensor, weights: Taps | Bags) -> Tensor:
+def _turned(planes: Tensor) -> Tensor:
+    """Planes (C, S, W) in lines: their columns (C * W, S).
+
+    Shuffling channels that lie last is transposing, and a CPU has a kernel for it that takes two thirds of the time.
+    """
+    channels, height, width = planes.shape
+    count = height * width
+    last = planes.as_strided((channels, count, 1, 1), (count, 1, count, count))
+    return torch.channel_shuffle(last, height).view(channels * width, height)
+
+
+def _bagged(table: Tensor, weights: Bags) -> Tensor:
+    """(L, K) -> (C * S, K): `_weighted` for one picture."""
+    return torch.embedding_bag(table, weights.indices, weights.offsets, False, 0, False, weights.weights, False)[0]
+
+
+def _weighted(lines: Tensor, weights: Taps) -> Tensor:
     """(B, C, L, K) -> (B, C, S, K): each line a weighted sum of a few lines, as an embedding bag computes it."""
     batch, channels, length, width = lines.shape
     table = lines.view(-1, width)
-    if isinstance(weights, Bags):
-        summed, *_ = torch.embedding_bag(
-            table, weights.indices[0], weights.offsets, False, 0, False, weights.weights[0], False
-        )
-        return summed.view(batch, channels, -1, width)
     size, count = weights.indices.shape[1:]
     planes = torch.arange(0, batch * channels * length, length, device=lines.device)
     indices = weights.indices.unsqueeze(1) + planes.view(batch, channels, 1, 1)

@@ -65,6 +65,9 @@ class Brightness(FactorOperation):
     def apply_(self, images: Tensor, drawn: dict[str, Tensor]) -> Tensor:
         return images.mul_(per_sample(drawn["factor"])).clamp_(0, 1)
 
+    def apply_alone_(self, image: Tensor, drawn: Sample) -> Tensor:
+        return image.mul_(float(drawn["factor"])).clamp_(0, 1)
+
 
 @value
 class Contrast(FactorOperation):
@@ -87,6 +90,13 @@ class Contrast(FactorOperation):
         red, green, blue = columns.mean(dim=(2, 3)).unbind(dim=1)
         mean = per_sample(LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue)
         return images.mul_(factor).add_((1 - factor) * mean).clamp_(0, 1)
+
+    def apply_alone_(self, image: Tensor, drawn: Sample) -> Tensor:
+        factor = np.float32(drawn["factor"])
+        means = image.transpose(2, 3).contiguous().mean(dim=(2, 3)).tolist()[0]
+        red, green, blue = np.array(LUMA, np.float32) * np.array(means, np.float32)
+        offset = (np.float32(1) - factor) * (red + green + blue)
+        return image.mul_(float(factor)).add_(float(offset)).clamp_(0, 1)
 
 
 @value
