@@ -75,8 +75,8 @@ class Results:
     folder: str = ""
     """What people are told of where the runs are: `root`, but of a pack the folder that it was made from."""
 
-    kept: Kept = field(default_factory=lambda: Kept(KEPT_BYTES), repr=False)
-    """Predictions that were read, which several sections of a report look at."""
+    kept_predictions: Kept = field(default_factory=lambda: Kept(KEPT_BYTES), repr=False)
+    """Those that were read, which several sections of a report look at."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "folder", self.folder or self.root.as_posix())
@@ -154,13 +154,13 @@ class Results:
 
     def predictions(self, run_id: str) -> Predictions:
         """What the network of a finished run answers for its test images; they are read-only, as those of `part`."""
-        return self.kept.get((self.root, run_id, "test"), lambda: read_predictions(self.root / run_id))
+        return self.kept_predictions.get((self.root, run_id, "test"), lambda: read_predictions(self.root / run_id))
 
     def part(self, run_id: str, part: Part) -> Predictions | None:
         """The same for its training, validation or test part; None where the record of an older version lacks it."""
         if part == "test":
             return self.predictions(run_id)
-        return self.kept.get((self.root, run_id, part), lambda: read_part(self.root / run_id, part))
+        return self.kept_predictions.get((self.root, run_id, part), lambda: read_part(self.root / run_id, part))
 
     def corrupted(self, run_id: str) -> Corrupted | None:
         """What it answers for test images under test conditions; None where it was not tested under any."""
