@@ -17,7 +17,7 @@ from ablation.training.setup import Setup
 from ablation.training.sharing import Rate
 
 STEPS = 10
-"""Steps after which it is looked whether the time is over."""
+"""Steps from one look at the clock to the next."""
 
 
 def rate(

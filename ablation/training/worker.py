@@ -295,7 +295,7 @@ def _rate(spec: RunSpec, options: argparse.Namespace) -> dict[str, Any]:
 
 
 class Reporter:
-    """Sends events to the parent: all but the epochs of a moment, which would take more of its time than they tell."""
+    """Sends events to the parent: of the epochs at most one in `BETWEEN_EPOCHS`, as each takes some of its time."""
 
     def __init__(self, events: IO[str]):
         self.events, self.sent = events, 0.0
