@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -181,6 +182,11 @@ class Strip:
     encode: Callable[[], tuple[bytes, str]]
     """Makes the picture: its bytes and its type, 'png' or 'jpeg'."""
     alt: str
+
+    @cached_property
+    def picture(self) -> tuple[bytes, str]:
+        """What `encode` makes, once for all renderings."""
+        return self.encode()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from PIL import Image
 
 from ablation.core.seeds import stream
 from ablation.report.photographs import FRAME, GAP, STRIP_TILE, encoded, join, photograph_strip, scaled
+from ablation.report.render import html
+from ablation.report.section import Strip
 from ablation.report.style import data_uri
 
 
@@ -45,6 +47,19 @@ def test_a_strip_of_tiny_pictures_stays_exact_and_one_of_photographs_small():
     content, kind = encoded(noise(300))
     assert kind == "jpeg"
     assert Image.open(io.BytesIO(content)).size[1] == STRIP_TILE + 2 * FRAME
+
+
+def test_the_picture_of_a_strip_is_made_once_for_all_renderings():
+    made: list[int] = []
+
+    def encode() -> tuple[bytes, str]:
+        made.append(1)
+        return b"content", "png"
+
+    strip = Strip("crop", "about", ("a",), ((),), encode, "alt")
+    assert [strip.picture, strip.picture] == [(b"content", "png")] * 2
+    assert html.picture(strip, {}) == data_uri(b"content", "png")
+    assert made == [1]
 
 
 def test_strips_of_fewer_photographs_are_as_wide_with_white_at_the_end():

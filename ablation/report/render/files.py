@@ -45,7 +45,7 @@ def figure_files(report: Report, drawings: Mapping[str, Sequence[Drawing | None]
         for index, (figure, drawn) in enumerate(zip(section.figures, drawings[section.slug], strict=True), 1):
             if isinstance(figure, Strips):
                 for row, strip in enumerate(figure.rows, 1):
-                    content, kind = strip.encode()
+                    content, kind = strip.picture
                     yield f"figures/{section.slug}-{index}-{row}.{kind}", content
             elif drawn is not None:
                 yield from ((f"figures/{drawn.name}.{kind}", content) for kind, content in drawn.files.items())

@@ -82,7 +82,7 @@ def policy(own: str = "") -> str:
 def picture(shown: Figure | Strip, look: Look) -> str:
     """A figure, or a row of photographs, as an address that carries it."""
     if isinstance(shown, Strip):
-        return data_uri(*shown.encode())
+        return data_uri(*shown.picture)
     return data_uri(drawing(shown, look, "").svg, "svg+xml")
 
 

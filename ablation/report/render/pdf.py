@@ -348,7 +348,7 @@ def _figure(section: Section, number: int, figure: Any, drawn: Drawing | None, r
 def _pictures(figure: Any, drawn: Drawing | None) -> list[bytes]:
     """The files of a figure: its drawing, or a picture a row of photographs."""
     if isinstance(figure, Strips):
-        return [strip.encode()[0] for strip in figure.rows]
+        return [strip.picture[0] for strip in figure.rows]
     assert drawn is not None
     return [drawn.svg]
 
