@@ -12,7 +12,7 @@ than one to each picture; where kornia is not installed, it is left out. The arm
 slows down does so for all; medians of the rounds, and the ratio to ours within each round. The table's numbers go to
 benchmarks/results/ as JSON.
 
-Memory is what a batch needs on one thread at its peak beyond input and output, in sizes of the output.
+Memory is what a batch needs at its peak beyond input and output, in sizes of the output.
 """
 
 from __future__ import annotations
@@ -184,11 +184,8 @@ def extra_memory(run: Callable[[], Tensor], size: int, device: torch.device) -> 
         before = torch.cuda.memory_allocated()
         run()
         return (torch.cuda.max_memory_allocated() - before - output) / output
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # what other threads take is not counted
     with Live() as live:
         run()
-    torch.set_num_threads(threads)
     return (live.most - output) / output
 
 

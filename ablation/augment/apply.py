@@ -18,7 +18,6 @@ from torch import Tensor
 from ablation.augment.chain import Adjust, Blend, Resample, Step
 from ablation.augment.operation import Array, Hop, PixelOperation, Sample
 from ablation.augment.resample import Bags, Taps, as_pixels, bags, separable, separable_alone, soften_, taps, warp
-from ablation.augment.shares import in_shares
 
 _AT_ONCE = {"cpu": 2**19}
 """Numbers that go through the steps together: what a core's cache holds; otherwise what keeps a GPU busy, 2**24."""
@@ -45,23 +44,14 @@ def apply(steps: Sequence[Step], images: Tensor, samples: Array, size: int) -> T
         ready = prepare(steps, samples if order is None else samples[order], source, size, device, singly=count == 1)
         given, into = torch.split(images, count), torch.split(shown, count)
         parts = None if indices is None else torch.split(indices, count)
-
-        def work(piece: int) -> None:
-            part = cuts(ready, piece * count, min((piece + 1) * count, len(images)))
+        for number, pixels in enumerate(given):
+            part = cuts(ready, number * count, min((number + 1) * count, len(images)))
             if parts is None:
-                into[piece].copy_(run(part, given[piece]))
+                into[number].copy_(run(part, pixels))
             else:
-                few = parts[piece]
+                few = parts[number]
                 shown.index_copy_(0, few, run(part, images.index_select(0, few)).contiguous())
-
-        in_shares(work, range(len(given)), device.type == "cpu" and not _one_by_one(steps))
     return shown
-
-
-def _one_by_one(steps: Sequence[Step]) -> bool:
-    """Whether any step draws from the generators that a process has one of each."""
-    inner = (chain for step in steps if isinstance(step, Blend) for chain in step.chains)
-    return any(isinstance(step, Adjust) and step.operation.per_image for step in steps) or any(map(_one_by_one, inner))
 
 
 def _together(device: torch.device, side: int) -> int:
