@@ -35,7 +35,7 @@ ENVIRONMENT = {
 }
 """What can change bits although the spec is the same."""
 
-EXECUTION = {"step": ("ways to compute a step", "eager"), "memory_format": ("memory formats", "the device's own")}
+EXECUTION = {"step": ("ways to compute a step", "not compiled"), "memory_format": ("memory formats", "the usual one")}
 """What can change bits and is in a record's environment only where it was chosen; what it is else."""
 
 HOW_TO_MEND = "Restore the file, or remove the run's folder and `ablation run` trains it again"
@@ -117,16 +117,29 @@ def _not_sealed(results: Results, done: pd.DataFrame) -> list[str]:
 
 
 def _environments(results: Results, done: pd.DataFrame) -> list[str]:
-    different = {
-        what: set(map(str, done[column].unique()))
-        for column, what in ENVIRONMENT.items()
-        if column in done and done[column].nunique() > 1
-    }
-    records = [results.records[run_id] for run_id in dict.fromkeys(done["id"]) if run_id in results.records]
+    """What of the environment differs between runs, how many have which, and recipes that have one kind alone."""
+    runs = done.drop_duplicates("id").set_index("id")
+    kinds = {what: runs[column].map(str) for column, what in ENVIRONMENT.items() if column in runs}
+    records = {run_id: results.records[run_id] for run_id in runs.index if run_id in results.records}
     for name, (what, otherwise) in EXECUTION.items():
-        chosen = {str(record.environment.get(name, otherwise)) for record in records}
-        different |= {what: chosen} if len(chosen) > 1 else {}
-    return [f"Runs on different {what} are compared: {', '.join(sorted(of))}." for what, of in different.items()]
+        known = {run_id: str(record.environment.get(name, otherwise)) for run_id, record in records.items()}
+        kinds[what] = pd.Series(known, dtype=object)
+    return [_different(what, of, runs) for what, of in kinds.items() if of.nunique() > 1]
+
+
+def _different(what: str, kinds: pd.Series, runs: pd.DataFrame) -> str:
+    """kinds: of each run, by its id."""
+    counts = ", ".join(
+        f"{kind} ({counted(number, 'run')})" for kind, number in kinds.value_counts().sort_index().items()
+    )
+    of_recipe = kinds.groupby(runs["recipe"].loc[kinds.index], sort=False).unique()
+    alone = {recipe: kind[0] for recipe, kind in of_recipe.items() if len(kind) == 1}
+    sentence = f"Runs on different {what} are compared: {counts}."
+    if len(set(alone.values())) < 2:
+        return sentence
+    mixed = listing(f"{named(str(recipe))} has {kind} only" for recipe, kind in alone.items())
+    mend = "remove the folders of some, and `ablation run` trains them like the others"
+    return f"{sentence} What is due to that, and what to the recipe, cannot be told: {mixed}; {mend}."
 
 
 def _splits(results: Results, done: pd.DataFrame) -> list[str]:

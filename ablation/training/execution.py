@@ -50,7 +50,7 @@ class Execution:
     def _wrong_step(self, cuda: bool) -> str:
         allowed = ", ".join(step for step in STEPS if cuda or step != "graph")
         if self.step not in STEPS or (self.step == "graph" and not cuda):
-            return f"step = {self.step!r}: {'a GPU' if cuda else 'the CPU'} has {allowed}"
+            return f"step = {self.step!r} (--step): {'a GPU' if cuda else 'the CPU'} has {allowed}"
         if self.step == "compile" and not cuda and not _compiler():
             return "step = 'compile': needs a C++ compiler, and there is none: install g++, or name yours in CXX"
         if self.step == "compile" and cuda and find_spec("triton") is None:
@@ -63,7 +63,10 @@ class Execution:
         if workers != "auto" and (not isinstance(workers, int) or workers < 1):
             return layout, f"per_device = {workers!r}: a number from 1, or 'auto'"
         several = workers != 1 and not cuda
-        return layout, "per_device is for GPUs: the workers of a CPU are given by jobs" if several else ""
+        return (
+            layout,
+            "per_device (--per-device) is for GPUs: of a CPU, jobs (--jobs) gives the workers" if several else "",
+        )
 
     def environment(self, device: str) -> dict[str, str]:
         """What of it changes bits, and is not what `device` does by itself: for the record."""

@@ -19,8 +19,11 @@ def project(finished, tmp_path):
 @pytest.mark.parametrize(
     ("option", "error"),
     [
-        (("--step", "graph"), "error: step = 'graph': the CPU has auto, eager, compile"),
-        (("--per-device", "auto"), "error: per_device is for GPUs: the workers of a CPU are given by jobs"),
+        (("--step", "graph"), "error: step = 'graph' (--step): the CPU has auto, eager, compile"),
+        (
+            ("--per-device", "auto"),
+            "error: per_device (--per-device) is for GPUs: of a CPU, jobs (--jobs) gives the workers",
+        ),
         (("--per-device", "0"), "0 is not in the range x>=1"),
     ],
 )
@@ -38,4 +41,4 @@ def test_another_memory_format_is_recorded_and_warned_of(finished, project):
     chosen = [record.environment.get("memory_format") for record in records.values()]
     assert sorted(map(str, chosen)) == ["None"] * 5 + ["channels_last"]
     said = " ".join((ended.out + ended.err).split())
-    assert "Runs on different memory formats are compared: channels_last, the device's own." in said
+    assert "Runs on different memory formats are compared: channels_last (1 run), the usual one (5 runs)." in said

@@ -7,7 +7,7 @@ import forged
 import pytest
 from made_up import noise, question, results_of, usual
 
-from ablation.core.text import named, plain
+from ablation.core.text import counted, named, plain
 from ablation.data import Fixed, PerSeed, TrainSize
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
@@ -86,7 +86,19 @@ def test_what_shows_other_test_images_by_design_raises_none(experiment, vary):
 def test_other_machines_raise_a_warning(experiment):
     results = results_of(experiment)
     results.table.loc[0, "device"] = "NVIDIA H200"
-    assert list(Study(results).warnings) == ["Runs on different devices are compared: NVIDIA H200, cpu."]
+    others = counted(results.table["id"].nunique() - 1, "run")
+    said = f"Runs on different devices are compared: NVIDIA H200 (1 run), cpu ({others})."
+    assert list(Study(results).warnings) == [said]
+
+
+def test_recipes_that_were_trained_in_different_ways_are_named(experiment):
+    """Then a difference is that of the recipes, of the ways, or of both."""
+    results = results_of(experiment)
+    treated = results.table["recipe"] != experiment.baseline
+    results.table.loc[treated, "device"] = "NVIDIA H200"
+    (said,) = map(plain, Study(results).warnings)
+    assert "What is due to that, and what to the recipe, cannot be told" in said
+    assert f"“{experiment.baseline}” has cpu only" in said
 
 
 def test_runs_that_were_computed_in_other_ways_raise_a_warning(experiment):
@@ -94,9 +106,10 @@ def test_runs_that_were_computed_in_other_ways_raise_a_warning(experiment):
     ids = list(results.table["id"])
     chosen = {ids[0]: {"step": "compile"}, ids[1]: {"memory_format": "channels_last"}}
     made = {one: RunRecord(one, "finished", (), {}, {}, {}, chosen.get(one, {}), ()) for one in ids}
+    others = counted(len(ids) - 1, "run")
     assert list(Study(replace(results, records=made)).warnings) == [
-        "Runs on different ways to compute a step are compared: compile, eager.",
-        "Runs on different memory formats are compared: channels_last, the device's own.",
+        f"Runs on different ways to compute a step are compared: compile (1 run), not compiled ({others}).",
+        f"Runs on different memory formats are compared: channels_last (1 run), the usual one ({others}).",
     ]
     alike = {one: replace(record, environment={"step": "compile"}) for one, record in made.items()}
     assert list(Study(replace(results, records=alike)).warnings) == []

@@ -47,9 +47,7 @@ def test_weights_that_do_not_fit_are_reported_with_what_does_not(nothing, tiny, 
 
 def test_weights_that_cannot_be_fetched_are_reported_with_what_to_do(nothing, tiny, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    monkeypatch.setenv(
-        "https_proxy", "http://127.0.0.1:9"
-    )  # nothing answers there
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nothing answers there
     (message,) = nothing(replace(tiny, model="resnet18", image_size=32, weights="IMAGENET1K_V1"), DataError)
     assert "could not be fetched" in message
     assert "weights=PATH" in message

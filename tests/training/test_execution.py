@@ -22,12 +22,20 @@ def test_each_device_has_its_own_way():
 @pytest.mark.parametrize(
     ("execution", "device", "expected"),
     [
-        (Execution("graph"), "cpu", "step = 'graph': the CPU has auto, eager, compile"),
-        (Execution("fast"), "cpu", "step = 'fast': the CPU has auto, eager, compile"),
-        (Execution("fast"), "cuda", "step = 'fast': a GPU has auto, eager, graph, compile"),
+        (Execution("graph"), "cpu", "step = 'graph' (--step): the CPU has auto, eager, compile"),
+        (Execution("fast"), "cpu", "step = 'fast' (--step): the CPU has auto, eager, compile"),
+        (Execution("fast"), "cuda", "step = 'fast' (--step): a GPU has auto, eager, graph, compile"),
         (Execution(memory_format="nhwc"), "cpu", "memory_format = 'nhwc': auto, contiguous, channels_last"),
-        (Execution(per_device=2), "cpu", "per_device is for GPUs: the workers of a CPU are given by jobs"),
-        (Execution(per_device="auto"), "cpu", "per_device is for GPUs: the workers of a CPU are given by jobs"),
+        (
+            Execution(per_device=2),
+            "cpu",
+            "per_device (--per-device) is for GPUs: of a CPU, jobs (--jobs) gives the workers",
+        ),
+        (
+            Execution(per_device="auto"),
+            "cpu",
+            "per_device (--per-device) is for GPUs: of a CPU, jobs (--jobs) gives the workers",
+        ),
         (Execution(per_device=0), "cuda", "per_device = 0: a number from 1, or 'auto'"),
         (Execution(per_device="all"), "cuda:0", "per_device = 'all': a number from 1, or 'auto'"),
     ],
