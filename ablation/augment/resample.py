@@ -88,8 +88,10 @@ def separable_alone(image: Tensor, across: Bags, down: Bags) -> Tensor:
 
 def _lines(image: Tensor) -> Tensor:
     """The lines (C * H, W) of one picture, float32."""
-    floats = image.float().mul_(LEVEL) if image.dtype == torch.uint8 else image.contiguous()
-    return floats.view(-1, image.shape[-1])
+    if image.dtype != torch.uint8:
+        return image.contiguous().view(-1, image.shape[-1])
+    floats = image.to(torch.float32, memory_format=torch.contiguous_format)
+    return floats.mul_(LEVEL).view(-1, image.shape[-1])
 
 
 def as_pixels(images: Tensor) -> Tensor:

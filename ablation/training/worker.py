@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import queue
 import signal
@@ -295,15 +296,16 @@ def _rate(spec: RunSpec, options: argparse.Namespace) -> dict[str, Any]:
 
 
 class Reporter:
-    """Sends events to the parent: of the epochs at most one in `BETWEEN_EPOCHS`, as each takes some of its time."""
+    """Sends events to the parent: of a run's epochs the first, and then at most one in `BETWEEN_EPOCHS`, as each takes
+    some of the parent's time."""
 
     def __init__(self, events: IO[str]):
-        self.events, self.sent = events, 0.0
+        self.events, self.sent = events, -math.inf
 
     def __call__(self, event: dict[str, Any]) -> None:
-        now = time.monotonic()
-        if event["event"] != "epoch" or now - self.sent >= BETWEEN_EPOCHS:
-            self.sent = now
+        now, epoch = time.monotonic(), event["event"] == "epoch"
+        if not epoch or now - self.sent >= BETWEEN_EPOCHS:
+            self.sent = now if epoch else -math.inf
             print(json.dumps(event), file=self.events)
 
 
