@@ -10,11 +10,11 @@ take their steps at once, a K-th. The levers:
   foreach, fused      the optimizer's own switches
   unfilled            torch.utils.deterministic.fill_uninitialized_memory off
   channels_last       the memory layout of network and images
-  compile             torch.compile of the network; the seconds that it takes at first are told beside it
+  compile             torch.compile of the network; the seconds that it takes at first are printed beside it
   K seeds by vmap     torch.func.stack_module_state, vmap over forward and gradient, one optimizer for all
 
 Batch norm's running means are kept by none of the seeds at once (vmap cannot write to them), which is in their favour.
-Told is also by how much the weights after twenty steps differ from those of the step as it is: 0 means the same bits.
+A column has how far the weights are, after twenty steps, from those of the step as it is: 0 means the same bits.
 """
 
 from __future__ import annotations

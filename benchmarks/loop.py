@@ -115,10 +115,10 @@ def arms(network: str, options: argparse.Namespace, work: Path) -> dict[str, mea
     )  # fmt: skip
     listed = listing(photographs, work / "cache")
     data = build(listed, experiment.cells(listed.digest)[0].spec.cache_size, work / "cache")
-    found = {LOOP: Loop(setup_of(data, experiment, "full", work)).turn}
+    turns = {LOOP: Loop(setup_of(data, experiment, "full", work)).turn}
     if options.clean:
-        found[CLEAN] = Loop(setup_of(data, experiment, "clean", work)).turn
-    return found | {CEILING: Ceiling.of(setup_of(data, experiment, "clean", work)).turn}
+        turns[CLEAN] = Loop(setup_of(data, experiment, "clean", work)).turn
+    return turns | {CEILING: Ceiling.of(setup_of(data, experiment, "clean", work)).turn}
 
 
 def main() -> None:
