@@ -40,7 +40,7 @@ FLOORS = 8
 """At most, from `core` to `cli`."""
 
 HOMES = {
-    "joblib": ("ablation.training.sweep",),
+    "joblib": ("ablation.training.crew",),
     "mlflow": ("ablation.tracking",),
     "matplotlib": ("ablation.report",),
     "fontTools": ("ablation.report.fonts",),

@@ -17,7 +17,7 @@ from ablation.report.section import Column, Table
 from ablation.training.cost.benchmark import measure
 from ablation.training.cost.doctor import Fact, examine
 from ablation.training.cost.rates import Machine, remember
-from ablation.training.sweep import choose_devices
+from ablation.training.crew import choose_devices
 
 
 @click.command()

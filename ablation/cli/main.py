@@ -8,8 +8,7 @@
 A command is a file beside this one and a line in `COMMANDS`. Its module is imported when the command is called or its
 own help is shown, so this module loads click alone.
 
-Exit codes: 0 done, 1 some runs failed, 2 a mistake in the command or the experiment file, 3 a mistake in the data,
-130 interrupted.
+What its exit status means: `ablation.core.errors.EXITS`.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from ablation.experiment.spec import RunSpec
 from ablation.report.section import Column, Table
 from ablation.training.cost.estimate import Cost, Images, calibration, estimates_of
 from ablation.training.cost.rates import CPU, Machine, gpus, outdated, remembered
-from ablation.training.sweep import cpu_count
+from ablation.training.crew import cpu_count
 
 MEASURE = "ablation doctor --measure"
 NONE = "-"

@@ -15,6 +15,7 @@ from ablation.core.text import counted
 from ablation.experiment.labels import names_of
 from ablation.experiment.runs import Run
 from ablation.tracking.client import Tracker
+from ablation.training.crew import Training
 from ablation.training.execution import MEMORY_FORMATS, STEPS, Execution, MemoryFormat, Step
 from ablation.training.sweep import crew_for, train_missing
 
@@ -97,9 +98,8 @@ def run(
     if robustness is not None:
         experiment = replace(experiment, robustness=robustness)
     execution = Execution(step, memory_format, per_device)
-    with crew_for(
-        experiment, options.runs, options.cache, jobs, device, keep_weights, checkpoint_every, execution
-    ) as crew:
+    training = Training(jobs, device, keep_weights, checkpoint_every, execution)
+    with crew_for(experiment, options.runs, options.cache, training) as crew:
         data = options.listing(experiment)
         cells = experiment.cells(data.digest)
         tracker = None if no_tracking else Tracker(experiment, cells, options.runs, tracking_uri, warn)

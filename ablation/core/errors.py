@@ -1,7 +1,8 @@
 """Errors for people: every problem at once, each with where it is, the value, and what is allowed.
 
-Two kinds, by who has to act: `InputError` (the command or the experiment file, exit code 2) and `DataError`
-(the photographs or their list, exit code 3).
+By who has to act: `InputError` (the command or the experiment file), `DataError` (the photographs or their list),
+`HeldError` (whoever holds what is needed) and `TryAgainError` (nobody here: a full disk, a server that is away). The
+exit status of a command is that of the error, see `EXITS`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,18 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 T = TypeVar("T")
+
+EXITS = {
+    0: "all is done",
+    1: "some runs failed, or something that was read back is not as it was written",
+    2: "a mistake in the command or the experiment file",
+    3: "a mistake in the data",
+    4: "another process holds what is needed",
+    75: "try again: the disk is full, or a server is away",
+    130: "stopped by Ctrl-C; the same command goes on",
+    143: "ended by SIGTERM; the same command goes on",
+}
+"""Exit status of a command -> what it means."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +76,18 @@ class DataError(AblationError):
     """
 
     exit_code = 3
+
+
+class HeldError(AblationError):
+    """Another process holds what is needed, and waiting was not wanted. Its exit status is 4."""
+
+    exit_code = 4
+
+
+class TryAgainError(AblationError):
+    """What may be over in a while: a full disk, a server that is away. Its exit status is 75, as sysexits.h has it."""
+
+    exit_code = 75
 
 
 def did_you_mean(got: str, allowed: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ from ablation.data import listing
 from ablation.experiment.preregistration import beforehand, preregistration_of
 from ablation.experiment.record import read_arrays, read_digest, read_record
 from ablation.experiment.runs import runs_of
-from ablation.training.sweep import Silent
+from ablation.training.watch import Silent
 
 HERE = Path(__file__).parent
 

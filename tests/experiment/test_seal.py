@@ -19,7 +19,7 @@ from ablation.evidence.study import Study
 from ablation.experiment.record import ARRAYS_FILE, RECORD_FILE, Arrays, RunRecord, read_digest, write_record
 from ablation.experiment.runs import Run, runs_of
 from ablation.experiment.seal import JOURNAL_FILE, read_seal
-from ablation.training.sweep import Silent
+from ablation.training.watch import Silent
 
 
 def as_folder(file: Path) -> None:

@@ -63,4 +63,4 @@ class Inside:
 @pytest.fixture
 def inside(monkeypatch, settled):
     """Sweeps (of one worker) train in this process."""
-    monkeypatch.setattr("ablation.training.sweep.Worker", Inside)
+    monkeypatch.setattr("ablation.training.crew.Worker", Inside)

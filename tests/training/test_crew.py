@@ -12,7 +12,9 @@ import torch
 from ablation import DataError, InputError, sweep
 from ablation.experiment.runs import folder_of
 from ablation.training import sweep as sweeping
-from ablation.training.sweep import Silent, crew_for
+from ablation.training.crew import Training, _may_have_gpu
+from ablation.training.sweep import crew_for
+from ablation.training.watch import Silent
 
 
 @pytest.fixture
@@ -88,16 +90,16 @@ def test_so_many_are_started_as_runs_are_missing_for_certain(finished, tmp_path,
     more = replace(finished.experiment, seeds=len(finished.experiment.seed_numbers) + 1)
     missing = len(more.cells("")) - len(finished.experiment.cells(""))
     for jobs in (1, missing + 1):
-        with crew_for(more, finished.folder / "runs", cache, jobs, "cpu") as crew:
+        with crew_for(more, finished.folder / "runs", cache, Training(jobs, "cpu")) as crew:
             assert len(crew.workers) == len(alive(children)) == min(jobs, missing)
         assert not alive(children)
 
 
 def test_those_that_are_too_many_end_and_others_are_started(tiny, tmp_path, cache, children):
-    with crew_for(tiny, tmp_path, cache, 3, "cpu") as crew:
+    with crew_for(tiny, tmp_path, cache, Training(3, "cpu")) as crew:
         first = crew.workers[0].process
-        assert len(crew.start(1)) == len(alive(children)) == 1
-        assert len(crew.start(100)) == len(alive(children)) == 3
+        assert crew.start(1) == len(alive(children)) == 1
+        assert crew.start(100) == len(alive(children)) == 3
         assert crew.workers[0].process is first
     assert not alive(children)
     assert not folder_of(tiny, tmp_path).exists()
@@ -168,12 +170,12 @@ def test_a_sweep_imports_no_torch_here(tmp_path, environment):
         [sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[0] == "finished"
-    if not sweeping._may_have_gpu():
+    if not _may_have_gpu():
         assert done.stdout.splitlines()[1] == "[]"
 
 
 def test_a_machine_where_torch_finds_a_gpu_is_one_that_may_have_it():
-    assert sweeping._may_have_gpu() or torch.cuda.device_count() == 0
+    assert _may_have_gpu() or torch.cuda.device_count() == 0
 
 
 def test_workers_end_where_their_parent_is_killed(tmp_path, environment):
@@ -181,9 +183,11 @@ def test_workers_end_where_their_parent_is_killed(tmp_path, environment):
     script = (
         "import time\n"
         "from ablation import Adam, Digits, Experiment\n"
+        "from pathlib import Path\n"
+        "from ablation.training.crew import Training\n"
         "from ablation.training.sweep import crew_for\n"
         "e = Experiment('e', Digits(), {'none': ()}, {'adam': Adam()}, baseline='none', model='lenet', image_size=12)\n"
-        "with crew_for(e, jobs=2, device='cpu') as crew:\n"
+        "with crew_for(e, Path('runs'), Path('cache'), Training(jobs=2, device='cpu')) as crew:\n"
         "    print(*(worker.process.pid for worker in crew.workers), flush=True)\n"
         "    time.sleep(600)\n"
     )

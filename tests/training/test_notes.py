@@ -17,7 +17,7 @@ from ablation.report.sections.dose_response.magnitudes import dose_series
 from ablation.training import finish
 from ablation.training.preview import DRAWS, previews
 from ablation.training.sentinel import Sentinel
-from ablation.training.sweep import Silent
+from ablation.training.watch import Silent
 
 pytestmark = pytest.mark.usefixtures("settled")
 

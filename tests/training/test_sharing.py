@@ -8,9 +8,9 @@ import pytest
 from ablation import Execution, RandomResizedCrop, sweep
 from ablation.core.errors import InputError
 from ablation.data import build, listing
-from ablation.training import sweep as sweeping
+from ablation.training import crew as crewing
+from ablation.training.crew import choose_devices
 from ablation.training.sharing import ASIDE, Rate, best_count, rates
-from ablation.training.sweep import choose_devices
 from ablation.training.worker import Worker
 
 GB = 2**30
@@ -52,7 +52,7 @@ def test_no_more_workers_than_have_memory(free, expected):
 
 
 def test_workers_on_each_gpu(monkeypatch):
-    monkeypatch.setattr(sweeping, "_gpus", lambda: 2)
+    monkeypatch.setattr(crewing, "_gpus", lambda: 2)
     assert choose_devices("auto", None, 9, 2) == ["cuda:0", "cuda:1", "cuda:0", "cuda:1"]
     assert choose_devices("cuda:1", None, 9, 3) == ["cuda:1"] * 3
     assert choose_devices("auto", None, 3, 4) == ["cuda:0", "cuda:1", "cuda:0"], "no more workers than runs"

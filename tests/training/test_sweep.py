@@ -12,7 +12,8 @@ import pytest
 from ablation import InputError, Results, sweep
 from ablation.evidence.study import compare
 from ablation.experiment.record import read_digest
-from ablation.training.sweep import Silent, choose_devices
+from ablation.training.crew import choose_devices
+from ablation.training.watch import Silent
 
 
 class Log(Silent):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ablation.core.text import counted
-from ablation.training.sweep import cpu_count
+from ablation.training.crew import cpu_count
 
 if TYPE_CHECKING:
     import torch

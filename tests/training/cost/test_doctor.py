@@ -14,7 +14,7 @@ from ablation.training.cost import doctor
 from ablation.training.cost.benchmark import Trial, measure
 from ablation.training.cost.doctor import examine
 from ablation.training.cost.rates import fitted, remember, remembered
-from ablation.training.sweep import choose_devices
+from ablation.training.crew import choose_devices
 
 TINY = (Trial("shallow_cnn", 8, 8), Trial("shallow_cnn", 16, 8), Trial("mobilenet_v3_small", 32, 4))
 
