@@ -17,12 +17,14 @@ import codecs
 import io
 import shlex
 import sys
+from contextlib import suppress
 from importlib import import_module
 
 import click
 
 from ablation import __version__
-from ablation.core.errors import AblationError
+from ablation.cli.signals import ended_by_signals, exit_code
+from ablation.core.errors import AblationError, Terminated
 from ablation.core.text import to_ascii
 
 COMMANDS = {
@@ -65,12 +67,14 @@ class Commands(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command. On Ctrl-C what was done is kept, and the status is 130."""
+        """Run the command. On Ctrl-C what was done is kept, and the status is 130; on SIGTERM 143."""
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            click.echo(f"\nstopped; the same command goes on: {shlex.join(['ablation', *sys.argv[1:]])}", sys.stdout)
-            sys.exit(130)
+        except KeyboardInterrupt as interrupt:
+            ended = "terminated" if isinstance(interrupt, Terminated) else "stopped"
+            with suppress(OSError):  # of `| tee log`, which Ctrl-C has ended as well
+                click.echo(f"\n{ended}; the same command goes on: {shlex.join(['ablation', *sys.argv[1:]])}")
+            sys.exit(exit_code(interrupt))
 
 
 @click.group(
@@ -95,6 +99,11 @@ def cli() -> None:
 def main() -> None:
     """Run the command line and exit: mistakes are printed as such, never as a traceback."""
     _spell_what_cannot_be_encoded()
+    with ended_by_signals():
+        _main()
+
+
+def _main() -> None:
     try:
         cli.main(prog_name="ablation")
     except AblationError as error:

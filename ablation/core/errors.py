@@ -90,6 +90,10 @@ class TryAgainError(AblationError):
     exit_code = 75
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: a command ends as by Ctrl-C, with exit status 143. Raised in the main thread, by `cli.main` only."""
+
+
 def did_you_mean(got: str, allowed: Iterable[str]) -> str:
     """Return the end of a sentence that suggests an allowed name, or '' where nothing comes close.
 

@@ -1,0 +1,104 @@
+"""Children: Python processes that end with the one that started them, and take along whatever they started themselves.
+
+A child has a process group of its own, so Ctrl-C in a terminal is for its parent alone. It is tied to a pipe that
+nobody writes to and whose only writing end is in its parent: when that is gone, however that came about, the kernel
+kills the child's whole group, whatever the child is doing: importing a library, or waiting for a disk.
+
+`prctl(PR_SET_PDEATHSIG)` would not do: it fires when the thread that started the child ends, and kills no grandchild.
+
+This file is also the first that a child runs, before anything that takes time: it imports nothing but the library.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import runpy
+import select
+import signal
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+DEATH = 10.0
+"""Seconds that a killed process may take to be gone: one that waits for a disk that does not answer may never be."""
+
+
+def start(module: str, *arguments: str, flags: Sequence[str] = (), **options: Any) -> subprocess.Popen[Any]:
+    """Start `python -m MODULE ARGUMENTS`; it is killed with its group when this process ends, or the result is dropped.
+
+    flags: of Python itself, beside -P. options: as of `subprocess.Popen`. Any thread may call this. The child finds the
+    package that this module is in, even where only `sys.path` of this process has it. Raises OSError where no process
+    can be started.
+    """
+    reading, writing = os.pipe()
+    try:
+        process: subprocess.Popen[Any] = subprocess.Popen(
+            [sys.executable, "-P", *flags, __file__, str(reading), module, *arguments],
+            start_new_session=True,
+            pass_fds=(reading,),
+            **options,
+        )
+    except BaseException:
+        os.close(writing)
+        raise
+    finally:
+        os.close(reading)
+    weakref.finalize(process, os.close, writing)
+    return process
+
+
+def end(process: subprocess.Popen[Any], grace: float = 0.0) -> int:
+    """End a child of `start` with its group; return its exit status. What it left behind when it died is ended as well.
+
+    grace: seconds that they have after SIGTERM before SIGKILL. A child that the system itself cannot end within `DEATH`
+    is left to it, and the status is that of SIGKILL. Its pipes are left open: whoever reads them closes them.
+    """
+    if grace:
+        _send(process, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(grace)
+    _send(process, signal.SIGKILL)
+    with suppress(subprocess.TimeoutExpired):
+        return process.wait(DEATH)
+    return -signal.SIGKILL
+
+
+def _send(process: subprocess.Popen[Any], number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):  # macOS refuses a group of which only a zombie is left
+        os.killpg(process.pid, number)
+
+
+def end_with(pipe: int) -> None:
+    """Tie the group of this process to the pipe with this descriptor: when its writing end is gone, all are killed."""
+    if sys.platform == "linux":
+        fcntl.fcntl(pipe, fcntl.F_SETOWN, -os.getpgrp())
+        fcntl.fcntl(pipe, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
+        if select.select([pipe], [], [], 0)[0]:  # the parent ended before this
+            os.killpg(0, signal.SIGKILL)
+    else:
+        threading.Thread(target=_await_end, args=(pipe,), daemon=True).start()
+
+
+def _await_end(pipe: int) -> None:
+    os.read(pipe, 1)
+    os.killpg(0, signal.SIGKILL)
+
+
+def main() -> None:
+    """The child's first lines: `processes.py PIPE MODULE ARGUMENTS`."""
+    end_with(int(sys.argv[1]))
+    module = sys.argv[2]
+    del sys.argv[1:3]
+    sys.path.append(str(Path(__file__).parents[2]))
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()
