@@ -11,11 +11,10 @@ from typing import Any
 
 import click
 import numpy as np
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from ablation.cli.console import console, say_line, table
+from ablation.cli.console import console, one_line, say_line, table
 from ablation.cli.context import FOLDER
 from ablation.cli.progress import counting
 from ablation.core.errors import DataError
@@ -131,8 +130,10 @@ def show_check(name: str, checked: Check) -> None:
     for finding in every:
         sign, style = _SIGN[finding.level]
         made = Table.grid(padding=(0, 1))
-        advice = f"\n[dim]{escape(finding.advice)}[/]" if finding.advice else ""
-        made.add_row(f"[{style}]{sign}[/]", f"[{style}]{escape(finding.text)}[/]{advice}")
+        text = one_line(Text(finding.text, style))
+        if finding.advice:
+            text = Text.assemble(text, "\n", one_line(Text(finding.advice, "dim")))
+        made.add_row(Text(sign, style), text)
         console.print(made)
     console.print()
 
@@ -146,10 +147,10 @@ def _show_classes(checked: Check, data: Listing) -> None:
     made = table("class", "images", *parts, "", right=("images", *parts))
     for index, row in enumerate(shown):
         if len(names) > _MOST_CLASSES and index == _MOST_CLASSES // 2:
-            made.add_row(f"[dim]... {len(names) - _MOST_CLASSES} classes between[/]")
+            made.add_row(Text(f"... {len(names) - _MOST_CLASSES} classes between", "dim"))
         bar = "█" * max(1, round(_BAR * counts[row] / counts.max()))
         of_part = [f"{here[row]:,}" for here in parts.values()]
-        made.add_row(escape(names[row]), f"{counts[row]:,}", *of_part, f"[cyan]{bar}[/]")
+        made.add_row(names[row], f"{counts[row]:,}", *of_part, Text(bar, "cyan"))
     console.print(made)
 
 
@@ -166,7 +167,7 @@ def _show_facts(checked: Check, data: Listing) -> None:
     made = Table.grid(padding=(0, 2))
     for fact, text in facts.items():
         if text:
-            made.add_row(f"[dim]{fact}[/]", escape(text))
+            made.add_row(Text(fact, "dim"), one_line(text))
     console.print(made)
     console.print()
 

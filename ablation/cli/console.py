@@ -1,18 +1,25 @@
-"""The console that every command prints on, and how text and tables are set on it. Computes nothing."""
+"""The console that every command prints on, and how text and tables are set on it. Computes nothing.
+
+Whatever is printed on it can only be read: no text is markup, and what would control the terminal is written as its
+escape (`ablation.core.safe`), here, so that no command can forget it. Style comes by rich's `Text` alone.
+"""
 
 from __future__ import annotations
 
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import click
 from rich import box
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from ablation.core.safe import line, message_lines, terminal
 from ablation.core.text import plain, tied
 from ablation.data.contents import left_out_words
 
@@ -28,7 +35,27 @@ def _width() -> int | None:
     return None if shows_all else shutil.get_terminal_size().columns - 4  # some signs take two letters in ASCII
 
 
-console = Console(width=_width(), highlight=False, emoji=False)
+class Terminal(Console):
+    """A console on which text controls nothing, whoever gave it: only rich's own segments of control do."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{"markup": False, "highlight": False, "emoji": False, **settings})
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Yield what rich makes of it, each text with the escapes of what is not seen in it."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(terminal(segment.text), segment.style)
+
+
+class Rows(Table):
+    """A table whose cells are a line each: a name cannot begin another row, nor be wider than it was measured."""
+
+    def add_row(self, *cells: RenderableType | None, **settings: Any) -> None:
+        """Add a row of texts."""
+        super().add_row(*(one_line(cell) if isinstance(cell, str | Text) else cell for cell in cells), **settings)
+
+
+console = Terminal(width=_width())
 ASCII_LINES = box.Box(str(box.SIMPLE_HEAD).replace("\N{BOX DRAWINGS LIGHT HORIZONTAL}", "-"), ascii=True)
 
 
@@ -37,9 +64,20 @@ def lines() -> box.Box:
     return box.SIMPLE_HEAD if console.encoding.startswith("utf") else ASCII_LINES
 
 
+def one_line(text: str | Text) -> Text:
+    """Return a text on one line, with the escapes of what is not seen in it; styles stay where they are."""
+    if isinstance(text, str):
+        return Text(line(text))
+    safe = line(text.plain)
+    if safe == text.plain:
+        return text
+    parts = text.render(console, end="")
+    return Text.assemble(*((line(part.text), part.style or "") for part in parts), justify=text.justify)
+
+
 def table(*columns: str, right: Sequence[str] = ()) -> Table:
     """Return an empty table with these columns, of which `right` are set to the right and never broken over lines."""
-    made = Table(box=lines(), pad_edge=False, header_style="bold")
+    made = Rows(box=lines(), pad_edge=False, header_style="bold")
     for column in columns:
         number = column in right
         made.add_column(column, justify="right" if number else "left", no_wrap=number, overflow="fold")
@@ -49,7 +87,7 @@ def table(*columns: str, right: Sequence[str] = ()) -> Table:
 def say(text: str, style: str = "", bullet: str = "") -> None:
     """Print a paragraph, broken to the console's width. Not by rich, which ends a line between '95' and '%' too."""
     lines = textwrap.wrap(
-        tied(plain(text)),
+        tied(terminal(plain(text))),
         console.width,
         initial_indent=bullet,
         subsequent_indent=" " * len(bullet),
@@ -61,7 +99,8 @@ def say(text: str, style: str = "", bullet: str = "") -> None:
 
 def say_line(text: str | Text, style: str = "") -> None:
     """Print a line, as with a path, that a terminal breaks to its width and a pipe passes on whole."""
-    console.print(text if isinstance(text, Text) else Text(plain(text), style), soft_wrap=not console.is_terminal)
+    shown = text if isinstance(text, Text) else Text(plain(text), style)
+    console.print(one_line(shown), soft_wrap=not console.is_terminal)
 
 
 def head(title: str) -> None:
@@ -72,7 +111,7 @@ def head(title: str) -> None:
 
 def warn(message: str) -> None:
     """Print a warning on standard error."""
-    click.secho(f"warning: {plain(message)}", sys.stderr, fg="yellow")
+    click.secho(f"warning: {message_lines(plain(message))}", sys.stderr, fg="yellow")
 
 
 def show_left_out(count: int) -> None:

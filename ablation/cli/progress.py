@@ -16,7 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bar
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
+from ablation.core.safe import line
 from ablation.core.text import counted, duration
 from ablation.experiment.runs import Run
 from ablation.training.worker import ENDINGS
@@ -78,7 +80,7 @@ class Progress:
         if done == total:
             self.bars.close()
             self.count = None
-            self.console.print(f"[dim]read {total:,} images into the cache[/]", highlight=False)
+            self.console.print(Text(f"read {total:,} images into the cache", "dim"))
 
     def planned(self, missing: tuple[Run, ...], finished: int, workers: int) -> None:
         """Show that the sweep starts."""
@@ -113,11 +115,9 @@ class Progress:
         self.counts[event["event"]] += 1
         if self.live is None:
             done = self.before + sum(self.counts.values())
-            self.console.print(
-                f"[{done}/{self.total}]", f"{self.names[run.spec.id]}: {_outcome(event)}", markup=False, highlight=False
-            )
+            self.console.print(Text(line(f"[{done}/{self.total}] {self.names[run.spec.id]}: {_outcome(event)}")))
         elif event["event"] != "finished":
-            self.live.console.print(f"{self.names[run.spec.id]}: {_outcome(event)}", markup=False, highlight=False)
+            self.live.console.print(Text(line(f"{self.names[run.spec.id]}: {_outcome(event)}")))
 
     def time_left(self) -> str:
         """Return an estimate from the epochs so far, or '' before the first."""
@@ -133,21 +133,19 @@ class Progress:
             grid.add_row(self._counts())
             grid.add_row(ProgressBar(total=self.epochs_planned or 1, completed=self.epochs_done))
             for run_id, event in list(self.running.items())[: 2 * max(1, self.workers)]:
-                grid.add_row(
-                    f"[dim]{self.names[run_id]:<40}[/] epoch {event['epoch']:>3}  val {event['val_accuracy']:.3f}"
-                )
+                epoch = f" epoch {event['epoch']:>3}  val {event['val_accuracy']:.3f}"
+                grid.add_row(Text.assemble((f"{line(self.names[run_id]):<40}", "dim"), epoch))
             return Panel(grid, title=self.title, title_align="left", border_style="dim")
 
-    def _counts(self) -> str:
-        done = self.before + self.counts["finished"]
-        parts = [f"[bold green]{done}[/] of {self.total} done", f"{len(self.running)} running"]
-        parts += [
-            f"[bold red]{self.counts[name]} {name}[/]" for name in ("failed", "diverged", "busy") if self.counts[name]
-        ]
+    def _counts(self) -> Text:
+        done = str(self.before + self.counts["finished"])
+        parts = [Text.assemble((done, "bold green"), f" of {self.total} done"), Text(f"{len(self.running)} running")]
+        wrong = [name for name in ("failed", "diverged", "busy") if self.counts[name]]
+        parts += [Text(f"{self.counts[name]} {name}", "bold red") for name in wrong]
         if self.rates:
-            parts.append(f"{sum(self.rates.values()):,.0f} images/s")
+            parts.append(Text(f"{sum(self.rates.values()):,.0f} images/s"))
         left = self.time_left()
-        return "   ".join([*parts, f"{left} left"] if left and self.running else parts)
+        return Text("   ").join([*parts, Text(f"{left} left")] if left and self.running else parts)
 
 
 def _outcome(event: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ablation.core.text import MINUS, NONE, plain
 from ablation.report.render import tables
-from ablation.report.render.escape import csv_text, latex_text, markdown_text
+from ablation.core.safe import csv_text, latex_text, markdown_text
 from ablation.report.section import Section, Strips, Table
 
 if TYPE_CHECKING:

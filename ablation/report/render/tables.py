@@ -22,7 +22,7 @@ from rich.cells import cell_len
 
 from ablation.core.files import atomic
 from ablation.experiment.experiment import Experiment
-from ablation.report.render.escape import csv_text, latex_text, markdown_text
+from ablation.core.safe import csv_text, latex_text, markdown_text
 from ablation.report.render.evidence import effect_data
 from ablation.report.sections.effects.paper import Sheet, sheet
 

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from markdown_it import MarkdownIt
 
-from ablation.report.render.escape import latex_text, markdown_text
+from ablation.core.safe import latex_text, markdown_text
 
 
 @pytest.mark.parametrize(
