@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import json
+import sys
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import click
-from rich.markup import escape
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.table import Table
 from rich.text import Text
 
 from ablation.cli.console import console, say, say_line, show_left_out, table
 from ablation.cli.context import ExperimentOptions, on_experiment
-from ablation.core.text import counted
+from ablation.core.text import counted, duration
 from ablation.evidence.warnings import HOW_TO_MEND
 from ablation.experiment.experiment import Cell
 from ablation.experiment.labels import names_of
 from ablation.experiment.results import Results
+from ablation.experiment.runs import runs_of
+from ablation.experiment.standing import Standing, seconds_left, standings
 from ablation.report.text import images_changed, pixels_changed
 
 STATUS_STYLE = {
@@ -28,51 +37,185 @@ STATUS_STYLE = {
 }
 """How a run can stand -> its style; every other status is dim."""
 
+EVERY = 2.0
+"""Seconds from one look at the runs to the next."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """How the runs of an experiment stand at one moment."""
+
+    results: Results
+    now: float
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        return names_of(self.results.cells)
+
+    @cached_property
+    def runs(self) -> list[Standing]:
+        return standings(runs_of(self.results.cells, self.results.root), self.results.table, self.now)
+
+    @cached_property
+    def counts(self) -> Counter[str]:
+        return Counter(one.status for one in self.runs)
+
+    @property
+    def done(self) -> int:
+        return self.counts["finished"] + self.counts["diverged"]
+
+    @property
+    def seconds_left(self) -> float | None:
+        took = self.results.table.drop_duplicates("id").get("seconds")
+        return seconds_left(self.runs, [] if took is None else took.dropna().tolist())
+
+    def line(self) -> str:
+        """Return the answer: '62 of 80 runs done, 2 running, 16 planned; about 4 min left'."""
+        others = [f"{number:,} {status}" for status, number in self._others()]
+        left = self.seconds_left
+        about = f"; about {duration(left)} left" if left is not None else ""
+        return ", ".join([f"{self.done:,} of {counted(len(self.runs), 'run')} done", *others]) + about
+
+    def _others(self) -> list[tuple[str, int]]:
+        order = list(STATUS_STYLE)
+        others = [(status, number) for status, number in self.counts.items() if status != "finished"]
+        return sorted(others, key=lambda one: (order.index(one[0]) if one[0] in order else len(order), one[0]))
+
+    def to_plain(self, again: str) -> dict[str, object]:
+        """Return it as what JSON can hold. again: the command that trains what is missing."""
+        factors = {cell.spec.id: {**cell.factors, "seed": cell.seed} for cell in self.results.cells}
+        return {
+            "experiment": self.results.experiment.name,
+            "folder": str(self.results.root),
+            "time": round(self.now, 3),
+            "total": len(self.runs),
+            "done": self.done,
+            "counts": dict(self.counts),
+            "seconds_left": self.seconds_left,
+            "train_the_rest": again,
+            "runs": [{"name": self.names[one.id], "factors": factors[one.id], **one.to_plain()} for one in self.runs],
+        }
+
 
 @click.command()
+@click.option("--watch", is_flag=True, help="Show it anew every other second, until all runs are done or Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON, a row a run, for a program.")
 @on_experiment
-def status(options: ExperimentOptions) -> None:
+def status(options: ExperimentOptions, watch: bool, as_json: bool) -> None:
     """Show how the runs stand: finished, diverged, altered, running, failed, interrupted, planned.
+
+    Of running ones the epoch, the time left and since when nothing was written; of failed ones the cause.
 
     \b
     Example:
       ablation status quickstart
+      ablation status quickstart --watch
     """
-    results = options.results()
-    runs = results.table.drop_duplicates("id")
-    _show_counts(results)
-    _show_changes(results)
-    names = names_of(results.cells)
-    for row in runs[runs["status"].isin(["altered", "failed", "diverged"])].to_dict("records"):
-        reason = f"diverged at step {row['diverged_step']:.0f}" if row["status"] == "diverged" else row["reason"]
-        say_line(Text.assemble((row["id"], "red"), f"  {names[row['id']]}: {reason}"))
-    show_left_out(results.left_out)
-    done, altered = int(runs["status"].isin(["finished", "diverged"]).sum()), int((runs["status"] == "altered").sum())
-    say_line(f"{done} of {len(runs)} runs done, in {results.root}")
-    if altered:
+    if watch:
+        _watch(options, as_json)
+    elif as_json:
+        _print_json(options)
+    else:
+        _show(options)
+
+
+def _snapshot(options: ExperimentOptions) -> Snapshot:
+    return Snapshot(options.results(), time.time())
+
+
+def _print_json(options: ExperimentOptions) -> None:
+    plain = _snapshot(options).to_plain(options.command("run"))
+    click.echo(json.dumps(plain, ensure_ascii=not sys.stdout.encoding.lower().startswith("utf"), allow_nan=False))
+
+
+def _show(options: ExperimentOptions) -> None:
+    at = _snapshot(options)
+    say(at.line(), "bold")
+    say_line(f"in {at.results.root}")
+    console.print(_counts(at.results))
+    if running := [one for one in at.runs if one.status == "running"]:
+        console.print(_running(running, at.names))
+    _show_changes(at.results)
+    for one in at.runs:
+        if one.status in ("altered", "failed", "diverged"):
+            say_line(Text.assemble((one.id, "red"), f"  {at.names[one.id]}: {_reason(one, at.results)}"))
+    show_left_out(at.results.left_out)
+    if altered := at.counts["altered"]:
         say(f"{counted(altered, 'run')} altered after training, in no mean and no test. {HOW_TO_MEND}.", "bold red")
-    if done + altered < len(runs) and not (runs["status"] == "running").any():
+    if at.done + altered < len(at.runs) and not at.counts["running"]:
         say_line(Text.assemble("to train the rest: ", (options.command("run"), "bold")))
+
+
+def _reason(one: Standing, results: Results) -> str:
+    if one.status != "diverged":
+        return one.reason
+    return f"diverged at step {results.records[one.id].evidence['diverged_step']:.0f}"
+
+
+def _watch(options: ExperimentOptions, as_json: bool) -> None:
+    """Show it again and again: in a terminal in place, elsewhere a line whenever it is another."""
+    if as_json or not console.is_terminal:
+        _watch_lines(options, as_json)
+        return
+    with Live(console=console, auto_refresh=False) as live:
+        while True:
+            at = _snapshot(options)
+            live.update(_panel(at), refresh=True)
+            if at.done + at.counts["altered"] == len(at.runs):
+                return
+            time.sleep(EVERY)
+
+
+def _watch_lines(options: ExperimentOptions, as_json: bool) -> None:
+    before = ""
+    while True:
+        at = _snapshot(options)
+        if at.line() != before:
+            before = at.line()
+            _print_json(options) if as_json else say_line(before)
+        if at.done + at.counts["altered"] == len(at.runs):
+            return
+        time.sleep(EVERY)
+
+
+def _panel(at: Snapshot) -> RenderableType:
+    parts: list[RenderableType] = [Text(at.line(), "bold"), Text(time.strftime("%H:%M:%S"), "dim"), _counts(at.results)]
+    if running := [one for one in at.runs if one.status == "running"]:
+        parts.append(_running(running, at.names))
+    failed = [one for one in at.runs if one.status == "failed"]
+    parts += [Text(f"{at.names[one.id]}: {one.reason}", "red") for one in failed[-5:]]
+    return Group(*parts)
+
+
+def _running(running: Sequence[Standing], names: Mapping[str, str]) -> Table:
+    made = table("running", "epoch", "left", "by", right=("epoch", "left"))
+    for one in running:
+        left = duration(one.seconds_left) if one.seconds_left is not None else "?"
+        by = Text(" ".join(filter(None, (one.host, one.device))))
+        if one.is_silent and one.silent_seconds is not None:
+            by.append(f" nothing for {duration(one.silent_seconds)}", "bold red")
+        made.add_row(names[one.id], f"{one.epoch}/{one.epochs}", left, by)
+    return made
 
 
 def show_grid(cells: Sequence[Cell], statuses: Mapping[str, str]) -> None:
     """Print every cell with its id and status. statuses: by the run's id."""
     made = table("run", "recipe", *[factor for factor in cells[0].factors if factor != "recipe"], "seed", "status")
     for cell in cells:
-        levels = [escape(level) for level in cell.factors.values()]
+        levels = [level for level in cell.factors.values()]
         made.add_row(cell.spec.id, *levels, str(cell.seed), _styled(statuses[cell.spec.id]))
     console.print(made)
 
 
-def _show_counts(results: Results) -> None:
+def _counts(results: Results) -> Table:
     counts = Counter(zip(results.table["recipe"], results.table["status"], strict=True))
     statuses = [status for status in (*STATUS_STYLE, "planned") if any(status == other for _, other in counts)]
     made = table("recipe", *statuses)
     for column in made.columns[1:]:
         column.justify = "right"
     for recipe in results.experiment.recipes:
-        made.add_row(escape(recipe), *(_styled(status, str(counts[recipe, status] or "·")) for status in statuses))
-    console.print(made)
+        made.add_row(recipe, *(_styled(status, str(counts[recipe, status] or "·")) for status in statuses))
+    return made
 
 
 def _styled(status: str, text: str = "") -> Text:
@@ -89,9 +232,11 @@ def _show_changes(results: Results) -> None:
     made.columns[2].justify = made.columns[3].justify = "right"
     last = ""
     for row in changes.to_dict("records"):
-        idle = "  [bold red]changed nothing[/]" if row["idle"] else ""
+        idle = ("  changed nothing", "bold red") if row["idle"] else ""
         share, change = images_changed(row["share_changed"]), pixels_changed(row["mean_change"])
-        made.add_row(escape(row["recipe"] if row["recipe"] != last else ""), f"{row['operation']}{idle}", share, change)
+        made.add_row(
+            row["recipe"] if row["recipe"] != last else "", Text.assemble(row["operation"], idle), share, change
+        )
         last = row["recipe"]
     say("first epoch, mean over runs and pixels")
     console.print(made)
