@@ -202,8 +202,7 @@ def show_grid(cells: Sequence[Cell], statuses: Mapping[str, str]) -> None:
     """Print every cell with its id and status. statuses: by the run's id."""
     made = table("run", "recipe", *[factor for factor in cells[0].factors if factor != "recipe"], "seed", "status")
     for cell in cells:
-        levels = [level for level in cell.factors.values()]
-        made.add_row(cell.spec.id, *levels, str(cell.seed), _styled(statuses[cell.spec.id]))
+        made.add_row(cell.spec.id, *cell.factors.values(), str(cell.seed), _styled(statuses[cell.spec.id]))
     console.print(made)
 
 
