@@ -27,7 +27,7 @@ from ablation.experiment.robustness import Condition
 from ablation.experiment.runs import Run
 from ablation.optim import learning_rate, set_lr
 from ablation.training.ahead import ahead
-from ablation.training.checkpoint import Pace, resume, save, write_tensors
+from ablation.training.checkpoint import Pace, Progress, resume, save, unwritten, write_tensors
 from ablation.training.execution import AS_USUAL, Execution
 from ablation.training.finish import environment_of, finish
 from ablation.training.sentinel import Sentinel
@@ -35,6 +35,10 @@ from ablation.training.setup import Setup
 from ablation.training.view import Rows, View, loss_and_accuracy, predict
 
 Report = Callable[[dict[str, Any]], None]
+
+
+class Interrupted(Exception):
+    """The training was to end before it was through. It has left a checkpoint, from which it goes on."""
 
 
 def train(
@@ -48,20 +52,22 @@ def train(
     always: bool = False,
     checkpoint_every: int | None = 1,
     execution: Execution = AS_USUAL,
+    ending: Callable[[], bool] = lambda: False,
 ) -> tuple[RunRecord, Arrays]:
     """Train and test the run's spec on `data`. Each epoch goes to the journal and to `report`.
 
     cache: the folder that holds the files of weights to start from. keep_weights: leave those that were tested in the
     run's folder, for another experiment's `weights`. conditions, always: see `ablation.training.finish`.
     checkpoint_every: after so many epochs at the latest there is a checkpoint; None: see `checkpoint.Pace`.
-    execution: how the steps are computed.
+    execution: how the steps are computed. ending: asked at each epoch's end; where it says True before the last one, a
+    checkpoint is left and Interrupted is raised.
     """
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     spec, environment = run.spec, environment_of(device) | execution.environment(str(device))
     setup = Setup.of(run, data, device, cache, execution)
     parts = setup.parts
-    progress, pace = resume(run, setup.learned, environment), Pace(checkpoint_every)
+    progress, pace = resume(run, setup.learned, environment, partial(_tell, report)), Pace(checkpoint_every)
     diverged_step = None
 
     for epoch in range(len(progress.history), spec.epochs):
@@ -90,14 +96,38 @@ def train(
         speed = {"seconds": round(seconds, 4), "images_per_second": round(len(parts.train) / seconds, 1)}
         event = run.journal.note("epoch", **figures, **speed)
         attempt("progress", partial(report, event), None, progress.notes.append)
-        if epoch + 1 < spec.epochs and pace.due():
+        ends = ending()
+        if epoch + 1 < spec.epochs and (ends or pace.due()):
             pace.save(partial(save, run, setup.learned, progress, environment))
+            if ends:
+                raise Interrupted
 
     progress.notes += setup.passes.notes
     record, arrays = finish(setup, progress, diverged_step, environment, conditions, always)
     if keep_weights and record.outcome == "finished":
         write_tensors(run.weights, setup.tested.state_dict())
     return record, arrays
+
+
+def _journaled(run: Run, epoch: dict[str, Any], progress: Progress, report: Report) -> dict[str, Any]:
+    """The event of an epoch, which the journal has unless it cannot be written: that costs no training."""
+    try:
+        return run.journal.note("epoch", **epoch)
+    except OSError as error:
+        _note(f"{unwritten(error, 'epochs')}; what they took is not in the time of the run", progress, report)
+        return {"event": "epoch", **epoch}
+
+
+def _note(message: str, progress: Progress, report: Report) -> None:
+    """Keep a note for the record, and tell of it when it is new."""
+    if message not in progress.notes:
+        progress.notes.append(message)
+        _tell(report, message)
+
+
+def _tell(report: Report, message: str) -> None:
+    """Report a line for people: whoever listens can cost no run."""
+    attempt("a message", partial(report, {"event": "note", "message": message}), None, lambda wrong: None)
 
 
 def train_epoch(
