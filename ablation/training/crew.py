@@ -36,6 +36,7 @@ class Training:
     jobs: workers; by default one per GPU, or one single-threaded worker per core. device: "auto", "cpu", "cuda" or
     "cuda:N". keep_weights: each run leaves its weights.pt. checkpoint_every: epochs from one checkpoint to the next, at
     most; by default as their time allows. execution: how steps are computed, and how many workers share a GPU.
+    cluster: the Dask cluster that trains instead of this machine, see `ablation.training.cluster`.
     """
 
     jobs: int | None = None
@@ -43,6 +44,7 @@ class Training:
     keep_weights: bool = False
     checkpoint_every: int | None = None
     execution: Execution = AS_USUAL
+    cluster: str | None = None
 
 
 class Crew(Protocol):

@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
@@ -59,7 +59,8 @@ class WorkerDied(Exception):
 
 
 class Worker:
-    """The parent's end: a child process on `device`, started at the first run or before. What it prints goes to `log`.
+    """The parent's end: a child process on `device`, started at the first run or before. What it prints goes to `log`;
+    it works in `folder`, by default where its parent does.
 
     Until its first run that is a file without a name: a child that was started for nothing leaves nothing.
     """
@@ -72,8 +73,9 @@ class Worker:
         keep_weights: bool = False,
         checkpoint_every: int | None = None,
         execution: Execution = AS_USUAL,
+        folder: Path | None = None,
     ):
-        self.device, self.cache, self.log, self.execution = device, cache, log, execution
+        self.device, self.cache, self.log, self.execution, self.folder = device, cache, log, execution, folder
         self.keep_weights, self.checkpoint_every = keep_weights, checkpoint_every
         self.process: subprocess.Popen[str] | None = None
         self.printed: IO[bytes] | None = None
@@ -106,8 +108,12 @@ class Worker:
 
         experiment: says under which test conditions the network is tested as well; None: under none.
         """
+        yield from self.carry_out(request_of(run, experiment))
+
+    def carry_out(self, request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Train the run of such a request (`request_of`), as `train` does."""
         self._alive()
-        for event in self._answers(_request(run, experiment) | {"log": str(self._log().absolute())}):
+        for event in self._answers({**request, "log": str(self._log().absolute())}):
             yield event
             if event["event"] in ENDINGS:
                 return
@@ -172,6 +178,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self.printed,
             text=True,
+            cwd=self.folder,
             start_new_session=True,  # Ctrl-C is for the parent, which then ends the child
             env=_environment(self.device) | _compiling(self.execution, self.cache),
         )
@@ -198,7 +205,7 @@ class Worker:
         return status
 
 
-def _request(run: Run, experiment: Experiment | None) -> dict[str, Any]:
+def request_of(run: Run, experiment: Experiment | None) -> dict[str, Any]:
     """What the child is sent: which run, and what it looks at once the network is trained."""
     shown = conditions_of(experiment, run.spec.image_size) if experiment else ()
     return {

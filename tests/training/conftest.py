@@ -51,7 +51,7 @@ class Inside:
         dry_run(specs, classes, self.options.cache)
 
     def train(self, run, experiment=None):
-        events, request = [], json.loads(json.dumps(worker._request(run, experiment)))  # as it goes through a pipe
+        events, request = [], json.loads(json.dumps(worker.request_of(run, experiment)))  # as it goes through a pipe
         conditions = tuple(map(Condition.from_plain, request["conditions"]))
         worker._train(run, self.options, events.append, conditions, request["always"])
         yield from events
