@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ablation.core.errors import DataError
 from ablation.core.files import Damaged, json_bytes, undamaged, write_bytes
 from ablation.core.values import fit, read_back
-from ablation.experiment.seal import MARK, write_seal
+from ablation.experiment.seal import MARK, Sealed, write_seal
 
 RECORD_FILE, ARRAYS_FILE = "record.json", "arrays.npz"
 
@@ -207,16 +207,25 @@ def read_with_digest(folder: Path) -> tuple[RunRecord, str] | tuple[None, None]:
     """What `read_record` and `read_digest` give, from one reading of the file: the two belong together."""
     file = folder / RECORD_FILE
     try:
-        form = json.loads(file.read_text("utf-8"))
+        return parse_record(file.read_bytes())
+    except FileNotFoundError:
+        return None, None
+    except (Damaged, IsADirectoryError) as error:
+        raise _damaged("record", file, error) from None
+
+
+def parse_record(content: bytes) -> tuple[RunRecord, str]:
+    """The record that record.json holds, and the digest written with it. Raises Damaged with all that is wrong."""
+    try:
+        form = json.loads(content.decode())
         digest = form.pop("digest", None) if isinstance(form, dict) else None
         form = {name: part for name, part in form.items() if name != MARK} if isinstance(form, dict) else form
         record = read_back(RunRecord, form)
-        if wrong := [*_wrong(record)] + ([] if isinstance(digest, str) else ["digest is missing"]):
-            raise ValueError("; ".join(wrong))
-    except FileNotFoundError:
-        return None, None
-    except (ValueError, IsADirectoryError) as error:
-        raise _damaged("record", file, error) from None
+        wrong = [*_wrong(record)] + ([] if isinstance(digest, str) else ["digest is missing"])
+    except (ValueError, RecursionError) as error:
+        raise Damaged(str(error)) from None
+    if wrong:
+        raise Damaged("; ".join(wrong))
     return record, str(digest)
 
 
@@ -253,25 +262,29 @@ def _has(item: Any, needed: dict[str, Any]) -> bool:
     return isinstance(item, dict) and not any(fit(item.get(name), kind)[1] for name, kind in needed.items())
 
 
-def read_predictions(folder: Path) -> Predictions:
-    """The test predictions of a finished run; the larger arrays beside them are not read."""
-    return Predictions(**_read_arrays(folder, ("sample", "label", "logits")))
+def read_predictions(folder: Path, sealed: Sealed | None = None) -> Predictions:
+    """The test predictions of a finished run; the larger arrays beside them are not read.
+
+    sealed: of this and the readers below, how arrays.npz was when it was held to its seal. Raises DataError where it is
+    another by now; None: not held to anything.
+    """
+    return Predictions(**_read_arrays(folder, ("sample", "label", "logits"), sealed))
 
 
-def read_part(folder: Path, part: Part) -> Predictions | None:
+def read_part(folder: Path, part: Part, sealed: Sealed | None = None) -> Predictions | None:
     """The predictions of a finished run for one part; None where its record has none of that part."""
     if part == "test":
-        return read_predictions(folder)
-    arrays = _read_if_there(folder, f"{part}_")
+        return read_predictions(folder, sealed)
+    arrays = _read_if_there(folder, f"{part}_", sealed)
     return Predictions(arrays["sample"], arrays["label"], arrays["logits"].astype(np.float32)) if arrays else None
 
 
-def read_corrupted(folder: Path, record: RunRecord | None = None) -> Corrupted | None:
+def read_corrupted(folder: Path, record: RunRecord | None = None, sealed: Sealed | None = None) -> Corrupted | None:
     """What a finished run answered under test conditions; None where it was not tested under any.
 
     record: the run's, where it has been read already.
     """
-    arrays, record = _read_if_there(folder, "corrupted_"), record or read_record(folder)
+    arrays, record = _read_if_there(folder, "corrupted_", sealed), record or read_record(folder)
     named = record.evidence.get("conditions", ()) if record else ()
     conditions = tuple((str(name), float(strength)) for name, strength, _ in named)
     shown = len(arrays["logits"]) if arrays else 0
@@ -284,40 +297,51 @@ def read_corrupted(folder: Path, record: RunRecord | None = None) -> Corrupted |
     return Corrupted(conditions, arrays["sample"], arrays["label"], logits, tuple(str(done) for _, _, done in named))
 
 
-def read_attention(folder: Path) -> Attention | None:
+def read_attention(folder: Path, sealed: Sealed | None = None) -> Attention | None:
     """Where the network of a finished run looked; None where that was not kept."""
-    arrays = _read_if_there(folder, "attention_")
+    arrays = _read_if_there(folder, "attention_", sealed)
     return Attention(arrays["sample"], arrays["maps"]) if arrays else None
 
 
-def read_features(folder: Path) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+def read_features(
+    folder: Path, sealed: Sealed | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
     """Of a finished run: (T,) rows of its test images, (T,) their classes, (T, F) features."""
-    arrays = _read_arrays(folder, ("sample", "label", "features"))
+    arrays = _read_arrays(folder, ("sample", "label", "features"), sealed)
     return arrays["sample"], arrays["label"], arrays["features"]
 
 
-def read_arrays(folder: Path) -> Arrays:
+def read_arrays(folder: Path, sealed: Sealed | None = None) -> Arrays:
     """The arrays of a finished run. Raises DataError where they are damaged or do not belong together."""
-    return Arrays(**_read_arrays(folder, Arrays._fields))
+    return Arrays(**_read_arrays(folder, Arrays._fields, sealed))
 
 
-def _read_if_there(folder: Path, prefix: str) -> dict[str, NDArray[Any]]:
+def _read_if_there(folder: Path, prefix: str, sealed: Sealed | None) -> dict[str, NDArray[Any]]:
     """The arrays whose names begin so, by the rest of their names; {} where the record has none of them."""
     names = tuple(name for name in _OPTIONAL if name.startswith(prefix))
-    return {name.removeprefix(prefix): array for name, array in _read_arrays(folder, names).items()}
+    return {name.removeprefix(prefix): array for name, array in _read_arrays(folder, names, sealed).items()}
 
 
-def _read_arrays(folder: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+def _read_arrays(folder: Path, names: Sequence[str], sealed: Sealed | None) -> dict[str, NDArray[Any]]:
     """These arrays by name, without the optional ones that are not there."""
     file = folder / ARRAYS_FILE
     try:
-        with undamaged(), file.open("rb") as opened, np.load(opened) as stored:
-            arrays = {name: stored[name] for name in names if name in stored or name not in _OPTIONAL}
-        if not _belong_together(arrays, names):
-            listed = ", ".join(f"{name} {array.dtype} {array.shape}" for name, array in arrays.items())
-            raise Damaged(f"its arrays do not belong together: {listed}")
+        return parse_arrays(file, names, sealed)
     except (FileNotFoundError, Damaged) as error:
         raise _damaged("arrays", file, error) from error
+
+
+def parse_arrays(
+    file: Path, names: Sequence[str] = Arrays._fields, sealed: Sealed | None = None
+) -> dict[str, NDArray[Any]]:
+    """The arrays of these names in arrays.npz. Raises FileNotFoundError, and Damaged where they cannot be believed."""
+    with undamaged(), file.open("rb") as opened, np.load(opened) as stored:
+        arrays = {name: stored[name] for name in names if name in stored or name not in _OPTIONAL}
+        if sealed is not None and not sealed.is_still(opened):
+            raise Damaged("it was changed while it was used: its seal fitted a moment ago")
+    if not _belong_together(arrays, names):
+        listed = ", ".join(f"{name} {array.dtype} {array.shape}" for name, array in arrays.items())
+        raise Damaged(f"its arrays do not belong together: {listed}")
     return arrays
 
 

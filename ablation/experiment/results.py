@@ -39,6 +39,7 @@ from ablation.experiment.record import (
     read_predictions,
 )
 from ablation.experiment.runs import Held, Run, folder_of, held_of, runs_of
+from ablation.experiment.seal import Sealed
 from ablation.experiment.spec import RunSpec
 
 KEPT_BYTES = 256_000_000
@@ -72,6 +73,8 @@ class Results:
     """Every record that there is, by run id."""
     cache: Path = Path("cache")
     """The folder of the image cache, for what shows photographs."""
+    held: Mapping[str, Held] = field(default_factory=dict, repr=False)
+    """What each run's folder held when it was read, by run id; all that is read of it later is held to that."""
     folder: str = ""
     """What people are told of where the runs are: `root`, but of a pack the folder that it was made from."""
 
@@ -126,7 +129,7 @@ class Results:
         )
         known = {run.spec.id: record for run in runs if (record := held[run.spec.id].record) is not None}
         images = len(data.labels)
-        return cls(experiment, cells, data.classes, root, table, left_out, images, data.near, known, cache)
+        return cls(experiment, cells, data.classes, root, table, left_out, images, data.near, known, cache, held)
 
     @property
     def factors(self) -> list[str]:
@@ -146,33 +149,44 @@ class Results:
 
     def seal(self, run_id: str) -> dict[str, str] | None:
         """The digests of a finished run's files, as it was sealed; None for a run of an older version."""
-        return self.run(run_id).seal()
+        if run_id not in self.held:
+            return self.run(run_id).seal()
+        seal = self.held[run_id].seal
+        return None if seal is None else dict(seal)
+
+    def _sealed(self, run_id: str) -> Sealed | None:
+        """How the arrays of the run were when they were held to their seal."""
+        return self.held[run_id].arrays if run_id in self.held else None
 
     def arrays(self, run_id: str) -> Arrays:
         """The predictions, features and first pictures of a finished run."""
-        return read_arrays(self.root / run_id)
+        return read_arrays(self.root / run_id, self._sealed(run_id))
 
     def predictions(self, run_id: str) -> Predictions:
         """What the network of a finished run answers for its test images; they are read-only, as those of `part`."""
-        return self.kept_predictions.get((self.root, run_id, "test"), lambda: read_predictions(self.root / run_id))
+        return self.kept_predictions.get(
+            (self.root, run_id, "test"), lambda: read_predictions(self.root / run_id, self._sealed(run_id))
+        )
 
     def part(self, run_id: str, part: Part) -> Predictions | None:
         """The same for its training, validation or test part; None where the record of an older version lacks it."""
         if part == "test":
             return self.predictions(run_id)
-        return self.kept_predictions.get((self.root, run_id, part), lambda: read_part(self.root / run_id, part))
+        return self.kept_predictions.get(
+            (self.root, run_id, part), lambda: read_part(self.root / run_id, part, self._sealed(run_id))
+        )
 
     def corrupted(self, run_id: str) -> Corrupted | None:
         """What it answers for test images under test conditions; None where it was not tested under any."""
-        return read_corrupted(self.root / run_id, self.records.get(run_id))
+        return read_corrupted(self.root / run_id, self.records.get(run_id), self._sealed(run_id))
 
     def attention(self, run_id: str) -> Attention | None:
         """Where it looks; None where that was not kept."""
-        return read_attention(self.root / run_id)
+        return read_attention(self.root / run_id, self._sealed(run_id))
 
     def features(self, run_id: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
         """Of a finished run: (T,) rows of its test images, (T,) their classes, (T, F) what goes into the last layer."""
-        return read_features(self.root / run_id)
+        return read_features(self.root / run_id, self._sealed(run_id))
 
     def photographs(self, rows: NDArray[np.int64], side: int) -> NDArray[np.uint8]:
         """(K, side, side, 3): these rows of the data set as test images are shown, the centre crop.
@@ -230,10 +244,10 @@ def _row(run: Run, held: Held) -> dict[str, Any]:
         "idle": idle,
         "notes": "; ".join(record.notes),
     }
-    return {**own, **_metrics(run, record), **shared, **where, **record.cost}
+    return {**own, **_metrics(run, record, held.arrays), **shared, **where, **record.cost}
 
 
-def _metrics(run: Run, record: RunRecord) -> dict[str, float]:
+def _metrics(run: Run, record: RunRecord, sealed: Sealed | None) -> dict[str, float]:
     """Those of the record, and any that it lacks, as of before there was such a metric, from its stored logits.
 
     Raises InputError for a metric that cannot be computed, as one of the user's own may be.
@@ -241,7 +255,7 @@ def _metrics(run: Run, record: RunRecord) -> dict[str, float]:
     missing = [name for name in METRICS if name not in record.metrics] if record.outcome == "finished" else []
     if not missing:
         return record.metrics
-    _, labels, logits = read_predictions(run.folder)
+    _, labels, logits = read_predictions(run.folder, sealed)
     metrics = dict(record.metrics)
     for name in missing:
         try:

@@ -10,21 +10,31 @@ runs/EXPERIMENT/ID/spec.json      what it is
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from ablation.core.errors import DataError
-from ablation.core.files import Journal, write_json
+from ablation.core.files import Damaged, Journal, is_locked, write_json
 from ablation.data.readers import cores
 from ablation.experiment.experiment import Cell, Experiment
-from ablation.experiment.record import ARRAYS_FILE, RECORD_FILE, RunRecord, read_record, read_with_digest
-from ablation.experiment.seal import JOURNAL_FILE, broken, read_seal
+from ablation.experiment.record import (
+    ARRAYS_FILE,
+    RECORD_FILE,
+    Arrays,
+    RunRecord,
+    parse_arrays,
+    parse_record,
+    read_record,
+)
+from ablation.experiment.seal import Sealed, is_marked, journal_of, last_seal, read_seal, why_lost
 from ablation.experiment.spec import RunSpec
 
 SPEC_FILE = "spec.json"
@@ -36,11 +46,17 @@ class Held(NamedTuple):
     """The result in a run's folder, from one reading of its files."""
 
     altered: str = ""
-    """Which file is not as it was sealed, or of another run, in words; '' for none."""
+    """Which file is not as it was sealed, is damaged, or is of another run, in words; '' for none."""
     record: RunRecord | None = None
     """None where the run has not finished, or something was altered."""
     digest: str = ""
     """As it was written with the record."""
+    seal: Mapping[str, str] | None = None
+    """The digests of the files that training left, file -> SHA-256; None for a run of an older version."""
+    arrays: Sealed | None = None
+    """How arrays.npz was at that moment; what is read of it later is held to this."""
+    lost: int = 0
+    """Lines of the run's journal that are not as they were written."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +72,7 @@ class Run:
 
     @property
     def journal(self) -> Journal:
-        return Journal(self.folder / JOURNAL_FILE)
+        return journal_of(self.folder)
 
     @property
     def checkpoint(self) -> Path:
@@ -68,7 +84,11 @@ class Run:
 
     def lock(self) -> FileLock:
         """The lock that the worker holds while it trains this run."""
-        return FileLock(self.folder / "lock")
+        return FileLock(self._lock)
+
+    @property
+    def _lock(self) -> Path:
+        return self.folder / "lock"
 
     def record(self) -> RunRecord | None:
         return read_record(self.folder)
@@ -78,51 +98,57 @@ class Run:
         return read_seal(self.folder)
 
     def held(self) -> Held:
-        """The result, held to its seal. Raises DataError for a record that is damaged, and was sealed so or never."""
-        if not (self.folder / RECORD_FILE).exists():
-            return Held()
-        if wrong := broken(self.folder, (RECORD_FILE, ARRAYS_FILE)):
-            return Held(wrong)
-        record, digest = read_with_digest(self.folder)
-        if record is None or digest is None:
-            return Held()
+        """The result, held to its seal; that of an older version, which knew none, to its record's own digest."""
+        events, lost = self.journal.read()
+        try:
+            content = (self.folder / RECORD_FILE).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return Held(lost=lost)
+        except IsADirectoryError:
+            return Held(f"{RECORD_FILE} is missing: a folder has its name", lost=lost)
+        seal = last_seal(events)
+        if seal is None and is_marked(content):
+            return Held(why_lost(self.journal.path), lost=lost)
+        try:
+            arrays = Sealed.of(self.folder / ARRAYS_FILE)
+        except (FileNotFoundError, IsADirectoryError):
+            return Held(f"{ARRAYS_FILE} is missing", seal=seal, lost=lost)
+        found = {RECORD_FILE: hashlib.sha256(content).hexdigest(), ARRAYS_FILE: arrays.digest}
+        wrong = [name for name in found if seal is not None and found[name] != seal.get(name)]
+        if wrong:
+            return Held(f"{wrong[0]} is not what training left (its seal does not fit)", seal=seal, lost=lost)
+        try:
+            record, digest = parse_record(content)
+        except Damaged as error:
+            return Held(f"{RECORD_FILE} cannot be believed ({error})", seal=seal, lost=lost)
         if record.id != self.spec.id:  # as that of a copied folder is
-            return Held(f"{RECORD_FILE} is that of the run {record.id}, and not of {self.spec.id}")
-        return Held("", record, digest)
+            other = f"{RECORD_FILE} is that of the run {record.id}, and not of {self.spec.id}"
+            return Held(other, seal=seal, lost=lost)
+        if seal is None and (unlike := _unlike_digest(record, digest, self.folder / ARRAYS_FILE)):
+            return Held(unlike, lost=lost)
+        return Held("", record, digest, seal, arrays, lost)
 
     def altered(self) -> str:
-        """Which file of the finished run is not as it was sealed, or of another run, in words; '' for none."""
-        try:
-            return self.held().altered
-        except DataError:  # a damaged record is an error of its own
-            return ""
+        """Which file of the finished run is not as it was left, is damaged, or of another run; '' for none."""
+        return self.held().altered
 
     def status(self) -> Status:
         """How the run stands. An interrupted or failed one goes on from its newest checkpoint when started again.
 
         An altered one has a record or arrays that are not those which training left: it is neither used nor trained
-        again before somebody has removed its folder.
+        again before somebody has removed its folder. Nothing is written for that: the folder may be read-only.
         """
-        if (self.folder / RECORD_FILE).exists():
-            held = self.held()
-            if held.altered:
-                return "altered"
-            return held.record.outcome if held.record else "planned"
-        if not self.folder.exists():
-            return "planned"
-        if self._locked():
+        held = self.held()
+        if held.altered:
+            return "altered"
+        if held.record:
+            return held.record.outcome
+        if is_locked(self._lock):
             return "running"
         events = self.journal.events()
         if not events:
             return "planned"
         return "failed" if events[-1]["event"] == "failed" else "interrupted"
-
-    def _locked(self) -> bool:
-        try:
-            with self.lock().acquire(blocking=False):
-                return False
-        except Timeout:
-            return True
 
     def failure(self) -> str:
         """Why the run failed, or what of it was altered, in a line; '' if neither is so."""
@@ -150,6 +176,15 @@ def read_spec_id(folder: Path) -> str:
         return ""
 
 
+def _unlike_digest(record: RunRecord, digest: str, arrays: Path) -> str:
+    """Why record and arrays are not those of which the record's digest was computed, in words; '' where they are."""
+    try:
+        fits = record.digest(Arrays(**parse_arrays(arrays))) == digest
+    except Damaged as error:
+        return f"{arrays.name} cannot be believed ({error})"
+    return "" if fits else f"{RECORD_FILE} and {arrays.name} are not those that the record's digest was computed of"
+
+
 def folder_of(experiment: Experiment, runs: Path) -> Path:
     """Where the runs of this experiment live."""
     return runs / experiment.name
@@ -161,7 +196,7 @@ def runs_of(cells: tuple[Cell, ...], root: Path) -> tuple[Run, ...]:
 
 
 def held_of(runs: Iterable[Run]) -> dict[str, Held]:
-    """The results of these runs by their ids, each read once. Raises DataError for a record that is damaged."""
+    """The results of these runs by their ids, each read once."""
     every = tuple(runs)
     with ThreadPoolExecutor(cores()) as pool:
         return dict(zip((run.spec.id for run in every), pool.map(Run.held, every), strict=True))
@@ -171,9 +206,12 @@ def strays(root: Path, ids: set[str]) -> list[tuple[Path, str]]:
     """Folders in `root` under another name that hold a result of one of these runs, with its id: copies, as a rule."""
     copies = []
     for folder in sorted(root.iterdir()) if root.is_dir() else ():
-        record = read_record(folder) if folder.name not in ids and folder.is_dir() else None
-        if record is not None and record.id in ids:
-            copies.append((folder, record.id))
+        if folder.name in ids or not folder.is_dir():
+            continue
+        with suppress(DataError):  # what cannot be read is no second result for anything
+            record = read_record(folder)
+            if record is not None and record.id in ids:
+                copies.append((folder, record.id))
     return copies
 
 

@@ -12,8 +12,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
+from io import BufferedReader
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from ablation.core.files import Journal
 
@@ -23,56 +26,93 @@ MARK = "sealed"
 """The entry of a record which says that its run has a seal."""
 
 
+def journal_of(folder: Path) -> Journal:
+    """The journal of the run in this folder; a line without what its readers take from it is damaged."""
+    return Journal(folder / JOURNAL_FILE, fits=_fits)
+
+
+def _fits(event: dict[str, Any]) -> bool:
+    kind = event["event"]
+    if kind == "epoch":
+        numbers = all(item is None or type(item) in (int, float) for name, item in event.items() if name != "event")
+        return type(event.get("epoch")) is int and event["epoch"] > 0 and numbers
+    if kind == "failed":
+        return isinstance(event.get("reason"), str)
+    if kind == EVENT:
+        files = event.get("files")
+        return isinstance(files, dict) and all(isinstance(digest, str) for digest in files.values())
+    return True
+
+
 def write_seal(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Append to the run's journal the digests of what these files hold, or will hold at the next moment."""
     files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    Journal(folder / JOURNAL_FILE).append(EVENT, files=files)
+    journal_of(folder).append(EVENT, files=files)
 
 
 def read_seal(folder: Path) -> dict[str, str] | None:
     """The last seal in the run's journal, file -> 64 hexadecimal digits; None where there is none."""
-    for event in reversed(Journal(folder / JOURNAL_FILE).events()):
-        files = event.get("files")
-        if event.get("event") == EVENT and isinstance(files, dict):
-            return files
-    return None
+    return last_seal(journal_of(folder).events())
 
 
-def broken(folder: Path, files: Iterable[str]) -> str:
-    """Which of a finished run's files is not as it was sealed, in words; '' where all are, and without a seal.
-
-    files: those that the seal must name; the first of them is the record.
-    """
-    names = tuple(files)
-    seal = read_seal(folder)
-    if seal is None:
-        return _lost(folder) if _is_marked(folder / names[0]) else ""
-    for name in names:
-        if not (folder / name).is_file():
-            return f"{name} is missing"
-        if digest_of_file(folder / name) != seal.get(name):
-            return f"{name} is not what training left (its seal does not fit)"
-    return ""
+def last_seal(events: Iterable[Mapping[str, Any]]) -> dict[str, str] | None:
+    """The last seal among the events of a journal, as `read_seal`."""
+    seals = [event["files"] for event in events if event["event"] == EVENT]
+    return dict(seals[-1]) if seals else None
 
 
-def _lost(folder: Path) -> str:
-    """Why the journal has no seal that can be read."""
-    journal = folder / JOURNAL_FILE
-    if journal.is_file() and b"\r\n" in journal.read_bytes():
-        git = "set core.autocrlf to false and check the runs out again"
-        return f"the line ends of {JOURNAL_FILE} were changed to CRLF, as git does it; {git}"
-    return f"{JOURNAL_FILE} has lost the seal of the run"
+def is_marked(record: bytes) -> bool:
+    """Whether the run whose record.json holds this was sealed; False where that cannot be read."""
+    try:
+        form = json.loads(record)
+    except (ValueError, RecursionError):  # a record that cannot be read is an error of its own
+        return False
+    return isinstance(form, dict) and bool(form.get(MARK))
+
+
+def why_lost(journal: Path) -> str:
+    """Why this journal has no line that can be read where there must be one, in words."""
+    if has_crlf(journal):
+        return f"the line ends of {journal.name} were changed to CRLF, as git does it; {CRLF_REMEDY}"
+    return f"{journal.name} has lost the seal of the run"
+
+
+CRLF_REMEDY = "set core.autocrlf to false and check the runs out again"
+
+
+def has_crlf(journal: Path) -> bool:
+    """Whether its line ends were changed, by which every line is lost."""
+    return journal.is_file() and b"\r\n" in journal.read_bytes()
+
+
+class Sealed(NamedTuple):
+    """A file as it was when it was held to its seal: by digest, and by what changes whenever anybody writes to it."""
+
+    digest: str
+    """SHA-256 of its bytes, 64 hexadecimal digits."""
+    state: tuple[int, ...]
+
+    @classmethod
+    def of(cls, path: Path) -> Sealed:
+        """Read a file. Raises OSError where there is none."""
+        with path.open("rb") as file:
+            state = _state(file)
+            return cls(hashlib.file_digest(file, "sha256").hexdigest(), state)
+
+    def is_still(self, file: BufferedReader) -> bool:
+        """Whether nobody has written to this open file since; True also where the same bytes were written again."""
+        if _state(file) == self.state:
+            return True
+        file.seek(0)
+        return hashlib.file_digest(file, "sha256").hexdigest() == self.digest
+
+
+def _state(file: BufferedReader) -> tuple[int, ...]:
+    stat = os.fstat(file.fileno())
+    return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
 
 def digest_of_file(path: Path) -> str:
     """SHA-256 of a file's bytes, 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _is_marked(record: Path) -> bool:
-    try:
-        form = json.loads(record.read_bytes())
-    except (OSError, ValueError):  # a record that cannot be read is an error of its own
-        return False
-    return isinstance(form, dict) and bool(form.get(MARK))

@@ -118,7 +118,7 @@ def run_publication(
     Of a run whose record was altered it has what the journal holds, and not the record. held: what was read of it.
     """
     held = held or run.held()
-    altered, record, record_digest = held
+    altered, record, record_digest = held.altered, held.record, held.digest
     outcome, events = _standing(run, held), run.journal.events()
     if not events or (record is None and outcome not in ("failed", "altered")):  # it ended after that was looked for
         return None

@@ -13,7 +13,6 @@ import pytest
 
 from ablation import Results, sweep
 from ablation.core import files
-from ablation.core.errors import DataError
 from ablation.core.files import Journal
 from ablation.evidence.study import Study
 from ablation.experiment.record import ARRAYS_FILE, RECORD_FILE, Arrays, RunRecord, read_digest, write_record
@@ -152,13 +151,14 @@ def test_the_record_of_another_run_is_not_used(project):
 
 
 @pytest.mark.parametrize("name", [RECORD_FILE, ARRAYS_FILE])
-def test_a_folder_where_a_file_of_an_older_run_should_be_is_one_clear_error(project, name):
+def test_a_folder_where_a_file_of_an_older_run_should_be_is_named_and_leaves_that_run_out(project, name):
     experiment, load, runs = project
     folder = runs / "small" / load(experiment).table["id"][4]
     forged.make_older(folder)
     as_folder(folder / name)
-    with pytest.raises(DataError, match=f"{name} cannot be believed"):
-        load(experiment).arrays(folder.name)
+    results = load(experiment)
+    assert list(results.table["status"]) == ["finished"] * 4 + ["altered", "finished"]
+    assert f"{name} is missing" in results.table["reason"][4]
 
 
 class Killed(BaseException):
