@@ -20,8 +20,8 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -74,13 +74,25 @@ def _send(process: subprocess.Popen[Any], number: signal.Signals) -> None:
         os.killpg(process.pid, number)
 
 
+@contextmanager
+def ended_after(seconds: float, process: subprocess.Popen[Any]) -> Iterator[None]:
+    """End a child whose block takes longer, so that what waits for its pipes in the block goes on: they are closed."""
+    timer = threading.Timer(seconds, end, (process,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 def end_with(pipe: int) -> None:
     """Tie the group of this process to the pipe with this descriptor: when its writing end is gone, all are killed."""
     if sys.platform == "linux":
         fcntl.fcntl(pipe, fcntl.F_SETOWN, -os.getpgrp())
         fcntl.fcntl(pipe, fcntl.F_SETSIG, signal.SIGKILL)
         fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
-        if select.select([pipe], [], [], 0)[0]:  # the parent ended before this
+        if _hung_up(pipe, 0):  # the parent ended before this
             os.killpg(0, signal.SIGKILL)
     else:
         threading.Thread(target=_await_end, args=(pipe,), daemon=True).start()
@@ -89,6 +101,12 @@ def end_with(pipe: int) -> None:
 def _await_end(pipe: int) -> None:
     os.read(pipe, 1)
     os.killpg(0, signal.SIGKILL)
+
+
+def _hung_up(pipe: int, milliseconds: int) -> bool:
+    poll = select.poll()
+    poll.register(pipe, 0)
+    return bool(poll.poll(milliseconds))
 
 
 def main() -> None:

@@ -2,12 +2,11 @@
 
 A decoder fed a broken file may crash, hang, or ask for all memory there is. Each child reads one file at a time; the
 parent waits for at most `TIME_LIMIT`, ends a child that does not answer, and goes on with a new one; memory is limited
-by the system where it can be. Both ends of the pipe are here.
+by the system where it can be. A child ends with its parent (`core.processes`). Both ends of the pipe are here.
 """
 
 from __future__ import annotations
 
-import math
 import os
 import queue
 import signal
@@ -15,15 +14,17 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
-from selectors import EVENT_READ, DefaultSelector
+from select import PIPE_BUF
+from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from typing import IO, Any
 
 import numpy as np
 
+from ablation.core.processes import end, start
 from ablation.data.decode import Undecodable
 from ablation.data.traits import TRAITS, traits_of
 
@@ -93,11 +94,9 @@ class _Reader:
     def read(self, path: Path) -> np.void | str:
         """Send the child one path; it answers a length, then as many bytes, or it is ended."""
         try:
-            process = self._alive()
-            assert process.stdin is not None
-            process.stdin.write(os.fsencode(path) + b"\0")
-            process.stdin.flush()
-            return _parse(self._receive(process))
+            process, deadline = self._alive(), time.monotonic() + self.limit
+            _send(process, os.fsencode(path) + b"\0", deadline)
+            return _parse(_receive(process, deadline))
         except TimeoutError:
             self.end()
             return f"it takes more than {self.limit:g} seconds to decode"
@@ -109,17 +108,18 @@ class _Reader:
             self.end()  # it was killed between two files, which is the fault of neither
         if self.process is not None:
             return self.process
-        module = ["-P", "-W", "ignore", "-m", "ablation.data.readers"]  # whatever PYTHONWARNINGS makes of Pillow's
         with self.lock:
             if self.stopped:
                 raise EOFError
-            self.process = process = subprocess.Popen(
-                [sys.executable, *module, str(self.limit), *["--first-frame"] * self.first_frame],
+            self.process = process = start(
+                "ablation.data.readers",
+                *["--first-frame"] * self.first_frame,
+                flags=("-W", "ignore"),  # whatever PYTHONWARNINGS makes of Pillow's
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                bufsize=0,
                 env={**os.environ, **_ONE_THREAD},
-                start_new_session=True,  # Ctrl-C is for the parent, which then ends the child
             )
         self._await_start(process)
         return process
@@ -127,43 +127,23 @@ class _Reader:
     def _await_start(self, process: subprocess.Popen[bytes]) -> None:
         """Raises RuntimeError if the child cannot start: no file is to blame for that."""
         try:
-            self._receive(process, _STARTS)
+            _receive(process, time.monotonic() + _STARTS)
         except (EOFError, TimeoutError):
             if self.stopped:
                 raise
-            wrong = f"`{sys.executable} -P -m ablation.data.readers 1` does not start ({_cause(self.end())})"
+            wrong = f"`{sys.executable} -P -m ablation.data.readers` does not start ({_cause(self.end())})"
             raise RuntimeError(f"{wrong}, and it is needed to read photographs; run it by hand to see why") from None
-
-    def _receive(self, process: subprocess.Popen[bytes], limit: float | None = None) -> bytes:
-        """Return one answer. Raises TimeoutError, or EOFError when the child has ended."""
-        size = int.from_bytes(self._exactly(process, 4, limit or self.limit), "little")
-        return self._exactly(process, size, limit or self.limit)
-
-    def _exactly(self, process: subprocess.Popen[bytes], size: int, limit: float) -> bytes:
-        assert process.stdout is not None
-        content = b""
-        with DefaultSelector() as selector:
-            selector.register(process.stdout, EVENT_READ)
-            while len(content) < size:
-                if not selector.select(limit):
-                    raise TimeoutError
-                more = os.read(process.stdout.fileno(), size - len(content))
-                if not more:
-                    raise EOFError
-                content += more
-        return content
 
     def end(self) -> int:
         """End the child; return its exit status."""
         process, self.process = self.process, None
         if process is None:
             return 0
-        process.kill()
+        status = end(process)
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
-                with suppress(BrokenPipeError):
-                    pipe.close()
-        return process.wait()
+                pipe.close()
+        return status
 
     def stop(self) -> None:
         """Kill the child for good; the thread that waits for it sees its end, and closes the pipes itself."""
@@ -175,9 +155,41 @@ class _Reader:
 
 _STARTS = 120.0  # seconds that Python may take to start, on however slow a disk
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-_GRACE = 5  # seconds beyond the limit after which a child ends itself
 _READY = b"ready"
 _TRAITS, _REASON = b"+", b"-"
+
+
+def _send(process: subprocess.Popen[bytes], request: bytes, deadline: float) -> None:
+    """Send the child a request. Raises TimeoutError, or BrokenPipeError when the child has ended."""
+    assert process.stdin is not None
+    while request:
+        _await(process.stdin, EVENT_WRITE, deadline)
+        request = request[os.write(process.stdin.fileno(), request[:PIPE_BUF]) :]  # so many never block
+
+
+def _receive(process: subprocess.Popen[bytes], deadline: float) -> bytes:
+    """Return one answer. Raises TimeoutError, or EOFError when the child has ended."""
+    size = int.from_bytes(_exactly(process, 4, deadline), "little")
+    return _exactly(process, size, deadline)
+
+
+def _exactly(process: subprocess.Popen[bytes], size: int, deadline: float) -> bytes:
+    assert process.stdout is not None
+    content = b""
+    while len(content) < size:
+        _await(process.stdout, EVENT_READ, deadline)
+        more = os.read(process.stdout.fileno(), size - len(content))
+        if not more:
+            raise EOFError
+        content += more
+    return content
+
+
+def _await(pipe: IO[bytes], event: int, deadline: float) -> None:
+    with DefaultSelector() as selector:
+        selector.register(pipe, event)
+        if not selector.select(max(0.0, deadline - time.monotonic())):
+            raise TimeoutError
 
 
 def _parse(answer: bytes) -> np.void | str:
@@ -195,12 +207,9 @@ def main() -> None:
     _limit_memory()
     answers: Any = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a decoder prints does not come between the answers
-    patience, first_frame = math.ceil(float(sys.argv[1])) + _GRACE, "--first-frame" in sys.argv[2:]
     _answer(answers, _READY)
     for path in _paths(sys.stdin.buffer):
-        signal.alarm(patience)  # ends this process: the parent would have, so it was killed
-        _answer(answers, _read(path, first_frame))
-        signal.alarm(0)
+        _answer(answers, _read(path, first_frame="--first-frame" in sys.argv))
 
 
 def _limit_memory() -> None:
