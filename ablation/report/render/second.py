@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import signal
 import subprocess
 import sys
 import threading
@@ -18,11 +17,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from ablation.core.processes import end, ended_after, start
 from ablation.data.readers import cores
 
 Task = Callable[[], Any]
 
-START = "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); from ablation.report.render import second; "
+LIMIT = 600.0
+"""Seconds for one task, which takes some tenths: a process that stands still is ended, and the task done here."""
 
 
 class Second:
@@ -40,10 +41,9 @@ class Second:
         if prepare is None or cores() < 2 or not sys.executable:
             return
         try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", f"{START}second.serve()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-            )
-            self._send(pickle.dumps(sys.path) + pickle.dumps(prepare))
+            self._process = start("ablation.report.render.second", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            with ended_after(LIMIT, self._process):
+                self._send(pickle.dumps(sys.path) + pickle.dumps(prepare))
         except OSError:
             self._close()
 
@@ -130,8 +130,9 @@ class Second:
                 waiting.appendleft((number, task))
                 return
             try:
-                self._send(content)
-                done[number] = self._receive()
+                with ended_after(LIMIT, self._process):
+                    self._send(content)
+                    done[number] = self._receive()
             except Exception:  # it died, or its answer cannot be read: no later answer is believed
                 waiting.appendleft((number, task))
                 self._close()
@@ -151,8 +152,11 @@ class Second:
         process, self._process = self._process, None
         if process is None:
             return
-        process.kill()  # it holds nothing that could be lost
-        process.communicate()
+        end(process)  # it holds nothing that could be lost
+        for pipe in (process.stdin, process.stdout):
+            assert pipe
+            with suppress(BrokenPipeError):
+                pipe.close()
 
 
 def _work(waiting: deque[tuple[int, Task]], done: dict[int, Any], slow: int = 0) -> None:
@@ -169,12 +173,16 @@ def _work(waiting: deque[tuple[int, Task]], done: dict[int, Any], slow: int = 0)
 
 def serve() -> None:
     """The second process's own end: what it reads it runs, until there is no more; one that fails is not answered."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process ends it
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints is not an answer
     with suppress(Exception):
+        sys.path[:] = pickle.load(sys.stdin.buffer)
         pickle.load(sys.stdin.buffer)()
         while True:
             result = pickle.load(sys.stdin.buffer)()
             answers.write(pickle.dumps(result, pickle.HIGHEST_PROTOCOL))
             answers.flush()
+
+
+if __name__ == "__main__":
+    serve()
