@@ -102,11 +102,17 @@ class Progress:
         with self._lock:
             if event["event"] in ENDINGS:
                 self._ended(run, event)
-            else:
+            elif event["event"] == "note":
+                self.note(f"{self.names[run.spec.id]}: {event['message']}")
+            elif event["event"] == "epoch":
                 before = self.running.get(run.spec.id, {"epoch": 0})  # not every epoch is reported (`worker.Reporter`)
                 self.epochs_done += event["epoch"] - before["epoch"]
                 self.running[run.spec.id] = event
                 self.rates[run.spec.id] = event["images_per_second"]
+
+    def note(self, message: str) -> None:
+        """Show a line that matters to people, and ends nothing."""
+        self.console.print(Text(line(message)))
 
     def _ended(self, run: Run, event: dict[str, Any]) -> None:
         last = self.running.pop(run.spec.id, {"epoch": 0})

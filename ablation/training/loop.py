@@ -38,7 +38,7 @@ Report = Callable[[dict[str, Any]], None]
 
 
 class Interrupted(Exception):
-    """The training was to end before it was through. It has left a checkpoint, from which it goes on."""
+    """The training was to end before it was through. It goes on from the checkpoint that it left, if it could."""
 
 
 def train(
@@ -94,11 +94,14 @@ def train(
         progress.history.append(figures)
         seconds = time.perf_counter() - started
         speed = {"seconds": round(seconds, 4), "images_per_second": round(len(parts.train) / seconds, 1)}
-        event = run.journal.note("epoch", **figures, **speed)
+        event = _journaled(run, figures | speed, progress, report)
         attempt("progress", partial(report, event), None, progress.notes.append)
         ends = ending()
         if epoch + 1 < spec.epochs and (ends or pace.due()):
-            pace.save(partial(save, run, setup.learned, progress, environment))
+            try:
+                pace.save(partial(save, run, setup.learned, progress, environment))
+            except OSError as error:  # a full disk: it may have room at the next epoch
+                _note(unwritten(error), progress, report)
             if ends:
                 raise Interrupted
 

@@ -22,6 +22,10 @@ class Watch(Protocol):
     def event(self, run: Run, event: dict[str, Any]) -> None:
         return
 
+    def note(self, message: str) -> None:
+        """Called with a line for people, as of a cache that is built again."""
+        return
+
 
 class Silent(Watch):
     """Ignores it all."""
@@ -41,6 +45,9 @@ class Harmless(Watch):
 
     def event(self, run: Run, event: dict[str, Any]) -> None:
         self._pass_on(lambda: self.watch.event(run, event))
+
+    def note(self, message: str) -> None:
+        self._pass_on(lambda: self.watch.note(message))
 
     def _pass_on(self, call: Callable[[], None]) -> None:
         attempt("how the sweep goes", call, None, self._give_up)
