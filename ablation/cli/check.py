@@ -22,7 +22,7 @@ from ablation.core.files import atomic, write_json
 from ablation.data import Listing, SkipBad, Source, Split, Subset
 from ablation.data.check import Check
 from ablation.data.check import check as check_data
-from ablation.data.files import printable
+from ablation.data.files import ALLOW_OUTSIDE, printable
 from ablation.data.guess import source_at
 from ablation.experiment.files import experiment_names, find, read
 from ablation.report.data_check.findings import as_json, findings, moments_line, name_of, stops, verdict
@@ -73,10 +73,10 @@ def check(
     try:
         with counting("reading", console) as progress:
             checked = check_data(source, cache, progress, full, split)
-    except DataError:  # what an earlier check said of this data holds no more
+    except DataError as error:  # what an earlier check said of this data holds no more
         for name in ("check.html", "check.json"):
             (folder / name).unlink(missing_ok=True)
-        raise
+        raise (_as_typed(error) if split is None else error) from None
     _write(checked, folder)
     show_check(printable(data), checked)
     say_line(f"wrote {printable(str(folder / 'check.html'))} and check.json")
@@ -100,6 +100,13 @@ def _with_settings(source: Source, requested: Mapping[str, bool]) -> Source:
         if name not in {field.name for field in fields(source)}:
             raise click.UsageError(f"--{name.replace('_', '-')} means nothing for {type(source).__name__}")
     return replace(source, **settings)
+
+
+def _as_typed(error: DataError) -> DataError:
+    """Return the error with its option as it is spelt on a command line, for data that was named on one."""
+    return DataError(
+        replace(one, message=one.message.replace(ALLOW_OUTSIDE, "--outside allows it")) for one in error.problems
+    )
 
 
 def _write(checked: Check, folder: Path) -> None:

@@ -86,15 +86,15 @@ def table(*columns: str, right: Sequence[str] = ()) -> Table:
 
 def say(text: str, style: str = "", bullet: str = "") -> None:
     """Print a paragraph, broken to the console's width. Not by rich, which ends a line between '95' and '%' too."""
-    lines = textwrap.wrap(
+    wrapped = textwrap.wrap(
         tied(terminal(plain(text))),
         console.width,
         initial_indent=bullet,
         subsequent_indent=" " * len(bullet),
         break_on_hyphens=False,
     )
-    for line in lines:
-        console.print(Text(line.replace("\u00a0", " "), style), soft_wrap=True)
+    for each in wrapped:
+        console.print(Text(each.replace("\u00a0", " "), style), soft_wrap=True)
 
 
 def say_line(text: str | Text, style: str = "") -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +25,9 @@ PARTS = ("train", "val", "test")
 _CALLED = {"train": ("train", "training"), "val": ("val", "valid", "validation", "dev"), "test": ("test", "testing")}
 PART_OF = {f"{name}{end}": part for part, names in _CALLED.items() for name in names for end in ("", "_set", "-set")}
 """What people call the parts, in small letters."""
+
+ALLOW_OUTSIDE = "outside=True allows it"
+"""The end of what is said of a path out of the data, as an experiment's author spells it."""
 
 _SHOWN = 10
 _IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff")
@@ -103,6 +107,35 @@ def _unreadable(folder: Path | str, error: OSError) -> Problem:
     return Problem(f"the folder cannot be read: {error.strerror}", printable(str(folder)))
 
 
+# --- links
+
+
+class Bounds:
+    """The folder that data lies in, however it is reached; `escaping` says whether a link leads out of it."""
+
+    def __init__(self, folder: Path):
+        self.root = os.path.realpath(folder)
+        self._real = lru_cache(maxsize=None)(os.path.realpath)  # of folders, few of which hold many files
+
+    def holds(self, real: str) -> bool:
+        """Return whether a path without links lies in the folder, or is the folder."""
+        return real == self.root or real.startswith(f"{self.root.rstrip(os.sep)}{os.sep}")
+
+    def escaping(self, path: str) -> str:
+        """Return where a file is, if a link to it or to a folder above it leads out; else ''. A dangling link is not
+        one: what it leads to cannot be read."""
+        folder, name = os.path.split(path)
+        real = os.path.join(self._real(folder), name)
+        if os.path.islink(path):
+            real = os.path.realpath(path)
+        return "" if self.holds(real) or not os.path.exists(real) else real
+
+
+def leads_out(real: str, of: str) -> str:
+    """Return what is said of a link out of the data. real: where it leads. of: what it leads out of."""
+    return f"a link that leads out of {of} (to {printable(real)}); {ALLOW_OUTSIDE}"
+
+
 # --- parts
 
 
@@ -148,20 +181,22 @@ def uneven_classes(where: Mapping[str, Mapping[str, str]]) -> list[Problem]:
 # --- a folder for each class
 
 
-def read_folder(given: str) -> Samples:
+def read_folder(given: str, outside: bool = False) -> Samples:
     """Return every file below the folders of classes in this one, or in each of its parts; classes are sorted by name.
 
     Hidden files are passed over. Raises DataError for a class without a file, for images that lie outside the class
-    folders, and for a class that not every part has.
+    folders, for a class that not every part has, and, unless `outside`, for links that lead out of the folder.
     """
     root = existing(given, "folder")
+    bounds = None if outside else Bounds(root)
     parts = part_folders(root) or {"": root}
+    _refuse_linked(parts.values(), bounds)
     _refuse_unknown_parts(parts.get("", None))
     folders = [(part, folder) for part, around in parts.items() for folder in visible_folders(around)]
     if not folders:
         where = printable(str(root))
         raise DataError(f"{given!r} has no class folders ({where}); it needs a folder of images for each class")
-    problems = _outside({root, *parts.values()})
+    problems = _stray({root, *parts.values()})
     folders_of: dict[str, dict[str, str]] = {}
     for part, folder in sorted(folders, key=lambda item: item[1].name):
         folders_of.setdefault(folder.name, {})[part] = printable(str(folder))
@@ -169,12 +204,20 @@ def read_folder(given: str) -> Samples:
     labels = {name: label for label, name in enumerate(folders_of)}
     samples = []
     for part, folder in folders:
-        paths, wrong = _files_below(folder, [root, *parts.values(), *(other for _, other in folders)])
+        paths, wrong = _files_below(folder, [root, *parts.values(), *(other for _, other in folders)], bounds)
         problems += wrong
         samples += [_sample(root, path, labels[folder.name], part) for path in paths]
     if problems:
         raise DataError(capped(problems))
     return Samples(tuple(map(printable, labels)), samples)
+
+
+def _refuse_linked(folders: Iterable[Path], bounds: Bounds | None) -> None:
+    """Refuse folders of parts that are links out of the data: once, not again for each class in them."""
+    where = {folder: os.path.realpath(folder) for folder in folders}
+    out = {folder: real for folder, real in where.items() if bounds and not bounds.holds(real)}
+    if out:
+        raise DataError(Problem(leads_out(real, "the data"), printable(str(folder))) for folder, real in out.items())
 
 
 def _refuse_unknown_parts(root: Path | None) -> None:
@@ -195,7 +238,7 @@ def _sample(root: Path, path: Path, label: int, part: str) -> Sample:
     return Sample(printable(path.relative_to(root).as_posix()), label, path, part=part)
 
 
-def _outside(folders: Iterable[Path]) -> list[Problem]:
+def _stray(folders: Iterable[Path]) -> list[Problem]:
     """Return a problem for each image that lies where class folders are expected."""
     stray = [entry for folder in sorted(folders) for entry in _entries(folder) if _is_image(entry)]
     return [Problem("an image outside the class folders", printable(str(entry))) for entry in stray]
@@ -205,25 +248,49 @@ def _is_image(entry: Path) -> bool:
     return entry.is_file() and entry.suffix.lower() in _IMAGE_SUFFIXES
 
 
-def _files_below(folder: Path, others: Iterable[Path]) -> tuple[list[Path], list[Problem]]:
+def _files_below(folder: Path, others: Iterable[Path], bounds: Bounds | None) -> tuple[list[Path], list[Problem]]:
     """Return every file below a class folder, sorted, and what is wrong. others: folders not to be entered from it."""
     wrong: list[Problem] = []
     elsewhere = {os.path.realpath(other) for other in others} - {os.path.realpath(folder)}
-    paths = sorted(_walk(folder, elsewhere, lambda error: wrong.append(_unreadable(error.filename, error))))
+    paths = sorted(_walk(folder, elsewhere, bounds, wrong))
     if not paths and not wrong:
         wrong.append(Problem("the class folder is empty; add images or remove it", printable(str(folder))))
     return paths, wrong
 
 
-def _walk(folder: Path, elsewhere: set[str], unread: Callable[[OSError], None]) -> Iterator[Path]:
-    """Yield every file below, through links too, but those to a folder around, one of `elsewhere`, or one entered."""
-    around = {str(parent) for parent in Path(os.path.realpath(folder)).parents}
-    entered = around | elsewhere
-    for parent, folders, files in os.walk(folder, onerror=unread, followlinks=True):
+def _walk(folder: Path, elsewhere: set[str], bounds: Bounds | None, wrong: list[Problem]) -> Iterator[Path]:
+    """Yield every file below, through links too, but those to a folder around, one of `elsewhere`, or one entered.
+
+    wrong: gets a problem for each folder that cannot be read, and for each link that leads out of the bounds.
+    """
+    entered = {str(parent) for parent in Path(os.path.realpath(folder)).parents} | elsewhere
+    ahead = [str(folder)]
+    while ahead:
+        parent = ahead.pop()
         real = os.path.realpath(parent)
         if real in entered:
-            folders.clear()
             continue
         entered.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(parent, name) for name in files if not name.startswith("."))
+        if bounds and not bounds.holds(real):
+            wrong.append(Problem(leads_out(real, "the data"), printable(parent)))
+            continue
+        try:
+            with os.scandir(parent) as scanned:
+                entries = sorted((one for one in scanned if not one.name.startswith(".")), key=lambda one: one.name)
+        except OSError as error:
+            wrong.append(_unreadable(parent, error))
+            continue
+        folders = {one.path for one in entries if _is_folder(one)}
+        ahead += sorted(folders, reverse=True)
+        for one in (one for one in entries if one.path not in folders):
+            if bounds and one.is_symlink() and (target := bounds.escaping(one.path)):
+                wrong.append(Problem(leads_out(target, "the data"), printable(one.path)))
+            else:
+                yield Path(one.path)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # links in a circle: reading it says so
+        return False

@@ -14,10 +14,23 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ablation.core.errors import DataError, Problem, did_you_mean
-from ablation.data.files import PART_OF, PARTS, Sample, Samples, capped, existing, printable, uneven_classes
+from ablation.data.files import (
+    ALLOW_OUTSIDE,
+    PART_OF,
+    PARTS,
+    Bounds,
+    Sample,
+    Samples,
+    capped,
+    existing,
+    leads_out,
+    printable,
+    uneven_classes,
+)
 
 _COLUMNS = ("path", "label", "split", "group")
 _DELIMITERS = (",", ";", "\t")
+_LISTS_FOLDER = "the list's folder"
 _WHOLE = re.compile("-?[0-9]{1,18}")
 
 
@@ -43,22 +56,25 @@ class _Paths:
     """The files that one list names: each is held against the folder, and against the lines before."""
 
     def __init__(self, folder: Path, outside: bool):
-        self.folder, self.outside = folder, outside
+        self.folder, self.outside, self.bounds = folder, outside, Bounds(folder)
         self.first: dict[str, tuple[int, Mapping[str, str]]] = {}  # of each file: its first line, and what that says
 
     def wrong(self, number: int, name: str, row: Mapping[str, str]) -> list[str]:
         """Note the file `name` of a line; return what is wrong with it. row: its label, and maybe its split."""
         path = str(self.folder / name)
         if not self.outside and os.path.isabs(name):
-            return [f"{name!r} is an absolute path, not one relative to the list's folder; outside=True allows it"]
+            return [f"{name!r} is an absolute path, not one relative to the list's folder; {ALLOW_OUTSIDE}"]
         if not self.outside and name.split("/")[0] == "..":
-            return [f"{name!r} points outside the list's folder; outside=True allows it"]
+            return [f"{name!r} points outside the list's folder; {ALLOW_OUTSIDE}"]
         before, other = self.first.setdefault(os.path.normpath(path), (number, row))
         if before != number:
             keys = [key for key in row if row[key] != other[key]]
             differ = [f", with {key} {row[key]} here and {key} {other[key]} there" for key in keys]
             return [f"{name!r} is listed on line {before} already{''.join(differ)}"]
-        return [] if os.path.isfile(path) else [f"there is no image {name!r} in {printable(str(self.folder))}"]
+        if not os.path.isfile(path):
+            return [f"there is no image {name!r} in {printable(str(self.folder))}"]
+        real = "" if self.outside else self.bounds.escaping(path)
+        return [f"{name!r} is {leads_out(real, _LISTS_FOLDER)}"] if real else []
 
 
 def _normal(written: str) -> str:

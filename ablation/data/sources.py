@@ -25,14 +25,15 @@ class ImageFolder:
     Or the same in parts: where the folders are called train (or training) and val (valid, validation) or test
     (testing), in any case, each of them holds the class folders, and `Given()` splits the data so. Hidden files are
     passed over. Any other file must be an image. first_frame: of a file with several frames (an animation) the first
-    is taken; otherwise such a file is refused.
+    is taken; otherwise such a file is refused. outside: whether links in the folder may lead out of it.
 
     >>> ImageFolder("photos").moved_to("/data/photos")
-    ImageFolder(path='/data/photos', first_frame=False)
+    ImageFolder(path='/data/photos', first_frame=False, outside=False)
     """
 
     path: str
     first_frame: bool = False
+    outside: bool = False
 
     def moved_to(self, path: str) -> ImageFolder:
         """Return the same classes in the folder `path`."""
@@ -40,7 +41,7 @@ class ImageFolder:
 
     def samples(self) -> Samples:
         """Return every file. Raises DataError for a missing or empty folder, and for parts whose classes differ."""
-        return read_folder(self.path)
+        return read_folder(self.path, self.outside)
 
 
 @value
@@ -49,7 +50,7 @@ class ListFile:
 
     Without a tab the line is parted at its last whitespace. Blank lines are skipped. `classes` is a file with one
     name a line, that of label 0 first; without it classes are called by their number. outside: whether a path may be
-    absolute, or leave the list's folder by '..'. first_frame: as in `ImageFolder`.
+    absolute, or leave the list's folder by '..' or by a link. first_frame: as in `ImageFolder`.
 
     >>> ListFile("cats/list.txt", classes="cats/classes.txt").moved_to("/data/cats").path
     '/data/cats/list.txt'

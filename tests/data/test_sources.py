@@ -30,11 +30,11 @@ def test_moved_to(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "source", [ImageFolder("a", True), ListFile("a", None, True, True), CsvFile("a", True, True)], ids=str
+    "source", [ImageFolder("a", True, True), ListFile("a", None, True, True), CsvFile("a", True, True)], ids=str
 )
 def test_what_moves_keeps_its_settings(source):
     moved = source.moved_to("b/a")
-    assert (moved.first_frame, getattr(moved, "outside", True)) == (True, True)
+    assert (moved.first_frame, moved.outside) == (True, True)
     assert Subset(SkipBad(source), 2).first_frame is True
 
 
