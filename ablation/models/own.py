@@ -54,17 +54,28 @@ def source_digest(reference: str) -> str:
     in the order of their names; where they lie and when they were written takes no part. What the source imports from
     elsewhere takes none either. Raises InputError where there is no such module.
     """
+    home, files = _source(reference)
+    digest = hashlib.sha256()
+    named = {home.name: home} if home.is_file() else {file.relative_to(home).as_posix(): file for file in files}
+    for name, file in sorted(named.items()):
+        content = file.read_bytes()
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+def source_files(reference: str) -> dict[str, Path]:
+    """The files that `source_digest` is over, by their paths from the folder that Python finds them in."""
+    home, files = _source(reference)
+    return {file.relative_to(home.parent).as_posix(): file for file in files}
+
+
+def _source(reference: str) -> tuple[Path, list[Path]]:
+    """The module's outermost package, with its files of Python source; or its file, and that alone."""
     if wrong := missing_module(reference):
         raise InputError(wrong)
     home = _outermost(reference.partition(":")[0])
     assert home is not None  # else its module were missing
-    inside = {file.relative_to(home).as_posix(): file for file in home.rglob("*.py")}
-    files = {home.name: home} if home.is_file() else inside
-    digest = hashlib.sha256()
-    for name, file in sorted(files.items()):
-        content = file.read_bytes()
-        digest.update(f"{name}\0{len(content)}\0".encode() + content)
-    return digest.hexdigest()
+    return home, [home] if home.is_file() else sorted(home.rglob("*.py"))
 
 
 def make(reference: str, classes: int) -> nn.Module:
