@@ -1,36 +1,44 @@
-"""`ablation list`: the experiments that there are."""
+"""`ablation list`: the experiments that there are, by what their files say; none of them is run."""
 
 from __future__ import annotations
 
 import click
 from rich.text import Text
 
-from ablation.cli.console import console, table
-from ablation.core.errors import AblationError
-from ablation.experiment.files import FOLDER, experiment_names, find, read
+from ablation.cli.console import console, say, say_line, table
+from ablation.core.text import listing
+from ablation.experiment.files import FOLDER, Outline, claims, outlines
 
 
 @click.command("list")
 def experiments() -> None:
-    """List the experiments in experiments/.
+    """List the experiments in experiments/: names and questions, as they stand in the files. None is run.
 
     \b
     Example:
       ablation list
     """
-    names = experiment_names()
-    if not names:
+    every = outlines()
+    if not every:
         console.print(f"no experiment in {FOLDER}/; start in the project's folder")
         return
-    made = table("experiment", "runs", "question", right=("runs",))
-    for name in names:
-        made.add_row(*map(Text, _row(name)))
+    made = table("experiment", "question")
+    for outline in every:
+        made.add_row(_name(outline), _question(outline))
     console.print(made)
+    if not all(outline.is_literal for outline in every):
+        say("* the name of the file: what the experiment is called, only running the file would say", "dim")
+    for name, files in claims(every).items():
+        means = f"it means {files[0]}" if files[0].stem == name else "give the path of one of them"
+        say_line(f"{name}: {listing(map(str, files))} go by this name; {means}", "yellow")
 
 
-def _row(name: str) -> tuple[str, str, str]:
-    try:
-        file = read(find(name))
-        return name, str(len({cell.spec.id for cell in file.experiment.cells("")})), file.question
-    except AblationError as error:
-        return name, "", f"cannot be read: {error.problems[0]}"
+def _name(outline: Outline) -> Text:
+    if not outline.is_literal:
+        return Text(f"{outline.path.stem} *")
+    file = "" if outline.name == outline.path.stem else f" ({outline.path.name})"
+    return Text.assemble(outline.name, (file, "dim"))
+
+
+def _question(outline: Outline) -> Text:
+    return Text(f"cannot be read: {outline.problem}", "red") if outline.problem else Text(outline.question)
