@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from filelock import Timeout
 
-from ablation.core.errors import AblationError, InputError
+from ablation.core.errors import AblationError, InputError, Terminated
 from ablation.data import Dataset
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.runs import Run
@@ -36,7 +36,9 @@ class Training:
     jobs: workers; by default one per GPU, or one single-threaded worker per core. device: "auto", "cpu", "cuda" or
     "cuda:N". keep_weights: each run leaves its weights.pt. checkpoint_every: epochs from one checkpoint to the next, at
     most; by default as their time allows. execution: how steps are computed, and how many workers share a GPU.
-    cluster: the Dask cluster that trains instead of this machine, see `ablation.training.cluster`.
+    timeout: seconds that one run may take; a longer one has failed. grace: seconds that workers have after SIGTERM to
+    end their epoch and leave a checkpoint. cluster: the Dask cluster that trains instead of this machine, see
+    `ablation.training.cluster`.
     """
 
     jobs: int | None = None
@@ -44,7 +46,15 @@ class Training:
     keep_weights: bool = False
     checkpoint_every: int | None = None
     execution: Execution = AS_USUAL
+    timeout: float | None = None
+    grace: float = 8.0  # Docker kills after ten
     cluster: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.timeout is not None and not self.timeout > 0:
+            raise InputError(f"timeout = {self.timeout!r}: must be above 0 seconds, or None")
+        if not self.grace >= 0:
+            raise InputError(f"grace = {self.grace!r}: must be at least 0 seconds")
 
 
 class Crew(Protocol):
@@ -75,8 +85,11 @@ class Crew(Protocol):
         """Train these runs; yields each as it ends, in whatever order that is. Its events go to the watch."""
         ...
 
-    def stop(self) -> None:
-        """End all workers at once."""
+    def stop(self, grace: float = 0.0) -> None:
+        """End all workers: at once, or when each has left a checkpoint, and after `grace` seconds at the latest.
+
+        It may be called again.
+        """
         ...
 
 
@@ -111,7 +124,8 @@ class LocalCrew:
 
     def _make(self, device: str, log: Path) -> Worker:
         training = self.training
-        return Worker(device, self.cache, log, training.keep_weights, training.checkpoint_every, training.execution)
+        options = (training.keep_weights, training.checkpoint_every, training.execution)
+        return Worker(device, self.cache, log, *options, timeout=training.timeout)
 
     def start_best(self, runs: int, spec: RunSpec) -> int:
         """See `Crew`; measured where `per_device` is "auto"."""
@@ -166,7 +180,7 @@ class LocalCrew:
                         watch.event(run, event)
             except WorkerDied as death:
                 if not self._stopped:
-                    watch.event(run, _mark_failed(run, str(death)))
+                    watch.event(run, mark_failed(run, death))
             finally:
                 free.put(worker)
             return run
@@ -175,8 +189,12 @@ class LocalCrew:
         try:
             workers = len(self.workers)
             pool = Parallel(n_jobs=workers, backend="threading", return_as="generator_unordered", pre_dispatch="all")
-            yield from pool(delayed(train)(run) for run in missing)
+            for run in pool(delayed(train)(run) for run in missing):  # noqa: UP028  (that would end the pool first)
+                yield run
             done = True
+        except Terminated:
+            self.stop(self.training.grace)
+            raise
         finally:
             writer.shutdown(wait=False, cancel_futures=True)
             if not done:
@@ -188,22 +206,26 @@ class LocalCrew:
             free.put(worker)
         return free
 
-    def stop(self) -> None:
+    def stop(self, grace: float = 0.0) -> None:
         """See `Crew`."""
         self._stopped = True
-        for worker in self.workers:
-            worker.stop()
+        if self.workers:
+            with ThreadPoolExecutor(len(self.workers)) as pool:
+                list(pool.map(lambda worker: worker.stop(grace), self.workers))
 
 
-def _mark_failed(run: Run, reason: str) -> dict[str, Any]:
-    """Write the failure into the run's journal; the event, for the watch even where the journal cannot be written."""
+def mark_failed(run: Run, death: WorkerDied) -> dict[str, Any]:
+    """Write into the run's journal that its worker died; the event, for the watch even where nothing can be written."""
+    if death.cause == "terminated":
+        return {"event": "interrupted"}
+    failure = {"cause": death.cause, "reason": str(death)}
     try:
         with run.lock().acquire(timeout=LOCK_SECONDS):
-            return run.journal.append("failed", reason=reason)
+            return run.journal.append("failed", **failure)
     except Timeout:  # another process has already taken the run up again
         return {"event": "busy"}
     except OSError as error:
-        return {"event": "failed", "reason": f"{reason} (and its journal cannot be written: {error})"}
+        return {"event": "failed", **failure, "reason": f"{death} (and its journal cannot be written: {error})"}
 
 
 def choose_devices(device: str, jobs: int | None, runs: int, per_device: int = 1) -> list[str]:

@@ -1,8 +1,10 @@
 """A worker: a child process that trains one run after another on one device, and may die without harm to others.
 
 Both ends of the pipe are here. The parent writes a line of JSON for each run and reads a line for each event; the child
-(`-m ablation.training.worker`) imports torch once and keeps the data. It ends itself when the parent is gone, however
-that came about, so nothing is left running.
+(`-m ablation.training.worker`) imports torch once and keeps the data. It ends when the parent is gone, however that
+came about, with whatever it started (`ablation.core.processes`), so nothing is left running.
+
+SIGTERM lets the child train until the end of the epoch, and leave a checkpoint.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import argparse
 import json
 import math
 import os
+import platform
 import queue
 import signal
 import subprocess
@@ -20,7 +23,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -28,18 +31,27 @@ from typing import IO, Any
 
 from filelock import Timeout
 
+from ablation.core import processes
 from ablation.core.errors import AblationError, DataError, InputError, Problem
 from ablation.core.files import remove_unfinished
+from ablation.core.text import duration
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.record import ARRAYS_FILE, RECORD_FILE, RunRecord, write_record
 from ablation.experiment.robustness import Condition, conditions_of
-from ablation.experiment.runs import SPEC_FILE, Run
+from ablation.experiment.runs import Run
 from ablation.experiment.spec import RunSpec
+from ablation.training.causes import TERMINATED, Cause, Failure, failure_at_end, failure_of, oom_kills
 from ablation.training.execution import AS_USUAL, MEMORY_FORMATS, STEPS, Execution
 from ablation.training.sharing import FAILED, Rate
 
 LOCK_SECONDS = 2.0
 """How long to wait for a run's lock: whoever reads its status holds it for an instant."""
+
+START_SECONDS = 600.0
+"""A child has so long to import torch and begin its first run; it is ended then."""
+
+END_SECONDS = 2.0
+"""A child that has closed its pipe has so long to end, and to leave its own exit status."""
 
 BETWEEN_EPOCHS = 0.2
 """Seconds: epochs that end sooner after one another are not all sent to the parent. The journal has them all."""
@@ -48,19 +60,27 @@ KEEPS_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_"
 """Tells glibc to keep what tensors have freed for the next step: else the kernel hands out, and clears, its pages anew.
 A step of ResNet-50 on a CPU takes 6 % less time so."""
 
-ENDINGS = ("finished", "diverged", "failed", "busy")
-"""The last event of a run; "busy" when another process is training it."""
+ENDINGS = ("finished", "diverged", "failed", "busy", "interrupted")
+"""The last event of a run; "busy" when another process is training it, "interrupted" when the worker was told to end.
+
+A failure has its reason, in a line, and its cause (`causes.Cause`).
+"""
 
 Report = Callable[[dict[str, Any]], None]
 
 
 class WorkerDied(Exception):
-    """The child process ended in the middle of a run."""
+    """The child process ended in the middle of a run. cause: what sort of end that was."""
+
+    def __init__(self, reason: str, cause: Cause = "killed"):
+        super().__init__(reason)
+        self.cause = cause
 
 
 class Worker:
     """The parent's end: a child process on `device`, started at the first run or before. What it prints goes to `log`;
-    it works in `folder`, by default where its parent does.
+    it works in `folder`, by default where its parent does. A run that takes longer than `timeout` seconds is ended, and
+    the child with it.
 
     Until its first run that is a file without a name: a child that was started for nothing leaves nothing.
     """
@@ -74,9 +94,10 @@ class Worker:
         checkpoint_every: int | None = None,
         execution: Execution = AS_USUAL,
         folder: Path | None = None,
+        timeout: float | None = None,
     ):
         self.device, self.cache, self.log, self.execution, self.folder = device, cache, log, execution, folder
-        self.keep_weights, self.checkpoint_every = keep_weights, checkpoint_every
+        self.keep_weights, self.checkpoint_every, self.timeout = keep_weights, checkpoint_every, timeout
         self.process: subprocess.Popen[str] | None = None
         self.printed: IO[bytes] | None = None
         self._stopped, self._lock = False, threading.Lock()
@@ -112,25 +133,42 @@ class Worker:
 
     def carry_out(self, request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Train the run of such a request (`request_of`), as `train` does."""
-        self._alive()
-        for event in self._answers({**request, "log": str(self._log().absolute())}):
-            yield event
-            if event["event"] in ENDINGS:
-                return
-
-    def _answers(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Send the child a request and yield its events, as long as somebody takes them. Raises WorkerDied."""
         process = self._alive()
+        with Alarm(process) as alarm:
+            alarm.set(START_SECONDS)
+            for event in self._answers({**request, "log": str(self._log().absolute())}, alarm):
+                if event["event"] == "started":
+                    alarm.set(self.timeout)
+                elif event.get("cause") == "memory" or event["event"] == "interrupted":
+                    self._bury(process)  # a new one has all the memory that there is
+                yield event
+                if event["event"] in ENDINGS:
+                    return
+
+    def _answers(self, request: dict[str, Any], alarm: Alarm | None = None) -> Iterator[dict[str, Any]]:
+        """Send the child a request and yield its events, as long as somebody takes them. Raises WorkerDied."""
+        process, killed, babble = self._alive(), oom_kills(), ""
         assert process.stdin is not None
         assert process.stdout is not None
         try:
             process.stdin.write(json.dumps(request) + "\n")
             process.stdin.flush()
             for line in process.stdout:
-                yield json.loads(line)
+                if not _is_event(event := _read(line)):
+                    babble = line
+                    break
+                yield event
         except (BrokenPipeError, ValueError):
-            pass  # the pipe broke, or `stop` closed it under us, or what came was no event
-        raise WorkerDied(f"{_cause(self._bury(process))}; {self._last_words()}")
+            pass  # the pipe broke, or `stop` closed it under us
+        wait = 0.0 if babble else END_SECONDS
+        status, peak = self._bury(process, wait)
+        if alarm is not None and alarm.rang:
+            failure = _too_long(alarm.seconds, self.timeout)
+        elif babble:
+            failure = Failure("pipe", f"the worker sent what is no event ({babble.strip()[:60]!r}), and was ended")
+        else:
+            failure = failure_at_end(status, peak, out_of_memory=(oom_kills() or 0) > (killed or 0))
+        raise WorkerDied(f"{failure.reason}; {self._last_words()}", failure.cause)
 
     def _log(self) -> Path:
         """The log, with what the child has printed so far, before its first run."""
@@ -165,44 +203,111 @@ class Worker:
             return self.process
 
     def _child(self) -> subprocess.Popen[str]:
-        python = [sys.executable, "-P"]  # a queue.py in the working folder is not the library's
-        command = [*python, "-m", "ablation.training.worker", "--device", self.device, "--cache", str(self.cache)]
-        command += ["--keep-weights"] if self.keep_weights else []
-        command += ["--checkpoint-every", str(self.checkpoint_every)] if self.checkpoint_every else []
-        command += ["--step", self.execution.step, "--memory-format", self.execution.memory_format]
+        arguments = ["--device", self.device, "--cache", str(self.cache)]
+        arguments += ["--keep-weights"] if self.keep_weights else []
+        arguments += ["--checkpoint-every", str(self.checkpoint_every)] if self.checkpoint_every else []
+        arguments += ["--step", self.execution.step, "--memory-format", self.execution.memory_format]
         self._printed()
         self.printed = tempfile.TemporaryFile()  # noqa: SIM115  (the child prints into it)
-        return subprocess.Popen(
-            command,
+        return processes.start(
+            "ablation.training.worker",
+            *arguments,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.printed,
             text=True,
             cwd=self.folder,
-            start_new_session=True,  # Ctrl-C is for the parent, which then ends the child
             env=_environment(self.device) | _compiling(self.execution, self.cache),
         )
 
-    def stop(self) -> None:
-        """End the child at once, and start no other. A run in training loses what it did since its last checkpoint
-        (`checkpoint.Pace`)."""
+    def stop(self, grace: float = 0.0) -> None:
+        """End the child and what it started, and start no other: at once, or by SIGTERM and after `grace` seconds.
+
+        A run in training loses what it did since its last checkpoint (`checkpoint.Pace`).
+        """
         with self._lock:
             self._stopped = True
             process = self.process
         if process is not None:
-            process.kill()
-            self._bury(process)
+            if grace:
+                process.terminate()  # and not its group: what a recipe has started is needed to the epoch's end
+            self._bury(process, grace)
         self._printed()
 
-    def _bury(self, process: subprocess.Popen[str]) -> int:
-        """Wait for the child's end and close our side of the pipes; its exit status."""
-        status = process.wait()
+    def _bury(self, process: subprocess.Popen[str], seconds: float = 0.0) -> tuple[int, int | None]:
+        """End the child, unless it does so itself within `seconds`, and close our side of the pipes.
+
+        Its exit status, and the most memory that it had in bytes, where that is known.
+        """
+        peak = _await(process, seconds)
+        status = processes.end(process)
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 with suppress(BrokenPipeError):
                     pipe.close()
         self.process = None
-        return status
+        return status, peak
+
+
+class Alarm:
+    """Ends a child when its time is over. `rang`: that was so. It is set anew as often as one likes."""
+
+    def __init__(self, process: subprocess.Popen[str]):
+        self.process, self.rang, self.seconds = process, False, math.inf
+        self._timer: threading.Timer | None = None
+
+    def set(self, seconds: float | None) -> None:
+        """Let it go off after so many seconds from now, in place of what was set before; None: never."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if seconds is not None:
+            self.seconds, self._timer = seconds, threading.Timer(seconds, self._ring)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _ring(self) -> None:
+        self.rang = True
+        processes.end(self.process)
+
+    def __enter__(self) -> Alarm:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.set(None)
+
+
+def _too_long(seconds: float, timeout: float | None) -> Failure:
+    if seconds == timeout:
+        return Failure("timeout", f"no end after {duration(seconds)} (--timeout)")
+    return Failure("timeout", f"the worker had not begun after {duration(seconds)}")
+
+
+def _read(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_event(form: Any) -> bool:
+    return isinstance(form, dict) and isinstance(form.get("event"), str)
+
+
+def _await(process: subprocess.Popen[str], seconds: float) -> int | None:
+    """Wait so long for the child's end, and take note of its status: the most memory that it had, in bytes."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+        except ChildProcessError:  # somebody else has waited for it
+            return None
+        if ended:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return int(usage.ru_maxrss) * (1 if sys.platform == "darwin" else 1024)
+        if time.monotonic() >= deadline:
+            return None
+        time.sleep(0.01)
 
 
 def request_of(run: Run, experiment: Experiment | None) -> dict[str, Any]:
@@ -211,6 +316,7 @@ def request_of(run: Run, experiment: Experiment | None) -> dict[str, Any]:
     return {
         "root": str(run.root),
         "id": run.spec.id,
+        "spec": run.spec.to_plain(),
         "conditions": [condition.to_plain() for condition in shown],
         "always": bool(experiment and (experiment.robustness or experiment.corrupt)),
     }
@@ -231,12 +337,6 @@ def _compiling(execution: Execution, cache: Path) -> dict[str, str]:
     return {"TORCHINDUCTOR_CACHE_DIR": str((cache / "compiled").absolute()), "TORCHINDUCTOR_DETERMINISTIC": "1"}
 
 
-def _cause(status: int) -> str:
-    if status < 0:
-        return f"the worker was killed by {signal.Signals(-status).name}"
-    return f"the worker ended with status {status}"
-
-
 def main() -> None:
     """The child's end: train what the parent asks for until it closes the pipe."""
     parser = argparse.ArgumentParser(prog="ablation.training.worker")
@@ -247,9 +347,12 @@ def main() -> None:
     parser.add_argument("--step", choices=STEPS, default="auto")
     parser.add_argument("--memory-format", choices=MEMORY_FORMATS, default="auto")
     options = parser.parse_args()
+    termination = Termination()
+    signal.signal(signal.SIGTERM, termination.request)
     events = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # whatever libraries print goes to the log, not between the events
     requests, report = _requests(sys.stdin), Reporter(events)
+    compiles = options.step == "compile"
     import_module("ablation.training.loop")  # and torch with it, while the parent is busy with something else
     while True:
         request = json.loads(requests.get())
@@ -260,10 +363,35 @@ def main() -> None:
             report(_rate(RunSpec.from_plain(request["rate"]), options))
             continue
         _print_to(request["log"])
-        root = Path(request["root"])
-        spec = json.loads((root / request["id"] / SPEC_FILE).read_text("utf-8"))
+        run = Run(Path(request["root"]), RunSpec.from_plain(request["spec"]))
         shown = tuple(map(Condition.from_plain, request["conditions"]))
-        _train(Run(root, RunSpec.from_plain(spec)), options, report, shown, request["always"])
+        if compiles:
+            report({"event": "compiling"})
+            compiles = False
+        with termination.at_the_end_of_an_epoch() as ending:
+            _train(run, options, report, shown, request["always"], ending)
+
+
+class Termination:
+    """SIGTERM in the child: it ends at once, or where it trains, when the training next asks whether it should."""
+
+    def __init__(self) -> None:
+        self.requested = self.training = False
+
+    def request(self, number: int, frame: object) -> None:
+        """Handle the signal."""
+        self.requested = True
+        if not self.training:
+            os._exit(TERMINATED)
+
+    @contextmanager
+    def at_the_end_of_an_epoch(self) -> Iterator[Callable[[], bool]]:
+        """Yield a function that says whether a training in the block should end; the process ends behind it."""
+        self.training = True
+        yield lambda: self.requested
+        self.training = False
+        if self.requested:
+            os._exit(TERMINATED)
 
 
 def _print_to(log: str) -> None:
@@ -335,26 +463,54 @@ def _train(
     report: Report,
     conditions: Sequence[Condition] = (),
     always: bool = False,
+    ending: Callable[[], bool] = lambda: False,
 ) -> None:
     """Train one run under its lock, and report how it ended. A failure is an event in its journal, not our end."""
     try:
         with run.lock().acquire(timeout=LOCK_SECONDS):
-            record = run.record() or _measure(run, options, report, conditions, always)
-            report({"event": record.outcome, **record.metrics})
+            ended = _outcome(run, options, report, conditions, always, ending)
     except Timeout:
-        report({"event": "busy"})
-    except Exception as error:  # anything a run can raise: bad settings, out of memory, a bug; the sweep goes on
+        ended = {"event": "busy"}
+    except OSError as error:  # no lock: a full disk, or a folder that may not be written
+        ended = {"event": "failed", **failure_of(error, options.device)._asdict()}
+    report(ended)
+
+
+def _outcome(
+    run: Run,
+    options: argparse.Namespace,
+    report: Report,
+    conditions: Sequence[Condition],
+    always: bool,
+    ending: Callable[[], bool],
+) -> dict[str, Any]:
+    """The event with which the run ends; it is in its journal before anybody else can take the run up."""
+    from ablation.training.loop import Interrupted
+
+    try:
+        record = run.record() or _measure(run, options, report, conditions, always, ending)
+        return {"event": record.outcome, **record.metrics}
+    except Interrupted:
+        return run.journal.append("interrupted")
+    except (Exception, SystemExit) as error:  # whatever a run can raise; the sweep goes on
         traceback.print_exc()
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        if ending():  # SIGTERM reached what the run had started, too
+            return run.journal.append("interrupted")
+        failure = failure_of(error, options.device)._asdict()
         with suppress(OSError):  # a full disk, say: then the parent alone hears of it
-            run.journal.append("failed", reason=reason, traceback=traceback.format_exc())
-        report({"event": "failed", "reason": reason})
+            run.journal.append("failed", **failure, traceback=traceback.format_exc())
+        return {"event": "failed", **failure}
 
 
 def _measure(
-    run: Run, options: argparse.Namespace, report: Report, conditions: Sequence[Condition], always: bool
+    run: Run,
+    options: argparse.Namespace,
+    report: Report,
+    conditions: Sequence[Condition],
+    always: bool,
+    ending: Callable[[], bool],
 ) -> RunRecord:
-    """Train the run and write its record."""
+    """Train the run and write its record. What its folder says that it is becomes what was asked for."""
     import torch
 
     from ablation.models.networks import make_deterministic
@@ -364,11 +520,14 @@ def _measure(
     make_deterministic(device)
     for file in (run.checkpoint, run.weights, run.folder / ARRAYS_FILE, run.folder / RECORD_FILE):
         remove_unfinished(file)
-    run.journal.append("started", device=options.device, process=os.getpid())
+    run.prepare()
+    where = {"host": platform.node(), "process": os.getpid(), "command": os.getppid()}
+    report(run.journal.append("started", device=options.device, **where))
     data = _data(options.cache, run.spec.data, run.spec.cache_size)
     every, keep = options.checkpoint_every, options.keep_weights
     execution = Execution(options.step, options.memory_format)
-    record, arrays = train(run, data, device, report, options.cache, keep, conditions, always, every, execution)
+    record, arrays = train(run, data, device, report, options.cache, keep, conditions, always, every, execution, ending)
+    run.prepare()
     write_record(run.folder, record, arrays)
     run.journal.append(record.outcome)
     run.checkpoint.unlink(missing_ok=True)

@@ -38,7 +38,7 @@ def trained_once(tmp_path_factory, cache):
 class Inside:
     """A worker that trains in this process."""
 
-    def __init__(self, device, cache, log, keep_weights=False, checkpoint_every=None, execution=AS_USUAL):
+    def __init__(self, device, cache, log, keep_weights=False, checkpoint_every=None, execution=AS_USUAL, timeout=None):
         self.options = Namespace(
             device=device, cache=cache, keep_weights=keep_weights, checkpoint_every=checkpoint_every,
             step=execution.step, memory_format=execution.memory_format,
@@ -56,7 +56,7 @@ class Inside:
         worker._train(run, self.options, events.append, conditions, request["always"])
         yield from events
 
-    def stop(self):
+    def stop(self, grace=0.0):
         pass
 
 
