@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help quickstart test test-all check torture honesty bench clean
+.PHONY: help quickstart test test-all check torture faults honesty bench clean
 
 help:
 	@sed -n 's/^# //p' $(MAKEFILE_LIST)
@@ -19,16 +19,22 @@ test: .venv/installed check
 	$(PYTEST)
 
 test-all: test
-	$(PYTEST) -m slow --ignore tests/honesty --ignore tests/training/test_torture.py
+	$(PYTEST) -m slow --ignore tests/honesty --ignore tests/torture
 
 check: .venv/installed # style, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# make torture      kills at every moment: what is finished stays, what was begun goes on
+# make torture      over 200 kills, a crash at every write, disks that fail, bits that flip: docs/reliability.md says what came of it
 torture: .venv/installed
-	$(BIN)/python -m pytest -m slow tests/training/test_torture.py
+	$(BIN)/python -m pytest -m slow tests/torture
+
+# make faults       the table of docs/reliability.md, anew: by all tests that try a fault, torture and all
+faults: .venv/installed
+	rm -f faults.jsonl
+	ABLATION_FAULTS=$(CURDIR)/faults.jsonl $(MAKE) test-all torture
+	$(BIN)/python tests/faults.py faults.jsonl
 
 # make honesty      worlds in which the truth is known, and real runs of one recipe against itself: half an hour
 honesty: .venv/installed

@@ -1,0 +1,116 @@
+"""One crash at one failpoint, and what the same command makes of it."""
+
+import re
+from functools import partial
+from pathlib import Path
+
+from failpoints import FULL
+from lanes import Lanes
+from outcome import differing, outcome, tables, write_project
+from zygote import Zygote
+
+COMMAND = ["run", "tiny.py", "--no-tracking", "--jobs", "1", "--device", "cpu", "--checkpoint-every", "1"]
+RUNS, KILLED = 4, -9
+
+FILES = {
+    "journal": r"runs/\S+/journal\.jsonl",
+    "checkpoint": r"runs/\S+checkpoint\S*",
+    "record": r"runs/\S+(record\.json|arrays\.npz)\S*",
+    "spec": r"runs/\S+spec\.json\S*",
+    "cache": r"cache/\S+",
+    "declaration": r"runs/tiny/\S*declared\S*",
+}
+"""Of each kind of file, its name in a point."""
+
+ERRORS = {"EIO": "Input/output error", "ENOSPC": "No space left on device", "short": ""}
+"""What the system calls each failure; of a short write nothing fails."""
+
+BEGUN = re.compile(r"\.jsonl$|/checkpoint|\.tmp$|\.unfinished/")
+"""Files to which more is written, or that are on the way to their names."""
+
+
+def names(printed: str, error: str, folder: Path) -> bool:
+    """Whether the words name the error, and a folder of the project, absolute or as it was given."""
+    return error in printed and bool(re.search(rf"({re.escape(str(folder))}|\b(runs|cache))\b", printed))
+
+
+def finished(folder: Path) -> int:
+    """How many runs have a record."""
+    return sum(1 for _ in folder.glob("runs/*/*/record.json"))
+
+
+class Undisturbed:
+    """A sweep that nobody disturbs: the points that it passes, what it leaves, the tables that it prints."""
+
+    def __init__(self, lanes: Lanes):
+        zygote, folder = lanes.zygotes[0], write_project(lanes.folder / "undisturbed")
+        log = lanes.folder / "points.txt"
+        command = zygote.start(COMMAND, folder, {"FAILPOINT_ROOT": str(folder), "FAILPOINT_LOG": str(log)})
+        assert command.wait() == 0, command.printed()
+        self.points = log.read_text().splitlines()
+        self.outcome, self.tables = outcome(folder), tables(command.printed())
+
+    def points_of(self, kind: str) -> list[str]:
+        """The points that are of a kind of file."""
+        return [point for point in self.points if re.fullmatch(FILES[kind], point.split()[2])]
+
+    def crash(self, does: str, zygote: Zygote, folder: Path, point: str) -> str:
+        """Crash at the point, go on with the same command: what is not as it was without the crash."""
+        write_project(folder)
+        at = {"FAILPOINT_ROOT": str(folder), "FAILPOINT_AT": point, "FAILPOINT_DOES": does}
+        command = zygote.start(COMMAND, folder, at)
+        status, what = command.wait(), f"{does} at {point}"
+        if point.startswith("command ") or does == "power":
+            told = status == KILLED
+        else:  # the command tells of a worker that was killed, unless its run had finished by then
+            told = status == (0 if finished(folder) == RUNS else 1) and ("failed" in command.printed()) == bool(status)
+        if not told:
+            return f"{what}: the command ended with {status}: {command.printed()[-2000:]}"
+        return self.goes_on(what, zygote, folder)
+
+    def fail(self, does: str, zygote: Zygote, folder: Path, point: str) -> str:
+        """Let the disk fail at the point, then go on with the same command and a good disk: what is not as it must be.
+
+        The command says what failed and where, shows no traceback, and leaves no wrong file under a final name.
+        """
+        write_project(folder)
+        what = f"{does} at {point}"
+        at = {"FAILPOINT_ROOT": str(folder), "FAILPOINT_AT": point, "FAILPOINT_DOES": does}
+        command = zygote.start(COMMAND, folder, at)
+        status, printed = command.wait(), " ".join(command.printed().split())
+        if "Traceback" in printed:
+            return f"{what}: a traceback: {command.printed()[-3000:]}"
+        if status == 0 and finished(folder) < RUNS:
+            return f"{what}: status 0, and {finished(folder)} of {RUNS} runs have a record"
+        if status and not names(printed, ERRORS[does], folder):
+            return f"{what}: status {status}, and the cause or the folder is not named: {printed[-2000:]}"
+        if wrong := self.wrong_files(folder):
+            return f"{what}: wrong under a final name: {wrong}"
+        (folder.parent / (folder.name + FULL)).unlink(missing_ok=True)
+        return self.goes_on(what, zygote, folder)
+
+    def wrong_files(self, folder: Path) -> list[str]:
+        """The files which are not those of the undisturbed sweep, nor such as are only begun."""
+        seen = {name: held for name, held in outcome(folder).items() if not BEGUN.search(name)}
+        return [name for name in differing(seen, self.outcome) if name in seen]
+
+    def goes_on(self, what: str, zygote: Zygote, folder: Path) -> str:
+        """Finish the sweep: what is not as it was in the undisturbed one."""
+        command = zygote.start(COMMAND, folder)
+        if status := command.wait():
+            return f"{what}: the next command ended with {status}: {command.printed()[-2000:]}"
+        if wrong := differing(outcome(folder), self.outcome):
+            return f"{what}: these files are not the same: {wrong}"
+        return "" if tables(command.printed()) == self.tables else f"{what}: other tables: {command.printed()}"
+
+    def crashes(self, lanes: Lanes, does: str, points: list[str]) -> list[str]:
+        """Of a crash at each of these points, what went wrong."""
+        return self._each(lanes, partial(self.crash, does), does, points)
+
+    def failures(self, lanes: Lanes, does: str, points: list[str]) -> list[str]:
+        """Of a disk that fails at each of these points, what went wrong."""
+        return self._each(lanes, partial(self.fail, does), does, points)
+
+    def _each(self, lanes: Lanes, trial: partial, does: str, points: list[str]) -> list[str]:
+        trial.__name__ = does
+        return [wrong for wrong in lanes.each(trial, points) if wrong]

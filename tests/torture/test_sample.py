@@ -1,0 +1,45 @@
+"""Some of the kills, crashes and failing disks, in the fast tests: what `make torture` tries by the hundred."""
+
+import pytest
+from campaign import Project, torment
+from crashes import FILES, Undisturbed
+from faults import record_fault
+
+
+@pytest.fixture(scope="module")
+def undisturbed(lanes):
+    return Undisturbed(lanes)
+
+
+def test_ten_kills_leave_no_trace(lanes):
+    start = lanes.zygotes[0].start
+    calm, killed = Project(start, lanes.folder / "calm"), Project(start, lanes.folder / "killed")
+    calm.run_to_its_end()
+    done, wrong = torment(killed, calm, 10, seed=3)
+    record_fault(
+        "kills",
+        "SIGKILL of the command, a worker or both at random moments, then the same command",
+        done.total(),
+        "the same records, tables and MLflow runs, bit for bit; no process left",
+        wrong or "the same bits",
+    )
+    assert wrong == ""
+    assert done.total() == 10
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_crash_at_a_point_of_each_file_leaves_no_trace(kind, undisturbed, lanes):
+    points = undisturbed.points_of(kind)
+    assert undisturbed.crashes(lanes, "kill", [points[len(points) // 2]]) == []
+
+
+@pytest.mark.parametrize("does", ["torn", "power"])
+def test_a_torn_line_and_a_power_cut_leave_no_trace(does, undisturbed, lanes):
+    writes = [point for point in undisturbed.points_of("journal") if " write " in point]
+    assert undisturbed.crashes(lanes, does, [writes[len(writes) // 2]]) == []
+
+
+@pytest.mark.parametrize("does", ["ENOSPC", "EIO", "short"])
+def test_a_disk_that_fails_while_a_record_is_written_costs_nothing(does, undisturbed, lanes):
+    writes = [point for point in undisturbed.points_of("record") if " write " in point]
+    assert undisturbed.failures(lanes, does, [writes[-1]]) == []
