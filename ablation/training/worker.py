@@ -366,7 +366,7 @@ def main() -> None:
         run = Run(Path(request["root"]), RunSpec.from_plain(request["spec"]))
         shown = tuple(map(Condition.from_plain, request["conditions"]))
         if compiles:
-            report({"event": "compiling"})
+            report({"event": "note", "message": "torch compiles the network's step first, which may take minutes"})
             compiles = False
         with termination.at_the_end_of_an_epoch() as ending:
             _train(run, options, report, shown, request["always"], ending)
@@ -514,6 +514,7 @@ def _measure(
     import torch
 
     from ablation.models.networks import make_deterministic
+    from ablation.training.checkpoint import remove_checkpoints
     from ablation.training.loop import train
 
     device = torch.device(options.device)
@@ -530,7 +531,7 @@ def _measure(
     run.prepare()
     write_record(run.folder, record, arrays)
     run.journal.append(record.outcome)
-    run.checkpoint.unlink(missing_ok=True)
+    remove_checkpoints(run)
     return record
 
 
