@@ -23,11 +23,13 @@ class DrawnRecipe:
     """A recipe as drawn: for each of its operations the simple ones that it came to, in the order of application.
 
     center: the centre crop of the samples that no operation frames, None where one frames them all. aspect: (N,).
+    mixes: whether it mixes any sample of the data set, be it not one of these.
     """
 
     operations: tuple[tuple[Drawn, ...], ...]
     center: Drawn | None
     aspect: Array
+    mixes: bool = False
 
     @property
     def parts(self) -> tuple[Drawn, ...]:
@@ -35,8 +37,12 @@ class DrawnRecipe:
         return tuple(part for parts in self.operations for part in parts)
 
 
-def draw(recipe: tuple[Any, ...], seed: int, epoch: int, aspect: Array, size: int) -> DrawnRecipe:
+def draw(
+    recipe: tuple[Any, ...], seed: int, epoch: int, aspect: Array, size: int, rows: Array | None = None
+) -> DrawnRecipe:
     """Draw for all N samples of the data set. aspect: (N,) width / height; size: the image size.
+
+    rows: (K,) of which samples the result is to be, by default all; the uniforms are drawn for all.
 
     The second occurrence of an operation in a recipe has a stream of its own. Magnitudes are no part of the key, so
     that two strengths of one operation see the same uniforms.
@@ -47,12 +53,16 @@ def draw(recipe: tuple[Any, ...], seed: int, epoch: int, aspect: Array, size: in
         drawn_before[name] += 1
         return stream(seed, "augment", epoch, name, drawn_before[name] - 1).random((len(aspect), count))
 
-    everyone, image = np.ones(len(aspect), bool), np.full((len(aspect), 2), float(size))
+    everyone = np.ones(len(aspect), bool)
     chosen = [list(_chosen(operation, everyone, uniforms)) for operation in recipe]
+    mixes = any(isinstance(one, MixingOperation) and where.any() for leaves in chosen for one, _, where in leaves)
+    if rows is not None:
+        aspect, everyone = aspect[rows], everyone[rows]
+        chosen = [[(one, own[rows], where[rows]) for one, own, where in leaves] for leaves in chosen]
     framed = ~everyone
     for operation, _, applies in (leaf for leaves in chosen for leaf in leaves):
         framed = framed | (applies & operation.frames)
-    frame = start_frame(aspect, size)
+    image, frame = np.full((len(aspect), 2), float(size)), start_frame(aspect, size)
     central = Drawn(None, {}, ~framed, frame, center_stage(frame))
     frame = central.frame_after()
     operations = []
@@ -64,7 +74,7 @@ def draw(recipe: tuple[Any, ...], seed: int, epoch: int, aspect: Array, size: in
                 frame = part.frame_after()
         operations.append(tuple(parts))
     framed_all = any(operation.frames_all for operation in recipe)
-    return DrawnRecipe(tuple(operations), None if framed_all else central, aspect)
+    return DrawnRecipe(tuple(operations), None if framed_all else central, aspect, mixes)
 
 
 def _chosen(operation: Any, applies: Array, uniforms: Any) -> Iterator[tuple[Any, Array, Array]]:

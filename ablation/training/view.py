@@ -50,6 +50,8 @@ class View:
     """Whose images on which device are shown unchanged; None where they are changed."""
     channels_last: bool | None = None
     """The memory layout of what a network takes; None: the one that its device prefers."""
+    drawn: Rows | None = None
+    """(N,) the rows, in ascending order, that `steps` and `mixing` are of; None: of all."""
 
     @classmethod
     def clean(cls, data: Dataset, device: torch.device, size: int, mean: Array, std: Array) -> View:
@@ -57,26 +59,38 @@ class View:
         return cls(pixels_of(data, device), _clean_steps(data, size), size, mean, std, clean_of=(data, device))
 
     def augmented(self, recipe: Recipe, seed: int, epoch: int, aspect: NDArray[np.float32], trained: Rows) -> View:
-        """The same through a recipe as it is drawn in one epoch; partners for mixing come from the rows `trained`."""
+        """The same through a recipe as drawn in one epoch for the rows `trained`, which are partners in mixing."""
         if not recipe:
             return self
-        return self.through(draw(recipe, seed, epoch, aspect, self.size), trained)
+        rows = np.sort(trained)
+        return self.through(draw(recipe, seed, epoch, aspect, self.size, rows), trained, rows)
 
-    def through(self, drawn: DrawnRecipe, trained: Rows) -> View:
-        """The same through a recipe as drawn."""
-        return replace(self, steps=chain(drawn), mixing=Mixing.of(drawn, trained), clean_of=None)
+    def through(self, drawn: DrawnRecipe, trained: Rows, rows: Rows | None = None) -> View:
+        """The same through a recipe as drawn. rows: those that it was drawn for, in ascending order; None: for all."""
+        return replace(self, steps=chain(drawn), mixing=Mixing.of(drawn, trained, rows), clean_of=None, drawn=rows)
 
     def of_pixels(self, pixels: Callable[[Rows], Tensor]) -> View:
         """Other pictures (B, 3, size, size) as they are, normalised alike."""
-        return replace(self, pixels=pixels, steps=(), mixing=None, clean_of=None)
+        return replace(self, pixels=pixels, steps=(), mixing=None, clean_of=None, drawn=None)
 
     def pictures(self, rows: Rows) -> Tensor:
         """(B, 3, size, size) float32 in [0, 1]."""
-        pictures = apply(self.steps, self.pixels(rows), rows, self.size)
         if self.mixing is None:
-            return pictures
-        partners = self.mixing.partner[rows]
-        return self.mixing.pictures(pictures, apply(self.steps, self.pixels(partners), partners, self.size), rows)
+            return self._unmixed(rows)
+        samples = self._samples(rows)
+        return self.mixing.pictures(self._unmixed(rows), self._unmixed(self.mixing.partner[samples]), samples)
+
+    def _unmixed(self, rows: Rows) -> Tensor:
+        return apply(self.steps, self.pixels(rows), self._samples(rows), self.size)
+
+    def _samples(self, rows: Rows) -> Rows:
+        """(B,) the numbers of these rows among those that were drawn. Raises ValueError for one that was not."""
+        if self.drawn is None:
+            return rows
+        samples = self.drawn.searchsorted(rows).clip(max=len(self.drawn) - 1)
+        if (self.drawn[samples] != rows).any():
+            raise ValueError("the recipe was drawn for other rows")
+        return samples
 
     def kept(self, rows: Rows) -> Tensor | None:
         """`pictures` of rows that are shown again and again: rendered once in this process, where there is room.
@@ -110,7 +124,7 @@ class View:
         """The labels (B,) of these rows; where pictures are mixed, probabilities (B, classes). labels: (N,)."""
         if self.mixing is None:
             return labels[on(labels.device, rows)]
-        return self.mixing.targets(labels, rows, classes)
+        return self.mixing.targets(labels, rows, self._samples(rows), classes)
 
 
 @lru_cache(maxsize=4)

@@ -27,6 +27,7 @@ from ablation.augment import (
     TrivialAugmentWide,
 )
 from ablation.augment import apply as applying
+from ablation.augment.chain import chain
 from ablation.augment.draws import Drawn, draw
 from ablation.core.seeds import stream
 from ablation.core.values import label
@@ -67,6 +68,15 @@ def test_a_sample_looks_the_same_in_every_batch(recipe, size, monkeypatch):
     for at_once in (1, 7 * images[0].numel()):
         monkeypatch.setitem(applying._AT_ONCE, "cpu", at_once)
         assert torch.equal(augmented(recipe, images, size, aspect=ASPECT), whole)
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=named)
+def test_a_recipe_that_is_drawn_for_some_samples_shows_them_as_one_that_is_drawn_for_all(recipe):
+    images = stored(SIDE, COUNT)
+    whole = augmented(recipe, images, 24, aspect=ASPECT)
+    for rows in (np.arange(3, COUNT, 5), np.array([7]), np.arange(COUNT)):
+        some = chain(draw(recipe, 0, 0, ASPECT, 24, rows))
+        assert torch.equal(applying.apply(some, images[rows], np.arange(len(rows)), 24), whole[rows])
 
 
 @pytest.mark.parametrize("recipe", [*RECIPES[-3:], (AugMix(),), (ColorJitter(0.4, 0.4, 0.4, 0.1),)], ids=named)

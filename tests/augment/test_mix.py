@@ -72,7 +72,7 @@ def mixing_of(*recipe, trained=None, seed=0, count=COUNT) -> Mixing:
 def test_targets_sum_to_one_and_are_the_share_of_own_and_partners_pixels(operation):
     labels = torch.from_numpy(stream(0, "labels").integers(0, 5, COUNT))
     mixing, rows = mixing_of(operation), stream(0, "rows").permutation(COUNT)[:60]
-    targets = mixing.targets(labels, rows, 5)
+    targets = mixing.targets(labels, rows, rows, 5)
     assert targets.dtype == torch.float32
     assert targets.shape == (60, 5)
     assert targets.sum(dim=1) == pytest.approx(1, abs=1e-6)

@@ -81,7 +81,7 @@ class CutMix(MixingOperation):
 
 @dataclass(frozen=True)
 class Mixing:
-    """The mixing of a recipe as drawn, for N samples of which some are trained on.
+    """The mixing of a recipe as drawn for N samples, which are known by their number among these.
 
     parts: the mixing operations as drawn. partner: (N,) the row of each sample's partner in the data set. weight: (N,)
     of the own label, 1 where nothing is mixed.
@@ -92,12 +92,16 @@ class Mixing:
     weight: Array
 
     @classmethod
-    def of(cls, recipe: DrawnRecipe, trained: Array) -> Mixing | None:
-        """The mixing in a drawn recipe, with partners among the rows `trained`; None where there is none."""
-        parts = tuple(part for part in recipe.parts if isinstance(part.operation, MixingOperation))
-        if not any(part.applies.any() for part in parts):
+    def of(cls, recipe: DrawnRecipe, trained: Array, rows: Array | None = None) -> Mixing | None:
+        """The mixing in a drawn recipe, with partners among the rows `trained`; None where there is none.
+
+        rows: (N,) of the data set, of which the recipe was drawn; by default all.
+        """
+        if not recipe.mixes:
             return None
-        partner, weight = np.arange(len(recipe.aspect)), np.ones(len(recipe.aspect), np.float32)
+        parts = tuple(part for part in recipe.parts if isinstance(part.operation, MixingOperation))
+        partner = np.arange(len(recipe.aspect)) if rows is None else rows
+        weight = np.ones(len(recipe.aspect), np.float32)
         for part in parts:
             chosen = trained[part.parameters["partner"] * len(trained) >> 31]
             partner = np.where(part.applies, chosen, partner)
@@ -119,16 +123,19 @@ class Mixing:
             images[where] = part.operation.mix(images[where], partners[where], own)
         return images
 
-    def targets(self, labels: Tensor, samples: Array, classes: int) -> Tensor:
-        """What each sample's label is, as probabilities (B, classes). labels: (N,) of the data set."""
+    def targets(self, labels: Tensor, rows: Array, samples: Array, classes: int) -> Tensor:
+        """What the labels are, as probabilities (B, classes), of rows (B,) of the data set that are these samples (B,).
+
+        labels: of the whole data set.
+        """
         import torch
         from torch.nn import functional
 
         own, partner, weight = (
             torch.from_numpy(values).to(labels.device, non_blocking=True)
-            for values in (samples, self.partner[samples], self.weight[samples, None])
+            for values in (rows, self.partner[samples], self.weight[samples, None])
         )
-        first, second = (functional.one_hot(labels[rows], classes) for rows in (own, partner))
+        first, second = (functional.one_hot(labels[which], classes) for which in (own, partner))
         return weight * first + (1 - weight) * second
 
 
