@@ -30,7 +30,7 @@ DEATH = 10.0
 
 
 def start(module: str, *arguments: str, flags: Sequence[str] = (), **options: Any) -> subprocess.Popen[Any]:
-    """Start `python -m MODULE ARGUMENTS`; it is killed with its group when this process ends, or the result is dropped.
+    """Start `python -m MODULE ARGUMENTS`, which is killed with its group when this process ends.
 
     flags: of Python itself, beside -P. options: as of `subprocess.Popen`. Any thread may call this. The child finds the
     package that this module is in, even where only `sys.path` of this process has it. Raises OSError where no process
