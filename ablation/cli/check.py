@@ -14,7 +14,7 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from ablation.cli.console import console, one_line, say_line, table
+from ablation.cli.console import as_line, console, say_line, table
 from ablation.cli.context import FOLDER
 from ablation.cli.progress import counting
 from ablation.core.errors import DataError
@@ -137,9 +137,9 @@ def show_check(name: str, checked: Check) -> None:
     for finding in every:
         sign, style = _SIGN[finding.level]
         made = Table.grid(padding=(0, 1))
-        text = one_line(Text(finding.text, style))
+        text = as_line(Text(finding.text, style))
         if finding.advice:
-            text = Text.assemble(text, "\n", one_line(Text(finding.advice, "dim")))
+            text = Text.assemble(text, "\n", as_line(Text(finding.advice, "dim")))
         made.add_row(Text(sign, style), text)
         console.print(made)
     console.print()
@@ -174,7 +174,7 @@ def _show_facts(checked: Check, data: Listing) -> None:
     made = Table.grid(padding=(0, 2))
     for fact, text in facts.items():
         if text:
-            made.add_row(Text(fact, "dim"), one_line(text))
+            made.add_row(Text(fact, "dim"), as_line(text))
     console.print(made)
     console.print()
 

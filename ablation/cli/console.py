@@ -19,7 +19,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from ablation.core.safe import line, message_lines, terminal
+from ablation.core.safe import message_lines, one_line, terminal
 from ablation.core.text import plain, tied
 from ablation.data.contents import left_out_words
 
@@ -52,7 +52,7 @@ class Rows(Table):
 
     def add_row(self, *cells: RenderableType | None, **settings: Any) -> None:
         """Add a row of texts."""
-        super().add_row(*(one_line(cell) if isinstance(cell, str | Text) else cell for cell in cells), **settings)
+        super().add_row(*(as_line(cell) if isinstance(cell, str | Text) else cell for cell in cells), **settings)
 
 
 console = Terminal(width=_width())
@@ -64,15 +64,15 @@ def lines() -> box.Box:
     return box.SIMPLE_HEAD if console.encoding.startswith("utf") else ASCII_LINES
 
 
-def one_line(text: str | Text) -> Text:
+def as_line(text: str | Text) -> Text:
     """Return a text on one line, with the escapes of what is not seen in it; styles stay where they are."""
     if isinstance(text, str):
-        return Text(line(text))
-    safe = line(text.plain)
+        return Text(one_line(text))
+    safe = one_line(text.plain)
     if safe == text.plain:
         return text
     parts = text.render(console, end="")
-    return Text.assemble(*((line(part.text), part.style or "") for part in parts), justify=text.justify)
+    return Text.assemble(*((one_line(part.text), part.style or "") for part in parts), justify=text.justify)
 
 
 def table(*columns: str, right: Sequence[str] = ()) -> Table:
@@ -100,7 +100,7 @@ def say(text: str, style: str = "", bullet: str = "") -> None:
 def say_line(text: str | Text, style: str = "") -> None:
     """Print a line, as with a path, that a terminal breaks to its width and a pipe passes on whole."""
     shown = text if isinstance(text, Text) else Text(plain(text), style)
-    console.print(one_line(shown), soft_wrap=not console.is_terminal)
+    console.print(as_line(shown), soft_wrap=not console.is_terminal)
 
 
 def head(title: str) -> None:

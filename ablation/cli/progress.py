@@ -18,7 +18,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ablation.core.safe import line
+from ablation.core.safe import one_line
 from ablation.core.text import counted, duration
 from ablation.experiment.runs import Run
 from ablation.training.worker import ENDINGS
@@ -112,7 +112,7 @@ class Progress:
 
     def note(self, message: str) -> None:
         """Show a line that matters to people, and ends nothing."""
-        self.console.print(Text(line(message)))
+        self.console.print(Text(one_line(message)))
 
     def _ended(self, run: Run, event: dict[str, Any]) -> None:
         last = self.running.pop(run.spec.id, {"epoch": 0})
@@ -121,9 +121,9 @@ class Progress:
         self.counts[event["event"]] += 1
         if self.live is None:
             done = self.before + sum(self.counts.values())
-            self.console.print(Text(line(f"[{done}/{self.total}] {self.names[run.spec.id]}: {_outcome(event)}")))
+            self.console.print(Text(one_line(f"[{done}/{self.total}] {self.names[run.spec.id]}: {_outcome(event)}")))
         elif event["event"] != "finished":
-            self.live.console.print(Text(line(f"{self.names[run.spec.id]}: {_outcome(event)}")))
+            self.live.console.print(Text(one_line(f"{self.names[run.spec.id]}: {_outcome(event)}")))
 
     def time_left(self) -> str:
         """Return an estimate from the epochs so far, or '' before the first."""
@@ -140,7 +140,7 @@ class Progress:
             grid.add_row(ProgressBar(total=self.epochs_planned or 1, completed=self.epochs_done))
             for run_id, event in list(self.running.items())[: 2 * max(1, self.workers)]:
                 epoch = f" epoch {event['epoch']:>3}  val {event['val_accuracy']:.3f}"
-                grid.add_row(Text.assemble((f"{line(self.names[run_id]):<40}", "dim"), epoch))
+                grid.add_row(Text.assemble((f"{one_line(self.names[run_id]):<40}", "dim"), epoch))
             return Panel(grid, title=self.title, title_align="left", border_style="dim")
 
     def _counts(self) -> Text:

@@ -16,6 +16,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from ablation.cli.console import console, head, lines, say
+from ablation.core.safe import one_line
 from ablation.core.text import counted, listing, named, opening, plain
 from ablation.report.section import Rows, Section, Table
 
@@ -93,7 +94,7 @@ def _without_marks(table: Table) -> Table:
 
 
 def _plain(texts: Mapping[str, str]) -> dict[str, str]:
-    return {key: plain(text) for key, text in texts.items()}
+    return {key: one_line(plain(text)) for key, text in texts.items()}
 
 
 def fitting(table: Table, rows: Sequence[Mapping[str, str]], room: int) -> dict[str, int]:

@@ -16,6 +16,7 @@ from ablation.cli.console import console, say, say_line
 from ablation.cli.plan_cost import macs
 from ablation.cli.sections import show_table
 from ablation.core.files import atomic
+from ablation.core.safe import csv_text
 from ablation.core.text import byte_size
 from ablation.models.freezing import layer_count
 from ablation.report.section import Column, Table
@@ -114,7 +115,9 @@ def write_csv(file: IO[str], lines: Sequence[Row]) -> None:
     for row in lines:
         if not row.heading:
             shape = "x".join(map(str, row.output))
-            writer.writerow((_name(row), row.type, shape, row.times, row.parameters, row.macs, row.thop))
+            writer.writerow(
+                (csv_text(_name(row)), csv_text(row.type), shape, row.times, row.parameters, row.macs, row.thop)
+            )
 
 
 def _name(row: Row) -> str:

@@ -2,9 +2,9 @@
 
 A function a medium, and no other file has rules of its own:
 
-terminal        `terminal` for a paragraph, `line` for a line or a cell, `message_lines` for an error or a warning;
+terminal        `terminal` for a paragraph, `one_line` for a line or a cell, `message_lines` for an error or a warning;
                 `ablation.cli.console` and `ablation.cli.main` apply them to all output
-CSV             `csv_text`
+CSV             `csv_text`; `csv_quoted` where a program reads it back (`csv_unquoted`)
 Markdown        `markdown_text`, `markdown_code`
 LaTeX           `latex_text`
 file name       `file_name`
@@ -12,13 +12,14 @@ MLflow key      `mlflow_key`
 HTML            Jinja2's autoescape (`ablation.report.render.html`), of a text that has been through `visible`
 PDF             typst gets texts as JSON, never as markup (`ablation.report.render.pdf`)
 pictures, SVG   matplotlib parses no mathematics (`text.parse_math` in `ablation.report.style`) and escapes XML
-JSON            `json.dumps`; on a terminal with `terminal` behind it
+JSON            `json_text`
 
 Knows no experiment. `ablation.core.text` has words for numbers and names, which these functions take.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from functools import lru_cache
 
@@ -63,10 +64,10 @@ def terminal(text: str) -> str:
     return "\n".join(map(visible, plain(text).replace("\r\n", "\n").expandtabs(4).split("\n")))
 
 
-def line(text: str) -> str:
+def one_line(text: str) -> str:
     r"""Return the same on one line: a line break or a tab is a space, as it is to whoever reads a name.
 
-    >>> line("crop\nerror: all is lost"), line("\x9b31mred")
+    >>> one_line("crop\nerror: all is lost"), one_line("\x9b31mred")
     ('crop error: all is lost', '\\x9b31mred')
     """
     return terminal(re.sub(r"[ \t]*[\t\r\n]+[ \t]*", " ", text))
@@ -79,6 +80,18 @@ def message_lines(text: str) -> str:
     'it broke\n  error: all is lost'
     """
     return terminal(text).replace("\n", "\n  ")
+
+
+def json_text(item: object, indent: int | None = None) -> str:
+    """Return an item as JSON that a terminal may show: letters as they are, whatever is not seen as its escape.
+
+    Raises ValueError for a number that is not finite.
+
+    >>> json_text({"recipe": "caf" + chr(233) + chr(155)})
+    '{"recipe": "café\\\\u009b"}'
+    """
+    text = json.dumps(item, indent=indent, ensure_ascii=False, allow_nan=False)
+    return _UNSEEN.sub(lambda found: found[0] if found[0] == "\n" else json.dumps(found[0])[1:-1], text)
 
 
 def file_name(text: str) -> str:
@@ -140,7 +153,7 @@ def latex_text(text: str) -> str:
 
     A sign that pdflatex does not know (Chinese, emoji) is written as U+4E2D there, as itself by XeLaTeX and LuaLaTeX.
     """
-    shown = "".join(map(_latex_sign, re.sub("-(?=-)", "-\0", _one_line(text))))
+    shown = "".join(map(_latex_sign, re.sub("-(?=-)", "-\0", _printed(text))))
     return shown.replace("\0", "{}").replace(r" \%", r"\,\%")
 
 
@@ -160,9 +173,28 @@ def csv_text(text: str) -> str:
     >>> csv_text("=cmd()"), csv_text("-0.3"), csv_text("crop"), csv_text("a;=cmd()")
     ("'=cmd()", '-0.3', 'crop', "a;'=cmd()")
     """
-    text = _INNER_FORMULA.sub(r"\1'", line(text))
+    text = _INNER_FORMULA.sub(r"\1'", one_line(text))
     formula = text.lstrip()[:1] in _FORMULAS and not _is_number(text)
     return f"'{text}" if formula else text
+
+
+def csv_quoted(text: str) -> str:
+    """The text for a cell that `csv_unquoted` reads back: an apostrophe before a formula, or before another one.
+
+    >>> csv_quoted("=cmd()"), csv_quoted("'=cmd()"), csv_quoted("crop/1.png")
+    ("'=cmd()", "''=cmd()", 'crop/1.png')
+    """
+    formula = text.lstrip()[:1] in ("'", *_FORMULAS) and not _is_number(text)
+    return f"'{text}" if formula else text
+
+
+def csv_unquoted(text: str) -> str:
+    """The text that `csv_quoted` made the cell of.
+
+    >>> csv_unquoted(csv_quoted("'=cmd()"))
+    "'=cmd()"
+    """
+    return text.removeprefix("'")
 
 
 def _is_number(text: str) -> bool:
@@ -175,7 +207,7 @@ def markdown_text(text: str) -> str:
     >>> markdown_text("<script> *b* [x](y)"), markdown_text("# 1. www.a.b")
     ('\\\\<script\\\\> \\\\*b\\\\* \\\\[x\\\\](y)', '\\\\# 1. www&#46;a.b')
     """
-    shown = re.sub(r"([\\`*_\[\]>|~])|(<)(?=[A-Za-z/!?])", r"\\\1\2", _one_line(text))
+    shown = re.sub(r"([\\`*_\[\]>|~])|(<)(?=[A-Za-z/!?])", r"\\\1\2", _printed(text))
     shown = re.sub(r"^(#{1,6}|[-+])(?= |$)|^(?=(?:-+|=+)$)", r"\\\g<0>", shown)
     shown = re.sub(r"^(\d{1,9})([.)])(?= |$)", r"\1\\\2", shown.replace("&", "&amp;").replace("$", "&#36;"))
     return re.sub(r"(?i)\b(www)\.", r"\1&#46;", shown.replace("://", "&#58;//"))
@@ -187,10 +219,10 @@ def markdown_code(text: object) -> str:
     >>> markdown_code("a`b"), markdown_code("<b>")
     ('`` a`b ``', '`<b>`')
     """
-    shown = line(" ".join(str(text).split()))
+    shown = one_line(" ".join(str(text).split()))
     fence = "`" * (1 + max(map(len, re.findall("`+", shown)), default=0))
     return f"{fence}{shown}{fence}" if len(fence) == 1 else f"{fence} {shown} {fence}"
 
 
-def _one_line(text: str) -> str:
+def _printed(text: str) -> str:
     return "".join(sign for sign in " ".join(plain(text).split()) if sign.isprintable())

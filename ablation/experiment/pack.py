@@ -30,6 +30,7 @@ from ablation.augment import ImageFunction
 from ablation.core.archive import Contents, write_zip
 from ablation.core.errors import InputError
 from ablation.core.files import json_bytes, write_bytes
+from ablation.core.safe import csv_quoted, markdown_code, markdown_text
 from ablation.core.text import counted
 from ablation.data.contents import Listing
 from ablation.data.files import PARTS
@@ -79,6 +80,7 @@ def pack_of(results: Results, data: Listing, source: bytes, command: str, report
         "folder": results.folder,
         "data": data.digest,
         "left_out": len(data.left_out),
+        "quoted": True,
         "unusable": list(data.unusable),
         "files": {name: _digest(files[name]) for name in sorted(files)},
     }
@@ -123,18 +125,18 @@ def _left_by(run: Run) -> list[str]:
     return [name for name in names if (run.folder / name).is_file()]
 
 
-def data_csv(data: Splittable, contents: tuple[str, ...]) -> bytes:
-    """The listing as a table, see `COLUMNS`."""
+def data_csv(data: Splittable, contents: tuple[str, ...], quoted: bool = True) -> bytes:
+    """The listing as a table, see `COLUMNS`. quoted: are names safe in a spreadsheet (not in packs of before)?"""
     columns = zip(data.names, contents, data.labels, data.parts, data.near, data.exact, strict=True)
     rows = (
         (row, name, content, label, data.classes[label], PARTS[part] if part >= 0 else "", near, exact)
         for row, (name, content, label, part, near, exact) in enumerate(columns)
     )
-    return _csv([COLUMNS, *rows])
+    return _csv([COLUMNS, *rows], quoted)
 
 
-def splits_csv(data: Splittable, specs: Mapping[str, RunSpec]) -> bytes:
-    """Which image is in which part, a column for each split that any of the runs has."""
+def splits_csv(data: Splittable, specs: Mapping[str, RunSpec], quoted: bool = True) -> bytes:
+    """Which image is in which part, a column for each split that any of the runs has. quoted: as in `data_csv`."""
     drawn: dict[tuple[str, str, int], Parts] = {}
     for spec in specs.values():
         key = (repr(spec.split), repr(spec.train_size), spec.seed)
@@ -147,12 +149,14 @@ def splits_csv(data: Splittable, specs: Mapping[str, RunSpec]) -> bytes:
             for row in rows.tolist():
                 columns[parts.digest][row] = name
     table = [("row", "image", *columns)]
-    return _csv([*table, *((row, name, *(c[row] for c in columns.values())) for row, name in enumerate(data.names))])
+    rows = ((row, name, *(of_split[row] for of_split in columns.values())) for row, name in enumerate(data.names))
+    return _csv([*table, *rows], quoted)
 
 
-def _csv(rows: list[tuple[object, ...]]) -> bytes:
+def _csv(rows: list[tuple[object, ...]], quoted: bool) -> bytes:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    safe = ([csv_quoted(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+    csv.writer(text, lineterminator="\n").writerows(safe if quoted else rows)
     return text.getvalue().encode("utf-8", "surrogatepass")
 
 
@@ -209,7 +213,7 @@ Train one run again, with the images, and compare it bit for bit:
 | --- | --- |
 | `experiment.py` | the experiment as its author wrote it |
 | `experiment.json` | the same as plain data, with every run of its grid |
-| `data.csv` | every image: the digest of its content, its class, its groups |
+| `data.csv` | every image: the digest of its content, its class, its groups; an apostrophe stands before = + - @ ' |
 | `splits.csv` | which image is in which part; a column is named as `evidence.split` in `record.json` |
 | `runs/{name}/declared.jsonl` | how results were to be judged, declared before the first of them |
 | `runs/{name}/ID/spec.json` | everything that the run depends on; the id is its hash |
@@ -232,8 +236,8 @@ def _readme(results: Results, data: Listing, report: bool) -> str:
     count += ", and the report" if report else ""
     return README.format(
         name=results.experiment.name,
-        question=question,
+        question=markdown_text(question),
         count=count,
         digest=data.digest,
-        code=needs.format(", ".join(f"`{name}`" for name in code)) if code else "",
+        code=needs.format(", ".join(map(markdown_code, code))) if code else "",
     )

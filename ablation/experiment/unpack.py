@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from ablation.core.archive import is_as_written, is_safe, unpack
 from ablation.core.errors import AblationError, DataError
 from ablation.core.files import Damaged, undamaged
+from ablation.core.safe import csv_unquoted
 from ablation.core.text import counted
 from ablation.core.values import Whole, fit, unchecked
 from ablation.data.contents import listing_digest
@@ -233,12 +234,13 @@ def _data(root: Path, held: Mapping[str, Any]) -> PackedData:
             columns = dict(zip(header, zip(*rows, strict=True), strict=True))
             if tuple(columns) != COLUMNS:
                 raise ValueError(f"its columns are {', '.join(header)}")
+            read = csv_unquoted if _is_quoted(held) else str
             labels = np.array(columns["label"], np.int64)
-            classes = dict(zip(labels.tolist(), columns["class"], strict=True))
+            classes = dict(zip(labels.tolist(), map(read, columns["class"]), strict=True))
             return PackedData(
                 digest=held["data"],
                 classes=tuple(classes[label] for label in range(len(classes))),
-                names=columns["image"],
+                names=tuple(map(read, columns["image"])),
                 contents=columns["content"],
                 labels=labels,
                 parts=np.array([PARTS.index(part) if part else -1 for part in columns["part"]], np.int8),
@@ -247,6 +249,11 @@ def _data(root: Path, held: Mapping[str, Any]) -> PackedData:
             )
     except (FileNotFoundError, Damaged) as error:
         raise DataError(f"{DATA_FILE} of the pack cannot be read ({error})") from None
+
+
+def _is_quoted(held: Mapping[str, Any]) -> bool:
+    """Do the pack's tables have apostrophes where a spreadsheet would run a name? Not those of before."""
+    return held.get("quoted") is True
 
 
 def _wrong_files(root: Path, files: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -271,11 +278,11 @@ def _wrong_data(
     digest = listing_digest(data, data.contents, held["unusable"])
     if {digest} != {held["data"], *(spec.data for spec in specs.values())}:
         yield DATA_FILE, f"is of the data {digest}, and runs are of {held['data']}"
-    elif data_csv(data, data.contents) != (root / DATA_FILE).read_bytes():
+    elif data_csv(data, data.contents, _is_quoted(held)) != (root / DATA_FILE).read_bytes():
         yield DATA_FILE, "is not as it was packed"
     if (root / SPLITS_FILE).exists():
         try:
-            same = splits_csv(data, specs) == (root / SPLITS_FILE).read_bytes()
+            same = splits_csv(data, specs, _is_quoted(held)) == (root / SPLITS_FILE).read_bytes()
         except DataError:  # the data cannot give them
             same = False
         if not same:

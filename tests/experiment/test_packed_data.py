@@ -47,7 +47,7 @@ def test_it_comes_back_and_gives_the_digest_of_the_data(photos, cache, tmp_path)
     for source in sources(photos):
         data = listing(source, cache)
         (tmp_path / DATA_FILE).write_bytes(data_csv(data, data.contents))
-        back = _data(tmp_path, {"data": data.digest})
+        back = _data(tmp_path, {"data": data.digest, "quoted": True})
         assert (back.names, back.contents, back.classes) == (data.names, data.contents, data.classes)
         assert listing_digest(back, back.contents, list(data.unusable)) == data.digest
         assert (len(data.unusable) == 2) == isinstance(source, SkipBad)

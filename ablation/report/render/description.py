@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ablation.core.safe import markdown_text
 from ablation.core.text import named
 from ablation.evidence.effects import overall
 from ablation.evidence.study import Study
-from ablation.core.safe import markdown_text
 from ablation.report.render.tables import markdown
 from ablation.report.sections.effects.headline import headline_of
 from ablation.report.sections.effects.text import answer

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ablation.core.safe import csv_text, latex_text, markdown_text
 from ablation.core.text import MINUS, NONE, plain
 from ablation.report.render import tables
-from ablation.core.safe import csv_text, latex_text, markdown_text
 from ablation.report.section import Section, Strips, Table
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def csv(table: Table) -> str:
         for column in _columns(head, [_for_programs(plain(cell)) for cell in cells])
     ]
     lines = zip(*(cells for _, cells in columns), strict=True)
-    frame = pd.DataFrame([list(map(csv_text, line)) for line in lines], columns=[head for head, _ in columns])
+    frame = pd.DataFrame([list(map(csv_text, line)) for line in lines], columns=[csv_text(head) for head, _ in columns])
     return str(frame.to_csv(index=False, lineterminator="\n"))
 
 

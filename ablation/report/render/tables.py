@@ -13,7 +13,6 @@ import itertools
 import re
 import sys
 from collections.abc import Sequence
-from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +20,8 @@ import pandas as pd
 from rich.cells import cell_len
 
 from ablation.core.files import atomic
+from ablation.core.safe import csv_text, json_text, latex_text, markdown_text, one_line
 from ablation.experiment.experiment import Experiment
-from ablation.core.safe import csv_text, latex_text, markdown_text
 from ablation.report.render.evidence import effect_data
 from ablation.report.sections.effects.paper import Sheet, sheet
 
@@ -61,7 +60,7 @@ def write_effects(experiment: Experiment, effects: Sequence[Effect], path: Path,
         return
     with atomic(path, "w") as file:
         file.write(text)
-    print(f"wrote {path}", file=sys.stderr)
+    print(f"wrote {one_line(str(path))}", file=sys.stderr)
 
 
 def csv(effects: Sequence[Effect], left_out: int = 0) -> str:
@@ -75,7 +74,7 @@ def csv(effects: Sequence[Effect], left_out: int = 0) -> str:
 
 def json(effects: Sequence[Effect], left_out: int = 0) -> str:
     """A list of objects with the fields of `Effect`; null for what is not known. condition is an object or "pooled"."""
-    return dumps(_rows(effects, left_out), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(_rows(effects, left_out), indent=1) + "\n"
 
 
 def _rows(effects: Sequence[Effect], left_out: int) -> list[dict[str, Any]]:
