@@ -8,7 +8,8 @@ import numpy as np
 from ablation import Adam, Brightness, Cosine, Digits, Experiment, RandomResizedCrop
 from ablation.experiment.record import Arrays, RunRecord, write_record
 from ablation.experiment.runs import Run, folder_of, runs_of
-from ablation.tracking.client import Store, Tracker, connect
+from ablation.tracking.client import Tracker
+from ablation.tracking.store import Store, connect
 
 DATA = "0123456789abcdef"
 CROP = RandomResizedCrop(scale=(0.35, 1.0))

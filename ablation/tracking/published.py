@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 from ablation.core.files import write_json
 
 FILE = "published.json"
 
 _SQLITE = "sqlite:///"
-_BESIDE = ("", "-wal", "-journal")  # where SQLite may hold what is not in the file itself yet
+BESIDE = ("", "-wal", "-journal")
+"""What SQLite adds to its file's name where it may hold what is not in the file itself yet."""
 
 
 def remember(root: Path, state: Sequence[Any], digests: Mapping[str, str]) -> None:
@@ -38,11 +41,25 @@ def remembered(root: Path, uri: str) -> dict[str, str] | None:
     return known if isinstance(known, dict) else None
 
 
+def address_of(file: Path) -> str:
+    """The address of a SQLite file, an absolute path, as SQLAlchemy reads it: `sqlite:///` and the path.
+
+    Its version 2.1 takes what is behind a '%' for a character's number; the ones before take no '?' at all.
+    """
+    path = file.as_posix()
+    return _SQLITE + (quote(path, safe="/ +:@") if {"%", "?"} & set(path) and _reads_escapes() else path)
+
+
 def file_of(uri: str) -> Path | None:
     """The file of a store in SQLite, absolute; None for any other store."""
     if not uri.startswith(_SQLITE) or "?" in uri or ":memory:" in uri:
         return None
-    return Path(uri.removeprefix(_SQLITE)).absolute()
+    path = uri.removeprefix(_SQLITE)
+    return Path(unquote(path) if "%" in path and _reads_escapes() else path).absolute()
+
+
+def _reads_escapes() -> bool:
+    return tuple(map(int, version("sqlalchemy").split(".")[:2])) >= (2, 1)
 
 
 def state_of(uri: str) -> list[Any] | None:
@@ -50,6 +67,6 @@ def state_of(uri: str) -> list[Any] | None:
     path = file_of(uri)
     if path is None or not path.is_file():
         return None
-    files = [Path(f"{path}{end}") for end in _BESIDE]
+    files = [Path(f"{path}{end}") for end in BESIDE]
     states = [(file.stat() if file.exists() else None) for file in files]
     return [str(path), *([one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns] if one else [] for one in states)]

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import IO
 
 from ablation.core.errors import AblationError, attempt
-from ablation.tracking.client import Store, await_answer, connect, quiet_environment, without_password
 from ablation.tracking.publication import KEY, KIND, REPORT, REPORT_DIGEST, VIEW, VIEW_TAG, example_filters
+from ablation.tracking.store import Store, await_answer, connect, quiet_environment, without_password
 
 HOST = "127.0.0.1"
 PORT = 5000

@@ -19,7 +19,7 @@ from ablation import Brightness, Cosine
 from ablation.experiment.record import RunRecord
 from ablation.experiment.runs import Run
 from ablation.tracking import publication
-from ablation.tracking.client import Store, connect, without_password
+from ablation.tracking.store import Store, connect, without_password
 
 
 def test_every_run_is_there_once_flat_with_its_factors_and_its_outcome(bench: Bench):
@@ -225,7 +225,11 @@ def test_a_deleted_experiment_is_a_warning(bench: Bench):
 
 
 @pytest.mark.parametrize("silent", [False, True], ids=["closed port", "a server that says nothing"])
-def test_a_server_that_is_down_costs_one_warning_soon(bench: Bench, tmp_path: Path, silent: bool):
+def test_a_server_that_is_down_costs_one_warning_soon(
+    bench: Bench, tmp_path: Path, silent: bool, monkeypatch: pytest.MonkeyPatch
+):
+    """One that says nothing may be slow: it is waited for as long as MLflow's own setting says."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "3")
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         if silent:

@@ -9,6 +9,7 @@ import pytest
 from bench import Bench, train
 
 from ablation.tracking import client
+from ablation.tracking.publication import KEY
 from ablation.tracking.published import FILE
 
 
@@ -121,13 +122,13 @@ def test_what_two_processes_published_at_once_is_there_once_after_the_next(bench
     first.publish_all()
     second.publish_all()
     bench.publish()
-    assert len([run for run in bench.search() if run.data.tags.get(client.KEY) == bench.runs[1].spec.id]) == 1
+    assert len([run for run in bench.search() if run.data.tags.get(KEY) == bench.runs[1].spec.id]) == 1
 
 
 def test_two_processes_make_a_store_at_once(tmp_path, environment):
     """The file that is left where both make its tables takes nothing for ever."""
     script = (
-        "import sys, mlflow; from pathlib import Path; from ablation.tracking.client import Store, connect\n"
+        "import sys, mlflow; from pathlib import Path; from ablation.tracking.store import Store, connect\n"
         f"print('ready', flush=True); sys.stdin.readline(); connect(Store.beside(Path({str(tmp_path)!r})))"
     )
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from bench import Bench, train
 
-from ablation.tracking.client import Store, connect
+from ablation.tracking.store import Store, connect
 from ablation.tracking.ui import free_port, pages_of, say_pages
 
 CALL = (
