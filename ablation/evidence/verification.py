@@ -22,9 +22,10 @@ from ablation.core.errors import DataError
 from ablation.core.text import counted
 from ablation.data.split import Parts, Splittable
 from ablation.experiment.labels import names_of
-from ablation.experiment.record import Arrays, RunRecord, read_arrays, read_with_digest
+from ablation.experiment.record import RECORD_FILE, Arrays, RunRecord, read_arrays, read_with_digest
 from ablation.experiment.results import Results
-from ablation.experiment.runs import Run, history_of, read_spec_id, runs_of
+from ablation.experiment.runs import Run, epochs_in, read_spec_id, runs_of
+from ablation.experiment.seal import is_marked
 
 CLOSE = 1e-9
 """Relative difference up to which two numbers are the same, where other versions or another machine computed one."""
@@ -124,12 +125,16 @@ def _called(run: Run, name: str) -> str:
 
 
 def _seal(run: Run, name: str) -> Iterator[Compared]:
-    if run.altered():
-        yield Compared(SEAL, 2, [Difference(_called(run, name), run.altered())])
-    elif run.seal() is not None:
-        yield Compared(SEAL, 2)
-    elif run.status() in ("finished", "diverged"):
-        yield Compared(SEAL, 0, note=NOT_SEALED)
+    held = run.held()
+    if held.seal is not None or (held.altered and _is_marked(run)):
+        yield Compared(SEAL, 2, [Difference(_called(run, name), held.altered)] if held.altered else [])
+    elif held.altered or held.record:
+        yield Compared(SEAL, 0, note=NOT_SEALED)  # what is wrong with it, its own digest shows
+
+
+def _is_marked(run: Run) -> bool:
+    record = run.folder / RECORD_FILE
+    return not record.is_file() or is_marked(record.read_bytes())
 
 
 def _contents(run: Run, name: str, record: RunRecord, digest: str, arrays: Arrays) -> Iterator[Compared]:
@@ -142,7 +147,10 @@ def _contents(run: Run, name: str, record: RunRecord, digest: str, arrays: Array
     yield Compared(SPEC, 1, [Difference(called, "; ".join(other))] if other else [])
     if record.outcome == "finished":
         yield _metrics(called, record, arrays)
-    if history := history_of(run):
+    events, lost = run.journal.read()
+    if lost:
+        yield Compared(CURVE, 0, [Difference(called, f"{counted(lost, 'line')} of its journal cannot be read")])
+    if history := epochs_in(events):
         yield _curves(called, record, history)
 
 

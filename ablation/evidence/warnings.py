@@ -49,7 +49,7 @@ def warnings_of(results: Results, failed: frozenset[str]) -> list[str]:
 
     failed: the ids of the failed trainings.
     """
-    every = _altered(results) + _changed_plan(results) + _unfinished(results)
+    every = _altered(results) + _lost_lines(results) + _changed_plan(results) + _unfinished(results)
     if results.left_out:
         every.append(f"{left_out_words(results.left_out)}.")
     done = results.finished
@@ -86,6 +86,20 @@ def _altered(results: Results) -> list[str]:
     ]
     more = len(runs) - len(alarms)
     return [*alarms, f"{counted(more, 'more run')} altered too: `ablation status` names them."] if more else alarms
+
+
+def _lost_lines(results: Results) -> list[str]:
+    """Journals with lines that are not as they were written. Of such a line only what no score rests on is missing."""
+    lost = {run_id: held.lost for run_id, held in results.held.items() if held.lost}
+    if not lost:
+        return []
+    names = names_of(results.cells)
+    some = [f"{named(names[run_id])} ({run_id})" for run_id in list(lost)[:MOST_ALTERED]]
+    more = [counted(len(lost) - len(some), "more run")] if len(lost) > len(some) else []
+    return [
+        f"{counted(sum(lost.values()), 'line')} of journals cannot be read, of {listing([*some, *more])}: no score "
+        "rests on them, but learning curves in MLflow, times and reasons of failures may lack something."
+    ]
 
 
 def _unfinished(results: Results) -> list[str]:

@@ -20,9 +20,11 @@ from filelock import FileLock
 
 from ablation.core.errors import DataError
 from ablation.core.files import Journal
+from ablation.core.text import counted
 from ablation.core.values import label, read_back
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.record import RECORD_FILE
+from ablation.experiment.seal import CRLF_REMEDY, has_crlf
 
 PREREGISTRATION_FILE = "declared.jsonl"
 
@@ -104,17 +106,27 @@ def preregister(experiment: Experiment, cells: Sequence[Cell], root: Path) -> No
 
 
 def preregistered(root: Path) -> list[Preregistered]:
-    """Every plan that was recorded in this folder, oldest first. Raises DataError for one that is none."""
+    """Every plan that was recorded in this folder, oldest first. Raises DataError where one of them cannot be read.
+
+    A line that was lost may be the plan that counts: without it another one would, or none, and no word of that.
+    """
     file = root / PREREGISTRATION_FILE
+    events, lost = Journal(file, fits=_fits).read()
+    events = [event for event in events if event["event"] == "declared"]
     try:
-        return [
-            Preregistered(read_back(Preregistration, event["declaration"]), event["time"], event["results"])
-            for event in Journal(file).events()
-            if event["event"] == "declared"
-        ]
-    except (KeyError, ValueError) as error:
+        plans = [read_back(Preregistration, event["declaration"]) for event in events]
+    except ValueError as error:
         advice = "it may be of a later version of this program; install that, or move the file away"
         raise DataError(f"{file} holds a plan that cannot be read ({error}): {advice}") from None
+    if lost:
+        why = CRLF_REMEDY if has_crlf(file) else "restore it, or move it away: then no plan counts as declared"
+        raise DataError(f"{counted(lost, 'line')} of {file} cannot be read, where plans were declared: {why}")
+    return [Preregistered(plan, event["time"], event["results"]) for plan, event in zip(plans, events, strict=True)]
+
+
+def _fits(event: dict[str, Any]) -> bool:
+    results = event.get("results")
+    return event["event"] != "declared" or (type(results) is int and results >= 0 and "declaration" in event)
 
 
 def beforehand(root: Path) -> Preregistered | None:
