@@ -15,7 +15,7 @@ from ablation.cli.console import console
 from ablation.cli.progress import counting
 from ablation.data import Listing, listing
 from ablation.experiment.experiment import Experiment
-from ablation.experiment.files import find, read
+from ablation.experiment.files import find, outlines, read
 
 if TYPE_CHECKING:
     from ablation.experiment.results import Results
@@ -88,6 +88,24 @@ def on_experiments(command: Callable[..., None]) -> Callable[..., None]:
         command(tuple(ExperimentOptions(name, data, smoke, runs, cache) for name in names), **others)
 
     return _with_options(with_options, click.argument("names", metavar="EXPERIMENT...", nargs=-1, required=True))
+
+
+def on_experiments_with_runs(command: Callable[..., None]) -> Callable[..., None]:
+    """As `on_experiments`; where none is named, the command gets all that the folder of runs holds runs of."""
+
+    @functools.wraps(command)
+    def with_options(
+        names: tuple[str, ...], data: str | None, smoke: bool, runs: Path, cache: Path, **others: Any
+    ) -> None:
+        if names:
+            every = [ExperimentOptions(name, data, smoke, runs, cache) for name in names]
+        else:  # by what the files say: none is run before it is known to have runs
+            both = [(one.name, small) for one in outlines() for small in (False, True)]
+            held = [(name, small) for name, small in both if (runs / (f"{name}-smoke" if small else name)).is_dir()]
+            every = [ExperimentOptions(name, data, small, runs, cache) for name, small in held if small or not smoke]
+        command(tuple(every), **others)
+
+    return _with_options(with_options, click.argument("names", metavar="[EXPERIMENT...]", nargs=-1))
 
 
 def _with_options(command: Callable[..., None], argument: Callable[..., Any]) -> Callable[..., None]:

@@ -46,11 +46,11 @@ def counting(doing: str, console: Console) -> Iterator[Callable[[int, int], None
 class Progress:
     """Counts events (thread-safe) and shows them; use it as a context manager around a sweep.
 
-    names: run id -> what people call the run.
+    names: run id -> what people call the run. backlog: how many runs have ended that are not in MLflow yet.
     """
 
-    def __init__(self, title: str, names: dict[str, str], console: Console):
-        self.title, self.names, self.console = title, names, console
+    def __init__(self, title: str, names: dict[str, str], console: Console, backlog: Callable[[], int] = lambda: 0):
+        self.title, self.names, self.console, self.backlog = title, names, console, backlog
         self.live: Live | None = None
         self.bars = ExitStack()
         self.count: Callable[[int, int], None] | None = None
@@ -151,7 +151,11 @@ class Progress:
         if self.rates:
             parts.append(Text(f"{sum(self.rates.values()):,.0f} images/s"))
         left = self.time_left()
-        return Text("   ").join([*parts, Text(f"{left} left")] if left and self.running else parts)
+        if left and self.running:
+            parts.append(Text(f"{left} left"))
+        if behind := self.backlog():
+            parts.append(Text(f"MLflow: {counted(behind, 'run')} behind", "yellow"))
+        return Text("   ").join(parts)
 
 
 def _outcome(event: dict[str, Any]) -> str:

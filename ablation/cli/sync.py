@@ -1,0 +1,88 @@
+"""`ablation sync`: what is not in MLflow yet, and what somebody changed there; and the wait for it at the end of a run."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import click
+
+from ablation.cli.console import console, say_line, warn
+from ablation.cli.context import TRACKING_URI, ExperimentOptions, on_experiments_with_runs
+from ablation.cli.progress import counting
+from ablation.core.errors import InputError, Problem, TryAgainError
+from ablation.core.text import counted
+from ablation.tracking.background import Background
+from ablation.tracking.client import Tracker
+
+
+@click.command()
+@TRACKING_URI
+@on_experiments_with_runs
+def sync(options: tuple[ExperimentOptions, ...], tracking_uri: str | None) -> None:
+    """Publish to MLflow what is not there yet, and repair what was changed there.
+
+    Without EXPERIMENT: every experiment in experiments/ that has runs. What MLflow shows of each run (metrics, params,
+    tags) is compared with the runs folder; nothing is trained.
+
+    \b
+    Example:
+      ablation sync quickstart
+      ablation sync
+    """
+    if not options:
+        raise InputError("the folder of runs holds none of an experiment in experiments/: name the experiment")
+    problems: list[Problem] = []
+    for one in options:
+        try:
+            _sync(one, tracking_uri)
+        except TryAgainError as error:
+            problems += error.problems
+    if problems:
+        raise TryAgainError(problems)
+
+
+def _sync(options: ExperimentOptions, tracking_uri: str | None) -> None:
+    experiment = options.experiment()
+    data = options.listing(experiment)
+    warnings: list[str] = []
+    tracker = Tracker(experiment, experiment.cells(data.digest), options.runs, tracking_uri, warnings.append)
+    with counting(f"comparing {experiment.name} with MLflow", console) as progress:
+        counts = tracker.sync(progress)
+    if tracker.off:
+        raise TryAgainError("; ".join(warnings) or f"MLflow at {tracker.store} does not take the runs")
+    for message in warnings:
+        warn(message)
+    say_line(f"{experiment.name}: {_words(counts, str(tracker.store))}")
+
+
+def _words(counts: Counter[str], store: str) -> str:
+    total = counts.total()
+    if not total:
+        return "no run has ended yet: nothing to publish"
+    parts = [f"{counts[what]} {what}" for what in ("published", "repaired") if counts[what]]
+    kept = counts["as it was"]
+    if not parts:
+        return f"{counted(total, 'run')} in MLflow at {store}: all as they were"
+    return f"{counted(total, 'run')} in MLflow at {store}: {', '.join([*parts, f'{kept} as they were'])}"
+
+
+def await_published(tracker: Background, sync: str) -> None:
+    """Wait until everything is in MLflow, and say for what; on Ctrl-C the rest is left to the command `sync`."""
+    line = console.status("") if console.is_terminal else None
+    printed: list[int] = []
+
+    def wait(left: int) -> None:
+        what = f"{counted(left, 'run')} to publish" if left else "the last answers"
+        text = f"waiting for MLflow at {tracker.tracker.store}: {what}; Ctrl-C leaves them to `{sync}`"
+        if line is not None:
+            line.start()
+            line.update(text)
+        elif not printed:
+            printed.append(left)
+            say_line(text)
+
+    try:
+        tracker.finish(f"`{sync}`", wait, warn)
+    finally:
+        if line is not None:
+            line.stop()
