@@ -1,7 +1,9 @@
-"""`ablation sync`: what is not in MLflow yet, and what somebody changed there; and the wait for it at the end of a run."""
+"""`ablation sync`: what is not in MLflow yet, and what was changed there; and the wait for it at the end of a run."""
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections import Counter
 
 import click
@@ -13,6 +15,7 @@ from ablation.core.errors import InputError, Problem, TryAgainError
 from ablation.core.text import counted
 from ablation.tracking.background import Background
 from ablation.tracking.client import Tracker
+from ablation.tracking.store import without_password
 
 
 @click.command()
@@ -66,8 +69,14 @@ def _words(counts: Counter[str], store: str) -> str:
     return f"{counted(total, 'run')} in MLflow at {store}: {', '.join([*parts, f'{kept} as they were'])}"
 
 
-def await_published(tracker: Background, sync: str) -> None:
-    """Wait until everything is in MLflow, and say for what; on Ctrl-C the rest is left to the command `sync`."""
+def await_published(tracker: Background, options: ExperimentOptions, tracking_uri: str | None) -> None:
+    """Wait until everything is in MLflow, and say for what; on Ctrl-C the rest is left to `ablation sync`.
+
+    tracking_uri: as it was given to the command, which `sync` needs as well unless it is in the environment.
+    """
+    sync = options.command("sync")
+    if tracking_uri is not None and tracking_uri != os.environ.get("MLFLOW_TRACKING_URI"):
+        sync += f" --tracking-uri {shlex.quote(without_password(tracking_uri))}"
     line = console.status("") if console.is_terminal else None
     printed: list[int] = []
 
