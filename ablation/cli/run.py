@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -11,9 +12,11 @@ import click
 from ablation.cli.console import console, warn
 from ablation.cli.context import TRACKING_URI, ExperimentOptions, on_experiment
 from ablation.cli.progress import Progress
+from ablation.cli.sync import await_published
 from ablation.core.text import counted
 from ablation.experiment.labels import names_of
 from ablation.experiment.runs import Run
+from ablation.tracking.background import Background
 from ablation.tracking.client import Tracker
 from ablation.training.crew import Training
 from ablation.training.execution import MEMORY_FORMATS, STEPS, Execution, MemoryFormat, Step
@@ -102,8 +105,9 @@ def run(
     with crew_for(experiment, options.runs, options.cache, training) as crew:
         data = options.listing(experiment)
         cells = experiment.cells(data.digest)
-        tracker = None if no_tracking else Tracker(experiment, cells, options.runs, tracking_uri, warn)
-        with Progress(experiment.name, names_of(cells), console) as progress:
+        tracker = None if no_tracking else Background(Tracker(experiment, cells, options.runs, tracking_uri, warn))
+        backlog = tracker.backlog if tracker else lambda: 0
+        with tracker or nullcontext(), Progress(experiment.name, names_of(cells), console, backlog) as progress:
             ended = tracker.publish if tracker else lambda run: None
             runs, held = train_missing(experiment, data, cells, crew, options.cache, progress, ended)
     if tracker:
@@ -129,6 +133,8 @@ def run(
     if failed := (~statuses.isin([*ENDED, NO_SCORE])).sum():
         status = options.command("status")
         warn(f"{counted(failed, 'run')} did not finish; {status} says why, the same command tries them again")
+    if tracker:
+        await_published(tracker, options, tracking_uri)
     if failed or (statuses == "altered").any():
         sys.exit(1)
 
