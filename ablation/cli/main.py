@@ -38,6 +38,7 @@ COMMANDS = {
     "report": ("report", "Write the report: the answer, tables and pictures, as HTML and PDF and as data."),
     "verify": ("verify", "Compute every number of runs and report anew, and say which differ."),
     "export": ("export", "Pack what a stranger needs to verify an experiment without its images."),
+    "sync": ("sync", "Publish to MLflow what is not there yet, and repair what was changed there."),
     "ui": ("ui", "Start MLflow's own pages on 127.0.0.1, with the right store; Ctrl-C ends them."),
     "summary": ("summary", "Show a network layer by layer: shapes, parameters, MACs, memory."),
     "doctor": ("doctor", "Look at this machine: software, devices, memory, disk, and how fast it trains."),
