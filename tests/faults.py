@@ -1,7 +1,8 @@
 """The table of faults in docs/reliability.md: each test that tries one records what it saw, a script writes it down.
 
     make faults        all tests that try a fault, then the table: the better part of an hour
-    ABLATION_FAULTS=$PWD/faults.jsonl .venv/bin/python -m pytest tests/...; .venv/bin/python tests/faults.py faults.jsonl
+    ABLATION_FAULTS=$PWD/faults.jsonl .venv/bin/python -m pytest tests/...
+    .venv/bin/python tests/faults.py faults.jsonl
 
 A line a fault and test. The lines of a test that ran again replace those that it left before.
 """

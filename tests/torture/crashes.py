@@ -48,7 +48,8 @@ class Undisturbed:
         command = zygote.start(COMMAND, folder, {"FAILPOINT_ROOT": str(folder), "FAILPOINT_LOG": str(log)})
         assert command.wait() == 0, command.printed()
         self.points = log.read_text().splitlines()
-        self.outcome, self.tables = outcome(folder), tables(command.printed())
+        self.outcome, self.printed = outcome(folder), command.printed()
+        self.tables = tables(self.printed)
 
     def points_of(self, kind: str) -> list[str]:
         """The points that are of a kind of file."""

@@ -18,11 +18,15 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from select import select
 
 import failpoints
+
+from ablation.core import processes
 
 MODULES = (
     "ablation.cli.main ablation.cli.run ablation.cli.compare ablation.cli.status ablation.cli.sections "
@@ -103,9 +107,7 @@ class Zygote:
 class ForkedWorker:
     """As `subprocess.Popen` of a worker, by a fork of this command."""
 
-    def __init__(self, command, stdin, stdout, stderr, text, start_new_session, env, **others):
-        if unknown := {name: given for name, given in others.items() if name not in ("preexec_fn", "cwd")}:
-            raise TypeError(f"a worker is started in another way than this test knows: {unknown}")
+    def __init__(self, command, stdin, stdout, stderr, text, start_new_session, pass_fds, env, cwd=None):
         to_child, from_parent = os.pipe()
         to_parent, from_child = os.pipe()
         printed = stderr.fileno()
@@ -113,16 +115,11 @@ class ForkedWorker:
         self.pid = os.fork()
         if self.pid == 0:
             with suppress(BaseException):
-                if start_new_session:
-                    os.setsid()
-                if preexec := others.get("preexec_fn"):
-                    preexec()
-                _become([to_child, from_child, printed], env)
-                if others.get("cwd"):
-                    os.chdir(others["cwd"])
-                module = command[command.index("-m") + 1]
-                sys.argv = command[command.index("-m") + 1 :]
-                _run("worker", env, lambda: importlib.import_module(module).main())
+                os.setsid()
+                _become([to_child, from_child, printed], env, pass_fds)
+                os.chdir(cwd or ".")
+                sys.argv = command[command.index(processes.__file__) :]
+                _run("worker", env, processes.main)
             os._exit(70)
         os.close(to_child)
         os.close(from_child)
@@ -164,13 +161,15 @@ class ForkedWorker:
         self.send_signal(signal.SIGTERM)
 
 
-def _become(descriptors: list[int], environment: dict[str, str]) -> None:
-    """Make these descriptors 0, 1 and 2, close all others, and take on an environment."""
+def _become(descriptors: list[int], environment: dict[str, str], kept: tuple[int, ...] = ()) -> None:
+    """Make these descriptors 0, 1 and 2, close all others but those that are kept, and take on an environment."""
     high = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, 200) for descriptor in descriptors]
     for number, descriptor in enumerate(high):
         os.dup2(descriptor, number)
     gc.freeze()  # what was inherited is never collected: it would close descriptors that are others by then
-    os.closerange(3, 1024)
+    for descriptor in {*range(3, 1024)} - {*kept}:
+        with suppress(OSError):
+            os.close(descriptor)
     os.environ.clear()
     os.environ.update(environment)
     sys.stdin = os.fdopen(0, "r", encoding="utf-8", closefd=False)
@@ -180,8 +179,7 @@ def _become(descriptors: list[int], environment: dict[str, str]) -> None:
 
 def _run(process: str, environment: dict[str, str], main) -> None:
     """Run a program's main in this fork, and end with its status as Python does; of its threads none is waited for."""
-    import traceback
-
+    warnings.filterwarnings("ignore", module="runpy")  # of a module that was imported before the fork
     if "FAILPOINT_ROOT" in environment:
         failpoints.install(process, environment)
     status = 0
