@@ -351,6 +351,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, termination.request)
     events = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # whatever libraries print goes to the log, not between the events
+    os.register_at_fork(after_in_child=lambda: _become_a_stranger(events))
     requests, report = _requests(sys.stdin), Reporter(events)
     compiles = options.step == "compile"
     import_module("ablation.training.loop")  # and torch with it, while the parent is busy with something else
@@ -370,6 +371,13 @@ def main() -> None:
             compiles = False
         with termination.at_the_end_of_an_epoch() as ending:
             _train(run, options, report, shown, request["always"], ending)
+
+
+def _become_a_stranger(events: IO[str]) -> None:
+    """What a recipe forks holds no pipe whose end the parent waits for, and SIGTERM ends it, as `multiprocessing` needs
+    it to."""
+    os.dup2(2, events.fileno())
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 class Termination:
