@@ -40,6 +40,8 @@ FLOORS = 8
 """At most, from `core` to `cli`."""
 
 HOMES = {
+    "dask": ("ablation.training.cluster",),
+    "distributed": ("ablation.training.cluster",),
     "joblib": ("ablation.training.crew",),
     "mlflow": ("ablation.tracking",),
     "matplotlib": ("ablation.report",),
