@@ -10,9 +10,11 @@ A line a fault and test. The lines of a test that ran again replace those that i
 import ast
 import json
 import os
+import platform
 import re
 import sys
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 VARIABLE = "ABLATION_FAULTS"
@@ -72,8 +74,10 @@ def merged(lines: list[dict]) -> dict[str, dict[str, dict]]:
 
 
 def tables(lines: list[dict]) -> str:
-    """The table of each section as Markdown."""
-    parts = []
+    """How many faults were tried, and the table of each section, as Markdown."""
+    counts = [row["times"] for rows in merged(lines).values() for row in rows.values()]
+    machine = f"Python {platform.python_version()}, {platform.system()}, {os.cpu_count()} cores"
+    parts = [f"{len(counts)} faults, tried {sum(counts):,} times in all ({machine}, {date.today()})."]
     for section, rows in merged(lines).items():
         if rows:
             parts += ["", f"### {SECTIONS[section]}", "", _row(HEADER), "| --- | ---: | --- | --- |"]
@@ -117,8 +121,7 @@ def main(path: str) -> None:
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(OPENING)
     after = rest.partition(CLOSING)[2]
     PAGE.write_text(f"{before}{OPENING}\n{tables(lines)}\n{CLOSING}{after}", encoding="utf-8")
-    counts = [row["times"] for rows in merged(lines).values() for row in rows.values()]
-    print(f"{PAGE.name}: {len(counts)} cases, tried {sum(counts):,} times")
+    print(f"{PAGE.name}: {tables(lines).partition(' (')[0]}")
 
 
 if __name__ == "__main__":

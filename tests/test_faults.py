@@ -7,12 +7,19 @@ import faults
 import pytest
 from faults import record_fault
 
+from ablation.core.errors import EXITS
+
 
 def test_every_case_on_the_page_is_recorded_by_a_test_of_today():
     patterns = [re.compile(pattern) for pattern in faults.patterns_of(Path(__file__).parent)]
     cases = faults.cases_on(faults.PAGE.read_text(encoding="utf-8"))
     orphans = [case for case in cases if not any(pattern.fullmatch(case) for pattern in patterns)]
     assert not orphans, f"no test records these cases of {faults.PAGE.name}: {orphans}"
+
+
+def test_the_page_has_every_exit_status():
+    rows = re.findall(r"^\| (\d+) \| (.*) \|$", faults.PAGE.read_text(encoding="utf-8"), re.M)
+    assert {int(status): meaning for status, meaning in rows} == EXITS
 
 
 def test_a_page_is_made_of_what_was_recorded(tmp_path, monkeypatch, capsys):
@@ -27,7 +34,7 @@ def test_a_page_is_made_of_what_was_recorded(tmp_path, monkeypatch, capsys):
     assert "| a \\| in a name | 7 | the same bits | 3 of 3; 4 of 4 |" in page
     assert page.index("silently believed") < page.index("Kills and disks") < page.index("The rest.")
     assert faults.cases_on(page) == ["a digit turned", "a | in a name"]
-    assert capsys.readouterr().out == "page.md: 2 cases, tried 8 times\n"
+    assert capsys.readouterr().out == "page.md: 2 faults, tried 8 times in all\n"
 
 
 def test_a_test_that_ran_again_replaces_its_lines():
