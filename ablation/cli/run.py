@@ -74,6 +74,11 @@ class Workers(click.ParamType[Any]):
     metavar="K|auto",
     help="Workers on each GPU; auto: by a short measurement.",
 )
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Train on a Dask cluster: tcp://HOST:8786, a scheduler file, or local:4 for one of 4 workers here.",
+)
 @on_experiment
 def run(
     options: ExperimentOptions,
@@ -87,6 +92,7 @@ def run(
     step: Step,
     memory_format: MemoryFormat,
     per_device: int | Literal["auto"],
+    cluster: str | None,
 ) -> None:
     """Train the runs that are missing, publish them to MLflow, print the verdicts.
 
@@ -101,7 +107,7 @@ def run(
     if robustness is not None:
         experiment = replace(experiment, robustness=robustness)
     execution = Execution(step, memory_format, per_device)
-    training = Training(jobs, device, keep_weights, checkpoint_every, execution)
+    training = Training(jobs, device, keep_weights, checkpoint_every, execution, cluster=cluster)
     with crew_for(experiment, options.runs, options.cache, training) as crew:
         data = options.listing(experiment)
         cells = experiment.cells(data.digest)

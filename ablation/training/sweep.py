@@ -20,6 +20,7 @@ from ablation.experiment.record import RECORD_FILE
 from ablation.experiment.runs import Held, Run, folder_of, held_of, runs_of
 from ablation.experiment.spec import RunSpec
 from ablation.models.weights_file import keep
+from ablation.training.cluster.crew import ClusterCrew
 from ablation.training.crew import Crew, LocalCrew, Training
 from ablation.training.dry_run import networks_of, refuse
 from ablation.training.watch import Harmless, Silent, Watch
@@ -54,7 +55,7 @@ def crew_for(experiment: Experiment, runs: Path, cache: Path, training: Training
 
     None where as many runs have a record as there are in the grid, whatever they are of.
     """
-    crew = LocalCrew(folder_of(experiment, runs), cache, training)
+    crew: Crew = (ClusterCrew if training.cluster else LocalCrew)(folder_of(experiment, runs), cache, training)
     try:
         planned = {cell.spec.id for cell in experiment.cells("")}
         missing = len(planned) - sum(1 for _ in crew.root.glob(f"*/{RECORD_FILE}"))
