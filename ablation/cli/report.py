@@ -51,12 +51,13 @@ def report(
     """
     with Second(None if only else prepare) as second:  # which imports what draws while records are read
         from ablation.evidence.study import Study  # pandas: after the second process has begun
+        from ablation.evidence.warnings import alarms
 
         studies = [Study(one.results(), command=one.command("run")) for one in options]
         if len(studies) > 1 and (only or publish):
             raise InputError("--only and --publish are for the report of one experiment")
         written = write_folder(studies, out or default_folder(*studies, only=only), pdf, only, fonts, force, second)
-    for message in written.without:
+    for message in (*written.without, *(alarm for study in studies for alarm in alarms(study.results))):
         warn(message)
     page = written.folder / HTML_FILE
     also = f" and {PDF_FILE}" if (written.folder / PDF_FILE).exists() else ""

@@ -16,10 +16,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from ablation.cli.console import console, say, say_line, show_left_out, table
+from ablation.cli.console import console, say, say_line, show_left_out, table, warn
 from ablation.cli.context import ExperimentOptions, on_experiment
 from ablation.core.text import counted, duration
-from ablation.evidence.warnings import HOW_TO_MEND
+from ablation.evidence.warnings import HOW_TO_MEND, lost_lines
 from ablation.experiment.experiment import Cell
 from ablation.experiment.labels import names_of
 from ablation.experiment.results import Results
@@ -142,6 +142,8 @@ def _show(options: ExperimentOptions) -> None:
     show_left_out(at.results.left_out)
     if altered := at.counts["altered"]:
         say(f"{counted(altered, 'run')} altered after training, in no mean and no test. {HOW_TO_MEND}.", "bold red")
+    for warning in lost_lines(at.results):
+        warn(warning)
     if at.done + altered < len(at.runs) and not at.counts["running"]:
         say_line(Text.assemble("to train the rest: ", (options.command("run"), "bold")))
 
@@ -149,7 +151,8 @@ def _show(options: ExperimentOptions) -> None:
 def _reason(one: Standing, results: Results) -> str:
     if one.status != "diverged":
         return one.reason
-    return f"diverged at step {results.records[one.id].evidence['diverged_step']:.0f}"
+    step = results.records[one.id].evidence.get("diverged_step")
+    return "diverged" if step is None else f"diverged at step {step:,}"
 
 
 def _watch(options: ExperimentOptions, as_json: bool) -> None:

@@ -49,7 +49,7 @@ def warnings_of(results: Results, failed: frozenset[str]) -> list[str]:
 
     failed: the ids of the failed trainings.
     """
-    every = _altered(results) + _lost_lines(results) + _changed_plan(results) + _unfinished(results)
+    every = alarms(results) + _changed_plan(results) + _unfinished(results)
     if results.left_out:
         every.append(f"{left_out_words(results.left_out)}.")
     done = results.finished
@@ -59,6 +59,11 @@ def warnings_of(results: Results, failed: frozenset[str]) -> list[str]:
         every += [*_failed(results, done, failed), *_without_spread(results, done), *_alike(results, done)]
         every += [*_idle(done), *_notes(done)]
     return every
+
+
+def alarms(results: Results) -> list[str]:
+    """Of the warnings those of files that are not as training left them."""
+    return _altered(results) + lost_lines(results)
 
 
 def _changed_plan(results: Results) -> list[str]:
@@ -88,7 +93,7 @@ def _altered(results: Results) -> list[str]:
     return [*alarms, f"{counted(more, 'more run')} altered too: `ablation status` names them."] if more else alarms
 
 
-def _lost_lines(results: Results) -> list[str]:
+def lost_lines(results: Results) -> list[str]:
     """Journals with lines that are not as they were written. Of such a line only what no score rests on is missing."""
     lost = {run_id: held.lost for run_id, held in results.held.items() if held.lost}
     if not lost:

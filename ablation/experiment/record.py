@@ -377,4 +377,5 @@ def _whole(part: Mapping[str, NDArray[Any] | None]) -> bool:
 
 def _damaged(what: str, file: Path, error: Exception) -> DataError:
     mend = f"remove {file.parent / RECORD_FILE}, and `ablation run` trains that run again"
-    return DataError(f"the {what} in {file} cannot be believed ({error}); {mend}")
+    wrong = "it is missing" if isinstance(error, FileNotFoundError) else error
+    return DataError(f"the {what} in {file} cannot be believed ({wrong}); {mend}")
