@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from contextlib import nullcontext
 from dataclasses import replace
@@ -20,10 +21,23 @@ from ablation.tracking.background import Background
 from ablation.tracking.client import Tracker
 from ablation.training.crew import Training
 from ablation.training.execution import MEMORY_FORMATS, STEPS, Execution, MemoryFormat, Step
+from ablation.training.policy import Policy, read_only
 from ablation.training.sweep import crew_for, train_missing
 
 ENDED = ("finished", "diverged", "altered")
 """How a run may stand that is not trained again; of an altered one the warnings say what to do."""
+
+
+class Seconds(click.ParamType[Any]):
+    """A time: '90', '90s', '30m', '2h'; in seconds."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        read = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?", str(value).strip())
+        if read is None:
+            self.fail(f"{value!r} is no time: give seconds, or as 90s, 30m, 2h", param, ctx)
+        return float(read[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[read[2] or "s"]
 
 
 class Workers(click.ParamType[Any]):
@@ -79,6 +93,30 @@ class Workers(click.ParamType[Any]):
     metavar="ADDRESS",
     help="Train on a Dask cluster: tcp://HOST:8786, a scheduler file, or local:4 for one of 4 workers here.",
 )
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="FACTOR=LEVEL,...",
+    help="Train only these cells, as recipe=crop,optimizer=sgd; given several times, they add up.",
+)
+@click.option("--join/--no-join", default=True, help="Help another process that trains the experiment; else say who.")
+@click.option("--retry-failed/--no-retry-failed", default=True, help="Try runs again that failed before.")
+@click.option(
+    "--max-retries",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Try a run that fails again, up to N times, in this command.",
+)
+@click.option("--fail-fast", is_flag=True, help="End at the first run that fails.")
+@click.option("--timeout", type=Seconds(), help="The longest that a run may take, as 90s, 30m or 2h; by default any.")
+@click.option(
+    "--grace",
+    type=Seconds(),
+    default="8s",
+    show_default=True,
+    help="After SIGTERM, how long runs may take to end their epoch and leave a checkpoint.",
+)
 @on_experiment
 def run(
     options: ExperimentOptions,
@@ -93,10 +131,17 @@ def run(
     memory_format: MemoryFormat,
     per_device: int | Literal["auto"],
     cluster: str | None,
+    only: tuple[str, ...],
+    join: bool,
+    retry_failed: bool,
+    max_retries: int,
+    fail_fast: bool,
+    timeout: float | None,
+    grace: float,
 ) -> None:
     """Train the runs that are missing, publish them to MLflow, print the verdicts.
 
-    Ctrl-C stops it; the same command goes on where it was.
+    Ctrl-C stops it; the same command goes on where it was, and a second one beside it helps.
 
     \b
     Example:
@@ -107,35 +152,39 @@ def run(
     if robustness is not None:
         experiment = replace(experiment, robustness=robustness)
     execution = Execution(step, memory_format, per_device)
-    training = Training(jobs, device, keep_weights, checkpoint_every, execution, cluster=cluster)
-    with crew_for(experiment, options.runs, options.cache, training) as crew:
+    policy = Policy(tuple(map(read_only, only)), join, retry_failed, max_retries, fail_fast)
+    training = Training(jobs, device, keep_weights, checkpoint_every, execution, timeout, grace, cluster)
+    with crew_for(experiment, options.runs, options.cache, training, policy) as crew:
         data = options.listing(experiment)
         cells = experiment.cells(data.digest)
         tracker = None if no_tracking else Background(Tracker(experiment, cells, options.runs, tracking_uri, warn))
         backlog = tracker.backlog if tracker else lambda: 0
         with tracker or nullcontext(), Progress(experiment.name, names_of(cells), console, backlog) as progress:
             ended = tracker.publish if tracker else lambda run: None
-            runs, held = train_missing(experiment, data, cells, crew, options.cache, progress, ended)
+            swept = train_missing(experiment, data, cells, crew, options.cache, progress, ended, policy)
     if tracker:
-        tracker.publish_all(held=held)
+        tracker.publish_all(held=swept.held)
 
     from ablation.cli.compare import show_results, show_warnings  # scipy and the report: workers do not wait for these
     from ablation.evidence.study import Study
     from ablation.experiment.results import NO_SCORE, Results
 
     left_out = len(data.left_out)
-    results = Results.read(experiment, cells, data, crew.root, left_out, options.cache, held)
+    results = Results.read(experiment, cells, data, crew.root, left_out, options.cache, swept.held)
     study = Study(results, command=options.command("run"))
     show_results(study, safely=True)
     show_warnings(study)
     records = study.records
-    finished = [(run, records[run.spec.id]) for run in runs if run.spec.id in records]
+    finished = [(run, records[run.spec.id]) for run in swept.runs if run.spec.id in records]
     finished = [(run, record) for run, record in finished if record.outcome == "finished"]
     if keep_weights:
         _warn_without("their weights", [run for run, _ in finished if not run.weights.exists()])
     if robustness:
         _warn_without("test conditions", [run for run, one in finished if not one.evidence.get("conditions")])
-    statuses = study.results.table.drop_duplicates("id")["status"]
+    runs = study.results.table.drop_duplicates("id")
+    statuses = runs[runs["id"].isin(policy.chosen(cells))]["status"]
+    if swept.stopped:
+        warn(swept.stopped)
     if failed := (~statuses.isin([*ENDED, NO_SCORE])).sum():
         status = options.command("status")
         warn(f"{counted(failed, 'run')} did not finish; {status} says why, the same command tries them again")

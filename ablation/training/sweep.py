@@ -6,13 +6,16 @@ while this process reads the photographs, and do the dry run while it caches the
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ablation.core.errors import AblationError
+from ablation.core.errors import AblationError, InputError, Problem, Terminated, TryAgainError, did_you_mean
+from ablation.core.files import disk_full
 from ablation.data import Dataset, Listing, build, listing
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.preregistration import preregister
@@ -23,6 +26,8 @@ from ablation.models.weights_file import keep
 from ablation.training.cluster.crew import ClusterCrew
 from ablation.training.crew import Crew, LocalCrew, Training
 from ablation.training.dry_run import networks_of, refuse
+from ablation.training.policy import AS_ALWAYS, Policy
+from ablation.training.rounds import entered, refuse_held, train_all
 from ablation.training.watch import Harmless, Silent, Watch
 
 
@@ -36,41 +41,70 @@ def sweep(
 ) -> tuple[Run, ...]:
     """Train the runs of the experiment that have no record yet; returns all of its runs. An altered record is left.
 
-    options: the fields of `Training`, as `jobs=2` or `device="cuda:1"`. `ended` is called in this thread after each
-    run. On KeyboardInterrupt the workers are stopped; the same call goes on where this one was. Raises DataError if the
-    data cannot be read, and InputError for what workers cannot do.
+    options: the fields of `Training` and `Policy`, as `jobs=2` or `only=({"recipe": "crop"},)`. `ended` is called in
+    this thread after each run. On KeyboardInterrupt the workers are stopped; the same call goes on where this one was.
+    Warns where it ends before every run was tried. Raises DataError if the data cannot be read, InputError for what
+    workers cannot do, HeldError with `join=False` where another process trains the experiment, and TryAgainError where
+    a disk is full.
 
     >>> {run.status() for run in sweep(experiment)}
     {'finished'}
     """
-    with crew_for(experiment, Path(runs), Path(cache), Training(**options)) as crew:
+    policy, training = _policy_and_training(options)
+    with crew_for(experiment, Path(runs), Path(cache), training, policy) as crew:
         data = listing(experiment.data, Path(cache))
         cells = experiment.cells(data.digest)
-        return train_missing(experiment, data, cells, crew, Path(cache), watch or Silent(), ended).runs
+        swept = train_missing(experiment, data, cells, crew, Path(cache), watch or Silent(), ended, policy)
+    if swept.stopped:
+        warnings.warn(swept.stopped, stacklevel=2)
+    return swept.runs
+
+
+def _policy_and_training(options: Mapping[str, Any]) -> tuple[Policy, Training]:
+    """Raises InputError for an option that is of neither."""
+    known = {field.name: kind for kind in (Policy, Training) for field in fields(kind)}
+    if wrong := [name for name in options if name not in known]:
+        hints = [f"sweep has no option {name!r}{did_you_mean(name, known)} ({', '.join(known)})" for name in wrong]
+        raise InputError(map(Problem, hints))
+    given = {kind: {name: one for name, one in options.items() if known[name] is kind} for kind in (Policy, Training)}
+    return Policy(**given[Policy]), Training(**given[Training])
 
 
 @contextmanager
-def crew_for(experiment: Experiment, runs: Path, cache: Path, training: Training) -> Iterator[Crew]:
+def crew_for(
+    experiment: Experiment, runs: Path, cache: Path, training: Training, policy: Policy = AS_ALWAYS
+) -> Iterator[Crew]:
     """The workers for a sweep of the experiment, as many as are needed for certain; all are ended behind the block.
 
-    None where as many runs have a record as there are in the grid, whatever they are of.
+    None where as many runs have a record as there are to be, whatever they are of. Where SIGTERM ends the block, the
+    workers have `training.grace` seconds to leave checkpoints.
     """
-    crew: Crew = (ClusterCrew if training.cluster else LocalCrew)(folder_of(experiment, runs), cache, training)
+    made = ClusterCrew if training.cluster else LocalCrew
+    crew = made(folder_of(experiment, runs), cache, training)
     try:
-        planned = {cell.spec.id for cell in experiment.cells("")}
+        planned = policy.chosen(experiment.cells(""))
+        if not policy.join and crew.root.is_dir():
+            refuse_held(crew.root, ())
         missing = len(planned) - sum(1 for _ in crew.root.glob(f"*/{RECORD_FILE}"))
         if missing > 0:
             crew.start(missing)
         yield crew
+    except Terminated:
+        crew.stop(training.grace)
+        raise
     finally:
         crew.stop()
 
 
 class Swept(NamedTuple):
-    """Every run of an experiment after a sweep. held: what the folders of all held before, where that is still so."""
+    """Every run of an experiment after a sweep.
+
+    held: what the folders of all held before, where that is still so. stopped: why it ended before every run was tried.
+    """
 
     runs: tuple[Run, ...]
     held: Mapping[str, Held] | None
+    stopped: str = ""
 
 
 def train_missing(
@@ -81,28 +115,45 @@ def train_missing(
     cache: Path,
     watch: Watch,
     ended: Callable[[Run], None] = lambda run: None,
+    policy: Policy = AS_ALWAYS,
 ) -> Swept:
     """What `sweep` does, with the data that was read, the cells of the grid for it, and a crew."""
     watch = Harmless(watch)
-    every = runs_of(cells, crew.root)
+    every, chosen = runs_of(cells, crew.root), policy.chosen(cells)
     held = held_of(every)
-    usable = tuple(run for run in every if not held[run.spec.id].altered)
-    missing = tuple(run for run in usable if held[run.spec.id].record is None)
+    usable = tuple(run for run in every if run.spec.id in chosen and not held[run.spec.id].altered)
+    unfinished = tuple(run for run in usable if held[run.spec.id].record is None)
+    missing = tuple(run for run in unfinished if policy.retry_failed or not run.failure())
     if not missing:
-        watch.planned((), len(usable), 0)
+        watch.planned((), len(usable) - len(unfinished), 0)
         return Swept(every, held)
+    if not policy.join:
+        refuse_held(crew.root, unfinished)
     specs = [run.spec for run in missing]
     for spec in {(spec.split, spec.train_size, spec.seed): spec for spec in specs}.values():
         spec.parts(data)  # a split that the data cannot give is refused before anything is written
-    crew.start(len(missing))
-    weights = [keep(path, cache) for path in experiment.weight_files]
-    crew.provide(_prepare_images(data, specs, crew, cache, watch), weights)
-    workers = crew.start_best(len(missing), missing[0].spec)
-    preregister(experiment, cells, crew.root)
-    watch.planned(missing, len(usable) - len(missing), workers)
-    for run in crew.train(experiment, missing, watch):
-        ended(run)
-    return Swept(every, None)
+    with _named_where_full():
+        crew.start(len(missing))
+        weights = [keep(path, cache) for path in experiment.weight_files]
+        crew.provide(_prepare_images(data, specs, crew, cache, watch), weights)
+        workers = crew.start_best(len(missing), missing[0].spec)
+        with entered(crew.root, policy.join) as first:
+            preregister(experiment, cells, crew.root)
+            watch.planned(missing, len(usable) - len(unfinished), workers)
+            others = [run for run in unfinished if run not in missing]
+            ordered = missing if first else missing[::-1]  # two that go towards each other seldom want the same run
+            return Swept(every, None, train_all(experiment, ordered, others, crew, watch, ended, policy))
+
+
+@contextmanager
+def _named_where_full() -> Iterator[None]:
+    """Raise TryAgainError for what the system raises where a disk is full."""
+    try:
+        yield
+    except OSError as error:
+        if full := disk_full(error):
+            raise TryAgainError(f"{full}; make room: the same command goes on") from error
+        raise
 
 
 def _prepare_images(
