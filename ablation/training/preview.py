@@ -98,7 +98,7 @@ def previews(
         raise InputError(Problem(f"{experiment.name} has no recipe {one}") for one in wrong)
     spec = experiment.cells("")[0].spec
     square = None if image is None else _read(image, spec.cache_size)
-    data = build(listing(experiment.data, cache), spec.cache_size, cache, progress)
+    data = build(listing(experiment.data, cache), spec.cache_size, cache, progress, check=False)
     trained = spec.parts(data).train
     row, name = int(trained[0]), data.names[trained[0]]
     if square is not None and image is not None:

@@ -168,7 +168,7 @@ def _prepare_images(
         watch.caching(done, total)
 
     sizes = sorted({spec.cache_size for spec in specs})
-    images = tuple(build(data, size, cache, caching) for size in sizes)
+    images = tuple(build(data, size, cache, caching, watch.note) for size in sizes)
     _refuse_failed(tried)
     return images
 

@@ -1,5 +1,6 @@
 """The cache: pixels as they were decoded, beside what the listing told, and nothing half made, whatever is killed."""
 
+import json
 import os
 import subprocess
 import sys
@@ -108,6 +109,13 @@ def test_loading_what_is_absent_or_damaged(tmp_path):
     assert load(tmp_path, told.digest, 8).names == told.names
 
 
+def without_checksums(folder: Path) -> None:
+    """As versions wrote a cache that knew none."""
+    meta = json.loads((folder / "meta.json").read_text())
+    del meta["checksum"], meta["samples"]
+    (folder / "meta.json").write_text(json.dumps(meta))
+
+
 @pytest.mark.parametrize(
     "wrong", [lambda array: array[1:], lambda array: array[:, None], lambda array: array.astype(str)]
 )
@@ -119,6 +127,9 @@ def test_samples_of_other_images_are_not_believed(tmp_path, name, wrong):
     with np.load(path) as stored:
         samples = dict(stored)
     np.savez(path, **samples | {name: wrong(samples[name])})
+    with pytest.raises(DataError, match=r"is damaged \(samples\.npz does not have its checksum\); delete that folder"):
+        load(tmp_path, told.digest, 8)
+    without_checksums(path.parent)
     with pytest.raises(DataError, match=rf"is damaged \(samples\.npz has {name} of .*; delete that folder"):
         load(tmp_path, told.digest, 8)
 
