@@ -8,16 +8,17 @@ where the data lies change the data's digest, a split, or a run's id.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -205,8 +206,8 @@ def _state(sample: Sample, first_frame: bool, real: Callable[[Path], str]) -> by
 def _read_index(index: Path) -> dict[bytes, np.void]:
     """Return what was remembered; nothing if that is damaged or of another version, as it can be measured anew."""
     try:
-        with undamaged(), open(index, "rb") as opened, np.load(opened) as file:
-            states, traits = file["states"], file["traits"]
+        with undamaged():
+            states, traits = _remembered(index, "states", "traits")
             return dict(zip(states.tolist(), traits, strict=True)) if traits.dtype == TRAITS else {}
     except (FileNotFoundError, Damaged):
         return {}
@@ -215,8 +216,17 @@ def _read_index(index: Path) -> dict[bytes, np.void]:
 def _write_index(index: Path, known: dict[bytes, np.void]) -> None:
     states = np.array(list(known), "S32")
     traits: NDArray[np.void] = np.array(list(known.values()), TRAITS)
-    with atomic(index) as file:
-        np.savez(file, states=states, traits=traits)
+    _remember(index, states=states, traits=traits)
+
+
+def _remember(path: Path, **arrays: NDArray[Any]) -> None:
+    """Write what the next listing need not compute again. Where nothing can be written, that one computes it again."""
+    try:
+        with atomic(path) as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]  # a name of ours is none of its options
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT):
+            raise
 
 
 # --- a listing of what was measured
@@ -306,14 +316,13 @@ def _refuse_small(surveyed: Survey) -> None:
 def _remembered_links(traits: NDArray[np.void], cache_root: Path) -> Rows:
     """Return `near_links`, kept in a file that is named after the hashes."""
     name = digest_of(traits["hash"].tobytes() + traits["hashed"].tobytes())
-    path = cache_root / "traits" / f"{name}-{NEAR}.npz"  # an archive, for its checksum
+    path = cache_root / "traits" / f"{name}-{NEAR}.npz"
     try:
         with undamaged(), open(path, "rb") as opened, np.load(opened) as file:
             return np.asarray(file["links"])
     except (FileNotFoundError, Damaged):  # they can be computed again
         links = near_links(traits)
-        with atomic(path) as file:
-            np.savez(file, links=links)
+        _remember(path, links=links)
         return links
 
 
