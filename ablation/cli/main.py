@@ -17,14 +17,18 @@ import codecs
 import io
 import shlex
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
+from typing import Any
 
 import click
 
 from ablation import __version__
 from ablation.cli.signals import ended_by_signals, exit_code
-from ablation.core.errors import AblationError, Terminated
+from ablation.core.errors import AblationError, Terminated, TryAgainError
+from ablation.core.files import disk_full
+from ablation.core.safe import message_lines
 from ablation.core.text import to_ascii
 
 COMMANDS = {
@@ -67,15 +71,34 @@ class Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read what stands before the command's name."""
+        with _quoting_safely():
+            return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the command. On Ctrl-C what was done is kept, and the status is 130; on SIGTERM 143."""
         try:
-            return super().invoke(ctx)
+            with _quoting_safely():
+                return super().invoke(ctx)
         except KeyboardInterrupt as interrupt:
             ended = "terminated" if isinstance(interrupt, Terminated) else "stopped"
             with suppress(OSError):  # of `| tee log`, which Ctrl-C has ended as well
-                click.echo(f"\n{ended}; the same command goes on: {shlex.join(['ablation', *sys.argv[1:]])}")
+                again = message_lines(shlex.join(["ablation", *sys.argv[1:]]))
+                click.echo(f"\n{ended}; the same command goes on: {again}")
             sys.exit(exit_code(interrupt))
+
+
+@contextmanager
+def _quoting_safely() -> Iterator[None]:
+    """What click says of a command line quotes what was typed: as text that controls no terminal."""
+    try:
+        yield
+    except click.ClickException as error:
+        error.message = message_lines(error.message)
+        raise
 
 
 @click.group(
@@ -111,13 +134,16 @@ def _main() -> None:
         for problem in error.problems:
             _print_error(str(problem))
         sys.exit(error.exit_code)
-    except OSError as error:  # a full disk, a folder that may not be written: the system's own words, and where
-        _print_error(f"{error.filename or 'writing'}: {error.strerror or error}")
+    except OSError as error:
+        if full := disk_full(error):
+            _print_error(f"{full}; make room, then the same command goes on")
+            sys.exit(TryAgainError.exit_code)
+        _print_error(f"{error.filename or 'writing'}: {error.strerror or error}")  # as of a folder that is read-only
         sys.exit(1)
 
 
 def _print_error(text: str) -> None:
-    click.secho(f"error: {text}", sys.stderr, fg="red")
+    click.secho(f"error: {message_lines(text)}", sys.stderr, fg="red")
 
 
 def _spell_what_cannot_be_encoded() -> None:
