@@ -220,13 +220,34 @@ def _write_index(index: Path, known: dict[bytes, np.void]) -> None:
 
 
 def _remember(path: Path, **arrays: NDArray[Any]) -> None:
-    """Write what the next listing need not compute again. Where nothing can be written, that one computes it again."""
+    """Write what the next listing need not compute again. Where nothing can be written, that one computes it again.
+
+    The checksum is over the file's name as well: what is remembered of other files says nothing of these.
+    """
     try:
         with atomic(path) as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]  # a name of ours is none of its options
+            checksum = np.array(_checksum(path, arrays.values()))
+            np.savez(file, checksum=checksum, **arrays)  # type: ignore[arg-type]  # no name of ours is an option
     except OSError as error:
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT):
             raise
+
+
+def _remembered(path: Path, *names: str) -> list[NDArray[Any]]:
+    """Return what was written under these names. Raises Damaged where the file, or its name, is not as it was then.
+
+    Files of versions that wrote no checksum have that of each array in an archive alone, CRC-32.
+    """
+    with open(path, "rb") as opened, np.load(opened) as file:
+        arrays = [file[name] for name in names]
+        if "checksum" in file.files and str(file["checksum"]) != _checksum(path, arrays):
+            raise Damaged("it does not have its checksum")
+    return arrays
+
+
+def _checksum(path: Path, arrays: Iterable[NDArray[Any]]) -> str:
+    parts = [f"{array.dtype}{array.shape}".encode() + array.tobytes() for array in arrays]
+    return digest_of(path.name.encode() + b"".join(parts))
 
 
 # --- a listing of what was measured
@@ -318,8 +339,8 @@ def _remembered_links(traits: NDArray[np.void], cache_root: Path) -> Rows:
     name = digest_of(traits["hash"].tobytes() + traits["hashed"].tobytes())
     path = cache_root / "traits" / f"{name}-{NEAR}.npz"
     try:
-        with undamaged(), open(path, "rb") as opened, np.load(opened) as file:
-            return np.asarray(file["links"])
+        with undamaged():
+            return _remembered(path, "links")[0]
     except (FileNotFoundError, Damaged):  # they can be computed again
         links = near_links(traits)
         _remember(path, links=links)
