@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
@@ -16,13 +16,17 @@ from pathlib import Path
 from typing import IO
 
 from ablation.core.errors import AblationError, attempt
+from ablation.core.processes import end, start
 from ablation.tracking.publication import KEY, KIND, REPORT, REPORT_DIGEST, VIEW, VIEW_TAG, example_filters
-from ablation.tracking.store import Store, await_answer, connect, quiet_environment, without_password
+from ablation.tracking.store import Store, await_answer, connect, make_whole, without_password
 
 HOST = "127.0.0.1"
 PORT = 5000
-PATIENCE = 60.0
-"""Seconds that the server has to start: importing mlflow takes some, and a first database as many again."""
+PATIENCE = 180.0
+"""Seconds that the server has to start: importing mlflow takes some, and many on a machine that is busy."""
+
+GRACE = 0.5
+"""Seconds that the server has to end what it is just doing; SQLite loses nothing when it is killed then."""
 
 
 def serve_ui(runs: Path, uri: str | None = None, port: int | None = None, say: Callable[[str], None] = print) -> None:
@@ -40,11 +44,12 @@ def serve_ui(runs: Path, uri: str | None = None, port: int | None = None, say: C
     if chosen != wanted:
         say(f"port {wanted} is taken; using {chosen}")
     try:
-        with serve(store, chosen) as process:
+        with serve(store, chosen, say) as process:
             say_pages(f"http://{HOST}:{chosen}", store, runs, say)
             say("Ctrl-C ends it")
             process.wait()
     except KeyboardInterrupt:
+        gc.freeze()  # or Python would look through all of MLflow for garbage before it ends: a second
         return
     raise AblationError(f"MLflow's server ended by itself, with status {process.returncode}")
 
@@ -101,27 +106,25 @@ def free_port(wanted: int) -> int:
 
 
 @contextmanager
-def serve(store: Store, port: int) -> Iterator[subprocess.Popen[bytes]]:
+def serve(store: Store, port: int, say: Callable[[str], None] = print) -> Iterator[subprocess.Popen[bytes]]:
     """MLflow's server on this port, answering; it and its children are ended on the way out, however that is taken.
 
-    Within, SIGTERM interrupts as Ctrl-C does, so that the server never outlives us.
+    Within, SIGTERM interrupts as Ctrl-C does. Where this process is killed, the server ends with it.
     """
-    quiet_environment()
-    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", store.uri, "--artifacts-destination", store.artifacts.as_uri()]
+    make_whole(store, say)  # or the server makes the tables itself, in place, beside whoever else does
+    arguments = ["server", "--host", HOST, "--port", str(port), "--workers", "1"]
+    arguments += ["--backend-store-uri", store.uri, "--artifacts-destination", store.artifacts.as_uri()]
     # PYTHONSAFEPATH: a user's own select.py must not stand in for Python's. No jobs: they are for language models.
     settings = {**os.environ, "PYTHONSAFEPATH": "1", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with tempfile.TemporaryFile() as log:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=settings, start_new_session=True
-            )
+            process = start("mlflow", *arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=settings)
             try:
                 _await_start(process, port, log)
                 yield process
             finally:
-                _end(process)
+                end(process, GRACE)
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -137,16 +140,3 @@ def _await_start(process: subprocess.Popen[bytes], port: int, log: IO[bytes]) ->
     log.seek(0)
     lines = log.read().decode(errors="replace").strip().splitlines()[-10:]
     raise AblationError("\n".join(["MLflow's server did not start:", *lines]))
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the process and its children, which share a session of their own; by force if asking does not do."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-            process.wait(timeout=5)
-            return
-        except ProcessLookupError:
-            return
-        except subprocess.TimeoutExpired:
-            continue
