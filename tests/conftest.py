@@ -83,6 +83,14 @@ def settled():
 
 
 @pytest.fixture
+def inside(monkeypatch, settled):
+    """Sweeps train in this process, where each start of a worker takes seconds. `jobs` must be 1."""
+    from inside import Inside
+
+    monkeypatch.setattr("ablation.training.crew.Worker", Inside)
+
+
+@pytest.fixture
 def one_thread():
     """torch computes on one thread: small networks are slower on two, and a sum is rounded otherwise."""
     import torch

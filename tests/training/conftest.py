@@ -1,17 +1,10 @@
-"""Runs that are trained once for all tests, and a sweep that trains in this process, where starting another is slow."""
-
-import json
-from argparse import Namespace
+"""Runs that are trained once for all tests."""
 
 import pytest
 import torch
 
 from ablation.data import build, listing
-from ablation.experiment.robustness import Condition
 from ablation.experiment.runs import runs_of
-from ablation.training import worker
-from ablation.training.dry_run import dry_run
-from ablation.training.execution import AS_USUAL
 from ablation.training.loop import train
 
 
@@ -33,34 +26,3 @@ def trained_once(tmp_path_factory, cache):
         return results[run.spec.id]
 
     return first_run
-
-
-class Inside:
-    """A worker that trains in this process."""
-
-    def __init__(self, device, cache, log, keep_weights=False, checkpoint_every=None, execution=AS_USUAL, timeout=None):
-        self.options = Namespace(
-            device=device, cache=cache, keep_weights=keep_weights, checkpoint_every=checkpoint_every,
-            step=execution.step, memory_format=execution.memory_format,
-        )  # fmt: skip
-
-    def start(self):
-        pass
-
-    def try_out(self, specs, classes):
-        dry_run(specs, classes, self.options.cache)
-
-    def train(self, run, experiment=None):
-        events, request = [], json.loads(json.dumps(worker.request_of(run, experiment)))  # as it goes through a pipe
-        conditions = tuple(map(Condition.from_plain, request["conditions"]))
-        worker._train(run, self.options, events.append, conditions, request["always"])
-        yield from events
-
-    def stop(self, grace=0.0):
-        pass
-
-
-@pytest.fixture
-def inside(monkeypatch, settled):
-    """Sweeps (of one worker) train in this process."""
-    monkeypatch.setattr("ablation.training.crew.Worker", Inside)
