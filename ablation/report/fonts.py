@@ -6,12 +6,15 @@ from the user first, then from the system. matplotlib is imported when it is ask
 
 from __future__ import annotations
 
+import subprocess
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ablation.core.errors import InputError
@@ -27,6 +30,9 @@ INVISIBLE = ("Cc", "Cf", "Zl", "Zp")
 """Categories of Unicode that need no glyph: joiners, marks of direction, ends of lines."""
 
 MOST_LISTED = 8
+
+FC_LIST = 30.0
+"""Seconds for each call of `fc-list`, which takes a tenth: with a home folder on a disk that is away it never ends."""
 
 PACKAGES = {
     **dict.fromkeys(
@@ -159,10 +165,42 @@ def _is_upright(face: Face) -> bool:
 
 
 @cache
-def _system_files() -> tuple[Path, ...]:
-    from matplotlib.font_manager import findSystemFonts
+def font_manager() -> ModuleType:
+    """matplotlib's module of fonts, which must be imported here before anything that draws.
 
-    return tuple(sorted({Path(name) for name in findSystemFonts()}, key=lambda path: (path.name, str(path))))
+    With its first import on a machine it asks the system for its fonts, and would wait for the answer without a limit.
+    """
+    with _limited():
+        return import_module("matplotlib.font_manager")
+
+
+@contextmanager
+def _limited() -> Iterator[None]:
+    """Within the block `fc-list` that takes too long counts as not there: matplotlib searches the usual folders then.
+
+    It calls `subprocess.check_output`, and offers nothing to set.
+    """
+    unlimited = subprocess.check_output
+
+    def limited(*arguments: Any, **options: Any) -> Any:
+        try:
+            return unlimited(*arguments, **{"timeout": FC_LIST, **options})
+        except subprocess.TimeoutExpired as error:
+            raise OSError(str(error)) from error
+
+    subprocess.check_output = limited
+    try:
+        yield
+    finally:
+        subprocess.check_output = unlimited
+
+
+@cache
+def _system_files() -> tuple[Path, ...]:
+    manager = font_manager()
+    with _limited():
+        names = manager.findSystemFonts()
+    return tuple(sorted(set(map(Path, names)), key=lambda path: (path.name, str(path))))
 
 
 def _needs_glyph(character: str) -> bool:
@@ -197,15 +235,14 @@ def _region(characters: Iterable[str]) -> str:
 
 def register(faces: Iterable[Face]) -> None:
     """Make the files known to matplotlib, each once; whatever their weight, bold names have them too."""
-    from matplotlib.font_manager import fontManager
-
-    known = {entry.fname for entry in fontManager.ttflist}
+    manager = font_manager().fontManager
+    known = {entry.fname for entry in manager.ttflist}
     for path in dict.fromkeys(str(face.path) for face in faces):
         if path not in known:
-            fontManager.addfont(path)
-        own = [entry for entry in fontManager.ttflist if entry.fname == path]
+            manager.addfont(path)
+        own = [entry for entry in manager.ttflist if entry.fname == path]
         every = (replace(entry, weight=weight) for entry in own for weight in (400, 700))
-        fontManager.ttflist += [entry for entry in dict.fromkeys(every) if entry not in own]
+        manager.ttflist += [entry for entry in dict.fromkeys(every) if entry not in own]
 
 
 def _missing(characters: Iterable[str]) -> str:

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablation.core.text import name_spans
+from ablation.report.fonts import font_manager
 from ablation.report.inline import inlined
 
 if TYPE_CHECKING:
@@ -152,6 +153,7 @@ def drawing(families: Sequence[str] = ()) -> Iterator[None]:
     """
     import matplotlib
 
+    font_manager()
     before = _families.set(tuple(families) or _families.get())
     try:
         with matplotlib.rc_context():

@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pytest
+from faults import record_fault
 from made_fonts import made_collection, made_font
 from made_up import question, results_of
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -182,3 +184,27 @@ def test_every_text_of_a_value_is_read():
     figure = Shown({"data": ["inside"], "number": 3}, lambda data, look: None, "alt", "about")
     texts = set(texts_of([table, (figure, {"name": 1})]))
     assert {"key", "heading", "cell", "group", "caption", "words", "data", "inside", "alt", "about", "name"} <= texts
+
+
+STANDS = """
+import sys
+from ablation.report import fonts, style
+fonts.FC_LIST = float(sys.argv[1])
+with style.drawing():
+    style.figure(1.0)
+print(len(fonts.font_manager().fontManager.ttflist) > 30, len(fonts._system_files()) > 0)
+"""
+
+
+@pytest.mark.skipif(not list(Path("/usr/share/fonts").rglob("*.ttf")), reason="no font in the usual folder")
+def test_a_system_that_does_not_say_which_fonts_it_has_is_not_waited_for(tmp_path, environment):
+    (tmp_path / "fc-list").write_text("#!/bin/sh\nexec sleep 600\n")
+    (tmp_path / "fc-list").chmod(0o755)
+    settings = {"PATH": f"{tmp_path}:{environment['PATH']}", "MPLCONFIGDIR": str(tmp_path / "settings")}
+    command, since = [sys.executable, "-c", STANDS, "0.5"], time.monotonic()
+    made = subprocess.run(command, env=environment | settings, capture_output=True, text=True, timeout=60, check=True)
+    assert made.stdout == "True True\n", "those in the usual folders are there all the same"
+    record_fault(
+        "blocked", "`fc-list`, which matplotlib asks for fonts, never answers", 1, "it is not waited for",
+        f"drawn after {time.monotonic() - since:.1f} s, with a limit of 0.5 s",
+    )  # fmt: skip

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ablation.report.fonts import Fonts, register
+from ablation.report.fonts import Fonts, font_manager, register
 from ablation.report.photographs import photograph_sheet
 from ablation.report.render.pdf import set_figure
 from ablation.report.render.second import Second, Task
@@ -101,6 +101,7 @@ def _made(figures: Mapping[Place, Figure], tasks: Mapping[Place, Task], second: 
 
 def prepare() -> None:
     """Import what drawing takes, and maps."""
+    font_manager()
     for module in ("matplotlib.backends.backend_svg", "sklearn.manifold", "typst"):
         with suppress(ImportError):
             import_module(module)
