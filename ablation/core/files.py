@@ -57,12 +57,25 @@ def _naming(path: Path, needed: int | None = None, temporary: Path | None = None
     """
     try:
         yield
-    except OSError as error:
-        nameless = error.filename is None and error.errno in _OF_THE_DISK
-        if nameless or (temporary is not None and error.filename == str(temporary)):
-            error.filename, error.filename2 = str(path), None
-            error.needed = needed  # type: ignore[attr-defined]  # no class of ours: who catches it asks for an OSError
-        raise
+    except Exception as error:
+        of_system = error if isinstance(error, OSError) else _behind(error)
+        if of_system is None:
+            raise
+        nameless = of_system.filename is None and of_system.errno in _OF_THE_DISK
+        if nameless or (temporary is not None and of_system.filename == str(temporary)):
+            of_system.filename, of_system.filename2 = str(path), None
+            of_system.needed = needed  # type: ignore[attr-defined]  # no class of ours: it is caught as an OSError
+        if of_system is error:
+            raise
+        raise of_system from None
+
+
+def _behind(error: BaseException) -> OSError | None:
+    """The error of the disk that another one hides, as torch's RuntimeError does where it writes; None for none."""
+    behind = error.__cause__ or error.__context__
+    while behind is not None and not (isinstance(behind, OSError) and behind.errno in _OF_THE_DISK):
+        behind = behind.__cause__ or behind.__context__
+    return behind
 
 
 def disk_full(error: OSError) -> str:
