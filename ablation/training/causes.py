@@ -37,11 +37,13 @@ class Failure(NamedTuple):
     reason: str
 
 
-def failure_of(error: BaseException, device: str) -> Failure:
-    """What an exception that ended a run says. device: that of the run."""
+def failure_of(error: BaseException, device: str, folder: Path) -> Failure:
+    """What an exception that ended a run says. device, folder: those of the run."""
     for one in _chain(error):
-        if isinstance(one, OSError) and (full := disk_full(one)):
-            return Failure("disk", full)
+        if isinstance(one, OSError) and disk_full(one):
+            if one.filename is None:
+                one.filename = str(folder / "...")  # most of what a run writes goes there
+            return Failure("disk", disk_full(one))
     if isinstance(error, SystemExit):
         return Failure("exit", f"{_where(error)} ended the program by sys.exit({error.code!r}); raise an error there")
     assert isinstance(error, Exception)

@@ -480,7 +480,7 @@ def _train(
     except Timeout:
         ended = {"event": "busy"}
     except OSError as error:  # no lock: a full disk, or a folder that may not be written
-        ended = {"event": "failed", **failure_of(error, options.device)._asdict()}
+        ended = {"event": "failed", **failure_of(error, options.device, run.folder)._asdict()}
     report(ended)
 
 
@@ -501,10 +501,11 @@ def _outcome(
     except Interrupted:
         return run.journal.append("interrupted")
     except (Exception, SystemExit) as error:  # whatever a run can raise; the sweep goes on
-        traceback.print_exc()
+        with suppress(OSError):  # the log may be on the disk that is full
+            traceback.print_exc()
         if ending():  # SIGTERM reached what the run had started, too
             return run.journal.append("interrupted")
-        failure = failure_of(error, options.device)._asdict()
+        failure = failure_of(error, options.device, run.folder)._asdict()
         with suppress(OSError):  # a full disk, say: then the parent alone hears of it
             run.journal.append("failed", **failure, traceback=traceback.format_exc())
         return {"event": "failed", **failure}
