@@ -6,6 +6,7 @@ escape (`ablation.core.safe`), here, so that no command can forget it. Style com
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import textwrap
@@ -19,7 +20,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from ablation.core.safe import message_lines, one_line, terminal
+from ablation.core.safe import json_text, message_lines, one_line, terminal
 from ablation.core.text import plain, tied
 from ablation.data.contents import left_out_words
 
@@ -41,14 +42,22 @@ class Terminal(Console):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{"markup": False, "highlight": False, "emoji": False, **settings})
 
+    def render_str(self, text: str, **settings: Any) -> Text:
+        """Return the text with the escapes of what is not seen in it, before it is measured and laid out."""
+        return super().render_str(terminal(text), **settings)
+
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Yield what rich makes of it, each text with the escapes of what is not seen in it."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(terminal(segment.text), segment.style)
 
 
-class Rows(Table):
+class PlainTable(Table):
     """A table whose cells are a line each: a name cannot begin another row, nor be wider than it was measured."""
+
+    def add_column(self, header: RenderableType = "", *more: Any, **settings: Any) -> None:
+        """Add a column; its heading is a text as well."""
+        super().add_column(as_line(header) if isinstance(header, str | Text) else header, *more, **settings)
 
     def add_row(self, *cells: RenderableType | None, **settings: Any) -> None:
         """Add a row of texts."""
@@ -77,7 +86,7 @@ def as_line(text: str | Text) -> Text:
 
 def table(*columns: str, right: Sequence[str] = ()) -> Table:
     """Return an empty table with these columns, of which `right` are set to the right and never broken over lines."""
-    made = Rows(box=lines(), pad_edge=False, header_style="bold")
+    made = PlainTable(box=lines(), pad_edge=False, header_style="bold")
     for column in columns:
         number = column in right
         made.add_column(column, justify="right" if number else "left", no_wrap=number, overflow="fold")
@@ -101,6 +110,12 @@ def say_line(text: str | Text, style: str = "") -> None:
     """Print a line, as with a path, that a terminal breaks to its width and a pipe passes on whole."""
     shown = text if isinstance(text, Text) else Text(plain(text), style)
     console.print(as_line(shown), soft_wrap=not console.is_terminal)
+
+
+def say_json(item: object) -> None:
+    """Print an item as JSON, on one line, for a program."""
+    shows_all = (sys.stdout.encoding or "").lower().startswith("utf")
+    click.echo(json_text(item) if shows_all else json.dumps(item, allow_nan=False))
 
 
 def head(title: str) -> None:

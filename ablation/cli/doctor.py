@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.table import Table as Grid
 from rich.text import Text
 
-from ablation.cli.console import console, say, say_line
+from ablation.cli.console import PlainTable, console, say, say_line
 from ablation.cli.context import FOLDER
 from ablation.cli.progress import counting
 from ablation.cli.sections import show_table
@@ -42,7 +41,7 @@ def doctor(measured: bool, device: str, runs: Path, cache: Path) -> None:
 
 def show_facts(facts: Sequence[Fact]) -> None:
     """Print a line each; trouble is marked, with what to do."""
-    grid = Grid.grid(padding=(0, 2))
+    grid = PlainTable.grid(padding=(0, 2))
     for fact in facts:
         mark = Text("!", "yellow") if fact.advice else Text("ok", "green")
         grid.add_row(mark, Text(fact.name, "bold"), fact.value, Text(fact.advice, "yellow"))

@@ -12,10 +12,9 @@ from dataclasses import replace
 
 from rich.cells import cell_len
 from rich.padding import Padding
-from rich.table import Table as Grid
 from rich.text import Text
 
-from ablation.cli.console import console, head, lines, say
+from ablation.cli.console import PlainTable, console, head, lines, say
 from ablation.core.safe import one_line
 from ablation.core.text import counted, listing, named, opening, plain
 from ablation.report.section import Rows, Section, Table
@@ -154,7 +153,7 @@ def _cell(row: Mapping[str, str], key: str) -> Text:
 
 
 def _show_rows(table: Table, group: Rows, widths: Mapping[str, int]) -> None:
-    grid = Grid(box=lines(), show_edge=False, pad_edge=False, collapse_padding=True, header_style="bold")
+    grid = PlainTable(box=lines(), show_edge=False, pad_edge=False, collapse_padding=True, header_style="bold")
     grid.show_header = any(_heading(table, key) for key in widths)
     for key, width in widths.items():
         grid.add_column(_heading(table, key), justify="left" if _is_words(table, key) else "right", width=width)

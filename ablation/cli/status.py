@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from ablation.cli.console import console, say, say_line, show_left_out, table, warn
+from ablation.cli.console import console, say, say_json, say_line, show_left_out, table, warn
 from ablation.cli.context import ExperimentOptions, on_experiment
 from ablation.core.text import counted, duration
 from ablation.evidence.warnings import HOW_TO_MEND, lost_lines
@@ -125,7 +123,7 @@ def _snapshot(options: ExperimentOptions) -> Snapshot:
 
 def _print_json(options: ExperimentOptions) -> None:
     plain = _snapshot(options).to_plain(options.command("run"))
-    click.echo(json.dumps(plain, ensure_ascii=not sys.stdout.encoding.lower().startswith("utf"), allow_nan=False))
+    say_json(plain)
 
 
 def _show(options: ExperimentOptions) -> None:

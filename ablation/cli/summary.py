@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import IO
 
 import click
-from rich.table import Table as Grid
 from rich.text import Text
 
-from ablation.cli.console import console, say, say_line
+from ablation.cli.console import PlainTable, console, say, say_line
 from ablation.cli.plan_cost import macs
 from ablation.cli.sections import show_table
 from ablation.core.files import atomic
@@ -82,7 +81,7 @@ def show_summary(config: ModelConfig, lines: Sequence[Row], counts: Counts, batc
     }
     few = ("type", "output")
     show_table(Table.of(columns, lines, words=frozenset(few), keep=("parameters", "MACs"), spare=few))
-    grid = Grid.grid(padding=(0, 2))
+    grid = PlainTable.grid(padding=(0, 2))
     for name, text in _totals(config, counts, batch_size, freezable).items():
         grid.add_row(Text(name, "bold"), Text(text))
     console.print(grid)

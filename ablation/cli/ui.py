@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ablation.cli.console import say_line
 from ablation.cli.context import TRACKING_URI
 from ablation.tracking.ui import serve_ui
 
@@ -21,4 +22,4 @@ def ui(port: int | None, tracking_uri: str | None, runs: Path) -> None:
     Example:
       ablation ui --port 5001
     """
-    serve_ui(runs, tracking_uri, port, click.echo)
+    serve_ui(runs, tracking_uri, port, say_line)
