@@ -12,10 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from faults import record_fault
 from pictures import encoded
 from PIL import Image
 
 from ablation.core.seeds import stream
+from ablation.data import readers
 from ablation.data.readers import MEMORY_LIMIT, _Reader, cores, read_all
 from ablation.data.traits import TRAITS, traits_of
 
@@ -130,6 +132,55 @@ def test_a_file_that_takes_too_long_is_told_and_the_others_are_read(good, pipe):
     told = list(read_all([good, pipe, good, pipe, good], False, limit=1.0))
     assert [told[1], told[3]] == 2 * ["it takes more than 1 seconds to decode"]
     assert [is_traits(found) for found in told] == [True, False, True, False, True]
+
+
+@linux
+def test_a_child_that_the_system_has_stopped_is_not_waited_for(good):
+    reader = _Reader(False, 1.0)
+    assert is_traits(reader.read(good))
+    reader.process.send_signal(signal.SIGSTOP)
+    since = time.monotonic()
+    assert reader.read(good) == "it takes more than 1 seconds to decode"
+    seconds = time.monotonic() - since
+    assert seconds < 10
+    assert is_traits(reader.read(good))
+    reader.end()
+    record_fault(
+        "blocked", "a child that reads photographs is stopped by the system (SIGSTOP)", 1,
+        "its file is given up at the limit, and the next is read", f"given up after {seconds:.1f} s, limit 1 s",
+    )  # fmt: skip
+
+
+DRIBBLES = """
+import sys, time
+while True:
+    sys.stdout.buffer.write(bytes([0, 0, 1, 0]))
+    sys.stdout.flush()
+    time.sleep(0.05)
+"""
+
+
+def test_an_answer_that_comes_drop_by_drop_has_one_limit_and_so_has_a_request_that_nobody_reads():
+    """Each drop came in time: a limit for each alone would never end."""
+    child = subprocess.Popen([sys.executable, "-c", DRIBBLES], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+    try:
+        since = time.monotonic()
+        with pytest.raises(TimeoutError):
+            readers._receive(child, since + 1.0)
+        assert 1.0 <= time.monotonic() - since < 5.0
+        since = time.monotonic()
+        with pytest.raises(TimeoutError):
+            readers._send(child, b"x" * (1 << 20), since + 0.5)  # more than a pipe takes
+        assert 0.5 <= time.monotonic() - since < 5.0
+        child.kill()
+        child.wait()
+        with pytest.raises(BrokenPipeError):
+            readers._send(child, b"x", time.monotonic() + 5.0)
+    finally:
+        child.kill()
+        child.wait()
+        child.stdin.close()
+        child.stdout.close()
 
 
 @pytest.mark.skipif(cores() < 2, reason="one core has one reader")

@@ -4,10 +4,13 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 import pytest
+from faults import record_fault
 
 from ablation.report.render import second as module
 from ablation.report.render.second import Second
@@ -149,6 +152,41 @@ def test_what_was_begun_and_nobody_waits_for_ends_with_its_block():
     assert time.monotonic() - since < 20
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def living_of(group: int) -> list[str]:
+    """The processes of this group that have not ended."""
+    every = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has just ended
+            every.append((file.parent.name, *file.read_text().rpartition(")")[2].split()[:3]))
+    return [pid for pid, state, _, its in every if int(its) == group and state not in "ZX"]
+
+
+def stands(first: int) -> int:
+    """Never returns in a process other than this, and has forked one that holds its pipes."""
+    if os.getpid() != first:
+        os.fork()
+        time.sleep(600.0)
+    return first
+
+
+@pytest.mark.usefixtures("two")
+def test_a_task_that_stands_still_there_is_done_here_and_what_it_forked_is_ended(monkeypatch):
+    monkeypatch.setattr(module, "LIMIT", 3.0)
+    own, since = os.getpid(), time.monotonic()
+    with Second(ready) as second:
+        pid = second.pid
+        assert second.results([partial(stands, own), partial(process, 0.0, 1)]) == [own, (1, own)]
+        seconds = time.monotonic() - since
+        assert second.pid is None
+    assert seconds < 20
+    if sys.platform == "linux":
+        assert living_of(pid) == []
+    record_fault(
+        "blocked", "the second process of a report stands still at a task", 1,
+        "the task is done in the first", f"done after {seconds:.1f} s, limit 3 s",
+    )  # fmt: skip
 
 
 def test_without_a_second_process_what_was_begun_is_done_when_its_results_are_due():
