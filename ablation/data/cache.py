@@ -153,7 +153,7 @@ def _open(folder: Path, digest: str, size: int) -> tuple[Dataset, Digests | None
         table = (folder / "samples.npz").read_bytes()
         _hold_to_checksums(meta, table, digest, size)
         classes, names = tuple(meta["classes"]), tuple(meta["names"])
-        images = np.load(folder / "images.npy", mmap_mode="r")
+        images = _map(folder / "images.npy")
         with np.load(io.BytesIO(table)) as file:
             samples = {name: file[name] for name in _SAMPLES}
             digests = file["pixels"] if "checksum" in meta else None
@@ -163,6 +163,14 @@ def _open(folder: Path, digest: str, size: int) -> tuple[Dataset, Digests | None
     if images.shape != (len(names), 3, size, size) or images.dtype != np.uint8 or not images.flags.c_contiguous:
         raise Damaged(f"images.npy has the shape {images.shape} of {images.dtype}")
     return Dataset(digest, size, classes, names, images=images, **samples), digests
+
+
+def _map(path: Path) -> np.memmap:
+    try:
+        images: np.memmap = np.load(path, mmap_mode="r")
+        return images
+    except ValueError as error:  # numpy's advice is to load it unsafely
+        raise Damaged(f"{path.name} is no array, or not all of one") from error
 
 
 def _hold_to_checksums(meta: dict[str, Any], table: bytes, digest: str, size: int) -> None:

@@ -1,0 +1,57 @@
+"""A sweep beside a cache that is not as it was written: it is built again before the first run, and told."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from faults import record_fault
+
+from ablation import sweep
+from ablation.data import build, listing
+from ablation.experiment.record import read_digest
+from ablation.training.watch import Silent
+
+pytestmark = pytest.mark.usefixtures("inside")
+
+
+class Listening(Silent):
+    def __init__(self):
+        self.notes = []
+
+    def note(self, message):
+        self.notes.append(message)
+
+
+def test_a_sweep_beside_zeroed_pixels_trains_the_same_bits(small, cache, tmp_path):
+    short, watch = replace(small, epochs=1), Listening()
+    [calm] = sweep(short, tmp_path / "calm", cache, jobs=1, device="cpu", watch=watch)
+    assert watch.notes == []
+    told = listing(short.data, tmp_path)
+    build(told, 8, tmp_path)
+    path = tmp_path / f"{told.digest}-8" / "images.npy"
+    images = np.load(path, mmap_mode="r+")
+    images[700:] = 0
+    images.flush()
+    [run] = sweep(short, tmp_path / "runs", tmp_path, jobs=1, device="cpu", watch=watch)
+    assert read_digest(run.folder) == read_digest(calm.folder)
+    [note] = watch.notes
+    assert "was built again from the photographs: the pixels of 1,097 of 1,797 photographs, digits/" in note
+    record_fault(
+        "believed",
+        "a sweep beside a cache whose pixels are zeroed",
+        1,
+        "the same bits, and a line",
+        note.split(": ")[1],
+    )
+
+
+def test_a_sweep_with_nothing_to_train_reads_no_pixel(small, tmp_path):
+    """What it costs to look at them is paid by who trains."""
+    short, watch = replace(small, epochs=1), Listening()
+    sweep(short, tmp_path / "runs", tmp_path, jobs=1, device="cpu")
+    [path] = tmp_path.glob("*-8/images.npy")
+    before = path.read_bytes()
+    path.write_bytes(before[:-1000] + bytes(1000))
+    sweep(short, tmp_path / "runs", tmp_path, jobs=1, device="cpu", watch=watch)
+    assert watch.notes == []
+    assert path.read_bytes() != before
