@@ -48,6 +48,7 @@ class ClusterCrew:
         self.following: Following | None = None
         self._responders = ThreadPoolExecutor(4, "ablation-responder")
         self._marks: list[FileLock] = []
+        self._at_once = 1
         self._stopped = False
 
     def start(self, runs: int) -> int:
@@ -65,8 +66,8 @@ class ClusterCrew:
             await_worker(self.connection.client)
             compare(self.connection.client, self.session)
             self.connection.client.subscribe_topic(self.session.topic, self._take_message)
-        free, _ = slots(self.connection.client, training.device)
-        return max(1, min(free, runs, training.jobs or runs))
+        self._at_once = min(runs, training.jobs or runs)  # and not only as many as there are workers: more may join
+        return max(1, min(slots(self.connection.client, training.device)[0], self._at_once))
 
     def start_best(self, runs: int, spec: RunSpec) -> int:
         """See `Crew`; nothing is measured."""
@@ -114,9 +115,9 @@ class ClusterCrew:
         self._mark(self.root)
         items, code = self._needs([run.spec for run in missing])
         self.following = following = Following(
-            self.connection, self.session, experiment, missing, items, code, watch, self.events, self.training.jobs
+            self.connection, self.session, experiment, missing, items, code, watch, self.events, self._at_once
         )
-        threading.Thread(target=following.follow, daemon=True, name="ablation-following").start()
+        following.start()
         done = False
         try:
             for _ in missing:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import queue
+import threading
 import time
+import uuid
 from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -37,6 +39,9 @@ TRIES = 6
 LOOK = 0.1
 """Seconds between two looks at what has ended."""
 
+STOPPING = 3.0
+"""Seconds in which the thread should have ended once it is stopped."""
+
 VISIBLE = 30.0
 """Seconds within which a shared folder shows here what another machine has written."""
 
@@ -62,6 +67,10 @@ class Attempt:
     finished_at: float = 0.0
 
 
+class Lost(Exception):
+    """A machine no longer answers."""
+
+
 class Following:
     """The runs of one sweep. `ended` gives each when it has ended, or an exception that ends the sweep."""
 
@@ -75,11 +84,11 @@ class Following:
         code: str,
         watch: Watch,
         events: queue.SimpleQueue[dict[str, Any]],
-        jobs: int | None,
+        at_once: int,
     ):
         self.connection, self.client, self.session = connection, connection.client, session
         self.experiment, self.items, self.code, self.watch, self.events = experiment, items, code, watch, events
-        self.total, self.window = len(missing), jobs or len(missing)
+        self.total, self.at_once = len(missing), at_once
         self.waiting = deque(missing)
         self.open: dict[str, Attempt] = {}
         self.tries: dict[str, int] = {}
@@ -89,12 +98,16 @@ class Following:
         self._pool = ThreadPoolExecutor(4, "ablation-fetching")
         self._gpu = slots(self.client, session.device)[1]
         self._stopped = False
+        self._thread = threading.Thread(target=self._follow, daemon=True, name="ablation-following")
 
-    def follow(self) -> None:
+    def start(self) -> None:
         """Follow all runs to their ends; what goes wrong with the cluster ends up in `ended`."""
+        self._thread.start()
+
+    def _follow(self) -> None:
         try:
             while (self.open or self.waiting) and not self._stopped:
-                while self.waiting and len(self.open) < self.window:
+                while self.waiting and len(self.open) < self.at_once:
                     self._hand_out(self.waiting.popleft())
                 self._take_events()
                 for attempt in list(self.open.values()):
@@ -112,13 +125,14 @@ class Following:
         self._pool.shutdown(wait=False, cancel_futures=True)
         with suppress(Exception):
             self.client.cancel([attempt.future for attempt in list(self.open.values())], force=True)
+        self._thread.join(STOPPING)  # it holds locks
 
     # --- handing out
 
     def _hand_out(self, run: Run) -> None:
-        tries = self.tries[run.spec.id] = self.tries.get(run.spec.id, 0) + 1
+        self.tries[run.spec.id] = self.tries.get(run.spec.id, 0) + 1
         run.prepare()
-        number = f"{self.session.id[:6]}-{run.spec.id}-{tries}"
+        number = f"{run.spec.id}-{uuid.uuid4().hex[:8]}"
         form = {"number": number, "items": self.items, "code": self.code, "run": request_of(run, self.experiment)}
         future = self.client.submit(
             task.train,
@@ -228,14 +242,15 @@ class Following:
             self._fail(attempt, answer.get("cause", "error"), self._reason(answer))
 
     def _fetch(self, run: Run, answer: Mapping[str, Any]) -> None:
-        """Bring a run's files home, and check them. Raises Refused, and OSError where the machine is gone."""
+        """Bring a run's files home, and check them. Raises Refused, Lost, and OSError for what is wrong here."""
         address = answer["address"]
 
         def part(name: str, offset: int) -> bytes:
-            sent = self.client.run(task.part, answer["folder"], name, offset, workers=[address])
-            if address not in sent:
-                raise OSError(f"{address} is gone")
-            content: bytes = sent[address]
+            try:
+                sent = self.client.run(task.part, answer["folder"], name, offset, workers=[address])
+                content: bytes = sent[address]
+            except Exception as error:  # of the network, or of that machine
+                raise Lost(f"{type(error).__name__}: {error}") from error
             return content
 
         answers.bring_home(run, answer["files"], part)
@@ -253,7 +268,7 @@ class Following:
         if isinstance(error, answers.Refused):
             answers.drop(run)
             self._fail(attempt, "error", f"what {answer['host']} sent is not a result of this run: {error}")
-        elif isinstance(error, OSError | TimeoutError | KeyError):
+        elif isinstance(error, Lost):
             answers.drop(run)
             self._again(attempt, f"its result could not be fetched from {answer['host']} ({error})")
             return
