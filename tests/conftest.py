@@ -13,7 +13,7 @@ from filelock import FileLock
 from project import write_experiment
 
 from ablation import SGD, Adam, Brightness, Contrast, Digits, Experiment, Fixed, RandomResizedCrop
-from ablation.tracking.publication import safe_key
+from ablation.core.safe import mlflow_key
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # as workers have it: read when CUDA is first used
 
@@ -168,4 +168,4 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bench(home: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """One experiment, named after the test, beside the store that the tests of a file share."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return Bench(home, question(safe_key(request.node.name).replace(" ", "_")))
+    return Bench(home, question(mlflow_key(request.node.name).replace(" ", "_")))

@@ -19,6 +19,7 @@ from ablation.cli.context import FOLDER
 from ablation.cli.progress import counting
 from ablation.core.errors import DataError
 from ablation.core.files import atomic, write_json
+from ablation.core.safe import file_name
 from ablation.data import Listing, SkipBad, Source, Split, Subset
 from ablation.data.check import Check
 from ablation.data.check import check as check_data
@@ -69,7 +70,7 @@ def check(
     source, split = _source(data, classes, root)
     source = _with_settings(source, settings)
     source = SkipBad(source) if skip_bad and not isinstance(source, SkipBad) else source
-    folder = out or Path("reports") / name_of(source)
+    folder = out or Path("reports") / file_name(name_of(source))
     try:
         with counting("reading", console) as progress:
             checked = check_data(source, cache, progress, full, split)

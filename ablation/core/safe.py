@@ -95,12 +95,16 @@ def json_text(item: object, indent: int | None = None) -> str:
 
 
 def file_name(text: str) -> str:
-    """Return a name for a file on any system: whatever is no letter, digit, '-', '_' or '.' is an underscore.
+    """Return a name for a file or a folder on any system, as like the text as may be.
 
-    >>> file_name("../up"), file_name("data/cats 12"), file_name("")
-    ('_up', 'data_cats_12', '_')
+    Whatever parts folders, is not seen, or has a meaning in a shell's pattern becomes '_', and so do dots and blanks at
+    the ends. It is never empty, and takes at most 200 bytes.
+
+    >>> file_name("../up"), file_name("cats 12"), file_name("."), file_name("a:b" + chr(27))
+    ('_up', 'cats 12', '_', 'a_b_x1b')
     """
-    return re.sub(r"[^A-Za-z0-9_.-]+", "_", text)[:100].strip(".") or "_"
+    name = re.sub(r'[\\/:*?"<>|]+', "_", visible(text)).encode()[:200].decode(errors="ignore")
+    return re.sub(r"^[. ]+_?|[. ]+$", "_", name) or "_"
 
 
 @lru_cache(maxsize=1024)

@@ -20,11 +20,11 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from ablation.analysis.metrics import METRICS
+from ablation.core.safe import markdown_code, mlflow_key
 from ablation.core.text import duration
 from ablation.core.values import label
 from ablation.experiment.experiment import Cell, Experiment
@@ -134,8 +134,8 @@ def run_publication(
         "ablation.data": run.spec.data,
         FORMAT: NAMES,
         NOTE: _note(run, record, outcome, cells, experiment),
-        **{f"ablation.{safe_key(name)}": value[:MAX_TAG] for name, value in arm.items()},
-        **{f"environment.{safe_key(name)}": str(value)[:MAX_TAG] for name, value in environment.items()},
+        **{f"ablation.{mlflow_key(name)}": value[:MAX_TAG] for name, value in arm.items()},
+        **{f"environment.{mlflow_key(name)}": str(value)[:MAX_TAG] for name, value in environment.items()},
     }
     name = " · ".join([*(params[factor] for factor in cells[0].factors), f"seed {run.spec.seed}"])
     status: Status = "FINISHED" if outcome == "finished" else "FAILED"
@@ -209,7 +209,7 @@ def _design(experiment: Experiment, runs: int) -> dict[str, str]:
         "runs": str(runs),
         **{f"{factor}.levels": ", ".join(levels) for factor, levels in experiment.factors.items()},
     }
-    return {f"design.{safe_key(name)}": value[:MAX_TAG] for name, value in declared.items()}
+    return {f"design.{mlflow_key(name)}": value[:MAX_TAG] for name, value in declared.items()}
 
 
 def _params(cells: tuple[Cell, ...]) -> dict[str, str]:
@@ -220,7 +220,7 @@ def _params(cells: tuple[Cell, ...]) -> dict[str, str]:
     for field in fields(first.spec):
         if field.name not in ("data", "seed"):
             params |= _resolved(field.name, getattr(first.spec, field.name), params.get(field.name))
-    return {safe_key(key): value[:MAX_PARAM] for key, value in params.items()}
+    return {mlflow_key(key): value[:MAX_PARAM] for key, value in params.items()}
 
 
 def _resolved(name: str, value: Any, level: str | None) -> dict[str, str]:
@@ -273,20 +273,7 @@ def _points(values: Mapping[str, Any], time: int, step: int) -> Iterator[Point]:
     """Finite numbers only: MLflow would store infinity as 1.8e308, and draw it."""
     for name, value in values.items():
         if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-            yield Point(safe_key(name), float(value), time, step)
-
-
-@lru_cache(maxsize=1024)
-def safe_key(name: str) -> str:
-    """A name that MLflow takes as a key: whatever is no letter, digit, '_', '-', '.' or space becomes '_'.
-
-    A slash stays between two words, where MLflow takes it for the end of a section's name.
-
-    >>> safe_key("test/top 5 (%)"), safe_key("../up")
-    ('test/top 5 ___', '_/up')
-    """
-    parts = (re.sub(r"[^\w. -]|^\.+", "_", part) for part in name[:250].split("/"))
-    return "/".join(filter(None, parts)) or "_"
+            yield Point(mlflow_key(name), float(value), time, step)
 
 
 def _note(run: Run, record: RunRecord | None, outcome: str, cells: tuple[Cell, ...], experiment: Experiment) -> str:
@@ -297,10 +284,10 @@ def _note(run: Run, record: RunRecord | None, outcome: str, cells: tuple[Cell, .
     lines |= {factor: _level(factor, cells) for factor in cells[0].factors} | {"seed": str(run.spec.seed)}
     if record is not None:
         seconds, device = record.cost.get("seconds"), record.environment.get("device", "an unknown device")
-        lines["trained"] = f"on {_code(device)}" + (f" in {duration(seconds)}" if seconds is not None else "")
-    lines["kept in"] = _code(f"{experiment.name}/{run.spec.id}")
+        lines["trained"] = f"on {markdown_code(device)}" + (f" in {duration(seconds)}" if seconds is not None else "")
+    lines["kept in"] = markdown_code(f"{experiment.name}/{run.spec.id}")
     text = [f"- {name.replace('_', ' ').capitalize()}: {value}" for name, value in lines.items()]
-    text += [f"- Note: {_code(note)}" for note in (record.notes if record else ())]
+    text += [f"- Note: {markdown_code(note)}" for note in (record.notes if record else ())]
     return "\n".join(text)[:MAX_TAG]
 
 
@@ -309,29 +296,22 @@ def _level(factor: str, cells: tuple[Cell, ...]) -> str:
     names = dict.fromkeys(cell.factors[factor] for cell in cells)
     value = getattr(cells[0].spec, factor)
     if factor == "recipe":
-        words = _code(" + ".join(map(label, value))) if value else "no augmentation"
+        words = markdown_code(" + ".join(map(label, value))) if value else "no augmentation"
     else:
-        words = _code(label(value))
-    named = " and ".join(map(_code, names))
+        words = markdown_code(label(value))
+    named = " and ".join(map(markdown_code, names))
     return named if words == named else f"{named}, which is {words}"
 
 
 def _outcome(run: Run, record: RunRecord | None, outcome: str, metric: str) -> str:
     if record is None:
-        return f"{outcome}: {_code(run.failure())}"
+        return f"{outcome}: {markdown_code(run.failure())}"
     if record.outcome == "diverged":
         step = record.evidence.get("diverged_step")
         return f"diverged at step {step}: the loss was no longer a finite number"
     score, kind = record.metrics.get(metric, math.nan), METRICS[metric]
     shown = f"{100 * score:.1f} %" if kind.unit == "points" else f"{score:.3f} {kind.unit}".rstrip()
     return f"finished, with {shown} {kind.title} on the test images"
-
-
-def _code(text: object) -> str:
-    """The text as code in Markdown, on one line, whatever it holds."""
-    line = " ".join(str(text).split())
-    fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
-    return f"{fence}{line}{fence}" if len(fence) == 1 else f"{fence} {line} {fence}"
 
 
 def _milliseconds(seconds: float) -> int:

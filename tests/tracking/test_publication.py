@@ -6,9 +6,9 @@ import pytest
 from bench import DATA, question, train
 
 from ablation import SAM, SGD, Lookahead
+from ablation.core.safe import mlflow_key
 from ablation.experiment.runs import Run
 from ablation.tracking import publication
-from ablation.tracking.publication import safe_key
 
 
 def test_params_reach_into_an_optimizer_around_another():
@@ -25,9 +25,9 @@ def test_params_reach_into_an_optimizer_around_another():
 def test_safe_keys_are_taken_by_mlflow(name: str):
     from mlflow.utils.validation import _validate_param_name
 
-    _validate_param_name(safe_key(name))
-    assert len(safe_key(name)) <= 250
-    assert safe_key("optimizer.lr") == "optimizer.lr"
+    _validate_param_name(mlflow_key(name))
+    assert len(mlflow_key(name)) <= 250
+    assert mlflow_key("optimizer.lr") == "optimizer.lr"
 
 
 def test_a_run_that_ends_while_it_is_published_waits_for_the_next_time(tmp_path, monkeypatch):

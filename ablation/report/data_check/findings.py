@@ -6,6 +6,7 @@ An error stops a run; a warning may mislead one; a note is what an augmentation 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -75,7 +76,7 @@ def name_of(source: Source) -> str:
         return "digits"
     if isinstance(source, TorchvisionData):
         return source.name
-    path = Path(printable(source.path)).absolute()
+    path = Path(os.path.abspath(printable(source.path)))
     is_list = path.suffix != "" and not path.is_dir()
     if is_list and path.stem.lower() in _GENERIC:
         return path.parent.name or "data"
