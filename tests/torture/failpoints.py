@@ -34,6 +34,9 @@ WRITING = re.compile(r"[wax+]")
 PASSED_OVER = re.compile(r"worker-\d+\.log|.*\.lock|lock")
 """Files that hold no results: what a worker printed, and the kernel's locks."""
 
+BUFFER = 1 << 16
+"""Bytes of a file's buffer: more than Python has, so that a megabyte of pixels passes sixteen points and not hundreds."""
+
 _open, _replace, _rename, _unlink = builtins.open, os.replace, os.rename, os.unlink
 _fsync, _mkdir, _rmdir, _kill, _truncate = os.fsync, os.mkdir, os.rmdir, os.kill, os.truncate
 
@@ -160,7 +163,7 @@ def _opened(points, file, mode="r", buffering=-1, encoding=None, errors=None, ne
     if buffering == 0:
         return raw
     kind = io.BufferedRandom if "+" in mode else io.BufferedWriter
-    buffered = kind(raw, buffering if buffering > 1 else io.DEFAULT_BUFFER_SIZE)
+    buffered = kind(raw, buffering if buffering > 1 else BUFFER)
     return buffered if "b" in mode else io.TextIOWrapper(buffered, encoding, errors, newline)
 
 

@@ -7,12 +7,13 @@ Python starts and torch is imported as well. `test_sample.py` has 10 kills in th
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
-from campaign import MOMENTS, UNTRACKED, VICTIMS, Project, differences, torment
+from campaign import COMMAND, MOMENTS, RUNS, UNTRACKED, VICTIMS, Project, differences, torment
 from faults import record_fault
 from lanes import LINUX, left_running
 
@@ -46,6 +47,42 @@ def test_two_hundred_kills_leave_no_trace(lanes):
         f"the same bits in {campaigns} of {campaigns} sweeps ({counted})",
     )
     assert min(*victims.values(), *moments.values()) >= 20, counted
+
+
+RACES = 12
+
+
+def test_two_commands_at_once(lanes):
+    """Of the same experiment, on a new store; in two of three races one of them is killed on the way."""
+    first, second = lanes.zygotes
+    calm = Project(first.start, lanes.folder / "calm-alone")
+    calm.run_to_its_end()
+    draws, seen = np.random.Generator(np.random.Philox(11)), Counter()
+    for number in range(RACES):
+        project = Project(first.start, lanes.folder / f"race-{number}")
+        commands = [first.start(COMMAND, project.folder)]
+        time.sleep(draws.uniform(0.0, 0.5))
+        commands.append(second.start(COMMAND, project.folder))
+        killed = commands[number % 3] if number % 3 < 2 else None
+        if killed:
+            time.sleep(draws.uniform(0.0, 3.0))
+            killed.kill()
+        statuses = [command.wait(300) for command in commands]
+        survivors = [status for status, command in zip(statuses, commands, strict=True) if command is not killed]
+        assert not any(survivors), "\n".join(command.printed()[-2000:] for command in commands)
+        trained = len(list(project.folder.glob("runs/*/*/record.json")))
+        project.run_to_its_end()
+        wrong = differences(project, calm) or ("" if trained == RUNS else f"the one that was left trained {trained}")
+        seen[wrong or "the same bits"] += 1
+        assert not left_running(project.folder)
+    record_fault(
+        "blocked",
+        "a second `ablation run` of an experiment beside a first, on a new store; either may be killed",
+        RACES,
+        "they share the runs; whoever is left ends with all of them; the same records, tables and MLflow runs",
+        ", ".join(f"{count} of {RACES}: {what}" for what, count in seen.items()),
+    )
+    assert seen == {"the same bits": RACES}
 
 
 class Real:

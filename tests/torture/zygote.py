@@ -86,7 +86,7 @@ class Zygote:
 
     def start(self, argv: list[str], folder: Path, environment: dict[str, str] | None = None) -> Command:
         """Start `ablation ARGV` in a folder."""
-        output = folder.parent / f"{folder.name}.out"
+        output = folder.parent / f"{folder.name}.{self.process.pid}.out"
         request = {"argv": argv, "folder": str(folder), "output": str(output), "environment": environment or {}}
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
