@@ -5,9 +5,13 @@ Whatever MLflow raises passes; nothing here knows what to do about it.
 
 from __future__ import annotations
 
+import shutil
 from collections import defaultdict
 from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from ablation.core.errors import reason_of
 from ablation.experiment.experiment import Experiment
@@ -194,6 +198,7 @@ class Connection:
             repository = get_artifact_repository(own.info.artifact_uri, tracking_uri=self.client.tracking_uri)
             for name in sorted(names):
                 repository.delete_artifacts(name)
+                _remove_here(own.info.artifact_uri, name)
         except Exception as error:  # whatever a store raises that may not, or cannot
             reason = without_password(reason_of(error))
             self.warn(f"MLflow may still show files of an earlier report beside those of this one: {reason}")
@@ -256,6 +261,17 @@ def _of_others(run: Any) -> dict[str, str]:
         for name, text in run.data.tags.items()
         if name not in ours and not name.startswith(("mlflow.", "environment."))
     }
+
+
+def _remove_here(artifacts: str, name: str) -> None:
+    """Remove a file or a folder where the artifacts lie on this machine: MLflow misses those below a '%20' or '%3F'."""
+    if not artifacts.startswith("file:"):
+        return
+    path = Path(url2pathname(urlsplit(artifacts).path)) / name
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _has_record(run: Any) -> bool:

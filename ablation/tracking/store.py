@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shlex
 import shutil
 import sqlite3
 import ssl
@@ -164,17 +163,15 @@ def _has_content(file: Path) -> bool:
 
 
 def _advice(file: Path, reason: str, held: str) -> str:
-    if "out-of-date database schema" in reason:
-        command = shlex.join(["mlflow", "db", "upgrade", address_of(file)])
-        return f"{file} is of another version of MLflow and {held}: use that one, or keep a copy, then `{command}`"
-    return (
-        f"{file} is broken ({reason}) and {held}. It stays as it is: restore a copy of it, or move it away, "
-        "and `ablation sync` puts all runs into a new one"
-    )
+    away = f"move it away, and `ablation sync` puts all runs into a new {file.name}"
+    if "Can't locate revision" in reason:
+        return f"{file} is of a newer MLflow and {held}. It stays as it is: install that version, or {away}"
+    return f"{file} is broken ({reason}) and {held}. It stays as it is: restore a copy of it, or {away}"
 
 
 def _make(file: Path, store: Store, old: Path | None = None) -> None:
-    """Make a store with MLflow's tables, or one from the old one by today's schema; it takes its name when whole."""
+    """Make a store with MLflow's tables, or upgrade one to today's schema; it takes its name when it is whole."""
+    from mlflow.store.db import utils
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -185,6 +182,7 @@ def _make(file: Path, store: Store, old: Path | None = None) -> None:
         if old is not None:
             with _opened(old) as source, closing(sqlite3.connect(made)) as target:
                 source.backup(target)
+            utils._upgrade_db(utils.create_sqlalchemy_engine(address_of(made)))  # what `mlflow db upgrade` does
         SqlAlchemyStore(address_of(made), store.artifacts.as_uri()).engine.dispose()
         with made.open("rb") as whole:
             os.fsync(whole.fileno())

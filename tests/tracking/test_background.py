@@ -13,7 +13,7 @@ from proxy import Proxy, proxy
 
 from ablation.tracking import background
 from ablation.tracking.background import Background
-from ablation.tracking.publication import safe_key
+from ablation.core.safe import mlflow_key
 from ablation.tracking.store import Store
 from ablation.tracking.ui import free_port, serve
 
@@ -36,7 +36,7 @@ def before(server: str) -> Iterator[Proxy]:
 def remote(before: Proxy, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """An experiment with four runs, whose store is the server behind the proxy."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return Bench(tmp_path, question(safe_key(request.node.name).replace(" ", "_")), before.address)
+    return Bench(tmp_path, question(mlflow_key(request.node.name).replace(" ", "_")), before.address)
 
 
 def until(what: Callable[[], bool], seconds: float = 60.0) -> bool:
