@@ -3,7 +3,7 @@
 runs/EXPERIMENT/ID/spec.json      what it is
                    journal.jsonl  what happened, an event a line; of a finished run also its seal
                    lock           held by the worker that trains it (a kernel lock: it cannot go stale)
-                   checkpoint.pt  the newest epoch, until the run has finished
+                   checkpoint.pt  the newest epoch, until the run has finished; checkpoint-before.pt  the one before
                    weights.pt     of the network that was tested, if they are to be kept
                    arrays.npz, record.json   the record; record.json is written last
 """
