@@ -1,6 +1,6 @@
 """Does moving, cropping, brightness or contrast help a small network that has seen a hundred handwritten digits?
 
-    ablation run quickstart        # 80 runs; about two minutes on two CPU cores
+    ablation run quickstart        # 80 runs; about a minute on two CPU cores
 
 scikit-learn's digits (1,797 real images of 8 x 8 pixels, which come with the library), enlarged to 12 x 12. Each seed
 is trained on a hundred digits of its own, and all are tested on the same eight hundred. With so few, what an
