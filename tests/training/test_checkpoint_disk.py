@@ -3,7 +3,6 @@
 import os
 import resource
 import subprocess
-import sys
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -12,8 +11,10 @@ import torch
 from faults import record_fault
 
 from ablation import sweep
+from ablation.core.errors import TryAgainError
 from ablation.experiment.record import read_digest
-from ablation.training.checkpoint import _read, checkpoints, write_tensors
+from ablation.training import loop
+from ablation.training.checkpoint import MOST_SHARE, Pace, _read, checkpoints, write_tensors
 from ablation.training.watch import Silent
 
 pytestmark = pytest.mark.usefixtures("settled")
@@ -115,6 +116,50 @@ def test_short_writes_of_a_checkpoint_cost_no_training(small, trained, trained_o
     )  # fmt: skip
 
 
+def test_epochs_that_the_journal_cannot_hold_cost_no_training(small, trained, trained_once, tmp_path):
+    """Their time is not in that of the run, and its record says so."""
+    _, record, arrays = trained_once(small)
+    before, reported = resource.getrlimit(resource.RLIMIT_FSIZE), []
+
+    def limit(event):
+        reported.append(event["event"])
+        if event.get("epoch") in (1, 3):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (300 if event["epoch"] == 1 else before[0], before[1]))
+
+    try:
+        run, again, arrays_again = trained(small, tmp_path / "limited", report=limit)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert again.digest(arrays_again) == record.digest(arrays)
+    assert reported.count("epoch") == 3, "who watches hears of all"
+    journal = run.folder / "journal.jsonl"
+    assert (
+        f"epochs could not be written (File too large: {journal}); training went on;"
+        " what they took is not in the time of the run"
+    ) in again.notes
+    [first] = run.journal.events()
+    assert again.cost["seconds"] == round(first["seconds"], 2)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_not_tried_at_every_epoch():
+    """Trying takes time, too: as much as the disk needs to say that it is full."""
+    now, tried = [0.0], []
+
+    def write():
+        now[0] += 1.0
+        tried.append(now[0])
+        raise OSError(28, "No space left on device")
+
+    pace = Pace(clock=lambda: now[0])
+    for _ in range(200):
+        now[0] += 1.0
+        if pace.due():
+            with pytest.raises(OSError, match="No space"):
+                pace.save(write)
+    assert len(tried) == 4
+    assert len(tried) / now[0] <= MOST_SHARE
+
+
 def test_weights_that_cannot_be_written_name_the_file_and_the_cause(tmp_path):
     with no_file_above(20_000), pytest.raises(OSError, match="File too large") as error:
         write_tensors(tmp_path / "weights.pt", {"weight": torch.zeros(10_000)})
@@ -123,35 +168,31 @@ def test_weights_that_cannot_be_written_name_the_file_and_the_cause(tmp_path):
 
 
 def test_a_record_that_cannot_be_written_is_a_failure_with_its_cause_and_the_run_goes_on_later(
-    small, trained_once, cache, disk, inside
+    small, trained_once, cache, disk, inside, monkeypatch
 ):
     _, record, arrays = trained_once(small)
-    last = []
+    epochs, finish = [], loop.finish
 
-    class Filling(Silent):
+    class Listening(Silent):
         def event(self, run, event):
-            last.append(event)
-
-    real = sys.modules["ablation.training.loop"].finish
+            epochs.append(event.get("epoch"))
 
     def full(*arguments):
         fill(disk)
-        return real(*arguments)
+        return finish(*arguments)
 
-    sys.modules["ablation.training.loop"].finish = full
-    try:
-        [run] = sweep(small, disk / "runs", cache, jobs=1, device="cpu", watch=Filling(), checkpoint_every=1)
-    finally:
-        sys.modules["ablation.training.loop"].finish = real
-    assert last[-1]["event"] == "failed"
-    assert "no space left" in last[-1]["reason"].lower()
-    assert str(run.folder) in last[-1]["reason"]
+    monkeypatch.setattr(loop, "finish", full)
+    with pytest.raises(TryAgainError) as error:
+        sweep(small, disk / "runs", cache, jobs=1, device="cpu", checkpoint_every=1)
+    monkeypatch.setattr(loop, "finish", finish)
+    [folder] = (disk / "runs" / "small").glob("*/")
+    assert str(error.value).startswith(f"no space left in {folder} (")
     (disk / "filler").unlink()
-    reason = last[-1]["reason"]
-    [run] = sweep(small, disk / "runs", cache, jobs=1, device="cpu", watch=Filling())
+    [run] = sweep(small, disk / "runs", cache, jobs=1, device="cpu", watch=Listening())
     assert read_digest(run.folder) == record.digest(arrays)
-    assert [event["epoch"] for event in last[-2:] if event["event"] == "epoch"] == [3], "from the last checkpoint"
+    assert [epoch for epoch in epochs if epoch] == [3], "from the last checkpoint"
     record_fault(
         "kills", "the disk is full when a record is written", 1,
-        "failed, with the cause; the same command goes on from the last checkpoint", reason.replace(str(disk), "DISK"),
+        "the cause is named; the same command goes on from the last checkpoint",
+        str(error.value).replace(str(disk), "DISK"),
     )  # fmt: skip
