@@ -9,6 +9,7 @@ it cannot know is whether the logits are those of a network: only training a run
 from __future__ import annotations
 
 import platform
+import warnings
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -157,7 +158,8 @@ def _contents(run: Run, name: str, record: RunRecord, digest: str, arrays: Array
 def _metrics(called: str, record: RunRecord, arrays: Arrays) -> Compared:
     exact, differences, close = _same_program(record.environment), [], False
     for name, stored in record.metrics.items():
-        anew = METRICS[name](arrays.logits, arrays.label) if name in METRICS else stored
+        with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # of logits that are no numbers
+            anew = METRICS[name](arrays.logits, arrays.label) if name in METRICS else stored
         if anew == stored:
             continue
         if exact or not np.isclose(anew, stored, rtol=CLOSE, atol=CLOSE):

@@ -170,6 +170,10 @@ def _splits(results: Results, done: pd.DataFrame) -> list[str]:
     sizes = [factor for factor in ("image_size", "cache_size", "batch_size") if factor in results.factors]
     if (done.groupby(["split_digest", *sizes])["first_test_batch"].nunique() > 1).any():
         differing.append("The test images are not the same in all runs of one split: the comparison does not hold.")
+    without = int(done.drop_duplicates("id")[["split_digest", "first_test_batch"]].isna().any(axis=1).sum())
+    if without:
+        of = f"{without} of {counted(done['id'].nunique(), 'finished run')}"
+        differing.append(f"{of} without evidence of split or test images: nothing shows that the others have the same.")
     return differing
 
 

@@ -79,6 +79,11 @@ class Run:
         return self.folder / "checkpoint.pt"
 
     @property
+    def checkpoints(self) -> tuple[Path, Path]:
+        """Where the newest one lies, and the one before."""
+        return self.checkpoint, self.folder / "checkpoint-before.pt"
+
+    @property
     def weights(self) -> Path:
         return self.folder / "weights.pt"
 
@@ -179,10 +184,12 @@ def read_spec_id(folder: Path) -> str:
 def _unlike_digest(record: RunRecord, digest: str, arrays: Path) -> str:
     """Why record and arrays are not those of which the record's digest was computed, in words; '' where they are."""
     try:
-        fits = record.digest(Arrays(**parse_arrays(arrays))) == digest
+        found = Arrays(**parse_arrays(arrays))
     except Damaged as error:
         return f"{arrays.name} cannot be believed ({error})"
-    return "" if fits else f"{RECORD_FILE} and {arrays.name} are not those that the record's digest was computed of"
+    if record.digest(found) != digest:
+        return f"{RECORD_FILE} and {arrays.name} are not those that the record's digest was computed of"
+    return f"{arrays.name} holds no test image" if record.outcome == "finished" and not len(found.label) else ""
 
 
 def folder_of(experiment: Experiment, runs: Path) -> Path:

@@ -225,6 +225,32 @@ def test_arrays_that_are_changed_between_the_check_and_their_use_are_not_used(pr
         record_fault("believed", "arrays.npz was changed while a report was made", 1, "an error", f"{name}: an error")
 
 
+def test_an_older_run_without_test_images_whose_digest_fits_is_left_out(project):
+    """Nothing could be computed of it."""
+
+    def emptied(arrays: dict[str, np.ndarray]) -> None:
+        for name in ("sample", "label", "logits", "features"):
+            arrays[name] = arrays[name][:0]
+
+    forged.make_older(project.folder)
+    rearranged(emptied)(project)
+    forged.fit_digest(project.folder)
+    results = project.load()
+    assert results.table["reason"][ATTACKED] == "arrays.npz holds no test image"
+    assert len(Study(results).effects) == 2
+
+
+def test_an_older_run_without_evidence_whose_digest_fits_is_used_with_a_warning(project):
+    """It is as a forger leaves it who knows the program: nothing but the evidence that is missing tells."""
+    forged.make_older(project.folder)
+    ATTACKS["the evidence of a record is empty"](project)
+    forged.fit_digest(project.folder)
+    warnings = Study(project.load()).warnings
+    assert any(
+        warning.startswith("1 of 6 finished runs without evidence of split or test images") for warning in warnings
+    )
+
+
 def test_arrays_that_were_only_touched_or_copied_are_used(project):
     results = project.load()
     file = project.folder / ARRAYS_FILE
