@@ -149,8 +149,8 @@ def splits_csv(data: Splittable, specs: Mapping[str, RunSpec], quoted: bool = Tr
             for row in rows.tolist():
                 columns[parts.digest][row] = name
     table = [("row", "image", *columns)]
-    rows = ((row, name, *(of_split[row] for of_split in columns.values())) for row, name in enumerate(data.names))
-    return _csv([*table, *rows], quoted)
+    lines = ((row, name, *(of_split[row] for of_split in columns.values())) for row, name in enumerate(data.names))
+    return _csv([*table, *lines], quoted)
 
 
 def _csv(rows: list[tuple[object, ...]], quoted: bool) -> bytes:
