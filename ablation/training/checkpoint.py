@@ -116,7 +116,7 @@ def resume(
     Nothing is loaded of what does not fit as a whole. The journal says why, and `tell` is called with a line.
     """
     refused: dict[str, Refused] = {}
-    for path in checkpoints(run):
+    for path in run.checkpoints:
         if not os.path.lexists(path):
             continue
         try:
@@ -279,14 +279,9 @@ def write_tensors(path: Path, state: dict[str, Any]) -> None:
         _write(file, state)
 
 
-def checkpoints(run: Run) -> tuple[Path, Path]:
-    """Where the newest checkpoint of a run lies, and the one before."""
-    return run.checkpoint, run.checkpoint.with_name("checkpoint-before.pt")
-
-
 def remove_checkpoints(run: Run) -> None:
     """Remove both, as far as they can be removed: a finished run needs none."""
-    for path in checkpoints(run):
+    for path in run.checkpoints:
         with suppress(OSError):
             _remove(path)
 
@@ -333,7 +328,7 @@ def _write(file: IO[bytes], state: dict[str, Any]) -> str:
 
 def _make_room(run: Run, progress: Progress) -> None:
     """Make the newest checkpoint the one before, and remove what is not of this training."""
-    newest, before = checkpoints(run)
+    newest, before = run.checkpoints
     if progress.newest == newest:
         if before.is_dir():
             _remove(before)

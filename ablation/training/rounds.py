@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from filelock import FileLock, Timeout
 
 from ablation.core.errors import HeldError, TryAgainError
-from ablation.core.files import is_locked, write_json
+from ablation.core.files import is_locked, remove_unfinished, write_json
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.runs import Run, history_of
 from ablation.training.crew import Crew
@@ -94,6 +94,7 @@ def entered(root: Path, join: bool) -> Iterator[bool]:
         yield False
         return
     try:
+        remove_unfinished(root / HOLDER_FILE)
         write_json(root / HOLDER_FILE, {"host": platform.node(), "process": os.getpid()})
         yield True
     finally:

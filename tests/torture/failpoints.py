@@ -35,7 +35,7 @@ PASSED_OVER = re.compile(r"worker-\d+\.log|.*\.lock|lock")
 """Files that hold no results: what a worker printed, and the kernel's locks."""
 
 BUFFER = 1 << 16
-"""Bytes of a file's buffer: more than Python has, so that a megabyte of pixels passes sixteen points and not hundreds."""
+"""Bytes of a file's buffer: more than Python has, so that a megabyte passes sixteen points and not hundreds."""
 
 _open, _replace, _rename, _unlink = builtins.open, os.replace, os.rename, os.unlink
 _fsync, _mkdir, _rmdir, _kill, _truncate = os.fsync, os.mkdir, os.rmdir, os.kill, os.truncate

@@ -16,7 +16,7 @@ from ablation import Adam, Lookahead, sweep
 from ablation.data import build, listing
 from ablation.experiment.record import read_digest
 from ablation.experiment.runs import history_of, runs_of
-from ablation.training.checkpoint import Refused, _read, checkpoints, resume, save, write_checkpoint
+from ablation.training.checkpoint import Refused, _read, resume, save, write_checkpoint
 from ablation.training.execution import AS_USUAL
 from ablation.training.finish import environment_of
 from ablation.training.loop import train
@@ -186,7 +186,7 @@ DAMAGES = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_bad_checkpoint_is_left_aside(damage, which, stopped, setup):
     """The newest one: the run goes on from the one before. Both: it starts over, and nothing was loaded of them."""
-    newest, before = checkpoints(stopped)
+    newest, before = stopped.checkpoints
     good = _read(before)
     for path in (newest, before)[: 1 if which == "newest" else 2]:
         DAMAGES[damage](path)
@@ -227,7 +227,7 @@ def _read_history(state, epoch):
 @pytest.mark.parametrize("damage", ["one bit flipped", "a folder", "a moment of another shape"])
 def test_a_bad_checkpoint_costs_time_and_changes_no_bit(damage, which, longer, stopped, cache, trained_once):
     _, record, arrays = trained_once(longer)
-    for path in checkpoints(stopped)[: 1 if which == "newest" else 2]:
+    for path in stopped.checkpoints[: 1 if which == "newest" else 2]:
         DAMAGES[damage](path)
     events = []
     _, training, _ = prepared(longer, stopped.root, cache)
@@ -237,7 +237,7 @@ def test_a_bad_checkpoint_costs_time_and_changes_no_bit(damage, which, longer, s
         *([1] if which == "both" else []), 2, 3, 4,
     ]  # fmt: skip
     assert [event["event"] for event in events].count("note") == 1
-    assert [_read(path)["history"][-1]["epoch"] for path in checkpoints(stopped)] == [3, 2]
+    assert [_read(path)["history"][-1]["epoch"] for path in stopped.checkpoints] == [3, 2]
     record_fault(
         "believed", "a run that goes on beside bad checkpoints", 1, "the same bits", "the same digest of the record"
     )
@@ -269,7 +269,7 @@ def test_without_the_newest_the_one_before_is_gone_on_from_and_nothing_is_said(s
 def test_the_checkpoint_of_another_run_of_the_same_shape_is_refused(longer, stopped, setup, cache, tmp_path):
     other, training, _ = prepared(replace(longer, seeds=(1,)), tmp_path / "other", cache)
     training()
-    for mine, its in zip(checkpoints(stopped), checkpoints(other), strict=True):
+    for mine, its in zip(stopped.checkpoints, other.checkpoints, strict=True):
         shutil.copy(its, mine)
     assert resume(stopped, setup.learned, HERE).history == []
     [restarted] = [event for event in stopped.journal.events() if event["event"] == "restarted"]
@@ -309,7 +309,7 @@ def test_of_a_checkpoint_that_does_not_fit_nothing_is_loaded(wrapped, longer, ca
     run, training, setup_of = prepared(replace(longer, **choice), tmp_path, cache)
     with pytest.raises(KeyboardInterrupt):
         training(report=stop)
-    for path in checkpoints(run):
+    for path in run.checkpoints:
         edited(lambda state: of(*inner)(state)["state"][5].update(exp_avg_sq=torch.zeros(2)))(path)
     setup = setup_of()
     at_first = held(setup)
@@ -320,7 +320,7 @@ def test_of_a_checkpoint_that_does_not_fit_nothing_is_loaded(wrapped, longer, ca
 def test_random_flips_of_a_bit_are_noticed_each(kept, stopped, setup):
     """100 of them, anywhere in the file and at its ends: none is read, and the one before is loaded as it was."""
     whole = kept.checkpoint.read_bytes()
-    older = _read(checkpoints(kept)[1])
+    older = _read(kept.checkpoints[1])
     draws, noticed = np.random.Generator(np.random.Philox(19)), 0
     bits = [*draws.integers(0, 8 * len(whole), 84), *range(8), *range(8 * len(whole) - 8, 8 * len(whole))]
     for number, bit in enumerate(bits):
@@ -378,8 +378,8 @@ def test_what_another_device_left_is_kept_until_there_is_something_newer(stopped
     elsewhere = HERE | {"device": "another"}
     progress = resume(stopped, setup.learned, elsewhere)
     assert progress.history == []
-    assert [path.exists() for path in checkpoints(stopped)] == [True, True]
+    assert [path.exists() for path in stopped.checkpoints] == [True, True]
     progress.history.append(_read(stopped.checkpoint)["history"][0])
     save(stopped, setup.learned, progress, elsewhere)
-    assert [path.exists() for path in checkpoints(stopped)] == [True, False], "those of two devices are never mixed"
+    assert [path.exists() for path in stopped.checkpoints] == [True, False], "those of two devices are never mixed"
     assert resume(stopped, setup.learned, HERE).history == []

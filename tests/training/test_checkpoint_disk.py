@@ -14,7 +14,7 @@ from ablation import sweep
 from ablation.core.errors import TryAgainError
 from ablation.experiment.record import read_digest
 from ablation.training import loop
-from ablation.training.checkpoint import MOST_SHARE, Pace, _read, checkpoints, write_tensors
+from ablation.training.checkpoint import MOST_SHARE, Pace, _read, write_tensors
 from ablation.training.watch import Silent
 
 pytestmark = pytest.mark.usefixtures("settled")
@@ -64,7 +64,7 @@ def test_a_disk_that_is_full_for_some_epochs_costs_no_training(small, trained, t
     assert f"no space left in {run.folder} (" in of_checkpoint
     assert of_checkpoint.endswith("training went on")
     assert notes == list(again.notes)
-    assert [_read(path)["history"][-1]["epoch"] for path in checkpoints(run)] == [5, 4], "as soon as there is room"
+    assert [_read(path)["history"][-1]["epoch"] for path in run.checkpoints] == [5, 4], "as soon as there is room"
     assert not list(run.folder.glob(".*.tmp"))
     record_fault(
         "kills", "the disk is full while checkpoints are written, and has room again", 1,

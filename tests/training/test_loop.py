@@ -30,7 +30,7 @@ from ablation.analysis.metrics import classification_metrics
 from ablation.core.errors import AblationError
 from ablation.experiment.record import read_digest, write_record
 from ablation.experiment.runs import Run
-from ablation.training.checkpoint import checkpoints, write_checkpoint
+from ablation.training.checkpoint import write_checkpoint
 from ablation.training.preview import DRAWS
 from ablation.training.view import batches, predict
 
@@ -162,7 +162,7 @@ DAMAGES = {
 def test_a_damaged_checkpoint_costs_time_and_nothing_else(small, trained, trained_once, tmp_path, damage):
     _, record, arrays = trained_once(small)
     run, _, _ = trained(small, tmp_path / "damaged")
-    for path in checkpoints(run):
+    for path in run.checkpoints:
         path.write_bytes(damage(path.read_bytes()))
     events = []
     run, again, arrays_again = trained(small, tmp_path / "damaged", report=events.append)
@@ -173,7 +173,7 @@ def test_a_damaged_checkpoint_costs_time_and_nothing_else(small, trained, traine
 
 def test_a_checkpoint_of_another_version_is_not_gone_on_from(small, trained, tmp_path):
     run, record, arrays = trained(small, tmp_path / "moved")
-    for path in checkpoints(run):
+    for path in run.checkpoints:
         state = torch.load(path, weights_only=True)
         write_checkpoint(path, state | {"environment": state["environment"] | {"torch": "2.0.0"}})
     events = []
