@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from glob import escape
 from http.client import HTTPException
 from pathlib import Path
@@ -232,6 +233,7 @@ def _revision(file: Path) -> str | None:
         return str(revisions[0][0]) if len(revisions) == 1 else None
 
 
+@cache
 def _newest_revision() -> str:
     """That of the schema of the MLflow which is installed."""
     from mlflow.store.db.utils import _get_latest_schema_revision

@@ -11,9 +11,9 @@ from bench import Bench, question, train
 from faults import record_fault
 from proxy import Proxy, proxy
 
+from ablation.core.safe import mlflow_key
 from ablation.tracking import background
 from ablation.tracking.background import Background
-from ablation.core.safe import mlflow_key
 from ablation.tracking.store import Store
 from ablation.tracking.ui import free_port, serve
 
