@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablation.core.archive import is_as_written, is_safe, unpack
-from ablation.core.errors import AblationError, DataError
+from ablation.core.errors import AblationError, DataError, Problem
 from ablation.core.files import Damaged, undamaged
 from ablation.core.safe import csv_unquoted
 from ablation.core.text import counted
@@ -122,6 +122,7 @@ def opened(path: Path) -> Iterator[Pack]:
 
 
 def _read(root: Path, wrong: tuple[tuple[str, str], ...]) -> Pack:
+    _refuse_what_is_no_file(root)
     held = _held(root)
     if not is_safe(held["experiment"]):
         raise DataError(f"{PACK_FILE} names the experiment {held['experiment']!r}, which is no name of a folder")
@@ -287,6 +288,13 @@ def _wrong_data(
             same = False
         if not same:
             yield SPLITS_FILE, f"is not what {DATA_FILE} and the specs give"
+
+
+def _refuse_what_is_no_file(root: Path) -> None:
+    """Raise DataError for pipes and devices in a folder, and links to them: they would be waited for."""
+    others = [path for path in root.rglob("*") if path.exists() and not path.is_file() and not path.is_dir()]
+    if others:
+        raise DataError(Problem("is no file, and a pack has nothing else", str(path)) for path in sorted(others)[:10])
 
 
 def _refuse_large(arrays: Path) -> None:

@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import ablation
+from faults import record_fault
 from PIL import Image
+from project import write_experiment
 
 from ablation.data import Digits, ImageFolder, Subset, build, listing, readers
 
@@ -113,9 +115,9 @@ def test_what_is_asked_wrongly_is_told(tmp_path):
     assert "'foto' is no folder or file" in ended.err
     assert "did you mean 'photos'?" in ended.err
     assert not (tmp_path / "reports").exists()
-    ended = ablation(tmp_path, "check", "photos", "--outside")
+    ended = ablation(tmp_path, "check", "digits", "--outside")
     assert ended.code == 2
-    assert "--outside means nothing for ImageFolder" in ended.err
+    assert "--outside means nothing for Digits" in ended.err
     (tmp_path / "flat").mkdir()
     ended = ablation(tmp_path, "check", "flat")
     assert ended.code == 3
@@ -184,6 +186,36 @@ def test_odd_places_are_checked_like_others(photos, tmp_path):
     (tmp_path / "l" / "list.txt").write_text("\n".join(lines))
     ended = ablation(tmp_path, "check", "l/list.txt", "--outside")
     assert (ended.code, ended.err) == (0, "")
+
+
+def test_a_link_out_of_the_data_names_the_option_as_it_is_spelt_where_it_is_given(photos, tmp_path):
+    """Each remedy is taken, and works: the option of the command, and the argument in the experiment's file."""
+    secret = tmp_path / "secret.png"
+    draw(secret, 99)
+    (photos / "tabby" / "linked.png").symlink_to(secret)
+    (tmp_path / "list.txt").write_text("")
+    refused = ablation(tmp_path, "check", "photos")
+    assert (refused.code, "outside=True" in refused.err) == (3, False)
+    assert f"linked.png: a link that leads out of the data (to {secret}); --outside allows it" in refused.err
+    assert ablation(tmp_path, "check", "photos", "--outside").code == 0
+
+    write_experiment(tmp_path, "ImageFolder('photos')")
+    file = tmp_path / "experiments" / "small.py"
+    file.write_text(file.read_text().replace("import Adam,", "import Adam, ImageFolder,"))
+    for command in (("check", "small"), ("run", "small", "--no-tracking")):
+        refused = ablation(tmp_path, *command)
+        assert (refused.code, "--outside" in refused.err) == (3, False)
+        assert f"(to {secret}); outside=True allows it" in refused.err
+    file.write_text(file.read_text().replace("ImageFolder('photos')", "ImageFolder('photos', outside=True)"))
+    allowed = ablation(tmp_path, "check", "small")
+    assert (allowed.code, allowed.err) == (0, "")
+    record_fault(
+        "safety",
+        "a link out of the data, on a command line and in an experiment's file",
+        3,
+        "the option is named as it is spelt there, and works",
+        "--outside allows it; outside=True allows it",
+    )
 
 
 def test_a_check_that_fails_leaves_no_page_that_says_all_is_well(photos, tmp_path):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -121,6 +122,15 @@ def test_one_byte_of_the_zip_is_another(packed, tmp_path):
         code, out, err = ablation(tmp_path, "verify", str(other))
         assert code in (1, 3), position
         assert "is damaged or no zip" in err or "is not as it was packed" in out or "error" in err, position
+
+
+@pytest.mark.parametrize("name", ["experiment.json", "data.csv", "report/more"])
+def test_a_pack_with_a_pipe_in_it_is_refused_and_not_waited_for(unpacked, name):
+    (unpacked / name).unlink(missing_ok=True)
+    os.mkfifo(unpacked / name)
+    ended = ablation(unpacked.parent, "verify", "pack")
+    assert ended.code == 3
+    assert f"error: pack/{name}: is no file, and a pack has nothing else" in ended.err
 
 
 def test_a_file_that_is_changed_missing_or_new_is_named(unpacked):

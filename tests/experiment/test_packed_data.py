@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ablation import CsvFile, Digits, ImageFolder, SkipBad
+from ablation import CsvFile, Digits, ImageFolder, ListFile, SkipBad
 from ablation.data import Fixed, Subset, listing
 from ablation.data.contents import listing_digest
 from ablation.experiment.pack import DATA_FILE, data_csv
@@ -54,3 +54,19 @@ def test_it_comes_back_and_gives_the_digest_of_the_data(photos, cache, tmp_path)
         assert data_csv(back, back.contents) == data_csv(data, data.contents)
     drawn = Fixed(0.4, 0.3, 0.3)
     assert drawn.draw(back, 0).digest == drawn.draw(data, 0).digest
+
+
+def test_a_table_of_before_is_read_as_it_was_written(cache, tmp_path):
+    """It had no apostrophes before what a spreadsheet runs; a name that began with one kept it."""
+    names = ("=1+1.png", "'.png", "-a.png", "b.png")
+    for number, name in enumerate(names):
+        Image.fromarray(np.full((9, 9, 3), 40 * number, np.uint8)).save(tmp_path / name)
+    (tmp_path / "list.txt").write_text("".join(f"{name}\t{number % 2}\n" for number, name in enumerate(names)))
+    data = listing(ListFile(str(tmp_path / "list.txt")), cache)
+    for quoted, begins in ((False, b",=1+1.png,"), (True, b",'=1+1.png,")):
+        content = data_csv(data, data.contents, quoted)
+        assert begins in content
+        (tmp_path / DATA_FILE).write_bytes(content)
+        back = _data(tmp_path, {"data": data.digest} | ({"quoted": True} if quoted else {}))
+        assert back.names == data.names
+        assert data_csv(back, back.contents, quoted) == content
