@@ -38,7 +38,7 @@ from ablation.core.text import duration
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.record import ARRAYS_FILE, RECORD_FILE, RunRecord, write_record
 from ablation.experiment.robustness import Condition, conditions_of
-from ablation.experiment.runs import Run
+from ablation.experiment.runs import SPEC_FILE, Run
 from ablation.experiment.spec import RunSpec
 from ablation.training.causes import TERMINATED, Cause, Failure, failure_at_end, failure_of, oom_kills
 from ablation.training.execution import AS_USUAL, MEMORY_FORMATS, STEPS, Execution
@@ -48,7 +48,7 @@ LOCK_SECONDS = 2.0
 """How long to wait for a run's lock: whoever reads its status holds it for an instant."""
 
 START_SECONDS = 600.0
-"""A child has so long to import torch and begin its first run; it is ended then."""
+"""A child has so long to import torch and begin its first run, or to try out a network; it is ended then."""
 
 END_SECONDS = 2.0
 """A child that has closed its pipe has so long to end, and to leave its own exit status."""
@@ -108,21 +108,17 @@ class Worker:
 
     def try_out(self, specs: Sequence[RunSpec], classes: int) -> None:
         """Have the child do the dry run of these. Raises what is wrong with them, and WorkerDied."""
-        request = {"specs": [spec.to_plain() for spec in specs], "classes": classes}
-        for event in self._answers(request):
-            if event["event"] == "tried":
-                refused = [Problem(*problem) for problem in event["problems"]]
-                if refused:
-                    raise (DataError if event["data"] else InputError)(refused)
-                return
+        event = self._answer({"specs": [spec.to_plain() for spec in specs], "classes": classes})
+        if refused := [Problem(*problem) for problem in event["problems"]]:
+            raise (DataError if event["data"] else InputError)(refused)
 
     def rate(self, spec: RunSpec) -> Rate:
         """Have the child train this spec for some seconds, and leave nothing; no images where it cannot, or dies."""
-        with suppress(WorkerDied):
-            for event in self._answers({"rate": spec.to_plain()}):
-                if event.pop("event") == "rated":
-                    return Rate(**event)
-        return FAILED
+        try:
+            event = self._answer({"rate": spec.to_plain()})
+        except WorkerDied:
+            return FAILED
+        return Rate(**{name: value for name, value in event.items() if name != "event"})
 
     def train(self, run: Run, experiment: Experiment | None = None) -> Iterator[dict[str, Any]]:
         """Train one run; yields its events, the last one of `ENDINGS`. Raises WorkerDied.
@@ -145,6 +141,12 @@ class Worker:
                 if event["event"] in ENDINGS:
                     return
 
+    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Send the child a request that has one event for an answer. Raises WorkerDied, as where it takes too long."""
+        with Alarm(self._alive()) as alarm:
+            alarm.set(START_SECONDS)
+            return next(self._answers(request, alarm))
+
     def _answers(self, request: dict[str, Any], alarm: Alarm | None = None) -> Iterator[dict[str, Any]]:
         """Send the child a request and yield its events, as long as somebody takes them. Raises WorkerDied."""
         process, killed, babble = self._alive(), oom_kills(), ""
@@ -160,12 +162,15 @@ class Worker:
                 yield event
         except (BrokenPipeError, ValueError):
             pass  # the pipe broke, or `stop` closed it under us
-        wait = 0.0 if babble else END_SECONDS
-        status, peak = self._bury(process, wait)
+        peak = None if babble else _await(process, END_SECONDS)
+        lives = process.returncode is None
+        status = self._bury(process)
         if alarm is not None and alarm.rang:
             failure = _too_long(alarm.seconds, self.timeout)
         elif babble:
             failure = Failure("pipe", f"the worker sent what is no event ({babble.strip()[:60]!r}), and was ended")
+        elif lives:
+            failure = Failure("pipe", "the worker closed its pipe and did not end, so that it was ended")
         else:
             failure = failure_at_end(status, peak, out_of_memory=(oom_kills() or 0) > (killed or 0))
         raise WorkerDied(f"{failure.reason}; {self._last_words()}", failure.cause)
@@ -231,22 +236,19 @@ class Worker:
         if process is not None:
             if grace:
                 process.terminate()  # and not its group: what a recipe has started is needed to the epoch's end
-            self._bury(process, grace)
+                _await(process, grace)
+            self._bury(process)
         self._printed()
 
-    def _bury(self, process: subprocess.Popen[str], seconds: float = 0.0) -> tuple[int, int | None]:
-        """End the child, unless it does so itself within `seconds`, and close our side of the pipes.
-
-        Its exit status, and the most memory that it had in bytes, where that is known.
-        """
-        peak = _await(process, seconds)
+    def _bury(self, process: subprocess.Popen[str]) -> int:
+        """End the child and what it started, and close our side of the pipes; its exit status."""
         status = processes.end(process)
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 with suppress(BrokenPipeError):
                     pipe.close()
         self.process = None
-        return status, peak
+        return status
 
 
 class Alarm:
@@ -528,7 +530,7 @@ def _measure(
 
     device = torch.device(options.device)
     make_deterministic(device)
-    for file in (run.checkpoint, run.weights, run.folder / ARRAYS_FILE, run.folder / RECORD_FILE):
+    for file in (run.checkpoint, run.weights, *(run.folder / name for name in (SPEC_FILE, ARRAYS_FILE, RECORD_FILE))):
         remove_unfinished(file)
     run.prepare()
     where = {"host": platform.node(), "process": os.getpid(), "command": os.getppid()}
