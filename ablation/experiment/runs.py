@@ -169,7 +169,11 @@ class Run:
             written = json.loads(file.read_text("utf-8"))
         except (FileNotFoundError, ValueError):
             written = None
-        if written != form:
+        if written == form:
+            return
+        try:
+            write_json(file, form)
+        except FileNotFoundError:  # whoever has begun the run meanwhile took the temporary file for what a kill left
             write_json(file, form)
 
 

@@ -215,12 +215,18 @@ class LocalCrew:
 
 
 def mark_failed(run: Run, death: WorkerDied) -> dict[str, Any]:
-    """Write into the run's journal that its worker died; the event, for the watch even where nothing can be written."""
+    """Write into the run's journal that its worker died; the event, for the watch even where nothing can be written.
+
+    A run whose record was there by then has not failed: it ends as its record says.
+    """
     if death.cause == "terminated":
         return {"event": "interrupted"}
     failure = {"cause": death.cause, "reason": str(death)}
     try:
         with run.lock().acquire(timeout=LOCK_SECONDS):
+            if record := run.record():
+                run.journal.append(record.outcome)
+                return {"event": record.outcome, **record.metrics}
             return run.journal.append("failed", **failure)
     except Timeout:  # another process has already taken the run up again
         return {"event": "busy"}

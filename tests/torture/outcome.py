@@ -9,8 +9,9 @@ from ablation.core.files import Journal
 from ablation.experiment.record import RECORD_FILE, read_arrays, read_with_digest
 from ablation.experiment.runs import epochs_in
 
-PASSED_OVER = re.compile(r"worker-\d+\.log|.*\.lock|lock|published\.json")
-"""Files that hold no results; of the last one see `store.py`."""
+PASSED_OVER = re.compile(r"worker-\d+\.log|.*\.lock|lock|published\.json|\.[0-9a-f]{32}\S*\.npz\.\d+\.tmp")
+"""Files that hold no results. Of published.json see `store.py`; the last one is a kill's while it was remembered what a
+photograph is like, and is never read."""
 
 OF_THE_CLOCK = ("time", "seconds", "images_per_second")
 """What two trainings of the same run may differ in, of an event; of a record, its cost and environment."""
@@ -51,7 +52,7 @@ def content(path: Path) -> object:
         }
     if path.name == "journal.jsonl":
         events = Journal(path).events()
-        return [_timeless(epoch) for epoch in epochs_in(events)], events[-1]["event"]
+        return [_timeless(epoch) for epoch in epochs_in(events)], events[-1]["event"] == "failed"
     if path.suffix == ".jsonl":
         return list(map(_timeless, Journal(path).events()))
     return hashlib.sha256(path.read_bytes()).hexdigest()

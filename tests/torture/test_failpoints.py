@@ -34,7 +34,7 @@ def test_a_crash_at_every_point_leaves_no_trace(kind, undisturbed, lanes):
         "the same command ends with the same files, bit for bit",
         f"{len(points) - len(wrong)} of {len(points)} so ({', '.join(f'{n} {name}' for name, n in counts.items())})",
     )
-    assert wrong == []
+    assert not wrong, "\n\n".join(wrong)
 
 
 def test_every_point_is_of_a_known_file(undisturbed):
@@ -53,7 +53,7 @@ def test_a_write_that_is_torn_anywhere_leaves_no_trace(undisturbed, lanes):
         "the same command ends with the same files, bit for bit",
         f"{len(points) - len(wrong)} of {len(points)} so",
     )
-    assert wrong == []
+    assert not wrong, "\n\n".join(wrong)
 
 
 def test_a_power_cut_leaves_no_trace(undisturbed, lanes):
@@ -66,4 +66,4 @@ def test_a_power_cut_leaves_no_trace(undisturbed, lanes):
         "the same command ends with the same files, bit for bit",
         f"{len(points) - len(wrong)} of {len(points)} so",
     )
-    assert wrong == []
+    assert not wrong, "\n\n".join(wrong)

@@ -33,6 +33,22 @@ def test_a_crash_at_a_point_of_each_file_leaves_no_trace(kind, undisturbed, lane
     assert undisturbed.crashes(lanes, "kill", [points[len(points) // 2]]) == []
 
 
+def test_a_worker_that_dies_behind_its_record_has_not_failed(undisturbed, lanes):
+    renames = [point for point in undisturbed.points if " rename " in point and "record.json" in point]
+    after = undisturbed.points[undisturbed.points.index(renames[0]) + 1 :]
+    kinds = (" write ", " unlink ", "checkpoint-before")
+    points = [next(point for point in after if kind in point and "runs/" in point) for kind in kinds]
+    wrong = undisturbed.crashes(lanes, "kill", points)
+    record_fault(
+        "blocked",
+        "a worker is killed between its run's record and its last line",
+        len(points),
+        "the run has finished, and no checkpoint is left",
+        "; ".join(wrong) or f"so {len(points)} times",
+    )
+    assert not wrong, "\n\n".join(wrong)
+
+
 @pytest.mark.parametrize("does", ["torn", "power"])
 def test_a_torn_line_and_a_power_cut_leave_no_trace(does, undisturbed, lanes):
     writes = [point for point in undisturbed.points_of("journal") if " write " in point]
