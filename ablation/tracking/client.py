@@ -82,7 +82,13 @@ class Tracker:
     def again(self) -> None:
         """Try MLflow anew, by a new connection, after it did not take something."""
         self.off = self._away = False
-        self._refusals, self._connection = 0, None
+        self._refusals = 0
+        self._close()
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
 
     def publish_report(self, *files: Path, description: str = "", verdicts: Mapping[str, str] | None = None) -> None:
         """Publish everything, and put a report on the experiment's own run.
@@ -182,11 +188,13 @@ class Tracker:
             self.off = True
             self._refusals += 1
             self._away = getattr(error, "error_code", "") not in _REFUSED or self._refusals >= _REFUSALS
-            self._connection = None
+            self._close()
             self._report(error)
             return None
 
     def _connected(self) -> Connection:
+        if self._connection is not None and not self._connection.is_current():
+            self._close()
         if self._connection is None:
             make_whole(self.store, self.warn)
             client = connect(self.store)

@@ -32,6 +32,7 @@ from ablation.tracking.publication import (
     dated,
     experiment_tags,
 )
+from ablation.tracking.published import file_of, number_of
 from ablation.tracking.store import Store, without_password
 
 MAX_METRICS, MAX_RUNS = 1000, 50_000
@@ -50,6 +51,8 @@ class Connection:
 
     def __init__(self, client: Any, store: Store, experiment: Experiment, warn: Callable[[str], None]):
         self.client, self.experiment, self.warn = client, experiment, warn
+        self._file = file_of(store.uri)
+        self._number = number_of(self._file)
         self.experiment_id = self._experiment_id(store)
         self.runs: dict[str, Any] = {}
         # whole ones first, and with a report before those without
@@ -62,6 +65,16 @@ class Connection:
             elif key is not None:
                 self.runs[key] = run
         self._describe()
+
+    def is_current(self) -> bool:
+        """Whether the file of a local store is still the one that was opened: it may be removed, or replaced."""
+        return self._number == number_of(self._file)
+
+    def close(self) -> None:
+        """Close the database: MLflow keeps it open, and would go on writing to a file that has gone."""
+        store = getattr(getattr(self.client, "_tracking_client", None), "store", None)
+        if engine := getattr(store, "engine", None):
+            engine.dispose()
 
     def _held(self) -> list[Any]:
         """MLflow's runs of the experiment, as they are now."""

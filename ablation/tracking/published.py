@@ -18,7 +18,7 @@ from ablation.core.files import write_json
 
 FILE = "published.json"
 
-_SQLITE = "sqlite:///"
+_SQLITE, _WITH_DRIVER = "sqlite:///", "sqlite+pysqlite:///"
 BESIDE = ("", "-wal", "-journal")
 """What SQLite adds to its file's name where it may hold what is not in the file itself yet."""
 
@@ -42,20 +42,31 @@ def remembered(root: Path, uri: str) -> dict[str, str] | None:
 
 
 def address_of(file: Path) -> str:
-    """The address of a SQLite file, an absolute path, as SQLAlchemy reads it: `sqlite:///` and the path.
+    """The address of a SQLite file, an absolute path: `sqlite:///` and the path.
 
-    Its version 2.1 takes what is behind a '%' for a character's number; the ones before take no '?' at all.
+    SQLAlchemy 2.1 takes what is behind a '%' for a character's number, and the versions before take no '?' at all. Where
+    the address names the driver, MLflow does not try to make the folders, which would be called by the numbers.
     """
     path = file.as_posix()
-    return _SQLITE + (quote(path, safe="/ +:@") if {"%", "?"} & set(path) and _reads_escapes() else path)
+    if {"%", "?"} & set(path) and _reads_escapes():
+        return _WITH_DRIVER + quote(path, safe="/ +:@")
+    return _SQLITE + path
 
 
 def file_of(uri: str) -> Path | None:
     """The file of a store in SQLite, absolute; None for any other store."""
-    if not uri.startswith(_SQLITE) or "?" in uri or ":memory:" in uri:
+    if not uri.startswith((_SQLITE, _WITH_DRIVER)) or "?" in uri or ":memory:" in uri:
         return None
-    path = uri.removeprefix(_SQLITE)
+    path = uri.partition(":///")[2]
     return Path(unquote(path) if "%" in path and _reads_escapes() else path).absolute()
+
+
+def number_of(file: Path | None) -> int | None:
+    """By which the system knows the file; another one of the same name has another number. None where it is missing."""
+    try:
+        return file.stat().st_ino if file is not None else None
+    except FileNotFoundError:
+        return None
 
 
 def _reads_escapes() -> bool:

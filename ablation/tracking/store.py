@@ -48,10 +48,6 @@ SETTINGS = {
 }
 """MLflow's settings in the environment, unless the user has set them; it reads them at each of its calls."""
 
-POOL = {"MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool"}
-"""Of a SQLite store as well: each call opens the file by its name. A connection that is kept would go on writing to a
-file that somebody has removed or replaced, and nobody would find what it wrote."""
-
 _OF_ITSELF = ("alembic_version", "experiments", "workspaces")
 """Tables with rows in a store that nobody has used; of experiments it has one."""
 
@@ -120,8 +116,6 @@ def make_whole(store: Store, note: Callable[[str], None] = warnings.warn) -> Non
     file = file_of(store.uri)
     if file is None:
         return
-    for name, setting in POOL.items():
-        os.environ.setdefault(name, setting)
     with warnings.catch_warnings(), alone_at(str(file)):
         warnings.simplefilter("ignore")
         aside = _prepare(file, store)

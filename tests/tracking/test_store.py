@@ -243,6 +243,25 @@ def test_a_store_that_is_locked_is_no_broken_one(whole: Path, tmp_path: Path, mo
     bench.publish()
 
 
+def test_a_store_that_is_removed_while_runs_are_published_is_made_anew_with_all_of_them(whole: Path, tmp_path: Path):
+    """An open file goes on to take what is written to it, although nobody can open it any more."""
+    bench = Bench(tmp_path, question("removed"))
+    shutil.copy(whole, tmp_path / "mlflow.db")
+    tracker = bench.tracker()
+    train(bench.runs[0])
+    tracker.publish(bench.runs[0])
+    (tmp_path / "mlflow.db").unlink()
+    shutil.copy(whole, tmp_path / "mlflow.db")  # as another process makes one
+    train(bench.runs[1])
+    tracker.publish(bench.runs[1])
+    tracker.publish_all()
+    assert bench.warnings == []
+    assert tables(tmp_path / "mlflow.db")["runs"] == 3
+    record_fault(
+        "blocked", "MLflow's database is removed while runs are published", 1, "all are in the new one", "2 of 2"
+    )
+
+
 SPECIAL = ["a%20b", "what?", "a#b", "with space", "größe", "100%", "a&b=c;d", "a@b:c", "it's +1", "%2F%3F"]
 
 

@@ -5,13 +5,15 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from bench import Bench, train
+from faults import record_fault
 
 from ablation.tracking.store import Store, connect
 from ablation.tracking.ui import free_port, pages_of, say_pages
@@ -99,6 +101,49 @@ def test_a_server_takes_runs_shows_them_and_ends_with_the_command(
         assert f"/runs/{remote.report().info.run_id}?" in pages["remote, the report"]
         ends(process, signal.SIGINT, port)
     assert not (tmp_path / "mlflow.db").exists()
+
+
+def descendants_of(process: int) -> set[int]:
+    """The processes that it started, and those that they did, as the kernel knows them."""
+    found: set[int] = set()
+    for listed in Path(f"/proc/{process}/task").glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+            children = set(map(int, listed.read_text().split()))
+            found |= children.union(*map(descendants_of, children))
+    return found
+
+
+def is_alive(process: int) -> bool:
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    return False
+
+
+def until(what: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not what() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return what()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads a process's children from /proc")
+@pytest.mark.parametrize("count", [1, 2], ids=["while the server starts", "with the server's own child"])
+def test_a_server_dies_with_the_command_that_is_killed(
+    bench: Bench, environment: dict[str, str], tmp_path: Path, count: int
+):
+    connect(bench.store)  # so that its tables are there
+    arguments = [sys.executable, "-c", CALL, str(bench.home / "runs"), str(free_port(0))]
+    process = subprocess.Popen(arguments, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        assert until(lambda: len(descendants_of(process.pid)) >= count, 120)
+        started = descendants_of(process.pid)
+    finally:
+        process.kill()
+        process.wait()
+    killed = time.monotonic()
+    assert until(lambda: not any(map(is_alive, started)), 10), "they outlived it"
+    seen = f"{len(started)} processes gone within {time.monotonic() - killed:.2f} s"
+    record_fault("blocked", "a SIGKILL of `ablation ui`", 1, "MLflow's server and its children end with it", seen)
 
 
 @pytest.mark.slow

@@ -1,0 +1,77 @@
+"""`ablation sync`: what a person reads of it, and what it says where it can do nothing."""
+
+import shutil
+import sqlite3
+import threading
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from commands import ablation
+from faults import record_fault
+
+OF_SQLALCHEMY = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")  # by MLflow's own code
+
+
+@OF_SQLALCHEMY
+def test_it_publishes_repairs_and_says_so_in_a_line(finished, tmp_path):
+    folder = shutil.copytree(finished.folder, tmp_path / "project")
+    at = f"6 runs in MLflow at sqlite:///{folder}/mlflow.db"
+    lost = min((folder / "runs" / "small").glob("*/record.json")).parent
+    shutil.copytree(lost, tmp_path / "kept")
+    shutil.rmtree(lost)
+    code, out, err = ablation(folder, "sync", "small")
+    assert (code, err) == (0, "")
+    assert out == f"small: {at.replace('6', '5', 1)}: 5 published, 0 as they were\n"
+    shutil.copytree(tmp_path / "kept", lost)
+    with closing(sqlite3.connect(folder / "mlflow.db")) as opened:
+        (run,) = opened.execute("SELECT run_uuid FROM metrics WHERE key = 'test/accuracy' LIMIT 1").fetchone()
+        for table in ("metrics", "latest_metrics"):
+            opened.execute(f"UPDATE {table} SET value = 1 WHERE key = 'test/accuracy' AND run_uuid = ?", [run])
+        opened.commit()
+    assert ablation(folder, "sync") == (0, f"small: {at}: 1 published, 1 repaired, 4 as they were\n", "")
+    assert ablation(folder, "sync", "small") == (0, f"small: {at}: all as they were\n", "")
+
+
+def test_a_server_that_is_away_is_status_75(finished, tmp_path):
+    folder = shutil.copytree(finished.folder, tmp_path / "project")
+    code, out, err = ablation(folder, "sync", "small", "--tracking-uri", "http://me:secret@127.0.0.1:9")
+    assert (code, out) == (75, "")
+    assert "MLflow at http://127.0.0.1:9 does not take the runs: no answer" in err
+    assert "secret" not in err
+    record_fault("blocked", "`ablation sync` where MLflow's server is away", 1, "exit status 75", f"exit status {code}")
+
+
+def test_without_runs_it_wants_a_name(tmp_path):
+    code, _, err = ablation(tmp_path, "sync")
+    assert code == 2
+    assert "name the experiment" in err
+
+
+class Silent(BaseHTTPRequestHandler):
+    """Answers nothing before `go_on` is set, and then nothing that MLflow can use."""
+
+    go_on = threading.Event()
+
+    def do_GET(self) -> None:
+        self.go_on.wait()
+
+    def log_message(self, *what: object) -> None:
+        pass
+
+
+def test_a_run_prints_its_verdicts_before_it_waits_for_a_server(finished, tmp_path):
+    """The server answers nothing before the wait is announced, which comes last."""
+    folder = shutil.copytree(finished.folder, tmp_path / "project")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Silent) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        threading.Timer(4.0, Silent.go_on.set).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        code, out, err = ablation(folder, "run", "small", "--tracking-uri", address)
+        server.shutdown()
+    assert code == 0, "a server costs no run"
+    assert out.splitlines()[-1].startswith(f"waiting for MLflow at {address}: ")
+    assert "crop" in out
+    rest = f"ablation sync small --tracking-uri {address}` publishes the rest when that is there"
+    assert rest in err
