@@ -62,10 +62,10 @@ class Machines:
         return self.address
 
     def start_worker(self, name: str, *options: str, **environment: str) -> int:
-        """Start a Dask worker of one thread on a machine of this name; its process."""
+        """Start a Dask worker of one thread, without a nanny, on a machine of this name; its process."""
         home = self.folder / name
         apart = ["unshare", "--map-root-user", "--uts", "--mount", "sh", "-c", APART, "sh", name, str(self.hidden)]
-        options = ("--nthreads", "1", "--no-dashboard", "--host", "127.0.0.1", *options)
+        options = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1", *options)
         options = (*options, "--name", name, "--local-directory", str(home / "dask"))
         command = ["distributed.cli.dask_worker", self.address, *options]
         return self._start(name, command, apart if self.apart else [], environment)
@@ -86,6 +86,10 @@ class Machines:
                 start_new_session=True,
             )
         return self.processes[name].pid
+
+    def name_of(self, event: dict) -> str:
+        """The machine on which a run has started."""
+        return next((name for name, process in self.processes.items() if process.pid == event["command"]), "")
 
     def wait_for_workers(self, count: int) -> None:
         from distributed import Client

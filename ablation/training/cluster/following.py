@@ -45,9 +45,6 @@ STOPPING = 3.0
 VISIBLE = 30.0
 """Seconds within which a shared folder shows here what another machine has written."""
 
-LOG_FILE = "cluster.log"
-"""In the folder of the experiment's runs: what processes printed whose runs failed."""
-
 RESULTS = ("finished", "diverged")
 
 
@@ -239,7 +236,8 @@ class Following:
                 if not answer["shared"]:
                     attempt.fetching = self._pool.submit(self._fetch, attempt.run, answer)
         else:
-            self._fail(attempt, answer.get("cause", "error"), self._reason(answer))
+            written = bool(answer.get("written"))
+            self._fail(attempt, answer.get("cause", "error"), self._reason(answer), written)
 
     def _fetch(self, run: Run, answer: Mapping[str, Any]) -> None:
         """Bring a run's files home, and check them. Raises Refused, Lost, and OSError for what is wrong here."""
@@ -278,7 +276,7 @@ class Following:
             answers.take_up(run, attempt.before)
             event = {name: value for name, value in answer.items() if name not in _INNER}
             if answer["event"] == "failed":
-                self._fail(attempt, answer.get("cause", "error"), self._reason(answer), written=True)
+                self._fail(attempt, answer.get("cause", "error"), self._reason(answer), answer["written"])
             else:
                 self._close(attempt, event)
         drop = partial(task.discard, answer["folder"])
@@ -304,7 +302,7 @@ class Following:
         """Why a run failed on another machine; what it printed goes to a log here."""
         reason = f"{answer['reason']} (on {answer['host']})"
         if answer.get("printed"):
-            with suppress(OSError), (self._root / LOG_FILE).open("a", encoding="utf-8") as log:
+            with suppress(OSError), (self._root / task.LOG_FILE).open("a", encoding="utf-8") as log:
                 log.write(f"--- {answer['number']} on {answer['host']}\n{answer['printed']}\n")
         return reason
 
@@ -333,5 +331,5 @@ class Following:
             attempt.lock = None
 
 
-_INNER = ("shared", "folder", "files", "printed", "number", "host", "address")
+_INNER = ("written", "shared", "folder", "files", "printed", "number", "host", "address")
 """What of an answer is for this file alone."""

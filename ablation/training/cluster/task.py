@@ -23,9 +23,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from ablation.core.errors import AblationError, DataError, InputError, reason_of
+from ablation.core.errors import AblationError, DataError, InputError
 from ablation.experiment.seal import JOURNAL_FILE, digest_of_file
 from ablation.experiment.spec import RunSpec
+from ablation.training.causes import failure_of
 from ablation.training.cluster.answers import FILES
 from ablation.training.cluster.machine import PART, Machine, NoAnswer, Stopped
 from ablation.training.cluster.session import Item, Session, differences, versions
@@ -40,6 +41,9 @@ GLANCE = 0.3
 
 BETWEEN = 0.5
 """Seconds from one epoch of a run that the caller is told of to the next."""
+
+LOG_FILE = "cluster.log"
+"""In the folder of the caller's runs: what processes printed whose runs failed."""
 
 SHOWN = 4096
 """Bytes of what a process printed that come with a failure."""
@@ -207,7 +211,7 @@ def _answered(session: str, request: str, act: Act) -> dict[str, Any]:
             return {"event": "stopped", **about}
         return {"event": "failed", "cause": death.cause, "reason": str(death), **about}
     except (AblationError, OSError, NoAnswer) as error:
-        return {"event": "failed", "cause": "error", "reason": reason_of(error), **about}
+        return {"event": "failed", **failure_of(error, asked.device)._asdict(), **about}
 
 
 def _train(machine: Machine, form: dict[str, Any], is_wanted: Callable[[], bool]) -> dict[str, Any]:
@@ -219,15 +223,20 @@ def _train(machine: Machine, form: dict[str, Any], is_wanted: Callable[[], bool]
     ended: dict[str, Any] = {}
     sent = 0.0
     with _seated(machine, code, is_wanted) as worker:
-        for event in worker.carry_out({**form["run"], "root": str(runs)}):
-            ended = event
-            if event["event"] != "epoch" or time.monotonic() - sent >= BETWEEN:
-                sent = time.monotonic()
-                machine.tell({"run": event, "shared": shared})
+        try:
+            for event in worker.carry_out({**form["run"], "root": str(runs)}):
+                ended = event
+                if event["event"] != "epoch" or time.monotonic() - sent >= BETWEEN:
+                    sent = time.monotonic()
+                    machine.tell({"run": event, "shared": shared})
+        except WorkerDied as death:
+            reason = str(death).replace(f"see {worker.log}", f"see {LOG_FILE}")
+            ended = {"event": "failed", "cause": death.cause, "reason": reason, "written": False}
         printed = _tail(worker.log) if ended["event"] == "failed" else ""
     machine.check()
     return {
         **ended,
+        "written": ended.get("written", True),
         "shared": shared,
         "folder": "" if shared else str(runs / form["run"]["id"]),
         "files": [] if shared else _files(runs / form["run"]["id"], ended["event"]),
