@@ -257,8 +257,8 @@ def save(run: Run, learned: Mapping[str, Any], progress: Progress, environment: 
     """
     run.journal.flush()
     states = {name: part.state_dict() for name, part in learned.items()}
-    told = {"history": progress.history, "changes": progress.changes, "notes": progress.notes}
-    state = {"run": run.spec.id, "environment": _repeating(environment), **told, **states}
+    kept = {"history": progress.history, "changes": progress.changes, "notes": progress.notes}
+    state = {"run": run.spec.id, "environment": _repeating(environment), **kept, **states}
     write_checkpoint(run.checkpoint, state, lambda: _make_room(run, progress))
     progress.newest = run.checkpoint
 
@@ -266,8 +266,9 @@ def save(run: Run, learned: Mapping[str, Any], progress: Progress, environment: 
 def write_checkpoint(path: Path, state: dict[str, Any], written: Callable[[], None] = lambda: None) -> None:
     """Write a state with its checksum, whole or not at all. `written` is called between writing and renaming it."""
     with atomic(path) as file:
-        digest = _write(file, state)
-        file.write(_MARK + digest.encode())
+        digesting = _Digesting(file)
+        torch.save(state, cast(IO[bytes], digesting))
+        file.write(_MARK + digesting.digest.hexdigest().encode())
         file.flush()
         os.fsync(file.fileno())
         written()
@@ -276,7 +277,7 @@ def write_checkpoint(path: Path, state: dict[str, Any], written: Callable[[], No
 def write_tensors(path: Path, state: dict[str, Any]) -> None:
     """Write what `torch.load(..., weights_only=True)` reads, whole or not at all."""
     with atomic(path) as file:
-        _write(file, state)
+        torch.save(state, file)
 
 
 def remove_checkpoints(run: Run) -> None:
@@ -293,37 +294,17 @@ def unwritten(error: OSError, what: str = "a checkpoint") -> str:
 
 
 class _Digesting:
-    """A file for torch to write into, which computes the SHA-256 of what is written.
-
-    error: that of the disk, instead of which torch raises another that does not name it.
-    """
+    """A file for torch to write into, which computes the SHA-256 of what is written."""
 
     def __init__(self, file: IO[bytes]):
         self.file, self.digest = file, hashlib.sha256()
-        self.error: OSError | None = None
 
     def write(self, content: memoryview) -> int:
         self.digest.update(content)
-        try:
-            return self.file.write(content)
-        except OSError as error:
-            self.error = error
-            raise
+        return self.file.write(content)
 
     def flush(self) -> None:
-        """`atomic` does that."""
-
-
-def _write(file: IO[bytes], state: dict[str, Any]) -> str:
-    """Write what torch makes of the state; the SHA-256 of that, 64 hexadecimal digits."""
-    target = _Digesting(file)
-    try:
-        torch.save(state, cast(IO[bytes], target))
-    except RuntimeError:
-        if target.error is not None:
-            raise target.error from None
-        raise
-    return target.digest.hexdigest()
+        """`write_checkpoint` does that."""
 
 
 def _make_room(run: Run, progress: Progress) -> None:

@@ -25,11 +25,11 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def told(tmp_path):
+def listed(tmp_path):
     """20 digits, listed; their cache is in `tmp_path`."""
-    found = listing(Subset(Digits(), 2), tmp_path)
-    build(found, 8, tmp_path)
-    return found
+    listed = listing(Subset(Digits(), 2), tmp_path)
+    build(listed, 8, tmp_path)
+    return listed
 
 
 def numbers(data):
@@ -88,32 +88,32 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_cache_that_is_not_as_it_was_written_is_built_again(damage, told, tmp_path):
+def test_a_cache_that_is_not_as_it_was_written_is_built_again(damage, listed, tmp_path):
     change, reason = DAMAGES[damage]
-    folder, good, notes = tmp_path / f"{told.digest}-8", numbers(load(tmp_path, told.digest, 8)), []
+    folder, good, notes = tmp_path / f"{listed.digest}-8", numbers(load(tmp_path, listed.digest, 8)), []
     change(folder)
-    data = build(told, 8, tmp_path, note=notes.append)
+    data = build(listed, 8, tmp_path, note=notes.append)
     assert numbers(data) == good
-    assert numbers(load(tmp_path, told.digest, 8)) == good
+    assert numbers(load(tmp_path, listed.digest, 8)) == good
     assert len(notes) == 1
     assert notes[0].startswith(f"the cache {folder} was built again from the photographs: ")
     assert reason in notes[0]
     assert "runs that were trained" not in notes[0], "the squares are what they were"
     assert {path.suffix for path in tmp_path.glob(".*")} == {".lock"}, "nothing is left of the one before"
     calls = []
-    build(told, 8, tmp_path, lambda *call: calls.append(call), notes.append)
+    build(listed, 8, tmp_path, lambda *call: calls.append(call), notes.append)
     assert (calls, len(notes)) == ([], 1)
     record_fault(
         "believed", f"the cache: {damage}", 1, "built again from the photographs, with a line", notes[0].split(": ")[1]
     )
 
 
-def test_a_cache_of_versions_without_checksums_is_built_again_once(told, tmp_path):
-    folder, good, notes = tmp_path / f"{told.digest}-8", numbers(load(tmp_path, told.digest, 8)), []
+def test_a_cache_of_versions_without_checksums_is_built_again_once(listed, tmp_path):
+    folder, good, notes = tmp_path / f"{listed.digest}-8", numbers(load(tmp_path, listed.digest, 8)), []
     without_checksums(folder)
-    assert numbers(load(tmp_path, told.digest, 8)) == good, "a report shows its photographs as before"
+    assert numbers(load(tmp_path, listed.digest, 8)) == good, "a report shows its photographs as before"
     for _ in range(2):
-        assert numbers(build(told, 8, tmp_path, note=notes.append)) == good
+        assert numbers(build(listed, 8, tmp_path, note=notes.append)) == good
     assert notes == [
         f"the cache {folder} was built again from the photographs: it has no checksums, as earlier versions wrote none"
     ]
@@ -128,27 +128,27 @@ def without_checksums(folder):
     np.savez(folder / "samples.npz", **samples)
 
 
-def test_squares_that_come_out_otherwise_are_counted(told, tmp_path):
+def test_squares_that_come_out_otherwise_are_counted(listed, tmp_path):
     """As those of another Pillow, or of an old cache that was damaged: what runs before were trained with is gone."""
-    folder, notes = tmp_path / f"{told.digest}-8", []
+    folder, notes = tmp_path / f"{listed.digest}-8", []
     without_checksums(folder)
     pixels_zeroed(folder)
-    build(told, 8, tmp_path, note=notes.append)
+    build(listed, 8, tmp_path, note=notes.append)
     assert "; 3 of its 20 squares are not what they were (by Pillow " in notes[0]
     assert notes[0].endswith("runs that were trained with those are of other images, remove their folders")
 
 
 def test_a_damaged_cache_whose_photographs_are_gone_is_one_clear_error(tmp_path):
     source = photos(tmp_path / "d", {"0": encoded(Image.fromarray(noise(9, 9, 1)))})
-    told = listing(source, tmp_path)
-    build(told, 6, tmp_path)
-    folder = tmp_path / f"{told.digest}-6"
+    listed = listing(source, tmp_path)
+    build(listed, 6, tmp_path)
+    folder = tmp_path / f"{listed.digest}-6"
     pixels_zeroed(folder, 50)
     for path in (tmp_path / "d").rglob("*.*"):
         path.unlink()
     (tmp_path / "d" / "a" / "0").unlink()
     with pytest.raises(DataError) as error:
-        build(told, 6, tmp_path)
+        build(listed, 6, tmp_path)
     first, *others = map(str, error.value.problems)
     assert first.startswith(f"the cache {folder} is not to be used (the pixels of ")
     assert first.endswith("and cannot be built again:")
@@ -159,10 +159,10 @@ def test_a_damaged_cache_whose_photographs_are_gone_is_one_clear_error(tmp_path)
     )
 
 
-def test_random_flips_of_a_bit_in_the_cache_are_noticed_or_change_nothing(told, tmp_path):
-    folder, good = tmp_path / f"{told.digest}-8", numbers(load(tmp_path, told.digest, 8))
-    good = (*good[:2], told.classes, told.names, *good[4:])
-    draws, seen = np.random.Generator(np.random.Philox(3)), {"noticed": 0, "changed nothing": 0}
+def test_random_flips_of_a_bit_in_the_cache_are_noticed_or_change_nothing(listed, tmp_path):
+    folder, good = tmp_path / f"{listed.digest}-8", numbers(load(tmp_path, listed.digest, 8))
+    good = (*good[:2], listed.classes, listed.names, *good[4:])
+    draws, counts = np.random.Generator(np.random.Philox(3)), {"noticed": 0, "changed nothing": 0}
     for name, flips in (("images.npy", 40), ("samples.npz", 30), ("meta.json", 30)):
         whole = (folder / name).read_bytes()
         for bit in draws.integers(0, 8 * len(whole), flips).tolist():
@@ -170,19 +170,19 @@ def test_random_flips_of_a_bit_in_the_cache_are_noticed_or_change_nothing(told, 
             content[bit // 8] ^= 1 << bit % 8
             (folder / name).write_bytes(content)
             notes = []
-            assert numbers(build(told, 8, tmp_path, note=notes.append)) == good, f"{name}, bit {bit}"
-            seen["noticed" if notes else "changed nothing"] += 1
+            assert numbers(build(listed, 8, tmp_path, note=notes.append)) == good, f"{name}, bit {bit}"
+            counts["noticed" if notes else "changed nothing"] += 1
             (folder / name).write_bytes(whole)
-    assert seen["noticed"] > 95
+    assert counts["noticed"] > 95
     record_fault(
-        "believed", "one bit of a cache flipped, in any of its files", sum(seen.values()),
-        "noticed and built again, or nothing changed", ", ".join(f"{count} {what}" for what, count in seen.items()),
+        "believed", "one bit of a cache flipped, in any of its files", sum(counts.values()),
+        "noticed and built again, or nothing changed", ", ".join(f"{count} {what}" for what, count in counts.items()),
     )  # fmt: skip
 
 
-def test_commands_that_open_a_cache_notice_what_is_no_pixel(told, tmp_path):
+def test_commands_that_open_a_cache_notice_what_is_no_pixel(listed, tmp_path):
     """`load` alone: each bit of meta.json and samples.npz that says anything."""
-    folder, good = tmp_path / f"{told.digest}-8", numbers(load(tmp_path, told.digest, 8))
+    folder, good = tmp_path / f"{listed.digest}-8", numbers(load(tmp_path, listed.digest, 8))
     draws = np.random.Generator(np.random.Philox(4))
     for name in ("samples.npz", "meta.json"):
         whole = (folder / name).read_bytes()
@@ -191,7 +191,7 @@ def test_commands_that_open_a_cache_notice_what_is_no_pixel(told, tmp_path):
             content[bit // 8] ^= 1 << bit % 8
             (folder / name).write_bytes(content)
             with suppress(DataError):
-                assert numbers(load(tmp_path, told.digest, 8)) == good
+                assert numbers(load(tmp_path, listed.digest, 8)) == good
         (folder / name).write_bytes(whole)
 
 
@@ -216,9 +216,9 @@ def test_a_kill_while_a_cache_is_built_again_leaves_no_half_one_and_two_processe
         tmp_path / "d", {str(number): encoded(Image.fromarray(noise(9, 9, number))) for number in range(29)}
     )
     cache = tmp_path / "cache"
-    told = listing(source, cache)
-    good = numbers(build(told, 8, cache))
-    pixels_zeroed(cache / f"{told.digest}-8")
+    listed = listing(source, cache)
+    good = numbers(build(listed, 8, cache))
+    pixels_zeroed(cache / f"{listed.digest}-8")
     command = [sys.executable, "-c", AGAIN.format(moment=20), str(cache), source.path]
     assert subprocess.run(command, cwd=ROOT, check=False).returncode == 9
     assert list(cache.glob(".*.unfinished"))
@@ -226,7 +226,7 @@ def test_a_kill_while_a_cache_is_built_again_leaves_no_half_one_and_two_processe
     both = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     assert sorted(process.communicate()[0].strip() for process in both) == ["0", "30"]
     assert not list(cache.glob(".*.unfinished"))
-    assert numbers(build(told, 8, cache, note=lambda line: pytest.fail(line))) == good
+    assert numbers(build(listed, 8, cache, note=lambda line: pytest.fail(line))) == good
 
 
 # --- what is remembered of files
@@ -251,7 +251,7 @@ def test_random_flips_of_a_bit_in_what_is_remembered_of_files_change_nothing(sam
     good = everything()
     assert len(good[1]), "there are near-duplicates"
     [links] = set((tmp_path / "traits").iterdir()) - {index}
-    draws, seen = np.random.Generator(np.random.Philox(5)), {"noticed": 0, "changed nothing": 0}
+    draws, counts = np.random.Generator(np.random.Philox(5)), {"noticed": 0, "changed nothing": 0}
     for path, flips in ((index, 60), (links, 40)):
         whole = path.read_bytes()
         for bit in draws.integers(0, 8 * len(whole), flips).tolist():
@@ -259,12 +259,12 @@ def test_random_flips_of_a_bit_in_what_is_remembered_of_files_change_nothing(sam
             content[bit // 8] ^= 1 << bit % 8
             path.write_bytes(content)
             assert everything() == good, f"{path.name}, bit {bit}"
-            seen["changed nothing" if path.read_bytes() == content else "noticed"] += 1
+            counts["changed nothing" if path.read_bytes() == content else "noticed"] += 1
             path.write_bytes(whole)
-    assert seen["noticed"] > 60
+    assert counts["noticed"] > 60
     record_fault(
-        "believed", "one bit flipped of what is remembered of files", sum(seen.values()),
-        "measured again, or nothing changed", ", ".join(f"{count} {what}" for what, count in seen.items()),
+        "believed", "one bit flipped of what is remembered of files", sum(counts.values()),
+        "measured again, or nothing changed", ", ".join(f"{count} {what}" for what, count in counts.items()),
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""A sweep beside a cache that is not as it was written: it is built again before the first run, and told."""
+"""A sweep beside a cache that is not as it was written: it is built again before the first run, with a line."""
 
 from dataclasses import replace
 
@@ -26,9 +26,9 @@ def test_a_sweep_beside_zeroed_pixels_trains_the_same_bits(small, cache, tmp_pat
     short, watch = replace(small, epochs=1), Listening()
     [calm] = sweep(short, tmp_path / "calm", cache, jobs=1, device="cpu", watch=watch)
     assert watch.notes == []
-    told = listing(short.data, tmp_path)
-    build(told, 8, tmp_path)
-    path = tmp_path / f"{told.digest}-8" / "images.npy"
+    listed = listing(short.data, tmp_path)
+    build(listed, 8, tmp_path)
+    path = tmp_path / f"{listed.digest}-8" / "images.npy"
     images = np.load(path, mmap_mode="r+")
     images[700:] = 0
     images.flush()
