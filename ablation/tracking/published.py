@@ -44,8 +44,8 @@ def remembered(root: Path, uri: str) -> dict[str, str] | None:
 def address_of(file: Path) -> str:
     """The address of a SQLite file, an absolute path: `sqlite:///` and the path.
 
-    SQLAlchemy 2.1 takes what is behind a '%' for a character's number, and the versions before take no '?' at all. Where
-    the address names the driver, MLflow does not try to make the folders, which would be called by the numbers.
+    SQLAlchemy 2.1 takes what is behind a '%' for a character's number, and the versions before take no '?' at all. An
+    address with the driver's name keeps MLflow from making the folders, which would be called by the numbers.
     """
     path = file.as_posix()
     if {"%", "?"} & set(path) and _reads_escapes():

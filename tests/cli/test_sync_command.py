@@ -2,6 +2,8 @@
 
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,6 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from commands import ablation
 from faults import record_fault
+
+from ablation.tracking.background import Background
+
+PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 
 OF_SQLALCHEMY = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")  # by MLflow's own code
 
@@ -60,18 +66,45 @@ class Silent(BaseHTTPRequestHandler):
         pass
 
 
-def test_a_run_prints_its_verdicts_before_it_waits_for_a_server(finished, tmp_path):
-    """The server answers nothing before the wait is announced, which comes last."""
+def test_a_run_prints_its_verdicts_before_it_waits_for_a_server(finished, tmp_path, monkeypatch):
+    """The server answers nothing before the command waits for it, and nothing of use then."""
     folder = shutil.copytree(finished.folder, tmp_path / "project")
+    finish = Background.finish
+
+    def finish_and_let_go(*arguments):
+        threading.Timer(1.5, Silent.go_on.set).start()
+        return finish(*arguments)
+
+    monkeypatch.setattr(Background, "finish", finish_and_let_go)
     with ThreadingHTTPServer(("127.0.0.1", 0), Silent) as server:
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        threading.Timer(4.0, Silent.go_on.set).start()
         address = f"http://127.0.0.1:{server.server_port}"
         code, out, err = ablation(folder, "run", "small", "--tracking-uri", address)
         server.shutdown()
     assert code == 0, "a server costs no run"
-    assert out.splitlines()[-1].startswith(f"waiting for MLflow at {address}: ")
     assert "crop" in out
+    assert out.splitlines()[-1].startswith(f"waiting for MLflow at {address}: ")
     rest = f"ablation sync small --tracking-uri {address}` publishes the rest when that is there"
     assert rest in err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rounds", [5])
+def test_several_first_commands_at_once_have_every_run_in_mlflow_once(finished, tmp_path, environment, rounds):
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    command = [sys.executable, "-m", "ablation.cli.main", "run", "small"]
+    there = []
+    for number in range(rounds):
+        folder = shutil.copytree(finished.folder, tmp_path / str(number))
+        every = [subprocess.Popen(command, cwd=folder, env=environment, **PIPES) for _ in range(3)]
+        ended = [(process.communicate(timeout=300), process.returncode) for process in every]
+        assert [(errors, code) for (_, errors), code in ended] == [("", 0)] * 3
+        with closing(sqlite3.connect(folder / "mlflow.db")) as opened:
+            alive = "run_uuid IN (SELECT run_uuid FROM runs WHERE lifecycle_stage = 'active' AND status = 'FINISHED')"
+            keys = opened.execute(f"SELECT value FROM tags WHERE key = 'ablation.run_id' AND {alive}").fetchall()
+        there.append((len(keys), len(set(keys))))
+    assert there == [(7, 7)] * rounds, "six runs and the experiment's own"
+    seen = f"7 of 7 runs there once, in {there.count((7, 7))} of {rounds} rounds"
+    case = "three first `ablation run` at once on a new mlflow.db"
+    record_fault("blocked", case, rounds, "each run is in MLflow once", seen)
