@@ -1,0 +1,217 @@
+"""`ablation run` ends with a status that says what is to be done: each is tried, and its remedy works."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+from commands import ablation
+from faults import record_fault
+from filelock import FileLock
+from project import write_experiment
+
+from ablation.data import listing
+from ablation.experiment.files import read
+from ablation.experiment.runs import Run, folder_of, runs_of
+
+RUN = ("run", "small", "--no-tracking", "--device", "cpu", "--jobs", "1")
+
+OWN = '''
+"""Does cropping help?"""
+from ablation import Digits, Experiment, Fixed, RandomResizedCrop, SGD
+experiment = Experiment(
+    name="small", data=Digits(), model="own:network", image_size=8, cache_size=8, epochs=1, batch_size=32,
+    recipes={"none": (), "crop": (RandomResizedCrop(scale=(0.5, 1.0)),)},
+    optimizers={"sgd": SGD(lr=0.05)}, split=Fixed(train=0.2, val=0.2, test=0.4), seeds=2, baseline="none",
+)
+'''
+
+NETWORK = """
+from pathlib import Path
+
+from torch import nn
+
+class Own(nn.Sequential):
+    def forward(self, images):
+        if self.training and len(images) > 2 and Path("fails.txt").exists():
+            Path("fails.txt").unlink()
+            raise RuntimeError("a bad day")
+        return super().forward(images)
+
+def network(classes):
+    return Own(nn.Flatten(), nn.Linear(192, classes))
+"""
+
+
+def runs_in(folder: Path) -> list[Run]:
+    """Those of its experiment, in grid order."""
+    experiment = read(folder / "experiments" / "small.py").experiment
+    data = listing(experiment.data, folder / "cache")
+    return list(runs_of(experiment.cells(data.digest), folder_of(experiment, folder / "runs")))
+
+
+@pytest.fixture
+def project(finished, tmp_path):
+    """A finished project, two runs of which are missing."""
+    folder = shutil.copytree(finished.folder, tmp_path / "project")
+    for run in (runs_in(folder)[0], runs_in(folder)[5]):
+        shutil.rmtree(run.folder)
+    return folder
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A project with a network of its own that fails once."""
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "small.py").write_text(OWN)
+    (tmp_path / "own.py").write_text(NETWORK)
+    (tmp_path / "fails.txt").touch()
+    return tmp_path
+
+
+def statuses(folder):
+    return [run.status() for run in runs_in(folder)]
+
+
+def test_only_trains_what_it_names_and_the_verdicts_are_of_all_that_have_finished(project, inside):
+    ended = ablation(project, *RUN, "--only", "recipe=crop,optimizer=sgd")
+    assert ended.code == 0, ended.err
+    assert "1 of 3 runs to train" in ended.out
+    assert "did not finish" not in ended.err
+    assert statuses(project) == ["planned"] + ["finished"] * 5
+    assert "2 of 3" in ended.out, "the baseline's row has two of its three seeds"
+    assert ablation(project, *RUN, "--only", "seed=0", "--only", "seed=1").code == 0
+    assert statuses(project) == ["finished"] * 6
+
+
+def test_1_a_run_that_failed_and_the_same_command_tries_it_again(own, inside, monkeypatch):
+    monkeypatch.syspath_prepend(own)
+    ended = ablation(own, *RUN)
+    assert ended.code == 1
+    assert "failed: RuntimeError: a bad day" in ended.out
+    assert "1 run did not finish" in ended.err
+    assert statuses(own) == ["failed"] + ["finished"] * 3
+    assert ablation(own, *RUN, "--no-retry-failed").code == 1
+    assert ablation(own, *RUN).code == 0
+    assert statuses(own) == ["finished"] * 4
+    record_fault("blocked", "a run fails", 1, "exit status 1; the same command tries it again", f"exit {ended.code}")
+
+
+def test_1_fail_fast_says_which_and_leaves_the_rest(own, inside, monkeypatch):
+    monkeypatch.syspath_prepend(own)
+    ended = ablation(own, *RUN, "--fail-fast")
+    assert ended.code == 1
+    first = runs_in(own)[0]
+    assert f"run {first.spec.id} failed, and with --fail-fast that ends the sweep: RuntimeError: a bad day" in ended.err
+    assert statuses(own) == ["failed"] + ["planned"] * 3
+    (own / "fails.txt").touch()
+    ended = ablation(own, *RUN, "--max-retries", "1")
+    assert ended.code == 0, ended.err
+    assert "failed: RuntimeError: a bad day; it is tried again (1 of 1)" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (("--only", "recipe=corp"), "only recipe=corp (--only): no such recipe; did you mean 'crop'? (none, crop)"),
+        (("--only", "crop"), "--only 'crop': expected FACTOR=LEVEL"),
+        (("--timeout", "soon"), "'soon' is no time: give seconds, or as 90s, 30m, 2h"),
+        (("--timeout", "0"), "timeout = 0.0: must be above 0 seconds"),
+        (("--grace", "-1s"), "'-1s' is no time"),
+        (("--max-retries", "-1"), "-1 is not in the range x>=0"),
+    ],
+)
+def test_2_what_cannot_be(project, options, error):
+    ended = ablation(project, *RUN, *options)
+    assert ended.code == 2
+    assert error in " ".join(ended.err.split())
+    assert statuses(project).count("planned") == 2
+
+
+def test_3_data_that_is_not_there(tmp_path):
+    write_experiment(tmp_path, data="ImageFolder('photos')")
+    file = tmp_path / "experiments" / "small.py"
+    file.write_text(file.read_text().replace("Digits,", "ImageFolder,"))
+    ended = ablation(tmp_path, *RUN)
+    assert (ended.code, "there is no folder 'photos'" in ended.err) == (3, True)
+
+
+def test_4_another_process_trains_it_and_nobody_is_to_wait(project, inside):
+    run = runs_in(project)[0]
+    run.prepare()
+    with FileLock(run.folder / "lock"):
+        run.journal.append("started", device="cpu", host="elsewhere", process=78, command=77)
+        ended = ablation(project, *RUN, "--no-join")
+    assert ended.code == 4
+    assert ended.err.startswith("error: process 77 on elsewhere trains the runs in runs/small; without --no-join")
+    assert statuses(project).count("finished") == 4
+    assert ablation(project, *RUN).code == 0
+    record_fault(
+        "blocked", "another process trains the experiment, --no-join", 1, "exit status 4, host and process named",
+        f"exit {ended.code}: " + ended.err.partition(";")[0].removeprefix("error: "),
+    )  # fmt: skip
+
+
+@contextmanager
+def small_disk(folder: Path, size: str):
+    folder.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True)
+    if made.returncode:
+        pytest.skip(f"no file system can be mounted here: {made.stderr.decode().strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="mounts a small file system")
+def test_75_a_full_disk_ends_the_sweep_at_its_first_run(inside, tmp_path):
+    write_experiment(tmp_path)
+    with small_disk(tmp_path / "runs", "64k"):
+        ended = ablation(tmp_path, *RUN)
+        assert ended.code == 75, ended.err
+        assert "\nerror: no space left in runs/small/" in ended.err
+        assert ended.err.strip().endswith("make room: the same command goes on")
+        assert len(list(tmp_path.glob("runs/small/*/journal.jsonl"))) == 1, "and no other was tried"
+        subprocess.run(["mount", "-o", "remount,size=10m", tmp_path / "runs"], check=True)
+        again = ablation(tmp_path, *RUN)
+        assert again.code == 0, again.err
+        assert statuses(tmp_path) == ["finished"] * 6
+    record_fault(
+        "kills", "the disk of the runs is full (a file system of 64 kB)", 1,
+        "exit status 75 at the first run, the folder named; with room the same command goes on",
+        f"exit {ended.code}: " + ended.err.rpartition("error: ")[2].partition(";")[0],
+    )  # fmt: skip
+
+
+def test_143_sigterm_leaves_a_checkpoint_of_the_epoch_in_which_it_came(tmp_path, environment):
+    write_experiment(tmp_path, epochs=400)
+    command = [sys.executable, "-m", "ablation.cli.main", *RUN]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        while not list(tmp_path.glob("runs/small/*/checkpoint.pt")):
+            assert process.poll() is None
+            time.sleep(0.02)
+        signalled = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        out = process.stdout.read()
+        process.wait()
+    seconds = time.monotonic() - signalled
+    assert process.returncode == 143
+    assert "terminated; the same command goes on: ablation run small" in " ".join(out.split())
+    run = runs_in(tmp_path)[0]
+    events = run.journal.events()
+    assert [event["event"] for event in events[-2:]] == ["epoch", "interrupted"]
+    assert seconds < 8 + 2, "the grace time and what it takes to end"
+    assert run.status() == "interrupted"
+    checkpoint = torch.load(run.checkpoint, weights_only=True)
+    assert len(checkpoint["history"]) == events[-2]["epoch"], "of the epoch in which the signal came"
+    record_fault(
+        "blocked", "SIGTERM to `ablation run`", 1, "a checkpoint at the epoch's end, exit status 143, a message",
+        f"exit {process.returncode} after {seconds:.1f} s; the checkpoint is of epoch {events[-2]['epoch']}",
+    )  # fmt: skip
