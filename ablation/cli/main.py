@@ -97,7 +97,7 @@ def _quoting_safely() -> Iterator[None]:
     try:
         yield
     except click.ClickException as error:
-        error.message = message_lines(error.message)
+        vars(error)["message"] = message_lines(error.message)  # final to type checkers
         raise
 
 

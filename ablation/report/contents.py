@@ -13,6 +13,7 @@ from typing import Any
 
 import ablation
 from ablation.core.errors import InputError, did_you_mean
+from ablation.core.safe import terminal
 from ablation.core.text import named, out_of
 from ablation.evidence.study import Study
 from ablation.experiment.results import Results
@@ -140,7 +141,7 @@ def _report(study: Study, only: Collection[str]) -> Report:
     return Report(
         name=experiment.name,
         made=_made([study]),
-        question=experiment.question or question_of(experiment),
+        question=terminal(experiment.question) or question_of(experiment),
         headline=headline_of(experiment, study.effects),
         answer=(*answer(experiment, study.effects), *(text for section in sections for text in section.headline)),
         warnings=study.warnings,

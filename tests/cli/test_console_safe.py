@@ -2,17 +2,21 @@
 
 import ast
 import io
+import sys
 from pathlib import Path
+from types import ModuleType
 
+import click
 import pytest
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
-from terminal import OWN, unseen
+from terminal import OWN, on_terminal, unseen
 
 import ablation.cli
 from ablation.cli import console as on
 from ablation.cli.console import PlainTable, Terminal, as_line, say, say_line, table, warn
+from ablation.cli.main import COMMANDS
 from ablation.report.section import Rows, Section
 from ablation.report.section import Table as Shown
 
@@ -103,6 +107,23 @@ def test_a_line_is_a_line_and_keeps_its_style():
 def test_a_warning_is_one_message(capsys):
     warn(f"broken {EVIL}\nerror: all is lost")
     assert capsys.readouterr().err == f"warning: broken {SHOWN}\n  error: all is lost\n"
+
+
+def test_what_click_quotes_of_a_command_line_is_text(tmp_path, monkeypatch):
+    """Whatever click, or a command, puts into the error; versions of click differ in what they quote."""
+
+    @click.command()
+    def evil() -> None:
+        raise click.UsageError(f"--{EVIL}\nerror: all is lost")
+
+    module = ModuleType("ablation.cli.evil")
+    module.evil = evil
+    monkeypatch.setitem(sys.modules, "ablation.cli.evil", module)
+    monkeypatch.setitem(COMMANDS, "evil", ("evil", ""))
+    shown = on_terminal(tmp_path, "evil")
+    assert shown.code == 2
+    assert f"Error: --{SHOWN}\n  error: all is lost\n" in shown.text
+    assert unseen(shown.text) == []
 
 
 # --- nobody prints past it
