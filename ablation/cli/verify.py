@@ -222,6 +222,8 @@ def _trained_again(subject: Subject, wanted: str, options: ExperimentOptions, tr
         def count(event: dict[str, object]) -> None:
             if event["event"] == "epoch":
                 progress(int(str(event["epoch"])), results.run(run_id).spec.epochs)
+            elif event["event"] == "note":
+                say_line(str(event["message"]), "dim")
 
         run, experiment = results.run(run_id), results.experiment
         differing = retrain(run, experiment, subject.images(), options.cache, device, count)

@@ -65,7 +65,7 @@ def retrain(
     tested = replace(experiment, robustness=bool(record.evidence.get("conditions")))
     for path in filter(Path.is_file, experiment.weight_files):
         keep(path, cache)
-    build(data, run.spec.cache_size, cache)
+    build(data, run.spec.cache_size, cache, note=lambda message: event({"event": "note", "message": message}))
     with TemporaryDirectory() as folder:
         again = Run(Path(folder) / experiment.name, run.spec)
         again.prepare()

@@ -9,6 +9,8 @@ from faults import record_fault
 from ablation import sweep
 from ablation.data import build, listing
 from ablation.experiment.record import read_digest
+from ablation.training import crew
+from ablation.training.retrain import retrain
 from ablation.training.watch import Silent
 
 pytestmark = pytest.mark.usefixtures("inside")
@@ -55,3 +57,19 @@ def test_a_sweep_with_nothing_to_train_reads_no_pixel(small, tmp_path):
     sweep(short, tmp_path / "runs", tmp_path, jobs=1, device="cpu", watch=watch)
     assert watch.notes == []
     assert path.read_bytes() != before
+
+
+def test_a_run_that_is_trained_again_beside_zeroed_pixels_has_the_same_bits(small, tmp_path, monkeypatch):
+    monkeypatch.setattr("ablation.training.retrain.Worker", crew.Worker)  # the one in this process
+    short, notes = replace(small, epochs=1), []
+    [run] = sweep(short, tmp_path / "runs", tmp_path, jobs=1, device="cpu")
+    [path] = tmp_path.glob("*-8/images.npy")
+    path.write_bytes(path.read_bytes()[:-1000] + bytes(1000))
+
+    def event(what):
+        if what["event"] == "note":
+            notes.append(what["message"])
+
+    assert retrain(run, short, listing(short.data, tmp_path), tmp_path, "cpu", event) == ()
+    assert len(notes) == 1
+    assert "was built again from the photographs: the pixels of 6 of 1,797 photographs" in notes[0]
