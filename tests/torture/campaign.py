@@ -32,10 +32,11 @@ class Project:
         self.command = None
 
     def run_to_its_end(self) -> None:
-        """Run the command until nothing more is missing."""
-        self.command = self.start(list(self.argv), self.folder)
-        status = self.command.wait()
-        assert status == 0, f"status {status}: {self.command.printed()[-3000:]}"
+        """Run the command, and once more with nothing to train: what it prints then is the tables alone."""
+        for _ in range(2):
+            self.command = self.start(list(self.argv), self.folder)
+            status = self.command.wait()
+            assert status == 0, f"status {status}: {self.command.printed()[-3000:]}"
 
     def kill(self, victim: str, moment: str, draws: np.random.Generator) -> str:
         """Start the command, unless it runs, and kill at a moment; who was killed: '' where all had ended before."""

@@ -22,8 +22,8 @@ FILES = {
 }
 """Of each kind of file, its name in a point."""
 
-ERRORS = {"EIO": "Input/output error", "ENOSPC": "No space left on device", "short": ""}
-"""What the system calls each failure; of a short write nothing fails."""
+ERRORS = {"EIO": "Input/output error", "ENOSPC": "no space left", "short": ""}
+"""What each failure is called; of a short write nothing fails."""
 
 BEGUN = re.compile(r"\.jsonl$|/checkpoint|\.tmp$|\.unfinished/")
 """Files to which more is written, or that are on the way to their names."""
@@ -31,7 +31,9 @@ BEGUN = re.compile(r"\.jsonl$|/checkpoint|\.tmp$|\.unfinished/")
 
 def names(printed: str, error: str, folder: Path) -> bool:
     """Whether the words name the error, and a folder of the project, absolute or as it was given."""
-    return error in printed and bool(re.search(rf"({re.escape(str(folder))}|\b(runs|cache))\b", printed))
+    return error.lower() in printed.lower() and bool(
+        re.search(rf"({re.escape(str(folder))}|\b(runs|cache))\b", printed)
+    )
 
 
 def finished(folder: Path) -> int:

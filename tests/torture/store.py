@@ -15,15 +15,19 @@ def shown(folder: Path) -> dict[str, object]:
         runs = store.execute("select run_uuid, name, status, lifecycle_stage from runs").fetchall()
         names = Counter(name for _, name, _, _ in runs)
         assert max(names.values()) == 1, f"shown twice: {names}"
-        return {name: (status, stage, *_of(store, run)) for run, name, status, stage in runs}
+        return {
+            name: (status, stage, *_of(store, run, "latest_metrics" if name.endswith("· report") else "metrics"))
+            for run, name, status, stage in runs
+        }
 
 
-def _of(store: sqlite3.Connection, run: str) -> tuple[object, ...]:
+def _of(store: sqlite3.Connection, run: str, metrics: str) -> tuple[object, ...]:
+    """metrics: the table; the experiment's own run counts the runs, and how it counted on the way is told by kills."""
     params = sorted(store.execute("select key, value from params where run_uuid = ?", (run,)))
     tags = sorted(store.execute("select key, value from tags where run_uuid = ?", (run,)))
-    points = store.execute("select key, step, value, is_nan from metrics where run_uuid = ?", (run,))
-    metrics = Counter(point for point in points if not point[0].startswith("cost/"))
-    return params, [tag for tag in tags if tag[0] not in OF_THE_CLOCK], metrics
+    points = store.execute(f"select key, step, value, is_nan from {metrics} where run_uuid = ?", (run,))
+    counted = Counter(point for point in points if not point[0].startswith("cost/"))
+    return params, [tag for tag in tags if tag[0] not in OF_THE_CLOCK], counted
 
 
 def stale_artifacts(folder: Path) -> list[str]:

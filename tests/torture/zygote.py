@@ -78,6 +78,7 @@ class Zygote:
     def __init__(self) -> None:
         environment = {name: text for name, text in os.environ.items() if not name.startswith("FAILPOINT")}
         environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NO_COLOR": "1"}
+        environment |= {"MLFLOW_LOGGING_LEVEL": "CRITICAL"}  # which it reads when it is imported
         environment["PYTHONPATH"] = str(Path(__file__).parents[2])
         command = [sys.executable, str(Path(__file__))]
         self.process = subprocess.Popen(
