@@ -55,7 +55,17 @@ class Machines:
     def start_scheduler(self, name: str = "scheduler") -> str:
         """Its address, with a port of the system's choice."""
         file = self.folder / f"{name}.json"
-        options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
+        options = [
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "0",
+            "--no-dashboard",
+            "--dashboard-address",
+            "127.0.0.1:0",
+            "--scheduler-file",
+            str(file),
+        ]
         self._start(name, ["distributed.cli.dask_scheduler", *options], [])
         wait_for("the scheduler's file", lambda: file.exists() and file.read_text().endswith("}"))
         self.address = json.loads(file.read_text())["address"]

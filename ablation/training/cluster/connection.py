@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablation.core.errors import InputError, Problem, TryAgainError
+from ablation.core.errors import InputError, Problem, TryAgainError, reason_of
 from ablation.training.cluster import task
 from ablation.training.cluster.session import Session, differences
 
@@ -48,19 +50,31 @@ def connect(where: str) -> Connection:
         raise InputError(f"--cluster needs Dask ({error}): pip install 'ablation[cluster]'") from None
     if match := _LOCAL.fullmatch(where):
         cluster = LocalCluster(
-            n_workers=int(match[1]), threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=40
+            n_workers=int(match[1]),
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address="127.0.0.1:0",  # None would be port 8787
+            scheduler_kwargs={"dashboard": False},
+            silence_logs=logging.ERROR,
         )
         return Connection(Client(cluster, set_as_default=False), where, cluster)
+    address = where if _ADDRESS.fullmatch(where) else _address_in(where)
     try:
-        if _ADDRESS.fullmatch(where):
-            return Connection(Client(where, timeout=CONNECTING, set_as_default=False), where)
-        if Path(where).is_file():
-            file = str(Path(where).absolute())
-            return Connection(Client(scheduler_file=file, timeout=CONNECTING, set_as_default=False), where)
-    except (OSError, TimeoutError, ValueError, KeyError) as error:
-        wrong = f"no Dask scheduler answers at {where} ({type(error).__name__}: {error})"
+        return Connection(Client(address, timeout=CONNECTING, set_as_default=False), address)
+    except (OSError, TimeoutError, ValueError) as error:
+        wrong = f"no Dask scheduler answers at {address} ({reason_of(error)})"
         raise TryAgainError(f"{wrong}; start it (docs/cluster.md), and give the same command again") from error
-    raise InputError(f"cluster = {where!r} (--cluster): write {FORMS}")
+
+
+def _address_in(path: str) -> str:
+    """The address in a scheduler's file."""
+    try:
+        address = str(json.loads(Path(path).read_text("utf-8"))["address"])
+    except (OSError, ValueError, LookupError, TypeError):
+        address = ""
+    if not _ADDRESS.fullmatch(address):
+        raise InputError(f"cluster = {path!r} (--cluster): write {FORMS}")
+    return address
 
 
 def workers_of(client: Client) -> Mapping[str, Mapping[str, Any]]:

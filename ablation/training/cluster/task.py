@@ -211,7 +211,7 @@ def _answered(session: str, request: str, act: Act) -> dict[str, Any]:
             return {"event": "stopped", **about}
         return {"event": "failed", "cause": death.cause, "reason": str(death), **about}
     except (AblationError, OSError, NoAnswer) as error:
-        return {"event": "failed", **failure_of(error, asked.device)._asdict(), **about}
+        return {"event": "failed", **failure_of(error, asked.device, machine.home)._asdict(), **about}
 
 
 def _train(machine: Machine, form: dict[str, Any], is_wanted: Callable[[], bool]) -> dict[str, Any]:
