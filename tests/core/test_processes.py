@@ -1,6 +1,8 @@
 """Children: they end with their parent, whatever either is doing, and take along what they started."""
 
+import ast
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -249,3 +251,19 @@ def test_children_are_started_from_many_threads_at_once_and_each_pipe_is_its_own
     for thread in threads:
         thread.join(60)
     assert ended == [0] * 8
+
+
+STARTERS = {"Popen", "run", "call", "check_call", "getoutput", "getstatusoutput"}
+
+
+def test_children_are_started_in_one_place_and_none_is_waited_for_without_a_limit():
+    """Whatever another file started would outlive a killed command."""
+    for file in sorted((ROOT / "ablation").rglob("*.py")):
+        calls = [node.func for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, ast.Call)]
+        names = [ast.unparse(call) for call in calls]
+        started = {name for name in names if name in {f"subprocess.{starter}" for starter in STARTERS}}
+        assert not started or file.name == "processes.py", f"{file}: {started}"
+        assert not {name for name in names if name in ("os.fork", "os.system", "os.popen")}, file
+        assert "multiprocessing" not in file.read_text("utf-8").replace("`multiprocessing`", ""), file
+    source = Path(processes.__file__).read_text("utf-8")
+    assert not re.search(r"\.wait\(\)|\.communicate\(\)", source)
