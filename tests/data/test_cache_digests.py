@@ -229,6 +229,13 @@ def test_a_kill_while_a_cache_is_built_again_leaves_no_half_one_and_two_processe
     assert numbers(build(listed, 8, cache, note=lambda line: pytest.fail(line))) == good
 
 
+def test_a_kill_between_the_two_renames_costs_another_build(listed, tmp_path):
+    folder, good = tmp_path / f"{listed.digest}-8", numbers(load(tmp_path, listed.digest, 8))
+    folder.rename(tmp_path / f".{folder.name}.replaced")
+    assert numbers(build(listed, 8, tmp_path, note=lambda line: pytest.fail(line))) == good
+    assert {path.suffix for path in tmp_path.glob(".*")} == {".lock"}
+
+
 # --- what is remembered of files
 
 
