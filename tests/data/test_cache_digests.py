@@ -104,7 +104,11 @@ def test_a_cache_that_is_not_as_it_was_written_is_built_again(damage, listed, tm
     build(listed, 8, tmp_path, lambda *call: calls.append(call), notes.append)
     assert (calls, len(notes)) == ([], 1)
     record_fault(
-        "believed", f"the cache: {damage}", 1, "built again from the photographs, with a line", notes[0].split(": ")[1]
+        "believed",
+        f"the cache: {damage}",
+        1,
+        "built again from the photographs, with a line",
+        notes[0].partition("photographs: ")[2],
     )
 
 
@@ -155,7 +159,11 @@ def test_a_damaged_cache_whose_photographs_are_gone_is_one_clear_error(tmp_path)
     assert "a/0: cannot be read: No such file or directory" in others[0]
     assert folder.exists(), "what there is is left for who wants to look"
     record_fault(
-        "believed", "a damaged cache, and the photographs are gone", 1, "one error that names both", first[-60:]
+        "believed",
+        "a damaged cache, and the photographs are gone",
+        1,
+        "one error that names both",
+        first.partition("(")[2],
     )
 
 
