@@ -353,7 +353,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, termination.request)
     events = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # whatever libraries print goes to the log, not between the events
-    os.register_at_fork(after_in_child=lambda: _become_a_stranger(events))
+    _set_forks_apart(events)
     requests, report = _requests(sys.stdin), Reporter(events)
     compiles = options.step == "compile"
     import_module("ablation.training.loop")  # and torch with it, while the parent is busy with something else
@@ -375,11 +375,25 @@ def main() -> None:
             _train(run, options, report, shown, request["always"], ending)
 
 
-def _become_a_stranger(events: IO[str]) -> None:
-    """What a recipe forks holds no pipe whose end the parent waits for, and SIGTERM ends it, as `multiprocessing` needs
-    it to."""
-    os.dup2(2, events.fileno())
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+def _set_forks_apart(events: IO[str]) -> None:
+    """What a recipe forks holds no pipe whose end the parent waits for; SIGTERM ends it, as `multiprocessing` expects.
+
+    A signal that comes before the child is that far waits until it is: the worker's own handler would swallow it.
+    """
+
+    def in_child() -> None:
+        os.dup2(2, events.fileno())
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        mask(signal.SIG_UNBLOCK)
+
+    def mask(how: int) -> None:
+        signal.pthread_sigmask(how, [signal.SIGTERM])
+
+    os.register_at_fork(
+        before=lambda: mask(signal.SIG_BLOCK),
+        after_in_parent=lambda: mask(signal.SIG_UNBLOCK),
+        after_in_child=in_child,
+    )
 
 
 class Termination:

@@ -32,6 +32,21 @@ def waits(picture, generator):
     time.sleep(600)
 '''
 
+ENDS = '''
+import multiprocessing, os, time
+def ends(picture, generator):
+    """Starts a process once, and ends it as a pool does."""
+    if not os.path.exists("status"):
+        process = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,))
+        process.start()
+        process.terminate()
+        process.join(20)
+        with open("status", "w") as file:
+            file.write(str(process.exitcode))
+        process.kill()
+    return picture
+'''
+
 
 class Command:
     """An `ablation` command in a session of its own, and every process that descends from it, wherever that went."""
@@ -359,6 +374,15 @@ def test_a_worker_that_is_killed_is_noticed_though_a_recipe_forked_what_lives_on
         "blocked", "a worker killed by the system while what its recipe forked lives on", 1,
         "the sweep notices, and ends that too", f"after {time.monotonic() - since:.2f} s",
     )  # fmt: skip
+
+
+def test_a_recipe_can_end_what_it_forked_by_sigterm(command, waiting):
+    (waiting / "own.py").write_text(ENDS)
+    file = waiting / "experiments" / "small.py"
+    file.write_text(file.read_text().replace("own.py:waits", "own.py:ends").replace("seeds=3", "seeds=1"))
+    status, out, _ = command(waiting, "run", "small", "-j", "1", "--no-tracking").ended()
+    assert status == 0, out
+    assert (waiting / "status").read_text() == str(-signal.SIGTERM)
 
 
 def children_of(pid: int) -> list[int]:
