@@ -20,7 +20,6 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -120,7 +119,7 @@ def run_publication(
     """
     held = held or run.held()
     altered, record, record_digest = held.altered, held.record, held.digest
-    outcome, events = _standing(run, held), _in_order(run.journal.events())
+    outcome, events = _standing(run, held), run.journal.events()
     if not events or (record is None and outcome not in ("failed", "altered")):  # it ended after that was looked for
         return None
     # a kill between the record and its event in the journal leaves the last epoch as the end; nothing comes after it
@@ -245,12 +244,6 @@ def _parts(name: str, value: Any) -> dict[str, str]:
         item, key = getattr(value, field.name), f"{name}.{field.name}"
         parts |= _parts(key, item) or {key: label(item)}
     return parts
-
-
-def _in_order(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The events with times that never fall: where the clock was set back, they stand still until it is there again."""
-    times = accumulate((event["time"] for event in events), max)
-    return [event | {"time": time} for event, time in zip(events, times, strict=True)]
 
 
 def _epochs(events: Sequence[dict[str, Any]]) -> Iterator[Point]:

@@ -125,6 +125,20 @@ def test_what_two_processes_published_at_once_is_there_once_after_the_next(bench
     assert len([run for run in bench.search() if run.data.tags.get(KEY) == bench.runs[1].spec.id]) == 1
 
 
+def test_what_another_process_has_published_meanwhile_is_not_made_again(bench: Bench):
+    """As where two commands train one experiment: each has opened the store before the other writes."""
+    first, second = bench.tracker(), bench.tracker()
+    train(bench.runs[0])
+    first.publish(bench.runs[0])
+    second.publish(bench.runs[0])
+    train(bench.runs[1])
+    first.publish_all()
+    second.publish_all()
+    assert len(bench.search()) == 2
+    assert bench.report().data.metrics["runs_finished"] == 2.0
+    assert bench.warnings == []
+
+
 def test_two_processes_make_a_store_at_once(tmp_path, environment):
     """The file that is left where both make its tables takes nothing for ever."""
     script = (
