@@ -52,7 +52,7 @@ class Machines:
         self.processes: dict[str, subprocess.Popen] = {}
         self.address = ""
 
-    def start_scheduler(self, name: str = "scheduler") -> str:
+    def start_scheduler(self, name: str = "scheduler", **environment: str) -> str:
         """Its address, with a port of the system's choice."""
         file = self.folder / f"{name}.json"
         options = [
@@ -66,7 +66,7 @@ class Machines:
             "--scheduler-file",
             str(file),
         ]
-        self._start(name, ["distributed.cli.dask_scheduler", *options], [])
+        self._start(name, ["distributed.cli.dask_scheduler", *options], [], environment)
         wait_for("the scheduler's file", lambda: file.exists() and file.read_text().endswith("}"))
         self.address = json.loads(file.read_text())["address"]
         return self.address

@@ -39,6 +39,9 @@ TRIES = 6
 LOOK = 0.1
 """Seconds between two looks at what has ended."""
 
+ALONE = 10.0
+"""Seconds between two looks at whether there is a Dask worker."""
+
 STOPPING = 3.0
 """Seconds in which the thread should have ended once it is stopped."""
 
@@ -94,6 +97,7 @@ class Following:
         self.ended: queue.SimpleQueue[Run | BaseException] = queue.SimpleQueue()
         self._pool = ThreadPoolExecutor(4, "ablation-fetching")
         self._gpu = slots(self.client, session.device)[1]
+        self._looked_at, self._alone = time.monotonic(), False
         self._stopped = False
         self._thread = threading.Thread(target=self._follow, daemon=True, name="ablation-following")
 
@@ -109,6 +113,7 @@ class Following:
                 self._take_events()
                 for attempt in list(self.open.values()):
                     self._look_at(attempt)
+                self._look_for_workers()
         except BaseException as error:
             if not self._stopped:
                 self.ended.put(error)
@@ -123,6 +128,16 @@ class Following:
         with suppress(Exception):
             self.client.cancel([attempt.future for attempt in list(self.open.values())], force=True)
         self._thread.join(STOPPING)  # it holds locks
+
+    def _look_for_workers(self) -> None:
+        """Say so, once, when there is no Dask worker any more: the runs wait for another."""
+        if not self.open or time.monotonic() - self._looked_at < ALONE:
+            return
+        self._looked_at = time.monotonic()
+        alone = not workers_of(self.client)
+        if alone and not self._alone:
+            self._note(next(iter(self.open.values())).run, "no Dask worker is left: the runs wait for one to join")
+        self._alone = alone
 
     # --- handing out
 
@@ -178,8 +193,9 @@ class Following:
         if not message["shared"]:
             if not self._hold(attempt, message["host"]):
                 return
-            rest = {name: value for name, value in event.items() if name not in ("event", "time")}
-            Journal(attempt.run.journal.path, lambda: event.get("time", time.time())).note(event["event"], **rest)
+            if "time" in event:  # else it stands in no journal there either
+                rest = {name: value for name, value in event.items() if name not in ("event", "time")}
+                Journal(attempt.run.journal.path, lambda: event["time"]).note(event["event"], **rest)
         self.watch.event(attempt.run, event)
 
     def _hold(self, attempt: Attempt, host: str) -> bool:
@@ -195,6 +211,8 @@ class Following:
                 return False
             attempt.lock = lock
         if attempt.host != host:
+            if attempt.host:
+                self._note(attempt.run, f"{attempt.host} is lost; {host} trains it anew")
             attempt.host = host
             if history_of(attempt.run):
                 attempt.run.journal.append("restarted", reason=f"trained on {host} from the beginning")
@@ -223,7 +241,9 @@ class Following:
     def _take_answer(self, attempt: Attempt, answer: dict[str, Any]) -> None:
         event = answer["event"]
         if event == "refused":
-            self.refused.add(answer["address"])
+            if answer["address"] not in self.refused:
+                self.refused.add(answer["address"])
+                self._note(attempt.run, f"{answer['host']} has other versions ({answer['reason']}); it gets no run")
             self.tries[attempt.run.spec.id] -= 1
             self._again(attempt, "")
         elif event in ("stopped", "interrupted"):
@@ -318,6 +338,10 @@ class Following:
                 attempt.run.journal.append("failed", **failure)
         if attempt.number in self.open:
             self._close(attempt, {"event": "failed", **failure})
+
+    def _note(self, run: Run, message: str) -> None:
+        """Tell people something that changes nothing for the run."""
+        self.watch.event(run, {"event": "note", "message": message})
 
     def _close(self, attempt: Attempt, event: dict[str, Any]) -> None:
         self._let_go(attempt)
