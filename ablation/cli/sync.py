@@ -81,7 +81,7 @@ def await_published(tracker: Background, options: ExperimentOptions, tracking_ur
     printed: list[int] = []
 
     def wait(left: int) -> None:
-        what = f"{counted(left, 'run')} to publish" if left else "the last answers"
+        what = f"{counted(left, 'run')} to publish" if left else "an answer"
         text = f"waiting for MLflow at {tracker.tracker.store}: {what}; Ctrl-C leaves them to `{sync}`"
         if line is not None:
             line.start()
