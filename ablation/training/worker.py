@@ -434,6 +434,9 @@ def _try_out(request: dict[str, Any], cache: Path) -> dict[str, Any]:
     except AblationError as error:
         problems = [[problem.message, problem.where] for problem in error.problems]
         return {"event": "tried", "problems": problems, "data": isinstance(error, DataError)}
+    except SystemExit as error:  # of a network that cannot go on, in the opinion of who wrote it
+        reason = failure_of(error, "cpu", cache).reason
+        return {"event": "tried", "problems": [[reason, ""]], "data": False}
     return {"event": "tried", "problems": []}
 
 

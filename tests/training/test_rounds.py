@@ -193,6 +193,15 @@ def test_a_network_that_ends_the_program_fails_alone(unruly, cache):
     record_fault("blocked", "sys.exit(0) in a network", 1, "that run fails, with the line", runs[0].failure())
 
 
+def test_a_network_that_ends_the_program_when_it_is_made_is_refused_before_any_run(tiny, tmp_path, cache, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("leaving.py").write_text("import sys\n\ndef network(classes):\n    sys.exit(0)\n")
+    spec = replace(tiny, model="leaving:network").cells("")[0].spec
+    tried = worker._try_out({"specs": [spec.to_plain()], "classes": 10}, cache)
+    (problem,) = tried["problems"]
+    assert problem[0] == "line 4 of leaving.py ended the program by sys.exit(0); raise an error there"
+
+
 def test_a_spec_that_is_edited_after_it_was_written_trains_no_other_run(unruly, cache):
     """While the first of three is trained, the files of all are edited."""
     experiment = unruly(3, "1:edit")
