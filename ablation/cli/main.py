@@ -27,7 +27,6 @@ import click
 from ablation import __version__
 from ablation.cli.signals import ended_by_signals, exit_code
 from ablation.core.errors import AblationError, Terminated, TryAgainError
-from ablation.core.files import disk_full
 from ablation.core.safe import message_lines
 from ablation.core.text import to_ascii
 
@@ -135,6 +134,10 @@ def _main() -> None:
             _print_error(str(problem))
         sys.exit(error.exit_code)
     except OSError as error:
+        from ablation.core.files import (
+            disk_full,
+        )  # and what locks files with it, which a command that is well may not need
+
         if full := disk_full(error):
             _print_error(f"{full}; make room, then the same command goes on")
             sys.exit(TryAgainError.exit_code)

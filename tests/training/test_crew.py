@@ -144,7 +144,7 @@ def test_a_failed_dry_run_ends_the_caching(tiny, tmp_path, cache, monkeypatch):
     """It would go on for an hour where there are many photographs."""
     calls = []
 
-    def building(data, size, root, progress):
+    def building(data, size, root, progress, note):
         for done in range(100_000):
             calls.append(done)
             progress(done, 100_000)
