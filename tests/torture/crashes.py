@@ -32,7 +32,7 @@ BEGUN = re.compile(r"\.jsonl$|/checkpoint|\.tmp$|\.unfinished/")
 def names(printed: str, error: str, folder: Path) -> bool:
     """Whether the words name the error, and a folder of the project, absolute or as it was given."""
     return error.lower() in printed.lower() and bool(
-        re.search(rf"({re.escape(str(folder))}|\b(runs|cache))\b", printed)
+        re.search(rf"({re.escape(str(folder))}|\b(runs|cache))\b| in \. ", printed)
     )
 
 

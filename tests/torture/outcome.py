@@ -52,7 +52,7 @@ def content(path: Path) -> object:
         }
     if path.name == "journal.jsonl":
         events = Journal(path).events()
-        return [_timeless(epoch) for epoch in epochs_in(events)], events[-1]["event"] == "failed"
+        return [_timeless(epoch) for epoch in epochs_in(events)], bool(events) and events[-1]["event"] == "failed"
     if path.suffix == ".jsonl":
         return list(map(_timeless, Journal(path).events()))
     return hashlib.sha256(path.read_bytes()).hexdigest()
