@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from ablation.analysis.comparison import Welch as Welch
     from ablation.augment.operations import *  # noqa: F403
     from ablation.core.errors import DataError as DataError
+    from ablation.core.errors import HeldError as HeldError
     from ablation.core.errors import InputError as InputError
+    from ablation.core.errors import TryAgainError as TryAgainError
     from ablation.data import CsvFile as CsvFile
     from ablation.data import Digits as Digits
     from ablation.data import Fixed as Fixed
@@ -63,7 +65,7 @@ _HOMES = {
     "ablation.data.normalization": ("Normalization",),
     "ablation.evidence.effects": ("Effect",),
     "ablation.evidence.study": ("Study", "compare"),
-    "ablation.core.errors": ("DataError", "InputError"),
+    "ablation.core.errors": ("DataError", "HeldError", "InputError", "TryAgainError"),
     "ablation.experiment.experiment": ("Experiment",),
     "ablation.experiment.record": ("RunRecord",),
     "ablation.report": ("write_report",),

@@ -79,13 +79,27 @@ class DataError(AblationError):
 
 
 class HeldError(AblationError):
-    """Another process holds what is needed, and waiting was not wanted. Its exit status is 4."""
+    """Another process holds what is needed, and waiting was not wanted. Its exit status is 4.
+
+    >>> from ablation import sweep
+    >>> try:
+    ...     runs = sweep(experiment, join=False)
+    ... except HeldError as error:
+    ...     print(error.problems[0].message)
+    """
 
     exit_code = 4
 
 
 class TryAgainError(AblationError):
-    """What may be over in a while: a full disk, a server that is away. Its exit status is 75, as sysexits.h has it."""
+    """What may be over in a while: a full disk, a server that is away. Its exit status is 75, as sysexits.h has it.
+
+    >>> from ablation import sweep
+    >>> try:
+    ...     runs = sweep(experiment)
+    ... except TryAgainError as error:
+    ...     print("make room, and give the same call again:", error)
+    """
 
     exit_code = 75
 

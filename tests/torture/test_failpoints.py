@@ -1,6 +1,6 @@
 """A crash before every write, flush and rename: the same command ends with the same bits, file by file.
 
-What is tried is the program itself, see `failpoints.py`. `test_sample.py` has some of these in the fast tests.
+What is tried is the program itself, see `failpoints.py`. `test_torture_sample.py` has some of these in the fast tests.
 """
 
 import re

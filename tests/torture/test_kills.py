@@ -1,7 +1,7 @@
 """SIGKILL at every moment: whatever is killed and whenever, the same command ends with the same bits.
 
 200 kills and more of forked commands with MLflow (see `zygote.py`), and two dozen of real ones, which are killed while
-Python starts and torch is imported as well. `test_sample.py` has 10 kills in the fast tests.
+Python starts and torch is imported as well. `test_torture_sample.py` has 10 kills in the fast tests.
 """
 
 import os
