@@ -92,7 +92,7 @@ class HeldError(AblationError):
 
 
 class TryAgainError(AblationError):
-    """What may be over in a while: a full disk, a server that is away. Its exit status is 75, as sysexits.h has it.
+    """What may be over in a while: a full disk, a server that is away. Its exit status is 75, as in sysexits.h.
 
     >>> from ablation import sweep
     >>> try:
@@ -105,7 +105,7 @@ class TryAgainError(AblationError):
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM came: a command ends as by Ctrl-C, with exit status 143. Raised in the main thread, by `cli.main` only."""
+    """SIGTERM came: a command ends as by Ctrl-C, with exit status 143. Raised in the main thread alone, by `cli`."""
 
 
 def did_you_mean(got: str, allowed: Iterable[str]) -> str:

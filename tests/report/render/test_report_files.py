@@ -7,8 +7,8 @@ import subprocess
 import pandas as pd
 import pytest
 
-from ablation.core.text import MINUS, NONE, named
 from ablation.core.safe import csv_text
+from ablation.core.text import MINUS, NONE, named
 from ablation.report.render.files import csv, latex, markdown
 from ablation.report.section import Rows, Section, Table
 
