@@ -70,7 +70,7 @@ def test_a_machine_dies_and_then_the_scheduler_and_the_same_call_finishes_with_t
             killed.append((run.spec.id, event["epoch"]))
         if event["event"] == "finished":
             finished.append(run.spec.id)
-            if run.spec.id == killed[0][0]:
+            if killed and run.spec.id == killed[0][0]:
                 cluster.kill("scheduler")
 
     with machines(tmp_path, caller, ("one", "two", "three")) as cluster:
