@@ -36,8 +36,8 @@ def digests(runs):
 
 @pytest.fixture(scope="module")
 def long(tiny):
-    """Six runs of 40 epochs."""
-    return replace(tiny, name="long", epochs=40, optimizers={"adam": Adam()})
+    """Eight runs of 40 epochs."""
+    return replace(tiny, name="long", epochs=40, optimizers={"adam": Adam()}, seeds=4)
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +74,12 @@ def test_a_machine_dies_and_then_the_scheduler_and_the_same_call_finishes_with_t
                 cluster.kill("scheduler")
 
     with machines(tmp_path, caller, ("one", "two", "three")) as cluster:
+        options = {
+            "device": "cpu",
+            "jobs": 3,
+            "cluster": cluster.address,
+        }  # no more: the lost run comes before the last
         with pytest.raises(TryAgainError, match=r"scheduler .* is gone") as lost:
-            options = {"device": "cpu", "jobs": 3, "cluster": cluster.address}  # no more: the lost run comes next
             sweep(long, caller / "runs", caller / "cache", watch=Log(follow), **options)
         (run, epoch), left = killed[0], set(at_home) - set(finished)
         assert lost.value.exit_code == 75
