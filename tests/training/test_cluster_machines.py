@@ -78,7 +78,7 @@ def test_a_machine_dies_and_then_the_scheduler_and_the_same_call_finishes_with_t
             "device": "cpu",
             "jobs": 3,
             "cluster": cluster.address,
-        }  # no more: the lost run comes before the last
+        }  # no more: the lost one is not the last
         with pytest.raises(TryAgainError, match=r"scheduler .* is gone") as lost:
             sweep(long, caller / "runs", caller / "cache", watch=Log(follow), **options)
         (run, epoch), left = killed[0], set(at_home) - set(finished)
