@@ -16,7 +16,7 @@ from rich.text import Text
 
 from ablation.cli.console import console, say, say_json, say_line, show_left_out, table, warn
 from ablation.cli.context import ExperimentOptions, on_experiment
-from ablation.core.text import counted, duration
+from ablation.core.text import NONE, counted, duration
 from ablation.evidence.warnings import HOW_TO_MEND, lost_lines
 from ablation.experiment.experiment import Cell
 from ablation.experiment.labels import names_of
@@ -37,6 +37,9 @@ STATUS_STYLE = {
 
 EVERY = 2.0
 """Seconds from one look at the runs to the next."""
+
+INTERRUPTED = 10
+"""So many interrupted runs are shown each by itself."""
 
 
 @dataclass(frozen=True)
@@ -131,8 +134,8 @@ def _show(options: ExperimentOptions) -> None:
     say(at.line(), "bold")
     say_line(f"in {at.results.root}")
     console.print(_counts(at.results))
-    if running := [one for one in at.runs if one.status == "running"]:
-        console.print(_running(running, at.names))
+    if begun := _begun(at.runs):
+        console.print(_how_far(begun, at.names))
     _show_changes(at.results)
     for one in at.runs:
         if one.status in ("altered", "failed", "diverged"):
@@ -181,20 +184,29 @@ def _watch_lines(options: ExperimentOptions, as_json: bool) -> None:
 
 def _panel(at: Snapshot) -> RenderableType:
     parts: list[RenderableType] = [Text(at.line(), "bold"), Text(time.strftime("%H:%M:%S"), "dim"), _counts(at.results)]
-    if running := [one for one in at.runs if one.status == "running"]:
-        parts.append(_running(running, at.names))
+    if begun := _begun(at.runs):
+        parts.append(_how_far(begun, at.names))
     failed = [one for one in at.runs if one.status == "failed"]
     parts += [Text(f"{at.names[one.id]}: {one.reason}", "red") for one in failed[-5:]]
     return Group(*parts)
 
 
-def _running(running: Sequence[Standing], names: Mapping[str, str]) -> Table:
-    made = table("running", "epoch", "left", "by", right=("epoch", "left"))
-    for one in running:
+def _begun(runs: Sequence[Standing]) -> list[Standing]:
+    """Those that are being trained, then some of those that were interrupted."""
+    running = [one for one in runs if one.status == "running"]
+    return running + [one for one in runs if one.status == "interrupted"][:INTERRUPTED]
+
+
+def _how_far(begun: Sequence[Standing], names: Mapping[str, str]) -> Table:
+    made = table("begun", "epoch", "left", "by", right=("epoch", "left"))
+    for one in begun:
         left = duration(one.seconds_left) if one.seconds_left is not None else "?"
         by = Text(" ".join(filter(None, (one.host, one.device))))
-        if one.is_silent and one.silent_seconds is not None:
-            by.append(f" nothing for {duration(one.silent_seconds)}", "bold red")
+        silent = duration(one.silent_seconds) if one.silent_seconds is not None else ""
+        if one.status == "interrupted":
+            left, by = NONE, Text(f"interrupted {silent} ago", STATUS_STYLE[one.status])
+        elif one.is_silent:
+            by.append(f" nothing for {silent}", "bold red")
         made.add_row(names[one.id], f"{one.epoch}/{one.epochs}", left, by)
     return made
 
