@@ -88,7 +88,6 @@ class Progress:
         self.epochs_planned = sum(run.spec.epochs for run in missing)
         self.started = time.monotonic()
         if not missing:
-            self.console.print(f"all {self.total} runs are finished: nothing to train", highlight=False)
             return
         if self.console.is_terminal:
             self.live = Live(get_renderable=self._panel, console=self.console, refresh_per_second=4)

@@ -28,16 +28,29 @@ ENDED = ("finished", "diverged", "altered")
 """How a run may stand that is not trained again; of an altered one the warnings say what to do."""
 
 
+UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+"""Of a time that is typed, each with its seconds, in the order in which they are written."""
+
+
 class Seconds(click.ParamType[Any]):
-    """A time: '90', '90s', '30m', '2h'; in seconds."""
+    """A time: '90' or '90s', '30m', '2h', '1h30m'; in seconds. positive: it must be above 0."""
 
     name = "TIME"
 
+    def __init__(self, positive: bool = False):
+        self.positive = positive
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        read = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?", str(value).strip())
-        if read is None:
-            self.fail(f"{value!r} is no time: give seconds, or as 90s, 30m, 2h", param, ctx)
-        return float(read[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[read[2] or "s"]
+        text = str(value).strip()
+        number = r"\d+(?:\.\d+)?"
+        parts = r"\s*".join(rf"(?:({number})\s*{unit})?" for unit in UNITS)
+        read = re.fullmatch(parts, f"{text}s" if re.fullmatch(number, text) else text)
+        if not text or read is None:
+            self.fail(f"{value!r} is no time: give it as 90s, 30m, 2h or 1h30m", param, ctx)
+        seconds = sum(float(count or 0) * each for count, each in zip(read.groups(), UNITS.values(), strict=True))
+        if self.positive and not seconds:
+            self.fail(f"{value!r} is too short: give a time above 0, as 90s, 30m, 2h or 1h30m", param, ctx)
+        return seconds
 
 
 class Workers(click.ParamType[Any]):
@@ -109,7 +122,11 @@ class Workers(click.ParamType[Any]):
     help="Try a run that fails again, up to N times, in this command.",
 )
 @click.option("--fail-fast", is_flag=True, help="End at the first run that fails.")
-@click.option("--timeout", type=Seconds(), help="The longest that a run may take, as 90s, 30m or 2h; by default any.")
+@click.option(
+    "--timeout",
+    type=Seconds(positive=True),
+    help="The longest that a run may take, as 90s, 30m, 2h or 1h30m; by default any.",
+)
 @click.option(
     "--grace",
     type=Seconds(),

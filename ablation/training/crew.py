@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,10 +25,19 @@ from ablation.data import Dataset
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.runs import Run
 from ablation.experiment.spec import RunSpec
+from ablation.training.cluster.address import scheduler_of
 from ablation.training.execution import AS_USUAL, Execution
 from ablation.training.sharing import Rate, best_count, rates
 from ablation.training.watch import Watch
 from ablation.training.worker import LOCK_SECONDS, Worker, WorkerDied
+
+MOST_TIMEOUT = 365 * 86400.0
+"""Seconds: longer ones are slips of the keyboard, and from 292 years on the system has no such clock."""
+
+MOST_GRACE = 3600.0
+"""Seconds: whoever sends SIGTERM waits for it."""
+
+_DEVICE = re.compile(r"auto|cpu|cuda(:(0|[1-9][0-9]*))?")
 
 
 @dataclass(frozen=True)
@@ -51,10 +62,16 @@ class Training:
     cluster: str | None = None
 
     def __post_init__(self) -> None:
-        if self.timeout is not None and not self.timeout > 0:
-            raise InputError(f"timeout = {self.timeout!r}: must be above 0 seconds, or None")
-        if not self.grace >= 0:
-            raise InputError(f"grace = {self.grace!r}: must be at least 0 seconds")
+        if self.timeout is not None and not 0 < self.timeout <= MOST_TIMEOUT:
+            allowed = f"must be above 0 seconds, and at most {MOST_TIMEOUT:.0f} (365 days)"
+            raise InputError(f"timeout = {self.timeout!r} (--timeout): {allowed}")
+        if not 0 <= self.grace <= MOST_GRACE:
+            allowed = f"must be at least 0 seconds, and at most {MOST_GRACE:.0f} (1 hour)"
+            raise InputError(f"grace = {self.grace!r} (--grace): {allowed}")
+        if not _DEVICE.fullmatch(self.device):
+            raise InputError(f"device = {self.device!r} (--device): auto, cpu, cuda or cuda:N, as cuda:0")
+        if self.cluster is not None:
+            scheduler_of(self.cluster)
 
 
 class Crew(Protocol):
@@ -185,11 +202,11 @@ class LocalCrew:
                 free.put(worker)
             return run
 
-        done = False
+        workers = len(self.workers)
+        pool = Parallel(n_jobs=workers, backend="threading", return_as="generator_unordered", pre_dispatch="all")
+        done, ended = False, pool(delayed(train)(run) for run in missing)
         try:
-            workers = len(self.workers)
-            pool = Parallel(n_jobs=workers, backend="threading", return_as="generator_unordered", pre_dispatch="all")
-            for run in pool(delayed(train)(run) for run in missing):  # noqa: UP028  (that would end the pool first)
+            for run in ended:  # noqa: UP028  (that would end the pool first)
                 yield run
             done = True
         except Terminated:
@@ -199,6 +216,9 @@ class LocalCrew:
             writer.shutdown(wait=False, cancel_futures=True)
             if not done:
                 self.stop()
+                with warnings.catch_warnings():  # joblib's, of tasks that are cancelled: whoever ends a sweep says so
+                    warnings.filterwarnings("ignore", r"\d+ tasks", UserWarning)
+                    ended.close()
 
     def _free(self) -> queue.Queue[Worker]:
         free: queue.Queue[Worker] = queue.Queue()

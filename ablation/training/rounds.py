@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 from filelock import FileLock, Timeout
 
 from ablation.core.errors import HeldError, TryAgainError
-from ablation.core.files import is_locked, remove_unfinished, write_json
+from ablation.core.files import is_locked, read_file, remove_unfinished, write_json
+from ablation.core.text import counted
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.runs import Run, history_of
 from ablation.training.crew import Crew
@@ -61,7 +62,7 @@ def refuse_held(root: Path, runs: Sequence[Run]) -> None:
     """Raise HeldError where another process trains some of these runs, or is about to. Nothing is written."""
     held = [run for run in runs if is_locked(run.folder / "lock")]
     if is_locked(root / LOCK_FILE):
-        raise _held(root, _first_holder(root))
+        raise _held(root, first_holder(root))
     if held:
         raise _held(root, holder_of(held[0]))
 
@@ -70,9 +71,10 @@ def _held(root: Path, who: Holder) -> HeldError:
     return HeldError(f"{who} trains the runs in {root}; without --no-join this command helps, and waits for the rest")
 
 
-def _first_holder(root: Path) -> Holder:
+def first_holder(root: Path) -> Holder:
+    """Who was the first to train the experiment whose runs are in `root`, of those that do so now."""
     try:
-        form = json.loads((root / HOLDER_FILE).read_text("utf-8"))
+        form = json.loads(read_file(root / HOLDER_FILE))
         return Holder(str(form["host"]), int(form["process"]))
     except (OSError, ValueError, LookupError, TypeError):
         return Holder()
@@ -90,7 +92,7 @@ def entered(root: Path, join: bool) -> Iterator[bool]:
         lock.acquire(blocking=False)
     except Timeout:
         if not join:
-            raise _held(root, _first_holder(root)) from None
+            raise _held(root, first_holder(root)) from None
         yield False
         return
     try:
@@ -186,7 +188,9 @@ class Ledger(Watch):
         """Why nothing more is to be trained, in a sentence; '' where it goes on."""
         if self.policy.fail_fast and self._failed:
             run, reason = self._failed[0]
-            return f"run {run.spec.id} failed, and with --fail-fast that ends the sweep: {reason}"
+            left = len(self.runs) - len(self.finished) - len(self._failed)
+            others = f"{counted(left, 'run')} {'were' if left != 1 else 'was'} not trained"
+            return f"ended at the first failure, of run {run.spec.id} (--fail-fast), and {others}: {reason}"
         first = self._first[:ALIKE]
         if len(first) == ALIKE < len(self.runs) and len(set(first)) == 1 and first[0]:
             reason = self._failed[0][1] if self._failed else first[0]
@@ -253,6 +257,7 @@ def _released(ledger: Ledger, join: bool) -> list[Run]:
             if run not in still:
                 if (event := _how_it_ended(run)) is None:
                     left.append(run)
+                    ledger.watch.event(run, _note(f"{holder_of(run)} left it; it is trained here"))
                 else:
                     ledger.end_elsewhere(run, event)
         held = still

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from ablation.core.errors import AblationError, InputError, Problem, Terminated, TryAgainError, did_you_mean
 from ablation.core.files import disk_full
+from ablation.core.text import counted
 from ablation.data import Dataset, Listing, build, listing
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.preregistration import preregister
@@ -27,7 +28,7 @@ from ablation.training.cluster.crew import ClusterCrew
 from ablation.training.crew import Crew, LocalCrew, Training
 from ablation.training.dry_run import networks_of, refuse
 from ablation.training.policy import AS_ALWAYS, Policy
-from ablation.training.rounds import entered, refuse_held, train_all
+from ablation.training.rounds import entered, first_holder, refuse_held, train_all
 from ablation.training.watch import Harmless, Silent, Watch
 
 
@@ -79,14 +80,14 @@ def crew_for(
     None where as many runs have a record as there are to be, whatever they are of. Where SIGTERM ends the block, the
     workers have `training.grace` seconds to leave checkpoints.
     """
-    made = ClusterCrew if training.cluster else LocalCrew
+    made = LocalCrew if training.cluster is None else ClusterCrew
     crew = made(folder_of(experiment, runs), cache, training)
     try:
         planned = policy.chosen(experiment.cells(""))
-        if not policy.join and crew.root.is_dir():
-            refuse_held(crew.root, ())
         missing = len(planned) - sum(1 for _ in crew.root.glob(f"*/{RECORD_FILE}"))
         if missing > 0:
+            if not policy.join and policy.retry_failed:  # else what is missing has failed, maybe, and is not wanted
+                refuse_held(crew.root, ())
             crew.start(missing)
         yield crew
     except Terminated:
@@ -127,6 +128,7 @@ def train_missing(
     missing = tuple(run for run in unfinished if policy.retry_failed or not run.failure())
     if not missing:
         watch.planned((), len(usable) - len(unfinished), 0)
+        watch.note(_nothing_to_train(len(chosen), len(usable) - len(unfinished), len(unfinished), bool(policy.only)))
         return Swept(every, held)
     if not policy.join:
         refuse_held(crew.root, unfinished)
@@ -139,11 +141,29 @@ def train_missing(
         crew.provide(_prepare_images(data, specs, crew, cache, watch), weights)
         workers = crew.start_best(len(missing), missing[0].spec)
         with entered(crew.root, policy.join) as first:
+            if not first:
+                watch.note(f"{first_holder(crew.root)} trains this experiment, too: helping it")
             preregister(experiment, cells, crew.root)
             watch.planned(missing, len(usable) - len(unfinished), workers)
             others = [run for run in unfinished if run not in missing]
             ordered = missing if first else missing[::-1]  # two that go towards each other seldom want the same run
             return Swept(every, None, train_all(experiment, ordered, others, crew, watch, ended, policy))
+
+
+def _nothing_to_train(chosen: int, finished: int, failed: int, selected: bool) -> str:
+    """The sentence that says so. Of the chosen runs, those that neither finished nor failed are altered.
+
+    selected: whether these are not all runs of the experiment.
+    """
+    kind = "chosen run" if selected else "run"
+    if finished == chosen:
+        return f"{f'all {chosen:,} {kind}s are' if chosen > 1 else f'the {kind} is'} finished: nothing to train"
+    parts = [f"{finished:,} of {counted(chosen, kind)} finished"]
+    if failed:
+        parts.append(f"{failed:,} failed and {'are' if failed > 1 else 'is'} not tried again (--no-retry-failed)")
+    if altered := chosen - finished - failed:
+        parts.append(f"{altered:,} altered and left out")
+    return f"nothing to train: {', '.join(parts)}"
 
 
 def _remove_checkpoints(finished: Iterable[Run]) -> None:

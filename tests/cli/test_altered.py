@@ -31,7 +31,7 @@ def test_run_leaves_it_with_an_alarm_and_trains_it_once_its_folder_is_gone(proje
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     code, out, err = ablation(project, "run", "small", "--no-tracking")
     assert code == 1
-    assert "all 5 runs are finished: nothing to train" in out
+    assert "nothing to train: 5 of 6 runs finished, 1 altered and left out" in words(out)
     assert f"Run “crop · sgd · seed 1” ({folder.name}) was altered after its training" in words(err)
     assert HOW in words(err)
     assert "did not finish" not in err

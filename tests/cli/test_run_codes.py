@@ -16,9 +16,11 @@ from faults import record_fault
 from filelock import FileLock
 from project import write_experiment
 
+from ablation.cli.run import Seconds
 from ablation.data import listing
 from ablation.experiment.files import read
 from ablation.experiment.runs import Run, folder_of, runs_of
+from ablation.training.rounds import LOCK_FILE
 
 RUN = ("run", "small", "--no-tracking", "--device", "cpu", "--jobs", "1")
 
@@ -75,6 +77,11 @@ def own(tmp_path):
     return tmp_path
 
 
+def words(ended):
+    """What was printed, however its lines were broken."""
+    return " ".join(ended.out.split())
+
+
 def statuses(folder):
     return [run.status() for run in runs_in(folder)]
 
@@ -88,6 +95,7 @@ def test_only_trains_what_it_names_and_the_verdicts_are_of_all_that_have_finishe
     assert "2 of 3" in ended.out, "the baseline's row has two of its three seeds"
     assert ablation(project, *RUN, "--only", "seed=0", "--only", "seed=1").code == 0
     assert statuses(project) == ["finished"] * 6
+    assert "all 2 chosen runs are finished: nothing to train" in ablation(project, *RUN, "--only", "seed=0").out
 
 
 def test_1_a_run_that_failed_and_the_same_command_tries_it_again(own, inside, monkeypatch):
@@ -97,7 +105,9 @@ def test_1_a_run_that_failed_and_the_same_command_tries_it_again(own, inside, mo
     assert "failed: RuntimeError: a bad day" in ended.out
     assert "1 run did not finish" in ended.err
     assert statuses(own) == ["failed"] + ["finished"] * 3
-    assert ablation(own, *RUN, "--no-retry-failed").code == 1
+    again = ablation(own, *RUN, "--no-retry-failed")
+    assert again.code == 1
+    assert "nothing to train: 3 of 4 runs finished, 1 failed and is not tried again (--no-retry-failed)" in words(again)
     assert ablation(own, *RUN).code == 0
     assert statuses(own) == ["finished"] * 4
     record_fault("blocked", "a run fails", 1, "exit status 1; the same command tries it again", f"exit {ended.code}")
@@ -108,7 +118,10 @@ def test_1_fail_fast_says_which_and_leaves_the_rest(own, inside, monkeypatch):
     ended = ablation(own, *RUN, "--fail-fast")
     assert ended.code == 1
     first = runs_in(own)[0]
-    assert f"run {first.spec.id} failed, and with --fail-fast that ends the sweep: RuntimeError: a bad day" in ended.err
+    assert (
+        f"ended at the first failure, of run {first.spec.id} (--fail-fast), and 3 runs were not trained: "
+        "RuntimeError: a bad day"
+    ) in " ".join(ended.err.split())
     assert statuses(own) == ["failed"] + ["planned"] * 3
     (own / "fails.txt").touch()
     ended = ablation(own, *RUN, "--max-retries", "1")
@@ -116,15 +129,24 @@ def test_1_fail_fast_says_which_and_leaves_the_rest(own, inside, monkeypatch):
     assert "failed: RuntimeError: a bad day; it is tried again (1 of 1)" in ended.out
 
 
+def test_a_time_is_typed_in_the_units_that_a_person_uses():
+    typed = {"90": 90, "90s": 90, "1.5h": 5400, "1h30m": 5400, "1d 2h": 93600, " 2 m 3 s ": 123, "0s": 0}
+    assert {text: Seconds().convert(text, None, None) for text in typed} == typed
+
+
 @pytest.mark.parametrize(
     ("options", "error"),
     [
         (("--only", "recipe=corp"), "only recipe=corp (--only): no such recipe; did you mean 'crop'? (none, crop)"),
         (("--only", "crop"), "--only 'crop': expected FACTOR=LEVEL"),
-        (("--timeout", "soon"), "'soon' is no time: give seconds, or as 90s, 30m, 2h"),
-        (("--timeout", "0"), "timeout = 0.0: must be above 0 seconds"),
-        (("--grace", "-1s"), "'-1s' is no time"),
+        (("--timeout", "soon"), "'--timeout': 'soon' is no time: give it as 90s, 30m, 2h or 1h30m"),
+        (("--timeout", "0"), "'--timeout': '0' is too short: give a time above 0, as 90s, 30m, 2h or 1h30m"),
+        (("--timeout", "30m1h"), "'30m1h' is no time"),
+        (("--timeout", ""), "'' is no time"),
+        (("--grace", "-1s"), "'--grace': '-1s' is no time: give it as 90s, 30m, 2h or 1h30m"),
         (("--max-retries", "-1"), "-1 is not in the range x>=0"),
+        (("--timeout", "99999999999999999d"), "(--timeout): must be above 0 seconds, and at most 31536000 (365 days)"),
+        (("--grace", "2h"), "grace = 7200.0 (--grace): must be at least 0 seconds, and at most 3600 (1 hour)"),
     ],
 )
 def test_2_what_cannot_be(project, options, error):
@@ -132,6 +154,20 @@ def test_2_what_cannot_be(project, options, error):
     assert ended.code == 2
     assert error in " ".join(ended.err.split())
     assert statuses(project).count("planned") == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *(("--cluster", value) for value in ("", "local:abc", "local:0", "local:257", "http://x", "no/such.json")),
+        *(("--device", value) for value in ("tpu", "", "cuda:", "cuda:x", "CPU")),
+        ("--timeout", "366d"),
+    ],
+)
+def test_2_what_cannot_be_where_nothing_is_missing(finished, option, value):
+    ended = ablation(finished.folder, "run", "small", "--no-tracking", option, value)
+    assert ended.code == 2
+    assert f"({option}): " in ended.err
 
 
 def test_3_data_that_is_not_there(tmp_path):
@@ -156,6 +192,19 @@ def test_4_another_process_trains_it_and_nobody_is_to_wait(project, inside):
         "blocked", "another process trains the experiment, --no-join", 1, "exit status 4, host and process named",
         f"exit {ended.code}: " + ended.err.partition(";")[0].removeprefix("error: "),
     )  # fmt: skip
+
+
+def test_no_join_refuses_only_where_something_is_missing(project, finished, inside):
+    copy = shutil.copytree(finished.folder, project / "all")
+    held = ("run", "small", "--no-tracking", "--no-join")
+    with FileLock(copy / "runs" / "small" / LOCK_FILE), FileLock(project / "runs" / "small" / LOCK_FILE):
+        done, refused = ablation(copy, *held), ablation(project, *held)
+        chosen = ablation(project, *held, "--only", "recipe=crop,optimizer=sgd,seed=0")
+    assert done.code == 0, done.err
+    assert "all 6 runs are finished: nothing to train" in done.out
+    assert chosen.code == 0, chosen.err
+    assert refused.code == 4
+    assert statuses(project).count("planned") == 2
 
 
 @contextmanager

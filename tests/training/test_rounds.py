@@ -1,6 +1,8 @@
 """What a sweep does about runs that fail, or that another process trains."""
 
 import json
+import os
+import platform
 import shutil
 import threading
 from dataclasses import replace
@@ -62,11 +64,14 @@ class Log(Silent):
     """Keeps what a sweep reports; `on_event` is called with each."""
 
     def __init__(self, on_event=lambda run, event: None):
-        self.events, self.on_event = [], on_event
+        self.events, self.lines, self.on_event = [], [], on_event
 
     def event(self, run, event):
         self.events.append((run.spec.id, event))
         self.on_event(run, event)
+
+    def note(self, message):
+        self.lines.append(message)
 
     def notes(self):
         return [event["message"] for _, event in self.events if event["event"] == "note"]
@@ -131,9 +136,17 @@ def test_the_same_command_tries_failed_ones_again_unless_that_is_not_wanted(unru
 
 
 def test_the_first_failure_ends_a_sweep_that_is_to_fail_fast(unruly, cache):
-    with pytest.warns(UserWarning, match=r"run \w{16} failed, and with --fail-fast that ends the sweep: RuntimeError"):
+    with pytest.warns(UserWarning, match=r"^ended at the first failure, of run \w{16} .*and 3 runs were"):
         runs = train(unruly(4, "each"), cache, fail_fast=True)
     assert sorted(statuses(runs)) == ["failed", "planned", "planned", "planned"]
+
+
+def test_its_end_is_said_once_where_several_workers_train(unruly, cache):
+    with pytest.warns(UserWarning) as warned:
+        runs = sweep(unruly(6, "error"), "runs", cache, jobs=2, device="cpu", fail_fast=True)
+    (warning,) = warned
+    assert str(warning.message).startswith("ended at the first failure, of run ")
+    assert "failed" in statuses(runs)
 
 
 def test_three_first_runs_that_fail_alike_end_the_sweep_and_the_others_can_be_trained(unruly, cache):
@@ -266,6 +279,7 @@ def test_a_run_that_another_process_trains_is_waited_for_or_taken_up(pair, cache
     log = Log(end)
     runs = sweep(experiment, tmp_path / "runs", cache, jobs=1, device="cpu", watch=log)
     assert "process 77 on elsewhere trains it" in log.notes()
+    assert ("process 77 on elsewhere left it; it is trained here" in log.notes()) == (how == "is killed")
     assert statuses(runs) == ["failed" if how == "fails" else "finished", "finished"]
     started = [event["process"] for event in events_of(first, "started")]
     assert len(started) == (2 if how == "is killed" else 1)
@@ -308,3 +322,13 @@ def test_a_process_that_is_about_to_train_is_known_too_and_leaves_no_name(pair, 
         with entered(first.root, join=True) as is_first:
             assert not is_first
     assert sorted(path.name for path in first.root.iterdir()) == [LOCK_FILE]
+
+
+def test_one_that_joins_says_whom_it_helps(pair, cache, tmp_path):
+    experiment, (first, _) = pair
+    log = Log()
+    with entered(first.root, join=True):
+        sweep(experiment, tmp_path / "runs", cache, jobs=1, device="cpu", watch=log)
+    assert log.lines == [f"process {os.getpid()} on {platform.node()} trains this experiment, too: helping it"]
+    sweep(experiment, tmp_path / "runs", cache, jobs=1, device="cpu", watch=log)
+    assert log.lines[1:] == ["all 2 runs are finished: nothing to train"]
