@@ -1,7 +1,7 @@
 """Ctrl-C and SIGTERM: what was done is kept, and the process is gone at once.
 
 The first of them raises an exception in the main thread, so that what is open is closed and children are ended. Those
-that follow while this goes on are one key press too many: they do not break it. Only a Ctrl-C that comes later, as when
+that follow while this goes on are one key press too many: they do not break it. Only one that comes later, as when
 something does not end, ends the process there and then.
 """
 
@@ -18,8 +18,9 @@ from types import FrameType
 
 from ablation.core.errors import Terminated
 
-PATIENCE = 2.0
-"""Seconds after the first signal from which on another Ctrl-C ends the process at once."""
+PATIENCE = {signal.SIGINT: 2.0, signal.SIGTERM: 15.0}
+"""Seconds after the first signal from which on another of this kind ends the process at once. One that ends jobs may
+send SIGTERM several times, and checkpoints take their time."""
 
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 """The exit codes: 130 and 143."""
@@ -68,8 +69,8 @@ class _Once:
                 time.monotonic(),
             )
             raise self.first
-        if number == signal.SIGINT and time.monotonic() - self.came > PATIENCE:
-            os._exit(INTERRUPTED)
+        if time.monotonic() - self.came > PATIENCE[signal.Signals(number)]:
+            os._exit(128 + number)
 
 
 def _leave(code: int) -> None:

@@ -11,10 +11,12 @@ import json
 import math
 import os
 import shutil
+import stat
 import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -42,6 +44,24 @@ def undamaged() -> Iterator[None]:
         if isinstance(error, OSError) and error.errno not in of_file:
             raise
         raise Damaged(str(error)) from error
+
+
+def open_file(path: Path) -> BufferedReader:
+    """Open a file for reading. Raises IsADirectoryError where a folder, a pipe or a device has its name.
+
+    A pipe would be waited for without end.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise IsADirectoryError(errno.EISDIR, "Is no file, but a folder, a pipe or a device", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def read_file(path: Path) -> bytes:
+    """Read a file whole. Raises as `open_file`."""
+    with open_file(path) as file:
+        return file.read()
 
 
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EROFS)
@@ -111,7 +131,7 @@ def atomic(path: Path, mode: str = "wb", needed: int | None = None) -> Iterator[
     An OSError of the disk names `path`. needed: how many bytes will be written, where that is known.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")  # containers share numbers
     with _naming(path, needed, temporary):
         try:
             with open(temporary, mode, encoding=None if "b" in mode else "utf-8") as file:
@@ -142,7 +162,7 @@ def sync_folder(folder: Path) -> None:
 
 def json_bytes(content: Any) -> bytes:
     """Return `content` as readable JSON. NaN and infinity are refused: they are not JSON."""
-    return json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False).encode()
+    return json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False).encode("utf-8", _HALVES)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -228,7 +248,7 @@ class Journal:
         Times never go back: where the clock was set back, an event has the time of the one before.
         """
         try:
-            content = self.path.read_bytes()
+            content = read_file(self.path)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return Lines([], 0)
         *lines, tail = content.split(b"\n")
@@ -265,8 +285,8 @@ class Journal:
 
     def note(self, event: str, **content: Any) -> dict[str, Any]:
         """Write one event, and leave to the system when it reaches the disk: a kill loses nothing, a power cut may."""
-        entry = {"event": event, "time": round(self.clock(), 3), **content}
-        text = json.dumps(entry, ensure_ascii=False).encode()
+        entry = {"event": event, "time": round(self.clock(), 3), **{name: _short(one) for name, one in content.items()}}
+        text = json.dumps(entry, ensure_ascii=False).encode("utf-8", _HALVES)
         line = b"%08x %s\n" % (zlib.crc32(text), text)
         with _naming(self.path, len(line)), open(self.path, "r+b" if self.path.exists() else "wb") as file:
             size = _end_of_lines(file)
@@ -279,6 +299,21 @@ class Journal:
         """Wait until what was written is on the disk."""
         with _naming(self.path), open(self.path, "r+b") as file:
             os.fsync(file.fileno())
+
+
+_MOST = 20_000
+"""Letters of a text in a journal, as of a traceback: one that quotes a picture would be read by every command."""
+
+_HALVES = "backslashreplace"
+"""What becomes of half a character, as of a file's name that is no UTF-8: in JSON it is the escape of just that."""
+
+
+def _short(content: Any) -> Any:
+    """A long text without its middle."""
+    if not isinstance(content, str) or len(content) <= _MOST:
+        return content
+    left_out = len(content) - _MOST
+    return f"{content[: _MOST // 2]} ... ({left_out:,} letters are left out) ... {content[-_MOST // 2 :]}"
 
 
 _LATEST = 1e11

@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ablation.core.errors import DataError, InputError, Problem, did_you_mean
-from ablation.core.files import Damaged, atomic, sync_folder, undamaged, write_bytes, write_json
+from ablation.core.files import Damaged, atomic, open_file, read_file, sync_folder, undamaged, write_bytes, write_json
 from ablation.data.contents import Listing
 from ablation.data.decode import Pixels, Undecodable, open_upright, to_square
 from ablation.data.files import Origin, printable
@@ -149,8 +149,8 @@ def _open(folder: Path, digest: str, size: int) -> tuple[Dataset, Digests | None
     Raises Damaged, or FileNotFoundError and other errors of the machine.
     """
     with undamaged():
-        meta = json.loads((folder / "meta.json").read_bytes())
-        table = (folder / "samples.npz").read_bytes()
+        meta = json.loads(read_file(folder / "meta.json"))
+        table = read_file(folder / "samples.npz")
         _hold_to_checksums(meta, table, digest, size)
         classes, names = tuple(meta["classes"]), tuple(meta["names"])
         images = _map(folder / "images.npy")
@@ -166,6 +166,7 @@ def _open(folder: Path, digest: str, size: int) -> tuple[Dataset, Digests | None
 
 
 def _map(path: Path) -> np.memmap:
+    open_file(path).close()  # a pipe would be waited for
     try:
         images: np.memmap = np.load(path, mmap_mode="r")
         return images
@@ -252,7 +253,7 @@ def _before(folder: Path, digest: str, size: int) -> tuple[Digests | None, str]:
     """The digests of a cache's squares as they were made, as far as is known, and by which Pillow."""
     try:
         data, digests = _open(folder, digest, size)
-        pillow = str(json.loads((folder / "meta.json").read_bytes()).get("pillow"))
+        pillow = str(json.loads(read_file(folder / "meta.json")).get("pillow"))
         return digests_of(data.images) if digests is None else digests, pillow
     except (OSError, Damaged):
         return None, ""
@@ -399,7 +400,7 @@ def cached(root: Path) -> tuple[Cached, ...]:
 def _cached(path: Path) -> Cached | None:
     """Return what a meta.json says; None for a folder that is no cache of ours."""
     try:
-        meta = json.loads(path.read_text("utf-8"))
+        meta = json.loads(read_file(path))
         made = time.strftime("%Y-%m-%d %H:%M", time.localtime(path.stat().st_mtime))
         held = sum(file.stat().st_size for file in path.parent.iterdir())
         return Cached(path.parent.name, len(meta["names"]), meta["size"], held, made, meta.get("source", ""))

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablation.core.errors import DataError, InputError, Problem
-from ablation.core.files import Damaged, atomic, undamaged
+from ablation.core.files import Damaged, atomic, open_file, undamaged
 from ablation.core.text import counted
 from ablation.core.values import label as describe
 from ablation.data.files import PARTS, Origin, Sample, capped, printable
@@ -238,7 +238,7 @@ def _remembered(path: Path, *names: str) -> list[NDArray[Any]]:
 
     Files of versions that wrote no checksum have that of each array in an archive alone, CRC-32.
     """
-    with open(path, "rb") as opened, np.load(opened) as file:
+    with open_file(path) as opened, np.load(opened) as file:
         arrays = [file[name] for name in names]
         if "checksum" in file.files and str(file["checksum"]) != _checksum(path, arrays):
             raise Damaged("it does not have its checksum")

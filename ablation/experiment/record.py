@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablation.core.errors import DataError
-from ablation.core.files import Damaged, json_bytes, undamaged, write_bytes
+from ablation.core.files import Damaged, json_bytes, open_file, read_file, undamaged, write_bytes
 from ablation.core.values import fit, read_back
 from ablation.experiment.seal import MARK, Sealed, write_seal
 
@@ -207,7 +207,7 @@ def read_with_digest(folder: Path) -> tuple[RunRecord, str] | tuple[None, None]:
     """What `read_record` and `read_digest` give, from one reading of the file: the two belong together."""
     file = folder / RECORD_FILE
     try:
-        return parse_record(file.read_bytes())
+        return parse_record(read_file(file))
     except FileNotFoundError:
         return None, None
     except (Damaged, IsADirectoryError) as error:
@@ -335,7 +335,7 @@ def parse_arrays(
     file: Path, names: Sequence[str] = Arrays._fields, sealed: Sealed | None = None
 ) -> dict[str, NDArray[Any]]:
     """The arrays of these names in arrays.npz. Raises FileNotFoundError, and Damaged where they cannot be believed."""
-    with undamaged(), file.open("rb") as opened, np.load(opened) as stored:
+    with undamaged(), open_file(file) as opened, np.load(opened) as stored:
         arrays = {name: stored[name] for name in names if name in stored or name not in _OPTIONAL}
         if sealed is not None and not sealed.is_still(opened):
             raise Damaged("it was changed while it was used: its seal fitted a moment ago")

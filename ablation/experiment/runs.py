@@ -22,7 +22,7 @@ from typing import Any, Literal, NamedTuple
 from filelock import FileLock
 
 from ablation.core.errors import DataError
-from ablation.core.files import Damaged, Journal, is_locked, write_json
+from ablation.core.files import Damaged, Journal, is_locked, read_file, write_json
 from ablation.data.readers import cores
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.record import (
@@ -106,11 +106,11 @@ class Run:
         """The result, held to its seal; that of an older version, which knew none, to its record's own digest."""
         events, lost = self.journal.read()
         try:
-            content = (self.folder / RECORD_FILE).read_bytes()
+            content = read_file(self.folder / RECORD_FILE)
         except (FileNotFoundError, NotADirectoryError):
             return Held(lost=lost)
         except IsADirectoryError:
-            return Held(f"{RECORD_FILE} is missing: a folder has its name", lost=lost)
+            return Held(f"{RECORD_FILE} is missing: what has its name is no file", lost=lost)
         seal = last_seal(events)
         if seal is None and is_marked(content):
             return Held(why_lost(self.journal.path), lost=lost)
@@ -166,8 +166,8 @@ class Run:
         """Make the folder and write the spec into it, unless it is there: a worker trains what that file says."""
         file, form = self.folder / SPEC_FILE, self.spec.to_plain()
         try:
-            written = json.loads(file.read_text("utf-8"))
-        except (FileNotFoundError, ValueError):
+            written = json.loads(read_file(file))
+        except (FileNotFoundError, IsADirectoryError, ValueError):
             written = None
         if written == form:
             return
@@ -180,7 +180,7 @@ class Run:
 def read_spec_id(folder: Path) -> str:
     """The id of the spec that is written in a run's folder; '' where there is none that can be read."""
     try:
-        return RunSpec.from_plain(json.loads((folder / SPEC_FILE).read_text("utf-8"))).id
+        return RunSpec.from_plain(json.loads(read_file(folder / SPEC_FILE))).id
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return ""
 

@@ -18,7 +18,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ablation.core.files import Journal
+from ablation.core.files import Journal, open_file
 
 JOURNAL_FILE = "journal.jsonl"
 EVENT = "sealed"
@@ -95,7 +95,7 @@ class Sealed(NamedTuple):
     @classmethod
     def of(cls, path: Path) -> Sealed:
         """Read a file. Raises OSError where there is none."""
-        with path.open("rb") as file:
+        with open_file(path) as file:
             state = _state(file)
             return cls(hashlib.file_digest(file, "sha256").hexdigest(), state)
 
@@ -114,5 +114,5 @@ def _state(file: BufferedReader) -> tuple[int, ...]:
 
 def digest_of_file(path: Path) -> str:
     """SHA-256 of a file's bytes, 64 hexadecimal digits."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from ablation.core.files import write_json
+from ablation.core.files import read_file, write_json
 
 FILE = "published.json"
 
@@ -34,7 +34,7 @@ def remember(root: Path, state: Sequence[Any], digests: Mapping[str, str]) -> No
 def remembered(root: Path, uri: str) -> dict[str, str] | None:
     """The publications that the store has for certain; None where it may have changed since, or nothing is known."""
     try:
-        form = json.loads((root / FILE).read_text("utf-8"))
+        form = json.loads(read_file(root / FILE))
         known = form["digests"] if form["store"] == state_of(uri) else None
     except (OSError, ValueError, TypeError, KeyError):  # no file, or a damaged one: then the store itself is asked
         return None

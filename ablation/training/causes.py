@@ -37,6 +37,10 @@ class Failure(NamedTuple):
     reason: str
 
 
+MOST = 500
+"""Letters of an exception's own words that are kept: some quote a whole picture."""
+
+
 def failure_of(error: BaseException, device: str, folder: Path) -> Failure:
     """What an exception that ended a run says. device, folder: those of the run."""
     for one in _chain(error):
@@ -46,11 +50,10 @@ def failure_of(error: BaseException, device: str, folder: Path) -> Failure:
             return Failure("disk", disk_full(one))
     if isinstance(error, SystemExit):
         return Failure("exit", f"{_where(error)} ended the program by sys.exit({error.code!r}); raise an error there")
-    assert isinstance(error, Exception)
-    if _is_memory(error):
+    if isinstance(error, Exception) and _is_memory(error):
         advice = "fewer workers (--jobs) leave it more; a smaller batch_size is another experiment"
         return Failure("memory", f"out of memory on {device} ({reason_of(error)}); {advice}")
-    return Failure("error", f"{type(error).__name__}: {error}".splitlines()[0])
+    return Failure("error", f"{type(error).__name__}: {error}".splitlines()[0][:MOST])
 
 
 def failure_at_end(status: int, peak: int | None, out_of_memory: bool) -> Failure:

@@ -50,6 +50,8 @@ LOCK_SECONDS = 2.0
 START_SECONDS = 600.0
 """A child has so long to import torch and begin its first run, or to try out a network; it is ended then."""
 
+NOT_BEGUN = "the worker had not begun after {}"
+
 END_SECONDS = 2.0
 """A child that has closed its pipe has so long to end, and to leave its own exit status."""
 
@@ -131,10 +133,10 @@ class Worker:
         """Train the run of such a request (`request_of`), as `train` does."""
         process = self._alive()
         with Alarm(process) as alarm:
-            alarm.set(START_SECONDS)
+            alarm.set(START_SECONDS, NOT_BEGUN)
             for event in self._answers({**request, "log": str(self._log().absolute())}, alarm):
                 if event["event"] == "started":
-                    alarm.set(self.timeout)
+                    alarm.set(self.timeout, "no end after {} (--timeout)")
                 elif event.get("cause") == "memory" or event["event"] == "interrupted":
                     self._bury(process)  # a new one has all the memory that there is
                 yield event
@@ -144,7 +146,7 @@ class Worker:
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Send the child a request that has one event for an answer. Raises WorkerDied, as where it takes too long."""
         with Alarm(self._alive()) as alarm:
-            alarm.set(START_SECONDS)
+            alarm.set(START_SECONDS, NOT_BEGUN)
             return next(self._answers(request, alarm))
 
     def _answers(self, request: dict[str, Any], alarm: Alarm | None = None) -> Iterator[dict[str, Any]]:
@@ -166,7 +168,7 @@ class Worker:
         lives = process.returncode is None
         status = self._bury(process)
         if alarm is not None and alarm.rang:
-            failure = _too_long(alarm.seconds, self.timeout)
+            failure = Failure("timeout", alarm.reason)
         elif babble:
             failure = Failure("pipe", f"the worker sent what is no event ({babble.strip()[:60]!r}), and was ended")
         elif lives:
@@ -255,16 +257,19 @@ class Alarm:
     """Ends a child when its time is over. `rang`: that was so. It is set anew as often as one likes."""
 
     def __init__(self, process: subprocess.Popen[str]):
-        self.process, self.rang, self.seconds = process, False, math.inf
+        self.process, self.rang, self.reason = process, False, ""
         self._timer: threading.Timer | None = None
 
-    def set(self, seconds: float | None) -> None:
-        """Let it go off after so many seconds from now, in place of what was set before; None: never."""
+    def set(self, seconds: float | None, reason: str = "") -> None:
+        """Let it go off after so many seconds from now, in place of what was set before; None: never.
+
+        reason: what is said then, with {} for how long that is.
+        """
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if seconds is not None:
-            self.seconds, self._timer = seconds, threading.Timer(seconds, self._ring)
+            self.reason, self._timer = reason.format(duration(seconds)), threading.Timer(seconds, self._ring)
             self._timer.daemon = True
             self._timer.start()
 
@@ -277,12 +282,6 @@ class Alarm:
 
     def __exit__(self, *error: object) -> None:
         self.set(None)
-
-
-def _too_long(seconds: float, timeout: float | None) -> Failure:
-    if seconds == timeout:
-        return Failure("timeout", f"no end after {duration(seconds)} (--timeout)")
-    return Failure("timeout", f"the worker had not begun after {duration(seconds)}")
 
 
 def _read(line: str) -> Any:
@@ -519,7 +518,7 @@ def _outcome(
         return {"event": record.outcome, **record.metrics}
     except Interrupted:
         return run.journal.append("interrupted")
-    except (Exception, SystemExit) as error:  # whatever a run can raise; the sweep goes on
+    except BaseException as error:  # whatever a run can raise, GeneratorExit too; the sweep goes on
         with suppress(OSError):  # the log may be on the disk that is full
             traceback.print_exc()
         if ending():  # SIGTERM reached what the run had started, too

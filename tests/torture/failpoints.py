@@ -64,7 +64,7 @@ class Points:
             return None
         if PASSED_OVER.fullmatch(os.path.basename(absolute)):
             return None
-        return re.sub(r"\.\d+\.tmp$", ".PID.tmp", os.path.relpath(absolute, self.root)).replace(" ", "_")
+        return re.sub(r"\.\d+-[0-9a-f]+\.tmp$", ".PID.tmp", os.path.relpath(absolute, self.root)).replace(" ", "_")
 
     def passed(self, kind: str, file: str | None) -> str | None:
         """Count one operation; what is to happen at it: None as a rule, else an action."""

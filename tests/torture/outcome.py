@@ -9,7 +9,7 @@ from ablation.core.files import Journal
 from ablation.experiment.record import RECORD_FILE, read_arrays, read_with_digest
 from ablation.experiment.runs import epochs_in
 
-PASSED_OVER = re.compile(r"worker-\d+\.log|.*\.lock|lock|published\.json|\.[0-9a-f]{32}\S*\.npz\.\d+\.tmp")
+PASSED_OVER = re.compile(r"worker-\d+\.log|.*\.lock|lock|published\.json|\.[0-9a-f]{32}\S*\.npz\.\S+\.tmp")
 """Files that hold no results. Of published.json see `store.py`; the last one is a kill's while it was remembered what a
 photograph is like, and is never read."""
 
