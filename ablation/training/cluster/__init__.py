@@ -1,6 +1,7 @@
 """Training on several machines, by Dask: the same cells, handed to Dask workers, and their records brought home.
 
     crew.py        what a sweep calls: hands out runs, follows them, and takes up what comes back
+    address.py     what `--cluster` may be
     connection.py  the cluster: found or started, its versions compared with ours
     answers.py     what comes back is checked before it is believed
     session.py     what both ends know of one sweep; what of the caller's files a run needs

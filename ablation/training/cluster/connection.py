@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ablation.core.errors import InputError, Problem, TryAgainError, reason_of
+from ablation.core.text import counted
 from ablation.training.cluster import task
+from ablation.training.cluster.address import scheduler_of
 from ablation.training.cluster.session import Session, differences
 
 if TYPE_CHECKING:
@@ -23,9 +24,50 @@ CONNECTING = 10.0
 JOINING = 600.0
 """Seconds in which a first Dask worker must join: a cluster that grows with its tasks starts none before."""
 
-_LOCAL = re.compile(r"local:([1-9][0-9]{0,3})")
-_ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://\S+:[0-9]+")
-FORMS = "tcp://HOST:8786, the path of a scheduler file, or local:4 for one of 4 workers here"
+
+_LOGGERS = ("distributed", "tornado", "asyncio")
+"""What Dask prints on standard error comes by these, and those below them."""
+
+_NAMED = 10
+"""Machines that are named at most."""
+
+
+class _Log(logging.Handler):
+    """Appends to a file, which comes with the first line. One that cannot be written costs nothing."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.path = path
+        self.setFormatter(logging.Formatter("%(asctime)s - %(name)s - %(levelname)s - %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Append the record with its traceback."""
+        with suppress(OSError), self.path.open("a", encoding="utf-8") as file:
+            file.write(f"{self.format(record)}\n")
+
+
+def log_to(path: Path) -> Callable[[], None]:
+    """Have Dask write its messages to this file and not on standard error; call what is returned to undo that."""
+    names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in _LOGGERS]
+    loggers = [logging.getLogger(name) for name in sorted({*names, *_LOGGERS})]
+    before = [(logger, logger.handlers, logger.propagate) for logger in loggers]
+    log = _Log(path)
+    for logger in loggers:
+        is_first = logger.name in _LOGGERS
+        logger.handlers, logger.propagate = ([log], False) if is_first else ([], True)
+
+    def undo() -> None:
+        for logger, handlers, propagate in before:
+            logger.handlers, logger.propagate = handlers, propagate
+
+    return undo
+
+
+class Member(NamedTuple):
+    """What is known of a Dask worker: its machine, and the device of its first run, as 'cuda:0'."""
+
+    host: str
+    device: str
 
 
 @dataclass
@@ -48,9 +90,9 @@ def connect(where: str) -> Connection:
         from distributed import Client, LocalCluster
     except ImportError as error:
         raise InputError(f"--cluster needs Dask ({error}): pip install 'ablation[cluster]'") from None
-    if match := _LOCAL.fullmatch(where):
+    if isinstance(address := scheduler_of(where), int):
         cluster = LocalCluster(
-            n_workers=int(match[1]),
+            n_workers=address,
             threads_per_worker=1,
             processes=True,
             dashboard_address="127.0.0.1:0",  # None would be port 8787
@@ -58,23 +100,11 @@ def connect(where: str) -> Connection:
             silence_logs=logging.ERROR,
         )
         return Connection(Client(cluster, set_as_default=False), where, cluster)
-    address = where if _ADDRESS.fullmatch(where) else _address_in(where)
     try:
         return Connection(Client(address, timeout=CONNECTING, set_as_default=False), address)
     except (OSError, TimeoutError, ValueError) as error:
         wrong = f"no Dask scheduler answers at {address} ({reason_of(error)})"
         raise TryAgainError(f"{wrong}; start it (docs/cluster.md), and give the same command again") from error
-
-
-def _address_in(path: str) -> str:
-    """The address in a scheduler's file."""
-    try:
-        address = str(json.loads(Path(path).read_text("utf-8"))["address"])
-    except (OSError, ValueError, LookupError, TypeError):
-        address = ""
-    if not _ADDRESS.fullmatch(address):
-        raise InputError(f"cluster = {path!r} (--cluster): write {FORMS}")
-    return address
 
 
 def workers_of(client: Client) -> Mapping[str, Mapping[str, Any]]:
@@ -95,13 +125,13 @@ def await_worker(client: Client) -> None:
         raise TryAgainError(f"{wrong}, and give the same command again") from None
 
 
-def compare(client: Client, session: Session) -> dict[str, str]:
-    """The host of each Dask worker, by its address. Raises InputError where one has other versions, or cannot do this.
+def compare(client: Client, session: Session) -> dict[str, Member]:
+    """Each Dask worker, by its address. Raises InputError where one has other versions, or cannot do this.
 
     The list names each host and what differs there.
     """
     seen = client.run(task.examine, session.to_json(), on_error="return")
-    hosts: dict[str, str] = {}
+    members: dict[str, Member] = {}
     problems: dict[str, None] = {}
     for address, answer in seen.items():
         if isinstance(answer, BaseException):
@@ -110,14 +140,26 @@ def compare(client: Client, session: Session) -> dict[str, str]:
             advice = "; install this program there, of the same version" if missing else ""
             problems[f"{where} cannot do this: {answer}{advice}"] = None
             continue
-        hosts[address] = answer["host"]
+        members[address] = Member(answer["host"], answer["device"])
         if wrong := differences(answer["versions"], session.versions):
             problems[f"{answer['host']} has other versions: {wrong}"] = None
         for problem in answer["problems"]:
             problems[f"{answer['host']}: {problem}"] = None
     if problems:
         raise InputError([Problem(problem, "--cluster") for problem in problems])
-    return hosts
+    return members
+
+
+def members_in_words(members: Mapping[str, Member]) -> str:
+    """'3 workers of 2 machines: a, b (cuda)'."""
+    devices: dict[str, str] = {}
+    for host, device in members.values():
+        kind = device.partition(":")[0]
+        devices[host] = host if kind == "cpu" else f"{host} ({kind})"
+    named = sorted(devices.values())
+    if more := named[_NAMED:]:
+        named = [*named[:_NAMED], f"{len(more)} more"]
+    return f"{counted(len(members), 'worker')} of {counted(len(devices), 'machine')}: {', '.join(named)}"
 
 
 def slots(client: Client, device: str) -> tuple[int, bool]:
