@@ -1,4 +1,4 @@
-"""Children: Python processes that end with the one that started them, and take along whatever they started themselves.
+"""Children: Python processes that end with the one that started them, and take along what they started in their group.
 
 A child has a process group of its own, so Ctrl-C in a terminal is for its parent alone. It is tied to a pipe that
 nobody writes to and whose only writing end is in its parent: when that is gone, however that came about, the kernel
