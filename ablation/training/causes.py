@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from ablation.core.errors import reason_of
+from ablation.core.errors import AblationError, reason_of
 from ablation.core.files import disk_full
+from ablation.core.own_code import own_line
 from ablation.core.text import byte_size
 
 Cause = Literal["error", "memory", "disk", "exit", "timeout", "killed", "terminated", "crash", "pipe"]
@@ -53,7 +54,13 @@ def failure_of(error: BaseException, device: str, folder: Path) -> Failure:
     if isinstance(error, Exception) and _is_memory(error):
         advice = "fewer workers (--jobs) leave it more; a smaller batch_size is another experiment"
         return Failure("memory", f"out of memory on {device} ({reason_of(error)}); {advice}")
-    return Failure("error", f"{type(error).__name__}: {error}".splitlines()[0][:MOST])
+    return Failure("error", _words(error)[:MOST] + own_line(error))
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, AblationError):
+        return "; ".join(map(str, error.problems))
+    return reason_of(error) if isinstance(error, Exception) else f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 def failure_at_end(status: int, peak: int | None, out_of_memory: bool) -> Failure:

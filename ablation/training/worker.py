@@ -43,6 +43,7 @@ from ablation.experiment.spec import RunSpec
 from ablation.training.causes import TERMINATED, Cause, Failure, failure_at_end, failure_of, oom_kills
 from ablation.training.execution import AS_USUAL, MEMORY_FORMATS, STEPS, Execution
 from ablation.training.sharing import FAILED, Rate
+from ablation.training.stacks import dump, enable, own_line_in
 
 LOCK_SECONDS = 2.0
 """How long to wait for a run's lock: whoever reads its status holds it for an instant."""
@@ -51,6 +52,9 @@ START_SECONDS = 600.0
 """A child has so long to import torch and begin its first run, or to try out a network; it is ended then."""
 
 NOT_BEGUN = "the worker had not begun after {}"
+
+MOST_READ = 1_000_000
+"""Bytes at the end of a log in which the stacks of a child are looked for."""
 
 END_SECONDS = 2.0
 """A child that has closed its pipe has so long to end, and to leave its own exit status."""
@@ -102,7 +106,7 @@ class Worker:
         self.keep_weights, self.checkpoint_every, self.timeout = keep_weights, checkpoint_every, timeout
         self.process: subprocess.Popen[str] | None = None
         self.printed: IO[bytes] | None = None
-        self._stopped, self._lock = False, threading.Lock()
+        self._stopped, self._lock, self._begun = False, threading.Lock(), 0
 
     def start(self) -> None:
         """Start the child, unless it runs: it imports torch while the parent does something else."""
@@ -132,9 +136,11 @@ class Worker:
     def carry_out(self, request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Train the run of such a request (`request_of`), as `train` does."""
         process = self._alive()
-        with Alarm(process) as alarm:
+        log = self._begin_in_log(f"run {request['id']} of {Path(request['root']).name}")
+        see = "" if self.folder else str(log)  # a cluster's machine brings home what was printed
+        with Alarm(process, lambda: dump(process, log)) as alarm:
             alarm.set(START_SECONDS, NOT_BEGUN)
-            for event in self._answers({**request, "log": str(self._log().absolute())}, alarm):
+            for event in self._answers({**request, "log": str(log.absolute()), "see": see}, alarm):
                 if event["event"] == "started":
                     alarm.set(self.timeout, "no end after {} (--timeout)")
                 elif event.get("cause") == "memory" or event["event"] == "interrupted":
@@ -175,15 +181,26 @@ class Worker:
             failure = Failure("pipe", "the worker closed its pipe and did not end, so that it was ended")
         else:
             failure = failure_at_end(status, peak, out_of_memory=(oom_kills() or 0) > (killed or 0))
-        raise WorkerDied(f"{failure.reason}; {self._last_words()}", failure.cause)
+        raise WorkerDied(f"{failure.reason}{self._last_words(failure.cause)}", failure.cause)
 
-    def _log(self) -> Path:
-        """The log, with what the child has printed so far, before its first run."""
+    def _begin_in_log(self, title: str) -> Path:
+        """The log, with what the child has printed so far, before its first run, and a line where this one begins."""
         if self.printed is not None:
             self.log.parent.mkdir(parents=True, exist_ok=True)
             with self.log.open("ab") as log:
                 log.write(self._printed())
+        with suppress(OSError), self.log.open("ab") as log:  # on a full disk the run itself says so
+            log.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S %Z')}: {title} on {self.device}\n".encode())
+            log.flush()
+            self._begun = log.tell()
         return self.log
+
+    def _in_log(self) -> str:
+        """The end of what the log has of the last run."""
+        with suppress(OSError), self.log.open("rb") as log:
+            log.seek(max(self._begun, self.log.stat().st_size - MOST_READ))
+            return log.read().decode("utf-8", "replace")
+        return ""
 
     def _printed(self) -> bytes:
         """What the child has printed before its first run; this can be read once."""
@@ -194,12 +211,17 @@ class Worker:
             printed.seek(0)
             return printed.read()
 
-    def _last_words(self) -> str:
-        """Where what the child printed can be read: of one that had no run yet, the last line itself."""
-        if self.printed is None:
-            return f"see {self.log}"
-        lines = self._printed().decode("utf-8", "replace").splitlines()
-        return next(filter(str.strip, reversed(lines)), "it printed nothing")
+    def _last_words(self, cause: Cause) -> str:
+        """Where it stood, and where what the child printed can be read: of one that had no run yet, the last line.
+
+        Nothing where it has printed nothing in this run.
+        """
+        if self.printed is not None:
+            lines = self._printed().decode("utf-8", "replace").splitlines()
+            return f"; {next(filter(str.strip, reversed(lines)), 'it printed nothing')}"
+        text = self._in_log()
+        line = own_line_in(text) if cause in ("timeout", "crash") else ""
+        return (f", at {line}" if line else "") + (f"; see {self.log}" if text.strip() else "")
 
     def _alive(self) -> subprocess.Popen[str]:
         with self._lock:
@@ -256,8 +278,8 @@ class Worker:
 class Alarm:
     """Ends a child when its time is over. `rang`: that was so. It is set anew as often as one likes."""
 
-    def __init__(self, process: subprocess.Popen[str]):
-        self.process, self.rang, self.reason = process, False, ""
+    def __init__(self, process: subprocess.Popen[str], before: Callable[[], None] = lambda: None):
+        self.process, self.before, self.rang, self.reason = process, before, False, ""
         self._timer: threading.Timer | None = None
 
     def set(self, seconds: float | None, reason: str = "") -> None:
@@ -275,6 +297,7 @@ class Alarm:
 
     def _ring(self) -> None:
         self.rang = True
+        self.before()
         processes.end(self.process)
 
     def __enter__(self) -> Alarm:
@@ -351,6 +374,7 @@ def main() -> None:
     termination = Termination()
     signal.signal(signal.SIGTERM, termination.request)
     events = os.fdopen(os.dup(1), "w", buffering=1)
+    enable()
     os.dup2(2, 1)  # whatever libraries print goes to the log, not between the events
     _set_forks_apart(events)
     requests, report = _requests(sys.stdin), Reporter(events)
@@ -371,7 +395,7 @@ def main() -> None:
             report({"event": "note", "message": "torch compiles the network's step first, which may take minutes"})
             compiles = False
         with termination.at_the_end_of_an_epoch() as ending:
-            _train(run, options, report, shown, request["always"], ending)
+            _train(run, options, report, shown, request["always"], ending, request["see"])
 
 
 def _set_forks_apart(events: IO[str]) -> None:
@@ -490,11 +514,15 @@ def _train(
     conditions: Sequence[Condition] = (),
     always: bool = False,
     ending: Callable[[], bool] = lambda: False,
+    see: str = "",
 ) -> None:
-    """Train one run under its lock, and report how it ended. A failure is an event in its journal, not our end."""
+    """Train one run under its lock, and report how it ended. A failure is an event in its journal, not our end.
+
+    see: the log, as a failure refers people to it.
+    """
     try:
         with run.lock().acquire(timeout=LOCK_SECONDS):
-            ended = _outcome(run, options, report, conditions, always, ending)
+            ended = _outcome(run, options, report, conditions, always, ending, see)
     except Timeout:
         ended = {"event": "busy"}
     except OSError as error:  # no lock: a full disk, or a folder that may not be written
@@ -509,6 +537,7 @@ def _outcome(
     conditions: Sequence[Condition],
     always: bool,
     ending: Callable[[], bool],
+    see: str = "",
 ) -> dict[str, Any]:
     """The event with which the run ends; it is in its journal before anybody else can take the run up."""
     from ablation.training.loop import Interrupted
@@ -524,6 +553,8 @@ def _outcome(
         if ending():  # SIGTERM reached what the run had started, too
             return run.journal.append("interrupted")
         failure = failure_of(error, options.device, run.folder)._asdict()
+        if see and failure["cause"] == "error":
+            failure["reason"] += f"; see {see}"
         with suppress(OSError):  # a full disk, say: then the parent alone hears of it
             run.journal.append("failed", **failure, traceback=traceback.format_exc())
         return {"event": "failed", **failure}

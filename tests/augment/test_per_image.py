@@ -94,7 +94,11 @@ WRONGLY_RETURNED = {
     "another shape": (ImageFunction("speckles:narrower"), "narrower returned torch.float32 (3, 32, 31) for a float32"),
     "whole levels": (ImageFunction("speckles:whole_levels"), "whole_levels returned torch.uint8 (3, 32, 32)"),
     "nothing at all": (ImageFunction("speckles:forgetful"), "forgetful returned NoneType for a float32 picture"),
-    "an exception": (ImageFunction("speckles:stumbling"), "stumbling failed on a picture (3, 32, 32): one foot"),
+    "an exception": (
+        ImageFunction("speckles:stumbling"),
+        "speckles:stumbling failed on a picture (3, 32, 32): RuntimeError: one foot over the other "
+        "(line 37 of speckles.py)",
+    ),
     "another size": (TorchvisionTransform("Resize", {"size": 8}), "Resize returned torch.float32 (3, 8, 8)"),
 }
 

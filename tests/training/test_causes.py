@@ -6,6 +6,7 @@ import signal
 import pytest
 import torch
 
+from ablation.core.errors import DataError, Problem
 from ablation.training.causes import failure_at_end, failure_of, oom_kills
 
 
@@ -62,6 +63,18 @@ def test_an_end_of_the_program_says_where(tmp_path):
 def test_any_other_error_is_its_class_and_first_line(tmp_path):
     assert failure_of(RuntimeError("too much\nof it"), "cpu", tmp_path) == ("error", "RuntimeError: too much")
     assert failure_of(KeyError("lr"), "cpu", tmp_path) == ("error", "KeyError: 'lr'")
+
+
+def test_a_line_of_the_users_own_is_named_also_where_a_library_raised_and_of_ours_only_what_is_wrong(tmp_path):
+    code = compile("import torch\n\ndef f():\n    torch.nn.Linear(2, 3)(torch.ones(1, 5))\n", "ops.py", "exec")
+    names = {}
+    exec(code, names)
+    reason = failure_of(raised_by(names["f"]), "cpu", tmp_path).reason
+    assert reason.startswith("RuntimeError: ")
+    assert "mat1 and mat2 shapes cannot be multiplied" in reason
+    assert reason.endswith(" (line 4 of ops.py)")
+    ours = DataError([Problem("no such picture", where="list.txt:3"), Problem("nor this")])
+    assert failure_of(ours, "cpu", tmp_path).reason == "list.txt:3: no such picture; nor this"
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def test_a_run_that_fails_is_tried_again_in_the_same_command_where_that_is_wante
     log = Log()
     runs = train(unruly(2, "1:error"), cache, log, max_retries=1)
     assert statuses(runs) == ["finished"] * 2
-    assert log.notes() == ["failed: RuntimeError: too much of it, 1; it is tried again (1 of 1)"]
+    assert log.notes() == ["failed: RuntimeError: too much of it, 1 (line 22 of unruly.py); it is tried again (1 of 1)"]
     assert log.order("finished") == [runs[1].spec.id, runs[0].spec.id], "when the others have had their turn"
     assert "failed" not in [event["event"] for _, event in log.events]
 
@@ -142,10 +142,9 @@ def test_the_first_failure_ends_a_sweep_that_is_to_fail_fast(unruly, cache):
 
 
 def test_its_end_is_said_once_where_several_workers_train(unruly, cache):
-    with pytest.warns(UserWarning) as warned:
+    with pytest.warns(UserWarning, match="^ended at the first failure, of run ") as warned:
         runs = sweep(unruly(6, "error"), "runs", cache, jobs=2, device="cpu", fail_fast=True)
-    (warning,) = warned
-    assert str(warning.message).startswith("ended at the first failure, of run ")
+    assert len(warned) == 1
     assert "failed" in statuses(runs)
 
 

@@ -36,6 +36,7 @@ def pipes():
             pass
 
 def hang():
+    print("hanging")
     if os.fork() == 0:
         Path("forked.txt").write_text(str(os.getpid()))
         time.sleep(600)
@@ -113,13 +114,23 @@ def test_a_run_that_hangs_fails_with_its_limit_and_what_it_forked_dies_too(first
     try:
         death, seconds = death_of(worker, run)
         assert death.cause == "timeout"
-        assert str(death).startswith("no end after 1.5 s (--timeout); see ")
+        line = 1 + ENDING.splitlines().index("    time.sleep(600)")
+        log = tmp_path / "w.log"
+        assert str(death) == f"no end after 1.5 s (--timeout), at line {line} of ending.py; see {log}"
+        title, said, *_ = log.read_text().splitlines()
+        assert title.endswith(f" UTC: run {run.spec.id} of tiny on cpu")
+        assert said == "hanging"
+        assert f'ending.py", line {line} in hang' in log.read_text()
         assert 1.5 <= seconds < 12
-        assert not is_running(int((tmp_path / "forked.txt").read_text()))
+        forked, deadline = int((tmp_path / "forked.txt").read_text()), time.monotonic() + 5
+        while is_running(forked) and time.monotonic() < deadline:  # SIGKILL was sent; a busy system takes its time
+            time.sleep(0.01)
+        assert not is_running(forked)
         assert not is_locked(run.folder / "lock"), "which the forked child held as well"
         (tmp_path / "how.txt").write_text("fine")
         worker.timeout = 100.0
         assert [event["event"] for event in worker.train(run)][-1] == "finished", "another child trains the next run"
+        assert log.read_text().splitlines()[-1].endswith(f": run {run.spec.id} of tiny on cpu")
     finally:
         worker.stop()
     record_fault(
@@ -130,10 +141,10 @@ def test_a_run_that_hangs_fails_with_its_limit_and_what_it_forked_dies_too(first
 
 WORDS = {
     "crash": ("crash", "the worker crashed in native code, as of an extension or a driver: SIGSEGV (it had up to "),
-    "exit": ("exit", "the worker ended with status 3; "),
+    "exit": ("exit", "the worker ended with status 3"),
     "kill": ("killed", "the worker was killed by SIGKILL, as by the system where memory runs out (it had up to "),
-    "babble": ("pipe", "the worker sent what is no event ('Epoch 1: loss 0.5'), and was ended; "),
-    "close": ("pipe", "the worker closed its pipe and did not end, so that it was ended; "),
+    "babble": ("pipe", "the worker sent what is no event ('Epoch 1: loss 0.5'), and was ended"),
+    "close": ("pipe", "the worker closed its pipe and did not end, so that it was ended"),
 }
 
 
@@ -148,6 +159,9 @@ def test_the_end_of_a_worker_is_named_and_nothing_is_left_of_it(first, cache, tm
     cause, words = WORDS[how]
     assert death.cause == cause
     assert str(death).startswith(words)
+    spoke = how == "crash"  # Python itself, before the signal ends it
+    assert (f"; see {tmp_path / 'w.log'}" in str(death)) == spoke, "nobody is sent to a log that has nothing of the run"
+    assert (", at line " in str(death)) == spoke
     assert seconds < 15
     process = run.journal.events()[0]["process"]
     assert not is_running(process)

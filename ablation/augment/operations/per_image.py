@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ablation.augment.operation import Array, Draws, Operation, PixelOperation, Sample, keys
-from ablation.core.errors import AblationError, did_you_mean
+from ablation.core.errors import AblationError, did_you_mean, reason_of
+from ablation.core.own_code import own_line
 from ablation.core.seeds import stream, torch_stream
 from ablation.core.values import value
 
@@ -173,7 +174,8 @@ def _each(function: Callable[[Tensor, int], Any], name: str, images: Tensor, key
         try:
             result = function(image.clone(), key)
         except Exception as error:  # whatever a function of someone else's raises
-            raise AblationError(f"{name} failed on a picture {tuple(image.shape)}: {error}") from error
+            why = f"{reason_of(error)}{own_line(error)}"
+            raise AblationError(f"{name} failed on a picture {tuple(image.shape)}: {why}") from error
         if not isinstance(result, torch.Tensor) or result.shape != image.shape or not result.is_floating_point():
             tensor = isinstance(result, torch.Tensor)
             got = f"{result.dtype} {tuple(result.shape)}" if tensor else type(result).__name__

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sysconfig
 import traceback
 from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass
@@ -16,8 +15,8 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import ablation
 from ablation.core.errors import InputError
+from ablation.core.own_code import is_own_file
 from ablation.core.seeds import torch_stream
 from ablation.core.values import Whole, value
 from ablation.models.own import is_own, source_digest
@@ -155,13 +154,11 @@ def _refused(config: ModelConfig, error: Exception) -> InputError:
 
 def _reason(error: Exception) -> str:
     """What was raised, in a line, and the last line of the user's own code on the way there."""
-    libraries = [Path(sysconfig.get_path(name)) for name in ("stdlib", "platlib", "purelib")]
-    others = (*libraries, Path(ablation.__file__).parent)
     reason = (str(error).strip() or type(error).__name__).splitlines()[0]
     if not isinstance(error, RuntimeError | ValueError | AssertionError):
         reason = f"{type(error).__name__}: {reason}"
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if not any(Path(frame.filename).is_relative_to(folder) for folder in others):
+        if is_own_file(frame.filename):
             return f"{reason} ({frame.filename}:{frame.lineno})"
     return reason
 
