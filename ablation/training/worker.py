@@ -555,9 +555,25 @@ def _outcome(
         failure = failure_of(error, options.device, run.folder)._asdict()
         if see and failure["cause"] == "error":
             failure["reason"] += f"; see {see}"
+        if written := _end_behind_record(run, failure["reason"], report):
+            return {"event": written.outcome, **written.metrics}
         with suppress(OSError):  # a full disk, say: then the parent alone hears of it
             run.journal.append("failed", **failure, traceback=traceback.format_exc())
         return {"event": "failed", **failure}
+
+
+def _end_behind_record(run: Run, reason: str, report: Report) -> RunRecord | None:
+    """The record of a run that has one, whatever failed behind it: this run has not failed. None where it has none."""
+    with suppress(OSError, DataError):
+        if record := run.record():
+            report({"event": "note", "message": f"{reason}; the run had its record by then"})
+            for path in run.checkpoints:
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
+            with suppress(OSError):
+                run.journal.append(record.outcome)
+            return record
+    return None
 
 
 def _measure(
