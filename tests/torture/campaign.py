@@ -66,9 +66,9 @@ class Project:
         if moment == "import":  # of a real command, which takes seconds for it
             time.sleep(draws.uniform(0.0, 4.0))
             return
-        epochs, records = self._epochs() + draws.integers(1, 15), self._records() + 1
+        epochs, records = self._epochs() + draws.integers(1, 15), self.records() + 1
         while self.command.running() and not (
-            self._records() >= records if moment == "publishing" else self._epochs() >= epochs
+            self.records() >= records if moment == "publishing" else self._epochs() >= epochs
         ):
             time.sleep(0.002)
         time.sleep(draws.uniform(0.0, 0.3 if moment == "publishing" else 0.02))
@@ -83,7 +83,8 @@ class Project:
     def _epochs(self) -> int:
         return sum(path.read_bytes().count(b'"epoch",') for path in self.folder.glob("runs/*/*/journal.jsonl"))
 
-    def _records(self) -> int:
+    def records(self) -> int:
+        """How many runs have a record."""
         return sum(1 for _ in self.folder.glob("runs/*/*/record.json"))
 
 
@@ -107,7 +108,7 @@ def torment(project: Project, calm: Project, kills: int, seed: int) -> tuple[Cou
         victim, moment = str(draws.choice(VICTIMS)), str(draws.choice(MOMENTS))
         if project.kill(victim, moment, draws):
             done[victim, moment] += 1
-        if not project.command.running() and project._records() == RUNS:
+        if not project.command.running() and project.records() == RUNS:
             break
     if project.command.running():
         project.command.kill()

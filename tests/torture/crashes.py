@@ -19,11 +19,15 @@ FILES = {
     "spec": r"runs/\S+spec\.json\S*",
     "cache": r"cache/\S+",
     "declaration": r"runs/tiny/\S*declared\S*",
+    "holder": r"runs/tiny/\S*sweep\.json\S*",
+    "folders": r"runs|cache|runs/tiny|runs/tiny/[0-9a-f]{16}",
 }
-"""Of each kind of file, its name in a point."""
+"""Of each kind of file, its name in a point; of folders, those that are made and flushed."""
 
 ERRORS = {"EIO": "Input/output error", "ENOSPC": "no space left", "short": ""}
 """What each failure is called; of a short write nothing fails."""
+
+WENT_ON = "training went on"
 
 BEGUN = re.compile(r"\.jsonl$|/checkpoint|\.tmp$|\.unfinished/")
 """Files to which more is written, or that are on the way to their names."""
@@ -34,6 +38,25 @@ def names(printed: str, error: str, folder: Path) -> bool:
     return error.lower() in printed.lower() and bool(
         re.search(rf"({re.escape(str(folder))}|\b(runs|cache))\b| in \. ", printed)
     )
+
+
+def but_for_notes(held: dict[str, object], expected: dict[str, object], error: str) -> dict[str, object]:
+    """What files hold without what a failing disk may leave in them: a run that went on says what could not be written.
+
+    Such a note of a record names the error and a file. Where it is of an epoch's line, the journal may lack the line.
+    """
+    seen = dict(held)
+    for name, record in held.items():
+        if not name.endswith("/record.json"):
+            continue
+        of_disk = [note for note in record["notes"] if error in note and "runs/" in note and WENT_ON in note]
+        seen[name] = record | {"notes": [note for note in record["notes"] if note not in of_disk]}
+        journal = name.replace("record.json", "journal.jsonl")
+        if sum(note.startswith("epochs could not") for note in of_disk) == 1:
+            (epochs, failed), (every, _) = held[journal], expected[journal]
+            if len(epochs) == len(every) - 1 and all(epoch in every for epoch in epochs):
+                seen[journal] = (every, failed)
+    return seen
 
 
 def finished(folder: Path) -> int:
@@ -85,24 +108,27 @@ class Undisturbed:
             return f"{what}: a traceback: {command.printed()[-3000:]}"
         if status == 0 and finished(folder) < RUNS:
             return f"{what}: status 0, and {finished(folder)} of {RUNS} runs have a record"
-        if status and not names(printed, ERRORS[does], folder):
+        silent = does == "short" or " mkdir " in point  # of a folder that is there already nothing has failed
+        if (status or not silent) and not names(printed, ERRORS[does], folder):
             return f"{what}: status {status}, and the cause or the folder is not named: {printed[-2000:]}"
-        if wrong := self.wrong_files(folder):
+        if wrong := self.wrong_files(folder, ERRORS[does]):
             return f"{what}: wrong under a final name: {wrong}"
         (folder.parent / (folder.name + FULL)).unlink(missing_ok=True)
-        return self.goes_on(what, zygote, folder)
+        return self.goes_on(what, zygote, folder, ERRORS[does])
 
-    def wrong_files(self, folder: Path) -> list[str]:
+    def wrong_files(self, folder: Path, error: str) -> list[str]:
         """The files which are not those of the undisturbed sweep, nor such as are only begun."""
-        seen = {name: held for name, held in outcome(folder).items() if not BEGUN.search(name)}
+        held = but_for_notes(outcome(folder), self.outcome, error)
+        seen = {name: part for name, part in held.items() if not BEGUN.search(name)}
         return [name for name in differing(seen, self.outcome) if name in seen]
 
-    def goes_on(self, what: str, zygote: Zygote, folder: Path) -> str:
-        """Finish the sweep: what is not as it was in the undisturbed one."""
+    def goes_on(self, what: str, zygote: Zygote, folder: Path, error: str = "") -> str:
+        """Finish the sweep: what is not as it was in the undisturbed one, but for notes of a disk with this error."""
         command = zygote.start(COMMAND, folder)
         if status := command.wait():
             return f"{what}: the next command ended with {status}: {command.printed()[-2000:]}"
-        if wrong := differing(outcome(folder), self.outcome):
+        held = but_for_notes(outcome(folder), self.outcome, error) if error else outcome(folder)
+        if wrong := differing(held, self.outcome):
             return f"{what}: these files are not the same: {wrong}"
         return "" if tables(command.printed()) == self.tables else f"{what}: other tables: {command.printed()}"
 

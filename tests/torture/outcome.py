@@ -9,9 +9,10 @@ from ablation.core.files import Journal
 from ablation.experiment.record import RECORD_FILE, read_arrays, read_with_digest
 from ablation.experiment.runs import epochs_in
 
-PASSED_OVER = re.compile(r"worker-\d+\.log|.*\.lock|lock|published\.json|\.[0-9a-f]{32}\S*\.npz\.\S+\.tmp")
-"""Files that hold no results. Of published.json see `store.py`; the last one is a kill's while it was remembered what a
-photograph is like, and is never read."""
+PASSED_OVER = re.compile(r"worker-\d+\.log|.*\.lock|lock|sweep\.json|published\.json|\.[0-9a-f]{32}\S*\.npz\.\S+\.tmp")
+"""Files that hold no results. sweep.json names who holds the lock beside it, and is read only while that is held: a
+command that was killed leaves it where the one beside it trains the rest. Of published.json see `store.py`; the last
+one is a kill's while it was remembered what a photograph is like, and is never read."""
 
 OF_THE_CLOCK = ("time", "seconds", "images_per_second")
 """What two trainings of the same run may differ in, of an event; of a record, its cost and environment."""

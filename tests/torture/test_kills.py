@@ -110,15 +110,20 @@ class Real:
 
 
 def test_kills_while_python_starts_and_torch_is_imported(tmp_path):
-    calm, killed = (Project(Real, tmp_path / name, UNTRACKED, epochs=200) for name in ("calm", "killed"))
+    calm = Project(Real, tmp_path / "calm", UNTRACKED, epochs=200)
     calm.run_to_its_end()
-    draws, done = np.random.Generator(np.random.Philox(7)), Counter()
-    for number in range(24):
-        victim = VICTIMS[number % 3]
-        done[victim] += bool(killed.kill(victim, "import", draws))
-    killed.command.kill()
-    killed.run_to_its_end()
-    wrong = differences(killed, calm) or "; ".join(left_running(killed.folder))
+    draws, done, wrong, sweeps = np.random.Generator(np.random.Philox(7)), Counter(), "", 0
+    while not wrong and sweeps < 6 and min(done[victim] for victim in VICTIMS) < 8:
+        killed = Project(Real, tmp_path / f"killed-{sweeps}", UNTRACKED, epochs=200)
+        sweeps += 1
+        for number in range(24):
+            victim = VICTIMS[number % 3]
+            done[victim] += bool(killed.kill(victim, "import", draws))
+            if killed.records() == RUNS:  # what starts after that imports no torch
+                break
+        killed.command.kill()
+        killed.run_to_its_end()
+        wrong = differences(killed, calm) or "; ".join(left_running(killed.folder))
     record_fault(
         "kills",
         "SIGKILL while Python starts, torch is imported and the workers begin (real processes)",
@@ -127,4 +132,4 @@ def test_kills_while_python_starts_and_torch_is_imported(tmp_path):
         wrong or f"the same bits ({', '.join(f'{count} {name}' for name, count in done.items())})",
     )
     assert wrong == ""
-    assert min(done.values()) >= 6
+    assert min(done[victim] for victim in VICTIMS) >= 8

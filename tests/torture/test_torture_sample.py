@@ -49,6 +49,21 @@ def test_a_worker_that_dies_behind_its_record_has_not_failed(undisturbed, lanes)
     assert not wrong, "\n\n".join(wrong)
 
 
+def test_a_disk_that_fails_behind_a_record_costs_nothing(undisturbed, lanes):
+    """The last line of a journal, and the flush of the folder that the record was renamed in."""
+    last = max(undisturbed.points.index(point) for point in undisturbed.points_of("record") if " rename " in point)
+    points = [next(point for point in undisturbed.points[last:] if f" {kind} " in point) for kind in ("fsync", "write")]
+    wrong = undisturbed.failures(lanes, "EIO", points)
+    record_fault(
+        "kills",
+        "the disk fails (EIO) between a run's record and its last line",
+        len(points),
+        "the run has finished; the cause and the file named, no traceback, no checkpoint left",
+        "; ".join(wrong) or f"so {len(points)} times",
+    )
+    assert not wrong, "\n\n".join(wrong)
+
+
 @pytest.mark.parametrize("does", ["torn", "power"])
 def test_a_torn_line_and_a_power_cut_leave_no_trace(does, undisturbed, lanes):
     writes = [point for point in undisturbed.points_of("journal") if " write " in point]
