@@ -40,6 +40,11 @@ def names(printed: str, error: str, folder: Path) -> bool:
     )
 
 
+def is_of_disk(text: str, error: str) -> bool:
+    """Whether the text says that a file of a run could not be written for this error, and that training went on."""
+    return bool(error) and error in text and "runs/" in text and WENT_ON in text
+
+
 def but_for_notes(held: dict[str, object], expected: dict[str, object], error: str) -> dict[str, object]:
     """What files hold without what a failing disk may leave in them: a run that went on says what could not be written.
 
@@ -49,7 +54,7 @@ def but_for_notes(held: dict[str, object], expected: dict[str, object], error: s
     for name, record in held.items():
         if not name.endswith("/record.json"):
             continue
-        of_disk = [note for note in record["notes"] if error in note and "runs/" in note and WENT_ON in note]
+        of_disk = [note for note in record["notes"] if is_of_disk(note, error)]
         seen[name] = record | {"notes": [note for note in record["notes"] if note not in of_disk]}
         journal = name.replace("record.json", "journal.jsonl")
         if sum(note.startswith("epochs could not") for note in of_disk) == 1:
@@ -130,7 +135,10 @@ class Undisturbed:
         held = but_for_notes(outcome(folder), self.outcome, error) if error else outcome(folder)
         if wrong := differing(held, self.outcome):
             return f"{what}: these files are not the same: {wrong}"
-        return "" if tables(command.printed()) == self.tables else f"{what}: other tables: {command.printed()}"
+        lines = command.printed().splitlines(keepends=True)
+        noted = [line for line in lines if line.startswith("warning: ") and is_of_disk(line, error)]
+        printed = "".join(line for line in lines if line not in noted)
+        return "" if tables(printed) == self.tables else f"{what}: other tables: {command.printed()}"
 
     def crashes(self, lanes: Lanes, does: str, points: list[str]) -> list[str]:
         """Of a crash at each of these points, what went wrong."""
