@@ -183,7 +183,7 @@ def is_locked(path: Path) -> bool:
     except ImportError:  # Windows, where only whoever may write a file can see that it is locked
         return _is_locked_to_writers(path)
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe of that name is not waited for
     except (FileNotFoundError, NotADirectoryError):
         return False
     try:

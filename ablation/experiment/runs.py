@@ -83,6 +83,15 @@ class Run:
         """Where the newest one lies, and the one before."""
         return self.checkpoint, self.folder / "checkpoint-before.pt"
 
+    def remove_checkpoints(self) -> None:
+        """Remove both, as far as they can be removed: a finished run needs none, and they may be gigabytes.
+
+        A folder with the name of one is none of ours, and is left.
+        """
+        for path in self.checkpoints:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+
     @property
     def weights(self) -> Path:
         return self.folder / "weights.pt"

@@ -13,7 +13,6 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
@@ -278,13 +277,6 @@ def write_tensors(path: Path, state: dict[str, Any]) -> None:
     """Write what `torch.load(..., weights_only=True)` reads, whole or not at all."""
     with atomic(path) as file:
         torch.save(state, file)
-
-
-def remove_checkpoints(run: Run) -> None:
-    """Remove both, as far as they can be removed: a finished run needs none."""
-    for path in run.checkpoints:
-        with suppress(OSError):
-            _remove(path)
 
 
 def unwritten(error: OSError, what: str = "a checkpoint") -> str:

@@ -7,9 +7,9 @@ while this process reads the photographs, and do the dry run while it caches the
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -124,7 +124,9 @@ def train_missing(
     held = held_of(every)
     usable = tuple(run for run in every if run.spec.id in chosen and not held[run.spec.id].altered)
     unfinished = tuple(run for run in usable if held[run.spec.id].record is None)
-    _remove_checkpoints(run for run in usable if held[run.spec.id].record)
+    for run in usable:
+        if held[run.spec.id].record:
+            run.remove_checkpoints()  # a kill between the record and the end of its worker left them
     missing = tuple(run for run in unfinished if policy.retry_failed or not run.failure())
     if not missing:
         watch.planned((), len(usable) - len(unfinished), 0)
@@ -164,14 +166,6 @@ def _nothing_to_train(chosen: int, finished: int, failed: int, selected: bool) -
     if altered := chosen - finished - failed:
         parts.append(f"{altered:,} altered and left out")
     return f"nothing to train: {', '.join(parts)}"
-
-
-def _remove_checkpoints(finished: Iterable[Run]) -> None:
-    """Remove what a kill between a run's record and the end of its worker left: it may be gigabytes."""
-    for run in finished:
-        for path in run.checkpoints:
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
 
 
 @contextmanager

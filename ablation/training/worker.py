@@ -525,8 +525,14 @@ def _train(
             ended = _outcome(run, options, report, conditions, always, ending, see)
     except Timeout:
         ended = {"event": "busy"}
-    except OSError as error:  # no lock: a full disk, or a folder that may not be written
-        ended = {"event": "failed", **failure_of(error, options.device, run.folder)._asdict()}
+    except OSError as error:  # no lock: a full disk, or a folder that may not be written, or that has its name
+        failure = failure_of(error, options.device, run.folder)
+        if isinstance(error, IsADirectoryError):
+            file = run.folder / Path(error.filename).name
+            failure = Failure("error", f"{file} is a folder, and must be a file: remove it")
+        ended = {"event": "failed", **failure._asdict()}
+        with suppress(OSError):  # `status` says so, too
+            run.journal.append("failed", **failure._asdict())
     report(ended)
 
 
@@ -588,7 +594,6 @@ def _measure(
     import torch
 
     from ablation.models.networks import make_deterministic
-    from ablation.training.checkpoint import remove_checkpoints
     from ablation.training.loop import train
 
     device = torch.device(options.device)
@@ -605,7 +610,7 @@ def _measure(
     run.prepare()
     write_record(run.folder, record, arrays)
     run.journal.append(record.outcome)
-    remove_checkpoints(run)
+    run.remove_checkpoints()
     return record
 
 

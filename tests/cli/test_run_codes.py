@@ -113,6 +113,25 @@ def test_1_a_run_that_failed_and_the_same_command_tries_it_again(own, inside, mo
     record_fault("blocked", "a run fails", 1, "exit status 1; the same command tries it again", f"exit {ended.code}")
 
 
+def test_a_lock_that_is_a_folder_is_named_until_it_is_removed(project, inside):
+    run, other = runs_in(project)[0], runs_in(project)[5]
+    lock = run.folder / "lock"
+    lock.mkdir(parents=True)
+    ended, status = ablation(project, *RUN), ablation(project, "status", "small")
+    wrong = f"{lock.relative_to(project)} is a folder, and must be a file: remove it"
+    assert ended.code == 1
+    assert wrong in words(ended)
+    assert (run.failure(), other.status()) == (wrong, "finished")
+    assert "is a folder, and must be a file" in words(status)
+    lock.rmdir()
+    assert ablation(project, *RUN).code == 0
+    assert statuses(project) == ["finished"] * 6
+    record_fault(
+        "blocked", "a folder has the name of a run's lock", 1, "named by run and status; without it the run goes on",
+        f"exit {ended.code}: {wrong.rpartition('/')[2]}",
+    )  # fmt: skip
+
+
 def test_1_fail_fast_says_which_and_leaves_the_rest(own, inside, monkeypatch):
     monkeypatch.syspath_prepend(own)
     ended = ablation(own, *RUN, "--fail-fast")
@@ -159,7 +178,7 @@ def test_2_what_cannot_be(project, options, error):
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        *(("--cluster", value) for value in ("", "local:abc", "local:0", "local:257", "http://x", "no/such.json")),
+        *(("--cluster", value) for value in ("", "local:abc", "local:0", "local:257", "http://x")),
         *(("--device", value) for value in ("tpu", "", "cuda:", "cuda:x", "CPU")),
         ("--timeout", "366d"),
     ],
