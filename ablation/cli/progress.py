@@ -94,7 +94,8 @@ class Progress:
             self.live.start()
             return
         where = counted(workers, "worker")
-        self.console.print(f"{len(missing)} of {self.total} runs to train, on {where}", highlight=False)
+        of = f"{len(missing):,} of {counted(self.total, 'run')}"
+        self.console.print(f"{of} to train, on {where}", highlight=False)
 
     def event(self, run: Run, event: dict[str, Any]) -> None:
         """Show that something happened to a run."""

@@ -54,8 +54,12 @@ def holder_of(run: Run) -> Holder:
     """Who has taken up the run last, as its journal has it."""
     for event in reversed(run.journal.events()):
         if event["event"] == "started":
-            return Holder(str(event.get("host", "")), event.get("command"))
+            return _holder(event)
     return Holder()
+
+
+def _holder(event: dict[str, Any]) -> Holder:
+    return Holder(str(event.get("host", "")), event.get("command"))
 
 
 def refuse_held(root: Path, runs: Sequence[Run]) -> None:
@@ -112,14 +116,16 @@ def train_all(
     watch: Watch,
     ended: Callable[[Run], None],
     policy: Policy,
+    helping: bool = False,
 ) -> str:
     """Train what is missing, with what the policy says of runs that fail; wait for those of another process.
 
     others: runs that have not finished either, and are not to be tried here; waited for where somebody else trains
-    them. Returns why it ended before all were tried, '' if not so. Raises TryAgainError where a disk is full, and
-    HeldError for runs that another process trains where nobody is to wait.
+    them. helping: whether another process trains the experiment, too. Returns why it ended before all were tried, '' if
+    not so. Raises TryAgainError where a disk is full, and HeldError for runs that another process trains where nobody
+    is to wait.
     """
-    ledger = Ledger(watch, policy, (*missing, *others))
+    ledger = Ledger(watch, policy, (*missing, *others), helping)
     queue: Sequence[Run] = _spread(missing)
     while queue:
         for run in crew.train(experiment, queue, ledger):
@@ -147,10 +153,11 @@ def _spread(runs: Sequence[Run]) -> list[Run]:
 class Ledger(Watch):
     """How each run of a sweep ended, and what is to be done about it; passes on to the watch what that is to see."""
 
-    def __init__(self, watch: Watch, policy: Policy, runs: Sequence[Run]):
-        self.watch, self.policy, self.runs = watch, policy, runs
+    def __init__(self, watch: Watch, policy: Policy, runs: Sequence[Run], helping: bool = False):
+        self.watch, self.policy, self.runs, self.helping = watch, policy, runs, helping
         self.full = ""
         self.busy: set[str] = set()
+        self.elsewhere: set[str] = set()
         self.finished: set[str] = set()
         self._tries: dict[str, int] = {}
         self._again: list[Run] = []
@@ -173,10 +180,20 @@ class Ledger(Watch):
                 shown = self._fail(run, event)
             else:
                 shown = event
+                if kind == "started" and (left := self._left(run)):
+                    self.watch.event(run, _note(f"{left} left it; it is trained here"))
                 if kind in ("finished", "diverged"):
                     self._first.append("")
                     self.finished.add(run.spec.id)
         self.watch.event(run, shown)
+
+    def _left(self, run: Run) -> Holder | None:
+        """Who had taken up the run before this process, where there is or was another one beside it."""
+        if not self.helping and run.spec.id not in self.elsewhere:
+            return None
+        started = [event for event in run.journal.events() if event["event"] == "started"]
+        before, now = ([None, None] + [_holder(event) for event in started])[-2:]
+        return before if before != now else None
 
     def end_elsewhere(self, run: Run, event: dict[str, Any]) -> None:
         """Note how another process ended the run."""
@@ -247,6 +264,7 @@ def _released(ledger: Ledger, join: bool) -> list[Run]:
     open_runs = [run for run in ledger.runs if run.spec.id not in ledger.finished]
     held = [run for run in open_runs if run.spec.id in ledger.busy or is_locked(run.folder / "lock")]
     ledger.busy.clear()
+    ledger.elsewhere |= {run.spec.id for run in held}
     shown: dict[str, int] = {}
     left: list[Run] = []
     while held and not left:
@@ -257,7 +275,6 @@ def _released(ledger: Ledger, join: bool) -> list[Run]:
             if run not in still:
                 if (event := _how_it_ended(run)) is None:
                     left.append(run)
-                    ledger.watch.event(run, _note(f"{holder_of(run)} left it; it is trained here"))
                 else:
                     ledger.end_elsewhere(run, event)
         held = still

@@ -149,7 +149,7 @@ def train_missing(
             watch.planned(missing, len(usable) - len(unfinished), workers)
             others = [run for run in unfinished if run not in missing]
             ordered = missing if first else missing[::-1]  # two that go towards each other seldom want the same run
-            return Swept(every, None, train_all(experiment, ordered, others, crew, watch, ended, policy))
+            return Swept(every, None, train_all(experiment, ordered, others, crew, watch, ended, policy, not first))
 
 
 def _nothing_to_train(chosen: int, finished: int, failed: int, selected: bool) -> str:

@@ -323,11 +323,14 @@ def test_a_process_that_is_about_to_train_is_known_too_and_leaves_no_name(pair, 
     assert sorted(path.name for path in first.root.iterdir()) == [LOCK_FILE]
 
 
-def test_one_that_joins_says_whom_it_helps(pair, cache, tmp_path):
+def test_one_that_joins_says_whom_it_helps_and_what_it_takes_up(pair, cache, tmp_path):
     experiment, (first, _) = pair
     log = Log()
+    Elsewhere(first).lock.release()
     with entered(first.root, join=True):
         sweep(experiment, tmp_path / "runs", cache, jobs=1, device="cpu", watch=log)
     assert log.lines == [f"process {os.getpid()} on {platform.node()} trains this experiment, too: helping it"]
+    taken_up = [(run, event["message"]) for run, event in log.events if event["event"] == "note"]
+    assert taken_up == [(first.spec.id, "process 77 on elsewhere left it; it is trained here")]
     sweep(experiment, tmp_path / "runs", cache, jobs=1, device="cpu", watch=log)
     assert log.lines[1:] == ["all 2 runs are finished: nothing to train"]
