@@ -19,11 +19,15 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+_REAPING = threading.Lock()
+"""One thread at a time takes note of a child's end: another one would find no child, and no status either."""
 
 DEATH = 10.0
 """Seconds that a killed process may take to be gone: one that waits for a disk that does not answer may never be."""
@@ -61,12 +65,34 @@ def end(process: subprocess.Popen[Any], grace: float = 0.0) -> int:
     """
     if grace:
         _send(process, signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(grace)
+        await_exit(process, grace)
     _send(process, signal.SIGKILL)
-    with suppress(subprocess.TimeoutExpired):
-        return process.wait(DEATH)
-    return -signal.SIGKILL
+    await_exit(process, DEATH)
+    return -signal.SIGKILL if process.returncode is None else process.returncode
+
+
+def await_exit(process: subprocess.Popen[Any], seconds: float) -> int | None:
+    """Wait so long for a child's end; its `returncode` is None where it goes on. Any threads may wait for one child.
+
+    Returns the most memory that it had, in bytes, which one of them learns.
+    """
+    deadline, pause = time.monotonic() + seconds, 0.0005
+    while True:
+        with _REAPING:
+            if process.returncode is not None:
+                return None
+            try:
+                ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+            except ChildProcessError:  # a `poll` in another thread was first, or will have the status in an instant
+                process.poll()
+                ended = 0
+            if ended:
+                process.returncode = os.waitstatus_to_exitcode(status)
+                return int(usage.ru_maxrss) * (1 if sys.platform == "darwin" else 1024)
+        if time.monotonic() >= deadline:
+            return None
+        time.sleep(pause)
+        pause = min(2 * pause, 0.02)
 
 
 def _send(process: subprocess.Popen[Any], number: signal.Signals) -> None:

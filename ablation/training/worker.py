@@ -170,7 +170,7 @@ class Worker:
                 yield event
         except (BrokenPipeError, ValueError):
             pass  # the pipe broke, or `stop` closed it under us
-        peak = None if babble else _await(process, END_SECONDS)
+        peak = None if babble else processes.await_exit(process, END_SECONDS)
         lives = process.returncode is None
         status = self._bury(process)
         if alarm is not None and alarm.rang:
@@ -260,7 +260,7 @@ class Worker:
         if process is not None:
             if grace:
                 process.terminate()  # and not its group: what a recipe has started is needed to the epoch's end
-                _await(process, grace)
+                processes.await_exit(process, grace)
             self._bury(process)
         self._printed()
 
@@ -316,22 +316,6 @@ def _read(line: str) -> Any:
 
 def _is_event(form: Any) -> bool:
     return isinstance(form, dict) and isinstance(form.get("event"), str)
-
-
-def _await(process: subprocess.Popen[str], seconds: float) -> int | None:
-    """Wait so long for the child's end, and take note of its status: the most memory that it had, in bytes."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            ended, status, usage = os.wait4(process.pid, os.WNOHANG)
-        except ChildProcessError:  # somebody else has waited for it
-            return None
-        if ended:
-            process.returncode = os.waitstatus_to_exitcode(status)
-            return int(usage.ru_maxrss) * (1 if sys.platform == "darwin" else 1024)
-        if time.monotonic() >= deadline:
-            return None
-        time.sleep(0.01)
 
 
 def request_of(run: Run, experiment: Experiment | None) -> dict[str, Any]:

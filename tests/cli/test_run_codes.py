@@ -189,6 +189,19 @@ def test_2_what_cannot_be_where_nothing_is_missing(finished, option, value):
     assert f"({option}): " in ended.err
 
 
+def test_checkpoints_that_a_kill_left_of_a_finished_run_are_removed(finished, tmp_path):
+    folder = shutil.copytree(finished.folder, tmp_path / "project")
+    newest, before = runs_in(folder)[0].checkpoints
+    newest.write_bytes(b"gigabytes")
+    before.symlink_to("nowhere")
+    other = runs_in(folder)[1].checkpoint
+    other.mkdir()
+    assert ablation(folder, *RUN).code == 0
+    assert not os.path.lexists(newest)
+    assert not os.path.lexists(before)
+    assert other.is_dir(), "which is none of ours"
+
+
 def test_3_data_that_is_not_there(tmp_path):
     write_experiment(tmp_path, data="ImageFolder('photos')")
     file = tmp_path / "experiments" / "small.py"

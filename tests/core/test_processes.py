@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 from faults import record_fault
 
 from ablation.core import processes
-from ablation.core.processes import end, ended_after, start
+from ablation.core.processes import await_exit, end, ended_after, start
 
 ROOT = Path(__file__).parents[2]
 linux = pytest.mark.skipif(sys.platform != "linux", reason="that the kernel ends a child is asked of Linux alone")
@@ -221,6 +222,35 @@ def test_waiting_for_one_that_even_the_system_cannot_end_has_a_limit(child, monk
     monkeypatch.setattr(processes, "DEATH", 10.0)
 
 
+def test_the_end_of_a_child_is_waited_for_by_several_threads_and_one_learns_its_memory(child):
+    process = child("sleeps")
+    assert await_exit(process, 0.05) is None
+    assert process.returncode is None
+    with ThreadPoolExecutor(4) as pool:
+        waiting = [pool.submit(await_exit, process, 20) for _ in range(3)]
+        ending = pool.submit(end, process)
+        peaks = [one.result() for one in waiting]
+        assert ending.result() == process.returncode == -signal.SIGKILL
+    assert sum(peak is not None for peak in peaks) <= 1
+    assert all(peak is None or 10**6 < peak < 10**9 for peak in peaks)
+    other = child("leaves")
+    assert await_exit(other, 20) > 10**6
+    assert other.returncode == 3
+    assert await_exit(other, 0) is None
+    end(other)
+
+
+def test_a_child_whose_end_was_noted_elsewhere_is_not_waited_for(child):
+    process = child("leaves")
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    os.waitpid(process.pid, 0)
+    started = time.monotonic()
+    assert await_exit(process, 20) is None
+    assert process.returncode is not None
+    assert time.monotonic() - started < 10
+    end(process)
+
+
 def test_a_block_that_takes_too_long_ends_the_child_that_it_waits_for(child):
     process, since = child("sleeps"), time.monotonic()
     with ended_after(0.3, process):
@@ -264,6 +294,8 @@ def test_children_are_started_in_one_place_and_none_is_waited_for_without_a_limi
         started = {name for name in names if name in {f"subprocess.{starter}" for starter in STARTERS}}
         assert not started or file.name == "processes.py", f"{file}: {started}"
         assert not {name for name in names if name in ("os.fork", "os.system", "os.popen")}, file
+        waits = [name for name in names if name.startswith("os.wait") and name != "os.waitstatus_to_exitcode"]
+        assert not waits or file.name == "processes.py", f"{file}: {waits}"
         assert "multiprocessing" not in file.read_text("utf-8").replace("`multiprocessing`", ""), file
     source = Path(processes.__file__).read_text("utf-8")
     assert not re.search(r"\.wait\(\)|\.communicate\(\)", source)
