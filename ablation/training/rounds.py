@@ -167,6 +167,10 @@ class Ledger(Watch):
         self._failed: list[tuple[Run, str]] = []
         self._lock = threading.Lock()
 
+    def note(self, message: str) -> None:
+        """Pass it on."""
+        self.watch.note(message)
+
     def event(self, run: Run, event: dict[str, Any]) -> None:
         """Note how the run ended; called from several threads."""
         kind = event["event"]

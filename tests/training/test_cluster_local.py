@@ -1,9 +1,11 @@
 """A cluster of one worker on this machine, and addresses at which there is none."""
 
 import json
+import logging
 import os
 import socket
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from faults import record_fault
@@ -11,7 +13,8 @@ from faults import record_fault
 from ablation import Adam, InputError, sweep
 from ablation.core.errors import TryAgainError
 from ablation.experiment.record import read_digest
-from ablation.training.cluster.connection import connect
+from ablation.training.cluster import task
+from ablation.training.cluster.connection import Member, connect, log_to, members_in_words
 
 pytest.importorskip("distributed", reason="Dask is not installed: pip install 'ablation[cluster]'")
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning:(distributed|tornado|asyncio)")
@@ -33,9 +36,7 @@ def test_a_local_cluster_trains_the_same_bits_and_leaves_nothing_running(tiny, c
     assert read_digest(here.folder) == read_digest(run.folder)
 
 
-@pytest.mark.parametrize(
-    "address", ["10.0.0.5", "local:0", "tcp://10.0.0.5", "local:x", "no/such/file.json", "cut.json"]
-)
+@pytest.mark.parametrize("address", ["10.0.0.5", "local:0", "tcp://10.0.0.5", "local:x", "no/such/file", "cut.json"])
 def test_what_is_no_address_is_refused(address, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "cut.json").write_text("{")
@@ -57,6 +58,47 @@ def test_a_scheduler_that_does_not_answer_is_for_another_time(tmp_path, monkeypa
     record_fault(
         "cluster", "no scheduler answers at the address", 1, "exit 75, and what to do", str(refused.value)[:120]
     )
+
+
+def test_a_scheduler_file_that_is_not_there_yet_is_for_another_time():
+    with pytest.raises(
+        TryAgainError, match=r"no file soon\.json; start the scheduler with --scheduler-file soon\.json"
+    ):
+        connect("soon.json")
+
+
+def test_dask_writes_into_a_file_and_not_on_standard_error(tmp_path, capfd):
+    import distributed  # noqa: F401
+
+    log = tmp_path / "cluster.log"
+    before = logging.getLogger("distributed.client").handlers
+    undo = log_to(log)
+    try:
+        raise ConnectionRefusedError("gone")
+    except ConnectionRefusedError:
+        logging.getLogger("distributed.client").exception("lost")
+    finally:
+        undo()
+    assert capfd.readouterr() == ("", "")
+    assert "ConnectionRefusedError: gone" in log.read_text()
+    assert logging.getLogger("distributed.client").handlers == before
+    undo = log_to(tmp_path / "no" / "such" / "folder.log")
+    logging.getLogger("distributed.core").error("nowhere to go")
+    undo()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_machines_of_a_cluster_in_words():
+    members = {f"tcp://{n}": Member(host, device) for n, (host, device) in enumerate([("a", "cpu"), ("b", "cuda:0")])}
+    assert members_in_words(members | {"tcp://9": Member("a", "cpu")}) == "3 workers of 2 machines: a, b (cuda)"
+    many = {str(n): Member(f"m{n:02}", "cpu") for n in range(12)}
+    assert members_in_words(many).endswith("m09, 2 more")
+
+
+def test_a_machines_folder_hides_no_module():
+    """Dask puts the folder above it into sys.path."""
+    home = task._home(SimpleNamespace(local_directory="/scratch/worker-1"))
+    assert not home.name.isidentifier()
 
 
 def test_workers_on_a_gpu_are_for_the_cluster_to_say(tiny, cache, tmp_path):

@@ -6,7 +6,7 @@ import json
 import queue
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -15,14 +15,23 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from ablation.core.errors import AblationError, DataError, InputError, Problem
+from ablation.core.errors import AblationError, DataError, InputError, Problem, Terminated
 from ablation.core.files import write_bytes
 from ablation.data import Dataset
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.runs import Run
 from ablation.experiment.spec import RunSpec
 from ablation.training.cluster import task
-from ablation.training.cluster.connection import Connection, await_worker, compare, connect, slots
+from ablation.training.cluster.connection import (
+    Connection,
+    Member,
+    await_worker,
+    compare,
+    connect,
+    log_to,
+    members_in_words,
+    slots,
+)
 from ablation.training.cluster.following import Following
 from ablation.training.cluster.machine import PART, deliver
 from ablation.training.cluster.session import Item, Offer, Session, code_name, code_of, items_of, key_of, versions
@@ -46,10 +55,12 @@ class ClusterCrew:
         self.events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self.offer = Offer(cache, {})
         self.following: Following | None = None
+        self.members: dict[str, Member] = {}
         self._responders = ThreadPoolExecutor(4, "ablation-responder")
         self._marks: list[FileLock] = []
         self._at_once = 1
         self._stopped = False
+        self._restore_logs: Callable[[], None] = lambda: None
 
     def start(self, runs: int) -> int:
         """See `Crew`: the number of runs that are trained at once by the Dask workers that are there now.
@@ -63,8 +74,9 @@ class ClusterCrew:
         if self.connection is None:
             assert training.cluster is not None
             self.connection = connect(training.cluster)
+            self._restore_logs = log_to(self.root / task.LOG_FILE)
             await_worker(self.connection.client)
-            compare(self.connection.client, self.session)
+            self.members = compare(self.connection.client, self.session)
             self.connection.client.subscribe_topic(self.session.topic, self._take_message)
         self._at_once = min(runs, training.jobs or runs)  # and not only as many as there are workers: more may join
         return max(1, min(slots(self.connection.client, training.device)[0], self._at_once))
@@ -115,8 +127,18 @@ class ClusterCrew:
         self._mark(self.root)
         items, code = self._needs([run.spec for run in missing])
         self.following = following = Following(
-            self.connection, self.session, experiment, missing, items, code, watch, self.events, self._at_once
+            self.connection,
+            self.session,
+            experiment,
+            missing,
+            items,
+            code,
+            watch,
+            self.events,
+            self._at_once,
+            self.members,
         )
+        watch.note(f"on {members_in_words(self.members)}")
         following.start()
         done = False
         try:
@@ -126,6 +148,9 @@ class ClusterCrew:
                     raise ended
                 yield ended
             done = True
+        except Terminated:
+            self.stop(self.training.grace)
+            raise
         finally:
             if not done:
                 self.stop()
@@ -178,14 +203,16 @@ class ClusterCrew:
         """See `Crew`. A cluster that was started here is ended."""
         self._stopped = True
         self._responders.shutdown(wait=False, cancel_futures=True)
-        if self.following is not None:
-            self.following.stop()
         connection, self.connection = self.connection, None
+        if self.following is not None:
+            self.following.hand_out_no_more()
+            if connection is not None and grace:
+                self._close(connection, grace)  # before the tasks are cancelled, which would end them at once
+            self.following.stop()
         if connection is not None:
-            farewell = threading.Thread(target=self._close, args=(connection,), daemon=True)
-            farewell.start()
-            farewell.join(ENDING)
+            self._close(connection)
             connection.close()
+            self._restore_logs()
         for lock in self._marks:
             path = Path(lock.lock_file)
             path.with_suffix("").unlink(missing_ok=True)
@@ -193,11 +220,17 @@ class ClusterCrew:
             path.unlink(missing_ok=True)
         self._marks = []
 
-    def _close(self, connection: Connection) -> None:
-        """End our processes on all machines."""
-        with suppress(Exception):  # a cluster that is gone has ended them itself
-            if connection.client.status == "running":
-                connection.client.run(task.close, self.session.id, on_error="ignore")
+    def _close(self, connection: Connection, grace: float = 0.0) -> None:
+        """End our processes on all machines, which have `grace` seconds to leave checkpoints."""
+
+        def close() -> None:
+            with suppress(Exception):  # a cluster that is gone has ended them itself
+                if connection.client.status == "running":
+                    connection.client.run(task.close, self.session.id, grace, on_error="ignore")
+
+        farewell = threading.Thread(target=close, daemon=True)
+        farewell.start()
+        farewell.join(grace + ENDING)
 
 
 def _session(root: Path, cache: Path, training: Training) -> Session:

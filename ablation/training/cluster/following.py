@@ -8,6 +8,7 @@ nothing, as the whole journal comes with the result. Of a machine that shares th
 from __future__ import annotations
 
 import json
+import os
 import queue
 import threading
 import time
@@ -28,7 +29,7 @@ from ablation.core.files import Journal
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.runs import Run, history_of
 from ablation.training.cluster import answers, task
-from ablation.training.cluster.connection import Connection, slots, workers_of
+from ablation.training.cluster.connection import Connection, Member, slots, workers_of
 from ablation.training.cluster.session import Session
 from ablation.training.watch import Watch
 from ablation.training.worker import ENDINGS, LOCK_SECONDS, request_of
@@ -39,8 +40,8 @@ TRIES = 6
 LOOK = 0.1
 """Seconds between two looks at what has ended."""
 
-ALONE = 10.0
-"""Seconds between two looks at whether there is a Dask worker."""
+LOOK_FOR_WORKERS = 2.0
+"""Seconds between two looks at which Dask workers there are."""
 
 STOPPING = 3.0
 """Seconds in which the thread should have ended once it is stopped."""
@@ -62,6 +63,8 @@ class Attempt:
     before: bytes = b""
     """Of the run's journal: what is kept when that of the machine comes."""
     host: str = ""
+    address: str = ""
+    """Of the Dask worker that has said something of it."""
     fetching: Future[None] | None = None
     answer: Mapping[str, Any] | None = None
     finished_at: float = 0.0
@@ -85,6 +88,7 @@ class Following:
         watch: Watch,
         events: queue.SimpleQueue[dict[str, Any]],
         at_once: int,
+        members: Mapping[str, Member],
     ):
         self.connection, self.client, self.session = connection, connection.client, session
         self.experiment, self.items, self.code, self.watch, self.events = experiment, items, code, watch, events
@@ -92,6 +96,8 @@ class Following:
         self.waiting = deque(missing)
         self.open: dict[str, Attempt] = {}
         self.tries: dict[str, int] = {}
+        self.hosts = {address: member.host for address, member in members.items()}
+        """Of the Dask workers that are not lost, as far as they are known."""
         self.refused: set[str] = set()
         """Addresses of machines that joined later, and have other versions."""
         self.ended: queue.SimpleQueue[Run | BaseException] = queue.SimpleQueue()
@@ -121,23 +127,44 @@ class Following:
             for attempt in self.open.values():
                 self._let_go(attempt)
 
+    def hand_out_no_more(self) -> None:
+        """What ends from now on is not taken up, nor given to another machine."""
+        self._stopped = True
+
     def stop(self) -> None:
         """Cancel all that is open."""
-        self._stopped = True
+        self.hand_out_no_more()
         self._pool.shutdown(wait=False, cancel_futures=True)
         with suppress(Exception):
             self.client.cancel([attempt.future for attempt in list(self.open.values())], force=True)
         self._thread.join(STOPPING)  # it holds locks
 
     def _look_for_workers(self) -> None:
-        """Say so, once, when there is no Dask worker any more: the runs wait for another."""
-        if not self.open or time.monotonic() - self._looked_at < ALONE:
+        """Say which Dask workers are gone, and, once, when there is none any more: the runs wait for another."""
+        if not self.open or time.monotonic() - self._looked_at < LOOK_FOR_WORKERS:
             return
         self._looked_at = time.monotonic()
-        alone = not workers_of(self.client)
+        try:
+            workers = workers_of(self.client)
+        except OSError:  # the scheduler is gone, as the futures will say
+            return
+        for address in [address for address in self.hosts if address not in workers]:
+            self._report_lost(address)
+        alone = not workers
         if alone and not self._alone:
             self._note(next(iter(self.open.values())).run, "no Dask worker is left: the runs wait for one to join")
         self._alone = alone
+
+    def _report_lost(self, address: str) -> None:
+        """Say, once, that a Dask worker is gone, and which runs it had."""
+        host = self.hosts.pop(address, None)
+        if host is None:
+            return
+        its = [attempt for attempt in self.open.values() if attempt.address == address and attempt.answer is None]
+        for attempt in its:
+            self._note(attempt.run, f"lost {host} ({address}); the run goes to another worker")
+        if not its:
+            self.watch.note(f"lost {host} ({address})")
 
     # --- handing out
 
@@ -185,7 +212,15 @@ class Following:
                 attempt = self.open.get(message.get("number", ""))
                 event = message.get("run")
                 if attempt is not None and attempt.answer is None and isinstance(event, dict):
+                    self._see_on(attempt, message["address"], message["host"])
                     self._take_event(attempt, message, event)
+
+    def _see_on(self, attempt: Attempt, address: str, host: str) -> None:
+        """Take note of who trains a run. Dask moves one that has begun only where its worker is lost."""
+        if attempt.address not in ("", address):
+            self._report_lost(attempt.address)
+        attempt.address = address
+        self.hosts[address] = host
 
     def _take_event(self, attempt: Attempt, message: Mapping[str, Any], event: dict[str, Any]) -> None:
         if event["event"] in ENDINGS:
@@ -211,8 +246,6 @@ class Following:
                 return False
             attempt.lock = lock
         if attempt.host != host:
-            if attempt.host:
-                self._note(attempt.run, f"{attempt.host} is lost; {host} trains it anew")
             attempt.host = host
             if history_of(attempt.run):
                 attempt.run.journal.append("restarted", reason=f"trained on {host} from the beginning")
@@ -234,7 +267,7 @@ class Following:
             self._fail(attempt, "killed", f"Dask gave it up: {type(error).__name__}: {error}")
         elif status != "pending" and not self._stopped:
             finished = self.total - len(self.open) - len(self.waiting)
-            lost = f"the Dask scheduler at {self.connection.address} is gone ({status})"
+            lost = f"the Dask scheduler at {self.connection.address} is gone"
             kept = f"{finished} of {self.total} runs of this command are finished and kept"
             raise TryAgainError(f"{lost}; {kept}: start the cluster, and give the same command again")
 
@@ -320,11 +353,14 @@ class Following:
 
     def _reason(self, answer: Mapping[str, Any]) -> str:
         """Why a run failed on another machine; what it printed goes to a log here."""
-        reason = f"{answer['reason']} (on {answer['host']})"
+        host, there = answer["host"], answer.get("log", "")
+        reason, log = f"on {host}: {answer['reason']}", f"{host}:{there}"
         if answer.get("printed"):
-            with suppress(OSError), (self._root / task.LOG_FILE).open("a", encoding="utf-8") as log:
-                log.write(f"--- {answer['number']} on {answer['host']}\n{answer['printed']}\n")
-        return reason
+            path = self._root / task.LOG_FILE
+            with suppress(OSError), path.open("a", encoding="utf-8") as file:
+                file.write(f"--- {answer['number']} on {host}\n{answer['printed']}\n")
+                log = os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+        return reason.replace(f"see {there}", f"see {log}") if there else reason
 
     @property
     def _root(self) -> Path:
@@ -355,5 +391,5 @@ class Following:
             attempt.lock = None
 
 
-_INNER = ("written", "shared", "folder", "files", "printed", "number", "host", "address")
+_INNER = ("written", "shared", "folder", "files", "printed", "log", "number", "host", "address")
 """What of an answer is for this file alone."""

@@ -2,10 +2,10 @@
 
 Beside the folders of Dask's own workers (`--local-directory`), for all of them on a machine:
 
-    ablation/cache/        photographs as squares, and weights, as in the caller's cache
-             code/NAME/    code of one's own, in which the runs' processes work
-             runs/KEY/ID/  runs of a caller with whom no folder is shared, until they are brought home
-             sessions/ID/  which files have been compared with the caller's in this sweep
+    ablation-files/cache/        photographs as squares, and weights, as in the caller's cache
+                   code/NAME/    code of one's own, in which the runs' processes work
+                   runs/KEY/ID/  runs of a caller with whom no folder is shared, until they are brought home
+                   sessions/ID/  which files have been compared with the caller's in this sweep
 
 A file is fetched in parts, each asked for anew where no answer comes, and takes its name when its digest is right.
 Caches are compared with the caller's once a sweep and machine. Knows nothing of runs.

@@ -9,6 +9,7 @@ Imports no torch, and never a user's code: that is for the process.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import platform
@@ -67,8 +68,8 @@ class Seat:
     idle_since: float = 0.0
     is_wanted: Callable[[], bool] = field(default=lambda: True)
 
-    def end(self) -> None:
-        self.worker.stop()
+    def end(self, grace: float = 0.0) -> None:
+        self.worker.stop(grace)
         if self.lease is not None:
             self.lease.release(force=True)
 
@@ -160,13 +161,14 @@ Act = Callable[[Machine, dict[str, Any], Callable[[], bool]], dict[str, Any]]
 def examine(session: str) -> dict[str, Any]:
     """What of this machine must be as the caller's is; problems: what it cannot do that is asked for."""
     asked = Session.from_json(session)
-    problems = []
+    problems, devices = [], [""]
     try:
-        for device in dict.fromkeys(choose_devices(asked.device, None, 10**6)):
+        devices = list(dict.fromkeys(choose_devices(asked.device, None, 10**6)))
+        for device in devices:
             asked.execution.on(device)
     except InputError as error:
         problems = [problem.message for problem in error.problems]
-    return {"host": platform.node(), "versions": versions(), "problems": problems}
+    return {"host": platform.node(), "device": devices[0], "versions": versions(), "problems": problems}
 
 
 def train(session: str, request: str) -> str:
@@ -230,8 +232,7 @@ def _train(machine: Machine, form: dict[str, Any], is_wanted: Callable[[], bool]
                     sent = time.monotonic()
                     machine.tell({"run": event, "shared": shared})
         except WorkerDied as death:
-            reason = str(death).replace(f"see {worker.log}", f"see {LOG_FILE}")
-            ended = {"event": "failed", "cause": death.cause, "reason": reason, "written": False}
+            ended = {"event": "failed", "cause": death.cause, "reason": str(death), "written": False}
         printed = _tail(worker.log) if ended["event"] == "failed" else ""
     machine.check()
     return {
@@ -241,6 +242,7 @@ def _train(machine: Machine, form: dict[str, Any], is_wanted: Callable[[], bool]
         "folder": "" if shared else str(runs / form["run"]["id"]),
         "files": [] if shared else _files(runs / form["run"]["id"], ended["event"]),
         "printed": printed,
+        "log": str(worker.log),
     }
 
 
@@ -287,16 +289,18 @@ def discard(folder: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def close(session: str, dask_worker: Any) -> None:
-    """End the processes of a session on this Dask worker."""
+async def close(session: str, grace: float, dask_worker: Any) -> None:
+    """End the processes of a session on this Dask worker: at once, or within `grace` seconds by a checkpoint."""
     with _lock:
         ending = [seat for seat in (*_seats, *_busy) if seat.key[0] == session]
         _seats[:] = [seat for seat in _seats if seat not in ending]
-    for seat in ending:
-        seat.end()
+    await asyncio.gather(*(asyncio.to_thread(seat.end, grace) for seat in ending))
     shutil.rmtree(_home(dask_worker) / "sessions" / session, ignore_errors=True)
 
 
 def _home(worker: Any) -> Path:
-    """Our folder on the machine of a Dask worker, which all of its workers there have in common."""
-    return Path(worker.local_directory).parent / "ablation"
+    """Our folder on the machine of a Dask worker, which all of its workers there have in common.
+
+    Its name is no module's: Dask puts the folder above it into `sys.path`, where `ablation` would hide this program.
+    """
+    return Path(worker.local_directory).parent / "ablation-files"
