@@ -17,6 +17,9 @@ from ablation.tracking.background import Background
 from ablation.tracking.client import Tracker
 from ablation.tracking.store import without_password
 
+_SHOWN = 10
+"""Runs that were repaired that are named, at most."""
+
 
 @click.command()
 @TRACKING_URI
@@ -35,7 +38,7 @@ def sync(options: tuple[ExperimentOptions, ...], tracking_uri: str | None) -> No
     if not options:
         raise InputError("the folder of runs holds none of an experiment in experiments/: name the experiment")
     problems: list[Problem] = []
-    for one in options:
+    for one in dict.fromkeys(options):  # two files may have an experiment of one name
         try:
             _sync(one, tracking_uri)
         except TryAgainError as error:
@@ -56,6 +59,10 @@ def _sync(options: ExperimentOptions, tracking_uri: str | None) -> None:
     for message in warnings:
         warn(message)
     say_line(f"{experiment.name}: {_words(counts, str(tracker.store))}")
+    for repaired in tracker.repaired[:_SHOWN]:
+        say_line(f"  repaired {repaired}")
+    if more := tracker.repaired[_SHOWN:]:
+        say_line(f"  and {len(more)} more")
 
 
 def _words(counts: Counter[str], store: str) -> str:

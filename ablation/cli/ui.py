@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ablation.cli.console import say_line
+from ablation.cli.console import as_line, console
 from ablation.cli.context import TRACKING_URI
 from ablation.tracking.ui import serve_ui
 
@@ -22,4 +22,9 @@ def ui(port: int | None, tracking_uri: str | None, runs: Path) -> None:
     Example:
       ablation ui --port 5001
     """
-    serve_ui(runs, tracking_uri, port, say_line)
+    serve_ui(runs, tracking_uri, port, say_unbroken)
+
+
+def say_unbroken(text: str) -> None:
+    """Print a line without breaking it: an address with a newline in it cannot be opened."""
+    console.print(as_line(text), soft_wrap=True)

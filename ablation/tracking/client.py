@@ -68,6 +68,8 @@ class Tracker:
             self.cells[cell.spec.id] = (*self.cells.get(cell.spec.id, ()), cell)
         self.off = False
         """Whether MLflow did not take something since `again`."""
+        self.repaired: list[str] = []
+        """Of each run that `sync` repaired, its name and a value that was changed there."""
         self.left = 0
         """Publications that MLflow lacks yet, of the last `publish_all` that reached it."""
         self._away = self._warned = False
@@ -132,8 +134,9 @@ class Tracker:
         given |= {one.key: one.digest for one in publications}
         counts["as it was"] += sum(one.key != REPORT for one in publications) - sum(one.key != REPORT for one in due)
         self.left = len(due) if self._connection is not None else 0
+        changed = self.repaired.append if thorough else None
         for number, publication in enumerate(due):
-            written = self._send(lambda connection, one=publication: connection.write(one, thorough))  # type: ignore[misc]
+            written = self._send(lambda connection, one=publication: connection.write(one, changed))  # type: ignore[misc]
             counts[written or "not taken"] += publication.key != REPORT
             self.left -= written is not None
             progress(number + 1, len(due))

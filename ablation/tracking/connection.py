@@ -39,6 +39,9 @@ MAX_METRICS, MAX_RUNS = 1000, 50_000
 """Points that MLflow takes in one `log_batch`, and runs that it gives in one `search_runs`. No run comes near its other
 limits, 100 params and 100 tags."""
 
+_SHOWN = 40
+"""Characters of a value that somebody changed, at most, where it is reported."""
+
 Written = Literal["published", "repaired", "as it was"]
 """What became of a publication: it was new or newer, what MLflow had by its digest was another, or nothing was due."""
 
@@ -113,15 +116,18 @@ class Connection:
         old = self.runs.get(publication.key)
         return old is not None and publication.equals(old.data.tags.get(DIGEST, ""), old.info.status)
 
-    def write(self, publication: Publication, thorough: bool = False) -> Written:
+    def write(self, publication: Publication, changed: Callable[[str], None] | None = None) -> Written:
         """Make MLflow's run what the publication says; digest and status go last, so what breaks off is done again.
 
-        thorough: what MLflow shows is compared as well, as somebody may have changed it there.
+        changed: with it, what MLflow shows is compared as well, as somebody may have changed it there; it is given a
+        line on that.
         """
         if publication.key not in self.runs:
             self._look_up(publication.key)
         old = self.runs.get(publication.key)
-        wrong = self._wrong(publication, old) if thorough and self.shows(publication) else ""
+        wrong = self._wrong(publication, old) if changed is not None and self.shows(publication) else ""
+        if changed is not None and wrong:
+            changed(f"{publication.name}: {_difference(publication, old)}")
         if self.shows(publication) and not wrong:
             return "as it was"
         tags: dict[str, str] = {}
@@ -264,6 +270,31 @@ def _by_key(points: Collection[Point]) -> dict[str, set[Point]]:
     for point in points:
         sets[point.key].add(point)
     return dict(sets)
+
+
+def _difference(publication: Publication, run: Any) -> str:
+    """The first value that MLflow shows otherwise than it was written, as 'test/accuracy 0.99, was written as 0.93'."""
+    latest = {point.key: point.value for point in sorted(publication.points, key=lambda point: point.step)}
+    tags = {name: text for name, text in publication.tags.items() if name != NOTE}
+    for shown, written in (
+        (run.data.metrics, latest),
+        (run.data.params, publication.params),
+        (run.data.tags, tags),
+    ):
+        for name, value in written.items():
+            if name not in shown:
+                return f"{name} was removed, was written as {_short(value)}"
+            if shown[name] != value:
+                return f"{name} {_short(shown[name])}, was written as {_short(value)}"
+    if publication.tags.get(NOTE) != run.data.tags.get(NOTE):
+        return "its description"
+    times = (publication.start, publication.end) != (run.info.start_time, run.info.end_time)
+    return "when it started or ended" if times else "an earlier point of a metric"
+
+
+def _short(value: object) -> str:
+    text = repr(value) if isinstance(value, float) else str(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
 def _of_others(run: Any) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """`ablation sync`: what a person reads of it, and what it says where it can do nothing."""
 
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -35,7 +36,12 @@ def test_it_publishes_repairs_and_says_so_in_a_line(finished, tmp_path):
         for table in ("metrics", "latest_metrics"):
             opened.execute(f"UPDATE {table} SET value = 1 WHERE key = 'test/accuracy' AND run_uuid = ?", [run])
         opened.commit()
-    assert ablation(folder, "sync") == (0, f"small: {at}: 1 published, 1 repaired, 4 as they were\n", "")
+    shutil.copy(folder / "experiments" / "small.py", folder / "experiments" / "again.py")
+    code, out, err = ablation(folder, "sync")
+    head, line = out.splitlines()
+    assert (code, err, head) == (0, "", f"small: {at}: 1 published, 1 repaired, 4 as they were"), "once per name"
+    assert re.fullmatch(r"  repaired (none|crop) · sgd · seed \d: test/accuracy 1\.0, was written as 0\.\d+", line)
+    (folder / "experiments" / "again.py").unlink()
     assert ablation(folder, "sync", "small") == (0, f"small: {at}: all as they were\n", "")
 
 

@@ -1,5 +1,6 @@
 """`Tracker.sync`: what MLflow lacks is published, what somebody changed there is repaired, all else is left alone."""
 
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -102,6 +103,10 @@ def test_what_somebody_changed_in_mlflow_is_repaired(published: Bench, change: C
     tracker = published.tracker()
     assert dict(tracker.sync()) == {"repaired": 1, "as it was": 2}
     assert (tracker.off, published.warnings) == (False, [])
+    [said] = tracker.repaired
+    assert re.search(
+        r": (\S+ .+, was written as .+|its description|when it started or ended|an earlier point.*)$", said
+    )
     after = shown(published)
     assert after[published.runs[0].spec.id][2].pop("mine") == "a star", "what is not ours is kept"
     assert after == before
