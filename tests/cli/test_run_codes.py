@@ -145,7 +145,7 @@ def test_1_fail_fast_says_which_and_leaves_the_rest(own, inside, monkeypatch):
     (own / "fails.txt").touch()
     ended = ablation(own, *RUN, "--max-retries", "1")
     assert ended.code == 0, ended.err
-    assert "failed: RuntimeError: a bad day; it is tried again (1 of 1)" in ended.out
+    assert "failed: RuntimeError: a bad day (line 10 of own.py); it is tried again (1 of 1)" in words(ended)
 
 
 def test_a_time_is_typed_in_the_units_that_a_person_uses():
