@@ -5,7 +5,9 @@ Whatever MLflow raises passes; nothing here knows what to do about it.
 
 from __future__ import annotations
 
+import os
 import shutil
+import weakref
 from collections import defaultdict
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -46,6 +48,15 @@ Written = Literal["published", "repaired", "as it was"]
 """What became of a publication: it was new or newer, what MLflow had by its digest was another, or nothing was due."""
 
 
+def _hold(holder: object, file: Path) -> None:
+    """Keep the system from giving the file's number to another one as long as the holder lives (on Linux).
+
+    By a descriptor that opens nothing: to close an open one would take SQLite's locks away.
+    """
+    if opens_nothing := getattr(os, "O_PATH", 0):
+        weakref.finalize(holder, os.close, os.open(file, opens_nothing | os.O_CLOEXEC))
+
+
 class Connection:
     """What MLflow holds of the experiment, in `runs`: key -> MLflow's run.
 
@@ -56,6 +67,8 @@ class Connection:
         self.client, self.experiment, self.warn = client, experiment, warn
         self._file = file_of(store.uri)
         self._number = number_of(self._file)
+        if self._file is not None:
+            _hold(self, self._file)
         self.experiment_id = self._experiment_id(store)
         self.runs: dict[str, Any] = {}
         # whole ones first, and with a report before those without

@@ -37,7 +37,7 @@ def test_the_first_line_says_it_all(project):
     out = ablation(project[0], "status", "small").out
     assert out.startswith("3 of 6 runs done, 1 failed, 1 running, 1 interrupted; about ")
     assert re.search("none · sgd · seed 0 +1/2 +3.0 s +castor cpu", out)
-    assert re.search("none · sgd · seed 2 +1/2 +– +interrupted [0-9.]+ s ago", out)
+    assert re.search("none · sgd · seed 2 +1/2 +. +interrupted [0-9.]+ s ago", out)
     assert f"{project[2]}  none · sgd · seed 1: RuntimeError: no luck" in out
 
 
