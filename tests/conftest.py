@@ -16,6 +16,7 @@ from ablation import SGD, Adam, Brightness, Contrast, Digits, Experiment, Fixed,
 from ablation.core.safe import mlflow_key
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # as workers have it: read when CUDA is first used
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "CRITICAL")  # as commands have it: read when MLflow is first imported
 
 if TYPE_CHECKING:
     from ablation import Results

@@ -211,7 +211,7 @@ def test_mistakes_in_a_command(folder):
     assert "run" in err
     code, _, err = ablation(folder, "run", "small", "--device", "tpu")
     assert code == 2
-    assert "device = 'tpu': this machine has auto, cpu" in err
+    assert err == "error: device = 'tpu' (--device): auto, cpu, cuda or cuda:N, as cuda:0\n"
     assert not (folder / "runs").exists()
 
 

@@ -81,7 +81,7 @@ def test_all_cats_load_also_those_that_are_no_jpegs(tmp_path):
     lines = [line for row, line in enumerate(listed) if line.split("\t")[0] in wanted or row % 40 == 0]
     (tmp_path / "list.txt").write_text("".join(lines))
     (tmp_path / "cat_12_train").symlink_to(CATS / "cat_12_train")
-    data = build(listing(ListFile(str(tmp_path / "list.txt")), tmp_path), 32, tmp_path)
+    data = build(listing(ListFile(str(tmp_path / "list.txt"), outside=True), tmp_path), 32, tmp_path)
     assert len(data.labels) == len(lines)
     for path in odd:
         row = data.names.index(f"cat_12_train/{path.name}")

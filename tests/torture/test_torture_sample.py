@@ -13,18 +13,22 @@ def undisturbed(lanes):
 
 def test_ten_kills_leave_no_trace(lanes):
     start = lanes.zygotes[0].start
-    calm, killed = Project(start, lanes.folder / "calm"), Project(start, lanes.folder / "killed")
+    calm, done, wrong = Project(start, lanes.folder / "calm"), 0, ""
     calm.run_to_its_end()
-    done, wrong = torment(killed, calm, 10, seed=3)
+    for seed in range(3, 8):  # a sweep may come to its end before it was killed so often
+        killed, wrong = torment(Project(start, lanes.folder / f"killed-{seed}"), calm, 10 - done, seed)
+        done += killed.total()
+        if wrong or done == 10:
+            break
     record_fault(
         "kills",
         "SIGKILL of the command, a worker or both at random moments, then the same command",
-        done.total(),
+        done,
         "the same records, tables and MLflow runs, bit for bit; no process left",
         wrong or "the same bits",
     )
     assert wrong == ""
-    assert done.total() == 10
+    assert done == 10
 
 
 @pytest.mark.parametrize("kind", FILES)

@@ -55,7 +55,7 @@ def test_a_sweep_with_nothing_to_train_reads_no_pixel(small, tmp_path):
     before = path.read_bytes()
     path.write_bytes(before[:-1000] + bytes(1000))
     sweep(short, tmp_path / "runs", tmp_path, jobs=1, device="cpu", watch=watch)
-    assert watch.notes == []
+    assert watch.notes == ["the run is finished: nothing to train"]
     assert path.read_bytes() != before
 
 

@@ -14,6 +14,7 @@ from effect_cases import CASES
 from made_up import question
 from markdown_it import MarkdownIt
 
+from ablation.core.safe import csv_text
 from ablation.core.text import plain
 from ablation.evidence.effects import Effect
 from ablation.report.render.tables import csv, json, latex, markdown, write_effects
@@ -41,8 +42,8 @@ def test_csv_gives_back_every_field(case, worked_out):
                 given = ", ".join(f"{factor}={level}" for factor, level in given.items()) or "pooled"
             elif name == "verdict":
                 given = verdict_text(effect)
-            elif name == "recipe" and given.startswith("-"):
-                sentence = sentence.removeprefix("'")  # without which a spreadsheet would compute it
+            elif name == "recipe":
+                given = csv_text(given)  # on one line, and nothing that a spreadsheet would compute
             elif isinstance(given, dict):
                 sentence = {int(seed): float(score) for seed, score in (pair.split(":") for pair in sentence.split())}
             elif isinstance(given, int | float) and sentence != "":
