@@ -19,7 +19,7 @@ test: .venv/installed check
 	$(PYTEST)
 
 test-all: test
-	$(PYTEST) -m slow --ignore tests/honesty --ignore tests/torture
+	$(PYTEST) -m "slow and not torture" --ignore tests/honesty --ignore tests/torture
 
 check: .venv/installed # style, types
 	$(BIN)/ruff check .
@@ -29,6 +29,7 @@ check: .venv/installed # style, types
 # make torture      over 200 kills, a crash at every write, disks that fail, bits that flip: docs/reliability.md says what came of it
 torture: .venv/installed
 	$(BIN)/python -m pytest -m slow tests/torture
+	$(BIN)/python -m pytest -m torture tests/cli tests/tracking
 
 # make faults       the table of docs/reliability.md, anew: by all tests that try a fault, torture and all
 faults: .venv/installed

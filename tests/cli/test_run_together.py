@@ -62,6 +62,7 @@ def test_two_first_commands_at_once_train_each_run_once_and_say_the_same(tmp_pat
     )  # fmt: skip
 
 
+@pytest.mark.torture
 @pytest.mark.slow
 def test_ten_times_two_first_commands_at_once(tmp_path, environment):
     """A cache, a preregistration and runs are made by both: each by one of them, with the same bits."""

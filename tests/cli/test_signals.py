@@ -318,6 +318,7 @@ def test_a_killed_sweep_leaves_nothing_running(command, folder, seconds):
     )  # fmt: skip
 
 
+@pytest.mark.torture
 @pytest.mark.slow
 def test_a_sweep_killed_at_any_moment_of_its_start_leaves_nothing_running(command, folder):
     seen = [

@@ -95,6 +95,7 @@ def test_a_run_prints_its_verdicts_before_it_waits_for_a_server(finished, tmp_pa
     assert rest in err
 
 
+@pytest.mark.torture
 @pytest.mark.slow
 @pytest.mark.parametrize("rounds", [5])
 def test_several_first_commands_at_once_have_every_run_in_mlflow_once(finished, tmp_path, environment, rounds):

@@ -83,6 +83,7 @@ def test_a_server_that_answers_nothing_yet_holds_up_nobody_and_all_is_there_in_t
     )
 
 
+@pytest.mark.torture
 @pytest.mark.slow
 def test_a_server_that_takes_five_seconds_a_request_gets_everything(remote: Bench, before: Proxy, server: str):
     small = Bench(remote.home, replace(remote.experiment, seeds=1), before.address)

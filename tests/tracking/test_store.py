@@ -82,7 +82,9 @@ def left(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-@pytest.mark.parametrize(("processes", "rounds"), [(3, 2), pytest.param(4, 15, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("processes", "rounds"), [(3, 2), pytest.param(4, 15, marks=[pytest.mark.slow, pytest.mark.torture])]
+)
 def test_several_that_open_a_store_at_once_all_have_it(openers, tmp_path: Path, processes: int, rounds: int):
     codes = []
     for number in range(rounds):
@@ -94,7 +96,7 @@ def test_several_that_open_a_store_at_once_all_have_it(openers, tmp_path: Path, 
     record_fault("blocked", "several first commands make MLflow's store at once", rounds, "each of them has it", seen)
 
 
-@pytest.mark.parametrize("kills", [5, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [5, pytest.param(60, marks=[pytest.mark.slow, pytest.mark.torture])])
 def test_a_kill_while_a_store_is_made_leaves_nothing_that_the_next_cannot_use(openers, tmp_path: Path, kills: int):
     (tmp_path / "first").mkdir()
     codes, unfinished = [], 0
@@ -188,7 +190,7 @@ OF_SQLALCHEMY = pytest.mark.filterwarnings("ignore:The ``noload`` loader strateg
 
 
 @OF_SQLALCHEMY
-@pytest.mark.parametrize("kills", [4, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [4, pytest.param(40, marks=[pytest.mark.slow, pytest.mark.torture])])
 def test_an_older_store_is_upgraded_whole_or_not_at_all(openers, older: Path, tmp_path: Path, kills: int):
     before, unfinished = older.read_bytes(), 0
     assert "scheduler_leases" not in tables(older)
