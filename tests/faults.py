@@ -50,7 +50,7 @@ def record_fault(section: str, case: str, times: int, expected: str, seen: objec
         "case": case,
         "times": int(times),
         "expected": expected,
-        "seen": str(seen),
+        "seen": re.sub(rf"\b{re.escape(platform.node())}\b", "HOST", str(seen)),
         "test": test,
         "process": os.getpid(),
     }
@@ -89,7 +89,9 @@ def tables(lines: list[dict]) -> str:
 
 
 def _row(cells: tuple[str, ...]) -> str:
-    return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
+    """A row of a table in Markdown; files in the folder of a test are named without it."""
+    short = (re.sub(r"[^\s'\"(]*/pytest-of-[^\s'\"]*/", "", " ".join(cell.split())) for cell in cells)
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in short) + " |"
 
 
 def cases_on(page: str) -> list[str]:
