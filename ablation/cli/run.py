@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Collection
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -22,7 +23,10 @@ from ablation.tracking.client import Tracker
 from ablation.training.crew import Training
 from ablation.training.execution import MEMORY_FORMATS, STEPS, Execution, MemoryFormat, Step
 from ablation.training.policy import Policy, read_only
-from ablation.training.sweep import crew_for, train_missing
+from ablation.training.sweep import Swept, crew_for, train_missing
+
+if TYPE_CHECKING:
+    from ablation.experiment.results import Results
 
 ENDED = ("finished", "diverged", "altered")
 """How a run may stand that is not trained again; of an altered one the warnings say what to do."""
@@ -182,33 +186,50 @@ def run(
     if tracker:
         tracker.publish_all(held=swept.held)
 
-    from ablation.cli.compare import show_results, show_warnings  # scipy and the report: workers do not wait for these
-    from ablation.evidence.study import Study
-    from ablation.experiment.results import NO_SCORE, Results
+    from ablation.experiment.results import Results  # pandas and the report: workers do not wait for these
 
-    left_out = len(data.left_out)
-    results = Results.read(experiment, cells, data, crew.root, left_out, options.cache, swept.held)
+    results = Results.read(experiment, cells, data, crew.root, len(data.left_out), options.cache, swept.held)
+    ended_well = _show_verdicts(options, results, swept, policy.chosen(cells), keep_weights, bool(robustness))
+    if tracker:
+        await_published(tracker, options, tracking_uri)
+    if not ended_well:
+        sys.exit(1)
+
+
+def _show_verdicts(
+    options: ExperimentOptions,
+    results: Results,
+    swept: Swept,
+    chosen: Collection[str],
+    weights: bool,
+    conditions: bool,
+) -> bool:
+    """Print what the runs mean, and what is wrong with them; whether all of `chosen`, their ids, have ended well.
+
+    weights, conditions: whether every run was to leave its weights, and to be tested under changed images.
+    """
+    from ablation.cli.compare import show_results, show_warnings
+    from ablation.evidence.study import Study
+    from ablation.experiment.results import NO_SCORE
+
     study = Study(results, command=options.command("run"))
     show_results(study, safely=True)
     show_warnings(study)
     records = study.records
     finished = [(run, records[run.spec.id]) for run in swept.runs if run.spec.id in records]
     finished = [(run, record) for run, record in finished if record.outcome == "finished"]
-    if keep_weights:
+    if weights:
         _warn_without("their weights", [run for run, _ in finished if not run.weights.exists()])
-    if robustness:
+    if conditions:
         _warn_without("test conditions", [run for run, one in finished if not one.evidence.get("conditions")])
     runs = study.results.table.drop_duplicates("id")
-    statuses = runs[runs["id"].isin(policy.chosen(cells))]["status"]
+    statuses = runs[runs["id"].isin(chosen)]["status"]
     if swept.stopped:
         warn(swept.stopped)
-    if failed := (~statuses.isin([*ENDED, NO_SCORE])).sum():
+    if failed := int((~statuses.isin([*ENDED, NO_SCORE])).sum()):
         status = options.command("status")
         warn(f"{counted(failed, 'run')} did not finish; {status} says why, the same command tries them again")
-    if tracker:
-        await_published(tracker, options, tracking_uri)
-    if failed or (statuses == "altered").any():
-        sys.exit(1)
+    return not failed and not bool((statuses == "altered").any())
 
 
 def _warn_without(what: str, runs: list[Run]) -> None:

@@ -191,14 +191,13 @@ def _put(made: Path, file: Path, old: Path | None) -> None:
     if old is None and _has_content(file):
         return
     if old is None and not file.exists():
-        with suppress(FileExistsError):
-            try:
-                os.link(made, file)
-            except (OSError, NotImplementedError) as error:
-                if isinstance(error, FileExistsError):
-                    raise
-                os.replace(made, file)  # a file system without links
-        return
+        try:
+            os.link(made, file)
+            return
+        except FileExistsError:
+            return
+        except OSError:  # a file system without links
+            pass
     os.replace(made, file)
 
 
