@@ -6,32 +6,14 @@ from dataclasses import replace
 import pytest
 from dask_machines import is_running, machines, wait_for
 from faults import record_fault
+from sweeps import Log, digests
 
 from ablation import Adam, sweep
 from ablation.core.errors import TryAgainError
-from ablation.experiment.record import read_digest, read_record
-from ablation.training.watch import Silent
+from ablation.experiment.record import read_record
 
 pytest.importorskip("distributed", reason="Dask is not installed: pip install 'ablation[cluster]'")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::ResourceWarning:(distributed|tornado|asyncio)")]
-
-
-class Log(Silent):
-    """Keeps what a sweep reports; `on_event` is called with each."""
-
-    def __init__(self, on_event=lambda run, event: None):
-        self.missing, self.events, self.on_event = (), [], on_event
-
-    def planned(self, missing, finished, workers):
-        self.missing = missing
-
-    def event(self, run, event):
-        self.events.append((run.spec.id, event))
-        self.on_event(run, event)
-
-
-def digests(runs):
-    return {run.spec.id: read_digest(run.folder) for run in runs}
 
 
 @pytest.fixture(scope="module")

@@ -6,25 +6,14 @@ from dataclasses import replace
 import pytest
 from dask_machines import ROOT, Machines, is_running, machines, wait_for
 from faults import record_fault
+from sweeps import Log
 
 from ablation import Adam, sweep
 from ablation.experiment.record import read_digest
 from ablation.experiment.runs import history_of
-from ablation.training.watch import Silent
 
 pytest.importorskip("distributed", reason="Dask is not installed: pip install 'ablation[cluster]'")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::ResourceWarning:(distributed|tornado|asyncio)")]
-
-
-class Log(Silent):
-    """Keeps what a sweep reports; `on_event` is called with each."""
-
-    def __init__(self, on_event=lambda run, event: None):
-        self.events, self.on_event = [], on_event
-
-    def event(self, run, event):
-        self.events.append((run.spec.id, event))
-        self.on_event(run, event)
 
 
 def test_with_a_shared_folder_a_run_goes_on_from_its_checkpoint_on_another_machine(tiny, cache, tmp_path):

@@ -8,30 +8,12 @@ import time
 from dataclasses import replace
 
 import pytest
+from sweeps import Log, digests
 
 from ablation import InputError, Results, sweep
 from ablation.evidence.study import compare
 from ablation.experiment.record import read_digest
 from ablation.training.crew import choose_devices
-from ablation.training.watch import Silent
-
-
-class Log(Silent):
-    """Keeps what a sweep reports; `on_event` is called with each."""
-
-    def __init__(self, on_event=lambda run, event: None):
-        self.missing, self.events, self.on_event = (), [], on_event
-
-    def planned(self, missing, finished, workers):
-        self.missing = missing
-
-    def event(self, run, event):
-        self.events.append((run.spec.id, event))
-        self.on_event(run, event)
-
-
-def digests(runs):
-    return {run.spec.id: read_digest(run.folder) for run in runs}
 
 
 @pytest.fixture(scope="module")

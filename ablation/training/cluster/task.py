@@ -160,12 +160,12 @@ Act = Callable[[Machine, dict[str, Any], Callable[[], bool]], dict[str, Any]]
 
 def examine(session: str) -> dict[str, Any]:
     """What of this machine must be as the caller's is; problems: what it cannot do that is asked for."""
-    asked = Session.from_json(session)
+    given = Session.from_json(session)
     problems, devices = [], [""]
     try:
-        devices = list(dict.fromkeys(choose_devices(asked.device, None, 10**6)))
+        devices = list(dict.fromkeys(choose_devices(given.device, None, 10**6)))
         for device in devices:
-            asked.execution.on(device)
+            given.execution.on(device)
     except InputError as error:
         problems = [problem.message for problem in error.problems]
     return {"host": platform.node(), "device": devices[0], "versions": versions(), "problems": problems}
@@ -184,7 +184,7 @@ def try_out(session: str, request: str) -> str:
 def _answered(session: str, request: str, act: Act) -> dict[str, Any]:
     from distributed import get_worker
 
-    asked, form = Session.from_json(session), json.loads(request)
+    given, form = Session.from_json(session), json.loads(request)
     worker = get_worker()
     key = worker.get_current_task()
     about = {"host": platform.node(), "address": worker.address, "number": form["number"]}
@@ -199,11 +199,11 @@ def _answered(session: str, request: str, act: Act) -> dict[str, Any]:
 
     def tell(message: dict[str, Any]) -> None:
         with suppress(Exception):  # a scheduler that is gone: whatever is only told costs nothing
-            worker.log_event(asked.topic, {**message, **about})
+            worker.log_event(given.topic, {**message, **about})
 
-    if wrong := differences(versions(), asked.versions):
+    if wrong := differences(versions(), given.versions):
         return {"event": "refused", "reason": wrong, **about}
-    machine = Machine(asked, _home(worker), tell, check)
+    machine = Machine(given, _home(worker), tell, check)
     try:
         return {**act(machine, form, is_wanted), **about}
     except Stopped:
@@ -213,7 +213,7 @@ def _answered(session: str, request: str, act: Act) -> dict[str, Any]:
             return {"event": "stopped", **about}
         return {"event": "failed", "cause": death.cause, "reason": str(death), **about}
     except (AblationError, OSError, NoAnswer) as error:
-        return {"event": "failed", **failure_of(error, asked.device, machine.home)._asdict(), **about}
+        return {"event": "failed", **failure_of(error, given.device, machine.home)._asdict(), **about}
 
 
 def _train(machine: Machine, form: dict[str, Any], is_wanted: Callable[[], bool]) -> dict[str, Any]:
