@@ -229,4 +229,5 @@ def markdown_code(text: object) -> str:
 
 
 def _printed(text: str) -> str:
-    return "".join(sign for sign in " ".join(plain(text).split()) if sign.isprintable())
+    """The text on one line without what is not printed, which may have stood before or after a space."""
+    return " ".join("".join(sign for sign in plain(text) if sign.isprintable() or sign.isspace()).split())

@@ -8,7 +8,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from terminal import UNSEEN
@@ -146,6 +146,8 @@ ACTIVE = {
 
 @settings(max_examples=500)
 @given(HOSTILE)
+@example("\x1b\r#")
+@example("\u200b 1. ")
 def test_a_paragraph_of_markdown_is_a_paragraph_of_text(text):
     """By itself, and as the second line of one; with GitHub's tables and strikethrough."""
     parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
