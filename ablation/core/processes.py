@@ -74,8 +74,8 @@ def end(process: subprocess.Popen[Any], grace: float = 0.0) -> int:
 def await_exit(process: subprocess.Popen[Any], seconds: float) -> int | None:
     """Wait so long for a child's end; its `returncode` is None where it goes on. Any threads may wait for one child.
 
-    Returns the most memory that it had, in bytes, which one of them learns. Linux counts from before the child's program
-    was loaded: it is never less than what this process held then.
+    Returns the most memory that it had, in bytes, which one of them learns. Linux counts from before the child's
+    program was loaded: it is never less than what this process held then.
     """
     deadline, pause = time.monotonic() + seconds, 0.0005
     while True:
