@@ -33,7 +33,7 @@ class Classes(MadeUp):
     gone: bool = False
     fresh: Callable[[str], int] = staticmethod(lambda run_id: 0)
 
-    def predictions(self, run_id: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def test_predictions(self, run_id: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         cell = next(cell for cell in self.cells if cell.spec.id == run_id)
         label = np.repeat(np.arange(len(self.per_class)), self.per_class)
         own = stream(self.world, "image", self.fresh(run_id)).normal(0, 0.1, len(label))
@@ -60,7 +60,7 @@ def study_of(
     """made: attributes of the results; changes: of the experiment."""
     experiment = replace(question(), **{"seeds": 8, "test": Crossed()} | changes)
     plain = results_of(experiment, score, sum(Classes.per_class))
-    results = Classes(experiment, plain.cells, classes, Path("runs"), plain.table, images=2000)
+    results = Classes(experiment, plain.cells, classes, Path("runs"), plain.frame, images=2000)
     for name, one in ({"gains": gains} | dict(made or {})).items():
         object.__setattr__(results, name, one)
     return Study(results)

@@ -51,12 +51,12 @@ class Answering(MadeUp):
     def _cell(self, run_id: str) -> Cell:
         return next(cell for cell in self.cells if cell.spec.id == run_id)
 
-    def predictions(self, run_id: str) -> Predictions:
+    def test_predictions(self, run_id: str) -> Predictions:
         return self.world.answers(self._cell(run_id), "test", self.world.images)
 
     def part(self, run_id: str, part: str) -> Predictions | None:
         if part == "test":
-            return self.predictions(run_id)
+            return self.test_predictions(run_id)
         return None if self.world.val is None else self.world.answers(self._cell(run_id), part, self.world.val)
 
 
@@ -77,7 +77,7 @@ def study_of(
     made = results_of(experiment, score, world.images)
     return Study(
         Answering(
-            made.experiment, made.cells, made.classes, made.root, made.table,
+            made.experiment, made.cells, made.classes, made.root, made.frame,
             images=4000, groups=groups, records=records or {}, world=world,
         )
     )  # fmt: skip

@@ -73,7 +73,7 @@ class Parts(MadeUp):
     def _cell(self, run_id: str) -> Cell:
         return next(cell for cell in self.cells if cell.spec.id == run_id)
 
-    def predictions(self, run_id: str) -> Predictions:
+    def test_predictions(self, run_id: str) -> Predictions:
         return self.world.answers(self._cell(run_id), "test")
 
     def part(self, run_id: str, part: Part) -> Predictions | None:
@@ -96,6 +96,6 @@ def study_of(
     made = results_of(experiment, score, world.images)
     classes = tuple("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"[: world.classes])
     results = Parts(
-        made.experiment, made.cells, classes, made.root, made.table, images=3000, records=records or {}, world=world
+        made.experiment, made.cells, classes, made.root, made.frame, images=3000, records=records or {}, world=world
     )
     return Study(results)

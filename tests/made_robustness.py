@@ -85,7 +85,7 @@ class Tested(MadeUp):
     def _cell(self, run_id: str) -> Cell:
         return next(cell for cell in self.cells if cell.spec.id == run_id)
 
-    def predictions(self, run_id: str) -> Predictions:
+    def test_predictions(self, run_id: str) -> Predictions:
         rows = 1000 - np.arange(self.world.images)
         return Predictions(rows, np.zeros(len(rows), np.int64), logits_of(self.world.right(self._cell(run_id))))
 
@@ -115,7 +115,7 @@ def study_of(
 
     made = results_of(experiment, score, world.images)
     results = Tested(
-        made.experiment, made.cells, made.classes, made.root, made.table,
+        made.experiment, made.cells, made.classes, made.root, made.frame,
         images=2000, records=records or {}, world=world,
     )  # fmt: skip
     return Study(results)

@@ -57,8 +57,8 @@ def usual(cell: Cell) -> float:
 class MadeUp(Results):
     """Runs without files: of the test images as many are right as the score says, the same ones first in every run."""
 
-    def predictions(self, run_id: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        run = self.table[self.table["id"] == run_id].iloc[0]
+    def test_predictions(self, run_id: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        run = self.frame[self.frame["id"] == run_id].iloc[0]
         count = int(run["test_images"])
         right = np.arange(count) < round(count * float(np.clip(run[self.experiment.metric], 0, 1)))
         return np.arange(count), np.zeros(count, np.int64), np.where(right[:, None], np.eye(10)[0], np.eye(10)[1])

@@ -222,7 +222,7 @@ def _show_verdicts(
         _warn_without("their weights", [run for run, _ in finished if not run.weights.exists()])
     if conditions:
         _warn_without("test conditions", [run for run, one in finished if not one.evidence.get("conditions")])
-    runs = study.results.table.drop_duplicates("id")
+    runs = study.results.frame.drop_duplicates("id")
     statuses = runs[runs["id"].isin(chosen)]["status"]
     if swept.stopped:
         warn(swept.stopped)

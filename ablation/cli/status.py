@@ -55,7 +55,7 @@ class Snapshot:
 
     @cached_property
     def runs(self) -> list[Standing]:
-        return standings(runs_of(self.results.cells, self.results.root), self.results.table, self.now)
+        return standings(runs_of(self.results.cells, self.results.root), self.results.frame, self.now)
 
     @cached_property
     def counts(self) -> Counter[str]:
@@ -67,7 +67,7 @@ class Snapshot:
 
     @property
     def seconds_left(self) -> float | None:
-        took = self.results.table.drop_duplicates("id").get("seconds")
+        took = self.results.frame.drop_duplicates("id").get("seconds")
         return seconds_left(self.runs, [] if took is None else took.dropna().tolist())
 
     def line(self) -> str:
@@ -220,7 +220,7 @@ def show_grid(cells: Sequence[Cell], statuses: Mapping[str, str]) -> None:
 
 
 def _counts(results: Results) -> Table:
-    counts = Counter(zip(results.table["recipe"], results.table["status"], strict=True))
+    counts = Counter(zip(results.frame["recipe"], results.frame["status"], strict=True))
     statuses = [status for status in (*STATUS_STYLE, "planned") if any(status == other for _, other in counts)]
     made = table("recipe", *statuses)
     for column in made.columns[1:]:

@@ -127,7 +127,7 @@ def _subject(options: ExperimentOptions) -> Subject:
 
 def _study(results: Results, command: str, where: str) -> Study:
     """Raises InputError where no run has left a result, whether or not it was altered since."""
-    if not results.records and not (results.table["status"] == "altered").any():
+    if not results.records and not (results.frame["status"] == "altered").any():
         name = results.experiment.name
         raise InputError(f"no run of {name} has finished in {where}: there is nothing to verify")
     return Study(results, command=command)

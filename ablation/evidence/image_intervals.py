@@ -82,7 +82,7 @@ class ImageScores:
         return len(first) > 1 and all(np.array_equal(self._images[run], first) for run in runs)
 
     def _read(self, run: str) -> None:
-        sample, labels, logits = self.results.predictions(run)
+        sample, labels, logits = self.results.test_predictions(run)
         self._images[run] = sample
         if self.metric.per_image:
             self._values[run] = by_photograph(self.results, sample, self.metric.per_image(logits, labels))

@@ -166,7 +166,7 @@ def blocks(results: Results) -> list[Block]:
 def drawn_table(results: Results) -> pd.DataFrame:
     """The table of results with a column "draw": the seed, or the draw of the training part that seeds share."""
     draws = {cell.spec.id: cell.seed // cell.spec.split.runs_per_draw for cell in results.cells}
-    return results.table.assign(draw=results.table["id"].map(draws))
+    return results.frame.assign(draw=results.frame["id"].map(draws))
 
 
 def finished_seeds(rows: pd.DataFrame) -> dict[int, list[int]]:

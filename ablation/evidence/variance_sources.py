@@ -53,8 +53,8 @@ def variance_sources(results: Results, pairs: Sequence[Pair], scores: ImageScore
 
 def _variances(results: Results, pair: Pair, scores: ImageScores) -> tuple[float, float, float]:
     """(of runs with one training part, of one run with its training part, of the mean over test photographs)."""
-    within, runs, seed_of = [], 1, dict(zip(results.table["id"], results.table["seed"], strict=True))
-    by_run = dict(zip(results.table["id"], results.table[results.experiment.metric], strict=True))
+    within, runs, seed_of = [], 1, dict(zip(results.frame["id"], results.frame["seed"], strict=True))
+    by_run = dict(zip(results.frame["id"], results.frame[results.experiment.metric], strict=True))
     for draw in pair.shared_seeds:
         treatment, baseline = (_by_seed(recipe[draw], seed_of, by_run) for recipe in pair.runs)
         gains = [treatment[seed] - baseline[seed] for seed in treatment if seed in baseline]

@@ -82,7 +82,7 @@ def _changed_plan(results: Results) -> list[str]:
 
 def _altered(results: Results) -> list[str]:
     """Runs whose record or arrays are not those which training left; of many the first few by name."""
-    runs = results.table.drop_duplicates("id")
+    runs = results.frame.drop_duplicates("id")
     runs, names = runs[runs["status"] == "altered"], names_of(results.cells)
     alarms = [
         f"Run {named(names[run_id])} ({run_id}) was altered after its training: {reason}. "
@@ -108,7 +108,7 @@ def lost_lines(results: Results) -> list[str]:
 
 
 def _unfinished(results: Results) -> list[str]:
-    runs = results.table.drop_duplicates("id")["status"].value_counts()
+    runs = results.frame.drop_duplicates("id")["status"].value_counts()
     return [
         f"{runs[status]} of {runs.sum()} runs {words}: in no mean and no test."
         for status, words in UNFINISHED.items()
@@ -120,7 +120,7 @@ def _two_results(results: Results) -> list[str]:
     """A copied folder holds a second result for a run."""
     return [
         f"Two results for one run: {results.folder}/{folder.name} holds {run_id} too, and is not used."
-        for folder, run_id in strays(results.root, set(results.table["id"]))
+        for folder, run_id in strays(results.root, set(results.frame["id"]))
     ]
 
 

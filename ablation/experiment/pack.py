@@ -227,7 +227,7 @@ Train one run again, with the images, and compare it bit for bit:
 
 
 def _readme(results: Results, data: Listing, report: bool) -> str:
-    table = results.table.drop_duplicates("id")
+    table = results.frame.drop_duplicates("id")
     done = int(table["status"].isin(["finished", "diverged"]).sum())
     code = own_code(results.experiment, (cell.spec for cell in results.cells))
     needs = "\nIts runs need code of the author's that is not in here, and that `--trust` lets run: {}.\n"

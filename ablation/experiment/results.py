@@ -51,7 +51,7 @@ NO_SCORE = "without a finite score"
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """`table` has a column for each factor, then seed, id, status, the test metrics, and what the run cost.
+    """`frame` has a column for each factor, then seed, id, status, the test metrics, and what the run cost.
 
     >>> results = Results.load(experiment)
     >>> results.finished[["recipe", "seed", "accuracy"]].shape[1]
@@ -62,7 +62,7 @@ class Results:
     cells: tuple[Cell, ...]
     classes: tuple[str, ...]
     root: Path
-    table: pd.DataFrame
+    frame: pd.DataFrame
     left_out: int = 0
     """Files of the data that cannot be used, and were left out by `SkipBad`."""
     images: int = 0
@@ -83,12 +83,12 @@ class Results:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "folder", self.folder or self.root.as_posix())
-        if self.experiment.metric in self.table:
-            scores = np.asarray(self.table[self.experiment.metric], float)
-            lost = (self.table["status"] == "finished") & ~np.isfinite(scores)
+        if self.experiment.metric in self.frame:
+            scores = np.asarray(self.frame[self.experiment.metric], float)
+            lost = (self.frame["status"] == "finished") & ~np.isfinite(scores)
             if lost.any():
-                table = self.table.assign(status=self.table["status"].mask(lost, NO_SCORE))
-                object.__setattr__(self, "table", table)
+                frame = self.frame.assign(status=self.frame["status"].mask(lost, NO_SCORE))
+                object.__setattr__(self, "frame", frame)
 
     @classmethod
     def load(
@@ -138,7 +138,7 @@ class Results:
     @property
     def finished(self) -> pd.DataFrame:
         """The rows with test metrics."""
-        return self.table[self.table["status"] == "finished"]
+        return self.frame[self.frame["status"] == "finished"]
 
     def run(self, run_id: str) -> Run:
         return Run(self.root, self._specs[run_id])
@@ -162,7 +162,7 @@ class Results:
         """The predictions, features and first pictures of a finished run."""
         return read_arrays(self.root / run_id, self._sealed(run_id))
 
-    def predictions(self, run_id: str) -> Predictions:
+    def test_predictions(self, run_id: str) -> Predictions:
         """What the network of a finished run answers for its test images; they are read-only, as those of `part`."""
         return self.kept_predictions.get(
             (self.root, run_id, "test"), lambda: read_predictions(self.root / run_id, self._sealed(run_id))
@@ -171,7 +171,7 @@ class Results:
     def part(self, run_id: str, part: Part) -> Predictions | None:
         """The same for its training, validation or test part; None where the record of an older version lacks it."""
         if part == "test":
-            return self.predictions(run_id)
+            return self.test_predictions(run_id)
         return self.kept_predictions.get(
             (self.root, run_id, part), lambda: read_part(self.root / run_id, part, self._sealed(run_id))
         )

@@ -42,7 +42,7 @@ def everything() -> Study:
     """Two operations together and apart, three doses, two train sizes, two optimizers."""
     study = study_of(recipes=powerset(PARTS) | DOSES, vary={"train_size": (TrainSize(10), TrainSize(20))})
     images = [10 * cell.spec.train_size.per_class for cell in study.results.cells]
-    return Study(replace(study.results, table=study.results.table.assign(train_images=images)))
+    return Study(replace(study.results, frame=study.results.frame.assign(train_images=images)))
 
 
 @cache

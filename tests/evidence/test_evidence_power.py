@@ -29,11 +29,11 @@ def planned(experiment: Experiment, sizes=None, single=Spread(), pooled=Spread()
 
 def test_the_sd_is_pooled_over_recipes_of_finished_runs():
     results = results_of(question())
-    scores = results.table.groupby(["recipe", "optimizer"])["accuracy"]
+    scores = results.frame.groupby(["recipe", "optimizer"])["accuracy"]
     single = Study(results).seed_spread()
     assert single.sd == pytest.approx(np.sqrt(scores.var(ddof=1).mean()))
     assert single.origin == "estimated from 30 finished runs"
-    means = results.table.groupby(["recipe", "seed"])["accuracy"].mean().groupby("recipe")
+    means = results.frame.groupby(["recipe", "seed"])["accuracy"].mean().groupby("recipe")
     assert Study(results).seed_spread(pooled=True).sd == pytest.approx(np.sqrt(means.var(ddof=1).mean()))
     uneven = results_of(
         question(), lambda cell: "failed" if cell.seed > 1 and cell.factors["recipe"] == "none" else 0.8

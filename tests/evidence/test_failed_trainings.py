@@ -27,7 +27,7 @@ def failing(recipe: str):
 
 
 def ids(results: Results, **where: object) -> set[str]:
-    table = results.table
+    table = results.frame
     for column, value in where.items():
         table = table[table[column] == value]
     return set(table["id"])
@@ -88,7 +88,7 @@ def test_an_overconfident_network_has_not_failed_where_its_accuracy_says_so():
     asked = replace(question(), metric="log_loss")
     worse = results_of(asked, lambda cell: 3.0 if cell.factors["recipe"] == "bright" else 0.5 + 0.01 * cell.seed)
     assert failed_trainings(worse) == ids(worse, recipe="bright")
-    known = replace(worse, table=worse.table.assign(accuracy=0.8 + 0.01 * worse.table["seed"]))
+    known = replace(worse, frame=worse.frame.assign(accuracy=0.8 + 0.01 * worse.frame["seed"]))
     assert failed_trainings(known) == frozenset()
 
 

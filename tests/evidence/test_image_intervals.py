@@ -102,14 +102,14 @@ def test_there_is_none_where_it_would_mean_nothing():
 
 def test_runs_on_other_images_are_not_compared_image_by_image():
     results = results_of(question())
-    honest, first = results.predictions, results.table["id"][0]
+    honest, first = results.test_predictions, results.frame["id"][0]
 
     def shifted(run_id):
         sample, label, logits = honest(run_id)
         return (sample + 1 if run_id == first else sample), label, logits
 
-    object.__setattr__(results, "predictions", shifted)  # as another split would have it
-    touched = results.table.loc[0, "optimizer"]
+    object.__setattr__(results, "test_predictions", shifted)  # as another split would have it
+    touched = results.frame.loc[0, "optimizer"]
     for effect in compare(results):
         if effect.tested:
             assert math.isnan(effect.new_low) == (effect.pooled or effect.condition["optimizer"] == touched)
@@ -122,13 +122,13 @@ def test_runs_tested_on_different_photographs_have_no_verdict_for_new_ones():
     asked = replace(question(), test=None, optimizers={"adam": Adam()}, vary={"split": splits}, primary="each")
 
     class Apart(MadeUp):
-        def predictions(self, run_id):
-            other = self.table.loc[self.table["id"] == run_id, "split"].iloc[0] == "other"
-            sample, labels, logits = super().predictions(run_id)
+        def test_predictions(self, run_id):
+            other = self.frame.loc[self.frame["id"] == run_id, "split"].iloc[0] == "other"
+            sample, labels, logits = super().test_predictions(run_id)
             return sample + 40 * other, labels, logits
 
     made = results_of(asked)
-    effects = compare(Apart(asked, made.cells, made.classes, made.root, made.table, images=200))
+    effects = compare(Apart(asked, made.cells, made.classes, made.root, made.frame, images=200))
     pooled = find(effects, "bright")
     assert (pooled.verdict, pooled.note) == ("undecided", OTHER_IMAGES)
     assert all(not effect.note for effect in effects if effect.condition and effect.tested)
@@ -142,14 +142,14 @@ def test_photographs_that_belong_together_count_as_one():
     liked = draws.random(objects) < 0.5
 
     class Shown(MadeUp):
-        def predictions(self, run_id):
-            bright = self.table.loc[self.table["id"] == run_id, "recipe"].iloc[0] == "bright"
+        def test_predictions(self, run_id):
+            bright = self.frame.loc[self.frame["id"] == run_id, "recipe"].iloc[0] == "bright"
             right = np.where(np.repeat(liked, shown), bright, not bright)
             samples = np.arange(objects * shown)
             return samples, np.zeros(len(samples), int), np.where(right[:, None], np.eye(10)[0], np.eye(10)[1])
 
     made = results_of(asked, lambda cell: 0.8)
-    every = (asked, made.cells, made.classes, made.root, made.table)
+    every = (asked, made.cells, made.classes, made.root, made.frame)
     alone, grouped = (
         find(compare(Shown(*every, images=300, groups=groups)), "bright", optimizer="adam")
         for groups in (None, np.repeat(np.arange(objects), shown))
@@ -167,7 +167,7 @@ def test_each_split_is_drawn_by_its_own_groups():
     groups = np.concatenate([np.repeat(np.arange(20), 10), np.arange(20, 220)])
 
     class Shown(MadeUp):
-        def predictions(self, run_id):
+        def test_predictions(self, run_id):
             spec = self.run(run_id).spec
             sample = np.arange(200) + 200 * (spec.split == splits["shown once"])
             good = 0.5 + 0.3 * bool(spec.recipe)
@@ -178,7 +178,7 @@ def test_each_split_is_drawn_by_its_own_groups():
     def errors(*names: str) -> list[float]:
         chosen = replace(asked, vary={"split": {name: splits[name] for name in names}}, primary="each")
         made = results_of(chosen)
-        effects = compare(Shown(chosen, made.cells, made.classes, made.root, made.table, images=400, groups=groups))
+        effects = compare(Shown(chosen, made.cells, made.classes, made.root, made.frame, images=400, groups=groups))
         return [find(effects, "bright", optimizer="adam", split=name).error for name in names]
 
     assert errors("shown often", "shown once") == [*errors("shown often"), *errors("shown once")]

@@ -93,8 +93,8 @@ def test_the_made_up_experiment_has_something_to_lose(experiment):
 @pytest.mark.parametrize("keeps_index", [True, False])
 def test_the_order_of_rows(experiment, keeps_index):
     results = made(experiment)
-    table = results.table.iloc[stream(0, "rows").permutation(len(results.table))]
-    assert_same(results, replace(results, table=table if keeps_index else table.reset_index(drop=True)))
+    table = results.frame.iloc[stream(0, "rows").permutation(len(results.frame))]
+    assert_same(results, replace(results, frame=table if keeps_index else table.reset_index(drop=True)))
 
 
 def test_the_order_and_the_names_of_recipes_and_optimizers(experiment):
@@ -156,8 +156,8 @@ class Answered(MadeUp):
 
     order = np.arange(IMAGES)
 
-    def predictions(self, run_id: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        skill = self.table.loc[self.table["id"] == run_id, self.experiment.metric].iloc[0]
+    def test_predictions(self, run_id: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        skill = self.frame.loc[self.frame["id"] == run_id, self.experiment.metric].iloc[0]
         ease, luck = stream(0, "ease").normal(size=(IMAGES, 1)), stream(0, "answers", run_id).normal(size=(IMAGES, 3))
         labels = np.arange(IMAGES) % 3
         logits = (luck + (skill + ease) * np.eye(3)[labels]).astype(np.float32)

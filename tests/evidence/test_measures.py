@@ -169,7 +169,7 @@ def test_the_metric_itself_is_judged_as_compare_judges_it():
     )
 
     def accuracy(run):
-        sample, labels, logits = study.results.predictions(run)
+        sample, labels, logits = study.results.test_predictions(run)
         return RunMeasure.mean((logits.argmax(axis=1) == labels).astype(float), sample, share=True)
 
     mine = corrected(measure_effects(study, "accuracy", accuracy), study.experiment.alpha)

@@ -40,10 +40,10 @@ def test_each_thing_is_computed_once_whoever_asks(results, monkeypatch):
 
 
 def test_the_predictions_of_a_run_are_read_once(results, monkeypatch):
-    read, real = Counter[str](), MadeUp.predictions
-    monkeypatch.setattr(MadeUp, "predictions", lambda self, run: read.update([run]) or real(self, run))
+    read, real = Counter[str](), MadeUp.test_predictions
+    monkeypatch.setattr(MadeUp, "test_predictions", lambda self, run: read.update([run]) or real(self, run))
     use(Study(results))
-    assert read == dict.fromkeys(results.table["id"], 1)
+    assert read == dict.fromkeys(results.frame["id"], 1)
 
 
 def test_effects_are_the_comparisons_and_those_of_compare(results):

@@ -48,8 +48,8 @@ def planted(cell: Cell) -> float:
 class Planted(MadeUp):
     """Logits of two classes, so that the loss on each photograph is the run's mean and what the photograph adds."""
 
-    def predictions(self, run_id: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        row = self.table[self.table["id"] == run_id].iloc[0]
+    def test_predictions(self, run_id: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        row = self.frame[self.frame["id"] == run_id].iloc[0]
         loss = row["log_loss"] + (photographs() if row["recipe"] != "none" else np.zeros(IMAGES))
         logits = np.stack([-loss, np.log1p(-np.exp(-loss))], axis=1)
         return np.arange(IMAGES), np.zeros(IMAGES, np.int64), logits

@@ -40,16 +40,16 @@ def test_each_kind_of_missing_run_raises_a_warning(experiment):
 
 def test_another_split_raises_a_warning(experiment):
     results = results_of(experiment)
-    results.table.loc[3, "split_digest"] = "another"
+    results.frame.loc[3, "split_digest"] = "another"
     assert list(Study(results).warnings) == ["Runs that should share a split do not: the comparison does not hold."]
     redrawn = results_of(replace(experiment, split=PerSeed(), test=None))
-    redrawn.table["split_digest"] = redrawn.table["seed"].astype(str)
+    redrawn.frame["split_digest"] = redrawn.frame["seed"].astype(str)
     assert list(Study(redrawn).warnings) == []
 
 
 def test_other_test_images_raise_a_warning(experiment):
     results = results_of(experiment)
-    results.table.loc[3, "first_test_batch"] = "other"
+    results.frame.loc[3, "first_test_batch"] = "other"
     assert list(Study(results).warnings) == [
         "The test images are not the same in all runs of one split: the comparison does not hold."
     ]
@@ -57,9 +57,9 @@ def test_other_test_images_raise_a_warning(experiment):
 
 def test_runs_that_train_on_fewer_images_need_not_share_a_split(experiment):
     results = results_of(replace(experiment, vary={"train_size": {"few": TrainSize(5), "all": None}}))
-    results.table["split_digest"] = results.table["train_size"]
+    results.frame["split_digest"] = results.frame["train_size"]
     assert list(Study(results).warnings) == []
-    results.table.loc[3, "split_digest"] = "another"
+    results.frame.loc[3, "split_digest"] = "another"
     assert list(Study(results).warnings) == ["Runs that should share a split do not: the comparison does not hold."]
 
 
@@ -78,15 +78,15 @@ def test_files_that_are_left_out_raise_a_warning(experiment, count, files):
 def test_what_shows_other_test_images_by_design_raises_none(experiment, vary):
     results = results_of(replace(experiment, vary=vary, test=None))
     (factor,) = vary
-    results.table["first_test_batch"] = results.table[factor]
-    results.table["split_digest"] = results.table[factor] if factor == "split" else "s"
+    results.frame["first_test_batch"] = results.frame[factor]
+    results.frame["split_digest"] = results.frame[factor] if factor == "split" else "s"
     assert list(Study(results).warnings) == []
 
 
 def test_other_machines_raise_a_warning(experiment):
     results = results_of(experiment)
-    results.table.loc[0, "device"] = "NVIDIA H200"
-    others = counted(results.table["id"].nunique() - 1, "run")
+    results.frame.loc[0, "device"] = "NVIDIA H200"
+    others = counted(results.frame["id"].nunique() - 1, "run")
     said = f"Runs on different devices are compared: NVIDIA H200 (1 run), cpu ({others})."
     assert list(Study(results).warnings) == [said]
 
@@ -94,8 +94,8 @@ def test_other_machines_raise_a_warning(experiment):
 def test_recipes_that_were_trained_in_different_ways_are_named(experiment):
     """Then a difference is that of the recipes, of the ways, or of both."""
     results = results_of(experiment)
-    treated = results.table["recipe"] != experiment.baseline
-    results.table.loc[treated, "device"] = "NVIDIA H200"
+    treated = results.frame["recipe"] != experiment.baseline
+    results.frame.loc[treated, "device"] = "NVIDIA H200"
     (said,) = map(plain, Study(results).warnings)
     assert "What is due to that, and what to the recipe, cannot be told" in said
     assert f"“{experiment.baseline}” has cpu only" in said
@@ -103,7 +103,7 @@ def test_recipes_that_were_trained_in_different_ways_are_named(experiment):
 
 def test_runs_that_were_computed_in_other_ways_raise_a_warning(experiment):
     results = results_of(experiment)
-    ids = list(results.table["id"])
+    ids = list(results.frame["id"])
     chosen = {ids[0]: {"step": "compile"}, ids[1]: {"memory_format": "channels_last"}}
     made = {one: RunRecord(one, "finished", (), {}, {}, {}, chosen.get(one, {}), ()) for one in ids}
     others = counted(len(ids) - 1, "run")
@@ -138,7 +138,7 @@ def test_other_runs_with_the_same_figures_raise_a_warning(experiment):
     ]
     assert list(Study(results_of(asked, usual_by_spec)).warnings) == []
     once = results_of(experiment, ignored)
-    once.table.loc[once.table["recipe"] != "none", "macro_f1"] += once.table.index[once.table["recipe"] != "none"] / 1e6
+    once.frame.loc[once.frame["recipe"] != "none", "macro_f1"] += once.frame.index[once.frame["recipe"] != "none"] / 1e6
     assert list(Study(once).warnings) == [], "one figure that differs is enough"
 
 
@@ -192,7 +192,7 @@ def test_what_is_judged_otherwise_than_declared_is_told(trained):
 def test_equal_accuracies_are_no_warning_where_other_figures_differ(experiment):
     """Forty test images, all but two right by every run: as it should be near the ceiling."""
     results = results_of(experiment, lambda cell: 0.95)
-    results.table["log_loss"] = [0.1 + 0.001 * run for run in range(len(results.table))]
+    results.frame["log_loss"] = [0.1 + 0.001 * run for run in range(len(results.frame))]
     assert list(Study(results).warnings) == []
 
 

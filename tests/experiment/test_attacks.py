@@ -31,7 +31,7 @@ class Project:
     def __init__(self, finished, folder: Path):
         self.experiment, self.cache = finished.experiment, finished.folder / "cache"
         self.runs = shutil.copytree(finished.folder / "runs", folder / "runs")
-        self.ids = list(finished.results.table["id"])
+        self.ids = list(finished.results.frame["id"])
         self.folder, self.other = (self.runs / "small" / self.ids[row] for row in (ATTACKED, OTHER))
 
     def load(self) -> Results:
@@ -127,8 +127,8 @@ def test_the_run_is_named_and_left_out_whether_it_is_sealed_or_not(project, fini
     attack(project)
     results = project.load()
     study = Study(results)
-    reason = results.table["reason"][ATTACKED]
-    assert list(results.table["status"]) == ["finished"] * 4 + ["altered", "finished"], reason
+    reason = results.frame["reason"][ATTACKED]
+    assert list(results.frame["status"]) == ["finished"] * 4 + ["altered", "finished"], reason
     assert RECORD_FILE in reason or ARRAYS_FILE in reason
     assert project.folder.name not in results.records
     (alarm,) = (warning for warning in study.warnings if "was altered after its training" in warning)
@@ -136,8 +136,8 @@ def test_the_run_is_named_and_left_out_whether_it_is_sealed_or_not(project, fini
     assert reason in alarm
     assert (study.effects[1].seeds, study.effects[1].planned) == (2, 3)
     others = [row for row in range(6) if row != ATTACKED]
-    before = finished.results.table["accuracy"]
-    assert results.table["accuracy"][others].tolist() == before[others].tolist()
+    before = finished.results.frame["accuracy"]
+    assert results.frame["accuracy"][others].tolist() == before[others].tolist()
     record_fault("believed", case, 1, "named, left out with an alarm", f"left out: {reason.partition(' (')[0]}")
 
 
@@ -175,9 +175,9 @@ SEALS = {
 def test_a_run_whose_seal_was_touched_is_named_and_left_out(project, case, attack):
     attack(project)
     results = project.load()
-    assert list(results.table["status"]) == ["finished"] * 4 + ["altered", "finished"]
-    assert "seal" in results.table["reason"][ATTACKED]
-    record_fault("believed", case, 1, "named, left out with an alarm", results.table["reason"][ATTACKED])
+    assert list(results.frame["status"]) == ["finished"] * 4 + ["altered", "finished"]
+    assert "seal" in results.frame["reason"][ATTACKED]
+    record_fault("believed", case, 1, "named, left out with an alarm", results.frame["reason"][ATTACKED])
 
 
 def test_an_older_run_whose_seal_and_mark_are_gone_is_used_with_a_warning(project):
@@ -195,13 +195,13 @@ def test_a_damaged_older_run_is_trained_again_once_its_folder_is_gone(project, f
     assert "remove the run's folder and `ablation run` trains it again" in Study(project.load()).warnings[0]
     shutil.rmtree(project.folder)
     sweep(project.experiment, project.runs, project.cache, jobs=1, device="cpu")
-    assert set(project.load().table["status"]) == {"finished"}
+    assert set(project.load().frame["status"]) == {"finished"}
     assert read_digest(project.folder) == whole
     assert set(read_seal(project.folder)) == {RECORD_FILE, ARRAYS_FILE}
 
 
 READERS = {
-    "predictions": lambda results, run_id: results.predictions(run_id),
+    "predictions": lambda results, run_id: results.test_predictions(run_id),
     "training part": lambda results, run_id: results.part(run_id, "train"),
     "arrays": lambda results, run_id: results.arrays(run_id),
     "features": lambda results, run_id: results.features(run_id),
@@ -236,7 +236,7 @@ def test_an_older_run_without_test_images_whose_digest_fits_is_left_out(project)
     rearranged(emptied)(project)
     forged.fit_digest(project.folder)
     results = project.load()
-    assert results.table["reason"][ATTACKED] == "arrays.npz holds no test image"
+    assert results.frame["reason"][ATTACKED] == "arrays.npz holds no test image"
     assert len(Study(results).effects) == 2
 
 
@@ -254,11 +254,11 @@ def test_an_older_run_without_evidence_whose_digest_fits_is_used_with_a_warning(
 def test_arrays_that_were_only_touched_or_copied_are_used(project):
     results = project.load()
     file = project.folder / ARRAYS_FILE
-    before = project.load().predictions(project.folder.name)
+    before = project.load().test_predictions(project.folder.name)
     copy = file.with_name("copy")
     shutil.copy(file, copy)
     copy.replace(file)
-    assert np.array_equal(results.predictions(project.folder.name).logits, before.logits)
+    assert np.array_equal(results.test_predictions(project.folder.name).logits, before.logits)
 
 
 def test_a_damaged_folder_of_another_name_stops_nothing(project):

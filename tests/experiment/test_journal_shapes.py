@@ -75,14 +75,14 @@ def load(finished, tmp_path):
 
 
 def test_lost_lines_are_a_warning_that_names_the_run_and_change_no_score(load, finished):
-    run = load().run(finished.results.table["id"][4])
+    run = load().run(finished.results.frame["id"][4])
     with run.journal.path.open("ab") as file:
         file.write(line_of([1]) + line_of({"event": "epoch", "time": 1.0, "epoch": "3"}))
     results = load()
     (warning,) = Study(results).warnings
     assert warning.startswith("2 lines of journals cannot be read, of \u2068crop · sgd · seed 1\u2069")
     assert run.spec.id in warning
-    assert results.table.equals(finished.results.table)
+    assert results.frame.equals(finished.results.frame)
 
 
 DECLARATIONS = {

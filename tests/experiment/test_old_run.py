@@ -51,7 +51,7 @@ def test_its_ids_are_those_of_todays_specs_and_its_runs_are_finished(experiment,
 def test_its_metrics_are_believed_and_are_those_of_its_logits(experiment, cache, runs):
     results = Results.load(experiment, HERE, cache)
     assert list(results.finished["recipe"]) == ["none", "crop"]
-    for run, (_, row) in zip(runs, results.table.iterrows(), strict=True):
+    for run, (_, row) in zip(runs, results.frame.iterrows(), strict=True):
         record, arrays = read_record(run.folder), read_arrays(run.folder)
         assert record.digest(arrays) == read_digest(run.folder)
         assert record.metrics == classification_metrics(arrays.logits, arrays.label)
@@ -70,7 +70,7 @@ def test_a_metric_that_is_added_later_exists_for_it_too(experiment, cache, runs,
     monkeypatch.setitem(METRICS, "error", error)
     results = Results.load(replace(experiment, metric="error"), HERE, cache)
     assert "error" not in runs[0].record().metrics
-    assert results.table["error"].tolist() == pytest.approx((1 - results.table["accuracy"]).tolist())
+    assert results.frame["error"].tolist() == pytest.approx((1 - results.frame["accuracy"]).tolist())
 
 
 def test_a_metric_that_cannot_be_computed_is_named_with_the_run(experiment, cache, runs, monkeypatch):
@@ -90,4 +90,4 @@ def test_only_a_missing_metric_is_computed(experiment, cache, monkeypatch):
 def test_a_copy_elsewhere_is_the_same_result(experiment, cache, tmp_path):
     shutil.copytree(HERE / "old_run", tmp_path / "old_run")
     moved = Results.load(experiment, tmp_path, cache)
-    assert moved.table.equals(Results.load(experiment, HERE, cache).table)
+    assert moved.frame.equals(Results.load(experiment, HERE, cache).frame)

@@ -26,7 +26,7 @@ KINDS = {"record": RECORD_FILE, "arrays": ARRAYS_FILE, "journal": JOURNAL_FILE, 
 @pytest.fixture
 def run(finished, tmp_path) -> Run:
     """A copy of one finished run, in a folder with the experiment's declaration."""
-    one = finished.results.run(finished.results.table["id"][4])
+    one = finished.results.run(finished.results.frame["id"][4])
     root = tmp_path / "small"
     shutil.copytree(one.folder, root / one.spec.id)
     shutil.copy(one.root / PREREGISTRATION_FILE, root)

@@ -55,12 +55,12 @@ def write(run: Run, cell: Cell, outcome: str) -> None:
 
 
 def test_every_cell_is_a_row_with_its_levels_whatever_became_of_it(results):
-    assert [tuple(row) for row in results.table[[*results.factors, "seed", "id"]].itertuples(index=False)] == [
+    assert [tuple(row) for row in results.frame[[*results.factors, "seed", "id"]].itertuples(index=False)] == [
         (*cell.factors.values(), cell.seed, cell.spec.id) for cell in results.cells
     ]
-    assert list(results.table["status"]) == ["planned", "failed", "diverged"] + ["finished"] * 21
-    assert results.table["reason"][1] == "OutOfMemoryError: no room"
-    assert results.table["accuracy"].isna().tolist() == [True] * 3 + [False] * 21
+    assert list(results.frame["status"]) == ["planned", "failed", "diverged"] + ["finished"] * 21
+    assert results.frame["reason"][1] == "OutOfMemoryError: no room"
+    assert results.frame["accuracy"].isna().tolist() == [True] * 3 + [False] * 21
 
 
 def test_a_finished_row_has_metrics_evidence_and_cost(results):
@@ -82,7 +82,7 @@ def test_the_history_has_a_row_an_epoch_of_each_record(results):
 
 def test_two_names_for_one_run_are_two_rows_with_the_same_figures(results, varied, cache):
     doubled = replace(varied, recipes={**varied.recipes, "again": varied.recipes["crop"]})
-    table = Results.load(doubled, results.root.parent, cache).table
+    table = Results.load(doubled, results.root.parent, cache).frame
     crop, again = (table[table["recipe"] == recipe].drop(columns="recipe") for recipe in ("crop", "again"))
     assert crop.reset_index(drop=True).equals(again.reset_index(drop=True))
 

@@ -55,7 +55,7 @@ def project(finished, tmp_path):
 
 
 def test_the_seal_holds_what_lies_there(finished):
-    for run_id in finished.results.table["id"]:
+    for run_id in finished.results.frame["id"]:
         folder = finished.results.root / run_id
         assert finished.results.seal(run_id) == {
             name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (RECORD_FILE, ARRAYS_FILE)
@@ -65,14 +65,14 @@ def test_the_seal_holds_what_lies_there(finished):
 @pytest.mark.parametrize(("forge", "reason"), FORGERIES.values(), ids=FORGERIES)
 def test_a_forged_run_is_named_left_out_and_kept(project, finished, forge, reason):
     experiment, load, runs = project
-    folder = runs / "small" / load(experiment).table["id"][4]
+    folder = runs / "small" / load(experiment).frame["id"][4]
     forge(folder)
     before = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
     results = load(experiment)
-    assert list(results.table["status"]) == ["finished"] * 4 + ["altered", "finished"]
-    assert reason in results.table["reason"][4]
+    assert list(results.frame["status"]) == ["finished"] * 4 + ["altered", "finished"]
+    assert reason in results.frame["reason"][4]
     assert folder.name not in results.records
-    assert results.table["accuracy"].isna().tolist() == [False] * 4 + [True, False]
+    assert results.frame["accuracy"].isna().tolist() == [False] * 4 + [True, False]
     alarm = Study(results).warnings[0]
     assert f"Run \u2068crop · sgd · seed 1\u2069 ({folder.name}) was altered after its training: " in alarm
     assert reason in alarm
@@ -96,12 +96,12 @@ def test_a_forged_run_is_named_left_out_and_kept(project, finished, forge, reaso
 
 def test_once_its_folder_is_removed_the_same_command_trains_it_again(project, finished):
     experiment, load, runs = project
-    folder = runs / "small" / load(experiment).table["id"][4]
+    folder = runs / "small" / load(experiment).frame["id"][4]
     whole = read_digest(folder)
     forged.edit_accuracy_and_digest(folder)
     shutil.rmtree(folder)
     sweep(experiment, runs, finished.folder / "cache", jobs=1, device="cpu")
-    assert set(load(experiment).table["status"]) == {"finished"}
+    assert set(load(experiment).frame["status"]) == {"finished"}
     assert read_digest(folder) == whole
     assert set(read_seal(folder)) == {RECORD_FILE, ARRAYS_FILE}
 
@@ -117,10 +117,10 @@ def test_of_many_altered_runs_the_first_few_are_named(project):
 
 def test_a_run_of_an_older_version_has_no_seal_and_is_used(project):
     experiment, load, runs = project
-    folder = runs / "small" / load(experiment).table["id"][4]
+    folder = runs / "small" / load(experiment).frame["id"][4]
     forged.make_older(folder)
     results = load(experiment)
-    assert set(results.table["status"]) == {"finished"}
+    assert set(results.frame["status"]) == {"finished"}
     assert results.seal(folder.name) is None
     (warning,) = Study(results).warnings
     assert warning.startswith("1 of 6 finished runs is not sealed, unlike the others")
@@ -128,37 +128,37 @@ def test_a_run_of_an_older_version_has_no_seal_and_is_used(project):
 
 def test_a_seal_that_names_only_one_file_is_none(project):
     experiment, load, runs = project
-    folder = runs / "small" / load(experiment).table["id"][4]
+    folder = runs / "small" / load(experiment).frame["id"][4]
     seal = read_seal(folder)
     Journal(folder / JOURNAL_FILE).append("sealed", files={RECORD_FILE: seal[RECORD_FILE]})
     forged.replace_predictions(folder)
-    assert ARRAYS_FILE in load(experiment).table["reason"][4]
+    assert ARRAYS_FILE in load(experiment).frame["reason"][4]
 
 
 def test_the_record_of_another_run_is_not_used(project):
     """Although its own seal fits, and whether or not it has one."""
     experiment, load, runs = project
-    first, other = load(experiment).table["id"][[4, 0]]
+    first, other = load(experiment).frame["id"][[4, 0]]
     for sealed in (True, False):
         for file in (RECORD_FILE, ARRAYS_FILE, JOURNAL_FILE):
             shutil.copy(runs / "small" / other / file, runs / "small" / first / file)
         if not sealed:
             forged.make_older(runs / "small" / first)
         results = load(experiment)
-        assert list(results.table["status"]) == ["finished"] * 4 + ["altered", "finished"]
-        assert results.table["reason"][4] == f"record.json is that of the run {other}, and not of {first}"
+        assert list(results.frame["status"]) == ["finished"] * 4 + ["altered", "finished"]
+        assert results.frame["reason"][4] == f"record.json is that of the run {other}, and not of {first}"
         assert len(results.finished) == 5
 
 
 @pytest.mark.parametrize("name", [RECORD_FILE, ARRAYS_FILE])
 def test_a_folder_where_a_file_of_an_older_run_should_be_is_named_and_leaves_that_run_out(project, name):
     experiment, load, runs = project
-    folder = runs / "small" / load(experiment).table["id"][4]
+    folder = runs / "small" / load(experiment).frame["id"][4]
     forged.make_older(folder)
     as_folder(folder / name)
     results = load(experiment)
-    assert list(results.table["status"]) == ["finished"] * 4 + ["altered", "finished"]
-    assert f"{name} is missing" in results.table["reason"][4]
+    assert list(results.frame["status"]) == ["finished"] * 4 + ["altered", "finished"]
+    assert f"{name} is missing" in results.frame["reason"][4]
 
 
 class Killed(BaseException):

@@ -50,13 +50,13 @@ def relabelled(results: Results, experiment: int, arms: Sequence[int]) -> Result
     baseline = results.experiment.baseline
     names = [baseline, *(f"again {place}" for place in range(1, len(arms)))]
     called = {seed: name for arm, name in zip(arms, names, strict=True) for seed in seeds_of(experiment, arm)}
-    table = results.table[results.table["seed"].isin(called)]
+    table = results.frame[results.frame["seed"].isin(called)]
     recipes = dict.fromkeys(names, results.experiment.recipes[baseline])
     return replace(
         results,
         experiment=replace(results.experiment, recipes=recipes, seeds=tuple(called)),
         cells=tuple(cell for cell in results.cells if cell.seed in called),
-        table=table.assign(recipe=table["seed"].map(called)),
+        frame=table.assign(recipe=table["seed"].map(called)),
     )
 
 

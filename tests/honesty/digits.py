@@ -128,7 +128,7 @@ def truth() -> dict[str, float]:
 class Learned(MadeUp):
     """Results whose predictions are those of the learner."""
 
-    def predictions(self, run_id: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def test_predictions(self, run_id: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return LEARNED[run_id]
 
 
@@ -154,7 +154,7 @@ def experiment(seeds: int, split: Split) -> tuple[Effect, ...]:
         return float((told.argmax(axis=1) == data.labels[parts.test]).mean())
 
     made = results_of(asked, score)
-    table = made.table.assign(train_images=PARTS["train"], test_images=PARTS["test"])
+    table = made.frame.assign(train_images=PARTS["train"], test_images=PARTS["test"])
     return compare(Learned(asked, made.cells, data.classes, made.root, table, images=len(data.labels)))
 
 

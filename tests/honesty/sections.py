@@ -201,9 +201,9 @@ def said_to_depend(seeds: int) -> float:
     assert tuple(asked.recipes) == tuple(MAIN)
     for grid in range(TABLES):
         drawn = cells(seeds, grid, WILDER_CELL, 0.0, True)
-        rows = results.table[["recipe", "optimizer", "seed"]].itertuples(index=False, name=None)
+        rows = results.frame[["recipe", "optimizer", "seed"]].itertuples(index=False, name=None)
         scores = [0.5 + 0.01 * drawn[optimizer][recipe][seed] for recipe, optimizer, seed in rows]
-        result = by_condition(Study(replace(results, table=results.table.assign(ece=scores))))
+        result = by_condition(Study(replace(results, frame=results.frame.assign(ece=scores))))
         assert result is not None
         found.append(any("How much a recipe helps depends on" in said for said in interaction_answer(result)))
     return float(np.mean(found))
@@ -214,8 +214,8 @@ def said_to_be_beaten(seeds: int) -> float:
     asked = of_losses(seeds, test=Welch())
     results, found = results_of(asked, lambda cell: 0.5), []
     for grid in range(TABLES):
-        scores = 0.5 + 0.01 * stream(SEED, "sections", "interplay", seeds, grid).standard_normal(len(results.table))
-        result = by_condition(Study(replace(results, table=results.table.assign(ece=scores))))
+        scores = 0.5 + 0.01 * stream(SEED, "sections", "interplay", seeds, grid).standard_normal(len(results.frame))
+        result = by_condition(Study(replace(results, frame=results.frame.assign(ece=scores))))
         assert result is not None
         found.append(any(" beats it " in said for said in interaction_answer(result)))
     return float(np.mean(found))

@@ -29,7 +29,7 @@ def test_every_run_is_used_once_in_each_table():
 def test_nothing_is_made_up_but_names():
     results = results_of(question(), noise)
     made = relabelled(results, 7, (0, 1, 2, 3))
-    assert made.table.drop(columns="recipe").equals(results.table.loc[made.table.index].drop(columns="recipe"))
+    assert made.frame.drop(columns="recipe").equals(results.frame.loc[made.frame.index].drop(columns="recipe"))
     draws = drawn_table(made).groupby("recipe", sort=False)["draw"].unique()
     assert list(draws.index) == ["none", "again 1", "again 2", "again 3"]
     assert {tuple(arm) for arm in draws} == {tuple(range(7 * DRAWS, 8 * DRAWS))}, "arms share their training parts"
@@ -56,8 +56,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 @pytest.mark.slow
 def test_every_run_finished(results):
-    assert (results.table["status"] == "finished").all()
-    assert results.table["id"].nunique() == 2 * EXPERIMENTS * DRAWS * ARMS
+    assert (results.frame["status"] == "finished").all()
+    assert results.frame["id"].nunique() == 2 * EXPERIMENTS * DRAWS * ARMS
 
 
 @pytest.mark.slow

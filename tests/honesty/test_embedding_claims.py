@@ -40,7 +40,7 @@ def found(test: Test, more: float) -> Iterator[tuple[Separation, ...]]:
             return np.arange(IMAGES), LABELS, (distance * CENTRES[LABELS] + own + 0.5 * shared).astype(np.float32)
 
     made = results_of(replace(question(), test=test), alike, test_images=IMAGES)
-    rows = made.table[["id", "recipe", "optimizer", "seed"]].itertuples(index=False, name=None)
+    rows = made.frame[["id", "recipe", "optimizer", "seed"]].itertuples(index=False, name=None)
     cells = {run_id: (recipe, optimizer, seed) for run_id, recipe, optimizer, seed in rows}
     results = Spaces(**vars(made))
     effects = Study(results).effects

@@ -54,7 +54,7 @@ def test_the_simulated_scores_are_what_is_read_from_a_table():
     results = results_of(
         asked, lambda cell: 0.5 + 0.1 * float(stream(SEED, *cell.factors.values(), cell.seed).random())
     )
-    names, table = tuple(LADDERS), results.table
+    names, table = tuple(LADDERS), results.frame
     draws = {
         (name, *place): table[(table["recipe"] == name) & (table["optimizer"] == place[0])]["accuracy"].to_numpy()
         for name in names
@@ -88,8 +88,8 @@ def tables(test: Test, draws: int) -> list[Results]:
     for draw in range(draws):
         found.append(drawn(asked, draw))
         by_size = drawn(replace(asked, optimizers={"adam": Adam()}, vary={"train_size": small}, metric="ece"), draw)
-        images = by_size.table["train_size"].astype(int)
-        found.append(replace(by_size, table=by_size.table.assign(train_images=images)))
+        images = by_size.frame["train_size"].astype(int)
+        found.append(replace(by_size, frame=by_size.frame.assign(train_images=images)))
     return found
 
 

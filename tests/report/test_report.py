@@ -91,7 +91,7 @@ def test_page_tells_question_answer_and_every_part(page, sections):
 def test_every_number_can_be_traced_to_a_run(complete, sections, page):
     tables = sections["reproduce"].tables
     cells = {cell for table in tables for group in table.groups for row in group.rows for cell in row.values()}
-    for run_id, accuracy in zip(complete.table["id"], complete.table["accuracy"], strict=True):
+    for run_id, accuracy in zip(complete.frame["id"], complete.frame["accuracy"], strict=True):
         assert run_id in cells
         assert f"{100 * accuracy:.1f}" in page.text
     links = [attributes["href"] for tag, attributes in page.tags if tag == "a"]
@@ -215,7 +215,7 @@ def test_report_is_made_again_only_when_something_changed(build, fake, tmp_path)
     changed = Study(results, [replace(study.effects[1], estimate=0.5)])
     assert not report_is_current(out, input_digest([changed]), needed)
 
-    run = results.run(results.table["id"][0])
+    run = results.run(results.frame["id"][0])
     record = run.record()
     write_record(
         run.folder,

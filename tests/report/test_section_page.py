@@ -24,7 +24,7 @@ def page(build, fake, tmp_path_factory) -> Page:
     )
     results = fake(experiment, tmp_path_factory.mktemp("told"), images=20)
     images = [10 * cell.spec.train_size.per_class for cell in results.cells]
-    results = replace(results, table=results.table.assign(train_images=images))
+    results = replace(results, frame=results.frame.assign(train_images=images))
     return Page(html_of(Study(results)))
 
 

@@ -259,7 +259,7 @@ def test_a_sweep_leaves_it_all_behind_and_results_read_it(asked, cache, tmp_path
         own = run.spec.id
         assert results.part(own, "train").logits.shape == (100, 10)
         assert results.part(own, "val") is not None
-        assert results.part(own, "test").logits.shape == results.predictions(own).logits.shape == (202, 10)
+        assert results.part(own, "test").logits.shape == results.test_predictions(own).logits.shape == (202, 10)
         assert results.corrupted(own).logits.shape == (6, 202, 10)
         assert results.attention(own).maps.ndim == 3
         assert results.features(own)[2].shape == (202, 128)

@@ -67,9 +67,9 @@ def _inputs(study: Study) -> Iterator[bytes]:
         _has_photographs(results),
     ]
     yield json.dumps(named).encode()
-    for run_id, status, reason in results.table[["id", "status", "reason"]].itertuples(index=False):
+    for run_id, status, reason in results.frame[["id", "status", "reason"]].itertuples(index=False):
         yield f"{run_id} {status} {reason}\n".encode()
-    for run_id in sorted(set(results.table["id"])):
+    for run_id in sorted(set(results.frame["id"])):
         yield _content(results.root / run_id / RECORD_FILE)
     yield _content(results.root / PREREGISTRATION_FILE)
     yield json.dumps([asdict(effect) for effect in study.effects], default=repr).encode()

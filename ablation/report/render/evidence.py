@@ -91,7 +91,7 @@ def _table(table: Table) -> dict[str, Any]:
 
 def _runs(study: Study) -> dict[str, Any]:
     """id -> how the run stands, the metrics that its record holds, and the seal of its files."""
-    table = study.results.table.drop_duplicates("id")
+    table = study.results.frame.drop_duplicates("id")
     known = study.records
     return {
         run_id: {"status": status, "metrics": _plain(known[run_id].metrics), "seal": study.results.seal(run_id)}

@@ -71,7 +71,7 @@ def reproduce(study: Study) -> Section:
 
 def answer(study: Study) -> tuple[str, ...]:
     """The command, and what it does where runs are there already."""
-    runs = counted(study.results.table["id"].nunique(), "run")
+    runs = counted(study.results.frame["id"].nunique(), "run")
     return (
         f"One command trains {'it' if runs == '1 run' else f'all {runs}'}: `{study.command}`.",
         "It trains only what is missing. To train every run anew, give it an empty folder with `--runs`.",
@@ -199,7 +199,7 @@ def _cost(results: Results, records: list[RunRecord]) -> list[Fact]:
     speeds = sorted(record.cost["images_per_second"] for record in records if record.cost.get("images_per_second"))
     times = f"{duration(sum(seconds))} in all, {duration(sum(seconds) / len(seconds))} a run" if seconds else ""
     return [
-        ("runs", f"{len(records)} with a record, of {results.table['id'].nunique()} planned"),
+        ("runs", f"{len(records)} with a record, of {results.frame['id'].nunique()} planned"),
         ("training", times),
         ("speed", f"{speeds[len(speeds) // 2]:,.0f} images a second (median run)".replace(",", " ") if speeds else ""),
     ]
@@ -242,7 +242,7 @@ def _runs(results: Results) -> Table:
         "score": (f"{METRICS[metric].title}{unit}", score),
         "time": ("training", seconds),
     }
-    runs = results.table.to_dict("records")
+    runs = results.frame.to_dict("records")
     folded = f"Every run ({len(runs)}), with its folder in {results.folder}/"
     words = frozenset({*factors, "status"})
     return Table.of(columns, runs, words=words, keep=("recipe", "status", "score"), folded=folded)

@@ -80,7 +80,7 @@ def test_each_run_has_the_verdict_on_its_recipe_under_its_condition(fake, build,
     recipes = {name: build().recipes[name] for name in ("none", "brightness", "all")} | {"same": ()}
     results = fake(build(recipes=recipes, test=Welch(), split=Fixed()), tmp_path, fate=lambda cell: _fate(cell, fates))
     study, expected = Study(results), {}
-    for _, row in results.table.iterrows():
+    for _, row in results.frame.iterrows():
         (effect,) = [
             one
             for one in study.effects
@@ -89,7 +89,7 @@ def test_each_run_has_the_verdict_on_its_recipe_under_its_condition(fake, build,
         if row["status"] in ("finished", "diverged"):
             expected.setdefault(row["id"], []).append(verdict_text(effect))
     assert verdicts(study) == {run_id: ", ".join(words) for run_id, words in expected.items()}
-    assert len(expected) == len(set(results.table["id"])) - 2, "a failed run has none"
+    assert len(expected) == len(set(results.frame["id"])) - 2, "a failed run has none"
     assert {*verdicts(study).values()} >= {"better", "baseline, no verdict"}
 
 

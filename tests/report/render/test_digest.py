@@ -112,7 +112,7 @@ def test_a_warning_that_comes_up_makes_the_page_again(build, fake, tmp_path):
     results = fake(build(seeds=1), tmp_path)
     before = input_digest([Study(results, [])])
     assert input_digest([Study(results, [])]) == before
-    shutil.copytree(results.root / results.table["id"][0], results.root / "copy")
+    shutil.copytree(results.root / results.frame["id"][0], results.root / "copy")
     assert input_digest([Study(results, [])]) != before
 
 

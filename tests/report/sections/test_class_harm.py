@@ -89,7 +89,7 @@ def test_numbers_are_those_of_a_plain_program():
         rows = table[table["recipe"] == recipe]
         by_seed = []
         for seed in range(8):
-            runs = [study.results.predictions(run) for run in rows[rows["seed"] == seed]["id"]]
+            runs = [study.results.test_predictions(run) for run in rows[rows["seed"] == seed]["id"]]
             own = runs[0][1] == 1
             by_seed.append(np.mean([(logits.argmax(1) == label)[own] for _, label, logits in runs], axis=0))
         tables[recipe] = np.array(by_seed)
@@ -103,7 +103,7 @@ def test_numbers_are_those_of_a_plain_program():
     assert effect.p_adjusted == pytest.approx(holm)
     each = [
         recall_score(label, logits.argmax(1), labels=[1], average="macro")
-        for _, label, logits in map(study.results.predictions, table[table["recipe"] == "bright"]["id"])
+        for _, label, logits in map(study.results.test_predictions, table[table["recipe"] == "bright"]["id"])
     ]
     assert effect.mean == pytest.approx(np.mean(each))
 
@@ -146,7 +146,7 @@ def flips_by_hand(study) -> np.ndarray:
             right = {}
             for recipe in ("none", "bright"):
                 chosen = (table["seed"] == seed) & (table["optimizer"] == optimizer) & (table["recipe"] == recipe)
-                _, label, logits = study.results.predictions(table[chosen]["id"].item())
+                _, label, logits = study.results.test_predictions(table[chosen]["id"].item())
                 right[recipe] = logits.argmax(1) == label
             net += right["bright"].astype(int) - right["none"]
     return net

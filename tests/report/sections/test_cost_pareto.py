@@ -54,7 +54,7 @@ def study_of(
 ) -> Study:  # fmt: skip
     """Of runs that took so long and so much memory, each on a machine (host, device)."""
     results = results_of(replace(question(), test=Paired(), **changes), score)
-    status = dict(zip(results.table["id"], results.table["status"], strict=True))
+    status = dict(zip(results.frame["id"], results.frame["status"], strict=True))
     records = {}
     for cell in results.cells:
         if status[cell.spec.id] != "finished":

@@ -175,12 +175,12 @@ def test_the_numbers_are_those_of_a_plain_program():
     study = study_of(KNOWS)
     tables = {}
     for recipe in ("bright", "none"):
-        rows = study.results.table
+        rows = study.results.frame
         ids = rows[rows["recipe"] == recipe].sort_values("seed")["id"]
         for kind in ("raw", "scaled"):
             table = []
             for run in ids:
-                _, labels, logits = study.results.predictions(run)
+                _, labels, logits = study.results.test_predictions(run)
                 val = study.results.part(run, "val")
                 p = probabilities(logits, 1.0 if kind == "raw" else temperature(val.logits, val.label))
                 table.append(one_vs_rest_area(p, labels))
@@ -209,9 +209,9 @@ def test_paired_judges_over_seeds_alone():
     study = study_of(KNOWS, test=Paired())
     areas = {
         recipe: [
-            one_vs_rest_area(probabilities(study.results.predictions(run).logits), study.results.predictions(run).label)
+            one_vs_rest_area(probabilities(study.results.test_predictions(run).logits), study.results.test_predictions(run).label)
             .mean()
-            for run in study.results.table.query("recipe == @recipe").sort_values("seed")["id"]
+            for run in study.results.frame.query("recipe == @recipe").sort_values("seed")["id"]
         ]
         for recipe in ("bright", "none")
     }  # fmt: skip
@@ -235,10 +235,10 @@ def test_bands_are_the_intervals_at_each_threshold():
     panel, at = info.panels[0], 20
     tables = []
     for recipe in ("bright", "none"):
-        rows = study.results.table
+        rows = study.results.frame
         table = []
         for run in rows[rows["recipe"] == recipe].sort_values("seed")["id"]:
-            _, labels, logits = study.results.predictions(run)
+            _, labels, logits = study.results.test_predictions(run)
             p, t = probabilities(logits), info.at[at]
             one_hot = np.eye(CLASSES)[labels]
             table.append(np.where(p >= t, one_hot - (1 - one_hot) * t / (1 - t), 0).mean(axis=1))

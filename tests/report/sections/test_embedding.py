@@ -61,7 +61,7 @@ def study_of(
 
     class Spaces(MadeUp):
         def features(self, run_id: str) -> Any:
-            run = self.table[self.table["id"] == run_id].iloc[0]
+            run = self.frame[self.frame["id"] == run_id].iloc[0]
             labels = np.arange(images) % classes
             centres = stream(0, "centres").normal(size=(classes, width))[labels]
             noise = stream(int(run["seed"]), "features", run_id).normal(size=(images, width))

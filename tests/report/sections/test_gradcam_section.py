@@ -39,7 +39,7 @@ class Looking(MadeUp):
     def recipe(self, run_id: str) -> str:
         return next(cell.factors["recipe"] for cell in self.cells if cell.spec.id == run_id)
 
-    def predictions(self, run_id: str) -> Predictions:
+    def test_predictions(self, run_id: str) -> Predictions:
         rows = np.arange(60)[::-1]
         label = np.array([LABEL.get(row, 0) for row in rows.tolist()])
         wrong = np.isin(rows, list(WRONG.get(self.recipe(run_id), set())))

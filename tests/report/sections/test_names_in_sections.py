@@ -49,8 +49,8 @@ def study_of(gains: dict[str, float], **changes: object) -> Study:
         return 0.7 + less * (-gain if turned else gain) + luck(cell, 0.002)
 
     results = results_of(experiment, score)
-    images = results.table["train_size"].map({"s1": 500, "s2": 1000})
-    return Study(replace(results, table=results.table.assign(train_images=images)))
+    images = results.frame["train_size"].map({"s1": 500, "s2": 1000})
+    return Study(replace(results, frame=results.frame.assign(train_images=images)))
 
 
 @pytest.mark.parametrize("changes", [{}, {"seeds": 2}, {"metric": "log_loss"}], ids=["five", "two seeds", "a loss"])

@@ -171,7 +171,7 @@ def plain(study, recipe, conditions, drop, metric):
             if cell.seed != seed or cell.factors["recipe"] not in (recipe, "none"):
                 continue
             shown = study.results.corrupted(cell.spec.id)
-            sample, label, logits = study.results.predictions(cell.spec.id)
+            sample, label, logits = study.results.test_predictions(cell.spec.id)
             total = 0.0
             for image, truth in zip(shown.sample.tolist(), shown.label.tolist(), strict=True):
                 row = shown.sample.tolist().index(image)

@@ -141,7 +141,7 @@ def test_recipes_that_leave_the_photograph_as_it_is_are_named_first(study):
 
 def test_the_command_is_the_answer_to_how_it_is_reproduced(study):
     foremost, *_ = reproduce(study).answer
-    runs = study.results.table["id"].nunique()
+    runs = study.results.frame["id"].nunique()
     assert foremost == f"One command trains all {runs} runs: `{study.command}`."
     assert wrongly_marked(reproduce(study), ["none", "crop"]) == []
 
@@ -171,8 +171,8 @@ def test_facts_are_a_table_a_part_and_every_run_is_listed(complete, study):
     assert "dropout" in terms
     assert "stochastic depth" not in terms, "left as it is"
     rows = runs.groups[0].rows
-    assert [row["run"] for row in rows] == list(complete.table["id"])
-    assert rows[0]["score"] == f"{100 * complete.table['accuracy'][0]:.1f}"
+    assert [row["run"] for row in rows] == list(complete.frame["id"])
+    assert rows[0]["score"] == f"{100 * complete.frame['accuracy'][0]:.1f}"
     assert str(len(rows)) in runs.folded
     assert complete.root.as_posix() in runs.folded
 

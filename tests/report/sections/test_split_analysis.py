@@ -151,7 +151,7 @@ def test_the_change_of_confusion_is_that_of_scikit_learn():
             [
                 confusion_matrix(test.label, test.logits.argmax(1), normalize="true")
                 for cell in study.results.cells
-                if cell.factors["recipe"] == recipe and (test := study.results.predictions(cell.spec.id))
+                if cell.factors["recipe"] == recipe and (test := study.results.test_predictions(cell.spec.id))
             ],
             0,
         )

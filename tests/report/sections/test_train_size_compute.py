@@ -37,8 +37,8 @@ def fading(cell: Cell) -> float:
 def sized(experiment: Experiment, score: Callable[[Cell], float | str] = fading) -> Results:
     """Results that also say how many images were trained on."""
     results = results_of(experiment, score)
-    table = results.table.assign(train_images=[images(cell) for cell in results.cells])
-    return replace(results, table=table)
+    table = results.frame.assign(train_images=[images(cell) for cell in results.cells])
+    return replace(results, frame=table)
 
 
 def curves(experiment: Experiment, score: Callable[[Cell], float | str] = fading) -> dict[str, SizeCurve]:
@@ -129,5 +129,5 @@ def test_what_cannot_be_claimed_says_why():
     still = curves(asking(), lambda cell: 0.8 - 0.125 * (images(cell) == 20) * bool(cell.spec.recipe))
     assert still["bright"].note == "no spread over seeds: the test cannot judge"
     results = sized(asking())
-    alike = replace(results, table=results.table.assign(train_images=60))
+    alike = replace(results, frame=results.frame.assign(train_images=60))
     assert {curve.note for curve in size_curves(Study(alike))} == {"two sizes have the same number of images"}

@@ -38,7 +38,7 @@ def section_of(gain: Callable[[int], float], recipes: Any = None, size: float = 
 
     results = results_of(experiment, score)
     images = [2 * cell.spec.train_size.per_class for cell in results.cells]
-    section = train_size(Study(replace(results, table=results.table.assign(train_images=images))))
+    section = train_size(Study(replace(results, frame=results.frame.assign(train_images=images))))
     assert section is not None
     return unmarked(section)
 
@@ -167,7 +167,7 @@ def test_a_size_has_one_column_however_many_images_its_folds_have():
         requested, lambda cell: "failed" if (cell.factors["recipe"], cell.seed) == ("bright", 4) else 0.8 + luck(cell)
     )
     section = train_size(
-        Study(replace(results, table=results.table.assign(train_images=[*map(uneven, results.cells)])))
+        Study(replace(results, frame=results.frame.assign(train_images=[*map(uneven, results.cells)])))
     )
     heads = [head for key, head in section.tables[0].headers.items() if key.startswith("at ")]
     assert heads == ["100 images", "200 images", "400 images", "800 images"]
@@ -178,11 +178,11 @@ def test_sizes_that_look_alike_are_told_apart_by_name():
     requested = replace(question(), vary={"train_size": {"a": TrainSize(50), "b": TrainSize(51), "c": TrainSize(99)}})
     results = results_of(requested, lambda cell: 0.8 + luck(cell))
     images = {"a": 1_000_000.2, "b": 1_000_000.4, "c": 1_000_001}
-    table = results.table.assign(train_images=results.table["train_size"].map(images))
-    section = train_size(Study(replace(results, table=table)))
+    table = results.frame.assign(train_images=results.frame["train_size"].map(images))
+    section = train_size(Study(replace(results, frame=table)))
     heads = [head for key, head in section.tables[0].headers.items() if key.startswith("at ")]
     assert heads == ["1,000,000 images (a)", "1,000,000 images (b)", "1,000,001 images"]
-    nothing = replace(results, table=results_of(requested, lambda cell: "planned").table.assign(train_images=math.nan))
+    nothing = replace(results, frame=results_of(requested, lambda cell: "planned").frame.assign(train_images=math.nan))
     assert [head for key, head in train_size(Study(nothing)).tables[0].headers.items() if key.startswith("at ")] == [
         "a",
         "b",
@@ -262,7 +262,7 @@ def test_several_that_change_are_named_with_the_largest():
 
     results = results_of(replace(question(), recipes=recipes, **changes), score)
     images = [2 * cell.spec.train_size.per_class for cell in results.cells]
-    section = train_size(Study(replace(results, table=results.table.assign(train_images=images))))
+    section = train_size(Study(replace(results, frame=results.frame.assign(train_images=images))))
     assert plain(section.answer[0]) == (
         "The effects of “bright” and “bright again” change by up to 2.0 points for each doubling of the training "
         "images."

@@ -212,7 +212,7 @@ def _guesses(results: Results, pairs: Iterable[Pair]) -> dict[str, Guesses]:
     parts: list[tuple[Ints, Ints, TestPart]] = []
     ids = dict.fromkeys(run for pair in pairs for runs in pair.runs for of_seed in runs.values() for run in of_seed)
     for run in ids:
-        sample, label, logits = results.predictions(run)
+        sample, label, logits = results.test_predictions(run)
         alike = (part for rows, own, part in parts if np.array_equal(rows, sample) and np.array_equal(own, label))
         part = next(alike, None)
         if part is None:

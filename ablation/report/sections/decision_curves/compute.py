@@ -128,7 +128,7 @@ def decisions_of(study: Study) -> Decisions | None:
 
 def run_areas(results: Results, run: str) -> RunAreas:
     """What each test image adds to every area of a finished run."""
-    sample, labels, logits = results.predictions(run)
+    sample, labels, logits = results.test_predictions(run)
     p = probabilities(logits)
     terms = {
         RAW: one_vs_rest_area(p, labels),
@@ -265,7 +265,7 @@ def _runs(pair: Pair) -> dict[str, None]:
 
 def _run_curves(results: Results, run: str, temperatures: Mapping[str, float]) -> dict[str, Floats]:
     """What each photograph adds at each threshold, (K, G) by kind of curve."""
-    sample, labels, logits = results.predictions(run)
+    sample, labels, logits = results.test_predictions(run)
     p = probabilities(logits)
     curves = {
         RAW: one_vs_rest_net_benefit(p, labels, THRESHOLDS),

@@ -72,7 +72,7 @@ def looks_of(study: Study) -> Looks | None:
         if found is None or not len(found.sample) or (kept and not np.array_equal(found.sample, sample)):
             without.append(recipe)
             continue
-        rows, labels, logits = study.results.predictions(choice.runs[recipe])
+        rows, labels, logits = study.results.test_predictions(choice.runs[recipe])
         order = np.argsort(rows)
         at = order[np.searchsorted(rows, found.sample, sorter=order)]
         sample, label = found.sample, labels[at]

@@ -156,7 +156,7 @@ def run_scores(results: Results, run: str, metric: Metric, side: int) -> RunScor
     shown = results.corrupted(run)
     if shown is None or metric.per_image is None:
         return None
-    sample, label, logits = results.predictions(run)
+    sample, label, logits = results.test_predictions(run)
     order = np.argsort(sample)
     at = order[np.searchsorted(sample, shown.sample, sorter=order).clip(max=len(sample) - 1)]
     if not np.array_equal(sample[at], shown.sample):
