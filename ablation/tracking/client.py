@@ -27,11 +27,11 @@ from ablation.tracking.publication import (
     Publication,
     Report,
     counts_publication,
-    experiment_tags,
     run_publication,
 )
 from ablation.tracking.published import file_of, remember, remembered, state_of
 from ablation.tracking.store import Store, StoreBroken, alone_at, connect, make_whole, without_password
+from ablation.tracking.view import experiment_tags
 
 _ITSELF = "experiment"
 """Among what is remembered of a store, the key of the experiment's own tags."""

@@ -32,10 +32,10 @@ from ablation.tracking.publication import (
     Publication,
     Report,
     dated,
-    experiment_tags,
 )
 from ablation.tracking.published import file_of, number_of
 from ablation.tracking.store import Store, without_password
+from ablation.tracking.view import experiment_tags
 
 MAX_METRICS, MAX_RUNS = 1000, 50_000
 """Points that MLflow takes in one `log_batch`, and runs that it gives in one `search_runs`. No run comes near its other

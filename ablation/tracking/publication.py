@@ -45,12 +45,6 @@ NAMES = "2"
 """Which names the metrics have: another number for other names or steps. MLflow takes no point back, so that a run
 which has points by the old names is replaced."""
 
-VIEW = "ablation"
-VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
-"""The view of the runs table by its name, `viewStateShareKey` in the address of MLflow's page, and the tag that holds
-it: what the page's own button "Share view" writes. MLflow's client has no call for it; a version that does not read the
-tag shows its own columns instead."""
-
 KIND = "workflowType=machine_learning"
 """What in the address of a page keeps MLflow's from showing it as one about language models."""
 
@@ -326,64 +320,3 @@ def _content(path: Path) -> list[Any]:
     """Name and content of a file, or of all that a folder holds, as something to hash."""
     files = sorted(inner for inner in path.rglob("*") if inner.is_file()) if path.is_dir() else [path]
     return [[str(file.relative_to(path.parent)), hashlib.sha256(file.read_bytes()).hexdigest()] for file in files]
-
-
-def experiment_tags(experiment: Experiment, report: str = "") -> dict[str, str]:
-    """What MLflow's pages show of the experiment: tags that its client names and documents, but for the view's and the
-    kind's, which keeps the pages from taking it for one about language models.
-
-    report: the address of the experiment's own run within the pages, to which the description links.
-    """
-    recipe, optimizer = list(experiment.recipes)[-1], next(iter(experiment.optimizers))
-    filters = "\n".join(f"- `{example}`" for example in example_filters(recipe, optimizer))
-    link = f" [The report]({report}) has the answer." if report else ""
-    return {
-        "mlflow.experimentKind": "custom_model_development",
-        "mlflow.experiment.primaryMetric.name": f"test/{experiment.metric}",
-        "mlflow.experiment.primaryMetric.greaterIsBetter": str(not METRICS[experiment.metric].lower_is_better),
-        NOTE: f"One run for each recipe, optimizer and seed.{link} For the search box:\n\n{filters}",
-        VIEW_TAG: json.dumps(_view(experiment)),
-    }
-
-
-def _view(experiment: Experiment) -> dict[str, Any]:
-    """The runs table with factors and test metrics for columns, best run first; MLflow's own choice shows neither.
-
-    Its charts stand in sections by the first word of a metric's name, in this order, and some folded.
-    """
-    folded = {"test": False, "val": False, "train": False, "cost": True, "model": True}
-    metrics = dict.fromkeys([f"test/{experiment.metric}", "test/accuracy", "test/macro_f1"])
-    return {
-        "searchFilter": example_filters()[0],
-        "orderByKey": f"metrics.`test/{experiment.metric}`",
-        "orderByAsc": METRICS[experiment.metric].lower_is_better,
-        "startTime": "ALL",
-        "lifecycleFilter": "Active",
-        "datasetsFilter": [],
-        "modelVersionFilter": "All Runs",
-        "selectedColumns": [
-            *(f"metrics.`{metric}`" for metric in metrics),
-            *(f"params.`{factor}`" for factor in (*experiment.factors, "seed")),
-            f"tags.`{VERDICT}`",
-        ],
-        "compareRunCharts": [],  # MLflow makes one for each metric
-        "compareRunSections": [
-            {"uuid": f"{VIEW}-{name}", "name": name, "display": not fold, "isReordered": False}
-            for name, fold in folded.items()
-        ],
-        "isAccordionReordered": True,  # it would sort them else
-    }
-
-
-def example_filters(recipe: str = "crop", optimizer: str = "adam") -> tuple[str, ...]:
-    """Filters for the search box of MLflow's runs page."""
-    return (
-        "tags.\"ablation.kind\" = 'run'",
-        f"params.recipe = {_quoted(recipe)} and params.optimizer = {_quoted(optimizer)}",
-        'metrics."test/accuracy" > 0.9',
-        f"tags.\"{VERDICT}\" = 'better'",
-    )
-
-
-def _quoted(text: str) -> str:
-    return f'"{text}"' if "'" in text else f"'{text}'"

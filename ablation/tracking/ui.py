@@ -17,8 +17,9 @@ from typing import IO
 
 from ablation.core.errors import AblationError, attempt
 from ablation.core.processes import end, start
-from ablation.tracking.publication import KEY, KIND, REPORT, REPORT_DIGEST, VIEW, VIEW_TAG, example_filters
+from ablation.tracking.publication import KEY, KIND, REPORT, REPORT_DIGEST
 from ablation.tracking.store import Store, await_answer, connect, make_whole, without_password
+from ablation.tracking.view import VIEW, VIEW_TAG, example_filters
 
 HOST = "127.0.0.1"
 PORT = 5000
