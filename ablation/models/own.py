@@ -4,7 +4,8 @@ It maps images (B, 3, S, S) to logits (B, classes), and ends in an `nn.Linear` w
 Its dropout stays as it is written; an experiment's comes on top, before that last layer.
 
 The module is searched on Python's path, then in the working folder; so that a file of the user's called `queue.py`
-hides no other. Naming one, and the digest of its source, need no torch and import nothing.
+hides no other. Naming one, and the digest of its source, need no torch and import nothing. A function of the user's for
+another purpose is named, found and digested alike: see `Purpose`.
 """
 
 from __future__ import annotations
@@ -19,13 +20,29 @@ from contextlib import contextmanager
 from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ablation.core.errors import InputError, did_you_mean
 from ablation.core.seeds import stream, torch_stream
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+class Purpose(NamedTuple):
+    """What a function of the user's is for, as messages about it say."""
+
+    field: str
+    """The field of an experiment that names it."""
+    what: str
+    """What it is or makes."""
+    form: str
+    """How its name is written."""
+    of: str
+    """What it is a function of."""
+
+
+NETWORK = Purpose("model", "network", "package.module:factory", "`classes`")
 
 _FORM = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
@@ -35,26 +52,26 @@ def is_own(model: str) -> bool:
     return ":" in model
 
 
-def missing_module(reference: str) -> str:
-    """'' where the module of `package.module:factory` is there, or a message. Nothing is imported."""
+def missing_module(reference: str, purpose: Purpose = NETWORK) -> str:
+    """'' where the module of `package.module:function` is there, or a message. Nothing is imported."""
     if not _FORM.fullmatch(reference):
-        return f"model = {reference!r}: write your own network as package.module:factory"
+        return f"{purpose.field} = {reference!r}: write your own {purpose.what} as {purpose.form}"
     name = reference.partition(":")[0]
     home, inner = _outermost(name), name.split(".")[1:]
     file = home.joinpath(*inner) if home is not None and (home.is_dir() or not inner) else None
     if file is None or not (file.exists() or file.with_suffix(".py").is_file()):
-        return f"model = {reference!r}: no module {name!r} on Python's path or in {Path.cwd()}"
+        return f"{purpose.field} = {reference!r}: no module {name!r} on Python's path or in {Path.cwd()}"
     return ""
 
 
-def source_digest(reference: str) -> str:
-    """SHA-256 (64 hexadecimal digits) over the Python source that the factory stands in.
+def source_digest(reference: str, purpose: Purpose = NETWORK) -> str:
+    """SHA-256 (64 hexadecimal digits) over the Python source that the function stands in.
 
     That is every .py file of the module's outermost package, or the one file: their paths within it and their bytes,
     in the order of their names; where they lie and when they were written takes no part. What the source imports from
     elsewhere takes none either. Raises InputError where there is no such module.
     """
-    home, files = _source(reference)
+    home, files = _source(reference, purpose)
     digest = hashlib.sha256()
     named = {home.name: home} if home.is_file() else {file.relative_to(home).as_posix(): file for file in files}
     for name, file in sorted(named.items()):
@@ -69,9 +86,9 @@ def source_files(reference: str) -> dict[str, Path]:
     return {file.relative_to(home.parent).as_posix(): file for file in files}
 
 
-def _source(reference: str) -> tuple[Path, list[Path]]:
+def _source(reference: str, purpose: Purpose = NETWORK) -> tuple[Path, list[Path]]:
     """The module's outermost package, with its files of Python source; or its file, and that alone."""
-    if wrong := missing_module(reference):
+    if wrong := missing_module(reference, purpose):
         raise InputError(wrong)
     home = _outermost(reference.partition(":")[0])
     assert home is not None  # else its module were missing
@@ -82,11 +99,13 @@ def make(reference: str, classes: int) -> nn.Module:
     """The user's network for so many classes. Raises InputError where the factory is not there or makes no network."""
     from torch import nn
 
-    factory, call = _factory(reference), f"{reference.partition(':')[2]}({classes})"
+    with torch_stream(0, "init", "import"):  # what a module draws on its way in takes nothing from who comes after
+        factory = function_of(reference)
+    call = f"{reference.partition(':')[2]}({classes})"
     try:
         network = factory(classes)
     except Exception as error:  # the user's own code raises what it likes
-        raise InputError(f"model = {reference!r}: {call} failed: {_reason(error)}") from error
+        raise InputError(f"model = {reference!r}: {call} failed: {reason_and_line(error)}") from error
     if not isinstance(network, nn.Module):
         made = type(network).__name__
         raise InputError(f"model = {reference!r}: {call} returned {made}; return an nn.Module")
@@ -154,27 +173,27 @@ def check(reference: str, classes: int, path: str, theirs: object, ours: object)
         )
 
 
-def _factory(reference: str) -> Callable[[int], object]:
+def function_of(reference: str, purpose: Purpose = NETWORK) -> Callable[..., Any]:
     """The user's function, its module imported. Raises InputError where there is none, or its module cannot be read."""
-    if wrong := missing_module(reference):
+    if wrong := missing_module(reference, purpose):
         raise InputError(wrong)
     name, _, attribute = reference.partition(":")
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)
+    told = f"{purpose.field} = {reference!r}"
     try:
-        with torch_stream(0, "init", "import"):  # what a module draws on its way in takes nothing from who comes after
-            module = importlib.import_module(name)
+        module = importlib.import_module(name)
     except Exception as error:  # as above
-        raise InputError(f"model = {reference!r}: importing {name} failed: {_reason(error)}") from error
+        raise InputError(f"{told}: importing {name} failed: {reason_and_line(error)}") from error
     where = getattr(module, "__file__", None) or name
     if not hasattr(module, attribute):
         suggestion = did_you_mean(attribute, [name for name in vars(module) if not name.startswith("_")])
-        raise InputError(f"model = {reference!r}: {where} has no {attribute!r}{suggestion}")
-    factory: Callable[[int], object] = getattr(module, attribute)
-    if not callable(factory):
-        made = type(factory).__name__
-        raise InputError(f"model = {reference!r}: {attribute} in {where} is {made}; make it a function of `classes`")
-    return factory
+        raise InputError(f"{told}: {where} has no {attribute!r}{suggestion}")
+    function: Callable[..., Any] = getattr(module, attribute)
+    if not callable(function):
+        made = type(function).__name__
+        raise InputError(f"{told}: {attribute} in {where} is {made}; make it a function of {purpose.of}")
+    return function
 
 
 def _outermost(name: str) -> Path | None:
@@ -190,7 +209,7 @@ def _outermost(name: str) -> Path | None:
     return Path(spec.origin) if spec is not None and spec.origin and spec.origin.endswith(".py") else None
 
 
-def _reason(error: Exception) -> str:
+def reason_and_line(error: Exception) -> str:
     """The error in a line, and the line of the user's that raised it."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {error} ({frame.filename}:{frame.lineno})"
