@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ablation.core.errors import DataError, InputError, did_you_mean
 from ablation.data.files import part_folders, printable, siblings_of, visible_folders
-from ablation.data.lists import table_delimiter
 from ablation.data.published import has_parts, torchvision_names
 from ablation.data.sources import CsvFile, Digits, ImageFolder, ListFile, Source, TorchvisionData
+from ablation.data.tables import table_delimiter
 
 _TABLES = (".csv", ".tsv")
 _LISTS = (".txt", ".lst", ".list")
@@ -35,15 +35,28 @@ _WHAT = (
 )
 
 
-def source_at(given: str, classes: str | None = None, root: str = "data", also: Sequence[str] = ()) -> Source:
+def source_at(
+    given: str,
+    classes: str | None = None,
+    root: str = "data",
+    also: Sequence[str] = (),
+    columns: Mapping[str, str] | None = None,
+) -> Source:
     """Return what `given` names: an existing folder or file, "digits", or a data set of torchvision, in this order.
 
     classes: the file with the names of a list's classes, by default the classes.txt beside it. root: the folder that
-    torchvision keeps its data in. also: other names that may have been meant. Raises InputError if nothing fits, or if
-    a file in a folder is meant.
+    torchvision keeps its data in. also: other names that may have been meant. columns: what the columns of a table
+    are called (`path`, `label`, ...); a list with such columns is a table. Raises InputError if nothing fits, or if a
+    file in a folder is meant.
     """
     path = Path(os.path.expanduser(given))
-    if os.path.isfile(path) and path.suffix.lower() not in _TABLES:
+    is_file, named = os.path.isfile(path), {f"{column}_column": name for column, name in (columns or {}).items()}
+    if is_file and classes is None and (path.suffix.lower() in _TABLES or named or _is_table(path)):
+        _refuse(given, path)
+        return CsvFile(given, **named)
+    if named:
+        raise InputError(f"{given!r} is no table, so it has no columns")
+    if is_file and path.suffix.lower() not in _TABLES:
         return _list(given, path, classes)
     source = _without_classes(given, path, root, also)
     if classes is not None:
@@ -61,13 +74,36 @@ def _without_classes(given: str, path: Path, root: str, also: Sequence[str]) -> 
     if given in torchvision_names():
         return TorchvisionData(given, root, "all" if has_parts(given, root) else None)
     near = did_you_mean(path.name, [*siblings_of(path.absolute()), *torchvision_names(), "digits", *also])
+    if "\\" in given:
+        slashed = given.replace("\\", "/")
+        near = (
+            f"; did you mean {slashed!r}?" if os.path.exists(slashed) else "; folders are parted by / here, not by \\"
+        )
     where = printable(str(path.absolute()))
     raise InputError(f"{given!r} is no folder or file ({where}), and no data set that is known; give {_WHAT}{near}")
 
 
-def _list(given: str, path: Path, classes: str | None) -> ListFile:
+def _refuse(given: str, path: Path) -> None:
     if path.suffix.lower() in _REFUSED:
         raise InputError(f"{given!r} is {_REFUSED[path.suffix.lower()]}")
+
+
+def _is_table(path: Path) -> bool:
+    """Return whether a file begins with a header that names path and label, whatever its ending."""
+    return table_delimiter(_beginning(path)) is not None
+
+
+def _beginning(path: Path) -> str:
+    """Return the first characters of a text file; '' where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_LOOKED_AT).decode("utf-8-sig", "replace")
+    except OSError:
+        return ""
+
+
+def _list(given: str, path: Path, classes: str | None) -> ListFile:
+    _refuse(given, path)
     beside = os.path.join(os.path.dirname(given), "classes.txt")
     if classes is None and path.name != "classes.txt" and Path(os.path.expanduser(beside)).is_file():
         classes = beside
@@ -103,11 +139,7 @@ def _names_images(entry: Path) -> bool:
     """Return whether a file is a table with the columns path and label, or a list that begins with an existing file."""
     if entry.suffix.lower() not in (*_TABLES, *_LISTS):
         return False
-    try:
-        with entry.open("rb") as file:
-            text = file.read(_LOOKED_AT).decode("utf-8-sig", "replace")
-    except OSError:
-        return False
+    text = _beginning(entry)
     if entry.suffix.lower() in _TABLES:
         return table_delimiter(text) is not None
     first = re.match(r"\s*(\S.*?)\s+[0-9]+\s*$", text, re.MULTILINE)

@@ -14,8 +14,9 @@ from typing import ClassVar
 from ablation.core.errors import InputError, did_you_mean
 from ablation.core.values import Count, value
 from ablation.data.files import Samples, read_folder
-from ablation.data.lists import read_list, read_table
+from ablation.data.lists import read_list
 from ablation.data.published import read_digits, read_torchvision, torchvision_names
+from ablation.data.tables import Columns, read_table
 
 
 @value
@@ -80,15 +81,30 @@ class CsvFile:
     by their value where all are whole numbers. split: train, val or test (or as in `ImageFolder`), for every image or
     for none; then every part has the same classes, and `Given()` splits the data so. group: images with the same text
     (one animal, one patient) belong together. Values are parted by commas, or by semicolons or tabs where the header's
-    are. outside, first_frame: as in `ListFile`.
+    are. outside, first_frame: as in `ListFile`. path_column, label_column, split_column, group_column: what these
+    columns are called.
 
-    >>> CsvFile("patients.csv").moved_to("/data").path
+    >>> CsvFile("patients.csv", path_column="filename", label_column="class").moved_to("/data").path
     '/data/patients.csv'
     """
 
     path: str
     outside: bool = False
     first_frame: bool = False
+    path_column: str = "path"
+    label_column: str = "label"
+    split_column: str = "split"
+    group_column: str = "group"
+
+    def check(self) -> Iterator[str]:
+        names = [name.casefold() for name in self._columns()]
+        for name in self._columns():
+            if names.count(name.casefold()) > 1:
+                yield f"two of the columns are called {name!r}; each holds something else"
+                return
+
+    def _columns(self) -> Columns:
+        return Columns(self.path_column, self.label_column, self.split_column, self.group_column)
 
     def moved_to(self, path: str) -> CsvFile:
         """Return the table `path`; or, if it is a folder, the table of the same name in it."""
@@ -96,7 +112,7 @@ class CsvFile:
 
     def samples(self) -> Samples:
         """Return every row. Raises DataError with every row that is wrong, the first ten in full."""
-        return read_table(self.path, self.outside)
+        return read_table(self.path, self.outside, self._columns())
 
 
 def _moved(before: str, path: str) -> Path:

@@ -161,13 +161,19 @@ def test_every_part_of_a_table_has_the_same_classes(tmp_path):
     [
         ("", "1: an empty table; the first line must name the columns path and label"),
         ("\n\n", "1: an empty table; the first line must name the columns path and label"),
-        ("\nfile,label\n", "2: no column is called 'path'; the first line names 'file', 'label'"),
-        ("path;lable\n", "1: no column is called 'label'; the first line names 'path', 'lable'; did you mean 'lable'?"),
+        (
+            "\nfile,label\n",
+            "2: no column is called 'path'; the first line names 'file', 'label'; did you mean path_column='file'?",
+        ),
+        (
+            "path;lable\n",
+            "1: no column is called 'label'; the first line names 'path', 'lable'; did you mean label_column='lable'?",
+        ),
         ("path,label,split,Split\n", "1: two columns are called 'split'"),
         (
             "a.png 3\n",
-            "1: no column is called 'path'; the first line names 'a.png 3'\n"
-            "1: no column is called 'label'; the first line names 'a.png 3'",
+            "1: no column is called 'path'; the first line names 'a.png 3'; name another one by path_column=...\n"
+            "1: no column is called 'label'; the first line names 'a.png 3'; name another one by label_column=...",
         ),
         (
             '"path,label\na.png,x\n',
