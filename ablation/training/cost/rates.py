@@ -94,11 +94,14 @@ class Machine:
     evaluation: Rates
     points: tuple[Point, ...]
     version: int = RATES_VERSION
+    guessed: bool = False
+    """Measured in a few seconds, by `benchmark.first_guess`: right within a factor of about 2."""
 
     @property
     def key(self) -> str:
         """What is measured anew replaces what has the same key."""
-        return f"{self.host} | {self.device} | torch {self.torch} | {self.precision} | threads {self.threads}"
+        conditions = f"{self.host} | {self.device} | torch {self.torch} | {self.precision} | threads {self.threads}"
+        return f"{conditions} | first guess" if self.guessed else conditions
 
     @property
     def memory_factor(self) -> float:
@@ -141,11 +144,16 @@ def remember(machine: Machine, cache: Path) -> Path:
 def remembered(cache: Path) -> Machine | None:
     """What `run` would train with: measured on this host, with the installed torch; on a GPU where there is one.
 
-    The newest of several; None where nothing fits. What was measured elsewhere, or with another torch, is left alone.
+    The newest of several, and a first guess only where there is nothing better; None where nothing fits. What was
+    measured elsewhere, or with another torch, is left alone.
     """
     here, graphics = [machine for machine in _measured(cache) if machine.torch == version("torch")], gpus()
     fitting = [machine for machine in here if graphics or machine.device == CPU]
-    return max(fitting, key=lambda machine: (machine.device != CPU, machine.measured), default=None)
+    return max(fitting, key=_worth, default=None)
+
+
+def _worth(machine: Machine) -> tuple[bool, bool, float]:
+    return machine.device != CPU, not machine.guessed, machine.measured
 
 
 def outdated(cache: Path) -> tuple[str, ...]:
