@@ -40,6 +40,17 @@ def macro_f1(right: Floats, guessed: Floats, labelled: Floats) -> Floats:
     return _mean_where(2 * right, labelled + guessed)
 
 
+def cohen_kappa(right: Floats, guessed: Floats, labelled: Floats) -> Floats:
+    """Agreement of guesses and labels beyond that of chance (Cohen 1960): (p_o - p_e) / (1 - p_e), at most 1.
+
+    0 where all images are of one class and guessed to be it: agreement by chance is whole there.
+    """
+    images = labelled.sum(axis=0)
+    observed, by_chance = right.sum(axis=0) / images, (guessed * labelled).sum(axis=0) / images**2
+    beyond = np.asarray(1 - by_chance)
+    return np.divide(observed - by_chance, beyond, out=np.zeros_like(beyond), where=beyond > 0)
+
+
 def _mean_where(share: Floats, whole: Floats) -> Floats:
     shares = np.divide(share, whole, out=np.zeros_like(share), where=whole > 0)
     return np.asarray(shares.sum(axis=0) / (whole > 0).sum(axis=0))

@@ -18,7 +18,7 @@ from ablation.analysis import bootstrap
 from ablation.analysis.bootstrap import Scores
 from ablation.analysis.comparison import MIN_SEEDS
 from ablation.analysis.crossed import CrossedDifference, crossed
-from ablation.analysis.metrics import METRICS
+from ablation.analysis.metrics import METRICS, in_top_five, is_right
 from ablation.experiment.results import Results
 
 Floats = NDArray[np.float64]
@@ -35,7 +35,7 @@ class ImageScores:
     def __init__(self, results: Results):
         self.results = results
         self.metric = METRICS[results.experiment.metric]
-        self._share = results.experiment.metric == "accuracy"
+        self._share = self.metric.per_image in (is_right, in_top_five)
         self._redrawn = any(cell.spec.split.redraws_test for cell in results.cells)
         self._images: dict[str, NDArray[np.int64]] = {}
         self._values: dict[str, Floats] = {}

@@ -131,7 +131,7 @@ class RunRecord:
     history: tuple[dict[str, Any], ...]
     """Per epoch: epoch (from 1), lr, train_loss, train_accuracy, val_loss, val_accuracy."""
     metrics: dict[str, float]
-    """On the test part: those of `ablation.analysis.metrics.METRICS` that this program had when it trained the run."""
+    """On the test part: `ablation.analysis.metrics.RECORDED`, those that this program had when it trained the run."""
     evidence: dict[str, Any]
     """What the run proves of itself: first_test_batch, split, mean, std, parameters, diverged_step, changes, the
     captions of the draws, and the test conditions (name, strength, operations) under which it was tested as well."""

@@ -16,8 +16,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ablation.analysis.metrics import METRICS
-from ablation.core.errors import InputError, reason_of
 from ablation.core.kept import Kept
 from ablation.data import listing, load
 from ablation.data.readers import Progress
@@ -41,6 +39,7 @@ from ablation.experiment.record import (
 from ablation.experiment.runs import Held, Run, folder_of, held_of, runs_of
 from ablation.experiment.seal import Sealed
 from ablation.experiment.spec import RunSpec
+from ablation.experiment.stored_metrics import stored_metrics
 
 KEPT_BYTES = 256_000_000
 """Of predictions: those of 2,000 runs for 1,000 test images of 20 classes each."""
@@ -123,7 +122,7 @@ class Results:
         """
         runs = runs_of(cells, root)
         held = held_of(runs) if held is None else held
-        rows = {run.spec.id: _row(run, held[run.spec.id]) for run in runs}
+        rows = {run.spec.id: _row(run, held[run.spec.id], experiment.metric) for run in runs}
         table = pd.DataFrame(
             [{**cell.factors, "seed": cell.seed, "id": cell.spec.id, **rows[cell.spec.id]} for cell in cells]
         )
@@ -224,7 +223,7 @@ class Results:
         return pd.DataFrame(rows)
 
 
-def _row(run: Run, held: Held) -> dict[str, Any]:
+def _row(run: Run, held: Held, metric: str) -> dict[str, Any]:
     """Status, metrics, evidence that recipes are compared by, and cost of one run."""
     record = held.record
     if held.altered:
@@ -244,22 +243,4 @@ def _row(run: Run, held: Held) -> dict[str, Any]:
         "idle": idle,
         "notes": "; ".join(record.notes),
     }
-    return {**own, **_metrics(run, record, held.arrays), **shared, **where, **record.cost}
-
-
-def _metrics(run: Run, record: RunRecord, sealed: Sealed | None) -> dict[str, float]:
-    """Those of the record, and any that it lacks, as of before there was such a metric, from its stored logits.
-
-    Raises InputError for a metric that cannot be computed, as one of the user's own may be.
-    """
-    missing = [name for name in METRICS if name not in record.metrics] if record.outcome == "finished" else []
-    if not missing:
-        return record.metrics
-    _, labels, logits = read_predictions(run.folder, sealed)
-    metrics = dict(record.metrics)
-    for name in missing:
-        try:
-            metrics[name] = METRICS[name](logits, labels)
-        except Exception as error:  # whatever the function behind a metric raises
-            raise InputError(f"metric {name!r} cannot be computed of {run.folder}: {reason_of(error)}") from error
-    return metrics
+    return {**own, **stored_metrics(run, record, held.arrays, metric), **shared, **where, **record.cost}

@@ -76,15 +76,17 @@ def test_a_metric_that_is_added_later_exists_for_it_too(experiment, cache, runs,
 def test_a_metric_that_cannot_be_computed_is_named_with_the_run(experiment, cache, runs, monkeypatch):
     monkeypatch.setitem(METRICS, "top", Metric("top", whole=lambda logits, labels: logits[:, 10].mean()))
     with pytest.raises(InputError) as raised:
-        Results.load(experiment, HERE, cache)
+        Results.load(replace(experiment, metric="top"), HERE, cache)
     assert f"metric 'top' cannot be computed of {runs[0].folder}: IndexError: index 10" in str(raised.value)
     assert isinstance(raised.value.__cause__, IndexError), "with its own line for whoever wrote it"
 
 
 def test_only_a_missing_metric_is_computed(experiment, cache, monkeypatch):
-    """Reading stays fast: no arrays are read where the record has them all."""
-    monkeypatch.setattr("ablation.experiment.results.read_predictions", None)
+    """Reading stays fast: no arrays are read where the record has the metric that is asked for."""
+    monkeypatch.setattr("ablation.experiment.stored_metrics.read_predictions", None)
     assert len(Results.load(experiment, HERE, cache).finished) == 2
+    with pytest.raises(TypeError):
+        Results.load(replace(experiment, metric="auroc"), HERE, cache)
 
 
 def test_a_copy_elsewhere_is_the_same_result(experiment, cache, tmp_path):

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablation.analysis.confusion import confusion_counts, row_shares
-from ablation.analysis.metrics import METRICS
+from ablation.analysis.metrics import METRICS, reported
 from ablation.evidence.effects import Effect
 from ablation.evidence.measures import MeasureEffect, RunMeasure, corrected, measure_effects, pooled_pairs
 from ablation.evidence.pairs import Pair, RecipeRuns
@@ -163,7 +163,8 @@ def _read(results: Results, metric: str, ids: Iterable[str]) -> dict[str, RunPar
 
 def _run(results: Results, metric: str, run: str) -> RunParts:
     parts = {part: one for part in PARTS if (one := results.part(run, part)) is not None and len(one.label)}
-    values = {part: _every_metric(one) for part, one in parts.items()}
+    shown = reported(results.experiment.metric)
+    values = {part: {name: METRICS[name](one.logits, one.label) for name in shown} for part, one in parts.items()}
     test, record = parts["test"], results.records.get(run)
     classes = test.logits.shape[1]
     shares = row_shares(confusion_counts(test.label, test.logits.argmax(axis=1), classes))
@@ -171,10 +172,6 @@ def _run(results: Results, metric: str, run: str) -> RunParts:
     trained = record.evidence.get("train_images") if record else None
     gap = _gap(metric, values["train"][metric], test) if "train" in parts else None
     return RunParts(values, images, trained, gap, shares)
-
-
-def _every_metric(part: Predictions) -> dict[str, float]:
-    return {name: metric(part.logits, part.label) for name, metric in METRICS.items()}
 
 
 def _gap(metric: str, train: float, test: Predictions) -> RunMeasure:
@@ -202,7 +199,7 @@ def _of(runs: RecipeRuns, known: Mapping[str, RunParts]) -> list[RunParts]:
 def mean_values(runs: Sequence[RunParts]) -> dict[Part, dict[str, float]]:
     """The means over runs, of the parts that all of them have kept."""
     return {
-        part: {name: float(np.mean([run.values[part][name] for run in runs])) for name in METRICS}
+        part: {name: float(np.mean([run.values[part][name] for run in runs])) for name in runs[0].values[part]}
         for part in PARTS
         if runs and all(part in run.values for run in runs)
     }

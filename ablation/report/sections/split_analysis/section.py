@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ablation.analysis.confusion import confused_order
-from ablation.analysis.metrics import METRICS
+from ablation.analysis.metrics import METRICS, reported
 from ablation.core.text import NONE, counted, named, p_text, plain
 from ablation.evidence.effects import OWN_RUNS
 from ablation.evidence.study import Study
@@ -134,14 +134,15 @@ def every_metric(split: SplitAnalysis) -> Table:
             made |= {part: score(part, metric), f"{part} change": change(part, metric)}
         return made
 
-    rows = _largest_first(split, MOST_LINES // len(METRICS))
-    groups = tuple(Rows.of(columns(name), rows, measure(name)) for name in METRICS)
+    metrics = reported(split.experiment.metric)
+    rows = _largest_first(split, MOST_LINES // len(metrics))
+    groups = tuple(Rows.of(columns(name), rows, measure(name)) for name in metrics)
     caption = (
         f"Means over runs. ±: difference to {named(split.experiment.baseline)}. Gap: above 0 where the training score "
         "is the better one. Nothing in this table is tested."
     )
     short = {"train": "train", "val": "val."} | {f"{part} change": "±" for part in parts}
-    summary = f"Every metric on every part: {counted(len(METRICS), 'metric')}"
+    summary = f"Every metric on every part: {counted(len(metrics), 'metric')}"
     return Table(
         headings(columns(split.metric)), groups, caption,
         keep=("gap", "test", "test change"), spare=("val", "val change"), short=short, folded=summary,
