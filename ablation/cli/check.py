@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -23,8 +25,9 @@ from ablation.core.safe import file_name
 from ablation.data import Listing, SkipBad, Source, Split, Subset
 from ablation.data.check import Check
 from ablation.data.check import check as check_data
-from ablation.data.files import ALLOW_OUTSIDE, printable
+from ablation.data.files import printable
 from ablation.data.guess import source_at
+from ablation.data.tables import Columns
 from ablation.experiment.files import experiment_names, find, read
 from ablation.report.data_check.findings import as_json, findings, moments_line, name_of, stops, verdict
 from ablation.report.render.digest import check_digest, is_current
@@ -39,6 +42,13 @@ _SIGN = {"error": ("✗", "bold red"), "warning": ("!", "yellow"), "note": ("·"
 @click.argument("data", metavar="DATA")
 @click.option("--classes", metavar="FILE", help="Names of a list's classes; by default the classes.txt beside it.")
 @click.option("--root", default="data", show_default=True, help="Where torchvision keeps its data sets.")
+@click.option(
+    "--column",
+    "columns",
+    metavar="KIND=NAME",
+    multiple=True,
+    help="What a table calls its column path, label, split or group, as in --column path=filename.",
+)
 @click.option("--outside", is_flag=True, help="A list or table may name files outside its folder.")
 @click.option("--first-frame", is_flag=True, help="Take the first frame of an animation instead of refusing it.")
 @click.option("--download", is_flag=True, help="Let torchvision fetch a data set that is not there.")
@@ -50,6 +60,7 @@ def check(
     data: str,
     classes: str | None,
     root: str,
+    columns: tuple[str, ...],
     skip_bad: bool,
     full: bool,
     out: Path | None,
@@ -67,7 +78,7 @@ def check(
       ablation check photos/
       ablation check photos/train_list.txt --skip-bad
     """
-    source, split = _source(data, classes, root)
+    source, split = _source(data, classes, root, _named(columns))
     source = _with_settings(source, settings)
     source = SkipBad(source) if skip_bad and not isinstance(source, SkipBad) else source
     folder = out or Path("reports") / file_name(name_of(source))
@@ -79,17 +90,31 @@ def check(
             (folder / name).unlink(missing_ok=True)
         raise (_as_typed(error) if split is None else error) from None
     _write(checked, folder)
-    show_check(printable(data), checked)
+    show_check(printable(data), checked, _spelt if split is None else str)
     say_line(f"wrote {printable(str(folder / 'check.html'))} and check.json")
     if stops(checked):
         sys.exit(3)
 
 
-def _source(data: str, classes: str | None, root: str) -> tuple[Source, Split | None]:
+def _named(columns: Sequence[str]) -> dict[str, str]:
+    """Return kind -> name of each column that was named. Raises UsageError for another kind, or one without a name."""
+    named = {}
+    for given in columns:
+        kind, _, name = given.partition("=")
+        if kind not in Columns._fields or not name:
+            allowed = ", ".join(f"{kind}=NAME" for kind in Columns._fields)
+            raise click.UsageError(f"--column {given!r}: expected one of {allowed}")
+        named[kind] = name
+    return named
+
+
+def _source(data: str, classes: str | None, root: str, columns: Mapping[str, str]) -> tuple[Source, Split | None]:
     """Return what is named: data that is there, else the data of an experiment of that name, with its split."""
     is_experiment = data.endswith(".py") or (not os.path.exists(data) and data in experiment_names())
     if not is_experiment:
-        return source_at(data, classes, root, experiment_names()), None
+        return source_at(data, classes, root, experiment_names(), columns), None
+    if columns:
+        raise click.UsageError("--column means nothing for an experiment; name the columns in its CsvFile(...)")
     experiment = read(find(data)).experiment
     return experiment.data.source if isinstance(experiment.data, Subset) else experiment.data, experiment.split
 
@@ -103,11 +128,32 @@ def _with_settings(source: Source, requested: Mapping[str, bool]) -> Source:
     return replace(source, **settings)
 
 
+_OPTIONS = {
+    "outside=True": "--outside",
+    "first_frame=True": "--first-frame",
+    "download=True": "--download",
+}
+"""What an experiment's author writes -> what is typed here."""
+_COLUMN = re.compile(r"""(path|label|split|group)_column=('[^']*'|"[^"]*"|\.\.\.)""")
+
+
+def _spelt(message: str) -> str:
+    """Return a message with the settings of a source as they are typed here, for data that was named here."""
+    for written, typed in _OPTIONS.items():
+        message = message.replace(written, typed)
+    message = re.sub(r", which CsvFile\(.*?\) reads", "", message)
+    message = re.sub(r"CsvFile\(.*?, (\w+_column=.*?)\)", lambda found: found[1].replace(", ", " "), message)
+    return _COLUMN.sub(_as_option, message)
+
+
+def _as_option(column: re.Match[str]) -> str:
+    kind, name = column[1], column[2]
+    return f"--column {shlex.quote(f'{kind}={name}' if name == '...' else f'{kind}={name[1:-1]}')}"
+
+
 def _as_typed(error: DataError) -> DataError:
-    """Return the error with its option as it is spelt on a command line, for data that was named on one."""
-    return DataError(
-        replace(one, message=one.message.replace(ALLOW_OUTSIDE, "--outside allows it")) for one in error.problems
-    )
+    """Return the error with its options as they are spelt on a command line, for data that was named on one."""
+    return DataError(replace(one, message=_spelt(one.message)) for one in error.problems)
 
 
 def _write(checked: Check, folder: Path) -> None:
@@ -122,8 +168,11 @@ def _write(checked: Check, folder: Path) -> None:
     write_json(folder / "check.json", content)
 
 
-def show_check(name: str, checked: Check) -> None:
-    """Print the data as it was named, the verdict, the classes, what is typical, and each finding with its advice."""
+def show_check(name: str, checked: Check, spelt: Callable[[str], str] = str) -> None:
+    """Print the data as it was named, the verdict, the classes, what is typical, and each finding with its advice.
+
+    spelt: from a sentence to how it is spelt here.
+    """
     every = findings(checked)
     style = {"error": "bold red", "warning": "bold yellow", "note": "bold green"}[every[0].level if every else "note"]
     say_line(Text.assemble(f"{name}: ", (verdict(checked), style)))
@@ -132,15 +181,15 @@ def show_check(name: str, checked: Check) -> None:
         _show_classes(checked, checked.listing)
         _show_facts(checked, checked.listing)
     for problem in checked.bad[:_MOST_BAD]:
-        say_line(str(problem), "red")
+        say_line(spelt(str(problem)), "red")
     if len(checked.bad) > _MOST_BAD:
         say_line(f"... and {len(checked.bad) - _MOST_BAD} more, all in check.html", "red")
     for finding in every:
         sign, style = _SIGN[finding.level]
         made = Table.grid(padding=(0, 1))
-        text = as_line(Text(finding.text, style))
+        text = as_line(Text(spelt(finding.text), style))
         if finding.advice:
-            text = Text.assemble(text, "\n", as_line(Text(finding.advice, "dim")))
+            text = Text.assemble(text, "\n", as_line(Text(spelt(finding.advice), "dim")))
         made.add_row(Text(sign, style), text)
         console.print(made)
     console.print()

@@ -22,7 +22,7 @@ from ablation.cli.status import show_grid
 from ablation.core.text import counted
 from ablation.core.values import label
 from ablation.data import Listing
-from ablation.data.split import Given, groups_of
+from ablation.data.split import Given, groups_of, own_parts
 from ablation.evidence.pairs import Condition
 from ablation.evidence.power import PlannedPower, Sizes, Spread, comparisons_of, overlap_planned, planned_power
 from ablation.evidence.study import Study
@@ -154,8 +154,9 @@ def _show_parts(data: Listing, cells: Sequence[Cell], parts: Mapping[Condition, 
         if several:
             what = f"photographs that belong together ({sum(several):,} images)"
             say(f"{counted(len(several), 'group')} of {what}, each kept on one side of the split")
-    if (data.parts >= 0).any() and not any(isinstance(split, Given) for split in splits):
-        say("the data has parts of its own, which are dealt anew; split=Given() keeps them", "yellow")
+    own = own_parts(data)
+    if own is not None and not any(isinstance(split, Given) for split in splits):
+        say(f"the data has parts of its own, which are dealt anew; split={label(own)} keeps them", "yellow")
     show_left_out(len(data.left_out))
     for caution in dict.fromkeys(text for cell in cells for text in cautions(cell.spec, parts[cell.condition].train)):
         say(caution, "yellow")

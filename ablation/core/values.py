@@ -306,13 +306,19 @@ def _suggest_class(given: Any, members: tuple[Any, ...]) -> str:
 
 
 def plain(given: Any) -> Any:
-    """Return a value as JSON holds it: a dict with its class under "type", tuples as lists; anything else as it is."""
+    """Return a value as JSON holds it: a dict with its class under "type", tuples as lists; anything else as it is.
+
+    A field that its class names in `ADDED`, as it came after runs had been made, is left out at its default: so their
+    ids stay.
+    """
     if not hasattr(given, "__dataclass_fields__"):
         return _plain_item(given)
     known = _known.get(id(given))
     if known is None:
         form = {"type": type(given).__name__} | {
-            field.name: _plain_item(getattr(given, field.name)) for field in fields(given)
+            field.name: _plain_item(getattr(given, field.name))
+            for field in fields(given)
+            if field.name not in getattr(given, "ADDED", ()) or getattr(given, field.name) != field.default
         }
         if not _is_hashable(given):  # what holds a dict can change under its old identity
             return form

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -268,15 +269,19 @@ class Given:
     val: the share of the training part that is looked at during training, where the data has no part for that; it is
     drawn from `seed`. duplicates: what to do about photographs that belong together with one in another part, as near-
     duplicates or as the data says. "refuse": name them and stop; "drop": leave them out of training (and, of val and
-    test, out of val); "keep": nothing.
+    test, out of val); "keep": nothing. test: the part that is tested on. "val" is for data that comes as train and
+    val alone, as ImageNet does: what is looked at during training is then drawn from train, so that what is tested
+    chooses nothing.
 
     >>> Given(duplicates="drop")
-    Given(val=0.1, seed=0, duplicates='drop')
+    Given(val=0.1, seed=0, duplicates='drop', test='test')
     """
 
     val: Share = 0.1
     seed: Whole = 0
     duplicates: Literal["refuse", "drop", "keep"] = "refuse"
+    test: Literal["test", "val"] = "test"
+    ADDED: ClassVar[tuple[str, ...]] = ("test",)
     redraws_training: ClassVar[bool] = False
     redraws_test: ClassVar[bool] = False
     runs_per_draw: ClassVar[int] = 1
@@ -287,16 +292,26 @@ class Given:
     def draw(self, data: Splittable, seed: int) -> Parts:
         """Return the parts; the run's `seed` does not matter. Raises DataError where there are none, or they leak."""
         parts = Parts(*(np.flatnonzero(data.parts == index) for index in range(3)))
-        for name, rows in (("train", parts.train), ("test", parts.test)):
-            if len(rows) == 0:
+        if self.test == "val":
+            if len(parts.test):
                 raise DataError(
-                    f"Given() takes the data's own parts, and this data has no {name} part; have the folders train and "
-                    "test, or a table with a `split` column, or use Fixed(...)"
+                    'Given(test="val") is for data without a test part, and this data has one: Given() tests on it'
                 )
+            parts = Parts(parts.train, parts.test, parts.val)
+        for name, rows in (("train", parts.train), (self.test, parts.test)):
+            if len(rows) == 0:
+                raise DataError(self._missing(name, data))
         if len(parts.val) == 0:
             val, train = deal(data.labels[parts.train], data.near[parts.train], [self.val], self.seed, "val")
             parts = parts._replace(train=parts.train[train], val=parts.train[val])
         return _refuse_empty(data, self._without_leaks(data, parts))
+
+    def _missing(self, name: str, data: Splittable) -> str:
+        """Return what is said of data without this part."""
+        lacks = f"Given() takes the data's own parts, and this data has no {name} part"
+        if set(data.parts.tolist()) >= {0, 1} and name == "test":
+            return f'{lacks}; Given(test="val") tests on its val part, and validates on some of train'
+        return f"{lacks}; have the folders train and test, or a table with a `split` column, or use Fixed(...)"
 
     def _without_leaks(self, data: Splittable, parts: Parts) -> Parts:
         if self.duplicates == "keep":
@@ -307,16 +322,35 @@ class Given:
         leaking = np.setdiff1d(np.concatenate([parts.train, parts.val]), np.concatenate([train, val]))
         if len(leaking) and self.duplicates == "refuse":
             shown = ", ".join(repr(data.names[row]) for row in leaking[:3])
+            test = 'test="val", ' * (self.test == "val")
             raise DataError(
                 f"{counted(len(leaking), 'photograph')} of train or val belong together with one in "
                 f"another part ({shown}{', ...' if len(leaking) > 3 else ''}), as near-duplicates or as the data says; "
                 "`ablation check` shows them. "
-                'Given(duplicates="drop") leaves them out of training, "keep" accepts them'
+                f'Given({test}duplicates="drop") leaves them out of training, "keep" accepts them'
             )
         return Parts(train, val, parts.test)
 
     def smoke(self) -> Given:
-        return Given(0.2, self.seed, self.duplicates)
+        return Given(0.2, self.seed, self.duplicates, self.test)
+
+
+def own_parts(data: Splittable) -> Given | None:
+    """Return the split that keeps the data's own parts; None where they make none.
+
+    What is in several parts is dropped from training, if there is such. None also where a part would lack a class.
+    """
+    there = set(data.parts.tolist())
+    if not there & {1, 2} or 0 not in there:
+        return None
+    own = Given() if 2 in there else Given(test="val")
+    for split in (own, replace(own, duplicates="drop")):
+        try:
+            split.draw(data, 0)
+        except DataError:
+            continue
+        return split
+    return None
 
 
 Split = Redrawn | Fixed | PerSeed | KFold | Given

@@ -163,7 +163,7 @@ def _lacking(
     """Return what is said of each column that is missing, and how another is named in its stead."""
     named = ", ".join(map(repr, header))
     if set(COLUMNS[:2]) <= set(missing) and columns == COLUMNS and _names_a_file(header, folder):
-        written = f"path{'<TAB>' if delimiter == chr(9) else delimiter}label"
+        written = f"path{_shown(delimiter)}label"
         return [f"the first line is a row ({named}), and the columns have no names; write {written} above it"]
     likely = _likely(header, text, delimiter, folder)
     problems = []
@@ -193,6 +193,10 @@ def _likely(header: list[str], text: str, delimiter: str, folder: Path) -> dict[
     return found
 
 
+def _shown(delimiter: str) -> str:
+    return "<TAB>" if delimiter == "\t" else delimiter
+
+
 def _names_a_file(values: Sequence[str], folder: Path) -> bool:
     return any(_is_file(value, folder) for value in values)
 
@@ -211,8 +215,9 @@ def as_table(given: str, text: str, folder: Path, numbered: bool) -> Problem | N
         (number, first), (_, second) = (*rows, (1, ""), (1, ""))[:2]
         if isinstance(first, str) or len(first) < 2:
             continue
-        written = f"path{'<TAB>' if delimiter == chr(9) else delimiter}label"
-        if _names_a_file(first, folder) and not numbered:
+        written = f"path{_shown(delimiter)}label"
+        of_a_list = delimiter == "\t" and _WHOLE.fullmatch(first[-1])
+        if _names_a_file(first, folder) and not numbered and not of_a_list:
             return at(
                 given,
                 number,

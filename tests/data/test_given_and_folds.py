@@ -11,7 +11,9 @@ from PIL import Image, ImageOps
 from piles import parted_piles, pile, seeds, sides, told
 
 from ablation.core.errors import InputError
+from ablation.core.values import plain, restore
 from ablation.data import Given, ImageFolder, KFold, listing
+from ablation.data.split import own_parts
 
 # --- the data's own parts
 
@@ -39,12 +41,72 @@ def test_where_val_is_missing_it_is_taken_from_train(data, tenths, seed):
     assert not np.array_equal(parts.val, Given(tenths / 10, seed + 1, "keep").draw(data, 0).val)
 
 
-@pytest.mark.parametrize(("parts", "missing"), [((-1, -1), "train"), ((0, 1), "test"), ((1, 2), "train")])
+@pytest.mark.parametrize(("parts", "missing"), [((-1, -1), "train"), ((0, 0), "test"), ((1, 2), "train")])
 def test_data_without_parts_is_refused(parts, missing):
     assert told(Given(), pile([0, 1] * 20, parts=[*parts] * 20)) == (
         f"Given() takes the data's own parts, and this data has no {missing} part; have the folders train and test, "
         "or a table with a `split` column, or use Fixed(...)"
     )
+
+
+USUAL = pile([0, 1] * 20, parts=[0, 0, 0, 0, 0, 0, 1, 1] * 5)
+"""Train and val alone: the usual layout."""
+
+
+def test_train_and_val_alone_are_trained_and_tested_on_and_validation_comes_from_train():
+    assert told(Given(), USUAL) == (
+        'Given() takes the data\'s own parts, and this data has no test part; Given(test="val") tests on its val part, '
+        "and validates on some of train"
+    )
+    split = Given(val=0.2, test="val")
+    parts = split.draw(USUAL, 0)
+    assert np.array_equal(parts.test, np.flatnonzero(USUAL.parts == 1))
+    assert np.array_equal(np.sort(np.concatenate([parts.train, parts.val])), np.flatnonzero(USUAL.parts == 0))
+    assert len(parts.val) == 6
+    assert split.smoke() == Given(0.2, test="val")
+    whole = pile([0, 1] * 20, parts=[0, 0, 1, 1, 2, 2, 0, 0] * 5)
+    assert told(split, whole) == (
+        'Given(test="val") is for data without a test part, and this data has one: Given() tests on it'
+    )
+    assert told(Given(test="val"), pile([0, 1] * 20, parts=[0, 0] * 20)).endswith("or use Fixed(...)")
+
+
+def test_copies_in_train_and_val_are_refused_with_a_remedy_that_works():
+    near = np.arange(40)
+    near[6] = 0  # row 0 of train is in val too
+    data = USUAL._replace(near=near)
+    refused = told(Given(test="val"), data)
+    assert 'Given(test="val", duplicates="drop") leaves them out of training' in refused
+    assert own_parts(data) == Given(test="val", duplicates="drop")
+    parts = own_parts(data).draw(data, 0)
+    assert 6 in parts.test
+    assert 0 not in np.concatenate([parts.train, parts.val])
+
+
+@pytest.mark.parametrize(
+    ("parts", "split"),
+    [
+        ((0, 2), Given()),
+        ((0, 1, 2), Given()),
+        ((0, 1), Given(test="val")),
+        ((0, 1, -1), Given(test="val")),
+        ((0,), None),
+        ((1, 2), None),
+        ((-1,), None),
+    ],
+)
+def test_the_split_that_keeps_the_parts_of_the_data_can_be_made(parts, split):
+    data = pile([0, 1] * 60, parts=np.repeat(np.array(parts), 2).tolist() * (60 // len(parts)))
+    assert own_parts(data) == split
+    if split is not None:
+        assert len(split.draw(data, 0).test) == 120 // len(parts)
+
+
+def test_how_what_is_tested_on_is_chosen_changes_no_id_of_before():
+    assert plain(Given()) == {"type": "Given", "val": 0.1, "seed": 0, "duplicates": "refuse"}
+    assert plain(Given(test="val")) == plain(Given()) | {"test": "val"}
+    for split in (Given(), Given(0.2, 3, "drop"), Given(test="val", duplicates="keep")):
+        assert restore(plain(split), {"Given": Given}) == split
 
 
 LEAKING = pile(

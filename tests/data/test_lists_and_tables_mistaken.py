@@ -149,6 +149,16 @@ def test_what_is_named_on_a_command_line_is_a_table_by_its_header(tmp_path):
         source_at(str(tmp_path), columns={"path": "filename"})
 
 
+def test_a_list_whose_every_line_is_wrong_is_a_list_all_the_same(tmp_path):
+    (tmp_path / "in").mkdir()
+    write(tmp_path, "")
+    path = write(tmp_path / "in", "../a.png\t0\n../b.png\t1\n")
+    assert message(ListFile(path)).splitlines() == [
+        f"{path}:{line}: '../{name}.png' points outside the list's folder; outside=True allows it"
+        for line, name in ((1, "a"), (2, "b"))
+    ]
+
+
 # --- paths
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ from ablation.data.check import EXTREME_RATIO, OUTLYING, SMALL_SIDE, UNBALANCED,
 from ablation.data.contents import Listing
 from ablation.data.files import PARTS, printable
 from ablation.data.sources import Digits, SkipBad, Source, Subset, TorchvisionData
-from ablation.data.split import Given, Redrawn
+from ablation.data.split import Given, Redrawn, own_parts
 
 Level = Literal["error", "warning", "note"]
 Topic = Literal["bad", "classes", "copies", "files", "sizes", "brightness", "colour", "study"]
@@ -47,7 +47,7 @@ def findings(check: Check) -> tuple[Finding, ...]:
     """Everything that the check has to say: errors first, then warnings, then notes, each in the order of the page."""
     every = [*_bad(check)]
     if check.listing is not None:
-        for about in (_copies, _classes, _files, _photographs, _study):
+        for about in (_copies, _parts, _classes, _files, _photographs, _study):
             every += about(check, check.listing)
     return tuple(sorted(every, key=lambda finding: LEVELS.index(finding.level)))
 
@@ -144,25 +144,36 @@ def _bad(check: Check) -> Iterator[Finding]:
         yield Finding("error", "bad", str(problem))
 
 
-_LEAK = (
-    "what is tested was trained on: remove them from one part, or leave them out of training: Given(duplicates='drop')"
-)
-_ACROSS: dict[Across, tuple[Level, str, str]] = {
-    "parts": ("error", "in different parts (train, val, test)", _LEAK),
-    "classes": (
-        "warning",
-        "in different classes",
-        "one of the labels is wrong, or the picture shows both: look at them",
-    ),
-    "nothing": ("note", "within a class", "Redrawn, Fixed, PerSeed and KFold keep each group on one side of the split"),
+_ACROSS: dict[Across, str] = {
+    "parts": "in different parts (train, val, test)",
+    "classes": "in different classes",
+    "nothing": "within a class",
 }
-"""How bad it is that pictures occur several times, where they do, what to do."""
+_MISLABELLED = "one of the labels is wrong, or the picture shows both: look at them"
+_KEPT = "Redrawn, Fixed, PerSeed and KFold keep each group on one side of the split"
+
+
+def _across(check: Check, data: Listing, across: Across, exact: bool) -> tuple[Level, str]:
+    """How bad it is that pictures occur several times there, and what to do. exact: whether all are exact copies."""
+    if across != "parts":
+        return ("warning", _MISLABELLED) if across == "classes" else ("note", _KEPT)
+    split, own = check.split, own_parts(data)
+    dropping = "" if own is None else label(replace(own, duplicates="drop"))
+    if not isinstance(split, Given):
+        if split.together == "near" or (split.together == "exact" and exact):
+            instead = f"; {dropping} keeps the parts, and leaves them out of training" * bool(dropping)
+            return "note", f"{label(split)} deals the parts anew, and keeps each group on one side{instead}"
+        return "warning", "what is tested may be trained on: together='near' keeps each group on one side of the split"
+    if split.duplicates == "drop":
+        return "note", f"{label(split)} leaves them out of training"
+    leak = "what is tested was trained on: remove them from one part"
+    leak += f", or leave them out of training: {dropping}" * bool(dropping)
+    return ("error" if split.duplicates == "refuse" else "warning"), leak
 
 
 def _copies(check: Check, data: Listing) -> Iterator[Finding]:
     """Pictures that occur several times, by how much harm they do."""
-    refuses = isinstance(check.split, Given) and check.split.duplicates == "refuse"
-    for across, (level, where, advice) in _ACROSS.items():
+    for across, where in _ACROSS.items():
         groups = [copies for copies in check.copies if copies.across == across]
         if not groups:
             continue
@@ -176,13 +187,25 @@ def _copies(check: Check, data: Listing) -> Iterator[Finding]:
         mixed = sum(len({data.labels[row] for row in copies.rows}) > 1 for copies in groups)
         if across == "parts" and mixed:
             text += f"; {f'{mixed:,} of them ' * (len(groups) > 1)}with different classes too"
-        yield Finding(level if across != "parts" or refuses else "warning", "copies", text, advice)
+        level, advice = _across(check, data, across, exact=not near)
+        yield Finding(level, "copies", text, advice)
     if check.torn:
         text = (
             f"{counted(len(check.torn), 'group')} of photographs that belong together, as the data says, in different "
             f"parts: {photographs(sum(map(len, check.torn)))}"
         )
-        yield Finding("error" if refuses else "warning", "copies", text, _LEAK)
+        level, advice = _across(check, data, "parts", exact=True)
+        yield Finding(level, "copies", text, advice)
+
+
+def _parts(check: Check, data: Listing) -> Iterator[Finding]:
+    """Of data that comes as train and val alone: how it is split, and how it could be."""
+    own = own_parts(data)
+    if own is None or own.test != "val" or isinstance(check.split, Given):
+        return
+    text = f"the data has train and val, and no test part: {label(check.split)} deals all photographs anew"
+    advice = f"split={label(own)} keeps the parts: it trains on train but for a tenth to validate on, and tests on val"
+    yield Finding("note", "classes", text, advice)
 
 
 def _classes(check: Check, data: Listing) -> Iterator[Finding]:

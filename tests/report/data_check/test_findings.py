@@ -236,9 +236,23 @@ def test_the_split_of_an_experiment_decides_what_is_refused(tmp_path):
     root = folder(tmp_path / "d", {f"{part}/{name}": 6 for part in ("train", "val", "test") for name in ("cat", "dog")})
     shutil.copy(root / "train" / "cat" / "0.png", root / "test" / "cat" / "leak.png")
     source = ImageFolder(str(root))
-    for split, level in ((None, "error"), (Given(duplicates="drop"), "warning"), (Fixed(), "warning")):
+    splits = {
+        None: ("error", "what is tested was trained on: remove them from one part, or leave them out of training: "
+               "Given(duplicates='drop')"),
+        Given(duplicates="keep"): ("warning", "what is tested was trained on: remove them from one part, or leave them "
+                                   "out of training: Given(duplicates='drop')"),
+        Given(duplicates="drop"): ("note", "Given(duplicates='drop') leaves them out of training"),
+        Fixed(): ("note", "Fixed() deals the parts anew, and keeps each group on one side; Given(duplicates='drop') "
+                  "keeps the parts, and leaves them out of training"),
+        Fixed(together="exact"): ("note", "Fixed(together='exact') deals the parts anew, and keeps each group on one "
+                                  "side; Given(duplicates='drop') keeps the parts, and leaves them out of training"),
+        Fixed(together="nothing"): ("warning", "what is tested may be trained on: together='near' keeps each group on "
+                                    "one side of the split"),
+    }  # fmt: skip
+    for split, (level, advice) in splits.items():
         result = check(source, tmp_path / "cache", split=split)
-        assert saying(result, "in different parts").level == level
+        finding = saying(result, "in different parts")
+        assert (finding.level, finding.advice) == (level, advice)
         assert stops(result) == (level == "error")
 
 
