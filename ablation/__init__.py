@@ -35,10 +35,12 @@ if TYPE_CHECKING:
     from ablation.data import TorchvisionData as TorchvisionData
     from ablation.data import TrainSize as TrainSize
     from ablation.data.normalization import Normalization as Normalization
+    from ablation.evidence.comparisons import Effects as Effects
     from ablation.evidence.effects import Effect as Effect
     from ablation.evidence.study import Study as Study
     from ablation.evidence.study import compare as compare
     from ablation.experiment.experiment import Experiment as Experiment
+    from ablation.experiment.own_metric import OwnMetric as OwnMetric
     from ablation.experiment.recipes import add_one_in as add_one_in
     from ablation.experiment.recipes import dose as dose
     from ablation.experiment.recipes import leave_one_out as leave_one_out
@@ -50,6 +52,8 @@ if TYPE_CHECKING:
     from ablation.optim.schedules import *  # noqa: F403
     from ablation.report import write_report as write_report
     from ablation.report.contents import section as section
+    from ablation.report.notebook import html_of as html_of
+    from ablation.report.notebook import text_of as text_of
     from ablation.training.execution import Execution as Execution
     from ablation.training.sweep import sweep as sweep
 
@@ -63,13 +67,16 @@ _HOMES = {
         *("Redrawn", "Fixed", "PerSeed", "KFold", "Given", "TrainSize"),
     ),
     "ablation.data.normalization": ("Normalization",),
+    "ablation.evidence.comparisons": ("Effects",),
     "ablation.evidence.effects": ("Effect",),
     "ablation.evidence.study": ("Study", "compare"),
     "ablation.core.errors": ("DataError", "HeldError", "InputError", "TryAgainError"),
     "ablation.experiment.experiment": ("Experiment",),
+    "ablation.experiment.own_metric": ("OwnMetric",),
     "ablation.experiment.record": ("RunRecord",),
     "ablation.report": ("write_report",),
     "ablation.report.contents": ("section",),
+    "ablation.report.notebook": ("html_of", "text_of"),
     "ablation.experiment.results": ("Results",),
     "ablation.experiment.spec": ("RunSpec",),
     "ablation.training.execution": ("Execution",),

@@ -117,6 +117,14 @@ class Effect:
         """Is it a comparison, one of the family? Not the baseline's row, nor one where the grid has no baseline."""
         return self.verdict != "baseline" and self.planned > 0
 
+    @property
+    def decision(self) -> str:
+        """The verdict as every table shows it: 'no verdict' where a note says why there is none, which is not the same
+        as undecided; 'not tested' where what comes first left it nothing to be tested with."""
+        if self.note.startswith("not tested"):
+            return "not tested"
+        return "no verdict" if self.verdict == "undecided" and self.note else self.verdict
+
 
 def effects_of(
     experiment: Experiment, pairs: Sequence[Pair], compared: Compared, scores: ImageScores

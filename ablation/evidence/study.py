@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ablation.core.text import listing, named
+from ablation.evidence.comparisons import Effects
 from ablation.evidence.effects import Effect, effects_of
 from ablation.evidence.failed_trainings import failed_trainings
 from ablation.evidence.families import Compared, compare_pairs
@@ -40,12 +41,12 @@ class Study:
         self.experiment = results.experiment
         self.command = command or f"ablation run {results.experiment.name}"
         if effects is not None:
-            self.effects = tuple(effects)
+            self.effects = Effects(effects, self.experiment)
 
     @cached_property
-    def effects(self) -> tuple[Effect, ...]:
+    def effects(self) -> Effects:
         """Each recipe against the baseline, under each condition and pooled (`ablation.evidence.effects`)."""
-        return effects_of(self.experiment, self.pairs, self.compared, self.image_scores)
+        return Effects(effects_of(self.experiment, self.pairs, self.compared, self.image_scores), self.experiment)
 
     @cached_property
     def compared(self) -> Compared:
@@ -99,8 +100,11 @@ class Study:
         return {recipe: by_run[run_id] for recipe, run_id in runs.items()}
 
 
-def compare(results: Results) -> tuple[Effect, ...]:
+def compare(results: Results) -> Effects:
     """Each recipe against the baseline, under each condition and pooled over them: `Study(results).effects`.
+
+    By the experiment's declared test, corrected for the number of comparisons. What is returned is a tuple of `Effect`,
+    which shows itself and gives its numbers to pandas (`Effects`).
 
     >>> baseline, effect = compare(results)
     >>> effect.recipe, effect.condition

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ablation.core.errors import AblationError
 from ablation.core.kept import Kept
 from ablation.data import listing, load
 from ablation.data.readers import Progress
@@ -40,6 +41,7 @@ from ablation.experiment.runs import Held, Run, folder_of, held_of, runs_of
 from ablation.experiment.seal import Sealed
 from ablation.experiment.spec import RunSpec
 from ablation.experiment.stored_metrics import stored_metrics
+from ablation.experiment.tidy import tidy_predictions, tidy_runs
 
 KEPT_BYTES = 256_000_000
 """Of predictions: those of 2,000 runs for 1,000 test images of 20 classes each."""
@@ -50,11 +52,14 @@ NO_SCORE = "without a finite score"
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """`frame` has a column for each factor, then seed, id, status, the test metrics, and what the run cost.
+    """The runs of an experiment, finished or not: `table` is a tidy frame of them, `predictions` of what they answer.
+
+    It shows itself in five lines, and as a table in a notebook. `frame` holds all that is known of each cell of the
+    grid, and is what tests and reports are made from: do not change it.
 
     >>> results = Results.load(experiment)
-    >>> results.finished[["recipe", "seed", "accuracy"]].shape[1]
-    3
+    >>> results.table()[["recipe", "seed", "accuracy"]].shape
+    (6, 3)
     """
 
     experiment: Experiment
@@ -129,6 +134,73 @@ class Results:
         known = {run.spec.id: record for run in runs if (record := held[run.spec.id].record) is not None}
         images = len(data.labels)
         return cls(experiment, cells, data.classes, root, table, left_out, images, data.near, known, cache, held)
+
+    def __repr__(self) -> str:
+        """Five lines: how many runs have finished, the grid, the metric, where the runs are, and what is missing."""
+        import ablation  # the public names: results know nothing of how they are shown
+
+        return ablation.text_of(self)
+
+    def _repr_html_(self) -> str:
+        import ablation
+
+        return ablation.html_of(self)
+
+    def table(self) -> pd.DataFrame:
+        """A row a cell of the grid, in its order, whatever became of its run; a copy, yours to change.
+
+        a column a factor (categories)
+            recipe, optimizer, then what else varies, by the names in the experiment's file.
+        seed (int), id (str)
+            Of the run. Two names for the same recipe have one run, and so a row each with one id.
+        status (category), reason (str)
+            finished, diverged, failed, running, planned, altered, or finished without a finite score; and why.
+        a column a metric (float)
+            On the test part, in its own unit: accuracy in [0, 1], log_loss in nats; that of the experiment first. nan
+            where the run has not finished, or is of a version that did not measure it.
+        train_images, test_images (int)
+            Of its parts; missing where it has not finished.
+        seconds, images_per_second, gpu_memory_mib, evaluation_seconds (float)
+            What training took, in seconds and in MiB at its peak (nan on a CPU), and what testing took after it.
+        device (category)
+            What it was trained on.
+
+        >>> results.table().groupby("recipe", observed=True)["accuracy"].count().to_dict()
+        {'none': 3, 'crop': 3}
+        """
+        return tidy_runs(self.frame, self.experiment)
+
+    def predictions(self) -> pd.DataFrame:
+        """A row a test image of each finished run, in the order of `table`.
+
+        a column a factor, seed (int), id (category)
+            Of the run, as in `table`.
+        image (int32), file (category)
+            The row of the image in the data set, and its file, relative to the data; missing where the data cannot be
+            listed any more.
+        label, predicted (categories)
+            Its class, and what the network takes it for.
+        probability (float32)
+            Of the true class, by softmax.
+        correct (bool)
+            Is `predicted` the `label`?
+
+        It takes about 26 bytes a row, and twice that while it is made: 80 runs with 800 test images are 64,000 rows and
+        1.6 MB, 1,000 runs with 10,000 are 10 million rows and 0.3 GB. For one run see `test_predictions`.
+
+        >>> results.predictions().groupby("recipe", observed=True)["correct"].mean().round(1).index.tolist()
+        ['none', 'crop']
+        """
+        return tidy_predictions(self.finished, self.experiment, self.classes, self.names, self.test_predictions)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The file of each image of the data, relative to it; () where it cannot be listed any more, or has changed."""
+        try:
+            data = listing(self.experiment.data, self.cache)
+        except (AblationError, OSError):
+            return ()
+        return data.names if all(cell.spec.data == data.digest for cell in self.cells) else ()
 
     @property
     def factors(self) -> list[str]:

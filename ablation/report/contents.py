@@ -78,13 +78,18 @@ def parts_ahead(studies: Sequence[Study], only: Collection[str] = ()) -> list[Ca
 def section(results: Results | Study, slug: str) -> Section | None:
     """Compute one section of the report; None where the experiment does not ask its question.
 
-    slug: its name, see `SECTIONS`. Raises InputError for a name that no section has.
+    It shows itself in a notebook, with its figures and tables as in the report. slug: its name: "effects",
+    "attribution", "dose_response", "train_size", "interaction", "split_analysis", "decision_curves", "embedding",
+    "class_harm", "robustness", "gradcam", "cost_pareto", "learning_curves", "pictures" or "reproduce". Raises
+    InputError for a name that no section has.
 
     >>> section(results, "split_analysis").title
     'Did it reduce overfitting?'
     """
     _known(slug)
-    return SECTIONS[slug](results if isinstance(results, Study) else Study(results))
+    study = results if isinstance(results, Study) else Study(results)
+    found = SECTIONS[slug](study)
+    return found and replace(found, look=styles(study.experiment.recipes, study.experiment.baseline))
 
 
 def absent(study: Study, slug: str) -> InputError:

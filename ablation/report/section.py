@@ -215,3 +215,16 @@ class Section:
     """What a reader could get wrong, or what is missing; a sentence or two each."""
     headline: tuple[str, ...] = ()
     """Sentences that belong into the answer at the top of the page as well, as a harm that is shown."""
+    look: Mapping[str, Style] = field(default_factory=dict, repr=False, compare=False)
+    """How each recipe is drawn, where the section is shown by itself; a report has one look for all of its own."""
+
+    def __repr__(self) -> str:
+        """The title, what was found in a sentence, and what there is to see."""
+        import ablation  # the public names: a section knows nothing of how it is shown
+
+        return ablation.text_of(self)
+
+    def _repr_html_(self) -> str:
+        import ablation
+
+        return ablation.html_of(self)

@@ -168,13 +168,8 @@ def _several(experiment: Experiment) -> bool:
 
 
 def verdict_text(effect: Effect) -> str:
-    """The verdict as shown: 'no verdict' where a note says why there is none, which is not the same as undecided.
-
-    'not tested' where what comes first left it nothing to be tested with.
-    """
-    if effect.note.startswith("not tested"):
-        return "not tested"
-    return "no verdict" if effect.verdict == "undecided" and effect.note else effect.verdict
+    """The verdict as shown, a key of `SYMBOL`: see `Effect.decision`."""
+    return effect.decision
 
 
 def pooled_over(effect: Effect, effects: Iterable[Effect]) -> str:

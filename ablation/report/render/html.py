@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -40,28 +40,39 @@ def html(report: Report, drawings: Mapping[str, Sequence[Drawing | None]], diges
         environment()
         .get_template("render/page.html")
         .render(
+            **parts_of_a_page(look, terms),
             page=report,
             drawings=drawings,
             digest=digest,
             meta=META,
             policy=policy(own),
             script=Markup(own),
-            symbol=SYMBOL,
-            statistics=STATISTICS,
             terms=terms,
-            plain=plain,
-            chip=partial(chip, look=look),
-            names=partial(names, look=look),
-            linking=partial(linking, look, terms),
-            layout=layout,
             most=MOST,
             variables=VARIABLES,
             markers=MARKERS,
-            first_sentence=first_sentence,
-            inline=inline,
-            picture=partial(picture, look=look),
         )
     )
+
+
+def parts_of_a_page(look: Look, terms: Collection[Term]) -> dict[str, Any]:
+    """What the template of a section takes beside the section and its drawings, wherever it is shown.
+
+    terms: of a glossary in the same page, to which the first use of each is linked.
+    """
+    return {
+        "look": look,
+        "symbol": SYMBOL,
+        "statistics": STATISTICS,
+        "plain": plain,
+        "chip": partial(chip, look=look),
+        "names": partial(names, look=look),
+        "linking": partial(linking, look, terms),
+        "layout": layout,
+        "first_sentence": first_sentence,
+        "inline": inline,
+        "picture": partial(picture, look=look),
+    }
 
 
 def script() -> str:
