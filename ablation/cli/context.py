@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import functools
+import os
 import shlex
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ablation.cli.console import console
 from ablation.cli.progress import counting
+from ablation.core.safe import file_name
 from ablation.data import Listing, listing
-from ablation.experiment.experiment import Experiment
+from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.files import find, outlines, read
+from ablation.experiment.overrides import changes, overridden, read_overrides
+from ablation.experiment.preregistration import Variant
+from ablation.experiment.selection import Only, chosen_cells, read_only
 
 if TYPE_CHECKING:
     from ablation.experiment.results import Results
@@ -25,27 +33,59 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 TRACKING_URI = click.option(
     "--tracking-uri", metavar="URI", envvar="MLFLOW_TRACKING_URI", help="MLflow's; by default ./mlflow.db."
 )
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
+ONLY = click.option(
+    "--only",
+    "cells",
+    multiple=True,
+    metavar="FACTOR=LEVEL,...",
+    help="Only these runs of the grid, as recipe=crop,optimizer=sgd; given several times, they add up.",
+)
+"""For commands on experiments: `ExperimentOptions.cells` and `only` have what is given."""
 
 
 @dataclass(frozen=True)
 class ExperimentOptions:
-    """Which experiment, how it is changed, and the folders of its runs and of the image cache."""
+    """Which experiment, how it is changed, the runs of it that are meant, and the folders of runs and image cache."""
 
     name: str
     data: str | None
     smoke: bool
     runs: Path
     cache: Path
+    sets: tuple[str, ...] = ()
+    """'FIELD=VALUE' of each `--set`."""
+    cells: tuple[str, ...] = ()
+    """'FACTOR=LEVEL,...' of each `--only`."""
 
     def experiment(self) -> Experiment:
         """Read the experiment; its question is that of its file where it has none. Raises InputError."""
-        file = read(find(self.name))
-        experiment = file.experiment
-        if not experiment.question:
-            experiment = replace(experiment, question=file.question)
+        overrides = read_overrides(self.sets)
+        experiment = overridden(self._of_file(), overrides)
         if self.data is not None:
             experiment = replace(experiment, data=experiment.data.moved_to(self.data))
         return experiment.smoke() if self.smoke else experiment
+
+    def _of_file(self) -> Experiment:
+        file = read(find(self.name))
+        return file.experiment if file.experiment.question else replace(file.experiment, question=file.question)
+
+    def variant(self, data: str) -> Variant | None:
+        """What the experiment is a variant of, where `--set` changes it; data: the digest of the photographs."""
+        changed = changes(self._of_file(), read_overrides(self.sets)) if self.sets else ()
+        if not changed:
+            return None
+        unchanged = replace(self, sets=()).experiment()
+        return Variant(unchanged, unchanged.cells(data), changed)
+
+    @property
+    def only(self) -> Only:
+        """What `--only` chooses. Raises InputError for what is no list of factors and levels."""
+        return tuple(map(read_only, self.cells))
+
+    def chosen(self, cells: Sequence[Cell]) -> tuple[Cell, ...]:
+        """Those of the cells that `--only` chooses; all without it. Raises InputError for a name that none has."""
+        return chosen_cells(self.only, cells)
 
     def listing(self, experiment: Experiment) -> Listing:
         """Read what the experiment's data holds, with a bar while files are read for the first time."""
@@ -59,62 +99,88 @@ class ExperimentOptions:
         with counting("reading", console) as progress:
             return Results.load(self.experiment(), self.runs, self.cache, progress)
 
+    def named(self, name: str) -> str:
+        """What files on the experiment of this name are called: those on a variant are not those on the experiment."""
+        return file_name("-".join([name, *self.sets])) if self.sets else name
+
     def command(self, verb: str) -> str:
         """Return the command line that does `verb` to the same experiment."""
         smoke = ["--smoke"] if self.smoke else []
         data = ["--data", self.data] if self.data is not None else []
+        sets = [word for one in self.sets for word in ("--set", one)]
         runs = ["--runs", str(self.runs)] if self.runs != Path("runs") else []
         cache = ["--cache", str(self.cache)] if self.cache != Path("cache") else []
-        return shlex.join(["ablation", verb, self.name, *smoke, *data, *runs, *cache])
+        return shlex.join(["ablation", verb, self.name, *smoke, *data, *sets, *runs, *cache])
+
+    @contextmanager
+    def writing_nothing(self) -> Iterator[ExperimentOptions]:
+        """The same with a cache that may be written and is gone behind the block; it knows what the true one does."""
+        with TemporaryDirectory(prefix="ablation-") as folder:
+            cache = Path(folder) / "cache"
+            if self.cache.is_dir():
+                ignored = shutil.ignore_patterns("*.lock")
+                shutil.copytree(self.cache, cache, copy_function=_linked, ignore=ignored, ignore_dangling_symlinks=True)
+            yield replace(self, cache=cache)
+
+
+def _linked(source: str, target: str) -> None:
+    """Make `target` stand for the file `source`; what is written there replaces the link, and leaves the file."""
+    try:
+        os.symlink(os.path.abspath(source), target)
+    except OSError:  # of Windows, where not everybody may
+        shutil.copy2(source, target)
 
 
 def on_experiment(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the argument and options of `ExperimentOptions`, which is the first argument that it gets."""
-
-    @functools.wraps(command)
-    def with_options(name: str, data: str | None, smoke: bool, runs: Path, cache: Path, **others: Any) -> None:
-        command(ExperimentOptions(name, data, smoke, runs, cache), **others)
-
-    return _with_options(with_options, click.argument("name", metavar="EXPERIMENT"))
+    return _on(click.argument("names", metavar="EXPERIMENT", nargs=1), lambda every: every[0], command)
 
 
 def on_experiments(command: Callable[..., None]) -> Callable[..., None]:
     """The same for one or more experiments: the command gets a tuple of `ExperimentOptions`."""
-
-    @functools.wraps(command)
-    def with_options(
-        names: tuple[str, ...], data: str | None, smoke: bool, runs: Path, cache: Path, **others: Any
-    ) -> None:
-        command(tuple(ExperimentOptions(name, data, smoke, runs, cache) for name in names), **others)
-
-    return _with_options(with_options, click.argument("names", metavar="EXPERIMENT...", nargs=-1, required=True))
+    return _on(click.argument("names", metavar="EXPERIMENT...", nargs=-1, required=True), tuple, command)
 
 
 def on_experiments_with_runs(command: Callable[..., None]) -> Callable[..., None]:
     """As `on_experiments`; where none is named, the command gets all that the folder of runs holds runs of."""
+    return _on(click.argument("names", metavar="[EXPERIMENT...]", nargs=-1), tuple, command)
+
+
+def _on(
+    argument: Callable[..., Any], given: Callable[[Sequence[ExperimentOptions]], Any], command: Callable[..., None]
+) -> Callable[..., None]:
+    """argument: what names experiments. given: what the command gets of the options of each."""
 
     @functools.wraps(command)
-    def with_options(
-        names: tuple[str, ...], data: str | None, smoke: bool, runs: Path, cache: Path, **others: Any
-    ) -> None:
-        if names:
-            every = [ExperimentOptions(name, data, smoke, runs, cache) for name in names]
-        else:  # by what the files say: none is run before it is known to have runs
-            both = [(one.name, small) for one in outlines() for small in (False, True)]
-            held = [(name, small) for name, small in both if (runs / (f"{name}-smoke" if small else name)).is_dir()]
-            every = [ExperimentOptions(name, data, small, runs, cache) for name, small in held if small or not smoke]
-        command(tuple(every), **others)
+    def with_options(names: str | tuple[str, ...], sets: tuple[str, ...], **others: Any) -> None:
+        shared = {name: others.pop(name) for name in ("data", "smoke", "runs", "cache")}
+        shared |= {"sets": sets, "cells": others.pop("cells", ())}
+        named = (names,) if isinstance(names, str) else names
+        every = [ExperimentOptions(name, **shared) for name in named]
+        command(given(every or _with_runs(ExperimentOptions("", **shared))), **others)
 
-    return _with_options(with_options, click.argument("names", metavar="[EXPERIMENT...]", nargs=-1))
-
-
-def _with_options(command: Callable[..., None], argument: Callable[..., Any]) -> Callable[..., None]:
     for decorate in (
         click.option("--cache", type=FOLDER, default="cache", show_default=True, help="Folder of the image cache."),
         click.option("--runs", type=FOLDER, default="runs", show_default=True, help="Folder of the runs."),
         click.option("--smoke", is_flag=True, help="The experiment made small: few images, one epoch, two seeds."),
+        click.option(
+            "--set",
+            "sets",
+            multiple=True,
+            metavar="FIELD=VALUE",
+            help="This value instead of the file's, as epochs=5 or 'split=Fixed(0.6, 0.2, 0.2)'; before --smoke.",
+        ),
         click.option("--data", metavar="PATH", help="Where the images lie, if not where the experiment says."),
         argument,
     ):
-        decorate(command)
-    return command
+        decorate(with_options)
+    return with_options
+
+
+def _with_runs(options: ExperimentOptions) -> list[ExperimentOptions]:
+    """The options for each experiment that has runs, by what the files say: none is run before that is known."""
+    if options.sets or options.cells:
+        raise click.UsageError("--set and --only are for experiments that are named: which one?")
+    both = [(one.name, small) for one in outlines() for small in (False, True)]
+    held = [(name, small) for name, small in both if (options.runs / (f"{name}-smoke" if small else name)).is_dir()]
+    return [replace(options, name=name, smoke=small) for name, small in held if small or not options.smoke]

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from ablation.cli.console import console, warn
-from ablation.cli.context import TRACKING_URI, ExperimentOptions, on_experiment
+from ablation.cli.context import DRY_RUN, ONLY, TRACKING_URI, ExperimentOptions, on_experiment
+from ablation.cli.dry_run import show_what_would_run
 from ablation.cli.progress import Progress
 from ablation.cli.sync import await_published
 from ablation.core.text import counted
@@ -22,7 +23,7 @@ from ablation.tracking.background import Background
 from ablation.tracking.client import Tracker
 from ablation.training.crew import Training
 from ablation.training.execution import MEMORY_FORMATS, STEPS, Execution, MemoryFormat, Step
-from ablation.training.policy import Policy, read_only
+from ablation.training.policy import Policy
 from ablation.training.sweep import Swept, crew_for, train_missing
 
 if TYPE_CHECKING:
@@ -110,12 +111,7 @@ class Workers(click.ParamType[Any]):
     metavar="ADDRESS",
     help="Train on a Dask cluster: tcp://HOST:8786, a scheduler file, or local:4 for one of 4 workers here.",
 )
-@click.option(
-    "--only",
-    multiple=True,
-    metavar="FACTOR=LEVEL,...",
-    help="Train only these cells, as recipe=crop,optimizer=sgd; given several times, they add up.",
-)
+@ONLY
 @click.option("--join/--no-join", default=True, help="Help another process that trains the experiment; else say who.")
 @click.option("--retry-failed/--no-retry-failed", default=True, help="Try runs again that failed before.")
 @click.option(
@@ -138,6 +134,7 @@ class Workers(click.ParamType[Any]):
     show_default=True,
     help="After SIGTERM, how long runs may take to end their epoch and leave a checkpoint.",
 )
+@DRY_RUN
 @on_experiment
 def run(
     options: ExperimentOptions,
@@ -152,13 +149,13 @@ def run(
     memory_format: MemoryFormat,
     per_device: int | Literal["auto"],
     cluster: str | None,
-    only: tuple[str, ...],
     join: bool,
     retry_failed: bool,
     max_retries: int,
     fail_fast: bool,
     timeout: float | None,
     grace: float,
+    dry_run: bool,
 ) -> None:
     """Train the runs that are missing, publish them to MLflow, print the verdicts.
 
@@ -173,7 +170,10 @@ def run(
     if robustness is not None:
         experiment = replace(experiment, robustness=robustness)
     execution = Execution(step, memory_format, per_device)
-    policy = Policy(tuple(map(read_only, only)), join, retry_failed, max_retries, fail_fast)
+    policy = Policy(tuple(options.only), join, retry_failed, max_retries, fail_fast)
+    if dry_run:
+        show_what_would_run(options, experiment, policy)
+        return
     training = Training(jobs, device, keep_weights, checkpoint_every, execution, timeout, grace, cluster)
     with crew_for(experiment, options.runs, options.cache, training, policy) as crew:
         data = options.listing(experiment)
@@ -182,7 +182,8 @@ def run(
         backlog = tracker.backlog if tracker else lambda: 0
         with tracker or nullcontext(), Progress(experiment.name, names_of(cells), console, backlog) as progress:
             ended = tracker.publish if tracker else lambda run: None
-            swept = train_missing(experiment, data, cells, crew, options.cache, progress, ended, policy)
+            variant = options.variant(data.digest)
+            swept = train_missing(experiment, data, cells, crew, options.cache, progress, ended, policy, variant)
     if tracker:
         tracker.publish_all(held=swept.held)
 

@@ -5,14 +5,21 @@ Each is whole sentences, in which names are marked as names (`ablation.core.text
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 
 from ablation.analysis.metrics import METRICS
 from ablation.core.text import counted, listing, named, opening
 from ablation.data.contents import left_out_words
 from ablation.experiment.labels import condition_named, names_of
-from ablation.experiment.preregistration import beforehand, preregistered, preregistration_of
-from ablation.experiment.record import RECORD_FILE
+from ablation.experiment.preregistration import (
+    Preregistered,
+    beforehand,
+    declared_for,
+    preregistered,
+    preregistration_of,
+)
 from ablation.experiment.results import NO_SCORE, Results
 from ablation.experiment.runs import strays
 
@@ -67,17 +74,29 @@ def alarms(results: Results) -> list[str]:
 
 
 def _changed_plan(results: Results) -> list[str]:
-    """Against the last plan from before the first result; where there is none, against the first that there is."""
-    before, every = beforehand(results.root), preregistered(results.root)
+    """Against the plan from before the first result; where there is none, against the first that there is."""
+    if not results.records:
+        return []
+    plan = preregistration_of(results.experiment, results.cells)
+    before, every = declared_for(plan, results.root), [one for one in preregistered(results.root) if not one.overrides]
     first = before or next(iter(every), None)
     if first is None:
-        trained = any(results.root.glob(f"*/{RECORD_FILE}"))
-        return ["No plan was declared before the first result, nor after it."] if trained else []
-    changes = "; ".join(first.plan.changed_to(preregistration_of(results.experiment, results.cells)))
+        return ["No plan was declared before the first result, nor after it."]
+    changes = "; ".join(first.plan.changed_to(plan))
+    if before and before.overrides:
+        return _variant(before, results.root)
     if before:
         return [f"Judged otherwise than declared before the first result ({before.day}): {changes}."] if changes else []
     since = f". Since then: {changes}." if changes else ", and not changed since."
     return [f"No plan was declared before the first result. The earliest is of {first.day}{since}"]
+
+
+def _variant(declared: Preregistered, root: Path) -> list[str]:
+    """A variant that judges the same runs by another rule than the file, though it was declared so beforehand."""
+    file = beforehand(root)
+    changes = "; ".join(file.plan.judged_otherwise(declared.plan)) if file else ""
+    how = " ".join(f"--set {one}" for one in declared.overrides)
+    return [f"Judged as declared with {how} ({declared.day}), not as in the file: {changes}."] if changes else []
 
 
 def _altered(results: Results) -> list[str]:

@@ -3,6 +3,10 @@
 runs/EXPERIMENT/declared.jsonl has an event for each plan under which runs were started, with the number of results that
 there were by then. The plan that counts is the last one from before the first result; what is judged otherwise later
 was chosen with results at hand, and every report says so. Holds against forgetting, not against forgery.
+
+A variant (`--set epochs=5`) is declared beside the experiment as its file has it, which is declared at the same time.
+It counts only where there was no result yet of what it compares, under any seed: other seeds, another margin or test
+for what has results is no variant that was declared beforehand.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,11 +23,12 @@ from typing import Any
 from filelock import FileLock
 
 from ablation.core.errors import DataError
-from ablation.core.files import Journal
+from ablation.core.files import Journal, read_file
 from ablation.core.text import counted
 from ablation.core.values import label, read_back
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.record import RECORD_FILE
+from ablation.experiment.runs import SPEC_FILE
 from ablation.experiment.seal import CRLF_REMEDY, has_crlf
 
 PREREGISTRATION_FILE = "declared.jsonl"
@@ -53,23 +58,35 @@ class Preregistration:
 
     def changed_to(self, other: Preregistration) -> list[str]:
         """What the other judges otherwise, a phrase each. More comparisons alone are no change to these."""
-        changes = [
-            f"{name} {_text(before)}, now {_text(after)}"
-            for name in ("test", "metric", "margin", "alpha", "baseline", "seeds", "primary")
-            if (before := getattr(self, name)) != (after := getattr(other, name))
-        ]
+        changes = [*self.judged_otherwise(other), *self._changes(other, ("seeds",))]
         dropped = len(set(self.comparisons) - set(other.comparisons))
         lost = f"{dropped} of {len(self.comparisons)} comparisons left out since, for which nothing corrects"
         return [*changes, lost] if dropped else changes
 
+    def judged_otherwise(self, other: Preregistration) -> list[str]:
+        """Of these changes those of the rule by which results are judged, whatever they are results of."""
+        return self._changes(other, ("test", "metric", "margin", "alpha", "baseline", "primary"))
+
+    def _changes(self, other: Preregistration, names: Sequence[str]) -> list[str]:
+        return [
+            f"{name} {_text(before)}, now {_text(after)}"
+            for name in names
+            if (before := getattr(self, name)) != (after := getattr(other, name))
+        ]
+
 
 @dataclass(frozen=True)
 class Preregistered:
-    """A plan with the time (seconds since 1970) and the number of results that the folder held then."""
+    """A plan with the time (seconds since 1970) and the number of results that the folder held then.
+
+    overrides: of a variant what was set otherwise than in the file, as 'epochs=5'; its results are those of what it
+    compares alone.
+    """
 
     plan: Preregistration
     time: float
     results: int
+    overrides: tuple[str, ...] = ()
 
     @property
     def day(self) -> str:
@@ -80,7 +97,7 @@ class Preregistered:
 def preregistration_of(experiment: Experiment, cells: Sequence[Cell]) -> Preregistration:
     """How this experiment judges the runs of these cells."""
     baseline = experiment.factors["recipe"][experiment.baseline]
-    compared = {_digest(_compared(cell), 12) for cell in cells if cell.spec.recipe != baseline}
+    compared = {_digest(_compared(cell.spec.to_plain()), 12) for cell in cells if cell.spec.recipe != baseline}
     return Preregistration(
         test=label(experiment.declared_test),
         metric=experiment.metric,
@@ -93,16 +110,54 @@ def preregistration_of(experiment: Experiment, cells: Sequence[Cell]) -> Preregi
     )
 
 
-def preregister(experiment: Experiment, cells: Sequence[Cell], root: Path) -> None:
-    """Record in `root`, the folder of the experiment's runs, how they will be judged, unless it is the newest there."""
+@dataclass(frozen=True)
+class Variant:
+    """Of what an experiment is a variant: the experiment as its file has it, with its cells, and what was set."""
+
+    of: Experiment
+    cells: Sequence[Cell]
+    overrides: tuple[str, ...]
+
+
+def preregister(experiment: Experiment, cells: Sequence[Cell], root: Path, variant: Variant | None = None) -> None:
+    """Record in `root`, the folder of the experiment's runs, how they will be judged, unless it is the newest there.
+
+    variant: where fields were set otherwise than in the file. Then the plan of the file is recorded too, before it.
+    """
     root.mkdir(parents=True, exist_ok=True)
-    plan = preregistration_of(experiment, cells)
     with FileLock(root / f"{PREREGISTRATION_FILE}.lock"):
-        known = preregistered(root)
-        if not known or known[-1].plan != plan:
-            results = sum(1 for _ in root.glob(f"*/{RECORD_FILE}"))
-            event = {"plan": plan.hash, "results": results, "declaration": asdict(plan)}
-            Journal(root / PREREGISTRATION_FILE).append("declared", **event)
+        if variant is not None:
+            _declare(preregistration_of(variant.of, variant.cells), root, _results(root))
+        overrides = variant.overrides if variant else ()
+        _declare(preregistration_of(experiment, cells), root, _results(root, cells if overrides else None), overrides)
+
+
+def _declare(plan: Preregistration, root: Path, results: int, overrides: tuple[str, ...] = ()) -> None:
+    known = [entry for entry in preregistered(root) if entry.overrides == overrides]
+    if not known or known[-1].plan != plan:
+        event = {"plan": plan.hash, "results": results, "declaration": asdict(plan)}
+        event |= {"overrides": list(overrides)} if overrides else {}
+        Journal(root / PREREGISTRATION_FILE).append("declared", **event)
+
+
+def _results(root: Path, cells: Sequence[Cell] | None = None) -> int:
+    """How many results the folder holds: all, or those of what these cells compare, under any seed.
+
+    A result whose spec cannot be read may be one of them.
+    """
+    folders = [record.parent for record in root.glob(f"*/{RECORD_FILE}")]
+    if cells is None:
+        return len(folders)
+    own = {_digest(_compared(cell.spec.to_plain()), 12) for cell in cells}
+    return sum(_held_comparison(folder) in (None, *own) for folder in folders)
+
+
+def _held_comparison(folder: Path) -> str | None:
+    """The digest of what the run in this folder is of, but for its seed; None where its spec cannot be read."""
+    try:
+        return _digest(_compared(json.loads(read_file(folder / SPEC_FILE))), 12)
+    except (OSError, ValueError, AttributeError):
+        return None
 
 
 def preregistered(root: Path) -> list[Preregistered]:
@@ -121,22 +176,42 @@ def preregistered(root: Path) -> list[Preregistered]:
     if lost:
         why = CRLF_REMEDY if has_crlf(file) else "restore it, or move it away: then no plan counts as declared"
         raise DataError(f"{counted(lost, 'line')} of {file} cannot be read, where plans were declared: {why}")
-    return [Preregistered(plan, event["time"], event["results"]) for plan, event in zip(plans, events, strict=True)]
+    return [
+        Preregistered(plan, event["time"], event["results"], tuple(event.get("overrides", ())))
+        for plan, event in zip(plans, events, strict=True)
+    ]
 
 
 def _fits(event: dict[str, Any]) -> bool:
-    results = event.get("results")
-    return event["event"] != "declared" or (type(results) is int and results >= 0 and "declaration" in event)
+    results, overrides = event.get("results"), event.get("overrides", [])
+    fits = type(results) is int and results >= 0 and "declaration" in event
+    fits = fits and isinstance(overrides, list) and all(isinstance(one, str) for one in overrides)
+    return event["event"] != "declared" or fits
 
 
 def beforehand(root: Path) -> Preregistered | None:
-    """The last plan from before the first result; None where there is none."""
-    return next((entry for entry in reversed(preregistered(root)) if not entry.results), None)
+    """The last plan of the experiment's file from before the first result; None where there is none."""
+    return next((entry for entry in reversed(preregistered(root)) if not entry.results and not entry.overrides), None)
 
 
-def _compared(cell: Cell) -> dict[str, Any]:
-    """What is compared there: everything that the cell is but its seed, and the data, whose change changes no plan."""
-    return {name: form for name, form in cell.spec.to_plain().items() if name not in ("seed", "data")}
+def declared_for(plan: Preregistration, root: Path) -> Preregistered | None:
+    """What `plan` is to be held to: the plan of the file from before the first result, or of a variant that judges so.
+
+    A variant counts where it was declared before the first result of what it compares. None where there is neither.
+    """
+    before = beforehand(root)
+    if before is not None and not before.plan.changed_to(plan):
+        return before
+    variants = [entry for entry in preregistered(root) if entry.overrides and not entry.results]
+    return next((entry for entry in reversed(variants) if not entry.plan.changed_to(plan)), before)
+
+
+def _compared(form: Mapping[str, Any]) -> dict[str, Any]:
+    """What is compared there: all of a spec but its seed, and the data, whose change changes no plan.
+
+    form: the spec as JSON holds it.
+    """
+    return {name: item for name, item in form.items() if name not in ("seed", "data")}
 
 
 def _digest(form: Any, digits: int) -> str:

@@ -19,7 +19,7 @@ from ablation.core.files import disk_full
 from ablation.core.text import counted
 from ablation.data import Dataset, Listing, build, listing
 from ablation.experiment.experiment import Cell, Experiment
-from ablation.experiment.preregistration import preregister
+from ablation.experiment.preregistration import Variant, preregister
 from ablation.experiment.record import RECORD_FILE
 from ablation.experiment.runs import Held, Run, folder_of, held_of, runs_of
 from ablation.experiment.spec import RunSpec
@@ -117,8 +117,12 @@ def train_missing(
     watch: Watch,
     ended: Callable[[Run], None] = lambda run: None,
     policy: Policy = AS_ALWAYS,
+    variant: Variant | None = None,
 ) -> Swept:
-    """What `sweep` does, with the data that was read, the cells of the grid for it, and a crew."""
+    """What `sweep` does, with the data that was read, the cells of the grid for it, and a crew.
+
+    variant: where the experiment is one, of what.
+    """
     watch = Harmless(watch)
     every, chosen = runs_of(cells, crew.root), policy.chosen(cells)
     held = held_of(every)
@@ -145,7 +149,7 @@ def train_missing(
         with entered(crew.root, policy.join) as first:
             if not first:
                 watch.note(f"{first_holder(crew.root)} trains this experiment, too: helping it")
-            preregister(experiment, cells, crew.root)
+            preregister(experiment, cells, crew.root, variant)
             watch.planned(missing, len(usable) - len(unfinished), workers)
             others = [run for run in unfinished if run not in missing]
             ordered = missing if first else missing[::-1]  # two that go towards each other seldom want the same run

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from ablation import InputError, sweep
+from ablation.experiment.selection import read_only
 from ablation.training.crew import Training
-from ablation.training.policy import Policy, read_only
+from ablation.training.policy import Policy
 
 
 def chosen(experiment, *only):

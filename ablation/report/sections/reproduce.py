@@ -14,7 +14,7 @@ from ablation.core.values import label
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import recipe_text
-from ablation.experiment.preregistration import beforehand, preregistration_of
+from ablation.experiment.preregistration import declared_for, preregistration_of
 from ablation.experiment.record import RunRecord
 from ablation.experiment.results import Results
 from ablation.experiment.spec import default_cache_size
@@ -95,11 +95,13 @@ def _question(experiment: Experiment) -> list[Fact]:
 
 def _plan(results: Results) -> str:
     """The hash of what the verdicts rest on, and whether it was recorded before there was anything to judge."""
-    plan, before = preregistration_of(results.experiment, results.cells), beforehand(results.root)
+    plan = preregistration_of(results.experiment, results.cells)
+    before = declared_for(plan, results.root)
     if before is None:
         return f"{plan.hash}; none was recorded before the first result"
     if before.plan == plan:
-        return f"{plan.hash}, recorded {before.day}, before the first result"
+        how = "".join(f", with --set {one}" for one in before.overrides)
+        return f"{plan.hash}, recorded {before.day}, before the first result{how}"
     changes = "; ".join(before.plan.changed_to(plan)) or "more comparisons since, and nothing else"
     return f"{plan.hash}; {before.plan.hash} was recorded {before.day}, before the first result: {changes}"
 
