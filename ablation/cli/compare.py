@@ -1,21 +1,28 @@
-"""`ablation compare`: what the runs mean, section by section, and the effects as files."""
+"""`ablation compare`: what the runs mean, in short with the main table, or by sections; and the effects as files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from ablation.cli.console import warn
+from ablation.cli.console import console, say, say_line, warn
 from ablation.cli.context import FILE, ExperimentOptions, on_experiments
-from ablation.cli.sections import show_section
-from ablation.core.errors import InputError, attempt
+from ablation.cli.sections import MOST_ROWS, show_section, show_table
+from ablation.cli.verdicts import show_verdicts
+from ablation.core.errors import InputError
+from ablation.core.text import named
+from ablation.evidence.effects import primaries
 from ablation.evidence.study import Study
+from ablation.report import glossary
 from ablation.report.contents import ANSWERS, SECTIONS, absent, section
 from ablation.report.render.tables import FORMS, write_effects
+from ablation.report.section import Table
 from ablation.report.sections.effects.several import several
+from ablation.report.sections.effects.table import main_table
+from ablation.report.text import unit_text
 
 
 def _written_as_tables(command: Callable[..., None]) -> Callable[..., None]:
@@ -27,12 +34,12 @@ def _written_as_tables(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command()
-@click.option("--all", "every", is_flag=True, help="Also what stands behind: seeds won, effect sizes, each score.")
+@click.option("--all", "every", is_flag=True, help="Every section with every test: intervals, effect sizes, scores.")
 @click.option("--section", "slug", metavar="SLUG", help=f"Only this section: {', '.join(SECTIONS)}.")
 @_written_as_tables
 @on_experiments
 def compare(options: tuple[ExperimentOptions, ...], every: bool, slug: str | None, **files: Path | None) -> None:
-    """Compare each recipe with the baseline: difference, intervals, p, verdict, and a sentence for each.
+    """Compare each recipe with the baseline: the answer, then differences, intervals and verdicts.
 
     Of several experiments that share data, split and metric: one table, and in what they differ.
 
@@ -49,23 +56,62 @@ def compare(options: tuple[ExperimentOptions, ...], every: bool, slug: str | Non
         raise InputError("--section and files of effects are for one experiment; `ablation report` writes those of all")
     else:
         studies = [Study(one.results(), command=one.command("run")) for one in options]
-        show_section(several(studies), every)
+        joint = several(studies)
+        show_section(joint if every else replace(joint, tables=tuple(map(simple, joint.tables))), every)
         for study in studies:
             show_warnings(study)
 
 
 def show(options: ExperimentOptions, every: bool, slug: str | None, files: Mapping[str, Path | None]) -> None:
-    """Print the sections, or the one that is named, and write the files: form -> path, '-' for standard output."""
+    """Write the files (form -> path, '-' for standard output), and print the answer, or a section, or every section."""
     study = Study(options.results(), command=options.command("run"))
-    if "-" not in map(str, files.values()):
-        if slug is None:
-            show_results(study, every)
-        else:
-            _show_one(study, slug, every)
     for form, path in files.items():
         if path is not None:
             write_effects(study.experiment, study.effects, path, form, study.results.left_out)
+    if "-" not in map(str, files.values()):
+        if slug is not None:
+            _show_one(study, slug, every)
+        elif every:
+            show_results(study)
+        else:
+            _show_answer(study, options)
+        if slug is not None or every:
+            say(glossary.WHERE, "dim")
+    if slug is not None or every or "-" in map(str, files.values()):
+        show_warnings(study)
+
+
+def _show_answer(study: Study, options: ExperimentOptions) -> None:
+    """Print the answer with a line a recipe, the warnings, the main table, and where there is more."""
+    show_verdicts(study)
     show_warnings(study)
+    if study.results.finished.empty:
+        return
+    table = simple(main_table(study.experiment, study.effects))
+    show_table(replace(table, caption=_about(study)), MOST_ROWS, "--csv -")
+    console.print()
+    say_line(f"every test and section: {options.command('compare')} --all")
+    say_line(f"next: {options.command('report')}")
+
+
+def _about(study: Study) -> str:
+    """What the main table shows, in words of the field."""
+    experiment = study.experiment
+    corrected = ", corrected for the number of comparisons" if primaries(study.effects) > 1 else ""
+    return (
+        f"Scores are means over seeds ± sd, on test images. Differences are to {named(experiment.baseline)}, in "
+        f"{unit_text(experiment.metric)}. “better” and “worse” need p < {experiment.alpha:g}{corrected}."
+    )
+
+
+def simple(table: Table) -> Table:
+    """A table of effects with the p that counts alone, of those that it has, and called so."""
+    if "p_adjusted" not in table.headers:
+        return table
+    headers = {key: text for key, text in table.headers.items() if key not in ("p", "p_equivalent")} | {
+        "p_adjusted": "p"
+    }
+    return replace(table, headers=headers, spare=("macro_f1", "p_adjusted", "seeds"))
 
 
 def _show_one(study: Study, slug: str, every: bool) -> None:
@@ -75,22 +121,12 @@ def _show_one(study: Study, slug: str, every: bool) -> None:
     show_section(found, every, figures=True)
 
 
-def show_results(study: Study, every: bool = False, safely: bool = False) -> None:
-    """Print every section that answers in sentences, in the order of the contents; `every`: with tables of details.
-
-    safely: a section that cannot be shown costs a warning and nothing else, as at the end of `ablation run`.
-    """
-
-    def show(slug: str) -> None:
-        section = ANSWERS[slug](study)
+def show_results(study: Study) -> None:
+    """Print every section that answers in sentences, in the order of the contents, with tables of details."""
+    for compute in ANSWERS.values():
+        section = compute(study)
         if section is not None:
-            show_section(section, every)
-
-    for slug in ANSWERS:
-        if safely:
-            attempt(f"section {slug}", partial(show, slug), None, warn)
-        else:
-            show(slug)
+            show_section(section, every=True)
 
 
 def show_warnings(study: Study) -> None:

@@ -10,17 +10,18 @@ import json
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import click
 from rich import box
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console, ConsoleDimensions, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from ablation.core.safe import json_text, message_lines, one_line, terminal
+from ablation.cli.messages import columns_of, print_message, spelled
+from ablation.core.safe import json_text, one_line, terminal
 from ablation.core.text import plain, tied
 from ablation.data.contents import left_out_words
 
@@ -28,12 +29,9 @@ PIPE_WIDTH = 120
 """Columns of a file or a pipe, which have none of their own."""
 
 
-def _width() -> int | None:
-    """Return the columns of the output; None for a terminal, which rich asks itself whenever something is printed."""
-    if not sys.stdout.isatty():
-        return PIPE_WIDTH
-    shows_all = (sys.stdout.encoding or "").lower().startswith("utf")
-    return None if shows_all else shutil.get_terminal_size().columns - 4  # some signs take two letters in ASCII
+def shown(text: str) -> str:
+    """Return the text with the escapes of what is not seen in it, in characters that the output has."""
+    return spelled(terminal(text))
 
 
 class Terminal(Console):
@@ -41,10 +39,21 @@ class Terminal(Console):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{"markup": False, "highlight": False, "emoji": False, **settings})
+        self._width, self._height = settings.get("width"), settings.get("height")  # rich keeps COLUMNS, of a pipe too
+
+    @property
+    def size(self) -> ConsoleDimensions:
+        """The columns and lines, asked anew whenever something is printed: of a dumb terminal, too."""
+        columns = columns_of(self.file) or PIPE_WIDTH
+        return ConsoleDimensions(self._width or columns, self._height or shutil.get_terminal_size().lines)
+
+    @size.setter
+    def size(self, new_size: tuple[int, int]) -> None:
+        self._width, self._height = new_size
 
     def render_str(self, text: str, **settings: Any) -> Text:
         """Return the text with the escapes of what is not seen in it, before it is measured and laid out."""
-        return super().render_str(terminal(text), **settings)
+        return super().render_str(shown(text), **settings)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Yield what rich makes of it, each text with the escapes of what is not seen in it."""
@@ -64,7 +73,7 @@ class PlainTable(Table):
         super().add_row(*(as_line(cell) if isinstance(cell, str | Text) else cell for cell in cells), **settings)
 
 
-console = Terminal(width=_width())
+console = Terminal()
 ASCII_LINES = box.Box(str(box.SIMPLE_HEAD).replace("\N{BOX DRAWINGS LIGHT HORIZONTAL}", "-"), ascii=True)
 
 
@@ -76,12 +85,17 @@ def lines() -> box.Box:
 def as_line(text: str | Text) -> Text:
     """Return a text on one line, with the escapes of what is not seen in it; styles stay where they are."""
     if isinstance(text, str):
-        return Text(one_line(text))
-    safe = one_line(text.plain)
+        return Text(line(text))
+    safe = line(text.plain)
     if safe == text.plain:
         return text
     parts = text.render(console, end="")
-    return Text.assemble(*((one_line(part.text), part.style or "") for part in parts), justify=text.justify)
+    return Text.assemble(*((line(part.text), part.style or "") for part in parts), justify=text.justify)
+
+
+def line(text: str) -> str:
+    """Return the same of a text alone."""
+    return spelled(one_line(text))
 
 
 def table(*columns: str, right: Sequence[str] = ()) -> Table:
@@ -96,7 +110,7 @@ def table(*columns: str, right: Sequence[str] = ()) -> Table:
 def say(text: str, style: str = "", bullet: str = "") -> None:
     """Print a paragraph, broken to the console's width. Not by rich, which ends a line between '95' and '%' too."""
     wrapped = textwrap.wrap(
-        tied(terminal(plain(text))),
+        tied(shown(plain(text))),
         console.width,
         initial_indent=bullet,
         subsequent_indent=" " * len(bullet),
@@ -108,8 +122,15 @@ def say(text: str, style: str = "", bullet: str = "") -> None:
 
 def say_line(text: str | Text, style: str = "") -> None:
     """Print a line, as with a path, that a terminal breaks to its width and a pipe passes on whole."""
-    shown = text if isinstance(text, Text) else Text(plain(text), style)
-    console.print(as_line(shown), soft_wrap=not console.is_terminal)
+    styled = text if isinstance(text, Text) else Text(plain(text), style)
+    console.print(as_line(styled), soft_wrap=not console.is_terminal)
+
+
+def height(show: Callable[[], None]) -> int:
+    """Return how many lines something would print."""
+    with console.capture() as printed:
+        show()
+    return printed.get().count("\n")
 
 
 def say_json(item: object) -> None:
@@ -124,9 +145,9 @@ def head(title: str) -> None:
     say(title, "bold")
 
 
-def warn(message: str) -> None:
+def warn(text: str) -> None:
     """Print a warning on standard error."""
-    click.secho(f"warning: {message_lines(plain(message))}", sys.stderr, fg="yellow")
+    print_message("warning", plain(text), "yellow")
 
 
 def show_left_out(count: int) -> None:

@@ -25,6 +25,7 @@ from typing import Any
 import click
 
 from ablation import __version__
+from ablation.cli.messages import broken, columns_of, print_message
 from ablation.cli.signals import ended_by_signals, exit_code
 from ablation.core.errors import AblationError, Terminated, TryAgainError
 from ablation.core.safe import message_lines
@@ -96,7 +97,8 @@ def _quoting_safely() -> Iterator[None]:
     try:
         yield
     except click.ClickException as error:
-        vars(error)["message"] = message_lines(error.message)  # final to type checkers
+        lines = broken(message_lines(error.message), columns_of(sys.stderr), begun=len("Error: "))
+        vars(error)["message"] = "\n".join(lines)  # final to type checkers
         raise
 
 
@@ -146,7 +148,7 @@ def _main() -> None:
 
 
 def _print_error(text: str) -> None:
-    click.secho(f"error: {message_lines(text)}", sys.stderr, fg="red")
+    print_message("error", text, "red")
 
 
 def _spell_what_cannot_be_encoded() -> None:

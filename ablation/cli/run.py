@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Collection
+import time
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import click
 
@@ -16,22 +16,13 @@ from ablation.cli.context import DRY_RUN, ONLY, TRACKING_URI, ExperimentOptions,
 from ablation.cli.dry_run import show_what_would_run
 from ablation.cli.progress import Progress
 from ablation.cli.sync import await_published
-from ablation.core.text import counted
 from ablation.experiment.labels import names_of
-from ablation.experiment.runs import Run
 from ablation.tracking.background import Background
 from ablation.tracking.client import Tracker
 from ablation.training.crew import Training
 from ablation.training.execution import MEMORY_FORMATS, STEPS, Execution, MemoryFormat, Step
 from ablation.training.policy import Policy
-from ablation.training.sweep import Swept, crew_for, train_missing
-
-if TYPE_CHECKING:
-    from ablation.experiment.results import Results
-
-ENDED = ("finished", "diverged", "altered")
-"""How a run may stand that is not trained again; of an altered one the warnings say what to do."""
-
+from ablation.training.sweep import crew_for, train_missing
 
 UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 """Of a time that is typed, each with its seconds, in the order in which they are written."""
@@ -166,6 +157,7 @@ def run(
       ablation run quickstart
       ablation run cats12 --smoke --data ~/cats12
     """
+    started = time.monotonic()
     experiment = options.experiment()
     if robustness is not None:
         experiment = replace(experiment, robustness=robustness)
@@ -187,53 +179,14 @@ def run(
     if tracker:
         tracker.publish_all(held=swept.held)
 
+    from ablation.cli.run_end import Trained, show_end
     from ablation.experiment.results import Results  # pandas and the report: workers do not wait for these
 
     results = Results.read(experiment, cells, data, crew.root, len(data.left_out), options.cache, swept.held)
-    ended_well = _show_verdicts(options, results, swept, policy.chosen(cells), keep_weights, bool(robustness))
+    took = time.monotonic() - started
+    trained = Trained(swept, policy.chosen(cells), took, keep_weights, conditions=bool(robustness))
+    ended_well = show_end(options, results, trained)
     if tracker:
         await_published(tracker, options, tracking_uri)
     if not ended_well:
         sys.exit(1)
-
-
-def _show_verdicts(
-    options: ExperimentOptions,
-    results: Results,
-    swept: Swept,
-    chosen: Collection[str],
-    weights: bool,
-    conditions: bool,
-) -> bool:
-    """Print what the runs mean, and what is wrong with them; whether all of `chosen`, their ids, have ended well.
-
-    weights, conditions: whether every run was to leave its weights, and to be tested under changed images.
-    """
-    from ablation.cli.compare import show_results, show_warnings
-    from ablation.evidence.study import Study
-    from ablation.experiment.results import NO_SCORE
-
-    study = Study(results, command=options.command("run"))
-    show_results(study, safely=True)
-    show_warnings(study)
-    records = study.records
-    finished = [(run, records[run.spec.id]) for run in swept.runs if run.spec.id in records]
-    finished = [(run, record) for run, record in finished if record.outcome == "finished"]
-    if weights:
-        _warn_without("their weights", [run for run, _ in finished if not run.weights.exists()])
-    if conditions:
-        _warn_without("test conditions", [run for run, one in finished if not one.evidence.get("conditions")])
-    runs = study.results.frame.drop_duplicates("id")
-    statuses = runs[runs["id"].isin(chosen)]["status"]
-    if swept.stopped:
-        warn(swept.stopped)
-    if failed := int((~statuses.isin([*ENDED, NO_SCORE])).sum()):
-        status = options.command("status")
-        warn(f"{counted(failed, 'run')} did not finish; {status} says why, the same command tries them again")
-    return not failed and not bool((statuses == "altered").any())
-
-
-def _warn_without(what: str, runs: list[Run]) -> None:
-    if runs:
-        finished = f"{counted(len(runs), 'run')} had finished before without {what}"
-        warn(f"{finished}; remove their folders to train them anew")

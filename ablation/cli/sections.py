@@ -1,8 +1,8 @@
 """Any section of the report on a terminal, whatever its width. Knows no section by name.
 
 No line is wider than the terminal, and nothing is cut. A table that is too wide first breaks its columns of words over
-lines, then loses columns, never those that it must keep (`Table.keep`). Where even these do not fit, each row is set in
-two lines: its name with the verdict, and under it the numbers.
+lines, then loses columns, never those that it must keep (`Table.keep`), and says which. Where even these do not fit,
+each row is set in two lines: its name with the verdict, and under it the numbers.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from rich.cells import cell_len
 from rich.padding import Padding
 from rich.text import Text
 
-from ablation.cli.console import PlainTable, console, head, lines, say
-from ablation.core.safe import one_line
+from ablation.cli.console import PlainTable, console, head, line, lines, say
 from ablation.core.text import counted, listing, named, opening, plain
 from ablation.report.section import Rows, Section, Table
 
@@ -57,10 +56,10 @@ def show_section(section: Section, every: bool = False, figures: bool = False) -
         say(note, "yellow")
 
 
-def show_table(table: Table, most: int | None = None) -> None:
-    """Print a table, all groups with columns of the same width, and under it the rows' notes and the caption.
+def show_table(table: Table, most: int | None = None, elsewhere: str = "") -> None:
+    """Print a table, all groups with columns of the same width; under it what was left out, rows' notes, the caption.
 
-    most: rows; of more the pooled ones are shown, where there are any.
+    most: rows; of more the pooled ones are shown, where there are any. elsewhere: what else has all columns.
     """
     table = _without_marks(table)
     groups = [group for group in table.groups if group.rows]
@@ -78,10 +77,26 @@ def show_table(table: Table, most: int | None = None) -> None:
             say(group.title, "bold")
         _show_rows(table, group, widths) if widths else _show_in_two_lines(table, group)
     console.print()
+    say(_left_out(table, widths, elsewhere), "dim")
     for note, names in _notes(table, rows).items():
         say(f"{opening(note)} ({listing(map(named, names))}).", "yellow")
     if table.caption:
         say(table.caption, "dim")
+
+
+def _left_out(table: Table, widths: Mapping[str, int], elsewhere: str) -> str:
+    """'left out at this width: p, F1; see a wider terminal'; '' where every column is shown."""
+    shown = widths or _two_lines(table)
+    without = [_heading(table, key) for key in table.headers if key not in shown]
+    at = f"a wider terminal or {elsewhere}" if elsewhere else "a wider terminal"
+    return f"left out at this width: {', '.join(without)}; see {at}" if without else ""
+
+
+def _two_lines(table: Table) -> list[str]:
+    """The columns that are shown where a row takes two lines: those to keep, or every one where that is not said."""
+    return [
+        key for key in table.headers if key in {*(table.keep or table.headers), next(iter(table.headers)), "verdict"}
+    ]
 
 
 def _without_marks(table: Table) -> Table:
@@ -93,7 +108,7 @@ def _without_marks(table: Table) -> Table:
 
 
 def _plain(texts: Mapping[str, str]) -> dict[str, str]:
-    return {key: one_line(plain(text)) for key, text in texts.items()}
+    return {key: line(plain(text)) for key, text in texts.items()}
 
 
 def fitting(table: Table, rows: Sequence[Mapping[str, str]], room: int) -> dict[str, int]:
@@ -163,20 +178,20 @@ def _show_rows(table: Table, group: Rows, widths: Mapping[str, int]) -> None:
 
 
 def _show_in_two_lines(table: Table, group: Rows) -> None:
-    """The name of each row with its verdict; under it what must be kept, or every column where that is not said."""
+    """The name of each row with its verdict; under it the others of `_two_lines`."""
     first = next(iter(table.headers))
-    keys = [key for key in table.headers if key in (table.keep or table.headers) and key not in (first, "verdict")]
+    keys = [key for key in _two_lines(table) if key not in (first, "verdict")]
     for row in group.rows:
         name = [_cell(row, first), *([_cell(row, "verdict")] if "verdict" in table.headers else [])]
         console.print(Text("  ").join(name))
-        numbers = "; ".join(f"{_heading(table, key)} {row.get(key, '')}" for key in keys)
+        numbers = "; ".join(f"{_heading(table, key)} {row.get(key, '')}".strip() for key in keys)
         console.print(Padding(Text(numbers), (0, 0, 0, GAP)))
 
 
 def _notes(table: Table, rows: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
-    """What is peculiar about rows -> the rows' names, each once."""
+    """What is peculiar about rows -> the rows' names (a cell "name", else that of the first column), each once."""
     first, notes = next(iter(table.headers)), dict[str, dict[str, None]]()
     for row in rows:
         if row.get("note"):
-            notes.setdefault(row["note"], {})[row[first]] = None
+            notes.setdefault(row["note"], {})[row.get("name", row[first])] = None
     return {note: list(names) for note, names in notes.items()}

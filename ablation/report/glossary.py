@@ -1,7 +1,7 @@
 """The words of statistics and machine learning that a report uses, each explained once. Knows no form of a report.
 
 HTML links the first occurrence of a term in each section to its explanation; the PDF lists the same. Only terms that
-occur are listed.
+occur are listed. docs/glossary.md has all of them (`python -m ablation.report.glossary` prints it).
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ from ablation.core.text import name_spans
 if TYPE_CHECKING:
     from ablation.report.contents import Report
     from ablation.report.section import Figure, Section, Strips, Table
+
+
+WHERE = "what the words mean: docs/glossary.md, and the end of each report"
+"""What the terminal says below words of statistics."""
 
 
 @dataclass(frozen=True)
@@ -315,3 +319,18 @@ def _section_texts(section: Section) -> Iterator[str]:
     yield from (section.question, *section.answer, *section.caution, *(one.caption for one in shown))
     for table in section.tables:
         yield from table.headers.values()
+
+
+def markdown() -> str:
+    """The whole glossary as docs/glossary.md has it, a heading a term."""
+    about = (
+        "The words of statistics and machine learning that `ablation compare NAME --all` and a report use. A report "
+        "ends with those that occur in it."
+    )
+    terms = sorted(TERMS, key=lambda term: term.name.lower())
+    parts = ["# Glossary", about, *(f"## {term.name}\n\n{term.definition}" for term in terms)]
+    return "\n\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")

@@ -13,6 +13,7 @@ from made_up import question, results_of, usual
 from ablation import Welch
 from ablation.augment import Brightness, Contrast, RandomResizedCrop
 from ablation.cli import compare as compare_command
+from ablation.cli import verdicts
 from ablation.cli.compare import show_results
 from ablation.cli.console import console
 from ablation.core.errors import InputError
@@ -75,7 +76,7 @@ def test_what_is_not_asked_is_not_printed(capsys):
 def test_recipe_difference_interval_and_verdict_are_whole_at_any_width(capsys, monkeypatch, name, width):
     monkeypatch.setattr(console, "width", width)
     study = named(name)
-    show_results(study, every=True)
+    show_results(study)
     out = capsys.readouterr().out
     assert max(len(line.rstrip()) for line in out.splitlines()) <= width
     assert "…" not in out
@@ -95,7 +96,7 @@ def test_recipe_difference_interval_and_verdict_are_whole_at_any_width(capsys, m
 def test_the_interaction_is_printed_whole(capsys):
     experiment = replace(question(), split=Fixed(), test=Welch(), vary={"batch_size": (16, 32), "dropout": (0.0, 0.3)})
     study = Study(results_of(experiment, lambda cell: "failed" if cell.seed == 4 else usual(cell)))
-    show_results(study, every=True)
+    show_results(study)
     text, section = " ".join(capsys.readouterr().out.split()), ANSWERS["interaction"](study)
     for words in (section.title, *section.answer, *section.caution, *(table.caption for table in section.tables)):
         assert " ".join(plain(words).split()) in text
@@ -104,19 +105,19 @@ def test_the_interaction_is_printed_whole(capsys):
             assert " ".join(filter(None, (row[key] for key in table.headers))) in text
 
 
-def test_a_section_that_fails_costs_a_run_nothing(capsys, monkeypatch):
-    def broken(study: Study) -> None:
-        raise ZeroDivisionError("a mistake in a section")
+def test_an_answer_that_fails_costs_a_run_nothing(capsys, monkeypatch):
+    def broken(*given: Any) -> None:
+        raise ZeroDivisionError("a mistake in the answer")
 
-    monkeypatch.setitem(compare_command.ANSWERS, "effects", broken)
+    monkeypatch.setattr(verdicts, "lead", broken)
     study = study_of()
     with pytest.raises(ZeroDivisionError):
-        show_results(study)
-    show_results(study, safely=True)
+        verdicts.show_verdicts(study)
+    verdicts.show_screen(study, ("a run failed",), "ablation compare made-up", "ablation report made-up")
     out, err = capsys.readouterr()
-    assert "Does the winner survive" in out
-    assert "section effects" in err
-    assert "a mistake in a section" in err
+    assert out.splitlines()[-1] == "next: ablation report made-up"
+    assert "what the runs mean: not known (ZeroDivisionError: a mistake in the answer)" in err
+    assert err.endswith("warning: a run failed\n")
 
 
 class Options:

@@ -61,6 +61,7 @@ def test_where_even_that_does_not_fit_a_row_takes_two_lines(capsys, narrow):
     assert max(map(len, lines)) <= 30
     assert [line for line in lines if line] == [
         *("a_name_without_spaces_  better", "  difference +2.7", "none  baseline", "  difference +2.7"),
+        *("left out at this width: mean ±", "sd, p; see a wider terminal"),
     ]
 
 
