@@ -21,7 +21,6 @@ from ablation.cli.context import FOLDER
 from ablation.cli.progress import counting
 from ablation.core.errors import DataError
 from ablation.core.files import atomic, write_json
-from ablation.core.safe import file_name
 from ablation.data import Listing, SkipBad, Source, Split, Subset
 from ablation.data.check import Check
 from ablation.data.check import check as check_data
@@ -29,7 +28,8 @@ from ablation.data.files import printable
 from ablation.data.guess import source_at
 from ablation.data.tables import Columns
 from ablation.experiment.files import experiment_names, find, read
-from ablation.report.data_check.findings import as_json, findings, moments_line, name_of, stops, verdict
+from ablation.report.data_check.findings import as_json, findings, moments_line, stops, verdict
+from ablation.report.data_check.folder import folder_of, place_of
 from ablation.report.render.digest import check_digest, is_current
 
 _MOST_CLASSES = 16  # with more, the eight largest and the eight smallest are shown
@@ -81,14 +81,15 @@ def check(
     source, split = _source(data, classes, root, _named(columns))
     source = _with_settings(source, settings)
     source = SkipBad(source) if skip_bad and not isinstance(source, SkipBad) else source
-    folder = out or Path("reports") / file_name(name_of(source))
     try:
         with counting("reading", console) as progress:
             checked = check_data(source, cache, progress, full, split)
     except DataError as error:  # what an earlier check said of this data holds no more
+        folder = out or folder_of(source, Path("reports"))
         for name in ("check.html", "check.json"):
             (folder / name).unlink(missing_ok=True)
         raise (_as_typed(error) if split is None else error) from None
+    folder = out or folder_of(source, Path("reports"), "" if checked.listing is None else checked.listing.digest)
     _write(checked, folder)
     show_check(printable(data), checked, _spelt if split is None else str)
     say_line(f"wrote {printable(str(folder / 'check.html'))} and check.json")
@@ -158,7 +159,7 @@ def _as_typed(error: DataError) -> DataError:
 
 def _write(checked: Check, folder: Path) -> None:
     """Write check.html, unless it is there and was made of the same, and check.json."""
-    content = as_json(checked)
+    content = as_json(checked) | {"place": place_of(checked.source)}
     digest = check_digest(content)
     if not is_current(folder / "check.html", digest):
         from ablation.report.data_check.page import render_check  # which draws: it takes a second to import

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from ablation.core.errors import DataError, Problem
 from ablation.data.contents import Listing, listed, survey
-from ablation.data.files import PARTS
+from ablation.data.files import PARTS, passed_over
 from ablation.data.groups import Rows, exact_pairs, joined, near_links, several
 from ablation.data.readers import Progress
-from ablation.data.sources import Source
+from ablation.data.sources import ImageFolder, SkipBad, Source, Subset
 from ablation.data.split import Given, Redrawn, Split
 
 SMALL_SIDE = 64
@@ -110,6 +110,8 @@ class Check:
     extreme: tuple[int, ...] = ()
     flat: tuple[int, ...] = ()
     """Rows with next to nothing in them: one colour, or nearly."""
+    passed_over: dict[str, int] = field(default_factory=dict)
+    """How often each name occurs in the folder that is no photograph's: hidden ones, and those that programs leave."""
 
     @property
     def counts(self) -> Rows:
@@ -193,7 +195,13 @@ def check(
         small=_rows((shorter < SMALL_SIDE) & (traits["format"] != b"")),
         extreme=_rows(longer / shorter >= EXTREME_RATIO),
         flat=_rows(traits["contrast"] < 4 / 255),
+        passed_over=_passed_over(source),
     )
+
+
+def _passed_over(source: Source) -> dict[str, int]:
+    inner = source.source if isinstance(source, SkipBad | Subset) else source
+    return passed_over(inner.path) if isinstance(inner, ImageFolder) else {}
 
 
 def _refused(data: Listing, split: Split) -> tuple[Problem, ...]:

@@ -7,6 +7,7 @@ any is reported. Lists and tables are read by `ablation.data.lists`.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +29,9 @@ PART_OF = {f"{name}{end}": part for part, names in _CALLED.items() for name in n
 
 ALLOW_OUTSIDE = "outside=True allows it"
 """The end of what is said of a path out of the data, as an experiment's author spells it."""
+
+_PROGRAMS = ("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "#recycle", "$recycle.bin")
+"""Files and folders, in small letters, that Windows, macOS and network drives put beside photographs."""
 
 _SHOWN = 10
 _IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff")
@@ -91,14 +95,28 @@ def siblings_of(path: Path) -> list[str]:
         return []
 
 
+def is_passed_over(name: str) -> bool:
+    """Return whether a file or folder is hidden, or one that a program put there (`Thumbs.db`, `__MACOSX`)."""
+    return name.startswith(".") or name.lower() in _PROGRAMS
+
+
+def passed_over(given: str) -> dict[str, int]:
+    """Return how often each name occurs that is passed over in a folder and below it; links are not followed."""
+    names: Counter[str] = Counter()
+    for _, folders, files in os.walk(Path(os.path.expanduser(given))):
+        names.update(printable(name) for name in (*folders, *files) if is_passed_over(name))
+        folders[:] = [name for name in folders if not is_passed_over(name)]
+    return dict(names.most_common())
+
+
 def visible_folders(folder: Path) -> list[Path]:
-    """Return the folders in this one, sorted, but hidden ones. Raises DataError if it is unreadable."""
+    """Return the folders in this one, sorted, but those passed over. Raises DataError if it is unreadable."""
     return [entry for entry in _entries(folder) if entry.is_dir()]
 
 
 def _entries(folder: Path) -> list[Path]:
     try:
-        return [folder / name for name in sorted(os.listdir(folder)) if not name.startswith(".")]
+        return [folder / name for name in sorted(os.listdir(folder)) if not is_passed_over(name)]
     except OSError as error:
         raise DataError(_unreadable(folder, error)) from None
 
@@ -184,8 +202,9 @@ def uneven_classes(where: Mapping[str, Mapping[str, str]]) -> list[Problem]:
 def read_folder(given: str, outside: bool = False) -> Samples:
     """Return every file below the folders of classes in this one, or in each of its parts; classes are sorted by name.
 
-    Hidden files are passed over. Raises DataError for a class without a file, for images that lie outside the class
-    folders, for a class that not every part has, and, unless `outside`, for links that lead out of the folder.
+    Hidden files and those of programs are passed over. Raises DataError for a class without a file, for images that
+    lie outside the class folders, for a class that not every part has, and, unless `outside`, for links that lead out
+    of the folder.
     """
     root = existing(given, "folder")
     bounds = None if outside else Bounds(root)
@@ -276,7 +295,7 @@ def _walk(folder: Path, elsewhere: set[str], bounds: Bounds | None, wrong: list[
             continue
         try:
             with os.scandir(parent) as scanned:
-                entries = sorted((one for one in scanned if not one.name.startswith(".")), key=lambda one: one.name)
+                entries = sorted((one for one in scanned if not is_passed_over(one.name)), key=lambda one: one.name)
         except OSError as error:
             wrong.append(_unreadable(parent, error))
             continue

@@ -24,9 +24,10 @@ class ImageFolder:
     """A folder for each class. Classes are numbered in the order of their names; files in nested folders count.
 
     Or the same in parts: where the folders are called train (or training) and val (valid, validation) or test
-    (testing), in any case, each of them holds the class folders, and `Given()` splits the data so. Hidden files are
-    passed over. Any other file must be an image. first_frame: of a file with several frames (an animation) the first
-    is taken; otherwise such a file is refused. outside: whether links in the folder may lead out of it.
+    (testing), in any case, each of them holds the class folders, and `Given()` splits the data so. Hidden files, and
+    those that programs leave (Thumbs.db, desktop.ini, __MACOSX, @eaDir), are passed over. Any other file must be an
+    image. first_frame: of a file with several frames (an animation) the first is taken; otherwise such a file is
+    refused. outside: whether links in the folder may lead out of it.
 
     >>> ImageFolder("photos").moved_to("/data/photos")
     ImageFolder(path='/data/photos', first_frame=False, outside=False)

@@ -227,6 +227,44 @@ def test_a_check_that_fails_leaves_no_page_that_says_all_is_well(photos, tmp_pat
     assert not (tmp_path / "reports" / "photos" / "check.json").exists()
 
 
+def test_a_check_overwrites_no_check_of_other_data(tmp_path):
+    for folder, first in (("a", 0), ("b", 100)):
+        for number in range(26):
+            draw(tmp_path / folder / "train" / "xy"[number % 2] / f"{number}.png", first + number)
+    outs = [ablation(tmp_path, "check", f"{folder}/train").out for folder in ("a", "b", "a", "b")]
+    assert [re.findall(r"wrote (\S+) and", out) for out in outs] == 2 * [
+        ["reports/train/check.html"],
+        ["reports/b-train/check.html"],
+    ]
+    first, other = (json.loads((tmp_path / f"reports/{name}/check.json").read_text()) for name in ("train", "b-train"))
+    assert (first["source"], other["source"]) == ("ImageFolder(path='a/train')", "ImageFolder(path='b/train')")
+    for path in (tmp_path / "b" / "train" / "x").iterdir():
+        path.unlink()
+    assert ablation(tmp_path, "check", "b/train").code == 3
+    assert not (tmp_path / "reports" / "b-train" / "check.json").exists()
+    assert (tmp_path / "reports" / "train" / "check.json").exists()
+
+
+def test_what_systems_put_beside_photographs_is_passed_over_and_counted_once(photos, tmp_path):
+    before = ablation(tmp_path, "check", "photos", "--out", "before")
+    for name in ("Thumbs.db", "tabby/Thumbs.db", "calico/desktop.ini", "tabby/@eaDir/0.png", "__MACOSX/tabby/._0.png"):
+        (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "photos" / name).write_bytes(b"x")
+    draw(tmp_path / "photos" / "tabby" / ".ipynb_checkpoints" / "0-checkpoint.png", 0)
+    ended = ablation(tmp_path, "check", "photos")
+    assert ended.code == 0
+    assert ended.out.count("passed over") == 1
+    flat = re.sub(r"\s+", " ", ended.out)
+    said = re.search("6 hidden or system entries passed over: ([^·]+?) [·!]", flat)
+    assert said is not None, flat
+    assert {*said[1].split(", ")} == {"Thumbs.db (2)", "desktop.ini", "@eaDir", "__MACOSX", ".ipynb_checkpoints"}
+    assert "passed over" not in before.out
+    digests = [
+        json.loads((tmp_path / name / "check.json").read_text())["digest"] for name in ("before", "reports/photos")
+    ]
+    assert digests[0] == digests[1]
+
+
 def test_ctrl_c_while_reading_ends_with_130_and_keeps_what_was_read(photos, tmp_path, environment):
     os.mkfifo(photos / "tabby" / "waits.png")
     command = [sys.executable, "-m", "ablation.cli", "check", "photos"]

@@ -230,6 +230,11 @@ def _classes(check: Check, data: Listing) -> Iterator[Finding]:
 
 
 def _files(check: Check, data: Listing) -> Iterator[Finding]:
+    if check.passed_over:
+        most = [f"{name} ({count:,})" if count > 1 else name for name, count in check.passed_over.items()][:5]
+        text = f"{counted(sum(check.passed_over.values()), 'hidden or system entry', 'hidden or system entries')}"
+        more = ", ..." if len(check.passed_over) > len(most) else ""
+        yield Finding("note", "files", f"{text} passed over: {', '.join(most)}{more}")
     if check.misnamed:
         lying = f"{counted(len(check.misnamed), 'file')} with an ending that lies"
         yield Finding("note", "files", f"{lying}; read as what they hold")
@@ -359,6 +364,7 @@ def _data_as_json(check: Check, data: Listing) -> dict[str, Any]:
             for copies in check.copies
         ],
         "torn": [named(rows) for rows in check.torn],
+        "passed_over": check.passed_over,
     }
 
 
