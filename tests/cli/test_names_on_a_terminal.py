@@ -36,6 +36,7 @@ def unasked(ended: Ended) -> bool:
 
 
 def test_the_answer_has_its_names_in_quotes(folder):
-    out = ablation(folder, "compare", "small").out
+    assert "Differences are to “none”, in points of accuracy." in ablation(folder, "compare", "small").out
+    out = ablation(folder, "compare", "small", "--section", "effects").out
     assert "Each recipe against “none”:" in out
     assert re.search("“crop” (beats|is|has|cannot)", out)

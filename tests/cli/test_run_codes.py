@@ -92,7 +92,7 @@ def test_only_trains_what_it_names_and_the_verdicts_are_of_all_that_have_finishe
     assert "1 of 3 runs to train" in ended.out
     assert "did not finish" not in ended.err
     assert statuses(project) == ["planned"] + ["finished"] * 5
-    assert "2 of 3" in ended.out, "the baseline's row has two of its three seeds"
+    assert "2 of 3 seeds (“none”)" in words(ended), "the baseline has two of its three seeds"
     assert ablation(project, *RUN, "--only", "seed=0", "--only", "seed=1").code == 0
     assert statuses(project) == ["finished"] * 6
     assert "all 2 chosen runs are finished: nothing to train" in ablation(project, *RUN, "--only", "seed=0").out

@@ -23,8 +23,8 @@ def start(folder, environment):
 
 
 def verdicts(out):
-    """What is printed of the results, without what was printed of the training."""
-    return out.partition("Which recipes help?")[2]
+    """What is printed of the results, below an empty line, without what was printed of the training."""
+    return out.partition("\n\n")[2]
 
 
 def digests(folder):

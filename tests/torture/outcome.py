@@ -74,8 +74,8 @@ def differing(seen: dict[str, object], expected: dict[str, object]) -> list[str]
 
 
 def tables(printed: str) -> str:
-    """What a command printed from the question on: the verdicts."""
-    return printed[printed.index("Which recipes help?") :]
+    """What a command printed below its first empty line: the verdicts."""
+    return printed[printed.index("\n\n") :]
 
 
 def _timeless(event: dict[str, object]) -> dict[str, object]:
