@@ -20,7 +20,7 @@ from ablation.cli.progress import counting
 from ablation.core.safe import file_name
 from ablation.data import Listing, listing
 from ablation.experiment.experiment import Cell, Experiment
-from ablation.experiment.files import find, outlines, read
+from ablation.experiment.files import load, outlines
 from ablation.experiment.overrides import changes, overridden, read_overrides
 from ablation.experiment.preregistration import Variant
 from ablation.experiment.selection import Only, chosen_cells, read_only
@@ -67,7 +67,7 @@ class ExperimentOptions:
         return experiment.smoke() if self.smoke else experiment
 
     def _of_file(self) -> Experiment:
-        file = read(find(self.name))
+        file = load(self.name)
         return file.experiment if file.experiment.question else replace(file.experiment, question=file.question)
 
     def variant(self, data: str) -> Variant | None:

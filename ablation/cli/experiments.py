@@ -35,8 +35,8 @@ def experiments() -> None:
 
 def _name(outline: Outline) -> Text:
     if not outline.is_literal:
-        return Text(f"{outline.path.stem} *")
-    file = "" if outline.name == outline.path.stem else f" ({outline.path.name})"
+        return Text(f"{outline.name} *")
+    file = "" if outline.name == outline.path.stem else f" ({outline.file})"
     return Text.assemble(outline.name, (file, "dim"))
 
 

@@ -17,9 +17,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import MISSING, dataclass, fields, replace
 from functools import cache, wraps
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
 
 from ablation.core.errors import InputError, Problem, did_you_mean
+from ablation.core.own_code import is_own_file
 
 T = TypeVar("T")
 
@@ -56,9 +58,13 @@ class Range:
 
 @dataclass(frozen=True, eq=False)
 class OneOf:
-    """The names that a text may be: those of a table, read when a value is checked, so that a new row is allowed."""
+    """The names that a text may be: those of a table, read when a value is checked, so that a new row is allowed.
+
+    also: a class whose values are allowed as well. Its `suggested_for` may know what to write for what is not.
+    """
 
     names: Collection[str]
+    also: Any = None
 
 
 Positive = Annotated[float, Range(above=0)]
@@ -81,6 +87,12 @@ def collecting(path: str) -> Iterator[list[Problem]]:
         yield problems
     finally:
         _collected.reset(token)
+
+
+def file_being_read() -> str:
+    """The absolute path of the file whose problems are collected; '' where none is being read."""
+    collected = _collected.get()
+    return str(Path(collected[0]).absolute()) if collected else ""
 
 
 @contextmanager
@@ -119,11 +131,22 @@ def _report(messages: list[str]) -> None:
     if collected is None:
         raise InputError(Problem(message) for message in messages)
     path, problems = collected
-    frame = sys._getframe(2)
-    while frame.f_back is not None and frame.f_code.co_filename != path:
-        frame = frame.f_back
-    where = f"{path}:{frame.f_lineno}" if frame.f_code.co_filename == path else path
+    where = _line_in(path)
     problems.extend(Problem(message, where) for message in messages)
+
+
+def _line_in(path: str) -> str:
+    """The line of the file that is being read which makes the value, or that of a file of one's own that it imports."""
+    innermost = ""
+    frame: types.FrameType | None = sys._getframe(3)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not innermost and (file == path or is_own_file(file)):
+            innermost = f"{file}:{frame.f_lineno}"
+        if file == path:
+            return innermost
+        frame = frame.f_back
+    return path
 
 
 @dataclass_transform(frozen_default=True)
@@ -196,7 +219,7 @@ def fit(given: Any, hint: Any) -> tuple[Any, str]:
         return given, ""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated and isinstance(arguments[1], OneOf):
-        return given, _not_among(given, arguments[1].names)
+        return given, _not_one_of(given, arguments[1])
     if origin is Annotated:
         return _fit_range(given, arguments[0], arguments[1])
     if origin in (typing.Union, types.UnionType):
@@ -219,6 +242,19 @@ def fit(given: Any, hint: Any) -> tuple[Any, str]:
 def _is_finite(number: float) -> bool:
     """Whether it is finite, and no larger than a float can be."""
     return math.isfinite(number) if isinstance(number, float) else abs(number) <= sys.float_info.max
+
+
+def _not_one_of(given: Any, allowed: OneOf) -> str:
+    """'' for one of the names, and for a value of the class that is allowed as well; or what is wrong."""
+    wrong = _not_among(given, allowed.names)
+    if not wrong or allowed.also is None:
+        return wrong
+    names, hint, suggestion = wrong.partition(";")
+    return (
+        ""
+        if isinstance(given, allowed.also)
+        else (f"{names}, or {allowed.also.__name__}(...){allowed.also.suggested_for(given)}{hint}{suggestion}")
+    )
 
 
 def _not_among(given: Any, names: Collection[str]) -> str:

@@ -9,7 +9,7 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,8 +19,22 @@ from ablation.augment import Recipe
 from ablation.augment.operations.choice import scaled
 from ablation.augment.operations.mix import misplaced, mixes
 from ablation.core.errors import InputError, did_you_mean
+from ablation.core.own_modules import folders_of
 from ablation.core.text import alike, controls, listing
-from ablation.core.values import BelowOne, Count, NonNegative, OneOf, Positive, Range, Whole, fit, hints, label, value
+from ablation.core.values import (
+    BelowOne,
+    Count,
+    NonNegative,
+    OneOf,
+    Positive,
+    Range,
+    Whole,
+    file_being_read,
+    fit,
+    hints,
+    label,
+    value,
+)
 from ablation.data.normalization import NormalizationChoice
 from ablation.data.sources import Source, Subset
 from ablation.data.split import Redrawn, Split, TrainSize
@@ -37,6 +51,7 @@ from ablation.models.names import (
     wrong_choices,
     wrong_model,
 )  # fmt: skip
+from ablation.models.own import source_digest
 from ablation.optim import Constant, Optimizer, Schedule, shortened, with_values
 
 Primary = Literal["pooled", "each"]
@@ -94,7 +109,7 @@ class Experiment:
     them, or each recipe under each; the rest is tested behind it. robustness: are trained networks tested on changed
     test images as well (see `ablation.experiment.robustness`)? None: where `corrupt` names changes, or where it is less
     than a tenth of the training's work. corrupt: name -> recipe of what is then done to the test images, instead of the
-    usual six.
+    usual six. file: filled in, that in which it stands.
 
     model: a classifier of torchvision's, "shallow_cnn", "lenet", or "package.module:function" for one's own (see
     `ablation.models.own`). stem: "small" for images below 64 pixels, on ResNets. weights: to start from, by
@@ -146,6 +161,7 @@ class Experiment:
     robustness: bool | None = None
     corrupt: Mapping[str, Recipe] = field(default_factory=dict)
     question: str = ""
+    file: str = field(default_factory=file_being_read, repr=False, compare=False)
 
     def check(self) -> Iterator[str]:
         """Rules between fields; each broken one is a message."""
@@ -219,7 +235,7 @@ class Experiment:
                     yield f"vary[{factor!r}] = {levels!r}: a value is given twice"
 
         for model in self.levels("model").values():
-            if isinstance(model, str) and (wrong := wrong_model(model)):
+            if isinstance(model, str) and (wrong := wrong_model(model, folders_of(self.file))):
                 yield wrong
 
     def _check_networks(self) -> Iterator[str]:
@@ -304,7 +320,7 @@ class Experiment:
         of those of a cell, by default `resolver()`, which reads files of code and weights. Raises DataError for a file
         of weights that cannot be read.
         """
-        resolved = resolved or resolver()
+        resolved = resolved or resolver(partial(source_digest, inside=folders_of(self.file)))
         fixed = {name: getattr(self, name) for name in VARIABLE if name not in self.vary}
         cells = []
         for names in self._grid():

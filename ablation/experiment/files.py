@@ -1,7 +1,10 @@
 """Finding and reading experiment files: by name in `experiments/`, or by path; every mistake in one at once.
 
 An experiment file is a program. `read` runs it, and is called for the one file that somebody named; whatever looks
-through the folder (`outlines`, `find`) reads the text alone and runs nothing.
+through the folder (`outlines`, `find`) reads the text alone and runs nothing. Code of one's own that it imports is
+found beside it and in the working folder (`ablation.core.own_modules`).
+
+A file may have several experiments. It stands for the one that is called `experiment`; each is `file.py:variable`.
 """
 
 from __future__ import annotations
@@ -10,20 +13,25 @@ import ast
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
+from ablation.core import own_modules
 from ablation.core.errors import AblationError, InputError, Problem, did_you_mean
+from ablation.core.own_code import own_line
 from ablation.core.safe import visible
 from ablation.core.text import listing
 from ablation.core.values import collecting
 from ablation.experiment.experiment import Experiment
 
-FOLDER = Path("experiments")
+FOLDER = Path(own_modules.EXPERIMENTS)
+VARIABLE = "experiment"
+"""What the experiment is assigned to that a file stands for."""
 ablation = import_module("ablation")  # for `__all__`, which it computes when it is read
 
 
@@ -42,7 +50,7 @@ class ExperimentFile:
 
 @dataclass(frozen=True)
 class Outline:
-    """What the text of an experiment file says; the file was not run."""
+    """What the text of an experiment file says of one experiment; the file was not run."""
 
     path: Path
     name: str
@@ -53,35 +61,52 @@ class Outline:
     """The text of `question=`, else the first line of the docstring."""
     problem: Problem | None = None
     """Why nothing could be read off."""
+    variable: str = VARIABLE
+    """What it is assigned to."""
+
+    @property
+    def file(self) -> str:
+        """Its file's name, with the variable where that is not the one that the file stands for."""
+        return self.path.name if self.variable == VARIABLE else f"{self.path.name}:{self.variable}"
 
 
 def outlines(folder: Path = FOLDER) -> tuple[Outline, ...]:
-    """The files of the folder, by name; those whose name begins with an underscore are no experiments."""
+    """The experiments of the folder, by their files; those whose name begins with an underscore are none."""
     paths = sorted(path for path in folder.glob("*.py") if not path.name.startswith("_") and path.is_file())
-    return tuple(map(_outline, paths))
+    return tuple(outline for path in paths for outline in _outlines(path))
 
 
-def _outline(path: Path) -> Outline:
+def _outlines(path: Path) -> Iterator[Outline]:
     try:
         tree = _parsed(path)
     except InputError as error:
-        return Outline(path, path.stem, False, "", error.problems[0])
-    call = _experiment_call(tree)
-    name = _text_of(call, "name", 0)
-    question = _text_of(call, "question", None) or ast.get_docstring(tree) or ""
-    return Outline(path, name or path.stem, bool(name), _first_line(question))
+        yield Outline(path, path.stem, False, "", error.problems[0])
+        return
+    for variable, call in _experiment_calls(tree).items():
+        name = _text_of(call, "name", 0)
+        question = _text_of(call, "question", None) or ast.get_docstring(tree) or ""
+        called = path.stem if variable == VARIABLE else f"{path.stem}:{variable}"
+        yield Outline(path, name or called, bool(name), _first_line(question), None, variable)
 
 
-def _experiment_call(tree: ast.Module) -> ast.Call | None:
-    """The call that makes the file's experiment: that which is assigned to `experiment`, else the last one."""
+def _experiment_calls(tree: ast.Module) -> dict[str, ast.Call | None]:
+    """The calls that make the file's experiments, by what they are assigned to: `experiment` first.
+
+    That of `experiment` is None where it is made in another way. One that is assigned to nothing that the text of the
+    file tells counts as the file's own.
+    """
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _called(node) == Experiment.__name__]
-    for node in reversed(tree.body):
+    assigned: dict[str, ast.Call | None] = {}
+    for node in tree.body:
         names = [ast.unparse(target) for target in node.targets] if isinstance(node, ast.Assign) else []
         if isinstance(node, ast.AnnAssign):
             names = [ast.unparse(node.target)]
-        if "experiment" in names and isinstance(node, ast.Assign | ast.AnnAssign):
-            return node.value if node.value in calls and isinstance(node.value, ast.Call) else None
-    return calls[-1] if calls else None
+        call = node.value if isinstance(node, ast.Assign | ast.AnnAssign) and node.value in calls else None
+        made = call if isinstance(call, ast.Call) else None
+        assigned |= {name: made for name in names if made or name == VARIABLE}
+    if not assigned:
+        return {VARIABLE: calls[-1] if calls else None}
+    return {name: assigned[name] for name in sorted(assigned, key=lambda name: name != VARIABLE)}
 
 
 def _called(call: ast.Call) -> str:
@@ -117,26 +142,49 @@ def claims(every: Sequence[Outline]) -> dict[str, tuple[Path, ...]]:
         name: sorted((one for one in every if name in (one.path.stem, one.name)), key=lambda one: one.path.stem != name)
         for name in names
     }
-    return {name: tuple(one.path for one in of_name) for name, of_name in files.items() if len(of_name) > 1}
+    paths = {name: tuple(dict.fromkeys(one.path for one in of_name)) for name, of_name in files.items()}
+    return {name: of_name for name, of_name in paths.items() if len(of_name) > 1}
+
+
+def load(name: str, folder: Path = FOLDER) -> ExperimentFile:
+    """Run the file that has the experiment called `name`, as `find` says, and take it. Raises InputError."""
+    return read(*_found(name, folder))
 
 
 def find(name: str, folder: Path = FOLDER) -> Path:
-    """The file called `name`, else that in which `name=` says so, or the path given; none is run. Raises InputError."""
-    path = Path(name) if name.endswith(".py") else folder / f"{name}.py"
+    """The file called `name`, else that in which `name=` says so, or the path given; none is run. Raises InputError.
+
+    `file.py:variable` and `file:variable` are in that file, whatever it calls its experiment.
+    """
+    return _found(name, folder)[0]
+
+
+def _found(name: str, folder: Path) -> tuple[Path, str]:
+    """The file, and which of its experiments is meant."""
+    file, _, variable = name.rpartition(":") if ":" in name else (name, "", VARIABLE)
+    path = Path(file) if file.endswith(".py") else folder / f"{file}.py"
     if path.is_file():
-        return path
-    if name.endswith(".py"):
-        raise InputError(f"there is no file {name}")
-    paths = [outline.path for outline in outlines(folder) if outline.name == name]
-    if len(paths) == 1:
-        return paths[0]
-    if paths:
-        raise InputError(f"{name!r} is the name in {listing(map(str, paths))}; give the path of one of them")
+        return path, variable
+    if file.endswith(".py"):
+        raise InputError(f"there is no file {file}")
+    every = [(outline.path, outline.variable) for outline in outlines(folder) if outline.name == name]
+    if len(every) == 1:
+        return every[0]
+    if every:
+        paths = dict.fromkeys(str(path) for path, _ in every)
+        raise InputError(f"{name!r} is the name in {listing(paths)}; {_one_of(every, tuple(paths))}")
     names = experiment_names(folder)
     known = (
         f"{folder}/ has {', '.join(names)}" if names else f"{folder}/ has no experiment; start in the project's folder"
     )
     raise InputError(f"there is no experiment {name!r}{did_you_mean(name, names)} ({known})")
+
+
+def _one_of(every: Sequence[tuple[Path, str]], paths: Sequence[str]) -> str:
+    """What to give for one of several experiments of one name."""
+    if len(paths) > 1:
+        return "give the path of one of them"
+    return f"give each a name of its own, or {listing((f'{path}:{variable}' for path, variable in every), 'or')}"
 
 
 def _parsed(path: Path) -> ast.Module:
@@ -155,8 +203,12 @@ def _parsed(path: Path) -> ast.Module:
         raise InputError(Problem(f"cannot be read: {error.strerror}", str(path))) from None
 
 
-def read(path: Path) -> ExperimentFile:
-    """Run the file and take its `experiment`. Raises InputError with every mistake, each with its line."""
+def read(path: Path, variable: str = VARIABLE) -> ExperimentFile:
+    """Run the file and take its experiment. Raises InputError with every mistake, each with its line.
+
+    variable: what it is assigned to, or else its name. Afterwards the code of one's own that the experiment names is
+    looked for in the folders of this file (`own_modules.use`).
+    """
     tree = _parsed(path)
     try:
         code = compile(tree, str(path), "exec", dont_inherit=True)  # or this file's __future__ would be the user's
@@ -164,24 +216,44 @@ def read(path: Path) -> ExperimentFile:
         raise InputError(Problem(error.msg, f"{path}:{error.lineno}" if error.lineno else str(path))) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise InputError(Problem(f"it is no text of Python ({error or type(error).__name__})", str(path))) from None
-    problems = [*_unknown_imports(tree, path), *_repeated_names(tree, path)]
+    own_modules.use(path)
+    problems = [*_unknown_imports(tree, path), *_repeated_names(tree, path), *_unknown_in_own(path)]
     if problems:
         raise InputError(problems)
     module = ModuleType(f"ablation_experiment_{path.stem}")
     module.__file__ = str(path)
     sys.modules[module.__name__] = module  # where dataclasses look for the names that the file knows
-    with collecting(str(path)) as problems:
+    with collecting(str(path)) as problems, own_modules.importing():
         try:
             exec(code, module.__dict__)
         except (Exception, SystemExit) as error:  # whatever the user's own code raises, with its line
             problems.append(_raised(error, path))
-    experiment = getattr(module, "experiment", None)
-    if not problems and not isinstance(experiment, Experiment):
-        problems.append(Problem("the file defines no `experiment = Experiment(...)`", str(path)))
     if problems:
         raise InputError(problems)
-    assert isinstance(experiment, Experiment)
-    return ExperimentFile(path, ast.get_docstring(tree) or "", experiment)
+    return ExperimentFile(path, ast.get_docstring(tree) or "", _chosen(vars(module), variable, path))
+
+
+def _chosen(names: Mapping[str, object], variable: str, path: Path) -> Experiment:
+    """The experiment of this variable or of this name among all that a file has. Raises InputError."""
+    every = {name: one for name, one in names.items() if isinstance(one, Experiment)}
+    by_name = {one.name: one for one in every.values()}
+    if chosen := every.get(variable) or by_name.get(variable):
+        return chosen
+    if not every:
+        raise InputError(Problem("the file defines no `experiment = Experiment(...)`", str(path)))
+    wanted = "no `experiment`" if variable == VARIABLE else f"no experiment {variable!r}"
+    listed = listing((f"{path}:{name}" for name in every), "or")
+    raise InputError(f"{path} has {wanted}{did_you_mean(variable, [*every, *by_name])}; give {listed}")
+
+
+def _import_hint(name: str) -> str:
+    """What may be meant by a module that is not there, or what hides the one that is meant; '' where nothing is."""
+    top = name.partition(".")[0]
+    if hiding := own_modules.hidden(top):
+        theirs, ours = hiding
+        return f"; {theirs} hides {ours}: give your file another name"
+    files = [file for folder in own_modules.folders() for file in folder.glob("*.py")]
+    return did_you_mean(top, [file.stem for file in files])
 
 
 def _unknown_imports(tree: ast.Module, path: Path) -> Iterator[Problem]:
@@ -197,6 +269,13 @@ def _unknown_imports(tree: ast.Module, path: Path) -> Iterator[Problem]:
             for name in (alias.name for alias in node.names if alias.name not in (*ablation.__all__, "*")):
                 suggestion = did_you_mean(name, ablation.__all__)
                 yield Problem(f"ablation has no {name!r}{suggestion}", f"{path}:{node.lineno}")
+
+
+def _unknown_in_own(path: Path) -> Iterator[Problem]:
+    """The same in the files of one's own that the file imports. One without syntax fails when it is imported."""
+    for file in own_modules.own_imports([path]).values():
+        with suppress(InputError):
+            yield from _unknown_imports(_parsed(file), file)
 
 
 def _is_module(name: str) -> bool:
@@ -221,6 +300,10 @@ def _repeated_names(tree: ast.Module, path: Path) -> Iterator[Problem]:
 def _raised(error: Exception | SystemExit, path: Path) -> Problem:
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     message = str(error) if isinstance(error, AblationError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, ImportError) and error.name:
+        message += _import_hint(error.name)
+    elif (line := own_line(error)) and f" of {path.name})" not in line:
+        message += line
     if isinstance(error, NameError) and error.name:
         missing = "; add it to `from ablation import ...`" if error.name in ablation.__all__ else ""
         message = f"{error.name!r} is not defined{missing or did_you_mean(error.name, ablation.__all__)}"

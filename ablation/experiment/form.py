@@ -44,7 +44,8 @@ def form_of(item: Any) -> Any:
         return {"dict": _pairs(item)}
     if type(item) not in KNOWN.values():
         raise TypeError(f"{type(item).__name__} cannot stand in an experiment")
-    return {"value": type(item).__name__, "fields": {f.name: form_of(getattr(item, f.name)) for f in fields(item)}}
+    given = {field.name: form_of(getattr(item, field.name)) for field in fields(item) if field.compare}
+    return {"value": type(item).__name__, "fields": given}
 
 
 def _pairs(mapping: Mapping[Any, Any]) -> list[list[Any]]:

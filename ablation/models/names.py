@@ -8,7 +8,7 @@ functions give '' or what is wrong, for whoever checks an experiment before anyt
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -96,10 +96,13 @@ def wrong_choices(model: str, stem: str, weights: str | None, stochastic_depth: 
     yield from filter(None, (wrong_stem(stem, model), wrong_weights(weights or "", model, stem), depth))
 
 
-def wrong_model(model: str) -> str:
-    """'' for a network that can be built, or a message; of an own factory only its module is searched."""
+def wrong_model(model: str, inside: Sequence[Path] | None = None) -> str:
+    """'' for a network that can be built, or a message.
+
+    Of one's own only the module is searched: behind Python's path in `inside`, by default `own_modules.folders()`.
+    """
     if is_own(model):
-        return missing_module(model)
+        return missing_module(model, inside=inside)
     if model in model_names():
         return ""
     if model.startswith(_NO_LINEAR_HEAD) and any(f"def {model}(" in source for source in _sources()):

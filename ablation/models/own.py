@@ -3,9 +3,9 @@
 It maps images (B, 3, S, S) to logits (B, classes), and ends in an `nn.Linear` whose input counts as the features.
 Its dropout stays as it is written; an experiment's comes on top, before that last layer.
 
-The module is searched on Python's path, then in the working folder; so that a file of the user's called `queue.py`
-hides no other. Naming one, and the digest of its source, need no torch and import nothing. A function of the user's for
-another purpose is named, found and digested alike: see `Purpose`.
+The module is searched on Python's path, then in the folders of the experiment (`ablation.core.own_modules`); so that a
+file of the user's called `queue.py` hides no other. Naming one, and the digest of its source, need no torch and import
+nothing. A function of the user's for another purpose is named, found and digested alike: see `Purpose`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from __future__ import annotations
 import hashlib
 import importlib
 import re
-import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.machinery import PathFinder
 from importlib.util import find_spec
@@ -23,7 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ablation.core.errors import InputError, did_you_mean
+from ablation.core.own_modules import folders, importing, own_imports
 from ablation.core.seeds import stream, torch_stream
+from ablation.core.text import listing
 
 if TYPE_CHECKING:
     from torch import nn
@@ -52,29 +53,36 @@ def is_own(model: str) -> bool:
     return ":" in model
 
 
-def missing_module(reference: str, purpose: Purpose = NETWORK) -> str:
-    """'' where the module of `package.module:function` is there, or a message. Nothing is imported."""
+def missing_module(reference: str, purpose: Purpose = NETWORK, inside: Sequence[Path] | None = None) -> str:
+    """'' where the module of `package.module:function` is there, or a message. Nothing is imported.
+
+    inside: the folders to look in behind Python's path, by default `own_modules.folders()`.
+    """
     if not _FORM.fullmatch(reference):
         return f"{purpose.field} = {reference!r}: write your own {purpose.what} as {purpose.form}"
     name = reference.partition(":")[0]
-    home, inner = _outermost(name), name.split(".")[1:]
+    inside = folders() if inside is None else inside
+    home, inner = _outermost(name, inside), name.split(".")[1:]
     file = home.joinpath(*inner) if home is not None and (home.is_dir() or not inner) else None
     if file is None or not (file.exists() or file.with_suffix(".py").is_file()):
-        return f"{purpose.field} = {reference!r}: no module {name!r} on Python's path or in {Path.cwd()}"
+        where = listing(map(str, inside), last="or")
+        return f"{purpose.field} = {reference!r}: no module {name!r} on Python's path or in {where}"
     return ""
 
 
-def source_digest(reference: str, purpose: Purpose = NETWORK) -> str:
+def source_digest(reference: str, purpose: Purpose = NETWORK, inside: Sequence[Path] | None = None) -> str:
     """SHA-256 (64 hexadecimal digits) over the Python source that the function stands in.
 
     That is every .py file of the module's outermost package, or the one file: their paths within it and their bytes,
-    in the order of their names; where they lie and when they were written takes no part. What the source imports from
-    elsewhere takes none either. Raises InputError where there is no such module.
+    in the order of their names; where they lie and when they were written takes no part. Then the other modules of the
+    user's own that this source imports, by their paths from the folder that they are in (`own_modules.own_imports`);
+    what it imports from Python's path takes no part. inside: as in `missing_module`. Raises InputError where there is
+    no such module.
     """
-    home, files = _source(reference, purpose)
+    home, files = _source(reference, purpose, inside)
     digest = hashlib.sha256()
     named = {home.name: home} if home.is_file() else {file.relative_to(home).as_posix(): file for file in files}
-    for name, file in sorted(named.items()):
+    for name, file in (*sorted(named.items()), *sorted(own_imports(files, inside).items())):
         content = file.read_bytes()
         digest.update(f"{name}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()
@@ -83,14 +91,16 @@ def source_digest(reference: str, purpose: Purpose = NETWORK) -> str:
 def source_files(reference: str) -> dict[str, Path]:
     """The files that `source_digest` is over, by their paths from the folder that Python finds them in."""
     home, files = _source(reference)
-    return {file.relative_to(home.parent).as_posix(): file for file in files}
+    return own_imports(files) | {file.relative_to(home.parent).as_posix(): file for file in files}
 
 
-def _source(reference: str, purpose: Purpose = NETWORK) -> tuple[Path, list[Path]]:
+def _source(
+    reference: str, purpose: Purpose = NETWORK, inside: Sequence[Path] | None = None
+) -> tuple[Path, list[Path]]:
     """The module's outermost package, with its files of Python source; or its file, and that alone."""
-    if wrong := missing_module(reference, purpose):
+    if wrong := missing_module(reference, purpose, inside):
         raise InputError(wrong)
-    home = _outermost(reference.partition(":")[0])
+    home = _outermost(reference.partition(":")[0], folders() if inside is None else inside)
     assert home is not None  # else its module were missing
     return home, [home] if home.is_file() else sorted(home.rglob("*.py"))
 
@@ -103,7 +113,8 @@ def make(reference: str, classes: int) -> nn.Module:
         factory = function_of(reference)
     call = f"{reference.partition(':')[2]}({classes})"
     try:
-        network = factory(classes)
+        with importing():  # what it imports when it is called
+            network = factory(classes)
     except Exception as error:  # the user's own code raises what it likes
         raise InputError(f"model = {reference!r}: {call} failed: {reason_and_line(error)}") from error
     if not isinstance(network, nn.Module):
@@ -178,11 +189,10 @@ def function_of(reference: str, purpose: Purpose = NETWORK) -> Callable[..., Any
     if wrong := missing_module(reference, purpose):
         raise InputError(wrong)
     name, _, attribute = reference.partition(":")
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.append(here)
     told = f"{purpose.field} = {reference!r}"
     try:
-        module = importlib.import_module(name)
+        with importing():
+            module = importlib.import_module(name)
     except Exception as error:  # as above
         raise InputError(f"{told}: importing {name} failed: {reason_and_line(error)}") from error
     where = getattr(module, "__file__", None) or name
@@ -196,12 +206,12 @@ def function_of(reference: str, purpose: Purpose = NETWORK) -> Callable[..., Any
     return function
 
 
-def _outermost(name: str) -> Path | None:
+def _outermost(name: str, inside: Sequence[Path]) -> Path | None:
     """The folder of the outermost package of a dotted name, or its file; None where there is none of Python source."""
     top = name.partition(".")[0]
     importlib.invalidate_caches()  # a file may have been written a moment ago
     try:
-        spec = find_spec(top) or PathFinder.find_spec(top, [str(Path.cwd())])
+        spec = find_spec(top) or PathFinder.find_spec(top, list(map(str, inside)))
     except ValueError:  # __main__ and its like, which lie nowhere
         return None
     if spec is not None and spec.submodule_search_locations:

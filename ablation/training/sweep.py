@@ -14,6 +14,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ablation.core import own_modules
 from ablation.core.errors import AblationError, InputError, Problem, Terminated, TryAgainError, did_you_mean
 from ablation.core.files import disk_full
 from ablation.core.text import counted
@@ -80,6 +81,7 @@ def crew_for(
     None where as many runs have a record as there are to be, whatever they are of. Where SIGTERM ends the block, the
     workers have `training.grace` seconds to leave checkpoints.
     """
+    own_modules.use(experiment.file)
     made = LocalCrew if training.cluster is None else ClusterCrew
     crew = made(folder_of(experiment, runs), cache, training)
     try:

@@ -31,7 +31,7 @@ from typing import IO, Any
 
 from filelock import Timeout
 
-from ablation.core import processes
+from ablation.core import own_modules, processes
 from ablation.core.errors import AblationError, DataError, InputError, Problem
 from ablation.core.files import remove_unfinished
 from ablation.core.text import duration
@@ -335,7 +335,7 @@ def _environment(device: str) -> dict[str, str]:
     settings = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8", "PYTHONUNBUFFERED": "1"}
     if device == "cpu":
         settings |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    return {**KEEPS_MEMORY, **os.environ, **settings}
+    return {**KEEPS_MEMORY, **os.environ, **own_modules.environment(), **settings}
 
 
 def _compiling(execution: Execution, cache: Path) -> dict[str, str]:
@@ -361,6 +361,7 @@ def main() -> None:
     enable()
     os.dup2(2, 1)  # whatever libraries print goes to the log, not between the events
     _set_forks_apart(events)
+    own_modules.stay_importable()
     requests, report = _requests(sys.stdin), Reporter(events)
     compiles = options.step == "compile"
     import_module("ablation.training.loop")  # and torch with it, while the parent is busy with something else

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from ablation.core.errors import InputError
+from ablation.core.own_modules import importing
 from ablation.core.seeds import torch_stream
 from ablation.models.names import wrong_model
 from ablation.models.networks import build
@@ -139,7 +140,8 @@ def test_its_weights_are_the_seeds(folder):
 def test_it_begins_with_a_file_of_its_own_weights(folder):
     first = build("mine.nets:make", 5, seed=1)
     torch.save(first.state_dict(), "ours.pt")
-    from mine.nets import make
+    with importing():
+        from mine.nets import make
 
     theirs = make(5)
     torch.save(theirs.state_dict(), "theirs.pt")
@@ -186,7 +188,8 @@ def test_it_answers_as_its_author_wrote_it(folder, factory):
     """Its own pooling, and its head with the weights that it was given."""
     (folder / "mine" / "ends.py").write_text(ENDINGS)
     network = build(f"mine.ends:{factory}", 5, seed=1, image_size=12)
-    from mine import ends
+    with importing():
+        from mine import ends
 
     with torch_stream(1, "init"):
         theirs = getattr(ends, factory)(5)
@@ -228,10 +231,14 @@ def test_a_mistake_says_what_to_do(folder, model, message):
 
 
 def test_a_file_of_the_users_shadows_nothing(folder):
+    path, queue = list(sys.path), sys.modules["queue"]
     (folder / "queue.py").write_text("raise SystemExit('not the queue that was meant')")
     with pytest.raises(InputError, match=r"queue.py has no 'make'"):
         build("queue:make", 2)
-    assert sys.path[-1] == str(folder)
+    build("mine.nets:make", 2)
+    assert sys.path == path
+    assert sys.modules["queue"] is queue
+    assert not [name for name in sys.modules if name.startswith("mine")]
 
 
 def test_it_is_known_without_importing_anything(folder, environment):

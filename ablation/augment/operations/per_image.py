@@ -15,11 +15,13 @@ from functools import cache
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ablation.augment.operation import Array, Draws, Operation, PixelOperation, Sample, keys
 from ablation.core.errors import AblationError, did_you_mean, reason_of
 from ablation.core.own_code import own_line
+from ablation.core.own_modules import folders, importing, located, own_imports
 from ablation.core.seeds import stream, torch_stream
 from ablation.core.values import value
 
@@ -97,6 +99,7 @@ class ImageFunction(PerImage):
 
     It is called with a float picture (3, H, W) in [0, 1], a numpy Generator to draw from, and the arguments by name;
     it returns a picture of the same shape. source: a digest of its code, filled in, so that a change makes new runs.
+    File and modules are looked for in the working folder and beside the experiment file, see `core.own_modules`.
 
     >>> ImageFunction("colorsys:rgb_to_hsv", {"b": 0.5}).function
     'colorsys:rgb_to_hsv'
@@ -120,8 +123,7 @@ class ImageFunction(PerImage):
     def check(self) -> Iterator[str]:
         yield from _unkept(self.arguments)
         try:
-            function = _load(self.function)
-            digest = _digest(function)
+            function, digest = _load(self.function, folders())
         except (Exception, SystemExit) as error:  # the file is run, and may raise anything
             form = "write 'file.py:name' or 'package.module:name'"
             yield f"function = {self.function!r} cannot be loaded ({error}); {form}"
@@ -133,9 +135,10 @@ class ImageFunction(PerImage):
         if self.source not in ("", digest):
             yield f"{self.function} has changed since this was written: its code is {digest}, not {self.source}"
         object.__setattr__(self, "source", digest)
+        _checked[self.function, digest] = function
 
     def apply(self, images: Tensor, drawn: dict[str, Tensor]) -> Tensor:
-        function = _load(self.function)
+        function = _checked.get((self.function, self.source)) or _load(self.function, folders())[0]
 
         def transformed(image: Tensor, key: int) -> Any:
             with torch_stream(key, self.called, device=image.device):  # should it draw from torch after all
@@ -186,13 +189,22 @@ def _each(function: Callable[[Tensor, int], Any], name: str, images: Tensor, key
     return torch.stack(made).to(images).clamp_(0, 1) if made else images
 
 
+_checked: dict[tuple[str, str], Callable[..., Any]] = {}
+"""The functions that were found, by their names and the digests of their code."""
+
+
 @cache
-def _load(path: str) -> Any:
-    """The function of this name, from a file or a module."""
+def _load(path: str, inside: tuple[Path, ...]) -> tuple[Callable[..., Any], str]:
+    """The function of this name, from a file or a module that is looked for in these folders, and its code's digest."""
     module, _, name = path.rpartition(":")
-    if not module.endswith(".py"):
-        return getattr(import_module(module), name)
-    file = Path(module).resolve()
+    with importing():
+        function = getattr(_of_file(located(module)) if module.endswith(".py") else import_module(module), name)
+        return function, _digest(function, inside)
+
+
+def _of_file(path: Path) -> ModuleType:
+    """The module that a file is, which is run once."""
+    file = path.resolve()
     called = f"ablation_function_{file.stem}_{hashlib.blake2b(str(file).encode(), digest_size=8).hexdigest()}"
     if called not in sys.modules:  # it is there already while it runs, should it name its own functions
         spec = spec_from_file_location(called, file)
@@ -204,13 +216,18 @@ def _load(path: str) -> Any:
         except BaseException:
             del sys.modules[called]
             raise
-    return getattr(sys.modules[called], name)
+    return sys.modules[called]
 
 
-def _digest(function: Callable[..., Any]) -> str:
-    return hashlib.blake2b(
-        inspect.getsource(inspect.getmodule(function) or function).encode(), digest_size=8
-    ).hexdigest()
+def _digest(function: Callable[..., Any], inside: tuple[Path, ...]) -> str:
+    """Of the source of the module that the function is in, then of those of one's own that it imports."""
+    module = inspect.getmodule(function)
+    digest = hashlib.blake2b(inspect.getsource(module or function).encode(), digest_size=8)
+    source = getattr(module, "__file__", None)
+    for name, file in sorted(own_imports([Path(source)] if source else [], inside).items()):
+        content = file.read_bytes()
+        digest.update(f"\0{name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
 
 
 def _listed(arguments: Mapping[str, Any]) -> str:

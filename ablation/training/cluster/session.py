@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import ablation
 from ablation.core.errors import InputError, Problem
+from ablation.core.own_modules import located, own_imports
 from ablation.experiment.spec import RunSpec
 from ablation.models.own import is_own, source_files
 from ablation.models.weights_file import PREFIX, kept
@@ -149,7 +150,9 @@ def code_of(specs: Iterable[RunSpec]) -> dict[str, bytes]:
             wrong = "no other machine has this path; name the file from the working folder, and within it"
             problems.append(Problem(f"function = {function!r}: {wrong}"))
         else:
-            files[PurePosixPath(path).as_posix()] = Path(path).read_bytes()
+            file = located(path)
+            files |= {name: used.read_bytes() for name, used in own_imports([file]).items()}
+            files[PurePosixPath(path).as_posix()] = file.read_bytes()
     if problems:
         raise InputError(problems)
     return files
