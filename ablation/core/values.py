@@ -9,6 +9,8 @@ so that one reading finds every mistake in the file.
 from __future__ import annotations
 
 import math
+import operator
+import os
 import sys
 import types
 import typing
@@ -198,7 +200,7 @@ def _fill(self: Any, args: tuple[Any, ...], given: dict[str, Any]) -> Iterator[s
         if field.name in given:
             fitted, wrong = fit(given[field.name], hints(cls)[field.name])
             if wrong:
-                yield f"{cls.__name__}: {field.name} = {given[field.name]!r}: {wrong}"
+                yield f"{cls.__name__}: {field.name} = {native(given[field.name])!r}: {wrong}"
         elif field.default is not MISSING:
             fitted = field.default
         elif field.default_factory is not MISSING:
@@ -217,6 +219,8 @@ def fit(given: Any, hint: Any) -> tuple[Any, str]:
     """
     if hint is float and type(given) is float and math.isfinite(given):  # most of what a record holds
         return given, ""
+    if type(given) not in _FITTED_WITHIN:
+        given = native(given, hint is str)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated and isinstance(arguments[1], OneOf):
         return given, _not_one_of(given, arguments[1])
@@ -232,11 +236,50 @@ def fit(given: Any, hint: Any) -> tuple[Any, str]:
         if isinstance(given, bool) or not isinstance(given, int | hint) or not _is_finite(given):
             return given, f"expected {'a whole' if hint is int else 'a finite'} number"
         return hint(given), ""
-    expected = origin or hint
+    return _fit_class(given, hint, origin or hint)
+
+
+def _fit_class(given: Any, hint: Any, expected: Any) -> tuple[Any, str]:
     if isinstance(expected, type) and not isinstance(given, expected):
         return given, f"expected {describe(hint)}{_suggest_class(given, (expected,))}"
     unnamed = [key for key in given if not isinstance(key, str)] if expected in (dict, Mapping) else []
+    given = native(given) if expected is Mapping else given
     return given, f"the name {unnamed[0]!r} is not a text" if unnamed else ""
+
+
+def native(given: Any, is_text: bool = False) -> Any:
+    """A number, array or series of a library as Python's own number or tuple, a range as a tuple; also within others.
+
+    is_text: a path becomes a text, as it does within tuples and dicts. What holds nothing of the kind is returned as it
+    is; of what a dict holds a new one is made.
+
+    >>> import numpy as np
+    >>> native(np.float64(0.1)), native(np.arange(3)), native({"scale": (np.int64(1), 2)})
+    (0.1, (0, 1, 2), {'scale': (1, 2)})
+    """
+    kind = type(given)
+    if kind in _NATIVE:
+        return given
+    if kind in (tuple, list):
+        members = [native(member, True) for member in given]
+        return given if all(map(operator.is_, members, given)) else kind(members)
+    if kind is dict:
+        held = {native(key): native(member, True) for key, member in given.items()}
+        return given if all(map(operator.is_, held.values(), given.values())) and [*held] == [*given] else held
+    if kind is range:
+        return tuple(given)
+    if hasattr(given, "dtype") and hasattr(given, "tolist"):
+        return _tuples(given.tolist())
+    return os.fspath(given) if is_text and isinstance(given, os.PathLike) else given
+
+
+_NATIVE = frozenset({bool, int, float, str, type(None)})
+_FITTED_WITHIN = frozenset({*_NATIVE, tuple, list, dict})
+"""What a record is read back as: of the last three each item is fitted by itself, where its annotation says so."""
+
+
+def _tuples(item: Any) -> Any:
+    return tuple(map(_tuples, item)) if isinstance(item, list) else item
 
 
 def _is_finite(number: float) -> bool:
@@ -416,6 +459,7 @@ def read_back(cls: Callable[..., T], form: Any) -> T:
 def label(given: Any) -> str:
     """Return a value as a table or a chart shows it: `SGD(lr=0.1)`, with fields at their default left out."""
     if not hasattr(given, "__dataclass_fields__"):
+        given = native(given, is_text=True)
         return given if isinstance(given, str) else repr(given)
     changed = {
         field.name: getattr(given, field.name)

@@ -15,7 +15,7 @@ from typing import Any
 from ablation.augment import Operation, Recipe
 from ablation.augment.operations.choice import scaled
 from ablation.core.errors import InputError
-from ablation.core.values import fit
+from ablation.core.values import fit, native
 
 Parts = Mapping[str, Operation | Sequence[Operation]]
 PartNames = frozenset[str]
@@ -149,7 +149,7 @@ def dose(recipe: Operation | Sequence[Operation], factors: Iterable[float] = (0.
     """
     whole = _recipe(recipe)
     try:
-        names = {factor: f"x{factor:g}" for factor in factors if factor}
+        names = {factor: f"x{factor:g}" for factor in map(native, factors) if factor}
     except (TypeError, ValueError):
         raise InputError(f"factors = {factors!r}: expected a tuple of numbers, as (0.5, 1)") from None
     if len(set(names.values())) < len(names):

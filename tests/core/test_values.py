@@ -5,14 +5,29 @@ import json
 import math
 import typing
 from collections.abc import Mapping
-from dataclasses import FrozenInstanceError, replace
-from typing import Annotated, Literal, get_args
+from dataclasses import FrozenInstanceError, field, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from ablation.augment import Brightness, Contrast, Operation, RandomHorizontalFlip, RandomResizedCrop, Recipe
 from ablation.core.errors import InputError
-from ablation.core.values import Count, Positive, Range, collecting, fit, introduced, label, plain, restore, value
+from ablation.core.values import (
+    Count,
+    Positive,
+    Range,
+    collecting,
+    fit,
+    introduced,
+    label,
+    native,
+    plain,
+    restore,
+    value,
+)
 from ablation.data.normalization import Normalization
 from ablation.data.split import Fixed, Given, KFold, PerSeed, Redrawn, TrainSize
 from ablation.experiment.spec import CLASSES
@@ -258,3 +273,72 @@ def test_words_are_put_before_mistakes_that_are_raised_or_collected():
         SGD(lr=-1)
         make()
     assert [problem.message for problem in problems] == ["SGD: lr = -1: must be above 0", *expected]
+
+
+@value
+class Sizes:
+    name: str = ""
+    share: Annotated[float, Range(low=0, high=1)] = 0.5
+    steps: int = 1
+    shown: bool = False
+    pair: tuple[float, float] = (0.0, 1.0)
+    many: tuple[int, ...] = ()
+    kind: Literal["a", 2] = "a"
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+@pytest.mark.parametrize(
+    ("given", "held"),
+    [
+        ({"share": np.float32(0.25)}, {"share": 0.25}),
+        ({"share": np.float64(0.1)}, {"share": 0.1}),
+        ({"share": np.int64(1)}, {"share": 1.0}),
+        ({"share": np.array(0.5)}, {"share": 0.5}),
+        ({"steps": np.uint8(7)}, {"steps": 7}),
+        ({"shown": np.True_}, {"shown": True}),
+        ({"pair": np.array([0.5, 1])}, {"pair": (0.5, 1.0)}),
+        ({"pair": range(2)}, {"pair": (0.0, 1.0)}),
+        ({"pair": [np.float32(0.5), 1]}, {"pair": (0.5, 1.0)}),
+        ({"many": np.arange(3)}, {"many": (0, 1, 2)}),
+        ({"many": pd.Series([4, 5])}, {"many": (4, 5)}),
+        ({"kind": np.int64(2)}, {"kind": 2}),
+        ({"kind": np.str_("a")}, {"kind": "a"}),
+        ({"name": Path("a") / "b"}, {"name": "a/b"}),
+        (
+            {"more": {"lr": np.logspace(-3, -1, 3), "file": Path("x")}},
+            {"more": {"lr": (0.001, 0.01, 0.1), "file": "x"}},
+        ),
+        ({"more": {"deep": [(np.float64(0.1),)], "span": range(2)}}, {"more": {"deep": [(0.1,)], "span": (0, 1)}}),
+    ],
+)
+def test_numbers_of_numpy_paths_and_ranges_are_held_as_python_has_them(given, held):
+    made = Sizes(**given)
+    assert made == Sizes(**held)
+    assert repr(made) == repr(Sizes(**held))
+    assert json.dumps(plain(made)) == json.dumps(plain(Sizes(**held)))
+
+
+@pytest.mark.parametrize(
+    ("given", "wrong"),
+    [
+        ({"steps": np.float64(2.5)}, "steps = 2.5: expected a whole number"),
+        ({"share": np.float64(np.nan)}, "share = nan: expected a finite number"),
+        ({"share": np.float64(2)}, "share = 2.0: must be at least 0 and at most 1"),
+        ({"share": np.array([0.1, 0.2])}, "share = (0.1, 0.2): expected a finite number"),
+        ({"share": np.True_}, "share = True: expected a finite number"),
+        ({"many": np.array([[1, 2]])}, "many = ((1, 2),): (1, 2): expected a whole number"),
+        ({"pair": np.zeros(3)}, "pair = (0.0, 0.0, 0.0): expected 2 values, got 3"),
+        ({"steps": Path("3")}, f"steps = {Path('3')!r}: expected a whole number"),
+    ],
+)
+def test_what_is_wrong_is_so_in_an_array_too(given, wrong):
+    with pytest.raises(InputError) as raised:
+        Sizes(**given)
+    assert str(raised.value) == f"Sizes: {wrong}"
+
+
+def test_what_holds_nothing_to_change_is_the_same_object():
+    for given in ({"a": (1, [2.0, None])}, [1, "x"], (True,), "text", 1.5):
+        assert native(given) is given
+    assert label(np.float64(0.001)) == "0.001"
+    assert label(Path("a.pt")) == "a.pt"

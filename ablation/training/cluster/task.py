@@ -25,6 +25,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ablation.core.errors import AblationError, DataError, InputError
+from ablation.core.values import unchecked
 from ablation.experiment.seal import JOURNAL_FILE, digest_of_file
 from ablation.experiment.spec import RunSpec
 from ablation.training.causes import failure_of
@@ -265,7 +266,8 @@ def _files(folder: Path, outcome: str) -> list[tuple[str, int, str]]:
 def _try_out(machine: Machine, form: dict[str, Any], is_wanted: Callable[[], bool]) -> dict[str, Any]:
     for item in form["items"]:
         machine.provide(Item(*item))
-    specs = list(map(RunSpec.from_plain, form["specs"]))
+    with unchecked():  # the code that they name is not where this process works
+        specs = list(map(RunSpec.from_plain, form["specs"]))
     try:
         with _seated(machine, machine.folder_of(Item("code", form["code"])), is_wanted) as worker:
             worker.try_out(specs, form["classes"])
