@@ -48,7 +48,7 @@ def cohen_kappa(right: Floats, guessed: Floats, labelled: Floats) -> Floats:
     images = labelled.sum(axis=0)
     observed, by_chance = right.sum(axis=0) / images, (guessed * labelled).sum(axis=0) / images**2
     beyond = np.asarray(1 - by_chance)
-    return np.divide(observed - by_chance, beyond, out=np.zeros_like(beyond), where=beyond > 0)
+    return np.asarray(np.divide(observed - by_chance, beyond, out=np.zeros_like(beyond), where=beyond > 0))
 
 
 def _mean_where(share: Floats, whole: Floats) -> Floats:

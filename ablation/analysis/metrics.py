@@ -112,7 +112,7 @@ def in_top_five(logits: Logits, labels: Labels) -> Floats:
     own = logits[np.arange(len(labels)), labels][:, None]
     before = np.arange(logits.shape[1]) < labels[:, None]
     ahead = ((logits > own) | ((logits == own) & before)).sum(axis=1)
-    return (ahead < TOP).astype(np.float64)
+    return np.asarray(ahead < TOP, np.float64)
 
 
 def auroc(logits: Logits, labels: Labels) -> float:

@@ -42,17 +42,23 @@ def draw(
 ) -> DrawnRecipe:
     """Draw for all N samples of the data set. aspect: (N,) width / height; size: the image size.
 
-    rows: (K,) of which samples the result is to be, by default all; the uniforms are drawn for all.
+    rows: (K,) of which samples the result is to be, by default all; the uniforms are drawn for all. The row s + k N is
+    the k-th further occurrence of sample s in the epoch, which has uniforms of its own: those of a stream for each k.
 
     The second occurrence of an operation in a recipe has a stream of its own. Magnitudes are no part of the key, so
     that two strengths of one operation see the same uniforms.
     """
     drawn_before: Counter[str] = Counter()
+    samples, further = len(aspect), 0 if rows is None or not len(rows) else int(rows.max()) // len(aspect)
 
     def uniforms(name: str, count: int) -> Array:
         drawn_before[name] += 1
-        return stream(seed, "augment", epoch, name, drawn_before[name] - 1).random((len(aspect), count))
+        key = ("augment", epoch, name, drawn_before[name] - 1)
+        first = stream(seed, *key).random((samples, count))
+        again = [stream(seed, *key, "occurrence", one).random((samples, count)) for one in range(1, further + 1)]
+        return np.concatenate([first, *again]) if again else first
 
+    aspect = np.tile(aspect, further + 1) if further else aspect
     everyone = np.ones(len(aspect), bool)
     chosen = [list(_chosen(operation, everyone, uniforms)) for operation in recipe]
     mixes = any(isinstance(one, MixingOperation) and where.any() for leaves in chosen for one, _, where in leaves)

@@ -38,7 +38,9 @@ from ablation.core.values import (
 from ablation.data.normalization import NormalizationChoice
 from ablation.data.sources import Source, Subset
 from ablation.data.split import Redrawn, Split, TrainSize
+from ablation.experiment.balance import ClassWeights, Sampling, wrong_weights
 from ablation.experiment.declared_test import default_test, wrong_test
+from ablation.experiment.own_metric import OwnMetric
 from ablation.experiment.robustness import STRENGTHS
 from ablation.experiment.spec import IN_OPTIMIZER, Resolver, RunSpec, resolver
 from ablation.models.names import (
@@ -55,11 +57,11 @@ from ablation.models.own import source_digest
 from ablation.optim import Constant, Optimizer, Schedule, shortened, with_values
 
 Primary = Literal["pooled", "each"]
-Metric = Annotated[str, OneOf(METRICS)]
+Metric = Annotated[str, OneOf(METRICS, also=OwnMetric)]
 VARIABLE = (
     "model", "stem", "weights", "freeze", "frozen_batch_norm", "dropout", "stochastic_depth",
     *IN_OPTIMIZER, "head_lr_factor", "schedule", "epochs", "batch_size", "label_smoothing", "clip_norm", "ema",
-    "image_size", "cache_size", "normalization", "split", "train_size",
+    "class_weights", "sampling", "patience", "image_size", "cache_size", "normalization", "split", "train_size",
 )  # fmt: skip
 """What `vary` may name, besides the recipes, optimizers and seeds that have fields of their own."""
 
@@ -117,6 +119,11 @@ class Experiment:
     and sd of the training part ("data"), of ImageNet, or given. lr, weight_decay: instead of each optimizer's own.
     head_lr_factor: the last layer's learning rate in multiples of the others'. clip_norm: the most that the norm of all
     gradients may be. ema: the decay of an average of the weights over the steps, which is then what is tested.
+    class_weights: of the loss, as in torch's `CrossEntropyLoss`: "balanced" (by the training part of each run, as
+    scikit-learn's `compute_class_weight`), a number a class in the order of the classes, or a dict by their names; the
+    validation loss is without. sampling: "balanced" shows each class equally often in an epoch of as many images.
+    patience: training stops when the validation loss has not improved for so many epochs, and the network of the best
+    epoch is tested, also where no run stops; schedules follow `epochs` all the same.
 
     >>> recipes = {"none": (), "brighter": (Brightness(0.4),)}
     >>> experiment = Experiment("light", Digits(), recipes, {"adam": Adam()}, baseline="none", model="lenet", seeds=3)
@@ -148,6 +155,9 @@ class Experiment:
     label_smoothing: BelowOne = 0.0
     clip_norm: Positive | None = None
     ema: Annotated[float, Range(above=0, below=1)] | None = None
+    class_weights: ClassWeights = None
+    sampling: Sampling = "shuffle"
+    patience: Count | None = None
     split: Split = Redrawn()
     train_size: TrainSize | None = None
     seeds: Count | tuple[Whole, ...] = 5
@@ -177,6 +187,7 @@ class Experiment:
         if isinstance(self.seeds, tuple) and (not self.seeds or len(set(self.seeds)) < len(self.seeds)):
             yield f"seeds = {self.seeds}: name at least one seed, and each once"
         yield from self._check_corrupt()
+        yield from self._check_weights()
         wrong = [*self._check_vary(), *self._check_exclude()]
         yield from wrong
         if not levels and not wrong:
@@ -216,6 +227,14 @@ class Experiment:
                     scaled(tuple(recipe), strength)
             except InputError as error:
                 yield f"corrupt[{name!r}]: {error.problems[0].message}"
+
+    def _check_weights(self) -> Iterator[str]:
+        """Class weights are finite numbers above 0; how many there must be is known with the data."""
+        varied = self.vary.get("class_weights", ())
+        levels = varied.values() if isinstance(varied, Mapping) else varied if isinstance(varied, tuple | list) else ()
+        for given in (self.class_weights, *levels):
+            if wrong := wrong_weights(given):
+                yield f"class_weights = {given!r}: {wrong}"
 
     def _check_vary(self) -> Iterator[str]:
         for factor, levels in self.vary.items():

@@ -16,13 +16,14 @@ from ablation.core.errors import DataError
 from ablation.core.values import unchecked
 from ablation.data.sources import Source
 from ablation.experiment.experiment import Experiment
+from ablation.experiment.own_metric import OwnMetric
 from ablation.experiment.recipes import DoseSeries, PartDesign, Recipes
 from ablation.experiment.spec import CLASSES
 
 KNOWN: dict[str, type] = {
     **CLASSES,
     **{member.__name__: member for union in (Source, Test) for member in get_args(union)},
-    **{cls.__name__: cls for cls in (Experiment, DoseSeries, PartDesign)},
+    **{cls.__name__: cls for cls in (Experiment, OwnMetric, DoseSeries, PartDesign)},
 }
 """Every class that may stand in an experiment."""
 
@@ -32,7 +33,7 @@ def form_of(item: Any) -> Any:
 
     Raises TypeError for what may not stand in an experiment.
     """
-    if item is None or isinstance(item, str | int | float):
+    if item is None or (isinstance(item, str | int | float) and not isinstance(item, OwnMetric)):
         return item
     if isinstance(item, tuple | list):
         return {type(item).__name__: [form_of(member) for member in item]}

@@ -27,6 +27,7 @@ from ablation.core.files import Journal, read_file
 from ablation.core.text import counted
 from ablation.core.values import label, read_back
 from ablation.experiment.experiment import Cell, Experiment
+from ablation.experiment.own_metric import OwnMetric
 from ablation.experiment.record import RECORD_FILE
 from ablation.experiment.runs import SPEC_FILE
 from ablation.experiment.seal import CRLF_REMEDY, has_crlf
@@ -100,7 +101,7 @@ def preregistration_of(experiment: Experiment, cells: Sequence[Cell]) -> Preregi
     compared = {_digest(_compared(cell.spec.to_plain()), 12) for cell in cells if cell.spec.recipe != baseline}
     return Preregistration(
         test=label(experiment.declared_test),
-        metric=experiment.metric,
+        metric=_declared(experiment.metric),
         margin=experiment.margin,
         alpha=experiment.alpha,
         baseline=" + ".join(map(label, baseline)) or "no augmentation",
@@ -117,6 +118,11 @@ class Variant:
     of: Experiment
     cells: Sequence[Cell]
     overrides: tuple[str, ...]
+
+
+def _declared(metric: str) -> str:
+    """Of a metric of the author's own also what it is of, and the digest of its source."""
+    return metric.declared if isinstance(metric, OwnMetric) else metric
 
 
 def preregister(experiment: Experiment, cells: Sequence[Cell], root: Path, variant: Variant | None = None) -> None:

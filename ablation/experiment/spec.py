@@ -9,18 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from functools import cache, cached_property
 from typing import Any, get_args
 
 from ablation.augment import Operation, Recipe
-from ablation.core.values import plain, restore
+from ablation.core.errors import DataError
+from ablation.core.values import label, plain, restore
 from ablation.data.normalization import IMAGENET, Normalization, NormalizationChoice
 from ablation.data.split import Parts, Split, Splittable, TrainSize
+from ablation.experiment.balance import ResolvedWeights, Sampling, class_weights_of
 from ablation.models.names import Freeze, FrozenBatchNorm, Stem, is_weights_name
 from ablation.models.own import is_own, source_digest
 from ablation.models.weights_file import resolved as resolved_weights
-from ablation.optim import Optimizer, Schedule, with_values
+from ablation.optim import Cosine, OneCycle, Optimizer, Polynomial, Schedule, with_values
 
 RESULTS_VERSION = 3
 """Raised when a change of this program changes what the same spec measures; old runs then count as missing."""
@@ -32,7 +34,7 @@ class RunSpec:
 
     data: the digest of the images, their labels and groups. model_source: that of the code of a network of one's own,
     else "". weights: a name of torchvision's, or "sha256:" and the digest of a file. The other fields mean what they
-    mean in `Experiment`.
+    mean in `Experiment`; those with a default came later, and take part in the id where they are something else.
 
     >>> spec = experiment.cells("0123456789abcdef")[0].spec
     >>> RunSpec.from_plain(spec.to_plain()).id == spec.id
@@ -63,6 +65,9 @@ class RunSpec:
     clip_norm: float | None
     ema: float | None
     seed: int
+    class_weights: ResolvedWeights = None
+    sampling: Sampling = "shuffle"
+    patience: int | None = None
 
     @cached_property
     def id(self) -> str:
@@ -73,13 +78,19 @@ class RunSpec:
     def parts(self, data: Splittable) -> Parts:
         """The images to train on, to validate on and to test on. Raises DataError where the data cannot give that."""
         parts = self.split.draw(data, self.seed)
+        if self.patience and not len(parts.val):
+            raise DataError(f"patience = {self.patience}: there is no validation part to stop by; give the split one")
         if self.train_size is None:
             return parts
         return parts._replace(train=self.train_size.kept(data, parts.train, self.split.drawn_from(self.seed)))
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON holds it."""
-        return {field.name: plain(getattr(self, field.name)) for field in fields(self)}
+        return {
+            field.name: plain(getattr(self, field.name))
+            for field in fields(self)
+            if field.default is MISSING or getattr(self, field.name) != field.default
+        }
 
     @classmethod
     def from_plain(cls, form: Mapping[str, Any]) -> RunSpec:
@@ -118,6 +129,7 @@ def resolver(
         values["cache_size"] = given["cache_size"] or default_cache_size(given["image_size"])
         values["model_source"] = source(given["model"]) if is_own(given["model"]) else ""
         values["weights"] = weights(given["weights"], given["model"])
+        values["class_weights"] = class_weights_of(given["class_weights"])
         if not given["freeze"]:  # no batch norm is frozen then: whatever one should do makes no other run
             values["frozen_batch_norm"] = "eval"
         if given["normalization"] == IMAGENET:
@@ -141,5 +153,14 @@ def cautions(spec: RunSpec, images: int) -> Iterator[str]:
             f"weights = {spec.weights!r} were trained on pictures normalised by ImageNet's mean and sd, and here they "
             "are normalised by the data's own; normalization='imagenet' gives the weights what they know"
         )
+    if spec.patience and spec.patience >= spec.epochs:
+        yield f"patience = {spec.patience} with epochs = {spec.epochs}: training never stops early"
+    if spec.patience and isinstance(spec.schedule, Cosine | OneCycle | Polynomial):
+        yield (
+            f"patience = {spec.patience} with {label(spec.schedule)}: the learning rate follows all {spec.epochs} "
+            "epochs, and is still high where training stops early; Constant() and Plateau() do not look ahead"
+        )
+    if spec.class_weights == "balanced" and spec.sampling == "balanced":
+        yield "class_weights='balanced' with sampling='balanced' makes up for small classes twice; one is enough"
     if spec.batch_size > images:
         yield f"batch_size = {spec.batch_size} is more than the {images:,} images to train on: an epoch is one step"

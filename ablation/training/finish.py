@@ -24,6 +24,7 @@ from ablation.models.networks import count_parameters
 from ablation.optim import describe_groups
 from ablation.training.checkpoint import Progress
 from ablation.training.looks import looks
+from ablation.training.patience import early_stopping
 from ablation.training.preview import Preview, blank, preview
 from ablation.training.setup import Setup
 from ablation.training.view import predict, untouched
@@ -68,6 +69,8 @@ def finish(
         "captions": list(first.captions),
         "conditions": [[one.name, one.strength, " + ".join(map(label, one.recipe))] for one in shown],
     }
+    if spec.patience:
+        evidence["early_stopping"] = early_stopping(progress.history, spec.patience, spec.epochs)
     record = RunRecord(
         id=spec.id,
         outcome="finished" if diverged_step is None else "diverged",

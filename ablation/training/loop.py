@@ -19,20 +19,23 @@ from torch import Tensor, nn
 
 from ablation.augment.apply import on
 from ablation.core.errors import attempt
-from ablation.core.seeds import stream, torch_stream
+from ablation.core.seeds import torch_stream
 from ablation.data import Dataset
 from ablation.data.batches import bounds
 from ablation.experiment.record import Arrays, RunRecord
 from ablation.experiment.robustness import Condition
 from ablation.experiment.runs import Run
+from ablation.experiment.spec import RunSpec
 from ablation.optim import learning_rate, set_lr
 from ablation.training.ahead import ahead
 from ablation.training.checkpoint import Pace, Progress, resume, save, unwritten, write_tensors
 from ablation.training.execution import AS_USUAL, Execution
 from ablation.training.finish import environment_of, finish
+from ablation.training.patience import History, best_epoch, ran_out
+from ablation.training.sampling import Sampled, sample
 from ablation.training.sentinel import Sentinel
 from ablation.training.setup import Setup
-from ablation.training.view import Rows, View, loss_and_accuracy, predict
+from ablation.training.view import View, loss_and_accuracy, predict
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -70,10 +73,11 @@ def train(
     progress, pace = resume(run, setup.learned, environment, partial(_tell, report)), Pace(checkpoint_every)
     diverged_step = None
 
-    for epoch in range(len(progress.history), spec.epochs):
+    for epoch in _epochs_left(progress.history, spec):
         started = time.perf_counter()
-        sentinel = Sentinel(setup.clean, spec, data.aspect, parts.train) if epoch == 0 else None
-        losses, right, lr = train_epoch(setup, epoch, [one["val_loss"] for one in progress.history], sentinel)
+        sampled = sample(setup, epoch)
+        sentinel = Sentinel(sampled.clean, spec, data.aspect, sampled.trained) if epoch == 0 else None
+        losses, right, lr = train_epoch(setup, epoch, [one["val_loss"] for one in progress.history], sentinel, sampled)
         if sentinel:
             progress.changes = sentinel.changes()
             progress.notes += sentinel.notes
@@ -92,12 +96,13 @@ def train(
             "val_accuracy": val_accuracy,
         }
         progress.history.append(figures)
+        _keep_best(setup, progress.history)
         seconds = time.perf_counter() - started
         speed = {"seconds": round(seconds, 4), "images_per_second": round(len(parts.train) / seconds, 1)}
         event = _journaled(run, figures | speed, progress, report)
         attempt("progress", partial(report, event), None, progress.notes.append)
         ends = ending()
-        if epoch + 1 < spec.epochs and (ends or pace.due()):
+        if not _is_through(progress.history, spec) and (ends or pace.due()):
             try:
                 pace.save(partial(save, run, setup.learned, progress, environment))
             except OSError as error:  # a full disk: it may have room at the next epoch
@@ -105,11 +110,35 @@ def train(
             if ends:
                 raise Interrupted
 
+    _put_best(setup, progress.history)
     progress.notes += setup.passes.notes
     record, arrays = finish(setup, progress, diverged_step, environment, conditions, always)
     if keep_weights and record.outcome == "finished":
         write_tensors(run.weights, setup.tested.state_dict())
     return record, arrays
+
+
+def _is_through(history: History, spec: RunSpec) -> bool:
+    """Whether these were all epochs that the run takes."""
+    return len(history) == spec.epochs or ran_out(history, spec.patience)
+
+
+def _epochs_left(history: History, spec: RunSpec) -> Iterator[int]:
+    """The epochs (from 0) behind those in the history, which is asked again before each."""
+    while not _is_through(history, spec):
+        yield len(history)
+
+
+def _keep_best(setup: Setup, history: History) -> None:
+    """After an epoch: keep its network where it is the best so far, and training may stop early."""
+    if setup.best and best_epoch(history) == len(history):
+        setup.best.load_state_dict(setup.tested.state_dict())
+
+
+def _put_best(setup: Setup, history: History) -> None:
+    """Make the network that is tested that of the best epoch, where one was kept."""
+    if setup.best and best_epoch(history):
+        setup.tested.load_state_dict(setup.best.state_dict())
 
 
 def _journaled(run: Run, epoch: dict[str, Any], progress: Progress, report: Report) -> dict[str, Any]:
@@ -134,19 +163,23 @@ def _tell(report: Report, message: str) -> None:
 
 
 def train_epoch(
-    setup: Setup, epoch: int, val_losses: Sequence[float | None], sentinel: Sentinel | None
+    setup: Setup,
+    epoch: int,
+    val_losses: Sequence[float | None],
+    sentinel: Sentinel | None,
+    sampled: Sampled | None = None,
 ) -> tuple[Tensor, Tensor, float]:
     """Take the steps of one epoch (from 0): the loss of each, summed over its batch; right guesses; the last lr.
 
     val_losses: of the epochs before, which some schedules look at. sentinel: watches the first epoch's pictures.
+    sampled: what `sample` gives for this epoch, where it is at hand.
     """
-    spec, parts = setup.run.spec, setup.parts
-    view = setup.clean.augmented(spec.recipe, spec.seed, epoch, setup.data.aspect, parts.train)
-    order = stream(spec.seed, "order", epoch).permutation(parts.train)
+    spec, sampled = setup.run.spec, sampled or sample(setup, epoch)
+    view = sampled.clean.augmented(spec.recipe, spec.seed, epoch, setup.data.aspect, sampled.trained)
     losses, right = torch.zeros(setup.steps_per_epoch, device=setup.device), torch.zeros((), device=setup.device)
     setup.model.train()
     with torch_stream(spec.seed, "dropout", epoch, device=setup.device):
-        made = _batches(setup, view, order, sentinel)
+        made = _batches(setup, view, sampled, sentinel)
         for step, (images, targets) in enumerate(made if sentinel else ahead(made, setup.device)):
             done = epoch * setup.steps_per_epoch + step
             lr = learning_rate(spec.schedule, spec.optimizer.lr, done, setup.steps_per_epoch, spec.epochs, val_losses)
@@ -161,13 +194,14 @@ def train_epoch(
     return losses, right, lr
 
 
-def _batches(setup: Setup, view: View, order: Rows, sentinel: Sentinel | None) -> Iterator[tuple[Tensor, Tensor]]:
+def _batches(setup: Setup, view: View, sampled: Sampled, sentinel: Sentinel | None) -> Iterator[tuple[Tensor, Tensor]]:
     """The images (B, 3, S, S) and targets of each batch, several batches rendered in one go where pictures are small.
 
     Outside `precision`: pixels are float32 everywhere.
     """
+    order = sampled.order
     cuts = bounds(len(order), setup.run.spec.batch_size)
-    ordered = np.sort(order)
+    ordered = np.sort(setup.parts.train)
     kept = view.kept(ordered)  # of the baseline's: its pictures are the same in each epoch
     together = max(1, view.at_once // setup.run.spec.batch_size)
     for first in range(0, len(cuts), together):
@@ -175,10 +209,10 @@ def _batches(setup: Setup, view: View, order: Rows, sentinel: Sentinel | None) -
         begin = some[0][0]
         within = [(start - begin, stop - begin) for start, stop in some]
         rows = order[begin : some[-1][1]]
-        pictures = view.pictures(rows) if kept is None else kept[on(kept.device, ordered.searchsorted(rows))]
+        pictures = view.pictures(rows) if kept is None else kept[on(kept.device, ordered.searchsorted(view.own(rows)))]
         if sentinel:
             sentinel.observe(rows, pictures, within)
-        images, targets = view.normalized(pictures), view.targets(setup.labels, rows, len(setup.data.classes))
+        images, targets = view.normalized(pictures), view.targets(sampled.labels, rows, len(setup.data.classes))
         for start, stop in within:  # copied: a kernel may give other bits where its input begins elsewhere in memory
             yield images[start:stop].clone(), targets[start:stop].clone()
 

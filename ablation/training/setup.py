@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -12,10 +13,12 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from ablation.core.errors import InputError
+from ablation.core.errors import InputError, Problem
 from ablation.data import Dataset, Parts
+from ablation.data.balance import balanced_weights
 from ablation.data.batches import steps
 from ablation.data.normalization import moments
+from ablation.experiment.balance import misfits, weights_of
 from ablation.experiment.runs import Run
 from ablation.experiment.spec import RunSpec
 from ablation.models.classifier import Classifier
@@ -48,6 +51,8 @@ class Setup:
     passes: Passes
     optimizer: Stepper
     average: AveragedModel | None
+    best: Classifier | None = None
+    """The network of the best epoch so far, where training may stop early: what is tested in the end."""
 
     @classmethod
     def of(
@@ -62,10 +67,12 @@ class Setup:
         labels = torch.from_numpy(data.labels).to(device)
         clean = View.clean(data, device, spec.image_size, mean, std)
         passes = _passes(spec, network(spec, len(data.classes), cache), device, execution)
+        passes.weigh(_class_weights(spec, data, parts, device))
         clean = replace(clean, channels_last=execution.on(str(device)).memory_format == "channels_last")
         optimizer = build_optimizer(spec.optimizer, passes.model, spec.head_lr_factor)
         average = averaged(passes.model, spec.ema) if spec.ema else None
-        return cls(run, data, device, parts, labels, clean, passes, optimizer, average)
+        setup = cls(run, data, device, parts, labels, clean, passes, optimizer, average)
+        return replace(setup, best=_copied(setup.tested)) if spec.patience else setup
 
     @property
     def model(self) -> Classifier:
@@ -90,7 +97,25 @@ class Setup:
     def learned(self) -> dict[str, Any]:
         """What training changes, by the name that it has in a checkpoint."""
         parts = {"model": self.model, "optimizer": self.optimizer}
-        return parts | {"average": self.average} if self.average else parts
+        parts |= {"average": self.average} if self.average else {}
+        return parts | ({"best": self.best} if self.best else {})
+
+
+def _copied(model: Classifier) -> Classifier:
+    """A network of the same weights that is not trained."""
+    return copy.deepcopy(model).requires_grad_(False).eval()
+
+
+def _class_weights(spec: RunSpec, data: Dataset, parts: Parts, device: torch.device) -> Tensor | None:
+    """(C,) float32 on the device, those that are computed from the training part; None where classes weigh alike."""
+    if spec.class_weights is None:
+        return None
+    if wrong := [*misfits(spec.class_weights, data.classes)]:
+        raise InputError(map(Problem, wrong))
+    given = weights_of(spec.class_weights, data.classes)
+    balanced = balanced_weights(data.labels[parts.train], len(data.classes))
+    weights = [given[name] for name in data.classes] if given else balanced
+    return torch.as_tensor(weights, dtype=torch.float32, device=device)
 
 
 def _passes(spec: RunSpec, fresh: Classifier, device: torch.device, execution: Execution) -> Passes:
@@ -109,7 +134,8 @@ def _passes(spec: RunSpec, fresh: Classifier, device: torch.device, execution: E
         capture = cuda_graphs(device) if recorded else None
         return Passes(there, precision_on(device), spec.batch_size, spec.label_smoothing, compiled, capture)
 
-    shape = (str(device), chosen, fresh.head.out_features, *(getattr(spec, name) for name in SHAPE))
+    weighted = spec.class_weights is not None
+    shape = (str(device), chosen, fresh.head.out_features, weighted, *(getattr(spec, name) for name in SHAPE))
     return passes_of(fresh, None if own or not (compiled or recorded) else shape, make)
 
 

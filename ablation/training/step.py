@@ -48,6 +48,8 @@ class Passes:
     label_smoothing: float = 0.0
     compiled: bool = False
     capture: Capture | None = None
+    weight: Tensor | None = None
+    """(C,) of the classes in the loss; None: all alike."""
     notes: list[str] = field(default_factory=list)
     """Why passes were not replayed, for the run's record."""
     recorded: dict[Hashable, Recorded | str] = field(default_factory=dict)
@@ -80,7 +82,7 @@ class Passes:
             parameter.grad = None
         with self.precision():
             logits = forward(images)
-            loss = functional.cross_entropy(logits.float(), targets, label_smoothing=self.label_smoothing)
+            loss = functional.cross_entropy(logits.float(), targets, self.weight, label_smoothing=self.label_smoothing)
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach(), logits.detach()
 
@@ -125,6 +127,13 @@ class Passes:
             with torch.no_grad():
                 for state, was in zip(states, before, strict=True):
                     state.copy_(was)
+
+    def weigh(self, weight: Tensor | None) -> None:
+        """Give the classes these weights (C,) in the loss: in place, where recordings read them."""
+        if self.weight is None or weight is None:
+            self.weight = weight
+        else:
+            self.weight.copy_(weight)
 
     def begin(self, fresh: Classifier) -> None:
         """Make the network what `fresh`, of the same shape, is: in place, where recordings and kernels expect it."""

@@ -52,6 +52,8 @@ class View:
     """The memory layout of what a network takes; None: the one that its device prefers."""
     drawn: Rows | None = None
     """(N,) the rows, in ascending order, that `steps` and `mixing` are of; None: of all."""
+    images: int | None = None
+    """How many the data set has, where rows from there on are further occurrences of the same images."""
 
     @classmethod
     def clean(cls, data: Dataset, device: torch.device, size: int, mean: Array, std: Array) -> View:
@@ -68,6 +70,15 @@ class View:
     def through(self, drawn: DrawnRecipe, trained: Rows, rows: Rows | None = None) -> View:
         """The same through a recipe as drawn. rows: those that it was drawn for, in ascending order; None: for all."""
         return replace(self, steps=chain(drawn), mixing=Mixing.of(drawn, trained, rows), clean_of=None, drawn=rows)
+
+    def repeating(self, images: int) -> View:
+        """The same for rows of which `row + k * images` is the k-th further occurrence of an image."""
+        pixels = self.pixels
+        return replace(self, pixels=lambda rows: pixels(rows % images), images=images)
+
+    def own(self, rows: Rows) -> Rows:
+        """The rows of these occurrences in the data set."""
+        return rows if self.images is None else rows % self.images
 
     def of_pixels(self, pixels: Callable[[Rows], Tensor]) -> View:
         """Other pictures (B, 3, size, size) as they are, normalised alike."""
@@ -86,7 +97,7 @@ class View:
     def _samples(self, rows: Rows) -> Rows:
         """(B,) the numbers of these rows among those that were drawn. Raises ValueError for one that was not."""
         if self.drawn is None:
-            return rows
+            return self.own(rows)
         samples = self.drawn.searchsorted(rows).clip(max=len(self.drawn) - 1)
         if (self.drawn[samples] != rows).any():
             raise ValueError("the recipe was drawn for other rows")

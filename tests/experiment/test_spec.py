@@ -65,6 +65,8 @@ VARIANTS = [
     replace(SPEC, split=PerSeed(train=100), schedule=Step(3), recipe=()),
     replace(SPEC, optimizer=AdamW(betas=(0.8, 0.99)), schedule=OneCycle(), dropout=0.3),
     replace(SPEC, optimizer=NAdam(), schedule=Constant(), seed=0, epochs=1),
+    replace(SPEC, class_weights=(1.0, 2.0), sampling="balanced", patience=3),
+    replace(SPEC, class_weights=(("cat", 1.5), ("dog", 1.0))),
     replace(SPEC, optimizer=Lookahead(SAM(Adafactor())), normalization=Normalization((0, 0, 0), (1, 1, 1)), freeze=7),
 ]
 
@@ -78,7 +80,7 @@ def test_a_spec_comes_back_from_its_plain_form_with_its_id(spec):
 
 def test_an_id_is_16_hexadecimal_digits_and_other_for_other_specs():
     ids = {spec.id for spec in (SPEC, *VARIANTS)}
-    assert len(ids) == 5
+    assert len(ids) == 7
     assert all(re.fullmatch("[0-9a-f]{16}", id_) for id_ in ids)
 
 
@@ -89,6 +91,7 @@ OTHER = {
     "freeze": "backbone", "frozen_batch_norm": "train", "dropout": 0.1, "stochastic_depth": 0.1,
     "optimizer": SGD(lr=0.1), "head_lr_factor": 2.0, "schedule": Cosine(warmup=4), "epochs": 61, "batch_size": 65,
     "label_smoothing": 0.1, "clip_norm": 1.0, "ema": 0.99, "seed": 4,
+    "class_weights": "balanced", "sampling": "balanced", "patience": 3,
 }  # fmt: skip
 assert list(OTHER) == [field.name for field in fields(RunSpec)], "every field needs another value here"
 
@@ -97,6 +100,12 @@ assert list(OTHER) == [field.name for field in fields(RunSpec)], "every field ne
 def test_every_field_is_part_of_the_id(name):
     """Whatever a spec holds can change the result: no field may be left out of the hash."""
     assert replace(SPEC, **{name: OTHER[name]}).id != SPEC.id
+
+
+def test_what_came_later_is_in_the_form_of_a_spec_only_where_it_is_chosen():
+    """So the ids of before are those of today, and files of before are read."""
+    assert not {"class_weights", "sampling", "patience"} & SPEC.to_plain().keys()
+    assert replace(SPEC, patience=3).to_plain() == SPEC.to_plain() | {"patience": 3}
 
 
 def test_every_class_of_a_spec_can_be_restored():
