@@ -1,8 +1,9 @@
 """Publishing beside training: one thread of the command's process writes to MLflow, and nothing waits for it meanwhile.
 
 What is to be published waits in a queue, by the run and not by its content: written is what lies in the runs folder
-when its turn comes. A server that does not take something is tried again after a pause, and once more at the end; one
-that is slow is waited for. Where the command ends before all is written, `ablation sync` writes the rest.
+when its turn comes. Of runs that are being trained the epochs so far are written now and then. A server that does not
+take something is tried again after a pause, and once more at the end; one that is slow is waited for. Where the command
+ends before all is written, `ablation sync` writes the rest.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ PAUSE = 30.0
 BEHIND = 2.0
 """Seconds that a run waits to be published before it counts as behind: a local store takes a tenth of that a run."""
 
+FOLLOW = 5.0
+"""Seconds after which a run that is being trained is shown in MLflow, and from then on from one look at it to the next.
+A shorter one is published once, when it has ended: where runs are quick nothing is written twice."""
+
 INTERRUPTED = 0.5
 """Seconds that an interrupted command gives to what is just being written."""
 
@@ -31,6 +36,8 @@ class _Task(NamedTuple):
     """By their ids, with the time since when they wait."""
     whole: bool
     """Whether everything is published, and not one run."""
+    following: tuple[Run, ...]
+    """Or those in training, of which the epochs so far are."""
     held: Mapping[str, Held] | None
     last: bool
     """Whether the command waits for it, so that it is not tried again."""
@@ -43,12 +50,15 @@ class Background:
     method raises.
     """
 
-    def __init__(self, tracker: Tracker, pause: float = PAUSE):
-        self.tracker, self.pause = tracker, pause
+    def __init__(self, tracker: Tracker, pause: float = PAUSE, follow: float = FOLLOW):
+        self.tracker, self.pause, self.seconds = tracker, pause, follow
         self._changed = threading.Condition()
         self._waiting: dict[str, tuple[Run, float]] = {}  # by id: since when
         self._all = self._busy = self._finishing = self._stopped = False
         self._held: Mapping[str, Held] | None = None
+        self._due: dict[str, float] = {}  # by id, of each run in training: when it is shown next
+        self._news: dict[str, Run] = {}  # those that have begun or ended an epoch since
+        self._shown: dict[str, Run] = {}  # those that MLflow may show as running
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Background:
@@ -62,7 +72,17 @@ class Background:
         """Publish this run when its turn comes, as `Tracker.publish`; returns at once."""
         with self._changed:
             self._waiting[run.spec.id] = (run, time.monotonic())
+            self._due.pop(run.spec.id, None)
+            self._news.pop(run.spec.id, None)
             self._wake()
+
+    def follow(self, run: Run) -> None:
+        """Take note that a run has begun, or ended an epoch; it is shown in MLflow a while later. Returns at once."""
+        with self._changed:
+            self._due.setdefault(run.spec.id, time.monotonic() + self.seconds)
+            if run.spec.id not in self._news:
+                self._news[run.spec.id] = run
+                self._wake()
 
     def publish_all(self, held: Mapping[str, Held] | None = None) -> None:
         """Publish everything when the runs are published that wait, as `Tracker.publish_all`; returns at once."""
@@ -103,7 +123,7 @@ class Background:
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._busy, INTERRUPTED)
+            self._changed.wait_for(lambda: not (self._busy or self._shown), INTERRUPTED)
 
     def _lacking(self) -> str:
         left = self._left()
@@ -132,6 +152,9 @@ class Background:
         while (task := self._next()) is not None:
             if task.whole:
                 self.tracker.publish_all(held=task.held)
+            elif task.following:
+                for run in task.following:
+                    self.tracker.follow(run)
             else:
                 [(run, _)] = task.runs.values()
                 self.tracker.publish(run)
@@ -143,25 +166,52 @@ class Background:
                     self._changed.wait_for(lambda: self._stopped or self._finishing, self.pause)
             if failed:
                 self.tracker.again()
+        if self._shown:
+            self.tracker.leave(list(self._shown.values()))
+        with self._changed:
+            self._shown.clear()
+            self._changed.notify_all()
 
     def _next(self) -> _Task | None:
         """Wait for something to do; None when there is nothing more to be done."""
         with self._changed:
-            self._changed.wait_for(lambda: self._stopped or self._waiting or self._all)
+            while not (self._stopped or self._waiting or self._all or (following := self._following())):
+                self._changed.wait(self._until_due())
             if self._stopped:
                 return None
             self._busy, whole = True, self._all
+            if not (whole or self._waiting):
+                for run in following:
+                    del self._news[run.spec.id]
+                return _Task({}, False, following, None, False)
             self._all = False
             runs = dict(self._waiting) if whole else dict([next(iter(self._waiting.items()))])
-            return _Task(runs, whole, self._held, self._finishing)
+            return _Task(runs, whole, (), self._held, self._finishing)
+
+    def _until_due(self) -> float | None:
+        """Seconds until a run in training is to be shown; None where none has anything new."""
+        return min((max(0.0, self._due[key] - time.monotonic()) for key in self._news), default=None)
+
+    def _following(self) -> tuple[Run, ...]:
+        """The runs in training that are to be shown now."""
+        now = time.monotonic()
+        return tuple(run for key, run in self._news.items() if self._due[key] <= now)
 
     def _settle(self, task: _Task, failed: bool) -> None:
         """Take what was published off the queue, or put it behind the others. What ended again meanwhile stays."""
+        for run in task.following:
+            self._shown[run.spec.id] = run
+            if run.spec.id in self._due:  # it has not ended meanwhile
+                self._due[run.spec.id] = time.monotonic() + self.seconds * (not failed)
+                if failed:
+                    self._news[run.spec.id] = run
         for key, entry in task.runs.items():
             if self._waiting.get(key) is entry:
                 del self._waiting[key]
                 if failed:
                     self._waiting[key] = entry
+                else:
+                    self._shown.pop(key, None)
         if failed and task.whole:
             self._all, self._held = True, None  # what was read of the runs is no longer new
         self._busy = False

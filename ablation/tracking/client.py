@@ -1,9 +1,10 @@
 """Tracking: publish records to MLflow. The only home of mlflow, which is imported when there is something to publish.
 
 MLflow is where people look; the runs folder is where results live. One process writes, the one the user started, from
-what lies in the folder (see `ablation.tracking.publication`). A server that is down costs one warning, and the next
-`ablation run` or `ablation sync` catches up; publishing again changes nothing. Only `MlflowClient` is used: MLflow's
-active run is global state, and leaves a run FINISHED after `sys.exit(3)` and RUNNING after a kill.
+what lies in the folder (see `ablation.tracking.publication`), also while runs are trained. A server that is down costs
+one warning, and the next `ablation run` or `ablation sync` catches up; publishing again changes nothing. Only
+`MlflowClient` is used: MLflow's active run is global state, and leaves a run FINISHED after `sys.exit(3)` and RUNNING
+after a kill.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
@@ -24,6 +25,7 @@ from ablation.experiment.runs import Held, Run, folder_of, runs_of
 from ablation.tracking.connection import Connection
 from ablation.tracking.publication import (
     REPORT,
+    Begun,
     Publication,
     Report,
     counts_publication,
@@ -81,6 +83,21 @@ class Tracker:
         if publication := self._compute(run):
             self._send(lambda connection: connection.write(publication))
 
+    def follow(self, run: Run) -> None:
+        """Show the epochs so far of a run that is being trained; nothing of one that is not, or not any more."""
+
+        def write(connection: Connection) -> None:  # read when the store is ours: nobody has published its end since
+            if run.status() == "running" and (publication := self._compute(run, begun="running")):
+                connection.follow(publication)
+
+        self._send(write)
+
+    def leave(self, runs: Iterable[Run]) -> None:
+        """Show these runs as interrupted where they have not ended: nobody trains them any more."""
+        for run in runs:
+            if publication := self._compute(run, begun="interrupted"):
+                self._send(lambda connection, one=publication: connection.write(one))  # type: ignore[misc]
+
     def again(self) -> None:
         """Try MLflow anew, by a new connection, after it did not take something."""
         self.off = self._away = False
@@ -134,6 +151,7 @@ class Tracker:
         given |= {one.key: one.digest for one in publications}
         counts["as it was"] += sum(one.key != REPORT for one in publications) - sum(one.key != REPORT for one in due)
         self.left = len(due) if self._connection is not None else 0
+        self.leave(run for run in self.runs if self._is_left(run))
         changed = self.repaired.append if thorough else None
         for number, publication in enumerate(due):
             written = self._send(lambda connection, one=publication: connection.write(one, changed))  # type: ignore[misc]
@@ -145,6 +163,11 @@ class Tracker:
         if self._connection is not None and not self.off:
             attempt("what MLflow has", partial(self._remember, self._connection, given), None, self.warn)
         return counts
+
+    def _is_left(self, run: Run) -> bool:
+        """Whether MLflow shows the run as being trained, and it is not: a kill, or a machine that is gone."""
+        shown = self._connection.runs.get(run.spec.id) if self._connection is not None else None
+        return shown is not None and shown.info.status == "RUNNING" and run.status() == "interrupted"
 
     def _shows(self, publication: Publication) -> bool:
         return self._connection is not None and self._connection.shows(publication)
@@ -173,9 +196,9 @@ class Tracker:
             if one := attempt(what, counts, None, self.warn):
                 yield one
 
-    def _compute(self, run: Run, held: Held | None = None) -> Publication | None:
+    def _compute(self, run: Run, held: Held | None = None, begun: Begun | None = None) -> Publication | None:
         def compute() -> Publication | None:
-            return run_publication(run, self.cells[run.spec.id], self.experiment, held)
+            return run_publication(run, self.cells[run.spec.id], self.experiment, held, begun)
 
         what = f"what MLflow shall show of run {run.spec.id}"
         return None if self._away else attempt(what, compute, None, self.warn)

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import weakref
 from collections import defaultdict
 from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from ablation.core.errors import reason_of
+from ablation.core.errors import attempt, reason_of
 from ablation.experiment.experiment import Experiment
+from ablation.tracking.picture import strip
 from ablation.tracking.publication import (
     DIGEST,
     FORMAT,
@@ -24,6 +27,7 @@ from ablation.tracking.publication import (
     KIND,
     MAX_DESCRIPTION,
     NOTE,
+    PREVIEW,
     REPORT,
     REPORT_DIGEST,
     REPORT_FILES,
@@ -32,6 +36,7 @@ from ablation.tracking.publication import (
     Publication,
     Report,
     dated,
+    described,
 )
 from ablation.tracking.published import file_of, number_of
 from ablation.tracking.store import Store, without_password
@@ -71,6 +76,8 @@ class Connection:
             _hold(self, self._file)
         self.experiment_id = self._experiment_id(store)
         self.runs: dict[str, Any] = {}
+        self._sent: dict[str, set[Point]] = {}
+        """The points that MLflow has of a run, where that is known."""
         # whole ones first, and with a report before those without
         for run in sorted(
             self._held(), key=lambda run: (DIGEST not in run.data.tags, REPORT_DIGEST not in run.data.tags)
@@ -143,19 +150,35 @@ class Connection:
             changed(f"{publication.name}: {_difference(publication, old)}")
         if self.shows(publication) and not wrong:
             return "as it was"
-        tags: dict[str, str] = {}
-        if old is not None and (wrong == "points" or _contradicts(old, publication)):
-            self.client.delete_run(old.info.run_id)
-            tags = _of_others(old) if wrong else {}
-            old = None
-        run_id = old.info.run_id if old is not None else self._create(publication, tags)
-        self._log(run_id, publication, old)
+        run_id = self._log(publication, wrong)
         for path in publication.files:
             self.client.log_artifact(run_id, str(path))
+        if publication.pictures is not None:
+            attempt("its preview", partial(self._log_picture, run_id, publication.pictures), None, self.warn)
         self.client.set_tag(run_id, DIGEST, publication.digest)
         self.client.set_terminated(run_id, publication.status, publication.end)
         self.runs[publication.key] = self.client.get_run(run_id)
+        self._sent.pop(publication.key, None)
         return "repaired" if wrong else "published"
+
+    def follow(self, publication: Publication) -> None:
+        """Show a run in training as it is so far. Without a digest: it is written as a whole when it has ended."""
+        if publication.key not in self.runs:
+            self._look_up(publication.key)
+        run_id = self._log(publication)
+        shown = self.client.get_run(run_id)
+        if DIGEST in shown.data.tags or shown.info.status != publication.status:  # it was interrupted, or had failed
+            if DIGEST in shown.data.tags:
+                self.client.delete_tag(run_id, DIGEST)
+            self.client.update_run(run_id, publication.status)
+            shown = self.client.get_run(run_id)
+        self.runs[publication.key] = shown
+
+    def _log_picture(self, run_id: str, pictures: Path) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / PREVIEW
+            file.write_bytes(strip(pictures))
+            self.client.log_artifact(run_id, str(file))
 
     def _look_up(self, key: str) -> None:
         """Another process may have published it since this one has read what there is."""
@@ -169,7 +192,8 @@ class Connection:
             return "points"
         # the counts of the experiment's own run bear the time of publishing, and its description is the report's
         latest = {point.key: point.value for point in publication.points} if own else {}
-        written = {name: text for name, text in publication.tags.items() if not (own and name == NOTE)}
+        tags = _tags(publication, run.info.run_id)
+        written = {name: text for name, text in tags.items() if not (own and name == NOTE)}
         same = latest.items() <= run.data.metrics.items() and written.items() <= run.data.tags.items()
         same = same and publication.params.items() <= run.data.params.items()
         times = (publication.start if not own else run.info.start_time, publication.end)
@@ -251,11 +275,22 @@ class Connection:
         run = self.client.create_run(self.experiment_id, publication.start, tags, publication.name)
         return str(run.info.run_id)
 
-    def _log(self, run_id: str, publication: Publication, old: Any) -> None:
-        """old: MLflow's run as it is, or None for a new one."""
+    def _log(self, publication: Publication, wrong: Literal["", "values", "points"] = "") -> str:
+        """Write what is to be shown but files, digest and status, and return the id of MLflow's run.
+
+        What cannot become this is replaced. wrong: what of it somebody has changed there.
+        """
         from mlflow.entities import Metric, Param, RunTag
 
-        points, written = publication.points, dict(publication.tags)
+        old, tags_of_others = self.runs.get(publication.key), {}
+        if old is not None and (wrong == "points" or _contradicts(old, publication) or self._has_others(publication)):
+            self.client.delete_run(old.info.run_id)
+            tags_of_others = _of_others(old) if wrong else {}
+            self._sent.pop(publication.key, None)
+            old = None
+        run_id = str(old.info.run_id) if old is not None else self._create(publication, tags_of_others)
+        sent = self._sent.setdefault(publication.key, set())
+        points, written = tuple(point for point in publication.points if point not in sent), _tags(publication, run_id)
         if publication.key == REPORT and old is not None:
             # its counts bear the time of publishing: only those that changed; a report has a description of its own
             points = tuple(
@@ -268,14 +303,40 @@ class Connection:
         metrics = [Metric(*point) for point in points]
         for start in range(0, len(metrics), MAX_METRICS):
             self.client.log_batch(run_id, metrics=metrics[start : start + MAX_METRICS])
-        params = [Param(key, value) for key, value in publication.params.items()]
+        sent.update(points)
+        there = old.data.params if old is not None else {}
+        params = [Param(key, value) for key, value in publication.params.items() if key not in there]
         tags = [RunTag(key, value) for key, value in written.items()]
         self.client.log_batch(run_id, params=params, tags=tags)
+        return run_id
+
+    def _has_others(self, publication: Publication) -> bool:
+        """Whether MLflow has points of a run that has not ended there which are not its own: it was started anew.
+
+        Those that it has are not sent again.
+        """
+        key = publication.key
+        old = self.runs[key]
+        if key == REPORT or old.info.status == "FINISHED":
+            return False
+        if key not in self._sent:
+            known = [name for name in old.data.metrics if name in {point.key for point in publication.points}]
+            history = [(name, self.client.get_metric_history(old.info.run_id, name)) for name in known]
+            self._sent[key] = {
+                Point(name, one.value, one.timestamp, one.step) for name, points in history for one in points
+            }
+        return not self._sent[key] <= set(publication.points)
 
     def _later(self, run_id: str, point: Point) -> int:
         """The time of the point, or the next after those of the points before: a clock may have been set back."""
         times = [int(one.timestamp) for one in self.client.get_metric_history(run_id, point.key)]
         return max(point.time, *(time + 1 for time in times)) if times else point.time
+
+
+def _tags(publication: Publication, run_id: str) -> dict[str, str]:
+    """The tags of MLflow's run of this id."""
+    tags = dict(publication.tags)
+    return {**tags, NOTE: described(tags[NOTE], run_id)} if NOTE in tags else tags
 
 
 def _by_key(points: Collection[Point]) -> dict[str, set[Point]]:
@@ -288,6 +349,7 @@ def _by_key(points: Collection[Point]) -> dict[str, set[Point]]:
 def _difference(publication: Publication, run: Any) -> str:
     """The first value that MLflow shows otherwise than it was written, as 'test/accuracy 0.99, was written as 0.93'."""
     latest = {point.key: point.value for point in sorted(publication.points, key=lambda point: point.step)}
+    note = _tags(publication, run.info.run_id).get(NOTE)
     tags = {name: text for name, text in publication.tags.items() if name != NOTE}
     for shown, written in (
         (run.data.metrics, latest),
@@ -299,7 +361,7 @@ def _difference(publication: Publication, run: Any) -> str:
                 return f"{name} was removed, was written as {_short(value)}"
             if shown[name] != value:
                 return f"{name} {_short(shown[name])}, was written as {_short(value)}"
-    if publication.tags.get(NOTE) != run.data.tags.get(NOTE):
+    if note != run.data.tags.get(NOTE):
         return "its description"
     times = (publication.start, publication.end) != (run.info.start_time, run.info.end_time)
     return "when it started or ended" if times else "an earlier point of a metric"

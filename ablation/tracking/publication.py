@@ -1,8 +1,9 @@
 """Publication: what MLflow shall show of an experiment, of its runs and its report. Values: no mlflow, no network.
 
-One flat MLflow run for each distinct spec. Params are what was requested (factors by the names in the experiment file,
-and the resolved values), metrics what was measured, tags what to filter by. Everything comes from the runs folder, the
-times too, so the same folder always gives the same publication, and `digest` says whether MLflow has it already.
+One flat MLflow run for each distinct spec, from its first epochs on. Params are what was requested (factors by the
+names in the experiment file, and the resolved values), metrics what was measured, tags what to filter by. Everything
+comes from the runs folder, the times too, so the same folder always gives the same publication, and `digest` says
+whether MLflow has it already.
 
 MLflow draws a section of charts for each word before the slash of a metric's name: train, val, test, cost, model. It
 draws bars, which it can average by recipe, where a metric has step 0 alone, and lines over epochs else: so what is
@@ -19,18 +20,21 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from ablation.analysis.metrics import METRICS
+from ablation.core.errors import attempt
 from ablation.core.safe import markdown_code, mlflow_key
-from ablation.core.text import duration
+from ablation.core.text import counted, duration
 from ablation.core.values import label
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.preregistration import beforehand
-from ablation.experiment.record import RECORD_FILE, RunRecord
-from ablation.experiment.runs import SPEC_FILE, Held, Run, epochs_in
+from ablation.experiment.record import ARRAYS_FILE, RECORD_FILE, RunRecord
+from ablation.experiment.runs import SPEC_FILE, Held, Run, epochs_in, history_of
+from ablation.experiment.stored_metrics import stored_metrics
 
 KEY, DIGEST, REPORT = "ablation.run_id", "ablation.digest", "report"
 """The tag that says which run this is (the spec's id, or `REPORT`), and the tag that says which version of it."""
@@ -54,9 +58,21 @@ MAX_PARAM, MAX_TAG = 6000, 8000
 MAX_DESCRIPTION = MAX_TAG - 300
 """Characters of a report's description: a line that says it is old goes above it."""
 
+_STATUS: Mapping[str, Status] = {"finished": "FINISHED", "running": "RUNNING", "interrupted": "KILLED"}
+"""How a run stands -> what MLflow calls it; FAILED for every other."""
+
 _OLD = "The report is of {of} of {ended} runs; `ablation report --publish` renews it."
 
-Status = Literal["FINISHED", "FAILED"]
+Status = Literal["FINISHED", "FAILED", "RUNNING", "KILLED"]
+
+Begun = Literal["running", "interrupted"]
+"""How a run may stand that has begun and not ended."""
+
+PREVIEW = "preview.png"
+"""The artifact of a run that its description shows."""
+
+_PICTURE = f"![A photograph, and what the recipe made of it in the first epochs]({PREVIEW})"
+"""Stands in a description. The address has the id of MLflow's own run, which is known when it is written."""
 
 
 class Point(NamedTuple):
@@ -82,6 +98,8 @@ class Publication:
     points: tuple[Point, ...]
     files: tuple[Path, ...]
     digest: str
+    pictures: Path | None = None
+    """Where the pictures are of which the preview is made; None for a run without."""
 
     def equals(self, digest: str, status: str) -> bool:
         """Whether an MLflow run with this digest and status shows this already."""
@@ -105,17 +123,28 @@ class Report:
 
 
 def run_publication(
-    run: Run, cells: tuple[Cell, ...], experiment: Experiment, held: Held | None = None
+    run: Run,
+    cells: tuple[Cell, ...],
+    experiment: Experiment,
+    held: Held | None = None,
+    begun: Begun | None = None,
 ) -> Publication | None:
-    """The run as MLflow shall show it, or None while it has not ended. cells: all that share the run.
+    """The run as MLflow shall show it, or None before it has ended. cells: all that share the run.
 
     Of a run whose record was altered it has what the journal holds, and not the record. held: what was read of it.
+    begun: with it, a run that has begun and not ended has the epochs so far, and stands so.
     """
     held = held or run.held()
     altered, record, record_digest = held.altered, held.record, held.digest
     outcome, events = _standing(run, held), run.journal.events()
-    if not events or (record is None and outcome not in ("failed", "altered")):  # it ended after that was looked for
+    if record is not None and experiment.metric not in record.metrics:
+        record = _with_metric(run, record, held, experiment.metric)
+    if not events:
         return None
+    if record is None and outcome not in ("failed", "altered"):  # or it ended after that was looked for
+        if begun is None:
+            return None
+        outcome = begun
     # a kill between the record and its event in the journal leaves the last epoch as the end; nothing comes after it
     start, end = _milliseconds(events[0]["time"]), _milliseconds(events[-1]["time"])
     params, environment = _params(cells), record.environment if record else {}
@@ -132,12 +161,13 @@ def run_publication(
         **{f"environment.{mlflow_key(name)}": str(value)[:MAX_TAG] for name, value in environment.items()},
     }
     name = " · ".join([*(params[factor] for factor in cells[0].factors), f"seed {run.spec.seed}"])
-    status: Status = "FINISHED" if outcome == "finished" else "FAILED"
     points = (*_epochs(events), *_totals(record, end))
     files = () if altered else tuple(run.folder / file for file in (SPEC_FILE, RECORD_FILE))
     files = tuple(path for path in files if path.exists())
+    status = _STATUS.get(outcome, "FAILED")
     digest = _digest(name, status, start, end, params, tags, points, record_digest or None)
-    return Publication(run.spec.id, name, status, start, end, params, tags, points, files, digest)
+    pictures = run.folder / ARRAYS_FILE if record else None
+    return Publication(run.spec.id, name, status, start, end, params, tags, points, files, digest, pictures)
 
 
 def counts_publication(
@@ -211,9 +241,9 @@ def _params(cells: tuple[Cell, ...]) -> dict[str, str]:
     first = cells[0]
     params = {factor: ", ".join(dict.fromkeys(cell.factors[factor] for cell in cells)) for factor in first.factors}
     params["seed"] = str(first.seed)
-    for field in fields(first.spec):
-        if field.name not in ("data", "seed"):
-            params |= _resolved(field.name, getattr(first.spec, field.name), params.get(field.name))
+    for name in first.spec.to_plain():  # without what came later and is not chosen
+        if name not in ("data", "seed"):
+            params |= _resolved(name, getattr(first.spec, name), params.get(name))
     return {mlflow_key(key): value[:MAX_PARAM] for key, value in params.items()}
 
 
@@ -254,6 +284,12 @@ def _of_epoch(name: str) -> str:
     return f"cost/epoch_{name}" if name in ("seconds", "images_per_second") else f"train/{name}"
 
 
+def _with_metric(run: Run, record: RunRecord, held: Held, metric: str) -> RunRecord:
+    """The record with a metric that it does not hold, of the logits that it stored; as it is where that fails."""
+    compute = partial(stored_metrics, run, record, held.arrays, metric)
+    return replace(record, metrics=attempt("the metric", compute, record.metrics, lambda wrong: None))
+
+
 def _totals(record: RunRecord | None, time: int) -> Iterator[Point]:
     """What is known of a whole run: test metrics, size of the network, cost."""
     if record is not None:
@@ -281,8 +317,16 @@ def _note(run: Run, record: RunRecord | None, outcome: str, cells: tuple[Cell, .
         lines["trained"] = f"on {markdown_code(device)}" + (f" in {duration(seconds)}" if seconds is not None else "")
     lines["kept in"] = markdown_code(f"{experiment.name}/{run.spec.id}")
     text = [f"- {name.replace('_', ' ').capitalize()}: {value}" for name, value in lines.items()]
+    if record is not None:
+        text.insert(1, f"\n{_PICTURE}\n")
     text += [f"- Note: {markdown_code(note)}" for note in (record.notes if record else ())]
     return "\n".join(text)[:MAX_TAG]
+
+
+def described(note: str, run_id: str) -> str:
+    """The description of MLflow's run of this id, with the address of its preview, which MLflow's server gives."""
+    address = f"(get-artifact?path={PREVIEW}&run_uuid={run_id})"
+    return note.replace(_PICTURE, _PICTURE.replace(f"({PREVIEW})", address), 1)
 
 
 def _level(factor: str, cells: tuple[Cell, ...]) -> str:
@@ -298,6 +342,8 @@ def _level(factor: str, cells: tuple[Cell, ...]) -> str:
 
 
 def _outcome(run: Run, record: RunRecord | None, outcome: str, metric: str) -> str:
+    if outcome in ("running", "interrupted"):
+        return f"{outcome}, after {len(history_of(run))} of {counted(run.spec.epochs, 'epoch')}"
     if record is None:
         return f"{outcome}: {markdown_code(run.failure())}"
     if record.outcome == "diverged":

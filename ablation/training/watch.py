@@ -31,6 +31,27 @@ class Silent(Watch):
     """Ignores it all."""
 
 
+class Following(Watch):
+    """Passes on to a watch, and says of each run that it has begun, or ended an epoch."""
+
+    def __init__(self, watch: Watch, follow: Callable[[Run], None]):
+        self.watch, self.follow = watch, follow
+
+    def caching(self, done: int, total: int) -> None:
+        self.watch.caching(done, total)
+
+    def planned(self, missing: tuple[Run, ...], finished: int, workers: int) -> None:
+        self.watch.planned(missing, finished, workers)
+
+    def event(self, run: Run, event: dict[str, Any]) -> None:
+        if event["event"] in ("started", "epoch"):
+            self.follow(run)
+        self.watch.event(run, event)
+
+    def note(self, message: str) -> None:
+        self.watch.note(message)
+
+
 class Harmless(Watch):
     """Passes on to a watch. Where that raises, it warns and passes on nothing more: the sweep goes on."""
 

@@ -209,7 +209,7 @@ def test_artifacts_lie_beside_the_store_and_not_in_the_working_directory(
     train(bench.runs[0])
     bench.publish()
     folder = bench.home / "mlartifacts" / bench.experiment.name / bench.find(bench.runs[0]).info.run_id / "artifacts"
-    assert sorted(path.name for path in folder.iterdir()) == ["record.json", "spec.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["preview.png", "record.json", "spec.json"]
     assert json.loads((folder / "spec.json").read_text()) == bench.runs[0].spec.to_plain()
     assert list(tmp_path.iterdir()) == []
 
@@ -355,6 +355,10 @@ def test_a_run_says_in_words_what_it_is(bench: Bench):
     bench.publish()
     assert bench.find(crop).data.tags["mlflow.note.content"].splitlines() == [
         "- Outcome: finished, with 75.0 % accuracy on the test images",
+        "",
+        "![A photograph, and what the recipe made of it in the first epochs]"
+        f"(get-artifact?path=preview.png&run_uuid={bench.find(crop).info.run_id})",
+        "",
         "- Recipe: `crop`, which is `RandomResizedCrop(scale=(0.35, 1.0)) + Brightness(brightness=0.4)`",
         "- Optimizer: `adam`, which is `Adam(lr=0.002)`",
         "- Dropout: `much`, which is `0.5`",

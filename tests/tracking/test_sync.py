@@ -43,10 +43,11 @@ def shown(bench: Bench) -> dict[str, Any]:
         for one in bench.runs
         if (key := one.spec.id) in ours
     }
-    return {
-        key: (data.metrics, data.params, {n: t for n, t in data.tags.items() if n != "mlflow.runName"}, points[key])
-        for key, data in ours.items()
+    tags = {
+        key: {n: t.replace(run.info.run_id, "RUN") for n, t in run.data.tags.items() if n != "mlflow.runName"}
+        for key, run in runs.items()
     }
+    return {key: (data.metrics, data.params, tags[key], points[key]) for key, data in ours.items()}
 
 
 def of_first(bench: Bench) -> str:
