@@ -34,11 +34,12 @@ from ablation.core.text import to_ascii
 COMMANDS = {
     "list": ("experiments", "List the experiments in experiments/."),
     "check": ("check", "Look at a data set before training: bad files, copies, balance, sizes, mean and std."),
+    "new": ("new", "Write an experiment file for a folder of images, with the reason for each choice."),
     "plan": ("plan", "Show what an experiment would train, and what it could show."),
     "preview": ("preview", "Draw what each recipe makes of a photograph: several draws, and what was changed."),
     "run": ("run", "Train the runs that are missing, publish them to MLflow, print the verdicts."),
     "status": ("status", "Show how the runs stand: finished, diverged, altered, running, failed, planned."),
-    "compare": ("compare", "Compare each recipe with the baseline: the answer, differences, intervals, verdicts."),
+    "compare": ("compare", "Compare each recipe with the baseline: difference, intervals, p, verdict."),
     "report": ("report", "Write the report: the answer, tables and pictures, as HTML and PDF and as data."),
     "verify": ("verify", "Compute every number of runs and report anew, and say which differ."),
     "export": ("export", "Pack what a stranger needs to verify an experiment without its images."),
@@ -97,9 +98,8 @@ def _quoting_safely() -> Iterator[None]:
     try:
         yield
     except click.ClickException as error:
-        vars(error)["message"] = message_lines(error.message)  # final to type checkers
-        lines = broken(error.format_message(), columns_of(sys.stderr), begun=len("Error: "))
-        vars(error)["format_message"] = lambda: "\n".join(lines)
+        lines = broken(message_lines(error.message), columns_of(sys.stderr), begun=len("Error: "))
+        vars(error)["message"] = "\n".join(lines)  # final to type checkers
         raise
 
 
