@@ -39,7 +39,7 @@ COMMANDS = {
     "preview": ("preview", "Draw what each recipe makes of a photograph: several draws, and what was changed."),
     "run": ("run", "Train the runs that are missing, publish them to MLflow, print the verdicts."),
     "status": ("status", "Show how the runs stand: finished, diverged, altered, running, failed, planned."),
-    "compare": ("compare", "Compare each recipe with the baseline: difference, intervals, p, verdict."),
+    "compare": ("compare", "Compare each recipe with the baseline: the answer, differences, intervals, verdicts."),
     "report": ("report", "Write the report: the answer, tables and pictures, as HTML and PDF and as data."),
     "verify": ("verify", "Compute every number of runs and report anew, and say which differ."),
     "export": ("export", "Pack what a stranger needs to verify an experiment without its images."),
@@ -98,8 +98,9 @@ def _quoting_safely() -> Iterator[None]:
     try:
         yield
     except click.ClickException as error:
-        lines = broken(message_lines(error.message), columns_of(sys.stderr), begun=len("Error: "))
-        vars(error)["message"] = "\n".join(lines)  # final to type checkers
+        vars(error)["message"] = message_lines(error.message)  # final to type checkers
+        lines = broken(error.format_message(), columns_of(sys.stderr), begun=len("Error: "))
+        vars(error)["format_message"] = lambda: "\n".join(lines)
         raise
 
 
