@@ -23,6 +23,7 @@ from ablation.training.crew import Training
 from ablation.training.execution import MEMORY_FORMATS, STEPS, Execution, MemoryFormat, Step
 from ablation.training.policy import Policy
 from ablation.training.sweep import crew_for, train_missing
+from ablation.training.watch import Following
 
 UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 """Of a time that is typed, each with its seconds, in the order in which they are written."""
@@ -174,8 +175,10 @@ def run(
         backlog = tracker.backlog if tracker else lambda: 0
         with tracker or nullcontext(), Progress(experiment.name, names_of(cells), console, backlog) as progress:
             ended = tracker.publish if tracker else lambda run: None
-            variant = options.variant(data.digest)
-            swept = train_missing(experiment, data, cells, crew, options.cache, progress, ended, policy, variant)
+            watch = Following(progress, tracker.follow) if tracker else progress
+            swept = train_missing(
+                experiment, data, cells, crew, options.cache, watch, ended, policy, options.variant(data.digest)
+            )
     if tracker:
         tracker.publish_all(held=swept.held)
 
