@@ -76,6 +76,17 @@ def outlines(folder: Path = FOLDER) -> tuple[Outline, ...]:
     return tuple(outline for path in paths for outline in _outlines(path))
 
 
+def names_in(path: Path) -> tuple[str, ...]:
+    """The names of the experiments in a file that can be read off its text."""
+    return tuple(outline.name for outline in _outlines(path) if outline.is_literal)
+
+
+def relative(path: Path | str) -> str:
+    """A path from the working folder where it lies in it, else as it is."""
+    path = Path(path)
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
 def _outlines(path: Path) -> Iterator[Outline]:
     try:
         tree = _parsed(path)

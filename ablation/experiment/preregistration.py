@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -22,11 +23,12 @@ from typing import Any
 
 from filelock import FileLock
 
-from ablation.core.errors import DataError
+from ablation.core.errors import DataError, InputError
 from ablation.core.files import Journal, read_file
 from ablation.core.text import counted
 from ablation.core.values import label, read_back
 from ablation.experiment.experiment import Cell, Experiment
+from ablation.experiment.files import names_in, outlines, relative
 from ablation.experiment.own_metric import OwnMetric
 from ablation.experiment.record import RECORD_FILE
 from ablation.experiment.runs import SPEC_FILE
@@ -81,13 +83,14 @@ class Preregistered:
     """A plan with the time (seconds since 1970) and the number of results that the folder held then.
 
     overrides: of a variant what was set otherwise than in the file, as 'epochs=5'; its results are those of what it
-    compares alone.
+    compares alone. file: of the experiment, by its path from the folder of the runs; '' where that was not recorded.
     """
 
     plan: Preregistration
     time: float
     results: int
     overrides: tuple[str, ...] = ()
+    file: str = ""
 
     @property
     def day(self) -> str:
@@ -133,16 +136,18 @@ def preregister(experiment: Experiment, cells: Sequence[Cell], root: Path, varia
     root.mkdir(parents=True, exist_ok=True)
     with FileLock(root / f"{PREREGISTRATION_FILE}.lock"):
         if variant is not None:
-            _declare(preregistration_of(variant.of, variant.cells), root, _results(root))
+            _declare(preregistration_of(variant.of, variant.cells), root, experiment.file, _results(root))
         overrides = variant.overrides if variant else ()
-        _declare(preregistration_of(experiment, cells), root, _results(root, cells if overrides else None), overrides)
+        results = _results(root, cells if overrides else None)
+        _declare(preregistration_of(experiment, cells), root, experiment.file, results, overrides)
 
 
-def _declare(plan: Preregistration, root: Path, results: int, overrides: tuple[str, ...] = ()) -> None:
+def _declare(plan: Preregistration, root: Path, file: str, results: int, overrides: tuple[str, ...] = ()) -> None:
     known = [entry for entry in preregistered(root) if entry.overrides == overrides]
     if not known or known[-1].plan != plan:
         event = {"plan": plan.hash, "results": results, "declaration": asdict(plan)}
         event |= {"overrides": list(overrides)} if overrides else {}
+        event |= {"file": Path(os.path.relpath(file, root)).as_posix()} if file else {}
         Journal(root / PREREGISTRATION_FILE).append("declared", **event)
 
 
@@ -183,14 +188,14 @@ def preregistered(root: Path) -> list[Preregistered]:
         why = CRLF_REMEDY if has_crlf(file) else "restore it, or move it away: then no plan counts as declared"
         raise DataError(f"{counted(lost, 'line')} of {file} cannot be read, where plans were declared: {why}")
     return [
-        Preregistered(plan, event["time"], event["results"], tuple(event.get("overrides", ())))
+        Preregistered(plan, event["time"], event["results"], tuple(event.get("overrides", ())), event.get("file", ""))
         for plan, event in zip(plans, events, strict=True)
     ]
 
 
 def _fits(event: dict[str, Any]) -> bool:
     results, overrides = event.get("results"), event.get("overrides", [])
-    fits = type(results) is int and results >= 0 and "declaration" in event
+    fits = type(results) is int and results >= 0 and "declaration" in event and isinstance(event.get("file", ""), str)
     fits = fits and isinstance(overrides, list) and all(isinstance(one, str) for one in overrides)
     return event["event"] != "declared" or fits
 
@@ -198,6 +203,37 @@ def _fits(event: dict[str, Any]) -> bool:
 def beforehand(root: Path) -> Preregistered | None:
     """The last plan of the experiment's file from before the first result; None where there is none."""
     return next((entry for entry in reversed(preregistered(root)) if not entry.results and not entry.overrides), None)
+
+
+def refuse_of_another(experiment: Experiment, root: Path) -> None:
+    """Raise InputError where another experiment file of the same name has declared how runs in `root` are judged.
+
+    Each would be judged by what the other declared. One that is gone, or has another name by now, stands in no way.
+    """
+    entries = [entry for entry in preregistered(root) if entry.file] if experiment.file else []
+    for entry in entries[-1:]:
+        other = _file_of(entry, root)
+        names = {experiment.name, experiment.name.removesuffix("-smoke")}
+        if other != Path(experiment.file).resolve() and other.is_file() and names & set(names_in(other)):
+            both = f"{relative(experiment.file)} and {relative(other)} are both called {experiment.name!r}"
+            advice = "give one of them another name=, for a folder of its own"
+            raise InputError(f"{both}, and {root} has the runs of the latter: {advice}")
+
+
+def declared_in(entry: Preregistered, experiment: Experiment, root: Path) -> str:
+    """The other file that has declared this plan, or may have, as its name is the same; '' where there is none."""
+    if not experiment.file:
+        return ""
+    here = Path(experiment.file).resolve()
+    if entry.file:
+        other = _file_of(entry, root)
+        return "" if other == here else relative(other)
+    others = (one.path for one in outlines(here.parent) if one.name == experiment.name and one.path.resolve() != here)
+    return next(map(relative, others), "")
+
+
+def _file_of(entry: Preregistered, root: Path) -> Path:
+    return (root / entry.file).resolve()
 
 
 def declared_for(plan: Preregistration, root: Path) -> Preregistered | None:

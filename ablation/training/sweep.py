@@ -19,8 +19,9 @@ from ablation.core.errors import AblationError, InputError, Problem, Terminated,
 from ablation.core.files import disk_full
 from ablation.core.text import counted
 from ablation.data import Dataset, Listing, build, listing
+from ablation.experiment.classes import refuse_misfits
 from ablation.experiment.experiment import Cell, Experiment
-from ablation.experiment.preregistration import Variant, preregister
+from ablation.experiment.preregistration import Variant, preregister, refuse_of_another
 from ablation.experiment.record import RECORD_FILE
 from ablation.experiment.runs import Held, Run, folder_of, held_of, runs_of
 from ablation.experiment.spec import RunSpec
@@ -82,6 +83,7 @@ def crew_for(
     workers have `training.grace` seconds to leave checkpoints.
     """
     own_modules.use(experiment.file)
+    refuse_of_another(experiment, folder_of(experiment, runs))
     made = LocalCrew if training.cluster is None else ClusterCrew
     crew = made(folder_of(experiment, runs), cache, training)
     try:
@@ -140,6 +142,7 @@ def train_missing(
         return Swept(every, held)
     if not policy.join:
         refuse_held(crew.root, unfinished)
+    refuse_misfits(experiment, data.classes)
     specs = [run.spec for run in missing]
     for spec in {(spec.split, spec.train_size, spec.seed): spec for spec in specs}.values():
         spec.parts(data)  # a split that the data cannot give is refused before anything is written
