@@ -19,7 +19,7 @@ from ablation.cli.context import ExperimentOptions, on_experiment
 from ablation.cli.plan_cost import images_of, show_cost
 from ablation.cli.sections import show_table
 from ablation.cli.status import show_grid
-from ablation.core.text import counted
+from ablation.core.text import counted, plain
 from ablation.core.values import label
 from ablation.data import Listing
 from ablation.data.split import Given, groups_of, own_parts
@@ -27,6 +27,8 @@ from ablation.evidence.pairs import Condition
 from ablation.evidence.power import PlannedPower, Sizes, Spread, comparisons_of, overlap_planned, planned_power
 from ablation.evidence.study import Study
 from ablation.evidence.target import target_of
+from ablation.experiment.balance import imbalance
+from ablation.experiment.classes import refuse_misfits
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.labels import condition_text
 from ablation.experiment.preregistration import preregistration_of
@@ -59,6 +61,7 @@ def plan(options: ExperimentOptions, every: bool, sd: float | None) -> None:
     """
     experiment = options.experiment()
     data = options.listing(experiment)
+    refuse_misfits(experiment, data.classes)
     cells = experiment.cells(data.digest)
     root = folder_of(experiment, options.runs)
     runs = runs_of(cells, root)
@@ -97,6 +100,8 @@ def show_plan(
     images = images_of(data)
     parts = {cell.condition: images(cell.spec) for cell in cells}
     _show_parts(data, cells, parts)
+    if caution := imbalance(experiment.metric, data.classes, np.bincount(data.labels, minlength=len(data.classes))):
+        say(plain(caution), "yellow")
     slow = [
         name
         for name, operations in experiment.factors["recipe"].items()

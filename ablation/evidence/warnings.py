@@ -12,6 +12,7 @@ import pandas as pd
 from ablation.analysis.metrics import METRICS
 from ablation.core.text import counted, listing, named, opening
 from ablation.data.contents import left_out_words
+from ablation.experiment.balance import imbalance
 from ablation.experiment.labels import condition_named, names_of
 from ablation.experiment.preregistration import (
     Preregistered,
@@ -57,6 +58,8 @@ def warnings_of(results: Results, failed: frozenset[str]) -> list[str]:
     failed: the ids of the failed trainings.
     """
     every = alarms(results) + _changed_plan(results) + _unfinished(results)
+    if caution := imbalance(results.experiment.metric, results.classes, results.class_counts):
+        every.append(caution)
     if results.left_out:
         every.append(f"{left_out_words(results.left_out)}.")
     done = results.finished

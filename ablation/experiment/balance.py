@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from numbers import Real
 from typing import Any, Literal
 
 from ablation.core.text import counted, listing, named
 from ablation.core.values import Positive
+from ablation.data.check import UNBALANCED
 
 ClassWeights = Literal["balanced"] | tuple[Positive, ...] | Mapping[str, Positive] | None
 """As an experiment gives them: a number a class in the order of the data's classes, or by the name of the class."""
@@ -17,10 +19,6 @@ ResolvedWeights = Literal["balanced"] | tuple[float, ...] | tuple[tuple[str, flo
 
 Sampling = Literal["shuffle", "balanced"]
 """How often an image comes in an epoch: once, or so that each class comes equally often."""
-
-UNEQUAL = 1.5
-"""The largest class has more than so many times the images of the smallest: accuracy alone hides the small ones."""
-
 
 def class_weights_of(given: Any) -> ResolvedWeights:
     """An experiment's class weights as a spec holds them."""
@@ -37,7 +35,7 @@ def wrong_weights(given: Any) -> str:
     if not given:
         return "expected a number for each class"
     numbers = tuple(given.values()) if isinstance(given, Mapping) else ()
-    wrong = [one for one in numbers if isinstance(one, bool) or not isinstance(one, int | float)]
+    wrong = [one for one in numbers if isinstance(one, bool) or not isinstance(one, Real)]
     wrong += [one for one in numbers if one not in wrong and not (math.isfinite(one) and one > 0)]
     return f"{wrong[0]!r}: expected a finite number above 0" if wrong else ""
 
@@ -73,13 +71,14 @@ def _few(names: Sequence[str]) -> str:
 def imbalance(metric: str, classes: Sequence[str], counts: Sequence[int]) -> str:
     """The caution where classes are of unequal size and the metric counts images: a sentence or two, or ''.
 
-    counts: how many images of the data are of each class. Names are marked as names (`core.text.named`).
+    counts: how many images of the data are of each class, () where that is not known. Names are marked as names
+    (`core.text.named`).
     """
-    there = [(int(count), name) for count, name in zip(counts, classes, strict=True) if count]
+    there = [(int(count), name) for count, name in zip(counts, classes, strict=False) if count]
     if metric != "accuracy" or len(there) < 2:
         return ""
     (most, large), (fewest, small) = max(there, key=_size), min(there, key=_size)
-    if most <= UNEQUAL * fewest:
+    if most <= UNBALANCED * fewest:
         return ""
     return (
         f"The classes are unequal, {most / fewest:.1f} : 1 ({named(large)} {most:,} images, "

@@ -7,7 +7,7 @@ or diverged is a row too, with its status and without metrics; so is one whose f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ablation.core.errors import AblationError
+from ablation.core.errors import AblationError, InputError, Problem
 from ablation.core.kept import Kept
 from ablation.data import listing, load
 from ablation.data.readers import Progress
 from ablation.data.split import Splittable
+from ablation.experiment.classes import wrong_metric
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.record import (
     Arrays,
@@ -79,6 +80,8 @@ class Results:
     """The folder of the image cache, for what shows photographs."""
     held: Mapping[str, Held] = field(default_factory=dict, repr=False)
     """What each run's folder held when it was read, by run id; all that is read of it later is held to that."""
+    class_counts: tuple[int, ...] = ()
+    """Images of each class, all parts together."""
     folder: str = ""
     """What people are told of where the runs are: `root`, but of a pack the folder that it was made from."""
 
@@ -125,6 +128,8 @@ class Results:
 
         held: what was read of them just now, by run id.
         """
+        if wrong := [*wrong_metric(experiment, data.classes)]:
+            raise InputError(map(Problem, wrong))
         runs = runs_of(cells, root)
         held = held_of(runs) if held is None else held
         rows = {run.spec.id: _row(run, held[run.spec.id], experiment.metric) for run in runs}
@@ -132,8 +137,9 @@ class Results:
             [{**cell.factors, "seed": cell.seed, "id": cell.spec.id, **rows[cell.spec.id]} for cell in cells]
         )
         known = {run.spec.id: record for run in runs if (record := held[run.spec.id].record) is not None}
-        images = len(data.labels)
-        return cls(experiment, cells, data.classes, root, table, left_out, images, data.near, known, cache, held)
+        images, counts = len(data.labels), np.bincount(data.labels, minlength=len(data.classes))
+        read = cls(experiment, cells, data.classes, root, table, left_out, images, data.near, known, cache, held)
+        return replace(read, class_counts=tuple(counts.tolist()))
 
     def __repr__(self) -> str:
         """Five lines: how many runs have finished, the grid, the metric, where the runs are, and what is missing."""
