@@ -18,6 +18,7 @@ from ablation.experiment.preregistration import (
     Preregistered,
     beforehand,
     declared_for,
+    declared_in,
     preregistered,
     preregistration_of,
 )
@@ -88,8 +89,12 @@ def _changed_plan(results: Results) -> list[str]:
     changes = "; ".join(first.plan.changed_to(plan))
     if before and before.overrides:
         return _variant(before, results.root)
+    if before and not changes:
+        return []
+    other = declared_in(first, results.experiment, results.root)
+    advice = f" {other} has the same name: give one of the two another, and each has runs of its own." if other else ""
     if before:
-        return [f"Judged otherwise than declared before the first result ({before.day}): {changes}."] if changes else []
+        return [f"Judged otherwise than declared before the first result ({before.day}): {changes}.{advice}"]
     since = f". Since then: {changes}." if changes else ", and not changed since."
     return [f"No plan was declared before the first result. The earliest is of {first.day}{since}"]
 
