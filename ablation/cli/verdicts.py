@@ -61,7 +61,8 @@ def show_screen(study: Study, alarms: Sequence[str], compare: str, then: str) ->
 
     def lines(rows: int, warnings: int) -> int:
         of_alarms = sum(len(message("warning", plain(alarm))) for alarm in alarms[:warnings])
-        return height(partial(show_verdicts, study, rows, compare)) + of_alarms + (warnings < len(alarms)) + 1
+        below = of_alarms + (warnings < len(alarms)) + 1
+        return height(partial(show_verdicts, study, rows, compare)) - 1 + below  # an empty line is above the screen
 
     def fitting() -> tuple[int, int]:
         rows, warnings = min(len(deciding(study.effects)), LINES), len(alarms)
