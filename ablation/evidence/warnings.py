@@ -14,6 +14,7 @@ from ablation.core.text import counted, listing, named, opening
 from ablation.data.contents import left_out_words
 from ablation.experiment.balance import imbalance
 from ablation.experiment.labels import condition_named, names_of
+from ablation.experiment.own_metric import OwnMetric
 from ablation.experiment.preregistration import (
     Preregistered,
     beforehand,
@@ -136,8 +137,10 @@ def lost_lines(results: Results) -> list[str]:
 
 def _unfinished(results: Results) -> list[str]:
     runs = results.frame.drop_duplicates("id")["status"].value_counts()
+    metric = results.experiment.metric
+    of = {NO_SCORE: f" of {metric}"} if isinstance(metric, OwnMetric) else {}
     return [
-        f"{runs[status]} of {runs.sum()} runs {words}: in no mean and no test."
+        f"{runs[status]} of {runs.sum()} runs {words}{of.get(status, '')}: in no mean and no test."
         for status, words in UNFINISHED.items()
         if runs.get(status)
     ]
