@@ -37,8 +37,8 @@ class Design:
     metric's unit. correlation: of both over shared seeds, for the tests that pair them; 0 is the careful guess.
     overlap: n_test / n_train for `CorrectedResampled`, rho / (1 - rho) where training parts share photographs.
     comparisons: the size m of Holm's family. images, image_sd: for `Crossed`, the test photographs, and the sd over
-    them of the mean difference of both; with an image_sd of 0 nothing is known of them, and seeds are all that
-    varies.
+    them of the mean difference of both; with 0 images these count as given, and seeds are all that varies. share: is
+    each image right or wrong? Then the test allows for few images (`crossed.few_images`).
     """
 
     test: Test
@@ -103,6 +103,23 @@ def detectable(design: Design, wanted: float = POWER) -> float:
     while power(design, high) < wanted:
         high *= 2
     return float(brentq(lambda difference: power(design, difference) - wanted, 0.0, high, xtol=1e-9 * sigma))
+
+
+def sd_interval(sd: float, df: int, level: float = 0.95) -> tuple[float, float]:
+    """Where the true sd lies if this one was estimated with df degrees of freedom, df >= 1 (chi-square)."""
+    return sd_at_most(sd, df, (1 - level) / 2), sd_at_most(sd, df, (1 + level) / 2)
+
+
+def sd_at_most(sd: float, df: int, level: float = POWER) -> float:
+    """The upper limit of the true sd at this one-sided level, if it was estimated with df degrees of freedom.
+
+    A plan from a small pilot that takes the limit at 80 % has the power that it says in 80 % of cases, and one that
+    takes the estimate itself in fewer than half (Browne 1995, "On the use of a pilot sample for sample size
+    determination").
+    """
+    from scipy.special import chdtri
+
+    return sd * math.sqrt(df / float(chdtri(df, level)))
 
 
 def images_needed(design: Design, difference: float, wanted: float = POWER) -> int | None:
@@ -178,7 +195,7 @@ def _half_widths(design: Design, steps: Callable[[Floats], Floats]) -> tuple[Flo
     """
     weight, error, df, sigma = _errors(design)
     half = steps(df) * error
-    if not design.image_sd:
+    if not design.images:
         return weight, half, sigma
     images = design.image_sd**2 / design.images
     counted = images + (few_images(design.images) if design.share else 0.0)

@@ -1,12 +1,14 @@
-"""`ablation plan`: what an experiment would train, on which photographs, and what it could show. Trains nothing.
+"""`ablation plan`: what an experiment would train, how long that takes, and what it could show. The answer comes first.
 
-What that takes is printed by `ablation.cli.plan_cost`.
+Trains nothing, but for a pilot where one is wanted (`ablation.cli.pilot`). What runs take is printed by
+`ablation.cli.plan_cost`, what they could show by `ablation.cli.plan_power`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import click
 import numpy as np
@@ -14,9 +16,11 @@ import numpy as np
 from ablation.analysis.comparison import MIN_SEEDS
 from ablation.analysis.metrics import METRICS
 from ablation.augment.operations.choice import every_operation
-from ablation.cli.console import say, show_left_out
+from ablation.cli.console import console, say, show_left_out
 from ablation.cli.context import ExperimentOptions, on_experiment
-from ablation.cli.plan_cost import images_of, show_cost
+from ablation.cli.pilot import train_pilot
+from ablation.cli.plan_cost import Estimate, estimate, images_of, show_estimate
+from ablation.cli.plan_power import answer, show_power, spanned, warnings
 from ablation.cli.sections import show_table
 from ablation.cli.status import show_grid
 from ablation.core.text import counted, plain
@@ -24,18 +28,15 @@ from ablation.core.values import label
 from ablation.data import Listing
 from ablation.data.split import Given, groups_of, own_parts
 from ablation.evidence.pairs import Condition
-from ablation.evidence.power import PlannedPower, Sizes, Spread, comparisons_of, overlap_planned, planned_power
+from ablation.evidence.power import UNKNOWN, Sizes, Spread, overlap_planned, planned_power
 from ablation.evidence.study import Study
-from ablation.evidence.target import target_of
 from ablation.experiment.balance import imbalance
 from ablation.experiment.classes import refuse_misfits
 from ablation.experiment.experiment import Cell, Experiment
-from ablation.experiment.labels import condition_text
-from ablation.experiment.preregistration import preregistration_of
-from ablation.experiment.runs import folder_of, held_of, runs_of
+from ablation.experiment.record import RunRecord
+from ablation.experiment.runs import Held, folder_of, held_of, runs_of
 from ablation.experiment.spec import cautions
-from ablation.report import text as wording
-from ablation.report.section import Column, Rows, Table
+from ablation.report.section import Rows, Table
 from ablation.training.cost.estimate import Images
 
 FEW_TO_TRAIN = 30
@@ -50,15 +51,27 @@ FEW_TO_TRAIN = 30
     type=click.FloatRange(min=0, min_open=True),
     help="The metric's sd over seeds, in points (or the metric's own unit), instead of an estimate.",
 )
+@click.option(
+    "--accuracy",
+    metavar="PERCENT",
+    type=click.FloatRange(min=0, max=100, min_open=True, max_open=True),
+    help="That you expect, for what could be found at best; by default that of finished runs, else 90.",
+)
+@click.option(
+    "--pilot", is_flag=True, help="Train two runs of the baseline first, and plan from them; `run` keeps them."
+)
 @on_experiment
-def plan(options: ExperimentOptions, every: bool, sd: float | None) -> None:
-    """Show what an experiment would train, and what it could show.
+def plan(options: ExperimentOptions, every: bool, sd: float | None, accuracy: float | None, pilot: bool) -> None:
+    """Show what an experiment would train, what that takes, and what it could show.
 
     \b
     Example:
       ablation plan quickstart
+      ablation plan quickstart --pilot
       ablation plan cats12 --data ~/cats12 --sd 1.5 --all
     """
+    if pilot and sd is not None:
+        raise click.UsageError("--pilot measures what --sd gives: leave one of them out")
     experiment = options.experiment()
     data = options.listing(experiment)
     refuse_misfits(experiment, data.classes)
@@ -66,8 +79,15 @@ def plan(options: ExperimentOptions, every: bool, sd: float | None) -> None:
     root = folder_of(experiment, options.runs)
     runs = runs_of(cells, root)
     held = held_of(runs)
-    finished = {run_id: one.record for run_id, one in held.items() if one.record is not None}
-    single = pooled = Spread()
+    finished = _finished(held)
+    estimated = estimate(cells, data, options.cache, finished)
+    complete = True
+    if pilot:
+        complete = train_pilot(options, experiment, data, cells, finished)
+        held = held_of(runs)
+        finished = _finished(held)
+        estimated = estimate(cells, data, options.cache, finished)
+    single = pooled = UNKNOWN
     if sd is not None:
         single = pooled = Spread(sd / 100 if METRICS[experiment.metric].unit == "points" else sd, "given")
     elif finished:
@@ -76,29 +96,57 @@ def plan(options: ExperimentOptions, every: bool, sd: float | None) -> None:
         results = Results.read(experiment, cells, data, root, len(data.left_out), options.cache, held)
         study = Study(results)
         single, pooled = study.seed_spread(), study.seed_spread(pooled=True)
-    show_plan(experiment, data, cells, len(finished), single, pooled)
-    show_cost(cells, data, options.cache, finished)
+    known = Known(len(finished), single, pooled, None if accuracy is None else accuracy / 100)
+    show_plan(experiment, data, cells, known, estimated, f"{options.command('plan')} --pilot")
     if every:
         show_grid(cells, {run.spec.id: run.status() for run in runs})
+    if not complete:
+        sys.exit(1)
+
+
+def _finished(held: Mapping[str, Held]) -> dict[str, RunRecord]:
+    return {run_id: one.record for run_id, one in held.items() if one.record is not None}
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a plan starts from: how many runs have finished, how much a score varies over seeds, under one condition and
+    as a mean over all, and the accuracy that is expected, where one is."""
+
+    finished: int = 0
+    single: Spread = UNKNOWN
+    pooled: Spread = UNKNOWN
+    accuracy: float | None = None
 
 
 def show_plan(
-    experiment: Experiment, data: Listing, cells: Sequence[Cell], finished: int, single: Spread, pooled: Spread
+    experiment: Experiment, data: Listing, cells: Sequence[Cell], known: Known, estimated: Estimate, pilot: str
 ) -> None:
-    """Print what the experiment trains and how it will be judged, and what that could show.
+    """Print the answer first: how many runs, how long, what could be found. Then the design, and the grounds.
 
-    finished: how many runs. single, pooled: how much a score varies over seeds, under one condition and as a mean over
-    all.
+    pilot: the command that trains a pilot.
     """
     if experiment.question:
         say(experiment.question, "bold")
-    _show_factors(experiment)
     if not cells:
+        _show_factors(experiment)
         say("the grid is empty: `exclude` drops every cell", "bold yellow")
         return
-    _show_runs(cells, finished)
     images = images_of(data)
     parts = {cell.condition: images(cell.spec) for cell in cells}
+    splits, total = {cell.condition: cell.spec.split for cell in cells}, len(data.labels)
+    sizes = {
+        condition: Sizes((part.test,) * 2, overlap_planned(experiment, splits[condition], total, part.train, part.test))
+        for condition, part in parts.items()
+    }
+    planned = planned_power(experiment, cells, sizes, known.single, known.pooled, known.accuracy)
+    console.print()
+    _show_runs(cells, known.finished, estimated)
+    if found := answer(experiment, planned, pilot):
+        say(found, "bold" if len(experiment.seed_numbers) >= MIN_SEEDS else "bold yellow")
+    for warning in warnings(experiment, splits, parts):
+        say(warning, "yellow")
+    _show_factors(experiment)
     _show_parts(data, cells, parts)
     if caution := imbalance(experiment.metric, data.classes, np.bincount(data.labels, minlength=len(data.classes))):
         say(plain(caution), "yellow")
@@ -109,12 +157,8 @@ def show_plan(
     ]
     if slow:
         say(f"{', '.join(slow)}: works on one image at a time, which is slower than on a batch", "yellow")
-    splits, total = {cell.condition: cell.spec.split for cell in cells}, len(data.labels)
-    sizes = {
-        condition: Sizes((part.test,) * 2, overlap_planned(experiment, splits[condition], total, part.train, part.test))
-        for condition, part in parts.items()
-    }
-    _show_power(experiment, cells, list(sizes), planned_power(experiment, cells, sizes, single, pooled))
+    show_power(experiment, cells, list(sizes), planned)
+    show_estimate(estimated)
 
 
 def _show_factors(experiment: Experiment) -> None:
@@ -130,17 +174,19 @@ def _show_factors(experiment: Experiment) -> None:
     show_table(Table({name: name for name in columns}, (Rows(tuple(rows)),), words=frozenset(columns), keep=columns))
 
 
-def _show_runs(cells: Sequence[Cell], finished: int) -> None:
+def _show_runs(cells: Sequence[Cell], finished: int, estimated: Estimate) -> None:
+    """How many runs, and how long the missing ones take."""
     runs = {cell.spec.id: cell.spec for cell in cells}
     shared = "" if len(cells) == len(runs) else f" ({len(cells)} cells, some with the same values)"
     epochs = sum(spec.epochs for spec in runs.values())
-    say(f"{len(runs)} runs{shared}, {finished} finished; {epochs:,} epochs in all")
+    takes = f"; {'the rest takes ' if finished else ''}{estimated.time}" if estimated.time else ""
+    say(f"{counted(len(runs), 'run')}{shared} of {epochs:,} epochs in all, {finished} finished{takes}", "bold")
 
 
 def _show_parts(data: Listing, cells: Sequence[Cell], parts: Mapping[Condition, Images]) -> None:
     """How many photographs each part has, what is kept on one side or left out, and what may be a mistake."""
     train, val, test = (
-        _range([getattr(images, part) for images in parts.values()]) for part in ("train", "val", "test")
+        spanned([getattr(images, part) for images in parts.values()]) for part in ("train", "val", "test")
     )
     say(
         f"{len(data.labels):,} images of {len(data.classes)} classes: "
@@ -165,100 +211,3 @@ def _show_parts(data: Listing, cells: Sequence[Cell], parts: Mapping[Condition, 
     show_left_out(len(data.left_out))
     for caution in dict.fromkeys(text for cell in cells for text in cautions(cell.spec, parts[cell.condition].train)):
         say(caution, "yellow")
-
-
-def _range(numbers: Sequence[int]) -> str:
-    """'120', '100 to 120'."""
-    low, high = min(numbers), max(numbers)
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
-
-
-def _show_power(
-    experiment: Experiment, cells: Sequence[Cell], conditions: Sequence[Condition], planned: Sequence[PlannedPower]
-) -> None:
-    """How recipes are compared, and where they cannot be, or without a verdict; else what that could show."""
-    seeds, metric = len(experiment.seed_numbers), experiment.metric
-    say(
-        f"each recipe against {experiment.baseline!r} by {label(experiment.declared_test)} on {metric}, "
-        f"{seeds} seeds; {wording.corrected_by(experiment, comparisons_of(planned))}; "
-        f"alpha {experiment.alpha:g}, equivalent within {wording.amount(experiment.margin, metric)}; "
-        f"plan {preregistration_of(experiment, cells).hash}"
-    )
-    lonely = [condition for condition in conditions if not any(condition in power.conditions for power in planned)]
-    if len(experiment.recipes) > 1 and lonely:
-        names = "; ".join(map(", ".join, lonely))
-        say(f"nothing is compared under {names}: the baseline is not in the grid there", "yellow")
-    if seeds < MIN_SEEDS:
-        say(f"fewer than {MIN_SEEDS} seeds: there will be differences, and no verdict", "yellow")
-    elif planned and all(math.isnan(power.spread.sd) for power in planned):
-        say(
-            f"how much {METRICS[metric].title} varies over seeds is not known before the first runs, and so not what "
-            "these seeds could show; --sd gives a guess",
-            "yellow",
-        )
-    elif planned:
-        show_table(_power_table(experiment, cells, planned))
-        say(_sources(experiment, planned[-1]))
-        for power in planned:
-            if not METRICS[metric].lower_is_better and power.smallest >= 1:
-                where = _where(experiment, cells, power)
-                say(f"{where}: no difference that {metric} can show would be significant", "bold yellow")
-
-
-def _power_table(experiment: Experiment, cells: Sequence[Cell], planned: Sequence[PlannedPower]) -> Table:
-    """What the design could detect, and how many seeds smaller differences need."""
-    metric, test = experiment.metric, experiment.declared_test
-
-    def comparison(power: PlannedPower) -> str:
-        recipes = power.recipes[0] if len(power.recipes) == 1 else f"{len(power.recipes)} recipes"
-        return f"{recipes} {_where(experiment, cells, power)}"
-
-    def takes(index: int) -> Callable[[PlannedPower], str]:
-        return lambda power: f"{power.needed[index][1]:,}" if power.needed[index][1] else "> 1,000"
-
-    smaller = [f"{wording.points(difference, metric)} takes" for difference, _ in planned[0].needed]
-    columns: dict[str, Column] = {
-        "comparison": ("comparison", comparison),
-        "seeds": ("seeds", lambda power: str(power.seeds)),
-        "test images": ("test images", lambda power: _range(power.test_images)),
-        "sd": ("sd", lambda power: wording.points(power.spread.of(test), metric)),
-        "finds": ("finds", lambda power: wording.points(power.smallest, metric)),
-        **{name: (name, takes(index)) for index, name in enumerate(smaller)},
-    }
-    caption = (
-        f"in {METRICS[metric].unit or METRICS[metric].title}; sd: over seeds{' of a paired difference' * test.paired}, "
-        f"{'; '.join(dict.fromkeys(power.spread.origin for power in planned))}; finds: the smallest difference that "
-        "one comparison shows with 80 % power after correction; takes: seeds that others need"
-    )
-    return Table.of(columns, planned, caption, keep=("finds", *smaller), spare=("test images", "seeds", "sd"))
-
-
-def _sources(experiment: Experiment, power: PlannedPower) -> str:
-    """What varies in this design, so that a verdict holds for it, and what that costs."""
-    target, metric = target_of(experiment), experiment.metric
-    sentences = [f"Verdicts hold {target}, {counted(power.seeds, 'seed')}."]
-    if target.images and not math.isnan(power.on_these_images):
-        guessed = "" if power.spread.images is not None else " (how much they matter is assumed)"
-        sentences.append(
-            f"It finds {wording.points(power.smallest, metric)}; with the test photographs taken as given it would "
-            f"find {wording.points(power.on_these_images, metric)}{guessed}."
-        )
-    if not math.isnan(power.without_overlap):
-        sentences.append(
-            "Training parts of different seeds share photographs; if they shared none it would find "
-            f"{wording.points(power.without_overlap, metric)}: train on fewer, or give more photographs."
-        )
-    if not target.training:
-        sentences.append(
-            "Which photographs are trained on does not vary; split=Redrawn(...) redraws them for each seed."
-        )
-    return " ".join(sentences)
-
-
-def _where(experiment: Experiment, cells: Sequence[Cell], power: PlannedPower) -> str:
-    """'under adam', 'under each of 2 conditions', 'pooled over 2 conditions'."""
-    if len(power.conditions) == 1:
-        levels = next(cell.factors for cell in cells if cell.condition == power.conditions[0])
-        condition = {factor: level for factor, level in levels.items() if factor != "recipe"}
-        return f"under {condition_text(condition, experiment)}"
-    return f"{'pooled over' if power.pooled else 'under each of'} {len(power.conditions)} conditions"

@@ -15,22 +15,37 @@ import numpy as np
 
 from ablation.analysis.comparison import CorrectedResampled, Crossed, Test
 from ablation.analysis.metrics import METRICS
-from ablation.analysis.power import Design, detectable, images_needed, seeds_needed, seeds_to_decide
-from ablation.data.split import Redrawn, Split
+from ablation.analysis.power import (
+    POWER,
+    Design,
+    detectable,
+    images_needed,
+    sd_at_most,
+    seeds_needed,
+    seeds_to_decide,
+)
+from ablation.data.split import KFold, Redrawn, Split
 from ablation.evidence.families import hardest_bar
 from ablation.evidence.image_intervals import ImageScores
 from ablation.evidence.pairs import Block, Condition, Pair
 from ablation.experiment.experiment import Cell, Experiment
 
-ASSUMED_SD = 0.01
-"""Over seeds, where no run has shown it yet: one point of a share. Of a loss nothing can be assumed."""
-
 DIFFERENCES = (0.005, 0.01, 0.02)
 """Half a point, one and two points. Of a loss, which has no natural size: as many halves, ones and twos of its sd."""
 
-
 ASSUMED_IMAGE_SD = 0.2
 """Over test photographs, of the mean difference of two recipes: as if 1 in 25 were answered otherwise in every seed."""
+
+ASSUMED_ACCURACY = 0.9
+"""Before any run. A lower one makes the floor higher, down to one half."""
+
+ALIKE_BY_SEED, ALIKE_BY_PHOTOGRAPH = 0.75, 0.5
+"""Correlation over test photographs of right and wrong: of two recipes' runs with one seed, and of two seeds' runs of
+one recipe. Measured in finished grids: 0.55 to 0.64 where an augmentation had an effect (0.68 to 0.89 where it had
+none), and 0.29 to 0.45; rounded up, so that what follows is a floor."""
+
+FEW_DF = 10
+"""Degrees of freedom of an sd: with fewer a plan takes its upper limit (`ablation.analysis.power.sd_at_most`)."""
 
 
 @dataclass(frozen=True)
@@ -38,19 +53,71 @@ class Spread:
     """The metric's sd over seeds, nan where nobody knows, and where that comes from.
 
     difference: the sd over seeds of a paired difference; None where only that of a score is known. images: the sd over
-    test photographs of the mean difference; None where no run has shown it.
+    test photographs of the mean difference; None where no run has shown it. df: degrees of freedom of what the test
+    judges by; None where it was not estimated. score: the mean score of those runs.
     """
 
-    sd: float = ASSUMED_SD
-    origin: str = "assumed, as no run has shown it yet"
+    sd: float = math.nan
+    origin: str = "not known before the first runs"
     difference: float | None = None
     images: float | None = None
+    df: int | None = None
+    score: float | None = None
 
     def of(self, test: Test) -> float:
         """What the test judges by: for paired tests the sd of a difference, by default as if seeds shared nothing."""
         if not test.paired:
             return self.sd
         return math.sqrt(2) * self.sd if self.difference is None else self.difference
+
+    @property
+    def few(self) -> bool:
+        """Was it estimated, from so few runs that a plan takes its upper limit?"""
+        return self.df is not None and self.df < FEW_DF
+
+    def times(self, factor: float) -> Spread:
+        """The same with other sds over seeds."""
+        return replace(
+            self, sd=factor * self.sd, difference=None if self.difference is None else factor * self.difference
+        )
+
+
+UNKNOWN = Spread()
+"""Where no run has shown it, and nobody guesses."""
+
+
+def floor_of(images: int, score: float = ASSUMED_ACCURACY, runs: int = 1, redrawn: bool = False) -> Spread:
+    """The least sd over seeds that a share of so many test images has, whatever the training: that of a proportion.
+
+    The variance of the share of right answers is score (1 - score) / images. Runs of several seeds err on the same
+    photographs in part: `ALIKE_BY_PHOTOGRAPH` of it is no spread over seeds, unless the test part is `redrawn`. Two
+    recipes' runs of one seed are alike by `ALIKE_BY_SEED`, which leaves 2 (1 - 0.75) of it to their difference.
+    runs: over how many runs of a seed it is averaged. What test photographs add to that may be nothing.
+    """
+    binomial = math.sqrt(score * (1 - score) / images / runs)
+    own = 1.0 if redrawn else 1 - ALIKE_BY_PHOTOGRAPH
+    return Spread(
+        math.sqrt(own) * binomial,
+        f"the least that {images:,} test images allow",
+        math.sqrt(2 * (1 - ALIKE_BY_SEED)) * binomial,
+        0.0,
+        score=score,
+    )
+
+
+def images_tested(split: Split, seeds: Sequence[int], total: int, test: int) -> int:
+    """How many photographs are tested by any of the seeds. total, test: of the data, and of one test part.
+
+    `KFold` tests other ones with each seed, until all were tested; `PerSeed` draws them anew, some of them again.
+    """
+    if isinstance(split, KFold):
+        return min(total, test * len({seed % split.k for seed in seeds}))
+    return round(total * (1 - (1 - test / total) ** len(seeds))) if split.redraws_test else test
+
+
+def differing(score: float) -> float:
+    """The share of test images that two recipes' runs of one seed answer differently, as `floor_of` takes it."""
+    return 2 * (1 - ALIKE_BY_SEED) * score * (1 - score)
 
 
 @dataclass(frozen=True)
@@ -59,8 +126,10 @@ class PlannedPower:
 
     In the metric's own unit (0.01 is a point). test_images: the fewest and the most of any run. smallest: the
     difference that is detected with 80 % power after correction. needed: (difference, seeds per recipe that find it
-    with 80 % power), None where 1,000 are not enough. With an sd that is not known `smallest` is nan, and `needed`
-    empty.
+    with 80 % power), None where 1,000 are not enough. spread: what both are of: where no run has shown it, the floor
+    (`floor_of`), and where few have, its upper limit. Of a loss without runs `smallest` is nan, and `needed` empty.
+    at_best: `smallest` with the floor, nan for a metric that is no share of images. estimated: the spread as runs have
+    shown it; as_estimated: `smallest` with it, and with the floor where that is more.
     """
 
     conditions: Block
@@ -75,6 +144,10 @@ class PlannedPower:
     """`smallest` if the test photographs were taken as given, where they count as drawn."""
     without_overlap: float = math.nan
     """`smallest` if no training parts shared a photograph, where some do."""
+    at_best: float = math.nan
+    floor: Spread = UNKNOWN
+    estimated: Spread = UNKNOWN
+    as_estimated: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -97,12 +170,18 @@ def overlap_planned(experiment: Experiment, split: Split, total: int, train: int
 
 
 def planned_power(
-    experiment: Experiment, cells: Sequence[Cell], sizes: dict[Condition, Sizes], single: Spread, pooled: Spread
+    experiment: Experiment,
+    cells: Sequence[Cell],
+    sizes: dict[Condition, Sizes],
+    single: Spread,
+    pooled: Spread,
+    accuracy: float | None = None,
 ) -> list[PlannedPower]:
     """What the primary comparisons could show: one for all conditions that are alike in recipes and images, in the
     order of the grid, or one for the pooled ones, and those of recipes that only one condition has.
 
     sizes: of each condition. single, pooled: the spread of a score under one condition, and of a seed's mean over all.
+    accuracy: that the floor is of; by default as finished runs have it, else `ASSUMED_ACCURACY`.
     """
     compared = {condition: _compared(experiment, cells, condition) for condition in sizes}
     held = [condition for condition in sizes if compared[condition]]
@@ -122,8 +201,10 @@ def planned_power(
     for condition in (condition for condition in held if compared[condition]):
         alike.setdefault((compared[condition], sizes[condition]), []).append(condition)
     bar = hardest_bar(experiment, primary, len(held) + bool(everywhere))
-    single, pooled = _of_metric(single, experiment), _of_metric(pooled, experiment)
-    made = partial(_power, experiment, bar=bar, differences=_differences(experiment, single))
+    if math.isnan(pooled.sd) and not math.isnan(single.sd):  # means over conditions vary less, nobody knows by how much
+        pooled = replace(single, origin=f"{single.origin}, under one condition")
+    differences = _differences(pooled if math.isnan(single.sd) else single, METRICS[experiment.metric].unit)
+    made = partial(_power, experiment, bar=bar, differences=differences, accuracy=accuracy)
     every = [
         made(tuple(some), False, compared[some[0]], [sizes[condition] for condition in some], single)
         for some in alike.values()
@@ -133,18 +214,31 @@ def planned_power(
     return every
 
 
-def _of_metric(spread: Spread, experiment: Experiment) -> Spread:
-    """The spread, without an assumption that is made for accuracy where the metric is a loss."""
-    if spread != Spread() or not METRICS[experiment.metric].lower_is_better:
-        return spread
-    return Spread(math.nan, "not known before the first runs")
+def is_share(experiment: Experiment) -> bool:
+    """Is the metric a share of test images, or a mean of such shares over classes?"""
+    metric = METRICS[experiment.metric]
+    return metric.unit == "points" and metric.whole is None
 
 
-def _differences(experiment: Experiment, spread: Spread) -> tuple[float, ...]:
+def _differences(spread: Spread, unit: str) -> tuple[float, ...]:
     """Those for which the seeds that they need are given."""
-    if not METRICS[experiment.metric].lower_is_better:
-        return DIFFERENCES
-    return tuple(difference / ASSUMED_SD * spread.sd for difference in DIFFERENCES)
+    return DIFFERENCES if unit == "points" else tuple(100 * difference * spread.sd for difference in DIFFERENCES)
+
+
+def _assumed(spread: Spread, floor: Spread) -> Spread:
+    """What a plan is of: the spread as it is known; from few runs its upper limit, and the floor where that is more."""
+    if math.isnan(spread.sd):
+        return floor
+    if spread.df is None or not spread.few:
+        return spread
+    limit = _at_least(spread.times(sd_at_most(1.0, spread.df)), floor)
+    return replace(limit, origin=f"{spread.origin}: its upper limit at {100 * POWER:.0f} %")
+
+
+def _at_least(spread: Spread, floor: Spread) -> Spread:
+    """The spread, or the floor where that is more; either may be unknown."""
+    difference = spread.difference and float(np.fmax(spread.difference, floor.difference or 0.0))
+    return replace(spread, sd=float(np.fmax(spread.sd, floor.sd)), difference=difference)
 
 
 def comparisons_of(planned: Sequence[PlannedPower]) -> int:
@@ -167,23 +261,42 @@ def _power(
     spread: Spread,
     bar: tuple[int, float],
     differences: Sequence[float],
+    accuracy: float | None,
 ) -> PlannedPower:
-    share = max(size.overlap for size in sizes)
+    overlap = max(size.overlap for size in sizes)
     images = [images for size in sizes for images in size.test_images]
-    design = _design(experiment, spread, share, min(images), bar)
-    seeds, known = design.seeds, not math.isnan(spread.sd)
+    floor = _floor(experiment, max(images), len(conditions) if pooled else 1, spread.score, accuracy)
+    assumed = _assumed(spread, floor)
+    design = _design(experiment, assumed, overlap, min(images), bar)
+    best = _design(experiment, floor, overlap, max(images), bar)
+    known = not math.isnan(assumed.sd)
     return PlannedPower(
         conditions,
         pooled,
         recipes,
-        seeds,
+        design.seeds,
         (min(images), max(images)),
-        spread,
+        assumed,
         detectable(design) if known else math.nan,
         tuple((difference, seeds_needed(design, difference)) for difference in differences if known),
-        detectable(replace(design, image_sd=0.0)) if known and design.image_sd else math.nan,
+        detectable(replace(design, images=0)) if known and design.image_sd else math.nan,
         detectable(replace(design, overlap=0.0)) if known and design.overlap else math.nan,
+        math.nan if math.isnan(floor.sd) else detectable(best),
+        floor,
+        spread,
+        detectable(_design(experiment, _at_least(spread, floor), overlap, min(images), bar))
+        if spread.few
+        else math.nan,
     )
+
+
+def _floor(experiment: Experiment, images: int, conditions: int, measured: float | None, given: float | None) -> Spread:
+    """`floor_of` what is tested; no spread at all for a metric that is no share of images."""
+    if not is_share(experiment):
+        return UNKNOWN
+    score = ASSUMED_ACCURACY if measured is None else (measured * images + 1) / (images + 2)  # never 0 or 1
+    redrawn = all(split.redraws_test for split in experiment.levels("split").values())
+    return floor_of(images, given or score, conditions * _runs_per_draw(experiment), redrawn)
 
 
 def _design(experiment: Experiment, spread: Spread, overlap: float, images: int, bar: tuple[int, float]) -> Design:
@@ -191,7 +304,7 @@ def _design(experiment: Experiment, spread: Spread, overlap: float, images: int,
     test, (comparisons, alpha) = experiment.declared_test, bar
     image_sd = spread.images
     if image_sd is None:
-        image_sd = 0.0 if METRICS[experiment.metric].lower_is_better else ASSUMED_IMAGE_SD
+        image_sd = ASSUMED_IMAGE_SD if is_share(experiment) else 0.0
     return Design(
         test,
         len({seed // _runs_per_draw(experiment) for seed in experiment.seed_numbers}),
@@ -200,9 +313,9 @@ def _design(experiment: Experiment, spread: Spread, overlap: float, images: int,
         overlap=overlap,
         comparisons=comparisons,
         alpha=alpha,
-        images=images,
+        images=images if isinstance(test, Crossed) and METRICS[experiment.metric].whole is None else 0,
         image_sd=image_sd if isinstance(test, Crossed) else 0.0,
-        share=not METRICS[experiment.metric].lower_is_better,
+        share=is_share(experiment),
     )
 
 
@@ -214,24 +327,26 @@ def seed_spread(experiment: Experiment, pairs: Sequence[Pair], scores: ImageScor
     """The sd over seeds, over all recipes with two finished seeds or more: under one condition, or of means over all.
 
     The root of the mean of their variances, each weighing its degrees of freedom; likewise of the paired differences to
-    the baseline, and of what test photographs add to these. `ASSUMED_SD` where no recipe has two, or none varies.
+    the baseline, and of what test photographs add to these. Not known where no recipe has two, or none varies.
     """
     held = [pair for pair in pairs if (len(pair.block) > 1) == pooled]
     recipes = {(pair.own.every, pair.shared): pair.own for pair in held if len(pair.own.scores) > 1}
-    variance = _mean_variance([list(runs.scores.values()) for runs in recipes.values()])
+    own = [list(runs.scores.values()) for runs in recipes.values()]
+    score, variance = float(np.mean(np.concatenate(own))) if own else None, _mean_variance(own)
     if not variance > 0:
-        return Spread()
+        return Spread(score=score)
     count = sum(len(ids) for recipe in recipes.values() for ids in recipe.runs.values())
-    difference, images = None, None
+    difference, images, df = None, None, sum(len(scores) - 1 for scores in own)
     beside = [pair for pair in held if pair.seeds > 1 and not pair.same_runs]
     if experiment.declared_test.paired and beside:
         changes = [
             [score - pair.reference.scores[seed] for seed, score in pair.treatment.scores.items()] for pair in beside
         ]
-        difference = math.sqrt(_mean_variance(changes))
+        difference, df = math.sqrt(_mean_variance(changes)), sum(len(some) - 1 for some in changes)
         spreads = [scores.spread(pair.runs)[1] for pair in beside]
         images = math.sqrt(float(np.mean(np.square(spreads)))) or None
-    return Spread(math.sqrt(variance), f"estimated from {count:,} finished runs", difference or None, images)
+    origin = f"estimated from {count:,} finished runs"
+    return Spread(math.sqrt(variance), origin, difference or None, images, df, score)
 
 
 def _mean_variance(groups: Sequence[Sequence[float]]) -> float:

@@ -7,8 +7,8 @@ from made_up import question
 
 from ablation.augment import Brightness
 from ablation.cli.console import console
-from ablation.cli.plan import show_plan
-from ablation.cli.plan_cost import show_cost
+from ablation.cli.plan import Known, show_plan
+from ablation.cli.plan_cost import Estimate, estimate
 from ablation.data import Digits, Redrawn, listing
 from ablation.evidence.power import Spread
 from ablation.experiment.experiment import Experiment
@@ -19,7 +19,8 @@ def printed(cache, capsys):
     data = listing(Digits(), cache, None)
 
     def plan_of(experiment: Experiment, spread: Spread = Spread()) -> str:  # noqa: B008
-        show_plan(experiment, data, experiment.cells(data.digest), 0, spread, spread)
+        known = Known(single=spread, pooled=spread)
+        show_plan(experiment, data, experiment.cells(data.digest), known, Estimate(), "ablation plan made_up --pilot")
         return " ".join(capsys.readouterr().out.split())
 
     return plan_of
@@ -31,8 +32,7 @@ def test_no_line_is_wider_than_the_terminal(cache, capsys, monkeypatch, width):
     experiment = replace(question(), recipes={"none": (), "a_rather_long_name_of_a_recipe": (Brightness(0.4),)})
     data = listing(Digits(), cache, None)
     cells = experiment.cells(data.digest)
-    show_plan(experiment, data, cells, 0, Spread(), Spread())
-    show_cost(cells, data, cache, {})
+    show_plan(experiment, data, cells, Known(), estimate(cells, data, cache, {}), "ablation plan made_up --pilot")
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) > 20
     assert max(map(len, lines)) <= width
@@ -61,7 +61,7 @@ def test_it_says_what_verdicts_will_hold_for_and_what_that_costs(printed):
     fixed = printed(question())
     assert "Verdicts hold for this split, on these test photographs, 5 seeds." in fixed
     assert "split=Redrawn(...) redraws them for each seed" in fixed
-    apart = printed(replace(question(), test=None, split=Redrawn(100, 100, 700)))
+    apart = printed(replace(question(), test=None, split=Redrawn(100, 100, 700)), Spread(0.01, "given"))
     assert "Verdicts hold for new training and test photographs, 5 seeds." in apart
     assert "with the test photographs taken as given it would find" in apart
     assert "share photographs" not in apart

@@ -11,7 +11,7 @@ from ablation import Dunnett
 from ablation.analysis.power import Design, detectable
 from ablation.analysis.welch import level
 from ablation.core.seeds import stream
-from ablation.evidence.power import ASSUMED_SD, Sizes, Spread, comparisons_of, planned_power
+from ablation.evidence.power import UNKNOWN, Sizes, Spread, comparisons_of, floor_of, planned_power
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
 from ablation.optim import Adam
@@ -20,7 +20,7 @@ SIZES = Sizes((40, 40), 0.5)
 EACH = replace(question(), primary="each")
 
 
-def planned(experiment: Experiment, sizes=None, single=Spread(), pooled=Spread()):  # noqa: B008
+def planned(experiment: Experiment, sizes=None, single=UNKNOWN, pooled=UNKNOWN):
     """Of the primary comparisons."""
     cells = experiment.cells("0" * 16)
     sizes = sizes or {cell.condition: SIZES for cell in cells}
@@ -38,10 +38,9 @@ def test_the_sd_is_pooled_over_recipes_of_finished_runs():
     uneven = results_of(
         question(), lambda cell: "failed" if cell.seed > 1 and cell.factors["recipe"] == "none" else 0.8
     )
-    assert Study(uneven).seed_spread() == Spread(
-        ASSUMED_SD, "assumed, as no run has shown it yet"
-    )  # none of them varies
-    assert Study(results_of(question(), lambda cell: "planned")).seed_spread() == Spread()
+    assert replace(Study(uneven).seed_spread(), score=None) == UNKNOWN, "none of them varies"
+    assert Study(uneven).seed_spread().score == pytest.approx(0.8)
+    assert Study(results_of(question(), lambda cell: "planned")).seed_spread() == UNKNOWN
 
 
 def test_recipes_weigh_their_degrees_of_freedom():
@@ -67,13 +66,15 @@ def test_the_smallest_difference_is_found_four_times_in_five(asked, sd, comparis
 
 
 def test_more_seeds_are_needed_for_less():
-    (single,) = planned(EACH)
-    assert (single.spread, single.seeds) == (Spread(), 5)
+    (unknown,) = planned(EACH)
+    assert (unknown.spread, unknown.floor, unknown.seeds) == (floor_of(40), floor_of(40), 5)
+    known = Spread(0.01, "given")
+    (single,) = planned(EACH, single=known)
     differences, needed = zip(*single.needed, strict=True)
     assert differences == (0.005, 0.01, 0.02)
     assert needed[0] > needed[1] > needed[2] > 2
     for difference, seeds in single.needed:
-        enough, fewer = (planned(replace(EACH, seeds=number))[0] for number in (seeds, seeds - 1))
+        enough, fewer = (planned(replace(EACH, seeds=number), single=known)[0] for number in (seeds, seeds - 1))
         assert enough.smallest <= difference < fewer.smallest
 
 
@@ -107,7 +108,7 @@ def test_where_the_baseline_is_excluded_nothing_is_compared():
 def test_dunnetts_family_is_a_condition_with_its_share_of_alpha():
     single, _ = planned(replace(question(), test=Dunnett()))
     assert single.smallest == pytest.approx(
-        detectable(Design(Dunnett(), 5, ASSUMED_SD, comparisons=2, alpha=0.05 / 3)), rel=1e-6
+        detectable(Design(Dunnett(), 5, floor_of(40).sd, comparisons=2, alpha=0.05 / 3)), rel=1e-6
     )
     (alone,) = planned(replace(question(), test=Dunnett(), optimizers={"adam": Adam()}))
     assert alone.smallest < single.smallest
@@ -117,10 +118,10 @@ def test_of_a_loss_nothing_is_assumed():
     """What a point is to an accuracy nothing is to a loss: nobody knows how much it varies before it is there."""
     loss = replace(question(), metric="log_loss")
     for one in planned(loss):
-        assert (np.isnan(one.spread.sd), np.isnan(one.smallest), one.needed) == (True, True, ())
+        assert (one.spread, np.isnan(one.smallest), np.isnan(one.at_best), one.needed) == (UNKNOWN, True, True, ())
     spreads = {"single": Spread(0.2, "given"), "pooled": Spread(0.1, "given")}
     (single,), (pooled,) = planned(replace(loss, primary="each"), **spreads), planned(loss, **spreads)
     assert [difference for difference, _ in single.needed] == pytest.approx([0.1, 0.2, 0.4])
     assert [difference for difference, _ in pooled.needed] == pytest.approx([0.1, 0.2, 0.4]), "of one table"
-    (points,) = planned(EACH)
+    (points,) = planned(EACH, single=Spread(0.01, "given"))
     assert [seeds for _, seeds in single.needed] == [seeds for _, seeds in points.needed]

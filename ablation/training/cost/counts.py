@@ -27,8 +27,12 @@ if TYPE_CHECKING:
     from ablation.training.cost.macs import Layer
 
 FILE = "counts.json"
-COUNTS_VERSION = 2
+COUNTS_VERSION = 3
 """Raised when a change of this program changes what is counted; what was remembered is then counted anew."""
+
+
+class NetworkRefused(InputError):
+    """The network cannot be built, or does not take such images, or gives other than logits: no run of it can train."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,10 @@ def network(config: ModelConfig, filled: bool = False) -> Classifier:
 
 
 def count(config: ModelConfig) -> Counts:
-    """Counted on shapes alone, in about two seconds. Raises InputError where the network does not take such images."""
+    """Counted on shapes alone, in about two seconds.
+
+    Raises NetworkRefused where it cannot be trained on such images, InputError where it only cannot be counted.
+    """
     return inspect_model(config)[2]
 
 
@@ -122,34 +129,55 @@ def inspect_model(config: ModelConfig) -> tuple[Classifier, tuple[Layer, ...], C
     """
     try:
         model = network(config)
-        return model, *_measure(model, config.image_size)
+        parts, counts = _measure(model, config.image_size)
     except Exception as error:  # the user's own code raises what it likes; torchvision asserts the size of a ViT
         if is_own(config.model):
             return _by_a_real_pass(config)
         if isinstance(error, InputError):
-            raise
+            raise NetworkRefused(error.problems) from error
         raise _refused(config, error) from error
+    _check_output(config, parts)
+    return model, parts, counts
 
 
 def _by_a_real_pass(config: ModelConfig) -> tuple[Classifier, tuple[Layer, ...], Counts]:
-    """The same, computed. Raises InputError where the network is to blame, and where it only cannot be counted."""
+    """The same, computed. Raises as `count`."""
     from torch import no_grad, zeros
 
-    model = network(config, filled=True)
+    try:
+        model = network(config, filled=True)
+    except InputError as error:
+        raise NetworkRefused(error.problems) from error
     try:
         with no_grad(), torch_stream(0, "count"):
             model(zeros(2, 3, config.image_size, config.image_size))
     except Exception as error:  # whatever the user's own code raises for such images
         raise _refused(config, error) from error
     try:
-        return model, *_measure(model, config.image_size, fake=False)
+        parts, counts = _measure(model, config.image_size, fake=False)
     except Exception as error:  # or when it is copied, hooked, or called with another number of images
         raise InputError(f"{config.model} cannot be counted: {_reason(error)}") from error
+    _check_output(config, parts)
+    return model, parts, counts
 
 
-def _refused(config: ModelConfig, error: Exception) -> InputError:
-    side = config.image_size
-    return InputError(f"{config.model} does not take images of {side} x {side} pixels: {_reason(error)}")
+def _check_output(config: ModelConfig, parts: tuple[Layer, ...]) -> None:
+    """Raise NetworkRefused where one image does not give a number a class."""
+    if (shape := parts[0].output) != (config.classes,):
+        given = " x ".join(map(str, shape)) or "no tensor"
+        side, expected = config.image_size, f"expected a number for each of the {config.classes} classes"
+        raise NetworkRefused(f"{config.model} gives {given} for an image of {side} x {side} pixels; {expected}")
+
+
+def _refused(config: ModelConfig, error: Exception) -> NetworkRefused:
+    """With the smallest size that a network of torchvision's takes, where that is what it lacks."""
+    side, advice = config.image_size, ""
+    if not is_own(config.model):
+        from ablation.training.cost.smallest_size import smallest_size
+
+        least = smallest_size(config.model, stem=config.stem)
+        advice = f"; give image_size {least} or more" if least > side else ""
+    return NetworkRefused(f"{config.model} does not take images of {side} x {side} pixels: {_reason(error)}{advice}")
 
 
 def _reason(error: Exception) -> str:

@@ -19,7 +19,7 @@ from ablation.data.batches import steps
 from ablation.experiment.experiment import Cell
 from ablation.experiment.record import RunRecord
 from ablation.experiment.spec import RunSpec
-from ablation.training.cost.counts import Counts, ModelConfig, counted
+from ablation.training.cost.counts import Counts, ModelConfig, NetworkRefused, counted
 from ablation.training.cost.rates import Load, Machine
 
 NUMBER = 4
@@ -175,6 +175,7 @@ def estimates_of(
 
     machine: whose rates count. finished: records by the run's id, of those that need no training any more. The
     networks' counts are those remembered in `cache`; torch is imported only for a network that was never counted.
+    Raises NetworkRefused with all that cannot be trained: that is a mistake, and no estimate that is not known.
     """
     kinds: dict[tuple[Any, ...], list[Cell]] = {}
     for cell in cells:
@@ -183,15 +184,26 @@ def estimates_of(
         optimizer = (label(spec.optimizer), spec.ema is None)
         kinds.setdefault((config_of(spec, classes), images_of(spec), size, optimizer), []).append(cell)
     counts = {config: _counted(config, cache) for config in dict.fromkeys(config for config, *_ in kinds)}
+    refused = [problem for one in counts.values() if isinstance(one, NetworkRefused) for problem in one.problems]
+    if refused:
+        raise NetworkRefused(dict.fromkeys(refused))
+    known = {config: one for config, one in counts.items() if not isinstance(one, NetworkRefused)}
     return tuple(
-        _cost(alike, images, counts[config], machine, finished or {}) for (config, images, *_), alike in kinds.items()
+        _cost(alike, images, known[config], machine, finished or {}) for (config, images, *_), alike in kinds.items()
     )
 
 
-def _counted(config: ModelConfig, cache: Path) -> Counts | str:
-    """What the network costs, or why that is not known."""
+def _counted(config: ModelConfig, cache: Path) -> Counts | str | NetworkRefused:
+    """What the network costs, or why that is not known, or why it cannot be trained."""
+
+    def count() -> Counts | NetworkRefused:
+        try:
+            return counted(config, cache)
+        except NetworkRefused as error:
+            return error
+
     problems: list[str] = []
-    counts = attempt(f"what {config.model} takes", lambda: counted(config, cache), None, problems.append)
+    counts = attempt(f"what {config.model} takes", count, None, problems.append)
     return problems[0] if counts is None else counts
 
 

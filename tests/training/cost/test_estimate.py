@@ -21,7 +21,7 @@ from ablation import SAM, SGD, Adam, AdamW
 from ablation import optim as optimizers
 from ablation.cli.console import console
 from ablation.cli.main import cli
-from ablation.cli.plan_cost import show_cost, show_estimate
+from ablation.cli.plan_cost import Estimate, show_cost, show_estimate
 from ablation.core.text import byte_size, duration
 from ablation.core.values import label, value
 from ablation.data import listing
@@ -30,7 +30,7 @@ from ablation.experiment.record import RunRecord
 from ablation.models.networks import build
 from ablation.optim import Lookahead, build_optimizer
 from ablation.training.cost.benchmark import Trial, measure
-from ablation.training.cost.counts import Counts, ModelConfig, count
+from ablation.training.cost.counts import Counts, ModelConfig, NetworkRefused, count
 from ablation.training.cost.estimate import (
     Images,
     calibration,
@@ -42,6 +42,7 @@ from ablation.training.cost.estimate import (
     run_seconds,
     state_numbers,
 )
+from ablation.training.cost.grid import RUN_SECONDS, START_SECONDS, time_of
 from ablation.training.cost.rates import Load, Machine, Point, Rates, remember
 
 IMAGES = Images(train=100, val=30, test=50, cached=180)
@@ -152,10 +153,10 @@ def costs_of(grid, tmp_path, machine=None, finished=None):
     return estimates_of(grid.cells("0" * 16), 10, lambda spec: IMAGES, tmp_path, machine, finished)
 
 
-def shown(*given, **named) -> str:
+def shown(costs, known, workers=1, other_software=()) -> str:
     """What is printed, its lines as one."""
     with console.capture() as captured:
-        show_estimate(*given, **named)
+        show_estimate(Estimate(costs, known, time_of(costs, known, workers) if known else None, other_software))
     return " ".join(captured.get().split())
 
 
@@ -168,8 +169,8 @@ def test_a_grid_is_told_by_what_differs_in_cost(tiny, tmp_path, here):
     assert [cost.runs for cost in costs] == [2 * 3] * 4
     assert sum(cost.runs for cost in costs) == len({spec.id for spec in specs})
     told = shown(costs, here, workers=2)
-    seconds = sum(cost.runs * cost.seconds for cost in costs)
-    assert f"time of 24 runs: {duration(seconds)} on one cpu, {duration(seconds / 2)} with 2 workers" in told
+    seconds = sum(cost.runs * (cost.seconds + RUN_SECONDS) for cost in costs) / 2 + START_SECONDS
+    assert f"time of 24 runs: {duration(seconds)} on this CPU with 2 workers" in told
     assert "within 20% for half of the measured steps, and within 50% for the worst" in told
     assert "shallow_cnn" in told
     assert byte_size(max(cost.memory.total for cost in costs)) in told
@@ -179,7 +180,7 @@ def test_rows_are_told_apart_by_the_factors_that_differ(tiny, tmp_path):
     varied = {"ema": (None, 0.9), "freeze": (0, "backbone"), "cache_size": (8, 16), "label_smoothing": (0.0, 0.1)}
     costs = costs_of(replace(tiny, vary=varied), tmp_path)
     with console.capture() as captured:
-        show_estimate(costs, None)
+        show_estimate(Estimate(costs))
     heading, rows = captured.get().split("─", 1)
     columns = {"model", "optimizer", "ema", "freeze", "cache", "size", "runs", "MACs", "memory"}
     assert set(heading.split()) == columns
@@ -215,19 +216,50 @@ def test_finished_runs_of_this_machine_scale_the_rest(small, tmp_path, here):
     scale, known = calibration(costs)
     assert (scale, known) == (pytest.approx(3.0), 3)
     line = shown(costs, here)
-    assert f"time of 1 run: {duration(3 * seconds)} on one cpu" in line
+    assert f"time of 1 run: {duration(START_SECONDS + RUN_SECONDS + 3 * seconds)} on this CPU" in line
     assert "3 times what the rates say, as 3 finished runs took (median)" in line
     assert "not counted" not in line
 
 
-def test_a_network_that_cannot_be_counted_hides_no_other(tiny, tmp_path, here):
-    grid = replace(tiny, vary={"model": ("shallow_cnn", "inception_v3")})
+NOT_COPIED = """
+from torch import nn
+
+class Net(nn.Sequential):
+    def __deepcopy__(self, memo):
+        raise RuntimeError("this is not to be copied")
+
+def net(classes):
+    return Net(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, classes))
+"""
+
+
+def test_a_network_that_cannot_be_counted_hides_no_other(tiny, tmp_path, here, monkeypatch):
+    """One of the user's own that trains, and that no hook may enter."""
+    (tmp_path / "not_copied.py").write_text(NOT_COPIED)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    grid = replace(tiny, vary={"model": ("shallow_cnn", "not_copied:net")})
     costs = costs_of(grid, tmp_path, here)
+    sys.modules.pop("not_copied", None)
     told = shown(costs, here)
-    assert re.search(r"inception_v3 adam 6 - - - - ", told.replace("sgd", "adam"))
+    assert re.search(r"not_copied:net adam 6 - - - - ", told.replace("sgd", "adam"))
     assert re.search(r"shallow_cnn adam 6 [\d.]+ M [\d.]+ [kM]B", told)
-    assert told.count("inception_v3 does not take images of 8 x 8 pixels") == 1
+    assert told.count("not_copied:net cannot be counted: this is not to be copied") == 1
     assert "time of 12 runs, 12 not counted:" in told
+
+
+def test_networks_that_cannot_be_trained_are_refused_at_once(tiny, tmp_path, here):
+    """Each once, with what would do; whatever else the grid has."""
+    grid = replace(tiny, vary={"model": ("shallow_cnn", "inception_v3", "vgg11")})
+    with pytest.raises(NetworkRefused) as refused:
+        costs_of(grid, tmp_path, here)
+    first, second = (problem.message for problem in refused.value.problems)
+    assert first.startswith("inception_v3 does not take images of 8 x 8 pixels: ")
+    assert first.endswith("; give image_size 75 or more")
+    assert second.startswith("vgg11 does not take images of 8 x 8 pixels: ")
+    least = int(second.split()[-3])
+    costs = costs_of(replace(tiny, model="vgg11", image_size=least, cache_size=least), tmp_path, here)
+    assert all(cost.counts for cost in costs), "the remedy works"
 
 
 def test_without_rates_memory_is_a_gpus_and_how_to_get_the_time_is_told(tiny, tmp_path):
@@ -259,10 +291,12 @@ def test_one_run_has_one_worker(small, tmp_path, here):
 def test_rates_of_another_torch_are_told_and_not_used(small, tmp_path, here):
     path = remember(replace(here, torch="1.0"), tmp_path)
     assert "(it was measured with torch 1.0)" in plan(small, tmp_path)
-    ((key, form),) = json.loads(path.read_text()).items()
-    form.pop("evaluation")
-    path.write_text(json.dumps({key: form}))
-    assert "for the time: `ablation doctor --measure`" in plan(small, tmp_path)
+    old, guess = json.loads(path.read_text()).items()
+    old[1].pop("evaluation")
+    path.write_text(json.dumps(dict([old, guess])))
+    told = plan(small, tmp_path)
+    assert "for the time more exactly: `ablation doctor --measure`" in told
+    assert "measured with torch" not in told
 
 
 def test_a_finished_grid_costs_nothing(small, tmp_path):
@@ -310,7 +344,7 @@ def fails(*given, **named):
         ),
         *(
             (ablation.cli.plan_cost, name)
-            for name in ("remembered", "outdated", "estimates_of", "show_estimate", "_workers", "calibration", "steps")
+            for name in ("remembered", "outdated", "estimates_of", "time_of", "_trust", "calibration", "steps")
         ),
     ],
 )
