@@ -51,6 +51,12 @@ _SIGN = {"error": ("✗", "bold red"), "warning": ("!", "yellow"), "note": ("·"
 )
 @click.option("--outside", is_flag=True, help="A list or table may name files outside its folder.")
 @click.option("--first-frame", is_flag=True, help="Take the first frame of an animation instead of refusing it.")
+@click.option(
+    "--bit-depth",
+    type=click.IntRange(9, 16),
+    metavar="BITS",
+    help="How many bits grey files of 16 use: 12 of many cameras.",
+)
 @click.option("--download", is_flag=True, help="Let torchvision fetch a data set that is not there.")
 @click.option("--skip-bad", is_flag=True, help="Leave out the files that cannot be used.")
 @click.option("--full", is_flag=True, help="Read every file again, also those whose size and time have not changed.")
@@ -65,7 +71,7 @@ def check(
     full: bool,
     out: Path | None,
     cache: Path,
-    **settings: bool,
+    **settings: bool | int | None,
 ) -> None:
     """Look at a data set before training: bad files, copies, balance, sizes, mean and std.
 
@@ -120,9 +126,9 @@ def _source(data: str, classes: str | None, root: str, columns: Mapping[str, str
     return experiment.data.source if isinstance(experiment.data, Subset) else experiment.data, experiment.split
 
 
-def _with_settings(source: Source, requested: Mapping[str, bool]) -> Source:
+def _with_settings(source: Source, requested: Mapping[str, bool | int | None]) -> Source:
     """Return the source with the requested settings on. Raises UsageError where it has no such setting."""
-    settings: dict[str, Any] = {name: True for name, on in requested.items() if on}
+    settings: dict[str, Any] = {name: setting for name, setting in requested.items() if setting}
     for name in settings:
         if name not in {field.name for field in fields(source)}:
             raise click.UsageError(f"--{name.replace('_', '-')} means nothing for {type(source).__name__}")
@@ -142,6 +148,7 @@ def _spelt(message: str) -> str:
     """Return a message with the settings of a source as they are typed here, for data that was named here."""
     for written, typed in _OPTIONS.items():
         message = message.replace(written, typed)
+    message = re.sub(r"\bbit_depth=(\d+)", r"--bit-depth \1", message)
     message = re.sub(r", which CsvFile\(.*?\) reads", "", message)
     message = re.sub(r"CsvFile\(.*?, (\w+_column=.*?)\)", lambda found: found[1].replace(", ", " "), message)
     return _COLUMN.sub(_as_option, message)

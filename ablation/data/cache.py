@@ -355,17 +355,21 @@ def _squares(listing: Listing, size: int) -> Iterator[tuple[Pixels, float] | Pro
         for start in range(0, len(listing.names), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
             names, origins, contents = listing.names[part], listing.origins[part], listing.contents[part]
-            yield from pool.map(partial(_square, size, listing.first_frame), names, origins, contents)
+            yield from pool.map(
+                partial(_square, size, listing.first_frame, listing.bit_depth), names, origins, contents
+            )
 
 
-def _square(size: int, first_frame: bool, name: str, origin: Origin, content: str) -> tuple[Pixels, float] | Problem:
+def _square(
+    size: int, first_frame: bool, bit_depth: int | None, name: str, origin: Origin, content: str
+) -> tuple[Pixels, float] | Problem:
     """Return one sample's; its content is held against the digest it was listed with."""
     where = printable(str(origin)) if isinstance(origin, Path) else name
     try:
         read = origin.read_bytes() if isinstance(origin, Path) else origin()
         if digest_of(read) != content:
             return Problem("has changed since it was listed; start again, or use `ablation check --full`", where)
-        image = open_upright(read, first_frame) if isinstance(read, bytes) else Image.fromarray(read)
+        image = open_upright(read, first_frame, bit_depth) if isinstance(read, bytes) else Image.fromarray(read)
         return to_square(image, size)
     except Undecodable as error:
         return Problem(f"cannot be decoded: {error}", where)

@@ -33,7 +33,7 @@ from ablation.data.published import digest_of
 from ablation.data.readers import SIZE_LIMIT, Progress, read_all
 from ablation.data.sources import SkipBad, Source, Subset
 from ablation.data.split import Splittable
-from ablation.data.traits import TRAITS, traits_of_array
+from ablation.data.traits import BEFORE, TRAITS, as_now, traits_of_array
 
 VERSION = 1
 """Of what is remembered of a file: raised when the same file would give other traits."""
@@ -73,7 +73,9 @@ class Listing:
     """Files that `SkipBad` left out, with the reason."""
     first_frame: bool = False
     unusable: tuple[str, ...] = ()
-    """The digests of the files that were left out, as they go into `digest`."""
+    """The digests of the files that were left out, as they go into `digest`; and `bit_depth=12` where that was given,
+    as it makes other pixels of the same files."""
+    bit_depth: int | None = None
 
 
 class Survey(NamedTuple):
@@ -129,7 +131,7 @@ def survey(source: Source, cache_root: Path, progress: Progress | None = None, f
     if not samples:
         raise DataError(f"{describe(source)} holds no sample")
     index = cache_root / "traits" / f"{digest_of(_kept_by(source, samples))}.npz"
-    measured = remembered_traits(samples, source.first_frame, index, progress, full)
+    measured = remembered_traits(samples, source.first_frame, index, progress, full, source.bit_depth)
     good = [(sample, traits) for sample, traits in zip(samples, measured, strict=True) if not isinstance(traits, str)]
     bad = [(sample, reason) for sample, reason in zip(samples, measured, strict=True) if isinstance(reason, str)]
     return Survey(source, classes, good, bad)
@@ -144,20 +146,26 @@ def _kept_by(source: Source, samples: Sequence[Sample]) -> bytes:
 
 
 def remembered_traits(
-    samples: Sequence[Sample], first_frame: bool, index: Path, progress: Progress | None = None, full: bool = False
+    samples: Sequence[Sample],
+    first_frame: bool,
+    index: Path,
+    progress: Progress | None = None,
+    full: bool = False,
+    bit_depth: int | None = None,
 ) -> list[np.void | str]:
     """Return the traits of each sample, or why it cannot be used. What is known lies in the file `index`.
 
     full: measure everything again. progress is called with (done, all) of what has to be measured.
     """
     real = cache(os.path.realpath)  # of folders, which hold many files each
-    states = [_state(sample, first_frame, real) for sample in samples]
+    states = [_state(sample, first_frame, bit_depth, real) for sample in samples]
     known = {} if full else _read_index(index)
     missing = [row for row, state in enumerate(states) if state not in known]
     measured: dict[int, np.void | str] = {}
     written = time.monotonic()
     try:
-        with closing(_measured([samples[row].origin for row in missing], first_frame, progress)) as traits_in_order:
+        origins = [samples[row].origin for row in missing]
+        with closing(_measured(origins, first_frame, bit_depth, progress)) as traits_in_order:
             for row, traits in zip(missing, traits_in_order, strict=True):
                 measured[row] = traits
                 if states[row] and not isinstance(traits, str):
@@ -172,18 +180,18 @@ def remembered_traits(
 
 
 def _measured(
-    origins: Sequence[Origin], first_frame: bool, progress: Progress | None
+    origins: Sequence[Origin], first_frame: bool, bit_depth: int | None, progress: Progress | None
 ) -> Generator[np.void | str, None, None]:
     """Yield the traits of each: of files by all cores, of what is in memory here and now."""
     paths = [origin for origin in origins if isinstance(origin, Path)]
-    with closing(read_all(paths, first_frame, progress)) as of_file:
+    with closing(read_all(paths, first_frame, progress, bit_depth=bit_depth)) as of_file:
         for row, origin in enumerate(origins):
             yield next(of_file) if isinstance(origin, Path) else traits_of_array(origin())
             if progress and not paths:
                 progress(row + 1, len(origins))
 
 
-def _state(sample: Sample, first_frame: bool, real: Callable[[Path], str]) -> bytes:
+def _state(sample: Sample, first_frame: bool, bit_depth: int | None, real: Callable[[Path], str]) -> bytes:
     """Return what a sample is remembered by: a hash of its digest, or of its file's real path, size and times.
 
     The time of change is held against it too, since a copy may bring an old time of modification with it. real: from a
@@ -197,6 +205,7 @@ def _state(sample: Sample, first_frame: bool, real: Callable[[Path], str]) -> by
         except OSError:  # a link to nowhere, or a file that went away: reading it says so
             return b""
         times = f"{file.st_size} {file.st_mtime_ns} {file.st_ctime_ns} {first_frame}"
+        times += "" if bit_depth is None else f" {bit_depth}"
         link = os.path.islink(sample.origin)
         path = os.path.realpath(sample.origin) if link else os.path.join(real(sample.origin.parent), sample.origin.name)
         known_by = os.fsencode(path) + b"\0" + times.encode()
@@ -208,6 +217,9 @@ def _read_index(index: Path) -> dict[bytes, np.void]:
     try:
         with undamaged():
             states, traits = _remembered(index, "states", "traits")
+            if traits.dtype == BEFORE:
+                traits, complete = as_now(traits)
+                states, traits = states[complete], traits[complete]
             return dict(zip(states.tolist(), traits, strict=True)) if traits.dtype == TRAITS else {}
     except (FileNotFoundError, Damaged):
         return {}
@@ -276,6 +288,7 @@ def listed(surveyed: Survey, cache_root: Path) -> Listing:
         exact=joined(len(samples), groups, exact),
         left_out=tuple(surveyed.problems()),
         first_frame=surveyed.source.first_frame,
+        bit_depth=surveyed.source.bit_depth,
     )
     return _with_digest(data, sorted(_digest_of_bad(sample) for sample, _ in surveyed.bad))
 
@@ -288,6 +301,7 @@ def _order(item: tuple[Sample, np.void]) -> tuple[bytes, int, str, str]:
 
 def _with_digest(data: Listing, left_out: Sequence[str]) -> Listing:
     """Return the listing with its digest. left_out: digests of the files that are left out, sorted."""
+    left_out = [*left_out, *([] if data.bit_depth is None else [f"bit_depth={data.bit_depth}"])]
     digest = listing_digest(data, data.contents, left_out)
     return replace(data, digest=digest, unusable=tuple(left_out))
 

@@ -7,10 +7,15 @@ Colour profiles are not applied: torchvision and every pretrained network ignore
 
 from __future__ import annotations
 
+import ctypes
 import io
-from typing import NamedTuple
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+import PIL
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -43,29 +48,37 @@ class Photograph(NamedTuple):
     frames: int
     transparent: bool
     """Whether it has transparency, which lies over white here."""
+    highest: int = 0
+    """The highest value of its pixels, where these have 16 bits a channel and no scale of their own; else 0. Of colour
+    the upper 8 bits are known, so the highest that has these."""
 
 
-def open_upright(content: bytes, first_frame: bool = False) -> Image.Image:
+def open_upright(content: bytes, first_frame: bool = False, bit_depth: int | None = None) -> Image.Image:
     """Return the photograph in a file's bytes, decoded to the last line, turned upright by its EXIF tag, as RGB.
 
     Raises Undecodable. Pillow may warn of odd files; `ablation.data.cache` silences it, for all its threads at once.
     """
-    return decode(content, first_frame).image
+    return decode(content, first_frame, bit_depth).image
 
 
-def decode(content: bytes, first_frame: bool = False) -> Photograph:
-    """Return the same with what the file was. first_frame: take the first of several frames instead of refusing."""
+def decode(content: bytes, first_frame: bool = False, bit_depth: int | None = None) -> Photograph:
+    """Return the same with what the file was. first_frame: take the first of several frames instead of refusing.
+
+    bit_depth: the bits that are used of 16 (a camera's 12): white is 2 ** bit_depth - 1, and no pixel may be beyond.
+    """
     try:
         image = Image.open(io.BytesIO(content), formats=FORMATS)
         frames = _refuse(image, first_frame)
+        stored = _stored_as(image)
         _scale_transparency(image)
         orientation = _orientation(image)  # read first: load() turns a TIFF upright and drops the tag
         image.load()  # verify() passes files that are cut in half
         transparent = _is_transparent(image)
-        traits = (image.format or "", image.mode, orientation, frames, transparent)
+        highest = _highest(image, stored, bit_depth)
+        traits = (image.format or "", image.mode, orientation, frames, transparent, highest)
         upright = ImageOps.exif_transpose(image)
         upright.format = image.format  # a copy does not know it any more
-        return Photograph(to_rgb(upright), *traits)
+        return Photograph(to_rgb(upright, bit_depth if highest else None), *traits)
     except Undecodable:
         raise
     except UnidentifiedImageError:
@@ -75,7 +88,31 @@ def decode(content: bytes, first_frame: bool = False) -> Photograph:
     except MemoryError:
         raise Undecodable("it needs more memory than a photograph may take") from None
     except Exception as error:  # on broken files Pillow's readers raise anything: OSError, SyntaxError, ...
-        raise Undecodable(str(error) or type(error).__name__) from error
+        raise Undecodable(_in_words(str(error)) or type(error).__name__) from error
+
+
+_CODES = {"-2": "its compressed data is damaged", "-9": "it needs more memory than a photograph may take"}
+
+
+def _in_words(error: str) -> str:
+    """Return what Pillow says, with the number of a decoder's error in words."""
+    code = re.search(r"decoder error (-\d+)|decoding error", error)
+    return _CODES.get(code[1] or "-2", f"the decoder gives up on it (error {code[1]})") if code else error
+
+
+@cache
+def _silence_libtiff() -> None:
+    """Keep libtiff from writing of damaged files to standard error, past Python; Pillow raises for them as well.
+
+    As far as its library can be reached: it lies beside Pillow in the wheels for Linux and macOS.
+    """
+    around = Path(PIL.__file__).parent
+    for path in (*around.parent.glob("[pP]illow.libs/libtiff*"), *around.glob(".dylibs/libtiff*")):
+        try:
+            library = ctypes.CDLL(str(path))
+            library.TIFFSetErrorHandler(None)
+        except (OSError, AttributeError):
+            continue
 
 
 _BROKEN = "a {} file that is damaged, cut short, or of a kind that Pillow does not read"
@@ -95,7 +132,46 @@ _SIGNS = (
     (b"ii*\0", _BROKEN.format("TIFF")),
     (b"mm\0*", _BROKEN.format("TIFF")),
 )
-_BRANDS = ((b"ftypavif", "AVIF"), (b"ftypheic", "HEIC"), (b"ftypheix", "HEIC"), (b"ftypmif1", "HEIF"))
+_OTHERS: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"\0\0\0\x0cjP  ", "JPEG 2000"),
+    (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (0, b"\xff\x0a", "JPEG XL"),
+    (0, b"\0\0\0\x0cJXL ", "JPEG XL"),
+    (0, b"\0\0\1\0", "ICO"),
+    (0, b"8BPS", "Photoshop (PSD)"),
+    (0, b"gimp xcf", "GIMP (XCF)"),
+    (0, b"DDS ", "DDS"),
+    (0, b"v/1\1", "OpenEXR"),
+    (0, b"#?RADIANCE", "Radiance HDR"),
+    (0, b"SIMPLE  =", "FITS"),
+    (0, b"FUJIFILMCCD-RAW", "a camera's raw data (RAF)"),
+    (0, b"IIRO", "a camera's raw data (ORF)"),
+    (0, b"IIU\0", "a camera's raw data (RW2)"),
+    (4, b"ftypcrx", "a camera's raw data (CR3)"),
+    (128, b"DICM", "DICOM"),
+    (4, b"ftypavi", "AVIF"),
+    *((4, b"ftyp" + brand, "HEIC") for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm")),
+    *((4, b"ftyp" + brand, "HEIF") for brand in (b"mif1", b"msf1", b"mif2", b"heif")),
+)
+"""Where a sign stands in a file, and the format of images that it is the sign of; none of them is read."""
+
+
+def _other_format(content: bytes) -> str:
+    """Return the name of the format of an image that is not read; '' where it is not known."""
+    if _is_tga(content):
+        return "TGA"
+    return next((name for place, sign, name in _OTHERS if content.startswith(sign, place)), "")
+
+
+def _is_tga(content: bytes) -> bool:
+    """Whether it ends as Targa files do; or is one of before they did, with as many pixels as its head says."""
+    if content.endswith(b"TRUEVISION-XFILE.\0"):
+        return True
+    if len(content) < 18 or content[1] > 1 or content[2] not in (1, 2, 3) or content[16] not in (8, 15, 16, 24, 32):
+        return False
+    width, height = (int.from_bytes(content[place : place + 2], "little") for place in (12, 14))
+    colours = int.from_bytes(content[5:7], "little") * -(-content[7] // 8) if content[1] else 0
+    return len(content) == 18 + content[0] + colours + width * height * -(-content[16] // 8) > 18
 
 
 def what_it_is(content: bytes) -> str:
@@ -107,9 +183,8 @@ def what_it_is(content: bytes) -> str:
         if head.startswith(sign):
             return kind
     allowed = ", ".join(FORMATS)
-    for brand, name in _BRANDS:
-        if content[4:12] == brand:
-            return f"an image of the format {name}, which is not read; convert it to one of {allowed}"
+    if name := _other_format(content):
+        return f"an image of the format {name}, which is not read; convert it to one of {allowed}"
     if not content.strip(b"\0"):
         return "the file is all zeros, as an interrupted copy leaves it"
     try:
@@ -155,10 +230,47 @@ def _is_transparent(image: Image.Image) -> bool:
     return image.has_transparency_data or image.mode in ("PA", "La", "RGBa")
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
+def _stored_as(image: Image.Image) -> str:
+    """Return how the pixels lie in the file, as Pillow calls it ('I;16B', 'RGB;16L'); refuses what has a sign.
+
+    '' where they have a scale of their own, as PPM has.
+    """
+    tiles = getattr(image, "tile", [])
+    arguments: Any = tiles[0].args if tiles else ""
+    if image.format == "TIFF":
+        _silence_libtiff()
+    if tiles and tiles[0].codec_name == "ppm":
+        return ""
+    stored = str(arguments[0] if isinstance(arguments, tuple) else arguments)
+    if re.fullmatch(r"I;16[BN]?S", stored):
+        raise Undecodable("its pixels are signed 16-bit numbers; save it without sign, with 8 or 16 bits a channel")
+    return stored
+
+
+def _highest(image: Image.Image, stored: str, bit_depth: int | None) -> int:
+    """Return the highest value of 16-bit pixels, see `Photograph`. Refuses one that `bit_depth` has no room for."""
+    colour = re.match("(RGB|RGBA|RGBX|RGBa|LA|L|CMYK|LAB);16", stored) is not None
+    if not colour and not re.match("I;1[26]", stored):
+        return 0
+    values = np.asarray(image)
+    if not colour:
+        highest = int(values.max())
+    else:
+        channels = {"RGBA": 3, "LA": 1}.get(image.mode, 4)
+        highest = int((values[..., :channels] if values.ndim == 3 else values).max()) << 8 | 255
+    full = (1 << (bit_depth or 16)) - 1
+    if colour and full < 65_535:
+        wrong = f"bit_depth={bit_depth} is for grey, and of its 16 bits in each channel of colour the upper 8 are read"
+        raise Undecodable(f"{wrong}; save it with 8 bits a channel")
+    if highest > full:
+        raise Undecodable(f"its pixels go up to {highest:,}, and with bit_depth={bit_depth} white is {full:,}")
+    return highest
+
+
+def to_rgb(image: Image.Image, bit_depth: int | None = None) -> Image.Image:
     """Return an image as 8-bit RGB: 16-bit grey scaled (Pillow alone clips it to white), transparency over white."""
     if image.mode.startswith("I") or image.mode == "F":
-        image = _eight_bit(image)
+        image = _eight_bit(image, bit_depth)
     if _is_transparent(image):
         layer = image.convert("RGBA")
         white = Image.new("RGBA", layer.size, "white")
@@ -166,12 +278,17 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Return grey of 16 bits as 8: 65535 becomes 255. Pillow before 11 opens a 16-bit PNG in mode "I"."""
+def _eight_bit(image: Image.Image, bit_depth: int | None) -> Image.Image:
+    """Return grey of 16 bits as 8: 65535 becomes 255. Pillow before 11 opens a 16-bit PNG in mode "I".
+
+    bit_depth: 2 ** bit_depth - 1 becomes 255, and nothing is beyond.
+    """
     values = np.asarray(image)
     if image.mode == "F" or (image.mode == "I" and image.format not in ("PNG", "PPM")):
         raise Undecodable(f"its pixels are 32-bit numbers (mode {image.mode!r}); save it with 8 or 16 bits a channel")
-    grey = Image.fromarray(((values.astype(np.uint32) + 128) // 257).astype(np.uint8))
+    full = (1 << (bit_depth or 16)) - 1
+    scaled = (values.astype(np.uint32) * 255 + full // 2) // full
+    grey = Image.fromarray(scaled.astype(np.uint8))
     if "transparency" in image.info:
         opaque = np.where(values == image.info["transparency"], 0, 255).astype(np.uint8)
         grey.putalpha(Image.fromarray(opaque))

@@ -43,7 +43,11 @@ Progress = Callable[[int, int], None]
 
 
 def read_all(
-    paths: Sequence[Path], first_frame: bool, progress: Progress | None = None, limit: float = TIME_LIMIT
+    paths: Sequence[Path],
+    first_frame: bool,
+    progress: Progress | None = None,
+    limit: float = TIME_LIMIT,
+    bit_depth: int | None = None,
 ) -> Generator[np.void | str, None, None]:
     """Yield the traits of each file in order, or why it cannot be used. progress is called with (done, all) after each.
 
@@ -52,7 +56,7 @@ def read_all(
     if not paths:
         return
     readers: queue.SimpleQueue[_Reader] = queue.SimpleQueue()
-    every = [_Reader(first_frame, limit) for _ in range(min(cores(), -(-len(paths) // _FEW)))]
+    every = [_Reader(first_frame, limit, bit_depth) for _ in range(min(cores(), -(-len(paths) // _FEW)))]
     for reader in every:
         readers.put(reader)
 
@@ -85,8 +89,10 @@ def cores() -> int:
 class _Reader:
     """The parent's end of one child, which is started when it is needed."""
 
-    def __init__(self, first_frame: bool, limit: float):
-        self.first_frame, self.limit = first_frame, limit
+    def __init__(self, first_frame: bool, limit: float, bit_depth: int | None = None):
+        self.limit, self.options = limit, ["--first-frame"] * first_frame
+        if bit_depth is not None:
+            self.options.append(f"{_BIT_DEPTH}{bit_depth}")
         self.process: subprocess.Popen[bytes] | None = None
         self.stopped = False
         self.lock = threading.Lock()
@@ -113,7 +119,7 @@ class _Reader:
                 raise EOFError
             self.process = process = start(
                 "ablation.data.readers",
-                *["--first-frame"] * self.first_frame,
+                *self.options,
                 flags=("-W", "ignore"),  # whatever PYTHONWARNINGS makes of Pillow's
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -157,6 +163,7 @@ _STARTS = 120.0  # seconds that Python may take to start, on however slow a disk
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _READY = b"ready"
 _TRAITS, _REASON = b"+", b"-"
+_BIT_DEPTH = "--bit-depth="
 
 
 def _send(process: subprocess.Popen[bytes], request: bytes, deadline: float) -> None:
@@ -208,8 +215,9 @@ def main() -> None:
     answers: Any = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a decoder prints does not come between the answers
     _answer(answers, _READY)
+    depths = [int(option.removeprefix(_BIT_DEPTH)) for option in sys.argv if option.startswith(_BIT_DEPTH)]
     for path in _paths(sys.stdin.buffer):
-        _answer(answers, _read(path, first_frame="--first-frame" in sys.argv))
+        _answer(answers, _read(path, "--first-frame" in sys.argv, depths[0] if depths else None))
 
 
 def _limit_memory() -> None:
@@ -232,7 +240,7 @@ def _answer(pipe: IO[bytes], content: bytes) -> None:
     pipe.flush()
 
 
-def _read(path: bytes, first_frame: bool) -> bytes:
+def _read(path: bytes, first_frame: bool, bit_depth: int | None) -> bytes:
     try:
         with open(path, "rb") as file:
             state = os.fstat(file.fileno())
@@ -240,7 +248,7 @@ def _read(path: bytes, first_frame: bool) -> bytes:
                 return _REASON + b"a device, not a file"
             if state.st_size > SIZE_LIMIT:
                 return _REASON + f"has {state.st_size / 1e9:.1f} GB, more than a photograph may have".encode()
-            return _TRAITS + traits_of(file.read(), first_frame).tobytes()
+            return _TRAITS + traits_of(file.read(), first_frame, bit_depth).tobytes()
     except Undecodable as error:
         return _REASON + f"cannot be decoded: {error}".encode("utf-8", "replace")
     except MemoryError:

@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from ablation.core.errors import InputError, did_you_mean
-from ablation.core.values import Count, value
+from ablation.core.values import Count, Range, value
 from ablation.data.files import Samples, read_folder
 from ablation.data.lists import read_list
 from ablation.data.published import read_digits, read_torchvision, torchvision_names
 from ablation.data.tables import Columns, read_table
+
+BitDepth = Annotated[int, Range(low=9, high=16)] | None
+"""Of pictures whose files have 16 bits for each pixel: how many of them are used."""
 
 
 @value
@@ -27,15 +30,17 @@ class ImageFolder:
     (testing), in any case, each of them holds the class folders, and `Given()` splits the data so. Hidden files, and
     those that programs leave (Thumbs.db, desktop.ini, __MACOSX, @eaDir), are passed over. Any other file must be an
     image. first_frame: of a file with several frames (an animation) the first is taken; otherwise such a file is
-    refused. outside: whether links in the folder may lead out of it.
+    refused. outside: whether links in the folder may lead out of it. bit_depth: of grey files of 16 bits, how many are
+    used (a camera's 12): white is 2 ** bit_depth - 1, in every file, and one with a pixel beyond is refused.
 
     >>> ImageFolder("photos").moved_to("/data/photos")
-    ImageFolder(path='/data/photos', first_frame=False, outside=False)
+    ImageFolder(path='/data/photos', first_frame=False, outside=False, bit_depth=None)
     """
 
     path: str
     first_frame: bool = False
     outside: bool = False
+    bit_depth: BitDepth = None
 
     def moved_to(self, path: str) -> ImageFolder:
         """Return the same classes in the folder `path`."""
@@ -52,7 +57,7 @@ class ListFile:
 
     Without a tab the line is parted at its last whitespace. Blank lines are skipped. `classes` is a file with one
     name a line, that of label 0 first; without it classes are called by their number. outside: whether a path may be
-    absolute, or leave the list's folder by '..' or by a link. first_frame: as in `ImageFolder`.
+    absolute, or leave the list's folder by '..' or by a link. first_frame, bit_depth: as in `ImageFolder`.
 
     >>> ListFile("cats/list.txt", classes="cats/classes.txt").moved_to("/data/cats").path
     '/data/cats/list.txt'
@@ -62,6 +67,7 @@ class ListFile:
     classes: str | None = None
     outside: bool = False
     first_frame: bool = False
+    bit_depth: BitDepth = None
 
     def moved_to(self, path: str) -> ListFile:
         """Return the list `path`, or that of the same name in the folder `path`. The class file lies beside it."""
@@ -82,8 +88,8 @@ class CsvFile:
     by their value where all are whole numbers. split: train, val or test (or as in `ImageFolder`), for every image or
     for none; then every part has the same classes, and `Given()` splits the data so. group: images with the same text
     (one animal, one patient) belong together. Values are parted by commas, or by semicolons or tabs where the header's
-    are. outside, first_frame: as in `ListFile`. path_column, label_column, split_column, group_column: what these
-    columns are called.
+    are. outside, first_frame, bit_depth: as in `ListFile`. path_column, label_column, split_column, group_column: what
+    these columns are called.
 
     >>> CsvFile("patients.csv", path_column="filename", label_column="class").moved_to("/data").path
     '/data/patients.csv'
@@ -96,6 +102,7 @@ class CsvFile:
     label_column: str = "label"
     split_column: str = "split"
     group_column: str = "group"
+    bit_depth: BitDepth = None
 
     def check(self) -> Iterator[str]:
         names = [name.casefold() for name in self._columns()]
@@ -132,6 +139,7 @@ class Digits:
     """
 
     first_frame: ClassVar[bool] = False
+    bit_depth: ClassVar[int | None] = None
 
     def moved_to(self, path: str) -> Digits:
         """Raise InputError: it has no path of its own."""
@@ -158,6 +166,7 @@ class TorchvisionData:
     split: str | None = None
     download: bool = False
     first_frame: ClassVar[bool] = False
+    bit_depth: ClassVar[int | None] = None
 
     def check(self) -> Iterator[str]:
         names = torchvision_names()
@@ -187,6 +196,10 @@ class SkipBad:
     def first_frame(self) -> bool:
         return self.source.first_frame
 
+    @property
+    def bit_depth(self) -> int | None:
+        return self.source.bit_depth
+
     def moved_to(self, path: str) -> SkipBad:
         """Return the same of the moved source."""
         return replace(self, source=self.source.moved_to(path))
@@ -202,6 +215,10 @@ class Subset:
     @property
     def first_frame(self) -> bool:
         return self.source.first_frame
+
+    @property
+    def bit_depth(self) -> int | None:
+        return self.source.bit_depth
 
     def moved_to(self, path: str) -> Subset:
         """Return the same samples of the moved source."""

@@ -34,11 +34,24 @@ TRAITS = np.dtype(
         ("square", "<f8", 3),  # mean of the squares of each channel, in [0, 1]
         ("brightness", "<f8"),  # mean of the luma (ITU-R 601), in [0, 1]
         ("contrast", "<f8"),  # standard deviation of the luma, in [0, 1]
+        ("highest", "<u2"),  # value of 16-bit pixels, see `ablation.data.decode.Photograph`; else 0
         ("hashed", "?"),  # whether the hash says anything
         ("hash", "<u8", 4),
     ]
 )
 """One record a photograph."""
+
+BEFORE = np.dtype([field for field in TRAITS.descr if field[0] != "highest"])
+"""What was remembered of one before its highest value was."""
+
+
+def as_now(before: NDArray[np.void]) -> tuple[NDArray[np.void], NDArray[np.bool_]]:
+    """Return records `BEFORE` as `TRAITS`, and which of them are complete: those of formats without 16-bit pixels."""
+    traits = np.zeros(len(before), TRAITS)
+    for name in BEFORE.names or ():
+        traits[name] = before[name]
+    return traits, ~np.isin(traits["format"], (b"PNG", b"TIFF", b"PPM"))
+
 
 HASHED_FROM = 32
 """Pixels of the shorter side from which on a hash is made: below, distinct pictures (digits, icons) look alike."""
@@ -64,9 +77,9 @@ _DCT = np.cos(
 )  # (16, 32), DCT-II unnormalised
 
 
-def traits_of(content: bytes, first_frame: bool = False) -> np.void:
+def traits_of(content: bytes, first_frame: bool = False, bit_depth: int | None = None) -> np.void:
     """Return the traits of a file's content. Raises Undecodable."""
-    return _measure(decode(content, first_frame), digest_of(content))
+    return _measure(decode(content, first_frame, bit_depth), digest_of(content))
 
 
 def traits_of_array(pixels: NDArray[np.uint8]) -> np.void:
@@ -81,7 +94,7 @@ def _measure(photograph: Photograph, content: str) -> np.void:
     traits["width"], traits["height"] = image.size
     traits["format"], traits["mode"] = photograph.format.encode(), photograph.mode.encode()
     traits["orientation"], traits["frames"] = photograph.orientation, photograph.frames
-    traits["transparent"] = photograph.transparent
+    traits["transparent"], traits["highest"] = photograph.transparent, photograph.highest
     counts = np.array(image.histogram(), np.float64).reshape(3, 256) / (image.width * image.height)
     levels = np.arange(256) / 255
     traits["mean"], traits["square"] = counts @ levels, counts @ levels**2

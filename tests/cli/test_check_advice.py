@@ -87,3 +87,22 @@ def test_an_animation_is_taken_by_the_option_that_is_named(tmp_path):
     assert "first_frame=True" not in refused.out
     assert ablation(tmp_path, "check", "d", "--first-frame").code == 0
     assert ablation(tmp_path, "check", "d", "--skip-bad").code == 0
+
+
+def test_a_camera_of_12_bits_is_read_by_the_option_that_is_named(tmp_path):
+    for number in range(26):
+        path = tmp_path / "d" / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        grid = np.random.Generator(np.random.Philox(number)).random((9, 9), dtype=np.float32)
+        smooth = np.asarray(Image.fromarray(grid).resize((80, 72), Image.Resampling.BICUBIC)).clip(0, 1)
+        Image.fromarray(np.round(smooth * 4095).astype(np.uint16)).save(path)
+    warned = plain(ablation(tmp_path, "check", "d").out)
+    assert "none goes beyond 4,095 of 65,535: 17 of 256 grey levels are left, the darkest" in warned
+    option = re.search(r"--bit-depth (\d+) makes 4,095 white", warned)
+    assert option is not None
+    scaled = ablation(tmp_path, "check", "d", "--bit-depth", option[1])
+    assert scaled.code == 0
+    assert "grey levels are left" not in plain(scaled.out)
+    refused = ablation(tmp_path, "check", "d", "--bit-depth", "10")
+    assert refused.code == 3
+    assert "with --bit-depth 10 white is 1,023" in plain(refused.out)

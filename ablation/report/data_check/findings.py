@@ -229,7 +229,25 @@ def _classes(check: Check, data: Listing) -> Iterator[Finding]:
         yield Finding("note", "classes", text)
 
 
+def _depth(data: Listing) -> Iterator[Finding]:
+    """16-bit pixels that use few of their bits, as those of a camera of 12 do."""
+    deep = data.traits["highest"] > 0
+    highest = int(data.traits["highest"].max())
+    used, left = highest.bit_length(), (highest + 128) // 257 + 1
+    if not deep.any() or data.bit_depth is not None or (used > 14 and highest != (1 << used) - 1) or used == 16:
+        return
+    text = (
+        f"{counted(int(deep.sum()), 'file')} of 16 bits a pixel, and none goes beyond {highest:,} of 65,535: {left} of "
+        "256 grey levels are left, the darkest"
+    )
+    advice = f"bit_depth={used} makes {(1 << used) - 1:,} white in all of them"
+    if not np.char.startswith(data.traits["mode"][deep], b"I").all():
+        advice = "save those in colour with 8 bits a channel, scaled, as Pillow reads 8 of their 16"
+    yield Finding("warning", "files", text, advice)
+
+
 def _files(check: Check, data: Listing) -> Iterator[Finding]:
+    yield from _depth(data)
     if check.passed_over:
         most = [f"{name} ({count:,})" if count > 1 else name for name, count in check.passed_over.items()][:5]
         text = f"{counted(sum(check.passed_over.values()), 'hidden or system entry', 'hidden or system entries')}"

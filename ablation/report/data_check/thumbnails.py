@@ -127,7 +127,7 @@ class Thumbnails:
         """The photograph of this row."""
         data = self.data
         if row not in self._made:
-            self._made[row] = _read(data.origins[row], data.first_frame)
+            self._made[row] = _read(data.origins[row], data.first_frame, data.bit_depth)
         part = PARTS[data.parts[row]] if data.parts[row] >= 0 else ""
         name = data.names[row]
         return Tile(self._made[row], name, name[self._shared :], data.classes[data.labels[row]], part, note)
@@ -155,12 +155,12 @@ class Thumbnails:
         return Gallery(title, "", tiles, len(rows) - len(tiles), differs)
 
 
-def _read(origin: Origin, first_frame: bool) -> Thumbnail | None:
+def _read(origin: Origin, first_frame: bool, bit_depth: int | None = None) -> Thumbnail | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, of odd files: they were reported when the data was read
         try:
             if isinstance(origin, Path):
-                return thumbnail(open_upright(origin.read_bytes(), first_frame))
+                return thumbnail(open_upright(origin.read_bytes(), first_frame, bit_depth))
             return thumbnail(Image.fromarray(origin()))
         except (OSError, Undecodable):
             return None
