@@ -1,15 +1,17 @@
 """Transfer: the weights that a network begins with, published by torchvision or read from a file.
 
-A file holds a state dict, alone or under "state_dict" or "model" as training scripts save it; its keys are
-torchvision's own, or this program's (`backbone.`, `head.`), with or without the `module.` of DataParallel. A head for
-another number of classes stays out, and the record says so; any other difference is an error: half a network is none.
+A file holds a state dict, alone or under "state_dict" or "model" as training scripts save it (a checkpoint of
+Lightning is one); its keys are torchvision's own, or this program's (`backbone.`, `head.`). What stands before all of
+them (`module.` of DataParallel, `_orig_mod.` of torch.compile, `model.` as Lightning modules mostly have it) is taken
+off where they fit then. A head for another number of classes stays out. The record says both; any other difference is
+an error: half a network is none.
 """
 
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -37,12 +39,13 @@ def load(network: Classifier, model: str, weights: str | Path, cache: Path | Non
     called = display_name(str(weights), cache)
     source, state = _source(str(weights), called, model, cache)
     body, unfit = network.backbone, f"the weights {called} do not fit {model}"
-    _unwrap(state, body.state_dict())
+    prefix = _unwrap(state, body.state_dict(), unfit)
     if model.startswith("densenet"):
         _rename(state)
     head, left_out = _take_head(network, state, unfit)
     left_out += _drop_auxiliary(state) if model in RESCALED else ()
     left_out += _resize_positions(body, state) if model.startswith("vit_") else ()
+    left_out += (f"the {prefix} before every key",) if prefix not in ("", "module.") else ()
     taken = len(state) + len(head)
     if model in RESCALED and (_RESCALES in state or _is_published(source, model)):
         body.transform_input = True  # type: ignore[assignment]
@@ -135,13 +138,36 @@ def _why_unread(path: Path, error: str) -> str:
     return "it is damaged, or not a file of torch.save"
 
 
-def _unwrap(state: State, wanted: Mapping[str, Tensor]) -> None:
-    """Take off the names of what the network was in: DataParallel's `module.`, this program's `backbone.`."""
+def _unwrap(state: State, wanted: Mapping[str, Tensor], unfit: str) -> str:
+    """Take off what all keys begin with where they fit then, and return it; and this program's own `backbone.`.
+
+    Raises InputError where they would fit, but for others that do not begin so.
+    """
     strip = nn.modules.utils.consume_prefix_in_state_dict_if_present
-    if all(key.startswith("module.") for key in state) and not any(key.startswith("module.") for key in wanted):
-        strip(state, "module.")
-    if len(wanted.keys() & {key.removeprefix("backbone.") for key in state}) > len(wanted.keys() & state.keys()):
+
+    def fitting(prefix: str) -> int:
+        return len(wanted.keys() & {key.removeprefix(prefix).removeprefix("backbone.") for key in state})
+
+    prefix = max(_shared(state), key=fitting)  # the shortest of those that are as good
+    first = Counter(key.partition(".")[0] for key in state).most_common(1)[0][0] + "."
+    if not fitting(prefix) and fitting(first):
+        others = [key for key in state if not key.startswith(first)]
+        advice = "save the state_dict() of the network alone"
+        raise InputError(
+            f"{unfit}: {len(others)} of {len(state)} keys do not begin with {first} ({_some(others)}); {advice}"
+        )
+    strip(state, prefix)
+    if len(wanted.keys() & state.keys()) < fitting(""):
         strip(state, "backbone.")
+    return prefix
+
+
+def _shared(keys: Iterable[str]) -> Iterator[str]:
+    """What all keys begin with, in whole names: "", "model.", "model.module."."""
+    keys, prefix = list(keys), ""
+    while all(key.startswith(prefix) for key in keys) and keys:
+        yield prefix
+        prefix = f"{prefix}{keys[0].removeprefix(prefix).partition('.')[0]}."
 
 
 def _rename(state: State) -> None:

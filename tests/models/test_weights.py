@@ -65,6 +65,47 @@ WRAPPINGS = {
 }
 
 
+def under(*names):
+    """With these names before every key, as whatever holds a network has them."""
+    return lambda state: {"state_dict": {".".join([*names, key]): tensor for key, tensor in state.items()}}
+
+
+PREFIXES = {
+    "Lightning": ("model",),
+    "compiled": ("_orig_mod",),
+    "both and more": ("model", "_orig_mod", "module", "net"),
+}
+
+
+@pytest.mark.parametrize("names", PREFIXES.values(), ids=PREFIXES)
+@pytest.mark.parametrize("classes", [7, 3])
+def test_what_stands_before_all_keys_is_taken_off_and_told(names, classes, tmp_path):
+    """As in torch's own file; and with a head for other classes, which stays out."""
+    network = theirs("mnasnet0_5", num_classes=7)
+    ours = build("mnasnet0_5", classes, seed=3, weights=saved(network, tmp_path / "w.ckpt", under(*names)))
+    plain = build("mnasnet0_5", classes, seed=3, weights=saved(network, tmp_path / "w.pth"))
+    assert all(torch.equal(tensor, plain.state_dict()[key]) for key, tensor in ours.state_dict().items())
+    told = f"the {'.'.join(names)}. before every key"
+    assert ours.loaded.left_out == (*plain.loaded.left_out, told)
+    assert (ours.loaded.loaded, ours.loaded.head) == (plain.loaded.loaded, classes == 7)
+
+
+def test_a_file_of_this_programs_within_another_module_is_the_same_network(tmp_path):
+    first = build("shallow_cnn", 3, seed=1)
+    again = build("shallow_cnn", 3, seed=2, weights=saved(first, tmp_path / "w.pt", under("model")))
+    assert all(torch.equal(tensor, first.state_dict()[key]) for key, tensor in again.state_dict().items())
+
+
+def test_a_prefix_that_not_all_keys_share_is_none(tmp_path):
+    def wrap(state):
+        return {**under("model")(state)["state_dict"], "loss.weight": torch.ones(7)}
+
+    path = saved(theirs("mnasnet0_5", num_classes=7), tmp_path / "w.pth", wrap)
+    wrong = r"do not fit mnasnet0_5: 1 of 315 keys do not begin with model. \(loss.weight\); save the state_dict\(\) of"
+    with pytest.raises(InputError, match=wrong):
+        build("mnasnet0_5", 7, weights=path)
+
+
 @pytest.mark.parametrize("wrap", WRAPPINGS.values(), ids=WRAPPINGS)
 def test_a_state_dict_is_found_however_it_was_saved(wrap, tmp_path):
     network = theirs("mnasnet0_5", num_classes=7)
