@@ -52,6 +52,19 @@ if TYPE_CHECKING:
     from ablation.optim.schedules import *  # noqa: F403
     from ablation.report import write_report as write_report
     from ablation.report.contents import section as section
+    from ablation.report.figures import class_changes as class_changes
+    from ablation.report.figures import confusion_changes as confusion_changes
+    from ablation.report.figures import contributions as contributions
+    from ablation.report.figures import cost_plot as cost_plot
+    from ablation.report.figures import decision_curves as decision_curves
+    from ablation.report.figures import dose_curve as dose_curve
+    from ablation.report.figures import forest as forest
+    from ablation.report.figures import interaction_plot as interaction_plot
+    from ablation.report.figures import learning_curves as learning_curves
+    from ablation.report.figures import mean_grid as mean_grid
+    from ablation.report.figures import size_curve as size_curve
+    from ablation.report.figures import split_gaps as split_gaps
+    from ablation.report.figures import tsne_map as tsne_map
     from ablation.report.notebook import html_of as html_of
     from ablation.report.notebook import text_of as text_of
     from ablation.training.execution import Execution as Execution
@@ -76,6 +89,18 @@ _HOMES = {
     "ablation.experiment.record": ("RunRecord",),
     "ablation.report": ("write_report",),
     "ablation.report.contents": ("section",),
+    "ablation.report.figures": (
+        *(
+            "class_changes",
+            "confusion_changes",
+            "contributions",
+            "cost_plot",
+            "decision_curves",
+            "dose_curve",
+            "forest",
+        ),
+        *("interaction_plot", "learning_curves", "mean_grid", "size_curve", "split_gaps", "tsne_map"),
+    ),
     "ablation.report.notebook": ("html_of", "text_of"),
     "ablation.experiment.results": ("Results",),
     "ablation.experiment.spec": ("RunSpec",),

@@ -147,6 +147,19 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, Style]]) -> N
         text.set_position((1, axes.transData.inverted().transform((0, place))[1]))
 
 
+def name_curves(axes: Axes, ends: Sequence[tuple[float, float, str, Style]], alone: bool) -> None:
+    """Names of the lines that end at (x, y). alone: beside their ends, where the axes have that room; else a legend."""
+    from matplotlib.lines import Line2D
+
+    if alone and len(ends) <= MOST_ENDS:
+        label_ends(axes, ends)
+        return
+    lines = [Line2D([], [], **line_of(style, 1)) for *_, style in ends]
+    for line, (*_, style) in zip(lines, ends, strict=True):
+        mark(line, style)
+    axes.legend(lines, [shortened(name, LONGEST) for _, _, name, _ in ends], handlelength=2.4)
+
+
 def spread(at: Floats, apart: float, low: float, high: float) -> Floats:
     """(K,) the places nearest to `at` (K,), by least squares, that are so far apart, within low and high if they fit.
 
@@ -183,9 +196,9 @@ Kind = Literal["one", "pooled", "together", "beyond"]
 class IntervalRow:
     """An estimate with its interval, in shown units; nan where there is none. text: the same in numbers.
 
-    kind: what the estimate is of: one recipe or operation, also where it is "pooled" over conditions; several of them
-    "together", or what these do "beyond" the sum of each. alone, last: of an operation, added to nothing and to all the
-    others.
+    seeds: what each seed gave, in shown units. kind: what the estimate is of: one recipe or operation, also where it is
+    "pooled" over conditions; several of them "together", or what these do "beyond" the sum of each. alone, last: of an
+    operation, added to nothing and to all the others.
     """
 
     name: str
@@ -196,17 +209,18 @@ class IntervalRow:
     kind: Kind = "one"
     alone: float = math.nan
     last: float = math.nan
+    seeds: tuple[float, ...] = ()
 
     @classmethod
     def of(
         cls, name: str, estimate: float, low: float, high: float, kind: Kind, metric: str,
-        alone: float = math.nan, last: float = math.nan, digits: int = 0,
+        alone: float = math.nan, last: float = math.nan, digits: int = 0, seeds: Iterable[float] = (),
     ) -> IntervalRow:  # fmt: skip
         """From numbers in the metric's own unit. digits: decimals, as `ablation.report.text.points` takes them."""
         text = signed(estimate, metric, digits)
         text += "" if math.isnan(low) else f"  [{interval(low, high, metric, digits=digits)}]"
         middle, low, high, alone, last = (shown(x, metric) for x in (estimate, low, high, alone, last))
-        return cls(name, middle, low, high, text, kind, alone, last)
+        return cls(name, middle, low, high, text, kind, alone, last, tuple(shown(x, metric) for x in seeds))
 
 
 @dataclass(frozen=True)
@@ -238,7 +252,7 @@ class IntervalsInfo:
     def limits(self) -> tuple[float, float]:
         """What the axis must show: every interval, every mark and the band, with a little room."""
         rows = [row for group in self.groups for row in group.rows]
-        ends = [end for row in rows for end in (row.low, row.high, row.estimate, row.alone, row.last)]
+        ends = [end for row in rows for end in (row.low, row.high, row.estimate, row.alone, row.last, *row.seeds)]
         known = [end for end in ends if not math.isnan(end)] + [-self.margin, self.margin]
         room = 0.05 * (max(known) - min(known))
         return min(known) - room, max(known) + room
@@ -275,34 +289,56 @@ class IntervalsInfo:
 
 
 def draw_intervals(info: IntervalsInfo, look: Mapping[str, Style], axes: Axes | None = None) -> Axes:
-    """A line a row, grouped by condition; the band of equivalence is shaded.
+    """A line a row with a dot a seed below it, grouped by condition; the band of equivalence is shaded.
 
     look: how each name is drawn; what stands for several is a diamond, filled or hollow. axes: by default new ones,
-    with room for names on the left and numbers on the right.
+    with room for names on the left and numbers on the right; in axes that are given the names are those of the ticks.
     """
     info = info.drawn
     with drawing():
+        alone, columns = axes is None, columns_of(info.texts)
         axes = _interval_axes(info) if axes is None else axes
         axes.axvspan(-info.margin, info.margin, color=BAND, linewidth=0)
         axes.axvline(0, color=SOFT, linewidth=1)
         axes.grid(axis="x")
         axes.set_axisbelow(True)
-        line, columns = 0.0, columns_of(info.texts)
+        line, places = 0.0, list[tuple[float, IntervalRow]]()
         for group in info.groups:
-            _draw_heading(axes, group, line)
+            _draw_heading(axes, group, line, alone)
             for row in group.rows:
                 line -= 1
+                places.append((line - GAP / 2, row))
                 style = _style(row, look)
                 with marked(axes, style):
-                    _draw_row(axes, row, line - GAP / 2, style, columns)
+                    _draw_row(axes, row, line - GAP / 2, style)
+                    if alone:
+                        _write_row(axes, row, line - GAP / 2, columns)
             line -= GAP
         axes.set(xlim=info.limits, ylim=(line + 0.1, 0.1), yticks=[], xlabel=info.axis)
         axes.spines["left"].set_visible(False)
         axes.xaxis.set_major_formatter(signed_ticks)
-        ends = ("← better", "worse →") if info.lower_is_better else ("← worse", "better →")
-        for x, side, text in ((0, "left", ends[0]), (1, "right", ends[1])):
-            axes.annotate(text, (x, 0), (0, -27), "axes fraction", "offset points", ha=side, va="baseline", color=SOFT)
+        if not alone:
+            _name_rows(axes, places, look)
+        _draw_ends(axes, info, alone)
     return axes
+
+
+def _name_rows(axes: Axes, places: Sequence[tuple[float, IntervalRow]], look: Mapping[str, Style]) -> None:
+    """Names as those of ticks, which whoever arranges the axes leaves room for."""
+    axes.set_yticks([at for at, _ in places], [shortened(row.name, LONGEST) for _, row in places])
+    axes.tick_params(axis="y", length=0, labelcolor=INK, labelsize=9)
+    for text, (_, row) in zip(axes.get_yticklabels(), places, strict=True):
+        mark(text, _style(row, look))
+
+
+def _draw_ends(axes: Axes, info: IntervalsInfo, alone: bool) -> None:
+    """Which way is better, below the axis. alone: at its ends, where it is as wide as a page."""
+    ends = ("← better", "worse →") if info.lower_is_better else ("← worse", "better →")
+    if not alone:
+        axes.set_xlabel(f"{info.axis}\n{ends[0]}          {ends[1]}")
+        return
+    for x, side, text in ((0, "left", ends[0]), (1, "right", ends[1])):
+        axes.annotate(text, (x, 0), (0, -27), "axes fraction", "offset points", ha=side, va="baseline", color=SOFT)
 
 
 def signed_ticks(x: float, _: object = None) -> str:
@@ -346,27 +382,38 @@ def _style(row: IntervalRow, look: Mapping[str, Style]) -> Style:
     return look[row.name] if row.kind == "one" else replace(look[row.name], marker="D")
 
 
-def _draw_heading(axes: Axes, group: IntervalGroup, line: float) -> None:
-    """At the left edge of the page; a thin line above what is pooled."""
-    page = across_the_page(axes)
+def _draw_heading(axes: Axes, group: IntervalGroup, line: float, alone: bool) -> None:
+    """At the left edge, of the page where the axes stand alone on it; a thin line above what is pooled."""
+    page = across_the_page(axes) if alone else axes.get_yaxis_transform()
     if group.pooled and line:
         axes.plot([0, 1], [line, line], transform=page, color=FAINT, linewidth=0.8, clip_on=False)
     axes.text(0, line - 0.65, shortened(group.title, 60), transform=page, weight="bold", va="center", color=INK)
 
 
-def _draw_row(axes: Axes, row: IntervalRow, line: float, style: Style, columns: Columns) -> None:
-    page, sum_of_several = across_the_page(axes), row.kind in ("together", "beyond")
-    ink = SOFT if sum_of_several else INK
-    axes.text(0.12 / WIDTH, line, shortened(row.name, LONGEST), transform=page, va="center", color=ink)
-    write_numbers(axes, row.text, line, columns)
+BELOW = 0.3
+"""Lines from an interval down to the dots of its seeds."""
+
+
+def _draw_row(axes: Axes, row: IntervalRow, line: float, style: Style) -> None:
+    if row.seeds:
+        dots: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 2.8, "markeredgewidth": 0}
+        axes.plot(row.seeds, [line - BELOW] * len(row.seeds), color=style.color, alpha=0.55, **dots)
     if not math.isnan(row.low):
-        width = 1.4 if sum_of_several else 2.2
+        width = 1.4 if row.kind in ("together", "beyond") else 2.2
         axes.plot([row.low, row.high], [line, line], color=style.color, linewidth=width, solid_capstyle="butt")
     axes.plot([row.alone, row.last], [line, line], color=style.color, linewidth=0.9, linestyle=(0, (1, 2)))
     for x, marker in ((row.alone, "o"), (row.last, "s")):
         axes.plot([x], [line], marker=marker, markersize=6, color=PAPER, markeredgecolor=style.color)
     face, edge = (PAPER, style.color) if row.kind == "beyond" else (style.color, PAPER)
     axes.plot([row.estimate], [line], marker=style.marker, markersize=7, color=face, markeredgecolor=edge)
+
+
+def _write_row(axes: Axes, row: IntervalRow, line: float, columns: Columns) -> None:
+    """The name at the left edge of the page and the numbers at its right."""
+    ink = SOFT if row.kind in ("together", "beyond") else INK
+    page, name = across_the_page(axes), shortened(row.name, LONGEST)
+    axes.text(0.12 / WIDTH, line, name, transform=page, va="center", color=ink)
+    write_numbers(axes, row.text, line, columns)
 
 
 def write_numbers(axes: Axes, text: str, line: float, columns: Columns) -> None:

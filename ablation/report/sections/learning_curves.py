@@ -1,4 +1,4 @@
-"""Learning curves: validation accuracy and training loss by epoch, a mean over seeds with a band of one sd.
+"""Learning curves: validation accuracy and training loss by epoch, a mean over seeds and a thin line each seed.
 
 From them it is read when validation accuracy came near its highest. That describes these runs, and is not tested.
 """
@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from ablation.core.text import listing, named, percent, plain
 from ablation.evidence.study import Study
 from ablation.experiment.labels import condition_named, condition_text
-from ablation.report.charts import ACROSS, MOST_ENDS, label_ends, line_of
+from ablation.report.charts import ACROSS, MOST_ENDS, label_ends, line_of, name_curves
 from ablation.report.section import Figure, Section
-from ablation.report.style import WIDTH, Style, drawing, figure, marked, shortened
+from ablation.report.style import WIDTH, Style, drawing, figure, marked, new_panels, shortened
 from ablation.report.text import MOST_NAMED
 
 if TYPE_CHECKING:
@@ -29,9 +29,14 @@ MOST_CONDITIONS = 2 * ACROSS
 """Conditions that are drawn."""
 
 CAPTION = (
-    "Lines: means over the seeds that finished; bands: ± 1 sd over seeds. Training loss is measured on augmented "
-    "images, so a recipe that makes training harder lies higher."
+    "Thick lines: means over the seeds that finished; thin lines: a seed each. Training loss is measured on "
+    "augmented images, so a recipe that makes training harder lies higher."
 )
+
+MOST_LINES = 100
+"""Runs whose lines are drawn in one panel."""
+
+BANDS = "Where more than 100 runs would be drawn in one panel, a band of ± 1 sd over seeds is drawn instead of them."
 
 NEAR = 1.0
 """Points within which a mean is near its highest."""
@@ -42,18 +47,19 @@ LATE = 0.9
 
 def learning_curves(study: Study) -> Section | None:
     """None where no run has finished."""
-    curves = curves_of(study)
+    epochs = epochs_of(study)
+    curves = means_of(epochs)
     if curves.empty:
         return None
     every = rises(curves, _names(study))
-    caption = f"{_finding(every)} {CAPTION}"
+    caption, info = f"{_finding(every)} {CAPTION}", CurvesInfo(curves, epochs)
     return Section(
         "learning_curves",
         "Had training converged?",
         "Each line is a mean over seeds. Where validation accuracy still rises at the end, more epochs might change "
         "the order of the recipes.",
         answer(every),
-        (Figure(curves, draw_curves, _alt(every), caption, remarks=left_out),),
+        (Figure(info, draw_curves, _alt(every), caption, remarks=CurvesInfo.left_out),),
     )
 
 
@@ -139,25 +145,62 @@ def _alt(every: Sequence[Rise]) -> str:
     return plain(f"Lines over the epochs, a line a recipe: validation accuracy above, training loss below{ends}")
 
 
-def curves_of(study: Study) -> pd.DataFrame:
-    """A row an epoch of each condition and recipe, in the order of the grid.
+def epochs_of(study: Study) -> pd.DataFrame:
+    """A row an epoch of each run that finished, in the order of the grid.
 
-    Columns: condition, recipe, epoch; val_accuracy (in percent) and train_loss as means over the runs that got so far;
-    val_accuracy_sd and train_loss_sd, nan where only one did.
+    Columns: condition, recipe, seed, epoch; val_accuracy (in percent) and train_loss.
     """
     rows = []
     for cell in study.results.cells:
         record = study.records.get(cell.spec.id)
         if record is not None and record.outcome == "finished":
             others = {factor: level for factor, level in cell.factors.items() if factor != "recipe"}
-            curve = {"condition": condition_text(others, study.experiment), "recipe": cell.factors["recipe"]}
+            curve: dict[str, Any] = {
+                "condition": condition_text(others, study.experiment),
+                "recipe": cell.factors["recipe"],
+            }
+            curve |= {"seed": cell.seed}
             rows += [curve | {key: epoch.get(key) for key in ("epoch", *MEASURES)} for epoch in record.history]
-    keys = ["condition", "recipe", "epoch"]
+    keys = ["condition", "recipe", "seed", "epoch"]
     epochs = pd.DataFrame(rows, columns=[*keys, *MEASURES]).astype(dict.fromkeys(MEASURES, float))
     epochs["val_accuracy"] *= 100
-    by_epoch = epochs.groupby(keys, sort=False)
+    return epochs
+
+
+def curves_of(study: Study) -> pd.DataFrame:
+    """A row an epoch of each condition and recipe, in the order of the grid.
+
+    Columns: condition, recipe, epoch; val_accuracy (in percent) and train_loss as means over the runs that got so far;
+    val_accuracy_sd and train_loss_sd, nan where only one did.
+    """
+    return means_of(epochs_of(study))
+
+
+def means_of(epochs: pd.DataFrame) -> pd.DataFrame:
+    """The same of `epochs_of`."""
+    by_epoch = epochs.drop(columns="seed").groupby(["condition", "recipe", "epoch"], sort=False)
     curves = by_epoch.mean().join(by_epoch.std().add_suffix("_sd")).reset_index()
     return curves.sort_values("epoch", kind="stable", ignore_index=True)
+
+
+@dataclass(frozen=True, eq=False)
+class CurvesInfo:
+    """means: see `curves_of`. epochs: of each run (`epochs_of`), where they are to be drawn too."""
+
+    means: pd.DataFrame
+    epochs: pd.DataFrame | None = None
+
+    def lines(self, condition: str) -> pd.DataFrame | None:
+        """The epochs of the runs under a condition; None where they are more lines than can be told apart."""
+        if self.epochs is None:
+            return None
+        own = self.epochs[self.epochs["condition"] == condition]
+        return own if len(own[["recipe", "seed"]].drop_duplicates()) <= MOST_LINES else None
+
+    def left_out(self) -> tuple[str, ...]:
+        """A sentence on what is not drawn, or drawn in another way; none where everything is."""
+        banded = [str(name) for name in self.means["condition"].unique() if self.lines(str(name)) is None]
+        return (*left_out(self.means), *([BANDS] if banded and self.epochs is not None else []))
 
 
 def foremost(curves: pd.DataFrame, look: Mapping[str, Style]) -> pd.DataFrame:
@@ -182,12 +225,12 @@ def left_out(curves: pd.DataFrame) -> tuple[str, ...]:
     return (f"Drawn are {', under '.join(parts)}.",) if parts else ()
 
 
-def draw_curves(curves: pd.DataFrame, look: Mapping[str, Style], axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
-    """Accuracy over loss, a column a condition, on one scale each. curves: see `curves_of`.
+def draw_curves(info: CurvesInfo, look: Mapping[str, Style], axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
+    """Accuracy over loss, a column a condition, on one scale each.
 
     axes: two a condition (accuracy, loss, accuracy, ...), by default new ones.
     """
-    conditions = list(foremost(curves, look).groupby("condition", sort=False))
+    conditions = list(foremost(info.means, look).groupby("condition", sort=False))
     with drawing():
         axes = _new_axes(len(conditions)) if axes is None else axes
         for index, (title, condition) in enumerate(conditions):
@@ -195,11 +238,7 @@ def draw_curves(curves: pd.DataFrame, look: Mapping[str, Style], axes: Sequence[
             upper.set_title(shortened(str(title), 90 // min(len(conditions), ACROSS)))
             lower.set_xlabel("epoch")
             for measure, panel in zip(MEASURES, (upper, lower), strict=True):
-                panel.grid(axis="y")
-                for recipe, curve in condition.dropna(subset=[measure]).groupby("recipe", sort=False):
-                    with marked(panel, look[str(recipe)]):
-                        sd = curve[f"{measure}_sd"].fillna(0)
-                        _draw(panel, curve["epoch"], curve[measure], sd, look[str(recipe)])
+                _draw_panel(panel, condition, info.lines(str(title)), measure, look)
         for row, name in enumerate(MEASURES.values()):
             _share_scale(axes[row::2], name)
         last = min(len(conditions), ACROSS) - 1
@@ -207,9 +246,45 @@ def draw_curves(curves: pd.DataFrame, look: Mapping[str, Style], axes: Sequence[
     return axes
 
 
-def _ends(condition: pd.DataFrame, look: Mapping[str, Style]) -> list[tuple[float, float, str, Style]]:
-    """Where each recipe's accuracy ends."""
-    last = condition.dropna(subset=["val_accuracy"]).groupby("recipe", sort=False)[["epoch", "val_accuracy"]].last()
+def draw_measure(
+    info: CurvesInfo, look: Mapping[str, Style], measure: str, condition: str, axes: Axes | None = None
+) -> Axes:
+    """One measure under one condition. axes: by default new ones, with names at the ends of the lines."""
+    drawn = foremost(info.means[info.means["condition"] == condition], look)
+    with drawing():
+        spot = new_panels([1], 1, 4.2, 7.2)[0] if axes is None else axes
+        _draw_panel(spot, drawn, info.lines(condition), measure, look)
+        spot.set_xlabel("epoch")
+        if info.means["condition"].nunique() > 1:
+            spot.set_title(shortened(condition, 90))
+        _share_scale([spot], MEASURES[measure])
+        name_curves(spot, _ends(drawn, look, measure), alone=axes is None)
+    return spot
+
+
+def _draw_panel(
+    panel: Axes, means: pd.DataFrame, lines: pd.DataFrame | None, measure: str, look: Mapping[str, Style]
+) -> None:
+    """The mean of each recipe by epoch; the runs behind it as thin lines, or a band where there are none to draw."""
+    panel.grid(axis="y")
+    for recipe, curve in means.dropna(subset=[measure]).groupby("recipe", sort=False):
+        style = look[str(recipe)]
+        with marked(panel, style):
+            if lines is None:
+                low, high = (curve[measure] + side * curve[f"{measure}_sd"].fillna(0) for side in (-1, 1))
+                panel.fill_between(curve["epoch"], low, high, color=style.color, alpha=0.11, linewidth=0)
+            else:
+                own = lines[lines["recipe"] == recipe].dropna(subset=[measure])
+                for _, run in own.groupby("seed", sort=False):
+                    panel.plot(run["epoch"], run[measure], color=style.color, linewidth=0.5, alpha=0.3)
+            panel.plot(curve["epoch"], curve[measure], **line_of(style, len(curve)))
+
+
+def _ends(
+    condition: pd.DataFrame, look: Mapping[str, Style], measure: str = "val_accuracy"
+) -> list[tuple[float, float, str, Style]]:
+    """Where each recipe's line ends."""
+    last = condition.dropna(subset=[measure]).groupby("recipe", sort=False)[["epoch", measure]].last()
     places = zip(map(str, last.index), last.to_numpy(float).tolist(), strict=True)
     return [(epoch, accuracy, recipe, look[recipe]) for recipe, (epoch, accuracy) in places]
 
@@ -224,11 +299,6 @@ def _new_axes(conditions: int) -> list[Axes]:
     for empty in (axes for pair in pairs[conditions:] for axes in pair):
         empty.set_visible(False)
     return [axes for pair in pairs[:conditions] for axes in pair]
-
-
-def _draw(axes: Axes, epochs: pd.Series, mean: pd.Series, sd: pd.Series, style: Style) -> None:
-    axes.fill_between(epochs, mean - sd, mean + sd, color=style.color, alpha=0.11, linewidth=0)
-    axes.plot(epochs, mean, **line_of(style, len(epochs)))
 
 
 def _share_scale(row: Sequence[Axes], name: str) -> None:

@@ -18,7 +18,7 @@ from ablation.report.section import Figure as Drawn
 from ablation.report.sections.effects.figure import HeatCell, HeatInfo, draw_heat
 from ablation.report.sections.embedding.compute import Map, MapsInfo
 from ablation.report.sections.embedding.figure import draw_maps, named, shape
-from ablation.report.sections.learning_curves import MOST_CONDITIONS, draw_curves, left_out
+from ablation.report.sections.learning_curves import MOST_CONDITIONS, CurvesInfo, draw_curves, left_out
 from ablation.report.style import HIGHEST, class_style, shortened, styles, svg
 
 HOSTILE = '<b>&"crop" costs $5_a$'
@@ -81,7 +81,7 @@ def test_curves_have_two_panels_a_condition_on_one_scale(conditions):
             "train_loss_sd": np.nan,
         }
     )
-    panels = draw_curves(curves, LOOK)
+    panels = draw_curves(CurvesInfo(curves), LOOK)
     assert len(panels) == 2 * conditions
     assert len({axes.get_ylim() for axes in panels[::2]}) == len({axes.get_ylim() for axes in panels[1::2]}) == 1
 
@@ -100,7 +100,7 @@ def curves_of(recipes: list[str], conditions: int) -> pd.DataFrame:
 def test_curves_of_many_recipes_are_those_of_the_baseline_and_the_best(recipes, conditions):
     names = ["none", *(f"r{number}" for number in range(recipes - 1))]
     look, curves = styles(names, "none"), curves_of(names, conditions)
-    panels = draw_curves(curves, look)
+    panels = draw_curves(CurvesInfo(curves), look)
     assert panels[0].figure.get_figheight() <= HIGHEST
     assert len(panels) == 2 * min(conditions, MOST_CONDITIONS)
     ends = {text.get_text() for panel in panels for text in panel.texts}

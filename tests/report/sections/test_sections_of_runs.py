@@ -16,7 +16,7 @@ from ablation.experiment.record import RunRecord
 from ablation.report.sections.embedding.compute import Map, MapsInfo
 from ablation.report.sections.embedding.figure import draw_maps
 from ablation.report.sections.embedding.section import embedding
-from ablation.report.sections.learning_curves import curves_of, draw_curves, learning_curves
+from ablation.report.sections.learning_curves import CurvesInfo, curves_of, draw_curves, learning_curves
 from ablation.report.sections.pictures.section import answer as pictures_answer
 from ablation.report.sections.pictures.section import pictures
 from ablation.report.sections.reproduce import reproduce
@@ -52,7 +52,7 @@ def test_a_curve_is_mean_and_sd_over_the_runs_that_got_so_far(study):
 
 def test_an_epoch_that_was_not_measured_leaves_no_gap_in_the_line(study):
     curves = curves_of(with_history(study, {0: [0.1, None, 0.3]}))
-    accuracy, loss = draw_curves(curves, styles(["none", "crop"], "none"))
+    accuracy, loss = draw_curves(CurvesInfo(curves), styles(["none", "crop"], "none"))
     assert [list(line.get_xdata()) for line in accuracy.lines] == [[1, 3]]
     assert [list(line.get_xdata()) for line in loss.lines] == [[1, 2, 3]]
 
@@ -149,7 +149,7 @@ def test_the_command_is_the_answer_to_how_it_is_reproduced(study):
 def test_curves_and_maps_are_drawn_into_axes_that_are_given(study):
     given = list(Figure().subplots(1, 2))
     curves = curves_of(with_history(study, {0: [0.1, 0.2]}))
-    assert draw_curves(curves, styles(["none", "crop"], "none"), given) is given
+    assert draw_curves(CurvesInfo(curves), styles(["none", "crop"], "none"), given) is given
     assert [len(axes.lines) for axes in given] == [1, 1]
     points, labels = stream(0, "map").normal(size=(20, 2)), np.arange(20) % 2
     info = MapsInfo(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ablation.report.charts import ACROSS, LONGEST, label_ends, line_of, signed_ticks
+from ablation.report.charts import ACROSS, LONGEST, label_ends, line_of, name_curves, signed_ticks
 from ablation.report.sections.decision_curves.compute import Band, CurvesInfo
 from ablation.report.sections.decision_curves.text import PER, UNIT
 from ablation.report.style import INK, SOFT, Style, drawing, mark, marked, new_panels, shortened
@@ -21,27 +21,47 @@ Floats = NDArray[np.float64]
 NONE_DASH, ALL_DASH = (0, (1, 2)), (0, (4, 2))
 
 
+KINDS = {"macro": "One class against the rest", "confident": "Act on the prediction when confident"}
+"""Curves of a recipe -> what they are called."""
+
+
 def draw_curves(info: CurvesInfo, look: Mapping[str, Style], axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
     """Two panels: one class against the rest, and acting on the guess where confident. axes: two, by default new."""
     with drawing():
         axes = new_panels([2], 2, 3.6) if axes is None else axes
-        kinds = (("One class against the rest", "macro"), ("Act on the prediction when confident", "confident"))
-        for spot, (title, kind) in zip(axes, kinds, strict=True):
-            everyone = PER * (info.all_macro if kind == "macro" else info.all_confident)
-            curves = {curve.recipe: PER * getattr(curve, kind) for curve in info.curves}
-            top = max((float(values.max()) for values in curves.values()), default=1.0)
-            low = min([-0.12 * top, *(float(values.min()) for values in curves.values())]) - 0.02 * top
-            _draw_everyone(spot, info, everyone, (low, top))
-            for recipe, values in curves.items():
-                with marked(spot, look[recipe]):
-                    spot.plot(info.at, values, label=shortened(recipe, LONGEST), **line_of(look[recipe], len(info.at)))
-            spot.set_title(title)
-            spot.grid(axis="y")
-            spot.set_axisbelow(True)
-            spot.set(xlim=(0, float(info.at[-1])), ylim=(low, 1.06 * top), xlabel="threshold t")
-            label_ends(spot, [(info.at[-1], values[-1], recipe, look[recipe]) for recipe, values in curves.items()])
+        for spot, kind in zip(axes, KINDS, strict=True):
+            label_ends(spot, _draw_kind(spot, info, kind, look))
         axes[0].set_ylabel(f"net benefit, {UNIT}")
     return axes
+
+
+def draw_kind(info: CurvesInfo, look: Mapping[str, Style], kind: str, axes: Axes | None = None) -> Axes:
+    """One of the two. axes: by default new ones, with names at the ends of the lines."""
+    with drawing():
+        spot = new_panels([1], 1, 3.9, 6.4)[0] if axes is None else axes
+        ends = _draw_kind(spot, info, kind, look)
+        spot.set_ylabel(f"net benefit, {UNIT}")
+        name_curves(spot, ends, alone=axes is None)
+    return spot
+
+
+def _draw_kind(
+    spot: Axes, info: CurvesInfo, kind: str, look: Mapping[str, Style]
+) -> list[tuple[float, float, str, Style]]:
+    """Returns where each line ends."""
+    everyone = PER * (info.all_macro if kind == "macro" else info.all_confident)
+    curves = {curve.recipe: PER * getattr(curve, kind) for curve in info.curves}
+    top = max((float(values.max()) for values in curves.values()), default=1.0)
+    low = min([-0.12 * top, *(float(values.min()) for values in curves.values())]) - 0.02 * top
+    _draw_everyone(spot, info, everyone, (low, top))
+    for recipe, values in curves.items():
+        with marked(spot, look[recipe]):
+            spot.plot(info.at, values, label=shortened(recipe, LONGEST), **line_of(look[recipe], len(info.at)))
+    spot.set_title(KINDS[kind])
+    spot.grid(axis="y")
+    spot.set_axisbelow(True)
+    spot.set(xlim=(0, float(info.at[-1])), ylim=(low, 1.06 * top), xlabel="threshold t")
+    return [(info.at[-1], values[-1], recipe, look[recipe]) for recipe, values in curves.items()]
 
 
 def _draw_everyone(axes: Axes, info: CurvesInfo, everyone: Floats, limits: tuple[float, float]) -> None:

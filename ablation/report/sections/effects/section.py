@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ablation.analysis.metrics import METRICS
 from ablation.core.text import named, plain
-from ablation.evidence.effects import Effect
+from ablation.evidence.effects import OWN_RUNS, Effect
 from ablation.evidence.study import Study
 from ablation.evidence.target import target_of
 from ablation.experiment.experiment import Experiment
@@ -64,7 +64,14 @@ def forest(experiment: Experiment, compared: Sequence[Effect]) -> Figure | None:
         if effect.verdict != "baseline":
             kind: Kind = "pooled" if effect.pooled else "one"
             numbers = effect.estimate, effect.low, effect.high
-            row = IntervalRow.of(effect.recipe, *numbers, kind, effect.metric, digits=digits_of(effect))
+            row = IntervalRow.of(
+                effect.recipe,
+                *numbers,
+                kind,
+                effect.metric,
+                digits=digits_of(effect),
+                seeds=by_seed(effect, experiment),
+            )
             groups.setdefault((column_of(effect, experiment), effect.pooled), []).append(row)
     if all(math.isnan(row.estimate) for rows in groups.values() for row in rows):
         return None
@@ -76,12 +83,31 @@ def forest(experiment: Experiment, compared: Sequence[Effect]) -> Figure | None:
     side = "left" if info.lower_is_better else "right"
     caption = (
         f"{short_answer(experiment, compared)} Each mark is a recipe's difference to {named(experiment.baseline)}, "
-        f"with its interval. Better is to the {side}. The shaded band is the margin within which recipes count as "
+        f"with its interval, and each dot below that of one seed{_unpaired(experiment)}. Better is to the {side}. The "
+        "shaded band is the margin within which recipes count as "
         f"equivalent (±{size(experiment.margin, experiment.metric)}). {about_intervals(experiment)} Differences and "
         f"intervals are {target_of(experiment)}."
     ).strip()
     alt = plain(f"Forest plot of differences to {named(experiment.baseline)}")
     return Figure(info, draw_intervals, alt, caption, remarks=IntervalsInfo.left_out)
+
+
+def by_seed(effect: Effect, experiment: Experiment) -> tuple[float, ...]:
+    """What each seed gave: its difference to the baseline's run of that seed, in the metric's own unit.
+
+    To the baseline's mean where the declared test does not pair them. Nothing of runs with two names, which are one.
+    """
+    own, baseline = effect.scores, effect.baseline_scores
+    if math.isnan(effect.estimate) or effect.note == OWN_RUNS:
+        return ()
+    if experiment.declared_test.paired:
+        return tuple(own[seed] - baseline[seed] for seed in own if seed in baseline)
+    mean = sum(baseline.values()) / len(baseline)
+    return tuple(score - mean for score in own.values())
+
+
+def _unpaired(experiment: Experiment) -> str:
+    return "" if experiment.declared_test.paired else ", to the baseline's mean"
 
 
 def heat(experiment: Experiment, compared: Sequence[Effect]) -> Figure | None:

@@ -254,6 +254,12 @@ def _by_run(of: Mapped) -> dict[str, Arrays]:
     return {of.choice.runs[recipe]: arrays for recipe, arrays in of.arrays.items()}
 
 
+def map_of(study: Study, of: Mapped, recipe: str) -> MapsInfo:
+    """The map of one of the recipes by itself, as `maps_of` has it; without photographs."""
+    task = next(task for task in map_tasks(of) if task.run == of.choice.runs[recipe])
+    return MapsInfo((replace(task(), recipe=recipe),), of.labels, study.results.classes)
+
+
 def maps_of(study: Study, of: Mapped, *made: Map) -> MapsInfo:
     """The maps as they are shown. made: those of `map_tasks`; without any they are computed."""
     by_run = dict(zip(_by_run(of), made or [task() for task in map_tasks(of)], strict=True))

@@ -75,27 +75,41 @@ class GapInfo:
 
 
 def draw_gaps(info: GapInfo, look: Mapping[str, Style], axes: Axes | None = None) -> Axes:
-    """A line a recipe: a hollow mark is the training score, a filled one the test score, the line between the gap."""
+    """A line a recipe: a hollow mark is the training score, a filled one the test score, the line between the gap.
+
+    axes: by default new ones, with room for names and numbers; in axes that are given the names are those of the ticks,
+    and the gap is to the right.
+    """
     with drawing():
-        columns = columns_of([row.difference for row in info.rows])
+        alone, columns = axes is None, columns_of([row.difference for row in info.rows])
         axes = _gap_axes(info, columns) if axes is None else axes
         for line, row in enumerate(info.rows):
             with marked(axes, look[row.name]):
-                _draw_gap(axes, row, line, look[row.name], columns)
+                _draw_gap(axes, row, line, look[row.name])
+                if alone:
+                    _write_gap(axes, row, line, columns)
         axes.set(ylim=(len(info.rows) - 0.4, -0.6), yticks=[], xlabel=info.axis)
         axes.margins(x=0.04)
         axes.grid(axis="x")
         axes.set_axisbelow(True)
         axes.spines["left"].set_visible(False)
-        _head(axes, info, columns)
+        if alone:
+            _head(axes, columns)
+        else:
+            _name_rows(axes, info, look)
+        _name_marks(axes, info)
     return axes
 
 
-def _head(axes: Axes, info: GapInfo, columns: Columns) -> None:
-    """What the numbers are, and over the first line what its marks are."""
+def _head(axes: Axes, columns: Columns) -> None:
+    """What the numbers are."""
     page = across_the_page(axes)
     for x, text in ((columns[0] + GAP, "gap"), (columns[0], "difference"), (0, "interval")):
         axes.text(1 - x / WIDTH, -1, text, transform=page, ha="right", va="center", color=SOFT, size=8.5)
+
+
+def _name_marks(axes: Axes, info: GapInfo) -> None:
+    """Over the first line what its marks are."""
     low, high = axes.get_xlim()
     marks = sorted([(info.rows[0].train, "training"), (info.rows[0].test, "test")])
     close = marks[1][0] - marks[0][0] < 0.25 * (high - low)  # the words would run into each other
@@ -103,10 +117,26 @@ def _head(axes: Axes, info: GapInfo, columns: Columns) -> None:
         axes.text(at, -0.68, name, ha=side, va="bottom", color=SOFT, size=8.5)
 
 
-def _draw_gap(axes: Axes, row: GapRow, line: int, style: Style, columns: Columns) -> None:
+def _name_rows(axes: Axes, info: GapInfo, look: Mapping[str, Style]) -> None:
+    """Names as those of ticks, which whoever arranges the axes leaves room for; the gap at the end of each line."""
+    axes.set_yticks(range(len(info.rows)), [shortened(row.name, LONGEST) for row in info.rows])
+    axes.tick_params(axis="y", length=0, labelcolor=INK, labelsize=9)
+    for line, (text, row) in enumerate(zip(axes.get_yticklabels(), info.rows, strict=True)):
+        mark(text, look[row.name])
+        axes.annotate(
+            row.gap, (1, line), (6, 0), ("axes fraction", "data"), "offset points", va="center", color=INK, size=9,
+            annotation_clip=False,
+        )  # fmt: skip
+
+
+def _draw_gap(axes: Axes, row: GapRow, line: int, style: Style) -> None:
     axes.plot([row.train, row.test], [line, line], color=style.color, linewidth=2.2, zorder=2)
     for x, face in ((row.train, PAPER), (row.test, style.color)):
         axes.plot([x], [line], marker=style.marker, markersize=7, color=face, markeredgecolor=style.color, zorder=3)
+
+
+def _write_gap(axes: Axes, row: GapRow, line: int, columns: Columns) -> None:
+    """The name at the left edge of the page and the numbers at its right."""
     page = across_the_page(axes)
     axes.text(0.005, line, shortened(row.name, LONGEST), transform=page, va="center", color=INK)
     axes.text(1 - (columns[0] + GAP) / WIDTH, line, row.gap, transform=page, va="center", ha="right", color=INK)
