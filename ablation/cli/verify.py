@@ -24,6 +24,7 @@ from ablation.evidence.study import Study
 from ablation.evidence.verification import Check, Difference, check_runs
 from ablation.experiment.files import experiment_names
 from ablation.experiment.labels import names_of
+from ablation.experiment.own_metric import OwnMetric
 from ablation.experiment.pack import PACK_FILE, own_code
 from ablation.experiment.results import Results
 from ablation.experiment.runs import folder_of
@@ -61,7 +62,7 @@ class Given:
 @click.command()
 @click.option("--report", "folder", metavar="DIR", type=FOLDER, help="By default reports/EXPERIMENT, if it is there.")
 @click.option("--retrain", metavar="ID", help="Also train this finished run again (or 'any') and compare bit for bit.")
-@click.option("--trust", is_flag=True, help="Let --retrain run functions and networks of its author's for a pack.")
+@click.option("--trust", is_flag=True, help="Let a pack run code of its author's: its own metric, and for --retrain.")
 @click.option("--all", "every", is_flag=True, help=f"Print every difference, not the first {MOST_SHOWN}.")
 @on_experiment
 def verify(options: ExperimentOptions, folder: Path | None, retrain: str | None, trust: bool, every: bool) -> None:
@@ -69,7 +70,7 @@ def verify(options: ExperimentOptions, folder: Path | None, retrain: str | None,
 
     EXPERIMENT may also be the folder of a report, or an evidence pack (see `ablation export`), a zip or a folder.
     Metrics are computed from the stored logits, the report from the records; nothing is trained, and of a pack nothing
-    is run. The status is 1 where anything differs.
+    is run without --trust. The status is 1 where anything differs.
 
     \b
     Example:
@@ -78,7 +79,7 @@ def verify(options: ExperimentOptions, folder: Path | None, retrain: str | None,
       ablation verify quickstart.zip
       ablation verify quickstart --retrain any
     """
-    with given(options, folder) as what:
+    with given(options, folder, trust) as what:
         checks = [*what.checks, *map(_joined, zip(*map(_of_runs, what.subjects), strict=True))]
         if what.report is not None:
             say_line("computing the report anew", "dim")
@@ -93,18 +94,23 @@ def verify(options: ExperimentOptions, folder: Path | None, retrain: str | None,
 
 
 @contextmanager
-def given(options: ExperimentOptions, folder: Path | None) -> Iterator[Given]:
-    """What the options name, for as long as the block lasts."""
+def given(options: ExperimentOptions, folder: Path | None, trust: bool = False) -> Iterator[Given]:
+    """What the options name, for as long as the block lasts. trust: whether a pack's own metric may be computed."""
     path = Path(options.name)
     if path.suffix.lower() == ".zip" or (path / PACK_FILE).is_file():
         with opened(path) as pack:
+            if isinstance(metric := pack.experiment.metric, OwnMetric) and not trust:
+                raise InputError(
+                    f"the pack is judged by its author's own metric, and verifying it would run {metric}, as it is on "
+                    "this machine: read that first, then --trust"
+                )
             yield _of_pack(pack, options, folder)
         return
     names = [options.name]
     if folder is None and (path / EVIDENCE_FILE).is_file():
         folder, names = path, list(report_held(path)["experiments"])
     subjects = tuple(_subject(_named(options, name)) for name in names)
-    yield Given(subjects, folder or _report_in(Path("reports") / subjects[0].study.experiment.name))
+    yield Given(subjects, folder or _report_in(Path("reports") / options.named(subjects[0].study.experiment.name)))
 
 
 def _report_in(folder: Path) -> Path | None:

@@ -38,6 +38,7 @@ from ablation.data.split import Parts, Splittable
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.form import form_of
 from ablation.experiment.labels import names_of
+from ablation.experiment.own_metric import OwnMetric
 from ablation.experiment.preregistration import PREREGISTRATION_FILE
 from ablation.experiment.record import ARRAYS_FILE, RECORD_FILE
 from ablation.experiment.results import Results
@@ -92,10 +93,16 @@ def write_pack(contents: Contents, target: Path) -> None:
     if target.suffix.lower() == ".zip":
         write_zip(target, contents)
         return
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise InputError(f"{target} is there and not empty; name another folder, or a file that ends in .zip")
+    refuse_full(target)
     for name, content in contents.items():
         write_bytes(target / name, content if isinstance(content, bytes) else content.read_bytes())
+
+
+def refuse_full(target: Path) -> None:
+    """Raise InputError where a pack would be written into a folder that is not empty, or over a file."""
+    full = target.exists() and (not target.is_dir() or any(target.iterdir()))
+    if full and target.suffix.lower() != ".zip":
+        raise InputError(f"{target} is there and not empty; name another folder, or a file that ends in .zip")
 
 
 def _digest(content: bytes | Path) -> str:
@@ -167,10 +174,11 @@ def _environment() -> bytes:
 
 
 def own_code(experiment: Experiment, specs: Iterable[RunSpec]) -> tuple[str, ...]:
-    """The functions and networks of the author's own that the experiment and these runs name: training loads them."""
+    """The functions, networks and metric of the author's own that the experiment and these runs name."""
     specs = tuple(specs)
     models = [*experiment.levels("model").values(), *(spec.model for spec in specs)]
     names = {model for model in models if is_own(model)}
+    names |= {experiment.metric} if isinstance(experiment.metric, OwnMetric) else set()
     for form in (form_of(experiment), *(spec.to_plain() for spec in specs)):
         names |= set(_functions(form))
     return tuple(sorted(names))
