@@ -8,9 +8,9 @@ import click
 from rich.text import Text
 
 from ablation.cli.console import console, say_line, table
-from ablation.cli.context import FOLDER
+from ablation.cli.context import DRY_RUN, FOLDER
 from ablation.core.text import byte_size
-from ablation.data.cache import cached, remove
+from ablation.data.cache import cached, removable, remove
 
 
 @click.group()
@@ -52,7 +52,8 @@ def ls(root: Path) -> None:
 @click.argument("names", metavar="NAME...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="Everything that is cached, and what is remembered of files.")
 @_CACHE
-def rm(names: tuple[str, ...], every: bool, root: Path) -> None:
+@DRY_RUN
+def rm(names: tuple[str, ...], every: bool, root: Path, dry_run: bool) -> None:
     """Remove cached images by name, or the first letters of it. They are made again when they are needed.
 
     \b
@@ -62,5 +63,9 @@ def rm(names: tuple[str, ...], every: bool, root: Path) -> None:
     """
     if bool(names) == every:
         raise click.UsageError("name what is to be removed (see `ablation cache ls`), or --all")
+    if dry_run:
+        for name in removable(root, names, every):
+            say_line(f"would remove {name}")
+        return
     for removed in remove(root, names, every):
         say_line(f"removed {removed}")

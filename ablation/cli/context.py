@@ -103,18 +103,25 @@ class ExperimentOptions:
         """What files on the experiment of this name are called: those on a variant are not those on the experiment."""
         return file_name("-".join([name, *self.sets])) if self.sets else name
 
-    def command(self, verb: str) -> str:
-        """Return the command line that does `verb` to the same experiment."""
+    def command(self, verb: str, only: bool = False) -> str:
+        """Return the command line that does `verb` to the same experiment; only: to the runs that are meant alone."""
         smoke = ["--smoke"] if self.smoke else []
         data = ["--data", self.data] if self.data is not None else []
         sets = [word for one in self.sets for word in ("--set", one)]
+        chosen = [word for one in self.cells for word in ("--only", one)] if only else []
         runs = ["--runs", str(self.runs)] if self.runs != Path("runs") else []
         cache = ["--cache", str(self.cache)] if self.cache != Path("cache") else []
-        return shlex.join(["ablation", verb, self.name, *smoke, *data, *sets, *runs, *cache])
+        return shlex.join(["ablation", verb, self.name, *smoke, *data, *sets, *chosen, *runs, *cache])
 
     @contextmanager
-    def writing_nothing(self) -> Iterator[ExperimentOptions]:
-        """The same with a cache that may be written and is gone behind the block; it knows what the true one does."""
+    def writing(self, dry_run: bool) -> Iterator[ExperimentOptions]:
+        """The same for a block that may write to the cache; in a dry run to one that is gone behind it.
+
+        It knows what the true one does, and writing to it leaves that as it is.
+        """
+        if not dry_run:
+            yield self
+            return
         with TemporaryDirectory(prefix="ablation-") as folder:
             cache = Path(folder) / "cache"
             if self.cache.is_dir():

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 
-from ablation.cli.console import say, say_line
+from ablation.cli.console import say, say_line, warn
 from ablation.cli.context import ExperimentOptions
-from ablation.cli.plan_cost import show_cost
+from ablation.core.errors import attempt
 from ablation.core.text import counted
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import names_of
 from ablation.experiment.runs import folder_of, held_of, runs_of
+from ablation.training.cost.grid import grid_time
 from ablation.training.policy import Policy
 
 SHOWN = 20
 """Runs that are named, at most."""
 
 
-def show_what_would_run(options: ExperimentOptions, experiment: Experiment, policy: Policy) -> None:
-    """Print how many runs the same command would train without `--dry-run`, which, and about how long."""
-    with options.writing_nothing() as scratch:
+def show_what_would_run(
+    options: ExperimentOptions, experiment: Experiment, policy: Policy, jobs: int | None = None
+) -> None:
+    """Print how many runs the same command would train without `--dry-run`, which, and about how long.
+
+    jobs: workers; by default as many as `ablation run` starts.
+    """
+    with options.writing(dry_run=True) as scratch:
         data = scratch.listing(experiment)
         cells = experiment.cells(data.digest)
         chosen, runs = policy.chosen(cells), runs_of(cells, folder_of(experiment, options.runs))
@@ -37,5 +43,9 @@ def show_what_would_run(options: ExperimentOptions, experiment: Experiment, poli
         if len(missing) > SHOWN:
             say(f"  and {len(missing) - SHOWN:,} more; `{options.command('plan')} --all` lists every run")
         finished = {run_id: one.record for run_id, one in held.items() if one.record is not None}
-        wanted = [cell for cell in cells if cell.spec.id in missing or cell.spec.id in finished]
-        show_cost(wanted, data, scratch.cache, finished)
+        if missing:
+            wanted = [cell for cell in cells if cell.spec.id in missing or cell.spec.id in finished]
+            time = attempt(
+                "how long that takes", lambda: grid_time(wanted, data, scratch.cache, finished, jobs), None, warn
+            )
+            say(f"{time}" if time else "how long that takes is not known")

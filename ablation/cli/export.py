@@ -9,12 +9,12 @@ import click
 
 from ablation.cli.compare import show_warnings
 from ablation.cli.console import say, say_line, warn
-from ablation.cli.context import FOLDER, ExperimentOptions, on_experiment
+from ablation.cli.context import DRY_RUN, FOLDER, ExperimentOptions, on_experiment
 from ablation.core.errors import InputError
 from ablation.core.text import byte_size, counted
 from ablation.evidence.study import Study
 from ablation.experiment.files import find
-from ablation.experiment.pack import pack_of, write_pack
+from ablation.experiment.pack import pack_of, refuse_full, write_pack
 from ablation.experiment.results import Results
 from ablation.experiment.runs import folder_of
 from ablation.experiment.seal import digest_of_file
@@ -27,8 +27,9 @@ from ablation.report.verification import report_held
     "--to", "target", metavar="DIR|FILE.zip", type=click.Path(path_type=Path), required=True, help="Where to."
 )
 @click.option("--report", "folder", metavar="DIR", type=FOLDER, help="By default reports/EXPERIMENT, if it is there.")
+@DRY_RUN
 @on_experiment
-def export(options: ExperimentOptions, target: Path, folder: Path | None) -> None:
+def export(options: ExperimentOptions, target: Path, folder: Path | None, dry_run: bool) -> None:
     """Pack what a stranger needs to verify an experiment without its images.
 
     The experiment, the spec, record, predictions and journal of every run, how results were to be judged, the digest of
@@ -40,19 +41,24 @@ def export(options: ExperimentOptions, target: Path, folder: Path | None) -> Non
       ablation export quickstart --to quickstart.zip
       ablation verify quickstart.zip
     """
-    experiment = options.experiment()
-    data = options.listing(experiment)
-    cells, root = experiment.cells(data.digest), folder_of(experiment, options.runs)
-    results = Results.read(experiment, cells, data, root, len(data.left_out), options.cache)
+    with options.writing(dry_run) as scratch:
+        experiment = options.experiment()
+        data = scratch.listing(experiment)
+        cells, root = experiment.cells(data.digest), folder_of(experiment, options.runs)
+        results = Results.read(experiment, cells, data, root, len(data.left_out), options.cache)
     if not results.records:
         raise InputError(f"no run of {options.name} has finished in {options.runs}: there is nothing to pack")
     report = _report(folder, experiment.name, options)
     source = find(options.name).read_bytes()
     contents = pack_of(results, data, source, options.command("run"), report)
-    write_pack(contents, target)
     size = sum(len(one) if isinstance(one, bytes) else one.stat().st_size for one in contents.values())
-    runs = counted(len(results.records), "run")
-    say_line(f"wrote {target}: {runs}{' and the report' if report else ''}, {byte_size(size)}")
+    what = f"{target}: {counted(len(results.records), 'run')}{' and the report' if report else ''}, {byte_size(size)}"
+    if dry_run:
+        refuse_full(target)
+        say_line(f"would write {what}{' in place of what is there' if target.exists() else ''}")
+        return
+    write_pack(contents, target)
+    say_line(f"wrote {what}")
     if target.is_file():
         say_line(f"SHA-256 {digest_of_file(target)}")
         say(
@@ -64,7 +70,7 @@ def export(options: ExperimentOptions, target: Path, folder: Path | None) -> Non
 
 def _report(folder: Path | None, name: str, options: ExperimentOptions) -> Mapping[str, Path]:
     """The files of the report by their names in it: those that its evidence names, and the evidence."""
-    usual = Path("reports") / name
+    usual = Path("reports") / options.named(name)
     if folder is None and not (usual / EVIDENCE_FILE).is_file():
         warn(f"there is no report in {usual}; `{options.command('report')}` writes one")
         return {}

@@ -33,7 +33,7 @@ def preview(options: ExperimentOptions, recipes: tuple[str, ...], image: Path | 
     options.listing(experiment)
     with counting("reading images into the cache", console) as progress:
         shown = previews(experiment, options.cache, recipes, image, progress)
-    path = out or Path("reports") / f"{experiment.name}-preview.png"
+    path = out or Path("reports") / f"{options.named(experiment.name)}-preview.png"
     info = preview_info(experiment, shown.previews, f"The image {shown.name}", f"seed {shown.seed}")
     with atomic(path) as file:
         file.write(draw_preview(info, styles(experiment.recipes, experiment.baseline)))

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from ablation.cli.console import console, warn
-from ablation.cli.context import FILE, FOLDER, TRACKING_URI, ExperimentOptions, on_experiments
+from ablation.cli.console import console, say_line, warn
+from ablation.cli.context import DRY_RUN, FILE, FOLDER, TRACKING_URI, ExperimentOptions, on_experiments
 from ablation.core.errors import InputError
 from ablation.report.render.drawings import prepare
 from ablation.report.render.evidence import EVIDENCE_FILE
 from ablation.report.render.second import Second
-from ablation.report.render.write import HTML_FILE, PDF_FILE, default_folder, write_folder
+from ablation.report.render.write import HTML_FILE, PDF_FILE, default_folder, is_current, write_folder
 from ablation.tracking.client import Tracker
 from ablation.tracking.publication import MAX_DESCRIPTION
+
+if TYPE_CHECKING:
+    from ablation.evidence.study import Study
 
 REPORT_FILES = (HTML_FILE, PDF_FILE, EVIDENCE_FILE, "tables", "figures")
 """What of the folder goes to MLflow; there may be other things in it."""
@@ -28,6 +34,7 @@ REPORT_FILES = (HTML_FILE, PDF_FILE, EVIDENCE_FILE, "tables", "figures")
 @click.option("--force", is_flag=True, help="Write it again even if nothing has changed.")
 @click.option("--publish", is_flag=True, help="Also put it on the experiment's own run in MLflow.")
 @TRACKING_URI
+@DRY_RUN
 @on_experiments
 def report(
     options: tuple[ExperimentOptions, ...],
@@ -38,6 +45,7 @@ def report(
     force: bool,
     publish: bool,
     tracking_uri: str | None,
+    dry_run: bool,
 ) -> None:
     """Write the report: the answer, tables and pictures, as HTML and PDF and as data.
 
@@ -49,14 +57,16 @@ def report(
       ablation report quickstart --only effects --no-pdf
       ablation report quickstart other
     """
+    if dry_run:
+        _say_what_would_be_written(options, out, pdf, only, fonts, force, publish)
+        return
     with Second(None if only else prepare) as second:  # which imports what draws while records are read
         from ablation.evidence.study import Study  # pandas: after the second process has begun
         from ablation.evidence.warnings import alarms
 
         studies = [Study(one.results(), command=one.command("run")) for one in options]
-        if len(studies) > 1 and (only or publish):
-            raise InputError("--only and --publish are for the report of one experiment")
-        written = write_folder(studies, out or default_folder(*studies, only=only), pdf, only, fonts, force, second)
+        _refuse_for_several(studies, only, publish)
+        written = write_folder(studies, out or _folder(options, studies, only), pdf, only, fonts, force, second)
     for message in (*written.without, *(alarm for study in studies for alarm in alarms(study.results))):
         warn(message)
     page = written.folder / HTML_FILE
@@ -71,3 +81,40 @@ def report(
         tracker.publish_report(*files, description=description(study, MAX_DESCRIPTION), verdicts=verdicts(study))
         if not tracker.off:
             console.print(f"published it to {tracker.store}; `ablation ui` shows it", markup=False, soft_wrap=True)
+
+
+def _refuse_for_several(studies: Sequence[Study], only: Sequence[str], publish: bool) -> None:
+    if len(studies) > 1 and (only or publish):
+        raise InputError("--only and --publish are for the report of one experiment")
+
+
+def _folder(options: Sequence[ExperimentOptions], studies: Sequence[Study], only: Sequence[str]) -> Path:
+    """Where the report is, unless another folder is given; a variant's does not replace that of the experiment."""
+    folder = default_folder(*studies, only=only)
+    return folder.with_name(options[0].named(folder.name))
+
+
+def _say_what_would_be_written(
+    every: tuple[ExperimentOptions, ...],
+    out: Path | None,
+    pdf: bool,
+    only: tuple[str, ...],
+    fonts: tuple[Path, ...],
+    force: bool,
+    publish: bool,
+) -> None:
+    """Print where the same command would write the report without `--dry-run`, and what would stop it."""
+    from ablation.evidence.study import Study
+    from ablation.report.contents import known
+
+    known(*only)
+    with ExitStack() as stack:
+        scratch = [stack.enter_context(one.writing(dry_run=True)) for one in every]
+        studies = [Study(one.results(), command=one.command("run")) for one in scratch]
+    _refuse_for_several(studies, only, publish)
+    folder = out or _folder(every, studies, only)
+    what = f"{folder / HTML_FILE}{f' and {PDF_FILE}' if pdf else ''}"
+    fresh = force or not is_current(studies, folder, pdf, only, fonts)
+    say_line(f"would write {what}" if fresh else f"{what}: up to date, nothing would be written")
+    if publish:
+        say_line(f"would put it on the run of {studies[0].experiment.name} in MLflow")

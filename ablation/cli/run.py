@@ -165,7 +165,7 @@ def run(
     execution = Execution(step, memory_format, per_device)
     policy = Policy(tuple(options.only), join, retry_failed, max_retries, fail_fast)
     if dry_run:
-        show_what_would_run(options, experiment, policy)
+        show_what_would_run(options, experiment, policy, jobs)
         return
     training = Training(jobs, device, keep_weights, checkpoint_every, execution, timeout, grace, cluster)
     with crew_for(experiment, options.runs, options.cache, training, policy) as crew:
@@ -173,7 +173,7 @@ def run(
         cells = experiment.cells(data.digest)
         tracker = None if no_tracking else Background(Tracker(experiment, cells, options.runs, tracking_uri, warn))
         backlog = tracker.backlog if tracker else lambda: 0
-        with tracker or nullcontext(), Progress(experiment.name, names_of(cells), console, backlog) as progress:
+        with tracker or nullcontext(), Progress(experiment.name, names_of(cells), console, backlog, cells) as progress:
             ended = tracker.publish if tracker else lambda run: None
             watch = Following(progress, tracker.follow) if tracker else progress
             swept = train_missing(

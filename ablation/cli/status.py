@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import click
@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ablation.cli.console import console, say, say_json, say_line, show_left_out, table, warn
-from ablation.cli.context import ExperimentOptions, on_experiment
+from ablation.cli.context import ONLY, ExperimentOptions, on_experiment
 from ablation.core.text import NONE, counted, duration
 from ablation.evidence.warnings import HOW_TO_MEND, lost_lines
 from ablation.experiment.experiment import Cell
@@ -101,6 +101,7 @@ class Snapshot:
 @click.command()
 @click.option("--watch", is_flag=True, help="Show it anew every other second, until all runs are done or Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON, a row a run, for a program.")
+@ONLY
 @on_experiment
 def status(options: ExperimentOptions, watch: bool, as_json: bool) -> None:
     """Show how the runs stand: finished, diverged, altered, running, failed, interrupted, planned.
@@ -121,11 +122,17 @@ def status(options: ExperimentOptions, watch: bool, as_json: bool) -> None:
 
 
 def _snapshot(options: ExperimentOptions) -> Snapshot:
-    return Snapshot(options.results(), time.time())
+    results = options.results()
+    if options.cells:
+        chosen = set(map(id, options.chosen(results.cells)))
+        rows = [id(cell) in chosen for cell in results.cells]
+        cells = tuple(cell for cell in results.cells if id(cell) in chosen)
+        results = replace(results, cells=cells, frame=results.frame[rows])
+    return Snapshot(results, time.time())
 
 
 def _print_json(options: ExperimentOptions) -> None:
-    plain = _snapshot(options).to_plain(options.command("run"))
+    plain = _snapshot(options).to_plain(options.command("run", only=True))
     say_json(plain)
 
 
@@ -146,7 +153,7 @@ def _show(options: ExperimentOptions) -> None:
     for warning in lost_lines(at.results):
         warn(warning)
     if at.done + altered < len(at.runs) and not at.counts["running"]:
-        say_line(Text.assemble("to train the rest: ", (options.command("run"), "bold")))
+        say_line(Text.assemble("to train the rest: ", (options.command("run", only=True), "bold")))
 
 
 def _reason(one: Standing, results: Results) -> str:
@@ -225,7 +232,7 @@ def _counts(results: Results) -> Table:
     made = table("recipe", *statuses)
     for column in made.columns[1:]:
         column.justify = "right"
-    for recipe in results.experiment.recipes:
+    for recipe in dict.fromkeys(results.frame["recipe"]):
         made.add_row(recipe, *(_styled(status, str(counts[recipe, status] or "·")) for status in statuses))
     return made
 

@@ -9,7 +9,7 @@ from collections import Counter
 import click
 
 from ablation.cli.console import console, say_line, warn
-from ablation.cli.context import TRACKING_URI, ExperimentOptions, on_experiments_with_runs
+from ablation.cli.context import DRY_RUN, ONLY, TRACKING_URI, ExperimentOptions, on_experiments_with_runs
 from ablation.cli.progress import counting
 from ablation.core.errors import InputError, Problem, TryAgainError
 from ablation.core.text import counted
@@ -23,8 +23,10 @@ _SHOWN = 10
 
 @click.command()
 @TRACKING_URI
+@ONLY
+@DRY_RUN
 @on_experiments_with_runs
-def sync(options: tuple[ExperimentOptions, ...], tracking_uri: str | None) -> None:
+def sync(options: tuple[ExperimentOptions, ...], tracking_uri: str | None, dry_run: bool) -> None:
     """Publish to MLflow what is not there yet, and repair what was changed there.
 
     Without EXPERIMENT: every experiment in experiments/ that has runs. What MLflow shows of each run (metrics, params,
@@ -40,18 +42,24 @@ def sync(options: tuple[ExperimentOptions, ...], tracking_uri: str | None) -> No
     problems: list[Problem] = []
     for one in dict.fromkeys(options):  # two files may have an experiment of one name
         try:
-            _sync(one, tracking_uri)
+            with one.writing(dry_run) as scratch:
+                _sync(scratch, tracking_uri, dry_run)
         except TryAgainError as error:
             problems += error.problems
     if problems:
         raise TryAgainError(problems)
 
 
-def _sync(options: ExperimentOptions, tracking_uri: str | None) -> None:
+def _sync(options: ExperimentOptions, tracking_uri: str | None, dry_run: bool) -> None:
     experiment = options.experiment()
     data = options.listing(experiment)
     warnings: list[str] = []
-    tracker = Tracker(experiment, experiment.cells(data.digest), options.runs, tracking_uri, warnings.append)
+    cells = experiment.cells(data.digest)
+    tracker = Tracker(experiment, cells, options.runs, tracking_uri, warnings.append)
+    tracker.chosen = frozenset(cell.spec.id for cell in options.chosen(cells))
+    if dry_run:
+        say_line(f"{experiment.name}: {_would(tracker.would_sync(), str(tracker.store))}")
+        return
     with counting(f"comparing {experiment.name} with MLflow", console) as progress:
         counts = tracker.sync(progress)
     if tracker.off:
@@ -63,6 +71,14 @@ def _sync(options: ExperimentOptions, tracking_uri: str | None) -> None:
         say_line(f"  repaired {repaired}")
     if more := tracker.repaired[_SHOWN:]:
         say_line(f"  and {len(more)} more")
+
+
+def _would(counts: Counter[str], store: str) -> str:
+    if not counts.total():
+        return "no run has ended yet: nothing to publish"
+    parts = [f"{counts['new']:,} to publish"] if counts["new"] else []
+    parts += [f"{counts['known']:,} to compare with what was published"] if counts["known"] else []
+    return f"would look at {counted(counts.total(), 'run')} in MLflow at {store}: {', '.join(parts)}"
 
 
 def _words(counts: Counter[str], store: str) -> str:

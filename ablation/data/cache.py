@@ -418,19 +418,37 @@ def remove(root: Path, names: Sequence[str], every: bool = False) -> tuple[str, 
     Returns what was removed. Raises InputError, and removes nothing, for a name that fits none or several; and for a
     cache that is being built, after the others are gone.
     """
-    there = [entry.name for entry in cached(root)]
-    chosen = there if every else list(dict.fromkeys(_chosen(names, there)))
+    chosen = _named(root, names, every)
     busy = [Problem(f"{name} is being built; it was left") for name in chosen if not _remove(root / name)]
     if busy:
         raise InputError(busy)
     if every and root.is_dir():
         _remove_leftovers(root)
-        remembered = [path for path in (root / "traits").glob("*.npz") if _TRAITS.fullmatch(path.name)]
+        remembered = _remembered_files(root)
         for path in remembered:
             path.unlink()
         if remembered:
-            chosen.append("traits (what was remembered of files)")
+            chosen.append(_TRAITS_NAME)
     return tuple(chosen)
+
+
+def removable(root: Path, names: Sequence[str], every: bool = False) -> tuple[str, ...]:
+    """What `remove` would remove, of which nothing is. Raises InputError for a name that fits none or several."""
+    chosen = _named(root, names, every)
+    return (*chosen, *([_TRAITS_NAME] if every and _remembered_files(root) else ()))
+
+
+_TRAITS_NAME = "traits (what was remembered of files)"
+
+
+def _remembered_files(root: Path) -> list[Path]:
+    return [path for path in (root / "traits").glob("*.npz") if _TRAITS.fullmatch(path.name)]
+
+
+def _named(root: Path, names: Sequence[str], every: bool) -> list[str]:
+    """The caches of these names, each once, or every one."""
+    there = [entry.name for entry in cached(root)]
+    return there if every else list(dict.fromkeys(_chosen(names, there)))
 
 
 def _chosen(names: Sequence[str], there: Sequence[str]) -> list[str]:

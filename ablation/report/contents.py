@@ -86,7 +86,7 @@ def section(results: Results | Study, slug: str) -> Section | None:
     >>> section(results, "split_analysis").title
     'Did it reduce overfitting?'
     """
-    _known(slug)
+    known(slug)
     study = results if isinstance(results, Study) else Study(results)
     found = SECTIONS[slug](study)
     return found and replace(found, look=styles(study.experiment.recipes, study.experiment.baseline))
@@ -98,10 +98,12 @@ def absent(study: Study, slug: str) -> InputError:
     return InputError(f"{study.experiment.name} has no section {slug!r}: {why}")
 
 
-def _known(slug: str) -> None:
-    if slug not in SECTIONS:
-        known = ", ".join(SECTIONS)
-        raise InputError(f"there is no section {slug!r}{did_you_mean(slug, SECTIONS)} (sections: {known})")
+def known(*slugs: str) -> None:
+    """Raise InputError for the first of the slugs that no section has."""
+    for slug in slugs:
+        if slug not in SECTIONS:
+            every = ", ".join(SECTIONS)
+            raise InputError(f"there is no section {slug!r}{did_you_mean(slug, SECTIONS)} (sections: {every})")
 
 
 @dataclass(frozen=True)
@@ -131,8 +133,7 @@ def report_of(*studies: Study, only: Collection[str] = ()) -> Report:
     only: the slugs of the sections that it shall have, by default all. Raises InputError for one that no section has,
     or not this experiment, and for experiments that cannot stand in one table.
     """
-    for slug in only:
-        _known(slug)
+    known(*only)
     return _report(studies[0], only) if len(studies) == 1 else _joint_report(studies)
 
 

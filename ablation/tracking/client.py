@@ -68,6 +68,8 @@ class Tracker:
         self.cells: dict[str, tuple[Cell, ...]] = {}
         for cell in cells:
             self.cells[cell.spec.id] = (*self.cells.get(cell.spec.id, ()), cell)
+        self.chosen = frozenset(self.cells)
+        """The ids of the runs that are published; the experiment's own run counts all."""
         self.off = False
         """Whether MLflow did not take something since `again`."""
         self.repaired: list[str] = []
@@ -136,6 +138,15 @@ class Tracker:
         """
         return self._publish(None, None, True, progress)
 
+    def would_sync(self) -> Counter[str]:
+        """How many runs `sync` would publish ("new"), or compare with what was published ("known").
+
+        By what a local store is known to have: MLflow is not asked, and nothing is written.
+        """
+        known = remembered(self.root, self.store.uri) or {}
+        publications = [one for one in self._publications(None) if one.key != REPORT]
+        return Counter("known" if known.get(one.key) == one.digest else "new" for one in publications)
+
     def _publish(
         self,
         report: Report | None,
@@ -187,7 +198,7 @@ class Tracker:
 
     def _publications(self, held: Mapping[str, Held] | None) -> Iterator[Publication]:
         """Of every run that has ended, then of the experiment; of none any more once MLflow does not take them."""
-        for run in self.runs:
+        for run in (one for one in self.runs if one.spec.id in self.chosen):
             if one := self._compute(run, held[run.spec.id] if held else None):
                 yield one
         if not self._away:

@@ -96,6 +96,14 @@ def default_folder(*studies: Study, only: Collection[str] = ()) -> Path:
     return Path("reports") / "-".join(filter(None, [names, "+".join(only)]))
 
 
+def is_current(
+    studies: Sequence[Study], folder: Path, pdf: bool = True, only: Collection[str] = (), fonts: Sequence[Path] = ()
+) -> bool:
+    """Whether the files of the report are there, and were made from the same inputs."""
+    digest = input_digest(studies, only, font_digests(fonts))
+    return report_is_current(folder, digest, [HTML_FILE, *([PDF_FILE] if pdf else [])])
+
+
 def write_folder(
     studies: Sequence[Study],
     folder: Path,
@@ -110,10 +118,10 @@ def write_folder(
     studies: of one experiment, or of several that can stand in one table (`ablation.evidence.agreement`). second: a
     process that draws half of the figures, and ends with this; by default one that is started for this.
     """
+    if not force and is_current(studies, folder, pdf, only, fonts):
+        return Written(folder, False)
     chosen = font_digests(fonts)
     digest = input_digest(studies, only, chosen)
-    if not force and report_is_current(folder, digest, [HTML_FILE, *([PDF_FILE] if pdf else [])]):
-        return Written(folder, False)
 
     from ablation.report.contents import parts_ahead, report_of
     from ablation.report.render.drawings import prepare
