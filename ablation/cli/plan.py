@@ -17,7 +17,7 @@ from ablation.analysis.comparison import MIN_SEEDS
 from ablation.analysis.metrics import METRICS
 from ablation.augment.operations.choice import every_operation
 from ablation.cli.console import console, say, show_left_out
-from ablation.cli.context import ExperimentOptions, on_experiment
+from ablation.cli.context import ONLY, ExperimentOptions, on_experiment
 from ablation.cli.pilot import train_pilot
 from ablation.cli.plan_cost import Estimate, estimate, images_of, show_estimate
 from ablation.cli.plan_power import answer, show_power, spanned, warnings
@@ -60,6 +60,7 @@ FEW_TO_TRAIN = 30
 @click.option(
     "--pilot", is_flag=True, help="Train two runs of the baseline first, and plan from them; `run` keeps them."
 )
+@ONLY
 @on_experiment
 def plan(options: ExperimentOptions, every: bool, sd: float | None, accuracy: float | None, pilot: bool) -> None:
     """Show what an experiment would train, what that takes, and what it could show.
@@ -76,17 +77,18 @@ def plan(options: ExperimentOptions, every: bool, sd: float | None, accuracy: fl
     data = options.listing(experiment)
     refuse_misfits(experiment, data.classes)
     cells = experiment.cells(data.digest)
+    chosen = options.chosen(cells)
     root = folder_of(experiment, options.runs)
     runs = runs_of(cells, root)
     held = held_of(runs)
     finished = _finished(held)
-    estimated = estimate(cells, data, options.cache, finished)
+    estimated = estimate(chosen, data, options.cache, finished)
     complete = True
     if pilot:
         complete = train_pilot(options, experiment, data, cells, finished)
         held = held_of(runs)
         finished = _finished(held)
-        estimated = estimate(cells, data, options.cache, finished)
+        estimated = estimate(chosen, data, options.cache, finished)
     single = pooled = UNKNOWN
     if sd is not None:
         single = pooled = Spread(sd / 100 if METRICS[experiment.metric].unit == "points" else sd, "given")
@@ -96,10 +98,11 @@ def plan(options: ExperimentOptions, every: bool, sd: float | None, accuracy: fl
         results = Results.read(experiment, cells, data, root, len(data.left_out), options.cache, held)
         study = Study(results)
         single, pooled = study.seed_spread(), study.seed_spread(pooled=True)
-    known = Known(len(finished), single, pooled, None if accuracy is None else accuracy / 100)
-    show_plan(experiment, data, cells, known, estimated, f"{options.command('plan')} --pilot")
+    ended = len(finished.keys() & {cell.spec.id for cell in chosen})
+    known = Known(ended, single, pooled, None if accuracy is None else accuracy / 100)
+    show_plan(experiment, data, cells, known, estimated, f"{options.command('plan')} --pilot", chosen)
     if every:
-        show_grid(cells, {run.spec.id: run.status() for run in runs})
+        show_grid(chosen, {run.spec.id: run.status() for run in runs})
     if not complete:
         sys.exit(1)
 
@@ -120,11 +123,18 @@ class Known:
 
 
 def show_plan(
-    experiment: Experiment, data: Listing, cells: Sequence[Cell], known: Known, estimated: Estimate, pilot: str
+    experiment: Experiment,
+    data: Listing,
+    cells: Sequence[Cell],
+    known: Known,
+    estimated: Estimate,
+    pilot: str,
+    chosen: Sequence[Cell] = (),
 ) -> None:
     """Print the answer first: how many runs, how long, what could be found. Then the design, and the grounds.
 
-    pilot: the command that trains a pilot.
+    pilot: the command that trains a pilot. chosen: the cells whose runs are counted, by default all; what could be
+    found is said of the whole experiment, over which is corrected.
     """
     if experiment.question:
         say(experiment.question, "bold")
@@ -141,14 +151,19 @@ def show_plan(
     }
     planned = planned_power(experiment, cells, sizes, known.single, known.pooled, known.accuracy)
     console.print()
-    _show_runs(cells, known.finished, estimated)
+    _show_runs(chosen or cells, known.finished, estimated)
+    if chosen and len(chosen) < len(cells):
+        every = counted(len({cell.spec.id for cell in cells}), "run")
+        say(f"--only: these are some of {every}; what can be found is said of the whole experiment")
     if found := answer(experiment, planned, pilot):
         say(found, "bold" if len(experiment.seed_numbers) >= MIN_SEEDS else "bold yellow")
     for warning in warnings(experiment, splits, parts):
         say(warning, "yellow")
     _show_factors(experiment)
     _show_parts(data, cells, parts)
-    if caution := imbalance(experiment.metric, data.classes, np.bincount(data.labels, minlength=len(data.classes))):
+    if caution := imbalance(
+        experiment.metric, data.classes, np.bincount(data.labels, minlength=len(data.classes)).tolist()
+    ):
         say(plain(caution), "yellow")
     slow = [
         name
