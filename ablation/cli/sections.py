@@ -56,10 +56,11 @@ def show_section(section: Section, every: bool = False, figures: bool = False) -
         say(note, "yellow")
 
 
-def show_table(table: Table, most: int | None = None, elsewhere: str = "") -> None:
+def show_table(table: Table, most: int | None = None, elsewhere: str = "", spaced: bool = True) -> None:
     """Print a table, all groups with columns of the same width; under it what was left out, rows' notes, the caption.
 
-    most: rows; of more the pooled ones are shown, where there are any. elsewhere: what else has all columns.
+    most: rows; of more the pooled ones are shown, where there are any. elsewhere: what else has all columns. spaced: is
+    there an empty line below the rows?
     """
     table = _without_marks(table)
     groups = [group for group in table.groups if group.rows]
@@ -76,7 +77,8 @@ def show_table(table: Table, most: int | None = None, elsewhere: str = "") -> No
         if group.title:
             say(group.title, "bold")
         _show_rows(table, group, widths) if widths else _show_in_two_lines(table, group)
-    console.print()
+    if spaced:
+        console.print()
     say(_left_out(table, widths, elsewhere), "dim")
     for note, names in _notes(table, rows).items():
         say(f"{opening(note)} ({listing(map(named, names))}).", "yellow")

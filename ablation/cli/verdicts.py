@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from ablation.cli.console import console, height, say, say_line, warn
 from ablation.cli.messages import message
-from ablation.cli.sections import show_table
+from ablation.cli.sections import fitting, show_table
 from ablation.core.errors import attempt
 from ablation.core.text import counted, opening, out_of, percent, plain
 from ablation.evidence.effects import Effect
@@ -41,6 +42,9 @@ FEWEST = 3
 MARKS = SYMBOL | {"no verdict": SYMBOL["not tested"]}
 """A sign for each verdict; an ellipsis would look like something that was cut."""
 
+TOO_FEW = "no verdict under"
+"""How a note begins that there are too few seeds."""
+
 ORDER = ("better", "undecided", "equivalent", "not tested", "no verdict", "worse")
 
 
@@ -64,7 +68,7 @@ def show_screen(study: Study, alarms: Sequence[str], compare: str, then: str) ->
         below = of_alarms + (warnings < len(alarms)) + 1
         return height(partial(show_verdicts, study, rows, compare)) - 1 + below  # an empty line is above the screen
 
-    def fitting() -> tuple[int, int]:
+    def chosen() -> tuple[int, int]:
         rows, warnings = min(len(deciding(study.effects)), LINES), len(alarms)
         while rows > FEWEST and lines(rows, warnings) > LINES:
             rows -= 1
@@ -72,7 +76,7 @@ def show_screen(study: Study, alarms: Sequence[str], compare: str, then: str) ->
             warnings -= 1
         return rows, warnings
 
-    show(*attempt("how much a screen holds", fitting, (FEWEST, len(alarms)), lambda problem: None))
+    show(*attempt("how much a screen holds", chosen, (FEWEST, len(alarms)), lambda problem: None))
 
 
 def show_verdicts(study: Study, most: int | None = None, compare: str = "") -> None:
@@ -88,20 +92,22 @@ def show_verdicts(study: Study, most: int | None = None, compare: str = "") -> N
     if not shown:
         return
     base = [one for one in effects if one.verdict == "baseline" and one.condition == shown[0].condition]
-    show_table(table_of(experiment, effects, [*shown, *base]), elsewhere="--csv -")
+    show_table(table_of(experiment, effects, [*shown, *base]), spaced=False)
     if len(shown) < len(ranked):
-        say(f"{_kinds(ranked[len(shown) :])}: `{compare}`", "dim")
+        say(f"{_kinds(ranked[len(shown) :])}: {compare}", "dim")
     if any(verdict_text(effect) != "no verdict" for effect in ranked):
         say(f"Holds {bounds(experiment)}.", "dim")
 
 
 def table_of(experiment: Experiment, effects: Sequence[Effect], shown: Sequence[Effect]) -> Table:
-    """A row for each of the effects shown: sign and name, score, difference, interval, verdict."""
+    """A row for each of the effects shown: sign and name, difference, interval, verdict; the score where it fits."""
     metric = experiment.metric
+    too_few = all(effect.note.startswith(TOO_FEW) for effect in deciding(effects))  # as the lead says
 
     def note(effect: Effect) -> str:
         missing = out_of(effect.seeds, effect.planned, "seed") if 0 < effect.seeds < effect.planned else ""
-        return opening("; ".join(filter(None, (missing, pooled_over(effect, effects), effect.flag, effect.note))))
+        why = "" if too_few else effect.note
+        return opening("; ".join(filter(None, (missing, pooled_over(effect, effects), effect.flag, why))))
 
     columns: dict[str, Column] = {
         "recipe": ("recipe", lambda effect: f"{MARKS[verdict_text(effect)]} {effect.recipe}"),
@@ -112,7 +118,9 @@ def table_of(experiment: Experiment, effects: Sequence[Effect], shown: Sequence[
     }
     cells = columns | {"name": ("", lambda effect: effect.recipe), "note": ("", note)}
     keep = ("recipe", "difference", "interval", "verdict")
-    return Table(headings(columns), (Rows.of(cells, shown),), keep=keep, spare=("mean",))
+    table = Table(headings(columns), (Rows.of(cells, shown),), keep=keep, spare=("mean",))
+    fits = "mean" in fitting(table, table.groups[0].rows, console.width)
+    return table if fits else replace(table, headers={key: table.headers[key] for key in keep})
 
 
 def _ranked(effects: Sequence[Effect]) -> list[Effect]:
@@ -127,7 +135,7 @@ def _ranked(effects: Sequence[Effect]) -> list[Effect]:
 
 
 def _kinds(effects: Sequence[Effect]) -> str:
-    """'9 more recipes, 3 undecided and 6 worse'."""
+    """'9 more (3 undecided, 6 worse)'."""
     verdicts = [verdict_text(effect) for effect in effects]
     kinds = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in ORDER if verdict in verdicts)
-    return f"{counted(len(effects), 'more recipe')} ({kinds})"
+    return f"{len(effects):,} more ({kinds})"
