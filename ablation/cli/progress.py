@@ -1,26 +1,28 @@
-"""What a person sees while a sweep runs: one panel in a terminal, plain lines elsewhere."""
+"""What a person sees while a sweep runs: one panel in a terminal, plain lines elsewhere and on a dumb one."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from statistics import fmean
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.live import Live
-from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
+from ablation.cli.panel import Best, State, Training, panel, time_left
 from ablation.core.safe import one_line
-from ablation.core.text import counted, duration
-from ablation.experiment.runs import Run
+from ablation.core.text import counted
+from ablation.experiment.experiment import Cell
+from ablation.experiment.record import RECORD_FILE
+from ablation.experiment.runs import Run, history_of
 from ablation.training.worker import ENDINGS
 
 
@@ -28,7 +30,7 @@ from ablation.training.worker import ENDINGS
 def counting(doing: str, console: Console) -> Iterator[Callable[[int, int], None]]:
     """Yield a function to be called with (done, all): in a terminal it shows a bar, from the first call to the end."""
     columns = (TextColumn("[dim]{task.description}[/]"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bar = Bar(*columns, console=console, transient=True, disable=not console.is_terminal)
+    bar = Bar(*columns, console=console, transient=True, disable=not in_place(console))
     tasks: list[TaskID] = []
 
     def count(done: int, total: int) -> None:
@@ -43,23 +45,44 @@ def counting(doing: str, console: Console) -> Iterator[Callable[[int, int], None
         bar.stop()
 
 
+class _Begun(NamedTuple):
+    """A run in training. until: when it is to be done, by the monotonic clock; None before its first epoch."""
+
+    run: Run
+    epoch: int = 0
+    rate: float = 0.0
+    until: float | None = None
+
+
 class Progress:
     """Counts events (thread-safe) and shows them; use it as a context manager around a sweep.
 
-    names: run id -> what people call the run. backlog: how many runs have ended that are not in MLflow yet.
+    names: run id -> what people call the run. backlog: how many runs have ended that are not in MLflow yet. cells: of
+    the experiment; with them the panel shows how the recipes stand.
     """
 
-    def __init__(self, title: str, names: dict[str, str], console: Console, backlog: Callable[[], int] = lambda: 0):
+    def __init__(
+        self,
+        title: str,
+        names: dict[str, str],
+        console: Console,
+        backlog: Callable[[], int] = lambda: 0,
+        cells: Sequence[Cell] = (),
+    ):
         self.title, self.names, self.console, self.backlog = title, names, console, backlog
         self.live: Live | None = None
         self.bars = ExitStack()
         self.count: Callable[[int, int], None] | None = None
         self._lock = threading.Lock()
         self.counts = dict.fromkeys(ENDINGS, 0)
-        self.running: dict[str, dict[str, Any]] = {}
-        self.rates: dict[str, float] = {}
-        self.total = self.before = self.epochs_done = self.epochs_planned = self.workers = 0
-        self.started = time.monotonic()
+        self.running: dict[str, _Begun] = {}
+        self.cells: dict[str, list[Cell]] = defaultdict(list)
+        for cell in cells:
+            self.cells[cell.spec.id].append(cell)
+        self._scores: dict[str, float] = {}  # by run: the validation accuracy at its end
+        self._until: float | None = None
+        self._begun: float | None = None
+        self.total = self.before = self.epochs_done = self.epochs_planned = 0
 
     def __enter__(self) -> Progress:
         return self
@@ -84,12 +107,14 @@ class Progress:
 
     def planned(self, missing: tuple[Run, ...], finished: int, workers: int) -> None:
         """Show that the sweep starts."""
-        self.total, self.before, self.workers = len(missing) + finished, finished, workers
+        self.total, self.before = len(missing) + finished, finished
         self.epochs_planned = sum(run.spec.epochs for run in missing)
-        self.started = time.monotonic()
         if not missing:
             return
-        if self.console.is_terminal:
+        if in_place(self.console):
+            others = self.cells.keys() - {run.spec.id for run in missing}
+            ended = [Run(missing[0].root, self.cells[key][0].spec) for key in others] if finished else []
+            threading.Thread(target=self._read, args=(ended,), daemon=True).start()
             self.live = Live(get_renderable=self._panel, console=self.console, refresh_per_second=4)
             self.live.start()
             return
@@ -100,62 +125,101 @@ class Progress:
     def event(self, run: Run, event: dict[str, Any]) -> None:
         """Show that something happened to a run."""
         with self._lock:
+            if self._begun is None:
+                self._begun = time.monotonic()
             if event["event"] in ENDINGS:
                 self._ended(run, event)
             elif event["event"] == "note":
                 self.note(f"{self.names[run.spec.id]}: {event['message']}")
+            elif event["event"] == "started":
+                self.running.setdefault(run.spec.id, _Begun(run))
             elif event["event"] == "epoch":
-                before = self.running.get(run.spec.id, {"epoch": 0})  # not every epoch is reported (`worker.Reporter`)
-                self.epochs_done += event["epoch"] - before["epoch"]
-                self.running[run.spec.id] = event
-                self.rates[run.spec.id] = event["images_per_second"]
+                self._epoch(run, event)
 
     def note(self, message: str) -> None:
         """Show a line that matters to people, and ends nothing."""
         self.console.print(Text(one_line(message)))
 
+    def _epoch(self, run: Run, event: dict[str, Any]) -> None:
+        before = self.running.get(run.spec.id, _Begun(run))  # not every epoch is reported (`worker.Reporter`)
+        epoch = event["epoch"]
+        self.epochs_done += epoch - before.epoch
+        seconds = event.get("seconds")
+        until = None if seconds is None else time.monotonic() + (run.spec.epochs - epoch) * seconds
+        self.running[run.spec.id] = _Begun(run, epoch, event["images_per_second"], until)
+        self._estimate()
+
     def _ended(self, run: Run, event: dict[str, Any]) -> None:
-        last = self.running.pop(run.spec.id, {"epoch": 0})
-        self.rates.pop(run.spec.id, None)
-        self.epochs_done += run.spec.epochs - last["epoch"]
+        last = self.running.pop(run.spec.id, _Begun(run))
+        self.epochs_done += run.spec.epochs - last.epoch
         self.counts[event["event"]] += 1
+        self._estimate()
+        line = f"{self.names[run.spec.id]}: {_outcome(event)}"
         if self.live is None:
             done = self.before + sum(self.counts.values())
-            self.console.print(Text(one_line(f"[{done}/{self.total}] {self.names[run.spec.id]}: {_outcome(event)}")))
-        elif event["event"] != "finished":
-            self.live.console.print(Text(one_line(f"{self.names[run.spec.id]}: {_outcome(event)}")))
+            left = time_left(self.left()) if done < self.total else ""
+            self.console.print(Text(one_line("; ".join(filter(None, (f"[{done}/{self.total}] {line}", left))))))
+            return
+        if event["event"] != "finished":
+            self.live.console.print(Text(one_line(line)))
+        self._read([run])
 
-    def time_left(self) -> str:
-        """Return an estimate from the epochs so far, or '' before the first."""
-        if not self.epochs_done:
-            return ""
-        share = (self.epochs_planned - self.epochs_done) / self.epochs_done
-        return duration((time.monotonic() - self.started) * share)
+    def _estimate(self) -> None:
+        """Say anew when all is done, from what the epochs so far took; between two such moments the time runs down."""
+        if self.epochs_done and self._begun is not None:
+            now = time.monotonic()
+            share = (self.epochs_planned - self.epochs_done) / self.epochs_done
+            self._until = now + (now - self._begun) * share
 
-    def _panel(self) -> RenderableType:
+    def left(self) -> float | None:
+        """Return the seconds that all runs still take, by an estimate; None before the first epoch has ended."""
+        return None if self._until is None else max(0.0, self._until - time.monotonic())
+
+    def _read(self, runs: Iterable[Run]) -> None:
+        """Take note of the validation accuracy with which runs ended, as the journal has it."""
+        for run in runs:
+            with suppress(OSError, ValueError, LookupError, TypeError):
+                if run.spec.id in self.cells and (run.folder / RECORD_FILE).exists():
+                    self._scores[run.spec.id] = float(history_of(run)[-1]["val_accuracy"])
+
+    def _best(self) -> list[Best]:
+        """Of each recipe with runs that have ended: where its mean is highest."""
+        arms: dict[str, dict[tuple[str, ...], list[float]]] = defaultdict(lambda: defaultdict(list))
+        scores = dict(self._scores)
+        for key, cells in self.cells.items():
+            for cell in cells:
+                arm = arms[cell.factors["recipe"]][cell.condition]
+                arm += [scores[key]] if key in scores else []
+        best = []
+        for recipe, conditions in arms.items():
+            means = [(fmean(one), ", ".join(condition), len(one)) for condition, one in conditions.items() if one]
+            if means:
+                accuracy, condition, runs = max(means, key=lambda one: one[0])
+                best.append(Best(recipe, accuracy, condition if len(conditions) > 1 else "", runs))
+        return best
+
+    def _panel(self) -> Any:
+        now = time.monotonic()
         with self._lock:
-            grid = Table.grid(padding=(0, 2), expand=True)
-            grid.add_column(ratio=1)
-            grid.add_row(self._counts())
-            grid.add_row(ProgressBar(total=self.epochs_planned or 1, completed=self.epochs_done))
-            for run_id, event in list(self.running.items())[: 2 * max(1, self.workers)]:
-                epoch = f" epoch {event['epoch']:>3}  val {event['val_accuracy']:.3f}"
-                grid.add_row(Text.assemble((f"{one_line(self.names[run_id]):<40}", "dim"), epoch))
-            return Panel(grid, title=self.title, title_align="left", border_style="dim")
+            training = [
+                Training(
+                    self.names[key],
+                    min(one.epoch + 1, one.run.spec.epochs),
+                    one.run.spec.epochs,
+                    one.rate,
+                    None if one.until is None else max(0.0, one.until - now),
+                )
+                for key, one in self.running.items()
+            ]
+            wrong = {name: self.counts[name] for name in ("failed", "diverged", "busy")}
+            done, share = self.before + self.counts["finished"], self.epochs_done / (self.epochs_planned or 1)
+        state = State(self.title, done, self.total, wrong, training, self._best(), share, self.left(), self.backlog())
+        return panel(state, self.console.width, self.console.height, self.console.encoding)
 
-    def _counts(self) -> Text:
-        done = str(self.before + self.counts["finished"])
-        parts = [Text.assemble((done, "bold green"), f" of {self.total} done"), Text(f"{len(self.running)} running")]
-        wrong = [name for name in ("failed", "diverged", "busy") if self.counts[name]]
-        parts += [Text(f"{self.counts[name]} {name}", "bold red") for name in wrong]
-        if self.rates:
-            parts.append(Text(f"{sum(self.rates.values()):,.0f} images/s"))
-        left = self.time_left()
-        if left and self.running:
-            parts.append(Text(f"{left} left"))
-        if behind := self.backlog():
-            parts.append(Text(f"MLflow: {counted(behind, 'run')} behind", "yellow"))
-        return Text("   ").join(parts)
+
+def in_place(console: Console) -> bool:
+    """Return whether something can be shown again in its place: a dumb terminal has lines alone."""
+    return console.is_terminal and not console.is_dumb_terminal
 
 
 def _outcome(event: dict[str, Any]) -> str:
