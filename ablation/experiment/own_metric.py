@@ -44,8 +44,8 @@ class OwnMetric(str):
     unit: str = ""
     per_image: bool = False
 
-    __hash__ = str.__hash__
-    """The text is the name by which tables, MLflow and the report know the metric, as that of any other."""
+    __hash__ = str.__hash__  # by the name by which tables, MLflow and the report know it, as any other metric
+    __ne__ = object.__ne__  # text has one of its own, which does not ask `==`
 
     def __new__(cls, function: Any = "", *args: Any, **given: Any) -> OwnMetric:
         return super().__new__(cls, given.get("function", function))
