@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from ablation.cli.console import console, say, say_line, warn
-from ablation.cli.context import FILE, ExperimentOptions, on_experiments
+from ablation.cli.context import FILE, ONLY, ExperimentOptions, on_experiments
 from ablation.cli.sections import MOST_ROWS, show_section, show_table
 from ablation.cli.verdicts import show_verdicts
 from ablation.core.errors import InputError
-from ablation.core.text import named
-from ablation.evidence.effects import primaries
+from ablation.core.text import counted, named
+from ablation.evidence.effects import Effect, primaries
 from ablation.evidence.study import Study
 from ablation.report import glossary
 from ablation.report.contents import ANSWERS, SECTIONS, absent, section
@@ -36,6 +36,7 @@ def _written_as_tables(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @click.option("--all", "every", is_flag=True, help="Every section with every test: intervals, effect sizes, scores.")
 @click.option("--section", "slug", metavar="SLUG", help=f"Only this section: {', '.join(SECTIONS)}.")
+@ONLY
 @_written_as_tables
 @on_experiments
 def compare(options: tuple[ExperimentOptions, ...], every: bool, slug: str | None, **files: Path | None) -> None:
@@ -46,10 +47,13 @@ def compare(options: tuple[ExperimentOptions, ...], every: bool, slug: str | Non
     \b
     Example:
       ablation compare quickstart
+      ablation compare quickstart --only recipe=crop,optimizer=sgd
       ablation compare quickstart --section interaction
       ablation compare quickstart --latex table.tex --csv effects.csv
       ablation compare quickstart other
     """
+    if options[0].cells and (every or slug is not None or len(options) > 1):
+        raise click.UsageError("--only chooses rows of the main table of one experiment: leave out --all and --section")
     if len(options) == 1:
         show(options[0], every, slug, files)
     elif slug is not None or any(path is not None for path in files.values()):
@@ -65,11 +69,14 @@ def compare(options: tuple[ExperimentOptions, ...], every: bool, slug: str | Non
 def show(options: ExperimentOptions, every: bool, slug: str | None, files: Mapping[str, Path | None]) -> None:
     """Write the files (form -> path, '-' for standard output), and print the answer, or a section, or every section."""
     study = Study(options.results(), command=options.command("run"))
+    shown = _chosen(study, options)
     for form, path in files.items():
         if path is not None:
-            write_effects(study.experiment, study.effects, path, form, study.results.left_out)
+            write_effects(study.experiment, shown, path, form, study.results.left_out)
     if "-" not in map(str, files.values()):
-        if slug is not None:
+        if options.cells:
+            _show_rows(study, shown)
+        elif slug is not None:
             _show_one(study, slug, every)
         elif every:
             show_results(study)
@@ -77,8 +84,46 @@ def show(options: ExperimentOptions, every: bool, slug: str | None, files: Mappi
             _show_answer(study, options)
         if slug is not None or every:
             say(glossary.WHERE, "dim")
-    if slug is not None or every or "-" in map(str, files.values()):
+    if slug is not None or every or options.cells or "-" in map(str, files.values()):
         show_warnings(study)
+
+
+def _chosen(study: Study, options: ExperimentOptions) -> Sequence[Effect]:
+    """The effects of what `--only` chooses, each with its baseline; all without it. Raises InputError for a seed.
+
+    An effect that is pooled over conditions is of none of them, and is chosen by its recipe alone.
+    """
+    if not options.cells:
+        return study.effects
+    if any("seed" in choice for choice in options.only):
+        raise InputError(
+            "--only: compare is over all seeds; choose recipes and conditions, as recipe=crop,optimizer=sgd"
+        )
+    options.chosen(study.results.cells)  # or says which name is wrong
+
+    def fits(effect: Effect, choice: Mapping[str, object]) -> bool:
+        levels = {"recipe": effect.recipe, **effect.condition}
+        return all(levels.get(factor) == level for factor, level in choice.items())
+
+    chosen = [effect for effect in study.effects if any(fits(effect, choice) for choice in options.only)]
+    beside = [effect.condition for effect in chosen]
+    return [
+        effect
+        for effect in study.effects
+        if effect in chosen or (effect.verdict == "baseline" and effect.condition in beside)
+    ]
+
+
+def _show_rows(study: Study, shown: Sequence[Effect]) -> None:
+    """Print rows of the main table. What they say rests on all comparisons, and that is said."""
+    if study.results.finished.empty:
+        say("no run has finished: there is nothing to compare", "yellow")
+        return
+    table = simple(main_table(study.experiment, tuple(shown)))
+    show_table(replace(table, caption=_about(study)), MOST_ROWS, "--csv -")
+    compared = [[one for one in effects if one.verdict != "baseline"] for effects in (shown, study.effects)]
+    some, every = map(len, compared)
+    say(f"--only: {some} of {counted(every, 'comparison')}; p and verdicts are corrected over all that were declared.")
 
 
 def _show_answer(study: Study, options: ExperimentOptions) -> None:
