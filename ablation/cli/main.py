@@ -41,6 +41,7 @@ COMMANDS = {
     "status": ("status", "Show how the runs stand: finished, diverged, altered, running, failed, planned."),
     "compare": ("compare", "Compare each recipe with the baseline: the answer, differences, intervals, verdicts."),
     "report": ("report", "Write the report: the answer, tables and pictures, as HTML and PDF and as data."),
+    "figures": ("figures", "Write each figure of the report as SVG, PDF and PNG, for a paper or slides."),
     "verify": ("verify", "Compute every number of runs and report anew, and say which differ."),
     "export": ("export", "Pack what a stranger needs to verify an experiment without its images."),
     "sync": ("sync", "Publish to MLflow what is not there yet, and repair what was changed there."),

@@ -20,6 +20,7 @@ SCREENS = {
     "status": (("small",),),
     "compare": (("small",), ("small", "--all"), ("small", "--section", "split_analysis")),
     "report": (("small", "--only", "effects", "--no-pdf"),),
+    "figures": (("small", "--only", "effects"),),
     "verify": (("small",),),
     "export": (("small", "--to", "pack.zip"),),
     "sync": (("small", "--tracking-uri", "http://127.0.0.1:9"),),
