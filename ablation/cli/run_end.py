@@ -113,7 +113,7 @@ def _whole(full: ExperimentOptions) -> str:
 
     experiment = full.experiment()
     data = full.listing(experiment)
-    cells = experiment.cells(data.digest)
+    cells = full.chosen(experiment.cells(data.digest))
     runs = counted(len({cell.spec.id for cell in cells}), "run")
     time = attempt("time", lambda: grid_time(cells, data, full.cache), None, lambda problem: None)
     return f"{runs}, {time}" if time else runs

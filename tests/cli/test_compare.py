@@ -4,6 +4,7 @@ import itertools
 import json
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from ablation.cli import compare as compare_command
 from ablation.cli import verdicts
 from ablation.cli.compare import show_results
 from ablation.cli.console import console
+from ablation.cli.context import ExperimentOptions
 from ablation.core.errors import InputError
 from ablation.core.text import plain
 from ablation.data import Fixed, TrainSize
@@ -120,18 +122,18 @@ def test_an_answer_that_fails_costs_a_run_nothing(capsys, monkeypatch):
     assert err.endswith("warning: a run failed\n")
 
 
-class Options:
-    """What `compare` is given: made-up results."""
+class Options(ExperimentOptions):
+    """What `compare` is given, of made-up results."""
 
     def results(self):
         return everything().results
 
-    def command(self, verb: str) -> str:
-        return f"ablation {verb} made-up"
+
+OPTIONS = Options("made-up", None, False, Path("runs"), Path("cache"))
 
 
 def comparing(slug: str | None = None, every: bool = False, **files: Any) -> None:
-    compare_command.show(Options(), every, slug, files)
+    compare_command.show(OPTIONS, every, slug, files)
 
 
 def test_one_section_is_shown_alone(capsys):

@@ -4,6 +4,7 @@ import re
 import shutil
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import pytest
 from commands import ablation
@@ -13,6 +14,7 @@ from project import write_experiment
 from ablation.augment import Brightness
 from ablation.cli import compare, messages
 from ablation.cli.console import console
+from ablation.cli.context import ExperimentOptions
 from ablation.cli.verdicts import LINES, ORDER, show_screen
 from ablation.core.text import plain
 from ablation.evidence.study import Study
@@ -111,23 +113,21 @@ def test_nothing_finished_is_said_and_nothing_else(capsys):
     assert not any("verdict" in line for line in lines)
 
 
-class Options:
-    """What `compare` is given: made-up results."""
+class Options(ExperimentOptions):
+    """What `compare` is given, of made-up results."""
 
     def results(self):
         return many(4).results
 
-    def command(self, verb: str) -> str:
-        return f"ablation {verb} made-up"
-
 
 def test_words_of_statistics_are_for_those_who_ask_for_all(capsys, monkeypatch):
     monkeypatch.setattr(console, "width", 200)
-    compare.show(Options(), False, None, {})
+    options = Options("made-up", None, False, Path("runs"), Path("cache"))
+    compare.show(options, False, None, {})
     out = capsys.readouterr().out
     assert STATISTICS.findall(out) == []
     assert {"p", "verdict", "interval"} <= set(out.split())
-    compare.show(Options(), True, None, {})
+    compare.show(options, True, None, {})
     every = capsys.readouterr().out
     assert {"Holm", "Hedges", "Kendall"} <= set(STATISTICS.findall(every))
     assert every.rstrip().endswith("what the words mean: docs/glossary.md, and the end of each report")
