@@ -49,7 +49,7 @@ from ablation.data.readers import Progress, cores
 _AT_ONCE = 512  # images in flight: bounds memory, whatever the size of the data
 _READ_AT_ONCE = 1 << 24  # bytes of squares that each core reads and hashes in one go
 _CACHE = re.compile(r"[0-9a-f]{16}-[0-9]+")
-_TRAITS = re.compile(r"[0-9a-f]{32}(-[0-9]+)?\.npz")
+_TRAITS = re.compile(r"[0-9a-f]{32}(-[0-9]+)*\.npz")
 """What our own folders, and the files in `traits`, are called: nothing else is ever removed."""
 
 _SAMPLES = {"labels": np.int64, "aspect": np.float32, "parts": np.int8, "near": np.int64, "exact": np.int64}

@@ -28,7 +28,7 @@ from ablation.core.files import Damaged, atomic, open_file, undamaged
 from ablation.core.text import counted
 from ablation.core.values import label as describe
 from ablation.data.files import PARTS, Origin, Sample, capped, printable
-from ablation.data.groups import NEAR, Rows, exact_pairs, given_pairs, joined, near_links
+from ablation.data.groups import NEAR, TURNED, Rows, exact_pairs, given_pairs, joined, near_links
 from ablation.data.published import digest_of
 from ablation.data.readers import SIZE_LIMIT, Progress, read_all
 from ablation.data.sources import SkipBad, Source, Subset
@@ -351,7 +351,7 @@ def _refuse_small(surveyed: Survey) -> None:
 def _remembered_links(traits: NDArray[np.void], cache_root: Path) -> Rows:
     """Return `near_links`, kept in a file that is named after the hashes."""
     name = digest_of(traits["hash"].tobytes() + traits["hashed"].tobytes())
-    path = cache_root / "traits" / f"{name}-{NEAR}.npz"
+    path = cache_root / "traits" / f"{name}-{NEAR}-{TURNED}.npz"
     try:
         with undamaged():
             return _remembered(path, "links")[0]

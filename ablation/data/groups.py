@@ -1,25 +1,35 @@
 """Groups: which photographs show the same picture. Arrays in, arrays out; Pillow and torch are not needed.
 
 Exact copies have the same pixels. Near-duplicates have perceptual hashes that differ in few bits, as they are or with
-one of them mirrored (see `ablation.data.traits`): re-encodings, other sizes, small changes of brightness.
+one of them mirrored (see `ablation.data.traits`): re-encodings, other sizes, small changes of brightness. In fewer bits
+where one of them is turned by 90, 180 or 270 degrees, or turned and mirrored: so there are eight poses, and each is
+read off one hash.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import reduce
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ablation.data.traits import MIRROR
+from ablation.data.traits import FLIP, MIRROR, transposed
 
 NEAR = 32
 """The most bits of 256 in which the hashes of two near-duplicates differ."""
+
+TURNED = 24
+"""The same where one is turned. Six more poses are as many more chances for unrelated pictures to look alike."""
 
 _PAIRS_AT_ONCE = 1 << 19  # bounds memory (100 bytes a pair), also where all pictures are alike
 
 _BANDED_FROM = 5_000  # hashes from which on it is quicker to compare only those that meet in a band
 _BANDS = NEAR // 3 + 1  # two hashes that differ in at most NEAR bits differ in at most two of some band
+_TURNED_FROM = 1_000  # the same for turned ones, of which each has six poses
+_TURNED_BANDS = TURNED // 3 + 1
+_SIDE = 16  # frequencies of a hash, in each direction
 _DENSE = 16  # where more than one pair in so many meets, it is quicker to compare each with each
 
 Rows = NDArray[np.int64]
@@ -36,9 +46,9 @@ def exact_pairs(traits: NDArray[np.void]) -> Rows:
 def near_links(traits: NDArray[np.void]) -> Rows:
     """Return (L, 2) pairs of rows that join all near-duplicates, directly or not; no more pairs than there are rows.
 
-    Up to a few thousand pictures each is compared with each, of more those that meet in a band (see `near_banded`).
-    Memory is not quadratic in their number, also where all are alike. What has no meaningful hash has no
-    near-duplicate.
+    Up to a few thousand pictures each is compared with each, of more those that meet in a band (see `near_banded` and
+    `turned_banded`). Memory is not quadratic in their number, also where all are alike. What has no meaningful hash
+    has no near-duplicate.
     """
     rows = np.flatnonzero(traits["hashed"])
     _, first, inverse = np.unique(traits["hash"][rows], axis=0, return_index=True, return_inverse=True)
@@ -46,7 +56,9 @@ def near_links(traits: NDArray[np.void]) -> Rows:
     links: Rows = same[same[:, 0] != same[:, 1]]
     different = np.sort(first)
     hashes, pending = traits["hash"][rows][different], [links]
-    for pairs in near_banded(hashes) if len(hashes) >= _BANDED_FROM else near_blocks(hashes, NEAR):
+    upright = near_banded(hashes) if len(hashes) >= _BANDED_FROM else near_blocks(hashes, NEAR)
+    turned = turned_banded(hashes) if len(hashes) >= _TURNED_FROM else turned_blocks(hashes)
+    for pairs in chain(upright, turned):
         if len(pairs):
             pending.append(different[pairs[:, :2]])
         if sum(map(len, pending)) > 2 * len(rows):
@@ -65,10 +77,26 @@ def _spanning(count: int, links: Rows) -> Rows:
 
 def near_blocks(hashes: NDArray[np.uint64], most: int) -> Iterator[Rows]:
     """Yield pairs of rows of `hashes` (N, 4) that differ in at most `most` bits, and in how many, some rows at once."""
+    return _blocks(hashes, (hashes, hashes ^ MIRROR), most)
+
+
+def turned_blocks(hashes: NDArray[np.uint64]) -> Iterator[Rows]:
+    """Yield the same of pairs that differ in at most `TURNED` bits, with one of them turned."""
+    return _blocks(hashes, _turned(hashes), TURNED)
+
+
+def _turned(hashes: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], ...]:
+    """Return the six poses of (N, 4) hashes that are neither upright nor mirrored."""
+    across = transposed(hashes)
+    return hashes ^ FLIP, hashes ^ FLIP ^ MIRROR, across, across ^ MIRROR, across ^ FLIP, across ^ FLIP ^ MIRROR
+
+
+def _blocks(hashes: NDArray[np.uint64], poses: Sequence[NDArray[np.uint64]], most: int) -> Iterator[Rows]:
+    """Yield pairs of rows that differ in at most `most` bits in one of the poses, and in how many, some at once."""
     rows = min(256, -(-_PAIRS_AT_ONCE // max(1, len(hashes))))
     for start in range(0, len(hashes), rows):
-        some, others = hashes[start : start + rows], hashes[start:]
-        apart = np.minimum(_differing(some, others), _differing(some ^ MIRROR, others))
+        others = hashes[start:]
+        apart = reduce(np.minimum, (_differing(pose[start : start + rows], others) for pose in poses))
         a, b = np.nonzero(apart <= most)
         later = b > a
         a, b = a[later], b[later]
@@ -109,6 +137,58 @@ def _under_numbers(hashes: NDArray[np.uint64], band: int) -> NDArray[np.uint64]:
     flat = under.ravel()
     flat.sort()
     return flat
+
+
+def turned_banded(hashes: NDArray[np.uint64]) -> Iterator[Rows]:
+    """Yield pairs of rows that differ in at most `TURNED` bits with one of them turned, each pair at least once.
+
+    As `near_banded`, by 9 bands of 28 bits, each of which a turn leaves in itself: a frequency is in one band with that
+    of its row and column exchanged. A row stands under the smallest of a number's eight poses. Of unrelated hashes one
+    pair in some 5,000 meets.
+    """
+    allowed = len(hashes) ** 2 // 2 // _DENSE
+    across, poses = transposed(hashes), _turned(hashes)
+    for band in range(_TURNED_BANDS):
+        for met in _meeting(_under_poses(hashes, across, band)):
+            allowed -= len(met)
+            if allowed < 0:
+                yield from turned_blocks(hashes)
+                return
+            one, other = met.T
+            apart = reduce(np.minimum, (_ones(pose[one] ^ hashes[other]) for pose in poses))
+            yield met[apart <= TURNED]
+
+
+def _under_poses(hashes: NDArray[np.uint64], across: NDArray[np.uint64], band: int) -> NDArray[np.uint64]:
+    """Return the same as `_under_numbers`, where a row stands under the smallest of a number's eight poses."""
+    places = _band_of_poses(band)
+    bits, partner = [_bit(*place) for place in places], [places.index(place[::-1]) for place in places]
+    own, turned, rows = _in_band(hashes, bits), _in_band(across, bits), np.arange(len(hashes), dtype=np.uint64)
+    masks = [int(_in_band(mask[None], bits)[0]) for mask in (MIRROR, FLIP, MIRROR ^ FLIP)]
+    under = np.empty((len(bits) + 1, len(hashes)), np.uint64)
+    for flipped, numbers in zip([None, *range(len(bits))], under, strict=True):
+        one = own if flipped is None else own ^ np.uint32(1 << flipped)
+        other = turned if flipped is None else turned ^ np.uint32(1 << partner[flipped])
+        smallest = np.minimum(one, other)
+        for mask in masks:
+            np.minimum(smallest, one ^ np.uint32(mask), out=smallest)
+            np.minimum(smallest, other ^ np.uint32(mask), out=smallest)
+        numbers[:] = smallest.astype(np.uint64) << np.uint64(32) | rows
+    flat = under.ravel()
+    flat.sort()
+    return flat
+
+
+def _band_of_poses(band: int) -> list[tuple[int, int]]:
+    """Return the frequencies (row, column) of a band that a turn leaves in itself: at most 30, and each in one band."""
+    pairs = [(row, column) for row in range(_SIDE) for column in range(row)][band::_TURNED_BANDS]
+    alone = [(row, row) for row in range(_SIDE)][_TURNED_BANDS - 1 - band :: _TURNED_BANDS]
+    return [*pairs, *(pair[::-1] for pair in pairs), *alone]
+
+
+def _bit(row: int, column: int) -> int:
+    """Return where a frequency stands in a hash: bytes are packed from their highest bit down."""
+    return (_SIDE * row + column) ^ 7
 
 
 def _in_band(hashes: NDArray[np.uint64], bits: Sequence[int]) -> NDArray[np.uint32]:

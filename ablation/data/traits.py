@@ -63,6 +63,13 @@ _COLOURLESS = 8
 """The most levels of 256 between two channels of a grey picture, in 32 x 32 means: JPEG colours grey by that much."""
 
 
+def transposed(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return (N, 4) the hashes of pictures whose rows are made columns: horizontal frequencies become vertical ones."""
+    bits = np.unpackbits(np.ascontiguousarray(hashes).view(np.uint8).reshape(-1, _LOW * _LOW // 8), axis=1)
+    turned = bits.reshape(-1, _LOW, _LOW).transpose(0, 2, 1).reshape(-1, _LOW * _LOW)
+    return np.packbits(turned, axis=1).view("<u8")
+
+
 def _mirror() -> NDArray[np.uint64]:
     odd = np.zeros((_LOW, _LOW), bool)
     odd[:, 1::2] = True
@@ -71,6 +78,9 @@ def _mirror() -> NDArray[np.uint64]:
 
 MIRROR = _mirror()
 """(4,) uint64: the bits that turn when a picture is mirrored."""
+
+FLIP = transposed(MIRROR[None])[0]
+"""The same when it is turned upside down by a mirror: those of odd vertical frequencies."""
 
 _DCT = np.cos(
     np.pi / _SIDE * (np.arange(_SIDE)[None, :] + 0.5) * np.arange(_LOW)[:, None]

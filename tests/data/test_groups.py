@@ -15,8 +15,22 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from ablation.data import ListFile, Listing, listing
-from ablation.data.groups import NEAR, exact_pairs, given_pairs, joined, near_banded, near_blocks, near_links
-from ablation.data.traits import MIRROR, TRAITS, perceptual_hash, traits_of
+from ablation.data.groups import (
+    NEAR,
+    TURNED,
+    _band_of_poses,
+    _bit,
+    _turned,
+    exact_pairs,
+    given_pairs,
+    joined,
+    near_banded,
+    near_blocks,
+    near_links,
+    turned_banded,
+    turned_blocks,
+)
+from ablation.data.traits import FLIP, MIRROR, TRAITS, perceptual_hash, traits_of, transposed
 
 ROOT = Path(__file__).parents[2]
 CATS = ROOT.parent / "shared" / "data" / "cats12"
@@ -167,6 +181,85 @@ def test_near_duplicates_among_the_cats_are_those_of_a_table_of_all_pairs(cats):
     assert (apart[pairs[:, 0], pairs[:, 1]] == pairs[:, 2]).all()
     assert len(pairs) >= 30
     assert (cats.near[pairs[:, 0]] == cats.near[pairs[:, 1]]).all()
+
+
+# --- turned ones
+
+
+TRANSPOSES = {
+    "90": Image.Transpose.ROTATE_90,
+    "180": Image.Transpose.ROTATE_180,
+    "270": Image.Transpose.ROTATE_270,
+    "upside down": Image.Transpose.FLIP_TOP_BOTTOM,
+    "across": Image.Transpose.TRANSPOSE,
+    "across the other way": Image.Transpose.TRANSVERSE,
+}
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**31))
+def test_a_turn_of_the_picture_is_a_turn_of_the_hash(seed):
+    means = generator(seed).random((32, 32)) * 255
+    own = perceptual_hash(means)
+    assert np.array_equal(transposed(own[None])[0], perceptual_hash(means.T))
+    assert np.array_equal(own ^ FLIP, perceptual_hash(means[::-1]))
+    every = [np.rot90(turned, times) for turned in (means, means.T) for times in range(4)]
+    poses = {pose.tobytes() for pose in (own, own ^ MIRROR, *(pose[0] for pose in _turned(own[None])))}
+    assert poses == {perceptual_hash(turned).tobytes() for turned in every}
+    assert len(poses) == 8
+
+
+def hashes_turned(count: int, apart: int, seed: int) -> np.ndarray:
+    """(2 count, 4): random ones, and each of them again in one of the six poses with so many bits changed; every other
+    one has these as evenly over the bands as they can be, which is the worst case."""
+    hashes = generator(seed).integers(0, 2**64, (count, 4), np.uint64)
+    bands = [[_bit(*place) for place in _band_of_poses(band)] for band in range(9)]
+    evenly = [bits[turn] for turn in range(28) for bits in bands if turn < len(bits)]
+    changed = np.zeros((count, 256), bool)
+    for row in range(count):
+        start = 9 * (row % 20)
+        places = evenly[start : start + apart] if row % 2 else generator(seed + row).permutation(256)[:apart]
+        changed[row, places] = True
+    poses = np.stack(_turned(hashes))[np.arange(count) % 6, np.arange(count)]
+    return np.concatenate([hashes, poses ^ np.packbits(changed, axis=1, bitorder="little").view("<u8")])
+
+
+@pytest.mark.parametrize("apart", [0, 23, 24, 25])
+def test_turned_pairs_are_found_by_bands_as_by_comparing_each_with_each(apart):
+    hashes = hashes_turned(300, apart, seed=apart)
+    of_each = {tuple(pair) for pairs in turned_blocks(hashes) for pair in pairs[:, :2].tolist()}
+    of_bands = {tuple(sorted(pair)) for pairs in turned_banded(hashes) for pair in pairs[:, :2].tolist()}
+    assert of_bands == of_each
+    assert of_each == ({(row, 300 + row) for row in range(300)} if apart <= TURNED else set())
+
+
+def test_bands_of_poses_hold_each_bit_once():
+    places = [place for band in range(9) for place in _band_of_poses(band)]
+    assert sorted(_bit(*place) for place in places) == list(range(256))
+    assert all({place[::-1] for place in _band_of_poses(band)} == set(_band_of_poses(band)) for band in range(9))
+    assert max(len(_band_of_poses(band)) for band in range(9)) <= 32, "they are a number of 32 bits"
+
+
+def test_a_picture_is_found_again_turned_and_others_are_not():
+    turned = [encoded(photograph(0).transpose(way), "JPEG", quality=40) for way in TRANSPOSES.values()]
+    smaller = encoded(photograph(0).rotate(90, expand=True).resize((60, 80)), "JPEG")
+    others = [encoded(photograph(number)) for number in range(1, 20)]
+    traits = np.array([encoded(photograph(0)), *turned, smaller, *others], TRAITS)
+    groups = joined(len(traits), near_links(traits))
+    assert groups.tolist() == [0] * (len(turned) + 2) + list(range(1, 20))
+
+
+@pytest.mark.parametrize("count", [400, 1200])
+def test_links_join_turned_ones_however_many_there_are(count):
+    hashes = hashes_turned(count // 2, TURNED, seed=5)
+    traits = np.zeros(count, TRAITS)
+    traits["hash"], traits["hashed"] = hashes, True
+    assert joined(count, near_links(traits)).tolist() == 2 * list(range(count // 2))
+
+
+def test_no_two_unrelated_cats_are_the_same_turned(cats):
+    hashes = cats.traits["hash"][cats.traits["hashed"]]
+    assert sum(map(len, turned_blocks(hashes))) == 0
 
 
 # --- copies, and what the data says
