@@ -101,7 +101,7 @@ class RandomCrop(GeometricOperation):
 
     def scaled(self, factor: float) -> RandomCrop:
         if self.padding is None:
-            raise InputError("it has no padding to scale; use RandomResizedCrop, or Sometimes(operation, p)")
+            raise InputError("it has no padding to scale; give it padding, or use RandomResizedCrop")
         more: Any = times(self.padding, factor)
         return replace(self, padding=tuple(map(round, more)) if isinstance(more, tuple) else round(more))
 
