@@ -5,14 +5,13 @@ from __future__ import annotations
 import errno
 import re
 import signal
-import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from ablation.core.errors import AblationError, reason_of
 from ablation.core.files import disk_full
-from ablation.core.own_code import own_line
+from ablation.core.own_code import any_line, chain, own_line
 from ablation.core.text import byte_size
 
 Cause = Literal["error", "memory", "disk", "exit", "timeout", "killed", "terminated", "crash", "pipe"]
@@ -44,7 +43,7 @@ MOST = 500
 
 def failure_of(error: BaseException, device: str, folder: Path) -> Failure:
     """What an exception that ended a run says. device, folder: those of the run."""
-    for one in _chain(error):
+    for one in chain(error):
         if isinstance(one, OSError) and disk_full(one):
             if one.filename is None:
                 one.filename = str(folder / "...")  # most of what a run writes goes there
@@ -54,7 +53,8 @@ def failure_of(error: BaseException, device: str, folder: Path) -> Failure:
     if isinstance(error, Exception) and _is_memory(error):
         advice = "fewer workers (--jobs) leave it more; a smaller batch_size is another experiment"
         return Failure("memory", f"out of memory on {device} ({reason_of(error)}); {advice}")
-    return Failure("error", _words(error)[:MOST] + own_line(error))
+    ours = isinstance(error, AblationError)  # says itself what is wrong
+    return Failure("error", _words(error)[:MOST] + (own_line(error) if ours else any_line(error)))
 
 
 def _words(error: BaseException) -> str:
@@ -113,15 +113,6 @@ def _count(path: Path) -> int | None:
         return None
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and those that it was raised from or while handling."""
-    known: set[int] = set()
-    while error is not None and id(error) not in known:
-        known.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__
-
-
 def _is_memory(error: Exception) -> bool:
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return True
@@ -129,9 +120,8 @@ def _is_memory(error: Exception) -> bool:
 
 
 def _where(error: BaseException) -> str:
-    """'line 12 of recipe.py', the line that raised it."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"line {frames[-1].lineno} of {Path(frames[-1].filename).name}" if frames else "the run"
+    """'line 12 of recipe.py', the line of a person's own code that it came through."""
+    return any_line(error).strip(" ()") or "the run"
 
 
 def _name_of(number: int) -> str:

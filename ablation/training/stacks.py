@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from ablation.core.own_code import is_own_file
+from ablation.core.own_code import is_own_file, shown
 
 SECONDS = 1.0
 """A child has so long to write its stacks; one that the system has stopped never does."""
@@ -52,5 +52,5 @@ def own_line_in(text: str) -> str:
     for stack in reversed(_THREAD.split(text)[1:]):
         for file, line in _FRAME.findall(stack):
             if is_own_file(file):
-                return f"line {line} of {Path(file).name}"
+                return f"line {line} of {shown(file)}"
     return ""

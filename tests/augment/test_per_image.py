@@ -11,6 +11,7 @@ from torchvision.transforms import v2
 
 from ablation.augment import ImageFunction, TorchvisionTransform
 from ablation.core.errors import AblationError, InputError
+from ablation.core.own_code import shown
 from ablation.core.seeds import stream, torch_stream
 from ablation.core.values import label, plain, restore
 from ablation.experiment.spec import CLASSES
@@ -97,7 +98,7 @@ WRONGLY_RETURNED = {
     "an exception": (
         ImageFunction("speckles:stumbling"),
         "speckles:stumbling failed on a picture (3, 32, 32): RuntimeError: one foot over the other "
-        "(line 37 of speckles.py)",
+        f"(line 37 of {shown(str(Path(__file__).with_name('speckles.py')))})",
     ),
     "another size": (TorchvisionTransform("Resize", {"size": 8}), "Resize returned torch.float32 (3, 8, 8)"),
 }

@@ -1,12 +1,15 @@
 """Why a run failed is named: a full disk, no memory, an end of the program, a kill by the system, a crash."""
 
 import errno
+import re
 import signal
 
 import pytest
 import torch
 
+import ablation
 from ablation.core.errors import DataError, Problem
+from ablation.core.own_code import shown
 from ablation.training.causes import failure_at_end, failure_of, oom_kills
 
 
@@ -75,6 +78,42 @@ def test_a_line_of_the_users_own_is_named_also_where_a_library_raised_and_of_our
     assert reason.endswith(" (line 4 of ops.py)")
     ours = DataError([Problem("no such picture", where="list.txt:3"), Problem("nor this")])
     assert failure_of(ours, "cpu", tmp_path).reason == "list.txt:3: no such picture; nor this"
+
+
+def elsewhere(code, file):
+    """What this code raises, as if it were in that file: no line of this file is in its traceback."""
+    error = raised_by(lambda: exec(compile(code, file, "exec"), {}))
+    while error.__traceback__.tb_frame.f_code.co_filename == __file__:
+        error.__traceback__ = error.__traceback__.tb_next
+    return error
+
+
+def test_where_no_line_is_the_users_own_it_is_the_one_that_raised(tmp_path):
+    reason = failure_of(elsewhere("import json\njson.loads('{')", ablation.__file__), "cpu", tmp_path).reason
+    assert re.search(r"^JSONDecodeError: .* \(line \d+ of json/decoder\.py\)$", reason)
+
+
+def test_the_line_of_what_an_error_was_raised_from_is_named(tmp_path):
+    raising = "def f():\n    raise KeyError('lr')\n"
+    outer = f"""
+from ablation.core.errors import AblationError
+names = {{}}
+exec(compile({raising!r}, "ops.py", "exec"), names)
+try:
+    names["f"]()
+except KeyError as error:
+    raise AblationError("the recipe failed") from error
+"""
+    reason = failure_of(elsewhere(outer, ablation.__file__), "cpu", tmp_path).reason
+    assert reason == "the recipe failed (line 2 of ops.py)"
+
+
+def test_a_file_is_named_as_people_find_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    other = tmp_path.parent / "other.py"
+    assert shown(str(tmp_path / "experiments" / "own.py")) == "experiments/own.py"
+    assert shown(str(other)) == str(other)
+    assert shown(ablation.__file__) == "ablation/__init__.py"
 
 
 @pytest.mark.parametrize(
