@@ -313,7 +313,7 @@ def _raised(error: Exception | SystemExit, path: Path) -> Problem:
     message = str(error) if isinstance(error, AblationError) else f"{type(error).__name__}: {error}"
     if isinstance(error, ImportError) and error.name:
         message += _import_hint(error.name)
-    elif (line := own_line(error)) and f" of {path.name})" not in line:
+    elif (line := own_line(error)) and not line.endswith(f"{path.name})"):
         message += line
     if isinstance(error, NameError) and error.name:
         missing = "; add it to `from ablation import ...`" if error.name in ablation.__all__ else ""
