@@ -17,6 +17,7 @@ import ablation
 from ablation.analysis.metrics import classification_metrics
 from ablation.core.errors import AblationError, attempt
 from ablation.core.values import label
+from ablation.experiment.early_stopping import early_stopping
 from ablation.experiment.record import Arrays, RunRecord
 from ablation.experiment.robustness import Condition
 from ablation.experiment.runs import Run, history_of
@@ -24,7 +25,6 @@ from ablation.models.networks import count_parameters
 from ablation.optim import describe_groups
 from ablation.training.checkpoint import Progress
 from ablation.training.looks import looks
-from ablation.training.patience import early_stopping
 from ablation.training.preview import Preview, blank, preview
 from ablation.training.setup import Setup
 from ablation.training.view import predict, untouched

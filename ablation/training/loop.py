@@ -22,6 +22,7 @@ from ablation.core.errors import attempt
 from ablation.core.seeds import torch_stream
 from ablation.data import Dataset
 from ablation.data.batches import bounds
+from ablation.experiment.early_stopping import History, best_epoch, ran_out
 from ablation.experiment.record import Arrays, RunRecord
 from ablation.experiment.robustness import Condition
 from ablation.experiment.runs import Run
@@ -31,7 +32,6 @@ from ablation.training.ahead import ahead
 from ablation.training.checkpoint import Pace, Progress, resume, save, unwritten, write_tensors
 from ablation.training.execution import AS_USUAL, Execution
 from ablation.training.finish import environment_of, finish
-from ablation.training.patience import History, best_epoch, ran_out
 from ablation.training.sampling import Sampled, sample
 from ablation.training.sentinel import Sentinel
 from ablation.training.setup import Setup

@@ -9,7 +9,7 @@ import torch
 
 from ablation import SGD, DataError, Plateau
 from ablation.data.split import Parts
-from ablation.training.patience import best_epoch, early_stopping, ran_out
+from ablation.experiment.early_stopping import best_epoch, early_stopping, ran_out
 
 pytestmark = pytest.mark.usefixtures("settled")
 

@@ -52,7 +52,7 @@ def learning_curves(study: Study) -> Section | None:
     if curves.empty:
         return None
     every = rises(curves, _names(study))
-    caption, info = f"{_finding(every)} {CAPTION}", CurvesInfo(curves, epochs)
+    caption, info = f"{_finding(every)} {CAPTION}{_stopped(epochs)}", CurvesInfo(curves, epochs)
     return Section(
         "learning_curves",
         "Had training converged?",
@@ -135,6 +135,13 @@ def _finding(every: Sequence[Rise]) -> str:
     if best is worst:
         return f"At the last epoch {best} has a mean validation accuracy of {best.last:.1f} %."
     return f"At the last epoch mean validation accuracy is {worst.last:.1f} % ({worst}) to {best.last:.1f} % ({best})."
+
+
+def _stopped(epochs: pd.DataFrame) -> str:
+    """What is said where runs of one line are of unequal length, as where training stops early."""
+    keys = ["condition", "recipe"]
+    lengths = epochs.groupby([*keys, "seed"])["epoch"].max().groupby(keys).nunique()
+    return " Runs stopped after different epochs: a mean is over those that got so far." if (lengths > 1).any() else ""
 
 
 def _alt(every: Sequence[Rise]) -> str:

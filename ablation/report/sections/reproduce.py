@@ -12,6 +12,7 @@ from ablation.analysis.metrics import METRICS
 from ablation.core.text import NONE, counted, duration, listing, percent
 from ablation.core.values import label
 from ablation.evidence.study import Study
+from ablation.experiment.early_stopping import ALL_EPOCHS
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import recipe_text
 from ablation.experiment.preregistration import declared_for, preregistration_of
@@ -35,6 +36,9 @@ STEPS = {
     "head_lr_factor": "learning rate of the head, times the others'",
     "clip_norm": "norm of the gradients, at most",
     "ema": "average of the weights, decay",
+    "class_weights": "weights of the classes in the loss",
+    "sampling": "sampling of an epoch",
+    "patience": "stops early without a lower validation loss for, in epochs",
 }
 """Fields of an experiment that are listed where they are not left as they are, with their terms."""
 
@@ -140,7 +144,9 @@ def _training(experiment: Experiment, records: list[RunRecord]) -> list[Fact]:
         ("optimizers", "; ".join(f"{name} = {label(level)}" for name, level in experiment.optimizers.items())),
         ("weight decay", distinct(map(_decay, records))),
         *_changed(experiment, STEPS),
-        *_named(experiment, "schedule", "epochs", "batch_size", "image_size"),
+        *_named(experiment, "schedule", "epochs"),
+        ("stopped early", _stopped_early(records)),
+        *_named(experiment, "batch_size", "image_size"),
         ("cache size", "" if "image_size" in experiment.vary else _levels(experiment, "cache_size") or str(sizes)),
         *_named(experiment, "dropout", "label_smoothing"),
     ]
@@ -173,6 +179,22 @@ def _decay(record: RunRecord) -> str | None:
         return None
     first, *others = (f"{decay:g} on {_spaced(numbers[decay])}" for decay in sorted(numbers, reverse=True))
     return ", ".join([f"{first} parameters", *others])
+
+
+def _stopped_early(records: list[RunRecord]) -> str:
+    """'18 of 24 runs, after 5 to 16 epochs; tested is the best epoch, 2 to 13'; '' where none may."""
+    each = [one for record in records if (one := record.evidence.get("early_stopping"))]
+    if not each:
+        return ""
+    early = [one["epochs"] for one in each if one["reason"] != ALL_EPOCHS]
+    after = f", after {_range(early)} epochs" if early else ""
+    best = _range([one["best_epoch"] for one in each])
+    return f"{len(early)} of {counted(len(each), 'run')}{after}; tested is the best epoch, {best}"
+
+
+def _range(numbers: list[int]) -> str:
+    low, high = min(numbers), max(numbers)
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def _spaced(number: int) -> str:

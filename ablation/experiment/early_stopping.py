@@ -12,6 +12,9 @@ from typing import Any
 History = Sequence[Mapping[str, Any]]
 """A dict for each finished epoch, as in `RunRecord.history`."""
 
+ALL_EPOCHS = "all epochs were trained"
+"""Why training ended that did not stop early."""
+
 
 def best_epoch(history: History) -> int:
     """The first epoch (from 1) with the lowest validation loss; 0 where none was finite.
@@ -30,7 +33,8 @@ def ran_out(history: History, patience: int | None) -> bool:
 
 def early_stopping(history: History, patience: int, epochs: int) -> dict[str, Any]:
     """What a record says of it: epochs trained, the one whose network was tested, and why training ended."""
-    best = best_epoch(history)
-    stopped = len(history) < epochs or ran_out(history, patience)
-    reason = f"the validation loss had not improved for {patience} epochs" if stopped else "all epochs were trained"
-    return {"patience": patience, "epochs": len(history), "best_epoch": best or len(history), "reason": reason}
+    best = best_epoch(history) or len(history)
+    reason = ALL_EPOCHS if len(history) == epochs else "the loss was no longer a finite number"
+    if len(history) < epochs and ran_out(history, patience):
+        reason = f"the validation loss had not improved for {patience} epochs"
+    return {"patience": patience, "epochs": len(history), "best_epoch": best, "reason": reason}
