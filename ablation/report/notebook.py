@@ -90,7 +90,8 @@ def _effects_lines(effects: Effects) -> Iterator[str]:
     yield from [f"... and {counted(left, 'recipe')} more: to_frame() has all"] * (left > 0)
     if answering:
         conditions = len({tuple(effect.condition.items()) for effect in effects if not effect.pooled})
-        under = plain(heading(answering[0].condition, conditions, experiment))
+        first = answering[0]
+        under = f"{'' if first.pooled else 'under '}{plain(heading(first.condition, conditions, experiment))}"
         yield f"Differences in {unit_text(experiment.metric)} with simultaneous intervals, {under}"
 
 
