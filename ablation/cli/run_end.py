@@ -49,24 +49,23 @@ def show_end(options: ExperimentOptions, results: Results, trained: Trained) -> 
     runs = results.frame.drop_duplicates("id")
     statuses = runs[runs["id"].isin(trained.chosen)]["status"]
     ended = Ended(int((~statuses.isin([*ENDED, NO_SCORE])).sum()), bool((statuses == "altered").any()))
-    alarms = [*_of_runs(options, ended, trained), *_of_records(study, trained)]
+    alarms = [*([trained.swept.stopped] if trained.swept.stopped else []), *_of_records(study, trained)]
     if options.smoke:
         _show_smoke(options, study, trained, ended, alarms)
     else:
+        alarms = [*_unfinished(options, ended), *alarms]
         alarms += attempt("what makes the results less than was planned", lambda: study.warnings, (), warn)
         then = options.command("status" if ended.unfinished else "report")
         show_screen(study, alarms, options.command("compare"), then)
     return not ended.unfinished and not ended.altered
 
 
-def _of_runs(options: ExperimentOptions, ended: Ended, trained: Trained) -> list[str]:
-    """What ended the sweep, and how many runs it lacks."""
-    found = [trained.swept.stopped] if trained.swept.stopped else []
-    if ended.unfinished:
-        status = options.command("status")
-        why = f"{status} says why, the same command tries them again"
-        found.append(f"{counted(ended.unfinished, 'run')} did not finish; {why}")
-    return found
+def _unfinished(options: ExperimentOptions, ended: Ended) -> list[str]:
+    """How many runs it lacks, and where the reasons are."""
+    if not ended.unfinished:
+        return []
+    why = f"{options.command('status')} says why, the same command tries them again"
+    return [f"{counted(ended.unfinished, 'run')} did not finish; {why}"]
 
 
 def _of_records(study: Study, trained: Trained) -> list[str]:
@@ -88,8 +87,8 @@ def _of_records(study: Study, trained: Trained) -> list[str]:
 
 def _show_smoke(options: ExperimentOptions, study: Study, trained: Trained, ended: Ended, alarms: list[str]) -> None:
     """Print whether all is well, and what the full experiment takes; scores of a smoke run mean nothing."""
-    others = attempt("what is wrong with the runs", lambda: warnings_of(study.results, frozenset()), [], warn)
-    alarms = [*alarms, *others]
+    others: list[str] = []
+    alarms += attempt("what is wrong with the runs", lambda: warnings_of(study.results, frozenset()), others, warn)
     for alarm in alarms:
         warn(alarm)
     console.print()
