@@ -95,7 +95,7 @@ def _more_images(split: Split, images: Images, needed: int) -> str:
         ways.append(f"give the data's own test part {needed:,}")
     room = total - images.train - images.val
     if isinstance(split, Fixed | Redrawn) and room - isinstance(split, Redrawn) >= needed:
-        ways.append(f"{type(split).__name__}(test={math.ceil(100 * needed / total) / 100:g})")
+        ways.append(f"split={type(split).__name__}(..., test={math.ceil(100 * needed / total) / 100:g})")
     if not split.redraws_test and total >= needed:
         ways.append(f"split=KFold(5) tests all {total:,}, with 5 seeds or more")
     return "; or ".join(ways)
