@@ -15,27 +15,24 @@ _LIBRARIES = tuple(Path(sysconfig.get_path(name)) for name in ("platlib", "purel
 def own_line(error: BaseException) -> str:
     """Return the innermost line of a person's own code that an error came through, as " (line 7 of ops.py)", or ''.
 
-    Where it came through none, those are tried of which it was raised.
-
     >>> own_line(ValueError("raised by nobody"))
     ''
     """
-    for one in chain(error):
-        for frame in reversed(traceback.extract_tb(one.__traceback__)):
-            if is_own_file(frame.filename):
-                return f" (line {frame.lineno} of {shown(frame.filename)})"
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if is_own_file(frame.filename):
+            return f" (line {frame.lineno} of {shown(frame.filename)})"
     return ""
 
 
 def any_line(error: BaseException) -> str:
-    """Return the same, or where there is none the line that raised the error, whosever it is.
+    """Return the same; where there is none that of what the error was raised from, or else the line that raised it.
 
     >>> any_line(ValueError("raised by nobody"))
     ''
     """
+    own = next(filter(None, map(own_line, chain(error))), "")
     frames = traceback.extract_tb(error.__traceback__)
-    last = f" (line {frames[-1].lineno} of {shown(frames[-1].filename)})" if frames else ""
-    return own_line(error) or last
+    return own or (f" (line {frames[-1].lineno} of {shown(frames[-1].filename)})" if frames else "")
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -12,13 +12,13 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from ablation.core.errors import HeldError, TryAgainError
+from ablation.core.errors import HeldError, InputError, TryAgainError
 from ablation.core.files import is_locked, read_file, remove_unfinished, write_json
 from ablation.core.text import counted
 from ablation.experiment.experiment import Experiment
@@ -84,6 +84,14 @@ def first_holder(root: Path) -> Holder:
         return Holder()
 
 
+def forget_holder(root: Path) -> None:
+    """Remove what a first process that was killed has left, where none trains now and it can be removed."""
+    if not (root / HOLDER_FILE).exists():
+        return
+    with suppress(OSError, Timeout), FileLock(root / LOCK_FILE).acquire(blocking=False):
+        (root / HOLDER_FILE).unlink(missing_ok=True)
+
+
 @contextmanager
 def entered(root: Path, join: bool) -> Iterator[bool]:
     """Within the block other processes know that this one trains the experiment; True for the first of them.
@@ -99,6 +107,8 @@ def entered(root: Path, join: bool) -> Iterator[bool]:
             raise _held(root, first_holder(root)) from None
         yield False
         return
+    except IsADirectoryError:
+        raise InputError(f"{root / LOCK_FILE} is a folder, and must be a file: remove it") from None
     try:
         remove_unfinished(root / HOLDER_FILE)
         write_json(root / HOLDER_FILE, {"host": platform.node(), "process": os.getpid()})

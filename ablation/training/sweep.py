@@ -30,7 +30,7 @@ from ablation.training.cluster.crew import ClusterCrew
 from ablation.training.crew import Crew, LocalCrew, Training
 from ablation.training.dry_run import networks_of, refuse
 from ablation.training.policy import AS_ALWAYS, Policy
-from ablation.training.rounds import entered, first_holder, refuse_held, train_all
+from ablation.training.rounds import entered, first_holder, forget_holder, refuse_held, train_all
 from ablation.training.watch import Harmless, Silent, Watch
 
 
@@ -137,6 +137,7 @@ def train_missing(
             run.remove_checkpoints()  # a kill between the record and the end of its worker left them
     missing = tuple(run for run in unfinished if policy.retry_failed or not run.failure())
     if not missing:
+        forget_holder(crew.root)
         watch.planned((), len(usable) - len(unfinished), 0)
         watch.note(_nothing_to_train(len(chosen), len(usable) - len(unfinished), len(unfinished), bool(policy.only)))
         return Swept(every, held)

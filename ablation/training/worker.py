@@ -22,6 +22,7 @@ import tempfile
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -42,6 +43,7 @@ from ablation.experiment.runs import SPEC_FILE, Run
 from ablation.experiment.spec import RunSpec
 from ablation.training.causes import TERMINATED, Cause, Failure, failure_at_end, failure_of, oom_kills
 from ablation.training.execution import AS_USUAL, MEMORY_FORMATS, STEPS, Execution
+from ablation.training.log import shorten
 from ablation.training.sharing import FAILED, Rate
 from ablation.training.stacks import dump, enable, own_line_in
 
@@ -198,7 +200,9 @@ class Worker:
     def _in_log(self) -> str:
         """The end of what the log has of the last run."""
         with suppress(OSError), self.log.open("rb") as log:
-            log.seek(max(self._begun, self.log.stat().st_size - MOST_READ))
+            size = self.log.stat().st_size
+            begun = self._begun if self._begun <= size else 0  # it was shortened
+            log.seek(max(begun, size - MOST_READ))
             return log.read().decode("utf-8", "replace")
         return ""
 
@@ -363,7 +367,8 @@ def main() -> None:
     _set_forks_apart(events)
     own_modules.stay_importable()
     requests, report = _requests(sys.stdin), Reporter(events)
-    compiles = options.step == "compile"
+    compiles, printed = options.step == "compile", deque[Path](maxlen=1)
+    threading.Thread(target=_keep_short, args=(printed,), daemon=True).start()
     import_module("ablation.training.loop")  # and torch with it, while the parent is busy with something else
     while True:
         request = json.loads(requests.get())
@@ -374,6 +379,7 @@ def main() -> None:
             report(_rate(RunSpec.from_plain(request["rate"]), options))
             continue
         _print_to(request["log"])
+        printed.append(Path(request["log"]))
         run = Run(Path(request["root"]), RunSpec.from_plain(request["spec"]))
         shown = tuple(map(Condition.from_plain, request["conditions"]))
         if compiles:
@@ -381,6 +387,7 @@ def main() -> None:
             compiles = False
         with termination.at_the_end_of_an_epoch() as ending:
             _train(run, options, report, shown, request["always"], ending, request["see"])
+            shorten(Path(request["log"]))
 
 
 def _set_forks_apart(events: IO[str]) -> None:
@@ -424,6 +431,14 @@ class Termination:
         self.training = False
         if self.requested:
             os._exit(TERMINATED)
+
+
+def _keep_short(printed: Sequence[Path]) -> None:
+    """Look once a second at the log that is printed to, the last one of these, and shorten it."""
+    while True:
+        time.sleep(1.0)
+        for log in list(printed):
+            shorten(log)
 
 
 def _print_to(log: str) -> None:

@@ -13,7 +13,7 @@ from faults import record_fault
 from filelock import FileLock
 
 from ablation import sweep
-from ablation.core.errors import HeldError
+from ablation.core.errors import HeldError, InputError
 from ablation.data import listing
 from ablation.experiment.record import read_digest
 from ablation.experiment.runs import SPEC_FILE, folder_of, runs_of
@@ -334,3 +334,26 @@ def test_one_that_joins_says_whom_it_helps_and_what_it_takes_up(pair, cache, tmp
     assert taken_up == [(first.spec.id, "process 77 on elsewhere left it; it is trained here")]
     sweep(experiment, tmp_path / "runs", cache, jobs=1, device="cpu", watch=log)
     assert log.lines[1:] == ["all 2 runs are finished: nothing to train"]
+
+
+def test_a_folder_with_the_name_of_the_sweeps_lock_is_named_and_removed_it_trains(unruly, cache):
+    experiment = unruly(1, "none")
+    lock = folder_of(experiment, Path("runs")) / LOCK_FILE
+    lock.mkdir(parents=True)
+    with pytest.raises(InputError) as raised:
+        train(experiment, cache)
+    assert str(raised.value) == f"{lock} is a folder, and must be a file: remove it"
+    lock.rmdir()
+    assert statuses(train(experiment, cache)) == ["finished"]
+
+
+def test_what_a_killed_first_process_left_goes_also_where_nothing_is_to_be_trained(unruly, cache):
+    experiment = unruly(1, "none")
+    train(experiment, cache)
+    root = folder_of(experiment, Path("runs"))
+    (root / HOLDER_FILE).write_text('{"host": "gone", "process": 1}')
+    with FileLock(root / LOCK_FILE):
+        train(experiment, cache)
+        assert (root / HOLDER_FILE).exists(), "of one that trains"
+    train(experiment, cache)
+    assert not (root / HOLDER_FILE).exists()
