@@ -35,8 +35,15 @@ class OwnMetric(str):
     0 on. It returns one number; with `per_image` (N,) numbers whose mean is the metric, so that test photographs can
     count as drawn, as for the accuracy. unit: what it is counted in, as "euros"; "points" are shown in percent.
 
-    >>> OwnMetric("my_metrics:cost", higher_is_better=False, unit="euros", per_image=True).lower_is_better
-    True
+    In my_metrics.py, beside the experiment's file, for OwnMetric("my_metrics:cost", higher_is_better=False,
+    unit="euros", per_image=True):
+
+        def cost(probabilities, labels):
+            return (probabilities.argmax(axis=1) != labels) * np.where(labels == 8, 5.0, 1.0)
+
+    >>> accuracy = OwnMetric("ablation.analysis.metrics:is_right", higher_is_better=True, unit="points", per_image=True)
+    >>> accuracy.lower_is_better
+    False
     """
 
     function: str
