@@ -115,19 +115,23 @@ class ExperimentOptions:
 
     @contextmanager
     def writing(self, dry_run: bool) -> Iterator[ExperimentOptions]:
-        """The same for a block that may write to the cache; in a dry run to one that is gone behind it.
-
-        It knows what the true one does, and writing to it leaves that as it is.
-        """
-        if not dry_run:
-            yield self
-            return
-        with TemporaryDirectory(prefix="ablation-") as folder:
-            cache = Path(folder) / "cache"
-            if self.cache.is_dir():
-                ignored = shutil.ignore_patterns("*.lock")
-                shutil.copytree(self.cache, cache, copy_function=_linked, ignore=ignored, ignore_dangling_symlinks=True)
+        """The same for a block that may write to the cache, see `writable`."""
+        with writable(self.cache, dry_run) as cache:
             yield replace(self, cache=cache)
+
+
+@contextmanager
+def writable(cache: Path, dry_run: bool) -> Iterator[Path]:
+    """A cache that may be written; in a dry run one that knows what that one does, and is gone behind the block."""
+    if not dry_run:
+        yield cache
+        return
+    with TemporaryDirectory(prefix="ablation-") as folder:
+        scratch = Path(folder) / "cache"
+        if cache.is_dir():
+            ignored = shutil.ignore_patterns("*.lock")
+            shutil.copytree(cache, scratch, copy_function=_linked, ignore=ignored, ignore_dangling_symlinks=True)
+        yield scratch
 
 
 def _linked(source: str, target: str) -> None:

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import click
 
 from ablation.cli.console import console, say_line
-from ablation.cli.context import DRY_RUN
+from ablation.cli.context import DRY_RUN, writable
 from ablation.cli.context import FOLDER as FOLDER_PATH
 from ablation.cli.progress import counting
 from ablation.core.errors import DataError, InputError, Problem
@@ -59,24 +59,11 @@ def new(name: str, data: str, model: str | None, seeds: int, force: bool, cache:
       ablation new cats --data photos/train_list.txt --model resnet50
     """
     path = FOLDER / f"{name}.py"
-    problems = [*_wrong_name(name), *(() if dry_run else _taken(path, force))]
-    if model is not None and (wrong := wrong_model(model)):
-        problems.append(f"--model {model}: {wrong}")
-    if problems:
-        raise InputError(map(Problem, problems))
-    source = source_at(data)
-    with counting("reading", console) as progress:
-        checked = check_data(source, cache, progress)
-    if checked.listing is None:
-        raise _stopped(checked, data)
-    try:
-        draft = drafted(name, source, checked.listing, model, seeds, _smallest(model))
-        text = text_of(draft)
-        _try(draft, text)
-    except DataError as error:
-        raise (_stopped(checked, data) or error) from None
-    if stopped := _stopped(replace(checked, split=draft.split, unsplit=()), data):
-        raise stopped
+    wrong = [*_wrong_name(name), *(() if dry_run else _taken(path, force)), *_wrong_model(model)]
+    if wrong:
+        raise InputError(map(Problem, wrong))
+    with writable(cache, dry_run) as known:
+        draft, text = _written(name, data, model, seeds, known)
     if dry_run:
         click.echo(text, nl=False)
         return
@@ -86,6 +73,29 @@ def new(name: str, data: str, model: str | None, seeds: int, force: bool, cache:
     say_line(f"wrote {path}: {len(draft.data.labels):,} photographs of {len(draft.data.classes)} classes, {runs}")
     say_line(f"look at the data and the plan: ablation check {shlex.quote(data)}; ablation plan {name}")
     say_line(f"try it, made small: ablation run {name} --smoke")
+
+
+def _written(name: str, given: str, model: str | None, seeds: int, cache: Path) -> tuple[Draft, str]:
+    """What is chosen for the data, and the text of its file. Raises DataError for all that would stop a run."""
+    source = source_at(given)
+    with counting("reading", console) as progress:
+        checked = check_data(source, cache, progress)
+    if checked.listing is None:
+        raise DataError(_problems(checked, given))
+    try:
+        draft = drafted(name, source, checked.listing, model, seeds, _smallest(model))
+        text = text_of(draft)
+        _try(draft, text)
+    except DataError as error:
+        raise DataError(_problems(checked, given) or error.problems) from None
+    if problems := _problems(replace(checked, split=draft.split, unsplit=()), given):
+        raise DataError(problems)
+    return draft, text
+
+
+def _wrong_model(model: str | None) -> list[str]:
+    wrong = wrong_model(model) if model is not None else ""
+    return [f"--model {model}: {wrong}"] if wrong else []
 
 
 def _wrong_name(name: str) -> list[str]:
@@ -115,14 +125,14 @@ def _taken(path: Path, force: bool) -> list[str]:
     return [f"{path} is there already; --force replaces it, another NAME leaves it"]
 
 
-def _stopped(checked: Check, given: str) -> DataError | None:
-    """All that would stop a run, as `ablation check` says it; None where nothing would."""
+def _problems(checked: Check, given: str) -> list[Problem]:
+    """All that would stop a run, as `ablation check` says it; [] where nothing would."""
     wrong = [one for one in findings(checked) if one.level == "error"]
     if not wrong:
-        return None
+        return []
     texts = [f"{one.text}{f': {one.advice}' if one.advice else ''}" for one in wrong]
     more = f"`ablation check {shlex.quote(given)}` shows more"
-    return DataError([*checked.bad[:MOST_BAD], *map(Problem, [*texts, more])])
+    return [*checked.bad[:MOST_BAD], *map(Problem, [*texts, more])]
 
 
 def _smallest(model: str | None) -> int:

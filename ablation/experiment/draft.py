@@ -72,7 +72,7 @@ class Draft:
     @property
     def counts(self) -> Sequence[int]:
         """Photographs of each class."""
-        return np.bincount(self.data.labels, minlength=len(self.data.classes)).tolist()
+        return list(map(int, np.bincount(self.data.labels, minlength=len(self.data.classes))))
 
     @property
     def is_unbalanced(self) -> bool:
@@ -316,7 +316,8 @@ def _judging(draft: Draft) -> Iterator[tuple[str, str]]:
         ratio = max(draft.counts) / min(draft.counts)
         yield (
             f"The largest class has {ratio:.1f} times the photographs of the smallest. Accuracy would follow the large "
-            "ones; the mean over classes counts each alike.",
+            "ones; the mean over classes counts each alike. To have each count alike in the training too, add "
+            'class_weights="balanced" or sampling="balanced".',
             'metric="balanced_accuracy"',
         )
     yield (

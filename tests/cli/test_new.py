@@ -122,7 +122,12 @@ def test_large_classes_are_not_to_decide(tmp_path):
     assert ablation(tmp_path, "new", "mine", "--data", "photos").code == 0
     file = tmp_path / "experiments" / "mine.py"
     assert read(file).experiment.metric == "balanced_accuracy"
-    assert "The largest class has 2.3 times the photographs of the smallest." in comments(file)
+    said = comments(file)
+    assert "The largest class has 2.3 times the photographs of the smallest." in said
+    advised = re.findall(r'(\w+)="balanced"', said)
+    assert advised == ["class_weights", "sampling"]
+    for field in advised:  # what it advises can be done
+        assert ablation(tmp_path, "plan", "mine", "--set", f"{field}=balanced").code == 0
 
 
 def test_many_photographs_are_redrawn_for_each_seed(tmp_path):
@@ -147,7 +152,7 @@ def test_dry_run_prints_the_file_and_writes_none(tmp_path):
     made = two_classes(tmp_path)
     code, out, _ = ablation(tmp_path, "new", "mine", "--data", made, "--dry-run")
     assert code == 0
-    assert not (tmp_path / "experiments").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"], "not even what was read is remembered"
     ablation(tmp_path, "new", "mine", "--data", made)
     assert (tmp_path / "experiments" / "mine.py").read_text() == out
 

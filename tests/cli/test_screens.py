@@ -14,6 +14,7 @@ from ablation.core.text import MINUS
 SCREENS = {
     "list": ((),),
     "check": (("digits",),),
+    "new": (("mine", "--data", "digits", "--force"),),
     "plan": (("small",), ("small", "--all")),
     "preview": (("small", "--out", "preview.png"),),
     "run": (("small", "--no-tracking"),),
