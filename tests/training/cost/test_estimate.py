@@ -1,6 +1,7 @@
 """Estimates: optimizer numbers against torch's own, sums by hand, a grid's costs, and a real training's time."""
 
 import json
+import platform
 import re
 import subprocess
 import sys
@@ -29,7 +30,7 @@ from ablation.data.batches import bounds, steps
 from ablation.experiment.record import RunRecord
 from ablation.models.networks import build
 from ablation.optim import Lookahead, build_optimizer
-from ablation.training.cost.benchmark import Trial, measure
+from ablation.training.cost.benchmark import Trial, first_guess, measure
 from ablation.training.cost.counts import Counts, ModelConfig, NetworkRefused, count
 from ablation.training.cost.estimate import (
     Images,
@@ -42,7 +43,7 @@ from ablation.training.cost.estimate import (
     run_seconds,
     state_numbers,
 )
-from ablation.training.cost.grid import RUN_SECONDS, START_SECONDS, time_of
+from ablation.training.cost.grid import RUN_SECONDS, START_SECONDS, GridTime, grid_time, time_of
 from ablation.training.cost.rates import Load, Machine, Point, Rates, remember
 
 IMAGES = Images(train=100, val=30, test=50, cached=180)
@@ -56,8 +57,6 @@ def machine(host: str, precision: str = "float32") -> Machine:
 
 @pytest.fixture(scope="module")
 def here() -> Machine:
-    import platform
-
     return machine(platform.node())
 
 
@@ -417,3 +416,39 @@ def test_a_real_training_takes_what_was_estimated(small, trained):
     started = time.process_time()
     trained(replace(small, model="resnet18", image_size=32, dropout=0.01))
     assert 0.5 < found / (time.process_time() - started) < 2
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("settled")
+@pytest.mark.parametrize(("model", "size"), [("lenet", 12), ("shallow_cnn", 32), ("resnet18", 64)])
+def test_a_real_training_takes_what_was_guessed_within_a_factor_of_two(small, trained, model, size):
+    """In processor time, as other processes take theirs."""
+    guess = first_guess("cpu")
+    experiment = replace(small, model=model, image_size=size, cache_size=size, epochs=40 if size < 32 else 6)
+    run, _, _ = trained(experiment)
+    found = run_seconds(run.spec, count(config_of(run.spec, 10)), Images(100, 100, 202, 1797), guess)
+    started = time.process_time()
+    trained(replace(experiment, dropout=0.01))
+    assert 0.5 < found / (time.process_time() - started) < 2
+
+
+def test_a_sentence_says_what_a_time_rests_on():
+    assert str(GridTime(4000, 10, 0, 1, "a first guess")) == "about 1 h 07 min here (a first guess)"
+    text = str(GridTime(50, 10, 3, 2, "as 4 finished runs took"))
+    assert text == "about 50 s here with 2 workers, 3 runs not counted (as 4 finished runs took)"
+
+
+def test_the_time_of_a_grid_is_that_of_its_plan(tiny, tmp_path, cache):
+    """One function for whoever asks: with the machine's rates where there are any, and as many workers as are given."""
+    data = listing(tiny.data, cache)
+    remember(machine(platform.node()), tmp_path)
+    cells = tiny.cells(data.digest)
+    one, two = (grid_time(cells, data, tmp_path, jobs=jobs) for jobs in (1, 2))
+    assert (one.runs, one.workers, two.workers, one.left_out) == (12, 1, 2, 0)
+    assert one.seconds - START_SECONDS == pytest.approx(2 * (two.seconds - START_SECONDS))
+    assert one.basis == "by measured rates, typically within 20%"
+    remember(replace(machine(platform.node()), guessed=True, measured=2.0), tmp_path)
+    assert grid_time(cells, data, tmp_path, jobs=1) == one, "a first guess is newer, and worth less"
+    done = {cell.spec.id: RunRecord(cell.spec.id, "finished", (), {}, {}) for cell in cells}
+    assert grid_time(cells, data, tmp_path, done) is None
+    assert grid_time(cells, data, tmp_path, dict(list(done.items())[:4]), jobs=1).runs == 8
