@@ -37,18 +37,24 @@ class Trained:
 
 
 class Ended(NamedTuple):
-    """How many of the chosen runs have not finished, and whether one of them was altered."""
+    """How many of the chosen runs have not finished, and whether one of them was altered.
+
+    failure: why the first one failed that did.
+    """
 
     unfinished: int
     altered: bool
+    failure: str
 
 
 def show_end(options: ExperimentOptions, results: Results, trained: Trained) -> bool:
     """Print what the runs mean, and what is wrong with them; whether all of those chosen have ended well."""
     study = Study(results, command=options.command("run"))
     runs = results.frame.drop_duplicates("id")
-    statuses = runs[runs["id"].isin(trained.chosen)]["status"]
-    ended = Ended(int((~statuses.isin([*ENDED, NO_SCORE])).sum()), bool((statuses == "altered").any()))
+    runs = runs[runs["id"].isin(trained.chosen)]
+    statuses = runs["status"]
+    failure = next(iter(runs[statuses == "failed"]["reason"]), "") if not trained.swept.stopped else ""
+    ended = Ended(int((~statuses.isin([*ENDED, NO_SCORE])).sum()), bool((statuses == "altered").any()), failure)
     alarms = [*([trained.swept.stopped] if trained.swept.stopped else []), *_of_records(study, trained)]
     if options.smoke:
         _show_smoke(options, study, trained, ended, alarms)
@@ -65,7 +71,8 @@ def _unfinished(options: ExperimentOptions, ended: Ended) -> list[str]:
     if not ended.unfinished:
         return []
     why = f"{options.command('status')} says why, the same command tries them again"
-    return [f"{counted(ended.unfinished, 'run')} did not finish; {why}"]
+    first = f"; the first that failed: {ended.failure}" if ended.failure else ""
+    return [f"{counted(ended.unfinished, 'run')} did not finish{first}; {why}"]
 
 
 def _of_records(study: Study, trained: Trained) -> list[str]:
