@@ -120,7 +120,7 @@ def test_dots_of_an_unpaired_test_are_differences_to_the_mean_of_the_baseline():
     expected = [100 * (score - mean) for score in effect.scores.values()]
     assert any(np.allclose(line.get_xdata(), expected) for line in axes.lines if len(line.get_xdata()) == len(expected))
     caption = section(results, "effects").figures[0].caption
-    assert "each dot below that of one seed, to the baseline's mean" in caption
+    assert "Dots below are those of single seeds, to the baseline's mean." in caption
 
 
 def test_a_forest_in_given_axes_names_its_rows_as_ticks(complete):

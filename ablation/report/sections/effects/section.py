@@ -83,7 +83,7 @@ def forest(experiment: Experiment, compared: Sequence[Effect]) -> Figure | None:
     side = "left" if info.lower_is_better else "right"
     caption = (
         f"{short_answer(experiment, compared)} Each mark is a recipe's difference to {named(experiment.baseline)}, "
-        f"with its interval, and each dot below that of one seed{_unpaired(experiment)}. Better is to the {side}. The "
+        f"with its interval. Better is to the {side}. Dots below are those of single seeds{_unpaired(experiment)}. The "
         "shaded band is the margin within which recipes count as "
         f"equivalent (±{size(experiment.margin, experiment.metric)}). {about_intervals(experiment)} Differences and "
         f"intervals are {target_of(experiment)}."
