@@ -56,8 +56,8 @@ def learning_curves(study: Study) -> Section | None:
     return Section(
         "learning_curves",
         "Had training converged?",
-        "Each thick line is a mean over seeds. Where validation accuracy still rises at the end, more epochs might change "
-        "the order of the recipes.",
+        "Each thick line is a mean over seeds. Where validation accuracy still rises at the end, more epochs might "
+        "change the order of the recipes.",
         answer(every),
         (Figure(info, draw_curves, _alt(every), caption, remarks=CurvesInfo.left_out),),
     )
