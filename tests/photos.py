@@ -19,11 +19,20 @@ def whole() -> tuple[Image.Image, Image.Image]:
 
 @cache
 def pictures() -> tuple[Image.Image, ...]:
-    """24 of 120 x 100 that do not overlap, and the same upside down: neither sky nor darkness, and no two alike."""
+    """24 of 120 x 100 that do not overlap, and as many from between these: neither sky nor darkness, and no two alike
+    in any pose."""
     places = [(left, top) for left in range(0, 521, 130) for top in range(0, 327, 105)]
-    pieces = [image.crop((x, y, x + 120, y + 100)) for image in whole() for x, y in places]
-    clear = [piece for piece in pieces if np.asarray(piece.convert("L"), float).std() > 34]
-    return (*clear, *map(ImageOps.flip, clear))
+    between = [(left, top) for left in range(60, 521, 65) for top in range(47, 320, 50)]
+    clear = [[piece for piece in _pieces(some) if _is_clear(piece)] for some in (places, between)]
+    return (*clear[0], *map(ImageOps.flip, clear[1][:: len(clear[1]) // len(clear[0])][: len(clear[0])]))
+
+
+def _pieces(places: list[tuple[int, int]]) -> list[Image.Image]:
+    return [image.crop((x, y, x + 120, y + 100)) for image in whole() for x, y in places]
+
+
+def _is_clear(piece: Image.Image) -> bool:
+    return float(np.asarray(piece.convert("L"), float).std()) > 34
 
 
 def save(image: Image.Image, path: Path, **options: object) -> Path:

@@ -222,10 +222,11 @@ def _show_classes(checked: Check, data: Listing) -> None:
 def _show_facts(checked: Check, data: Listing) -> None:
     width, height = data.traits["width"], data.traits["height"]
     middle = f"{np.median(width):.0f} x {np.median(height):.0f}"
-    least, most = (f"{of(width):,} x {of(height):,}" for of in (np.min, np.max))
+    area = width.astype(np.int64) * height
+    least, most = (f"{width[row]:,} x {height[row]:,}" for row in (area.argmin(), area.argmax()))
     facts = {
         "images": f"{len(data.labels):,} of {len(data.classes)} classes, {checked.imbalance:.2f} to 1",
-        "size": f"{middle} (median width x height), from {least} to {most}" if least != most else least,
+        "size": f"{middle} (median width x height), smallest {least}, largest {most}" if least != most else least,
         "files": "; ".join(filter(None, (_tallied(checked.formats), _tallied(checked.modes)))),
         "mean, std": moments_line(checked),
     }

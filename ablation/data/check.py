@@ -34,6 +34,14 @@ UNBALANCED = 1.5
 OUTLYING = 3.5
 """Median absolute deviations (scaled to a normal's sd) from the median: the bound of Iglewicz and Hoaglin (1993)."""
 
+FLAT = 4 / 255
+"""Contrast below which a picture is called one of one colour."""
+
+EMPTY, BUSY = 0.85, 0.5
+"""How much of a picture is nearly of one brightness from which on it is called nearly empty, where of most others it is
+less than the second. On 2,160 photographs of cats the most is 0.74, and half have less than 0.13; a page that says
+"image not found" has more than 0.9."""
+
 _ENDINGS = {
     **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"), "JPEG"),
     **dict.fromkeys((".tif", ".tiff"), "TIFF"),
@@ -110,6 +118,8 @@ class Check:
     extreme: tuple[int, ...] = ()
     flat: tuple[int, ...] = ()
     """Rows with next to nothing in them: one colour, or nearly."""
+    empty: tuple[int, ...] = ()
+    """Rows that are nearly empty among others that are not, such as a placeholder; those of one colour apart."""
     passed_over: dict[str, int] = field(default_factory=dict)
     """How often each name occurs in the folder that is no photograph's: hidden ones, and those that programs leave."""
 
@@ -194,9 +204,15 @@ def check(
         grey=_rows(traits["grey"]),
         small=_rows((shorter < SMALL_SIDE) & (traits["format"] != b"")),
         extreme=_rows(longer / shorter >= EXTREME_RATIO),
-        flat=_rows(traits["contrast"] < 4 / 255),
+        flat=_rows(traits["contrast"] < FLAT),
+        empty=_empty(traits),
         passed_over=_passed_over(source),
     )
+
+
+def _empty(traits: NDArray[np.void]) -> tuple[int, ...]:
+    plain = traits["plain"]
+    return _rows((plain >= EMPTY) & (traits["contrast"] >= FLAT)) if np.median(plain) < BUSY else ()
 
 
 def _passed_over(source: Source) -> dict[str, int]:

@@ -33,7 +33,7 @@ from ablation.data.published import digest_of
 from ablation.data.readers import SIZE_LIMIT, Progress, read_all
 from ablation.data.sources import SkipBad, Source, Subset
 from ablation.data.split import Splittable
-from ablation.data.traits import BEFORE, TRAITS, as_now, traits_of_array
+from ablation.data.traits import TRAITS, traits_of_array
 
 VERSION = 1
 """Of what is remembered of a file: raised when the same file would give other traits."""
@@ -217,9 +217,6 @@ def _read_index(index: Path) -> dict[bytes, np.void]:
     try:
         with undamaged():
             states, traits = _remembered(index, "states", "traits")
-            if traits.dtype == BEFORE:
-                traits, complete = as_now(traits)
-                states, traits = states[complete], traits[complete]
             return dict(zip(states.tolist(), traits, strict=True)) if traits.dtype == TRAITS else {}
     except (FileNotFoundError, Damaged):
         return {}

@@ -35,29 +35,21 @@ TRAITS = np.dtype(
         ("brightness", "<f8"),  # mean of the luma (ITU-R 601), in [0, 1]
         ("contrast", "<f8"),  # standard deviation of the luma, in [0, 1]
         ("highest", "<u2"),  # value of 16-bit pixels, see `ablation.data.decode.Photograph`; else 0
+        ("plain", "<f4"),  # the most of it that is nearly of one brightness, see `PLAIN_LEVELS`; 1 is all
         ("hashed", "?"),  # whether the hash says anything
         ("hash", "<u8", 4),
     ]
 )
 """One record a photograph."""
 
-BEFORE = np.dtype([field for field in TRAITS.descr if field[0] != "highest"])
-"""What was remembered of one before its highest value was."""
-
-
-def as_now(before: NDArray[np.void]) -> tuple[NDArray[np.void], NDArray[np.bool_]]:
-    """Return records `BEFORE` as `TRAITS`, and which of them are complete: those of formats without 16-bit pixels."""
-    traits = np.zeros(len(before), TRAITS)
-    for name in BEFORE.names or ():
-        traits[name] = before[name]
-    return traits, ~np.isin(traits["format"], (b"PNG", b"TIFF", b"PPM"))
-
-
 HASHED_FROM = 32
 """Pixels of the shorter side from which on a hash is made: below, distinct pictures (digits, icons) look alike."""
 
 FLAT = 4.0
 """Levels of 256: where the 32 x 32 means vary less (standard deviation), the signs of a hash are noise."""
+
+PLAIN_LEVELS = 9
+"""Levels of 256 that are nearly one brightness: a plain ground in a JPEG has as many."""
 
 _COLOURLESS = 8
 """The most levels of 256 between two channels of a grey picture, in 32 x 32 means: JPEG colours grey by that much."""
@@ -111,6 +103,7 @@ def _measure(photograph: Photograph, content: str) -> np.void:
     luma = image.convert("L")
     shares = np.array(luma.histogram(), np.float64) / (image.width * image.height)
     traits["brightness"] = shares @ levels
+    traits["plain"] = np.convolve(shares, np.ones(PLAIN_LEVELS)).max()
     traits["contrast"] = math.sqrt(max(float(shares @ levels**2 - (shares @ levels) ** 2), 0))
     small = np.asarray(image.resize((_SIDE, _SIDE), Image.Resampling.BOX), np.int16)
     traits["grey"] = int(np.ptp(small, axis=2).max()) <= _COLOURLESS

@@ -265,6 +265,15 @@ def test_what_systems_put_beside_photographs_is_passed_over_and_counted_once(pho
     assert digests[0] == digests[1]
 
 
+def test_the_sizes_that_are_named_are_those_of_photographs(photos, tmp_path):
+    draw(photos / "tabby" / "tall.png", 90)
+    Image.open(photos / "tabby" / "tall.png").resize((40, 300)).save(photos / "tabby" / "tall.png")
+    Image.open(photos / "tabby" / "tall.png").resize((200, 30)).save(photos / "calico" / "wide.png")
+    Image.open(photos / "tabby" / "tall.png").resize((50, 60)).save(photos / "calico" / "least.png")
+    out = re.sub(r"\s+", " ", ablation(tmp_path, "check", "photos").out)
+    assert "80 x 72 (median width x height), smallest 50 x 60, largest 40 x 300" in out
+
+
 def test_ctrl_c_while_reading_ends_with_130_and_keeps_what_was_read(photos, tmp_path, environment):
     os.mkfifo(photos / "tabby" / "waits.png")
     command = [sys.executable, "-m", "ablation.cli", "check", "photos"]

@@ -14,7 +14,7 @@ from ablation.data import CsvFile, ImageFolder, ListFile, SkipBad, Subset, build
 from ablation.data.check import check
 from ablation.data.decode import Undecodable, decode
 from ablation.data.split import Fixed
-from ablation.data.traits import BEFORE, TRAITS, as_now, traits_of
+from ablation.data.traits import traits_of
 from ablation.report.data_check.findings import Finding, findings
 
 
@@ -153,14 +153,3 @@ def test_colour_of_16_bits_is_told_to_be_saved_with_8(tmp_path):
         decode((root / "a" / "0.png").read_bytes(), bit_depth=12)
     full = colour_png(np.stack([scene(channel, 65535) for channel in range(3)], -1))
     assert decode(full, bit_depth=16).highest == 65535
-
-
-def test_what_was_remembered_of_formats_without_16_bits_need_not_be_read_again():
-    pictures = {kind: encoded(scene(1, 255).astype(np.uint8), kind) for kind in ("JPEG", "PNG", "GIF", "TIFF")}
-    now = np.array([traits_of(content) for content in pictures.values()], TRAITS)
-    before = np.zeros(len(now), BEFORE)
-    for name in BEFORE.names:
-        before[name] = now[name]
-    upgraded, complete = as_now(before)
-    assert complete.tolist() == [True, False, True, False]
-    assert upgraded.tobytes() == now.tobytes()

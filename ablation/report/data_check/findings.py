@@ -149,6 +149,8 @@ _ACROSS: dict[Across, str] = {
     "classes": "in different classes",
     "nothing": "within a class",
 }
+_PLACEHOLDER = 3
+"""Classes that a picture is in from which on it seems to stand for whatever was missing."""
 _MISLABELLED = "one of the labels is wrong, or the picture shows both: look at them"
 _KEPT = "Redrawn, Fixed, PerSeed and KFold keep each group on one side of the split"
 
@@ -188,6 +190,9 @@ def _copies(check: Check, data: Listing) -> Iterator[Finding]:
         if across == "parts" and mixed:
             text += f"; {f'{mixed:,} of them ' * (len(groups) > 1)}with different classes too"
         level, advice = _across(check, data, across, exact=not near)
+        most = max(len({data.labels[row] for row in copies.rows}) for copies in groups)
+        if most >= _PLACEHOLDER:
+            advice += f'; one is in {most} classes, as a placeholder is ("image not found"): remove it'
         yield Finding(level, "copies", text, advice)
     if check.torn:
         text = (
@@ -278,6 +283,11 @@ def _photographs(check: Check, data: Listing) -> Iterator[Finding]:
     if check.flat:
         text = f"{photographs(len(check.flat))} of one colour, or nearly: there is nothing to see"
         yield Finding("warning", "brightness", text)
+    if check.empty:
+        text = f"{photographs(len(check.empty))} nearly empty, among others that are not"
+        yield Finding(
+            "warning", "brightness", text, 'look at them: a placeholder ("image not found") is none of a class'
+        )
     if check.small:
         text = f"{photographs(len(check.small))} very small, with a side under {SMALL_SIDE} pixels"
         yield Finding("warning", "sizes", text, "they are enlarged to the size of the others, and blurred by that")
@@ -366,7 +376,10 @@ def _data_as_json(check: Check, data: Listing) -> dict[str, Any]:
         "aspect": _five(data.traits["width"] / data.traits["height"]),
         "transparent": named(np.flatnonzero(data.traits["transparent"])),
         "several_frames": named(np.flatnonzero(data.traits["frames"] > 1)),
-        **{name: named(getattr(check, name)) for name in ("misnamed", "rotated", "grey", "small", "extreme", "flat")},
+        **{
+            name: named(getattr(check, name))
+            for name in ("misnamed", "rotated", "grey", "small", "extreme", "flat", "empty")
+        },
         **{
             trait: {"mean": varies.mean, "sd": varies.sd, "low": named(varies.low), "high": named(varies.high)}
             for trait, varies in variations(check).items()

@@ -111,7 +111,10 @@ def contents(check: Check, data: Listing) -> dict[str, Any]:
         ),
         "brightness": brightness_figure(check, data),
         "ends": tuple(_ends(check, data, thumbnails)),
-        "flat": tuple(gallery("Of one colour, or nearly", check.flat)),
+        "flat": (
+            *gallery("Of one colour, or nearly", check.flat),
+            *gallery("Nearly empty", check.empty, "Among others that are not: a placeholder?"),
+        ),
         "colourless": len(check.grey) == len(data.labels),
         "grey": tuple(gallery("Without colour", check.grey, "Red, green and blue are alike, whatever the mode.")),
         "known": _known(check),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from checked import PLAIN, looked_at, saying, texts
 from photos import folder, pictures, save, whole
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 from ablation.core.errors import DataError
 from ablation.data import CsvFile, Digits, Fixed, Given, ImageFolder, Redrawn
@@ -62,6 +62,13 @@ def glass(image: Image.Image) -> Image.Image:
     return clear
 
 
+def missing() -> Image.Image:
+    """What a server sends in place of a picture that it has not."""
+    page = Image.new("RGB", (300, 225), "lightblue")
+    ImageDraw.Draw(page).text((40, 90), "image not found", fill="black", font_size=28)
+    return page
+
+
 P = pictures
 DEFECTS: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     "bad files": (bad, ["error: 2 files of 18 cannot be used"]),
@@ -105,6 +112,10 @@ DEFECTS: dict[str, tuple[Callable[[Path], object], list[str]]] = {
         lambda root: save(P()[30].convert("L"), root / "cat" / "x.png"),
         ["note: 1 photograph without colour, 5.9 % of all"],
     ),
+    "a placeholder": (
+        lambda root: save(missing(), root / "cat" / "x.jpg"),
+        ["warning: 1 photograph nearly empty, among others that are not"],
+    ),
     "a bitmap with an honest ending": (lambda root: save(P()[30], root / "cat" / "x.bmp"), []),
     "an upright photograph that says so": (lambda root: save(P()[30], root / "cat" / "x.jpg", exif=Image.Exif()), []),
     "a side of 64": (lambda root: save(P()[30].resize((77, 64)), root / "cat" / "x.png"), []),
@@ -123,6 +134,33 @@ def test_a_defect_is_said_and_nothing_else(tmp_path, defect):
         assert verdict(result) == "not to be used as it is (1 error)"
     else:
         assert verdict(result) == ("ready to be used, with 1 thing to look at" if warnings else "ready to be used")
+
+
+def test_pictures_on_a_plain_ground_are_not_odd_where_all_are(tmp_path):
+    root = folder(tmp_path / "d", {"cat": 2, "dog": 2})
+    for number in range(12):
+        page = Image.new("RGB", (300, 225), "white")
+        page.paste(pictures()[20 + number].resize((84, 70)), (100, 70))
+        save(page, root / ("cat", "dog")[number % 2] / f"x{number}.png")
+    assert not re.search("nearly empty", " ".join(texts(looked_at(root))))
+
+
+def test_one_picture_in_many_classes_is_called_what_it_may_be(tmp_path):
+    root = folder(tmp_path / "d", {"cat": 8, "dog": 8, "cow": 8})
+    for name in ("cat", "dog", "cow"):
+        save(missing(), root / name / "x.jpg")
+    result = looked_at(root)
+    assert texts(result) == [
+        "warning: 1 group of the same picture in different classes: exact copies, 3 photographs",
+        "warning: 3 photographs nearly empty, among others that are not",
+    ]
+    assert saying(result, "in different classes").advice == (
+        "one of the labels is wrong, or the picture shows both: look at them; one is in 3 classes, as a placeholder is "
+        '("image not found"): remove it'
+    )
+    for name in ("cat", "dog", "cow"):
+        (root / name / "x.jpg").unlink()
+    assert texts(looked_at(root)) == []
 
 
 def test_bad_files_that_are_skipped_are_a_warning(tmp_path):
@@ -168,7 +206,7 @@ def test_groups_of_several_kinds_are_counted(tmp_path):
     for number, (one, other, light) in enumerate(
         [("train/cat", "test/cat", 1), ("train/cat", "test/dog", 0.9), ("test/dog", "train/dog", 0.9)]
     ):
-        picture = pictures()[30 + number]
+        picture = pictures()[36 + number]
         save(picture, root / one / f"x{number}.png")
         save(ImageEnhance.Brightness(picture).enhance(light), root / other / f"y{number}.png")
     assert texts(looked_at(root)) == [
