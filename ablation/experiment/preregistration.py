@@ -1,8 +1,9 @@
 """Preregistration: how results will be judged, recorded in the runs folder before the first of them is there.
 
 runs/EXPERIMENT/declared.jsonl has an event for each plan under which runs were started, with the number of results that
-there were by then. The plan that counts is the last one from before the first result; what is judged otherwise later
-was chosen with results at hand, and every report says so. Holds against forgetting, not against forgery.
+there were by then, but for those of the baseline, which compare nothing. The plan that counts is the last one from
+before the first result; what is judged otherwise later was chosen with results at hand, and every report says so. Holds
+against forgetting, not against forgery.
 
 A variant (`--set epochs=5`) is declared beside the experiment as its file has it, which is declared at the same time.
 It counts only where there was no result yet of what it compares, under any seed: other seeds, another margin or test
@@ -136,9 +137,10 @@ def preregister(experiment: Experiment, cells: Sequence[Cell], root: Path, varia
     root.mkdir(parents=True, exist_ok=True)
     with FileLock(root / f"{PREREGISTRATION_FILE}.lock"):
         if variant is not None:
-            _declare(preregistration_of(variant.of, variant.cells), root, experiment.file, _results(root))
+            results = _results_beside(_baseline(variant.of, variant.cells), root)
+            _declare(preregistration_of(variant.of, variant.cells), root, experiment.file, results)
         overrides = variant.overrides if variant else ()
-        results = _results(root, cells if overrides else None)
+        results = _results(root, cells) if overrides else _results_beside(_baseline(experiment, cells), root)
         _declare(preregistration_of(experiment, cells), root, experiment.file, results, overrides)
 
 
@@ -151,16 +153,31 @@ def _declare(plan: Preregistration, root: Path, file: str, results: int, overrid
         Journal(root / PREREGISTRATION_FILE).append("declared", **event)
 
 
-def _results(root: Path, cells: Sequence[Cell] | None = None) -> int:
-    """How many results the folder holds: all, or those of what these cells compare, under any seed.
+def _results(root: Path, cells: Sequence[Cell]) -> int:
+    """How many results the folder holds of what these cells compare, under any seed.
 
     A result whose spec cannot be read may be one of them.
     """
-    folders = [record.parent for record in root.glob(f"*/{RECORD_FILE}")]
-    if cells is None:
-        return len(folders)
     own = {_digest(_compared(cell.spec.to_plain()), 12) for cell in cells}
-    return sum(_held_comparison(folder) in (None, *own) for folder in folders)
+    return sum(_held_comparison(record.parent) in (None, *own) for record in root.glob(f"*/{RECORD_FILE}"))
+
+
+def _baseline(experiment: Experiment, cells: Sequence[Cell]) -> Sequence[Cell]:
+    recipe = experiment.factors["recipe"][experiment.baseline]
+    return [cell for cell in cells if cell.spec.recipe == recipe]
+
+
+def _results_beside(baseline: Sequence[Cell], root: Path) -> int:
+    """How many results the folder holds but for those of the baseline.
+
+    These compare nothing: whoever has trained a pilot (`ablation plan --pilot`) may still choose how many seeds to
+    train. Specs are read only where so few results are there that all may be the baseline's.
+    """
+    folders = [record.parent for record in root.glob(f"*/{RECORD_FILE}")]
+    if len(folders) > len(baseline):
+        return len(folders)
+    own = {_digest(_compared(cell.spec.to_plain()), 12) for cell in baseline}
+    return sum(_held_comparison(folder) not in own for folder in folders)
 
 
 def _held_comparison(folder: Path) -> str | None:

@@ -16,6 +16,7 @@ from ablation.experiment.preregistration import (
     preregistered,
     preregistration_of,
 )
+from ablation.experiment.runs import runs_of
 from ablation.optim import SGD, Adam
 
 
@@ -87,6 +88,29 @@ def test_the_plan_that_counts_is_the_last_from_before_the_first_result(experimen
     preregister(replace(experiment, metric="macro_f1"), cells, tmp_path)
     assert [entry.results for entry in preregistered(tmp_path)] == [0, 0, 1]
     assert beforehand(tmp_path).plan == plan_of(experiment)
+
+
+def test_after_a_pilot_of_the_baseline_seeds_may_still_be_chosen(experiment, tmp_path):
+    """Runs of the baseline alone compare nothing; with the first of a recipe the plan is what was declared."""
+
+    def finish(cell):
+        (run,) = runs_of([cell], tmp_path)
+        run.prepare()
+        (run.folder / "record.json").touch()
+
+    cells = experiment.cells("0" * 16)
+    preregister(experiment, cells, tmp_path)
+    baseline = [cell for cell in cells if cell.factors["recipe"] == experiment.baseline]
+    for cell in baseline[:2]:
+        finish(cell)
+    more = replace(experiment, seeds=20)
+    preregister(more, more.cells("0" * 16), tmp_path)
+    assert [entry.results for entry in preregistered(tmp_path)] == [0, 0]
+    assert beforehand(tmp_path).plan == plan_of(more)
+    finish(next(cell for cell in cells if cell.factors["recipe"] != experiment.baseline))
+    preregister(experiment, cells, tmp_path)
+    assert preregistered(tmp_path)[-1].results == 1
+    assert beforehand(tmp_path).plan == plan_of(more)
 
 
 def test_a_torn_line_costs_only_itself(experiment, tmp_path):
