@@ -6,6 +6,7 @@ from the user first, then from the system. matplotlib is imported when it is ask
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -41,6 +42,14 @@ PACKAGES = {
     "": "fonts-symbola",
 }
 """First word of a character's Unicode name -> the Debian package with a font; '' for what is no letter."""
+
+
+def _is_of_no_home(record: logging.LogRecord) -> bool:
+    """Whether it is not matplotlib's word on a home that may not be written, which it says in each process."""
+    return not record.getMessage().startswith(("mkdir -p failed", "Matplotlib created a temporary cache directory"))
+
+
+logging.getLogger("matplotlib").addFilter(_is_of_no_home)  # before anything here imports matplotlib
 
 
 @dataclass(frozen=True)
