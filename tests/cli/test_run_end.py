@@ -25,7 +25,7 @@ RUN = ("run", "small", "--no-tracking", "--device", "cpu", "--jobs", "1")
 SMOKE = (*RUN, "--smoke")
 
 STATISTICS = re.compile(
-    r"Holm|Dunnett|adjusted p|equivalence p|partial η|Kendall|Hedges|Bonferroni|gatekeeping|random effects"
+    r"Holm|Dunnett|adjusted p|equivalence|partial η|Kendall|Hedges|Bonferroni|gatekeeping|random effects"
     r"|simultaneous|one-sided|Welch|\bt over|family-wise|new photographs"
 )
 """What a student of vision cannot be expected to know."""

@@ -112,11 +112,15 @@ def test_recipe_difference_interval_and_verdict_are_on_one_line(folder, command,
 @pytest.mark.parametrize(
     "environment",
     [
-        {"NO_COLOR": "1"}, {"TERM": "dumb"}, {"PYTHONIOENCODING": "ascii"}, {"PYTHONIOENCODING": "latin-1"},
+        {"NO_COLOR": "1"},
         {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+        *(
+            pytest.param(variables, marks=pytest.mark.slow)
+            for variables in ({"TERM": "dumb"}, {"PYTHONIOENCODING": "ascii"}, {"PYTHONIOENCODING": "latin-1"})
+        ),
     ],
     ids=lambda variables: "=".join(next(iter(variables.items()))),
-)  # fmt: skip
+)
 def test_compare_in_a_process_of_its_own(folder, environment):
     shown = in_a_process(folder, "compare", "small", columns=60, **{"TERM": "xterm-256color"} | environment)
     assert shown.code == 0
@@ -131,5 +135,9 @@ def test_an_error_is_broken_at_words_and_has_no_colour_where_none_is_wanted(fold
     shown = on_terminal(folder, "run", "smal", columns=60)
     assert too_wide(shown, 60) == []
     assert shown.text.startswith("\x1b[31merror: there is no experiment 'smal'")
-    monkeypatch.setenv("NO_COLOR", "1")
-    assert on_terminal(folder, "run", "smal", columns=60).text.startswith("error: there is no experiment 'smal'")
+    for name, value in (("NO_COLOR", "1"), ("TERM", "dumb")):
+        with monkeypatch.context() as changed:
+            changed.setenv(name, value)
+            assert on_terminal(folder, "run", "smal", columns=60).text.startswith(
+                "error: there is no experiment 'smal'"
+            )
