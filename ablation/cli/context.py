@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ablation.cli.console import console
+from ablation.cli.console import console, warn
 from ablation.cli.progress import counting
 from ablation.core.safe import file_name
+from ablation.core.text import listing as listed
 from ablation.data import Listing, listing
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.files import load, outlines
@@ -64,7 +65,12 @@ class ExperimentOptions:
         experiment = overridden(self._of_file(), overrides)
         if self.data is not None:
             experiment = replace(experiment, data=experiment.data.moved_to(self.data))
-        return experiment.smoke() if self.smoke else experiment
+        if not self.smoke:
+            return experiment
+        small = experiment.smoke()
+        if lost := [f"--set {one.typed}" for one in overrides if _is_lost(one.field, experiment, small)]:
+            _warn_once(f"--smoke makes the experiment small, whatever was set: {listed(lost)} has no effect")
+        return small
 
     def _of_file(self) -> Experiment:
         file = load(self.name)
@@ -134,6 +140,22 @@ def writable(cache: Path, dry_run: bool) -> Iterator[Path]:
         yield scratch
 
 
+def _is_lost(field: str, experiment: Experiment, small: Experiment) -> bool:
+    """Whether a number that was set is another one in the experiment made small."""
+    if field == "seeds":
+        return small.seed_numbers != experiment.seed_numbers
+    numbers = ("epochs", "batch_size", "image_size", "cache_size", "train_size")
+    return field in numbers and getattr(small, field) != getattr(experiment, field)
+
+
+def _warn_once(text: str) -> None:
+    """Warn once in a command, which may read its experiment several times."""
+    said = click.get_current_context().meta.setdefault(__name__, set())
+    if text not in said:
+        said.add(text)
+        warn(text)
+
+
 def _linked(source: str, target: str) -> None:
     """Make `target` stand for the file `source`; what is written there replaces the link, and leaves the file."""
     try:
@@ -179,7 +201,7 @@ def _on(
             "sets",
             multiple=True,
             metavar="FIELD=VALUE",
-            help="This value instead of the file's, as epochs=5 or 'split=Fixed(0.6, 0.2, 0.2)'; before --smoke.",
+            help="This value instead of the file's, as epochs=5 or 'split=Fixed(0.6, 0.2, 0.2)'; may be repeated.",
         ),
         click.option("--data", metavar="PATH", help="Where the images lie, if not where the experiment says."),
         argument,

@@ -208,7 +208,7 @@ def _fields(draft: Draft) -> Iterator[tuple[str, str]]:
     yield "The name of the folder of its runs.", f"name={_quoted(draft.name)}"
     yield _about_data(draft), f"data={_written(draft.source)}"
     yield from _network(draft)
-    yield _about_split(draft), f"split={label(draft.split)}" if label(draft.split) != "Fixed()" else f"split={FIXED}"
+    yield _about_split(draft), f"split={SPELT.get(label(draft.split), label(draft.split))}"
     yield from _training(draft)
     yield (
         "What is compared, one change at a time. Their names are yours; `ablation preview "
@@ -229,8 +229,12 @@ def _fields(draft: Draft) -> Iterator[tuple[str, str]]:
     yield from _judging(draft)
 
 
-FIXED = "Fixed(train=0.6, val=0.2, test=0.2)"
-"""What a person reads rather than Fixed()."""
+SPELT = {
+    "Fixed()": "Fixed(train=0.6, val=0.2, test=0.2)",
+    "KFold()": "KFold(k=5)",
+    "Given(test='val')": 'Given(test="val")',
+}
+"""What a person reads of a split rather than only what is not as it comes; in double quotes."""
 
 
 def _about_data(draft: Draft) -> str:

@@ -167,6 +167,15 @@ def test_only_restricts_sync(project):
     assert "6 runs in MLflow" in ablation(project, "sync", "small").out
 
 
+def test_what_smoke_makes_small_whatever_is_set_is_said_once(project):
+    code, out, err = ablation(project, "status", "small", "--smoke", "--set", "epochs=5", "--set", "model=lenet")
+    assert (code, out.startswith("0 of 4 runs done")) == (0, True)
+    assert " ".join(err.split()) == (
+        "warning: --smoke makes the experiment small, whatever was set: --set epochs=5 has no effect"
+    )
+    assert ablation(project, "status", "small", "--smoke", "--set", "seeds=2").err == ""
+
+
 def test_sync_of_all_experiments_sets_nothing(project):
     code, _, err = ablation(project, "sync", "--set", "epochs=5")
     assert code == 2
