@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ablation.core.errors import DataError, InputError, did_you_mean
 from ablation.data.files import part_folders, printable, siblings_of, visible_folders
@@ -50,7 +51,8 @@ def source_at(
     file in a folder is meant.
     """
     path = Path(os.path.expanduser(given))
-    is_file, named = os.path.isfile(path), {f"{column}_column": name for column, name in (columns or {}).items()}
+    is_file = os.path.isfile(path)
+    named: dict[str, Any] = {f"{column}_column": name for column, name in (columns or {}).items()}
     if is_file and classes is None and (path.suffix.lower() in _TABLES or named or _is_table(path)):
         _refuse(given, path)
         return CsvFile(given, **named)
