@@ -18,7 +18,6 @@ from ablation.analysis.metrics import METRICS
 from ablation.augment.operations.choice import every_operation
 from ablation.cli.console import console, say, show_left_out
 from ablation.cli.context import ONLY, ExperimentOptions, on_experiment
-from ablation.cli.pilot import train_pilot
 from ablation.cli.plan_cost import Estimate, estimate, images_of, show_estimate
 from ablation.cli.plan_power import answer, show_power, spanned, warnings
 from ablation.cli.sections import show_table
@@ -85,6 +84,8 @@ def plan(options: ExperimentOptions, every: bool, sd: float | None, accuracy: fl
     estimated = estimate(chosen, data, options.cache, finished)
     complete = True
     if pilot:
+        from ablation.cli.pilot import train_pilot  # and with it what trains
+
         complete = train_pilot(options, experiment, data, cells, finished)
         held = held_of(runs)
         finished = _finished(held)
