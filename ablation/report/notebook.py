@@ -6,6 +6,7 @@ is a report's own: its templates, which escape every name, its tables, and its d
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ablation.core.safe import one_line
-from ablation.core.text import bare, counted, first_sentence, listing, named, out_of, plain
+from ablation.core.text import bare, counted, first_sentence, listing, named, out_of, plain, to_ascii
 from ablation.evidence.comparisons import Effects
 from ablation.evidence.effects import Effect
 from ablation.experiment.results import Results
@@ -46,12 +47,18 @@ def text_of(value: Shown) -> str:
     """Return what effects, results or a section show of themselves on a terminal: a dozen lines at most.
 
     value: what `compare` returns, a `Results`, or what `section` returns. Lines are joined by line feeds, without one
-    at the end; they hold no character that could control a terminal. Raises TypeError for any other value.
+    at the end; they hold no character that could control a terminal, and what standard output cannot encode is spelled
+    in ASCII. Raises TypeError for any other value.
 
     >>> print(text_of(section(results, "split_analysis")).split(":")[0])
     Section split_analysis
     """
-    return "\n".join(one_line(line) for line in _LINES[_kind(value)](value))
+    text = "\n".join(one_line(line) for line in _LINES[_kind(value)](value))
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return to_ascii(text)
+    return text
 
 
 def html_of(value: Shown) -> str:

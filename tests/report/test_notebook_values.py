@@ -1,6 +1,7 @@
 """What effects, results and sections show of themselves: text in a few lines, HTML that is closed and escaped."""
 
 import copy
+import io
 import pickle
 from dataclasses import replace
 
@@ -171,6 +172,17 @@ def test_a_section_by_itself_is_that_of_the_report(complete, tmp_path):
     assert rows
     every = [attributes for tag, attributes in page.tags if tag in ("tr", "td", "path")]
     assert all(row in every for row in rows)
+
+
+def test_what_the_output_cannot_show_is_spelled(complete, monkeypatch):
+    output = io.TextIOWrapper(io.BytesIO(), "ascii")
+    monkeypatch.setattr("sys.stdout", output)
+    effects = compare(complete)
+    print(effects, complete, section(complete, "effects"), sep="\n")
+    output.flush()
+    printed = output.buffer.getvalue().decode("ascii")
+    assert '"all" and "crop" are better than "none"' in printed
+    assert "[-" in printed
 
 
 @pytest.mark.parametrize("value", [None, (), "crop", 3])
