@@ -139,8 +139,10 @@ def preregister(experiment: Experiment, cells: Sequence[Cell], root: Path, varia
         if variant is not None:
             results = _results_beside(_baseline(variant.of, variant.cells), root)
             _declare(preregistration_of(variant.of, variant.cells), root, experiment.file, results)
-        overrides = variant.overrides if variant else ()
-        results = _results(root, cells) if overrides else _results_beside(_baseline(experiment, cells), root)
+        overrides, baseline = variant.overrides if variant else (), _baseline(experiment, cells)
+        beside = {cell.spec.id for cell in baseline}
+        compared = [cell for cell in cells if cell.spec.id not in beside]
+        results = _results(root, compared) if overrides else _results_beside(baseline, root)
         _declare(preregistration_of(experiment, cells), root, experiment.file, results, overrides)
 
 

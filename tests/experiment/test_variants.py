@@ -111,6 +111,17 @@ def test_a_variant_chosen_after_results_of_its_own_is_none(experiment, tmp_path)
     assert judged(tmp_path, four) == ["seeds 0, 1, 2, 3, 4, now 0, 1, 2, 3"]
 
 
+def test_after_a_pilot_of_the_baseline_the_number_of_seeds_may_be_set(experiment, tmp_path):
+    """Two runs of the baseline compare nothing; another rule is said all the same."""
+    declare(tmp_path, experiment)
+    finish(
+        tmp_path, replace(experiment, recipes={"none": ()}, optimizers={"adam": experiment.optimizers["adam"]}), (0, 1)
+    )
+    three = declare(tmp_path, experiment, seeds=3)
+    assert judged(tmp_path, three) == []
+    assert judged(tmp_path, declare(tmp_path, experiment, baseline="bright"))
+
+
 def test_results_whose_spec_cannot_be_read_may_be_its_own(experiment, tmp_path):
     declare(tmp_path, experiment)
     finish(tmp_path, experiment)
