@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -42,19 +43,24 @@ exec setpriv --reuid=12345 --regid=12345 --clear-groups "$@"
 
 
 @pytest.mark.slow
-def test_a_user_without_a_name_trains_with_little_shared_memory(tmp_path_factory, environment, tmp_path):
-    """As in `docker run --user 12345`, where /dev/shm has 64 MB and the home is root's."""
+def test_a_user_without_a_name_trains_with_little_shared_memory(environment):
+    """As in `docker run --user 12345`, where /dev/shm has 64 MB and the home is root's.
+
+    Not below pytest's folder, which each pytest closes to all but its own user.
+    """
     if os.geteuid() or not all(map(shutil.which, ("unshare", "setpriv"))):
         pytest.skip("another user in another namespace needs root, unshare and setpriv")
-    folder = tmp_path / "my project"
+    with tempfile.TemporaryDirectory() as open_to_all:
+        _train_in_a_container(Path(open_to_all), environment)
+
+
+def _train_in_a_container(home_of_all: Path, environment: dict[str, str]) -> None:
+    folder = home_of_all / "my project"
     write_experiment(folder, epochs=1)
-    for path in (*tmp_path.parents, folder):
-        if path.is_relative_to(tmp_path_factory.getbasetemp().parent):
-            path.chmod(0o755)
-    for path in (tmp_path, folder, folder / "experiments"):
+    for path in (home_of_all, folder, folder / "experiments"):
         path.chmod(0o777)
     base = Path(sys.base_prefix)
-    before = ("unshare", "-m", "bash", "-c", IN_A_CONTAINER, "-", str(tmp_path), str(base))
+    before = ("unshare", "-m", "bash", "-c", IN_A_CONTAINER, "-", str(home_of_all), str(base))
     home = {**environment, "HOME": "/root", "TMPDIR": str(folder)}
     if (tried := ablation(folder, home, "--version", before=before)).returncode:
         pytest.skip(f"Python cannot be had in another namespace: {tried.stderr.strip()}")
