@@ -119,11 +119,15 @@ class Background:
         return not self._stopped
 
     def stop(self) -> None:
-        """End without publishing what waits; what is just being written has `INTERRUPTED` seconds."""
+        """End without publishing what waits; what is just being written has `INTERRUPTED` seconds.
+
+        Where runs are shown as running, it has four times that: MLflow shall not go on to say so.
+        """
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not (self._busy or self._shown), INTERRUPTED)
+            seconds = 4 * INTERRUPTED if self._shown else INTERRUPTED
+            self._changed.wait_for(lambda: not (self._busy or self._shown), seconds)
 
     def _lacking(self) -> str:
         left = self._left()
@@ -167,7 +171,7 @@ class Background:
             if failed:
                 self.tracker.again()
         if self._shown:
-            self.tracker.leave(list(self._shown.values()))
+            self.tracker.abandon(list(self._shown.values()))
         with self._changed:
             self._shown.clear()
             self._changed.notify_all()

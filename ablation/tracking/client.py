@@ -24,6 +24,7 @@ from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.runs import Held, Run, folder_of, runs_of
 from ablation.tracking.connection import Connection
 from ablation.tracking.publication import (
+    DIGEST,
     REPORT,
     Begun,
     Publication,
@@ -99,6 +100,11 @@ class Tracker:
         for run in runs:
             if publication := self._compute(run, begun="interrupted"):
                 self._send(lambda connection, one=publication: connection.write(one))  # type: ignore[misc]
+
+    def abandon(self, runs: Iterable[Run]) -> None:
+        """Show these runs as killed, in two short requests each; the next `publish_all` writes the rest of `leave`."""
+        for run in runs:
+            self._send(lambda connection, key=run.spec.id: connection.kill(key))  # type: ignore[misc]
 
     def again(self) -> None:
         """Try MLflow anew, by a new connection, after it did not take something."""
@@ -178,7 +184,10 @@ class Tracker:
     def _is_left(self, run: Run) -> bool:
         """Whether MLflow shows the run as being trained, and it is not: a kill, or a machine that is gone."""
         shown = self._connection.runs.get(run.spec.id) if self._connection is not None else None
-        return shown is not None and shown.info.status == "RUNNING" and run.status() == "interrupted"
+        if shown is None or shown.info.status not in ("RUNNING", "KILLED"):
+            return False
+        whole = shown.info.status == "KILLED" and DIGEST in shown.data.tags
+        return not whole and run.status() == "interrupted"
 
     def _shows(self, publication: Publication) -> bool:
         return self._connection is not None and self._connection.shows(publication)

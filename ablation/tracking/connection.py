@@ -174,6 +174,13 @@ class Connection:
             shown = self.client.get_run(run_id)
         self.runs[publication.key] = shown
 
+    def kill(self, key: str) -> None:
+        """Show a run as killed that is shown as running."""
+        shown = self.runs.get(key)
+        if shown is not None and shown.info.status == "RUNNING":
+            self.client.set_terminated(shown.info.run_id, "KILLED")
+            self.client.set_tag(shown.info.run_id, "ablation.outcome", "interrupted")
+
     def _log_picture(self, run_id: str, pictures: Path) -> None:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / PREVIEW
