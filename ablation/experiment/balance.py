@@ -20,6 +20,7 @@ ResolvedWeights = Literal["balanced"] | tuple[float, ...] | tuple[tuple[str, flo
 Sampling = Literal["shuffle", "balanced"]
 """How often an image comes in an epoch: once, or so that each class comes equally often."""
 
+
 def class_weights_of(given: Any) -> ResolvedWeights:
     """An experiment's class weights as a spec holds them."""
     if isinstance(given, Mapping):

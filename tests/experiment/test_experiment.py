@@ -250,7 +250,8 @@ def test_fields_of_the_wrong_kind_are_reported_with_what_belongs_there():
         "Experiment: data = 'digits': expected ImageFolder or ListFile or CsvFile or Digits or TorchvisionData or "
         "SkipBad or Subset; did you mean 'Digits'?",
         "Experiment: recipes = [()]: expected a dict of name -> value",
-        f"Experiment: metric = 'acuracy': expected one of {', '.join(map(repr, METRICS))}, or OwnMetric(...); did you mean 'accuracy'?",
+        f"Experiment: metric = 'acuracy': expected one of {', '.join(map(repr, METRICS))}, or OwnMetric(...); "
+        "did you mean 'accuracy'?",
     ]
 
 

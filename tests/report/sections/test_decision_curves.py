@@ -207,14 +207,11 @@ def test_paired_judges_over_seeds_alone():
     raw = found.recipes[0].raw
     assert not raw.over_images
     study = study_of(KNOWS, test=Paired())
-    areas = {
-        recipe: [
-            one_vs_rest_area(probabilities(study.results.test_predictions(run).logits), study.results.test_predictions(run).label)
-            .mean()
-            for run in study.results.frame.query("recipe == @recipe").sort_values("seed")["id"]
-        ]
-        for recipe in ("bright", "none")
-    }  # fmt: skip
+    runs = study.results.frame.sort_values("seed")
+    areas: dict[str, list[float]] = {recipe: [] for recipe in runs["recipe"].unique()}
+    for recipe, run in zip(runs["recipe"], runs["id"], strict=True):
+        _, label, logits = study.results.test_predictions(run)
+        areas[recipe].append(one_vs_rest_area(probabilities(logits), label).mean())
     assert raw.p == pytest.approx(stats.ttest_rel(areas["bright"], areas["none"]).pvalue)
     assert "on these test photographs" in section_of(KNOWS, test=Paired()).answer[-1]
 
