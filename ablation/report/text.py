@@ -74,7 +74,30 @@ def difference_text(effect: Effect) -> str:
 
 def interval_text(effect: Effect, sign: bool = True) -> str:
     """The interval of that difference, with as many decimals: '+2.2 to +6.0'."""
-    return interval(effect.low, effect.high, effect.metric, sign, digits_of(effect))
+    return difference_interval(effect.low, effect.high, effect.metric, sign, digits_of(effect))
+
+
+WITHIN_ONE = frozenset(
+    {"accuracy", "balanced_accuracy", "macro_f1", "top5_accuracy", "auroc", "average_precision", "ece"}
+)
+"""Metrics from 0 to 1: two scores differ by 1 at most."""
+
+
+def difference_interval(low: float, high: float, metric: str, sign: bool = True, digits: int = 0) -> str:
+    """The interval of a difference of two scores, without what no two scores can differ by: no accuracy is 124 points
+    below another. Few seeds give such intervals; what is left out holds no truth, so their level stays.
+
+    >>> difference_interval(0.2, 1.07, "accuracy"), difference_interval(0.2, 1.07, "log_loss")
+    ('+20.0 to +100.0', '+0.200 to +1.070')
+    """
+    return interval(*possible(low, high, metric), metric, sign, digits)
+
+
+def possible(low: float, high: float, metric: str) -> tuple[float, float]:
+    """The part of an interval of a difference that can be; nan stays nan."""
+    if metric not in WITHIN_ONE or math.isnan(low) or math.isnan(high):
+        return low, high
+    return max(low, -1.0), min(high, 1.0)
 
 
 def signed(x: float, metric: str, digits: int = 0) -> str:

@@ -18,6 +18,7 @@ from ablation.report.text import (
     difference_text,
     gain,
     interval_text,
+    possible,
     shown,
     size,
     unit_text,
@@ -112,7 +113,9 @@ def forest_of(experiment: Experiment, known: Sequence[Effect], effects: Sequence
         return None
     ranked = sorted(known, key=lambda one: (ORDER.index(verdict_text(one)), -gain(one.estimate, one.metric)))
     rows = ranked[:MOST_ROWS]
-    numbers = [[float(shown(x, one.metric)) for x in (one.estimate, one.low, one.high)] for one in rows]
+    numbers = [
+        [float(shown(x, one.metric)) for x in (one.estimate, *possible(one.low, one.high, one.metric))] for one in rows
+    ]
     margin = float(shown(experiment.margin, experiment.metric))
     every = [x for row in numbers for x in row if not math.isnan(x)] + [-margin, margin]
     least, most = min(every), max(every)

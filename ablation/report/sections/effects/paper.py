@@ -76,7 +76,7 @@ def _row(
     return cells(columns, effect) | {
         "seeds": str(effect.seeds),
         "interval": wording.interval_text(effect, sign=False),
-        "new": wording.interval(effect.new_low, effect.new_high, effect.metric, sign=False),
+        "new": wording.difference_interval(effect.new_low, effect.new_high, effect.metric, sign=False),
         "p_better": chance_text(effect).replace(" to ", "\N{EN DASH}"),
         "mark": ",".join(marks[note] for note in notes),
     }

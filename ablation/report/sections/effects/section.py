@@ -25,6 +25,7 @@ from ablation.report.text import (
     digits_of,
     gain,
     points,
+    possible,
     shown,
     size,
     unit_text,
@@ -63,7 +64,7 @@ def forest(experiment: Experiment, compared: Sequence[Effect]) -> Figure | None:
     for effect in compared:
         if effect.verdict != "baseline":
             kind: Kind = "pooled" if effect.pooled else "one"
-            numbers = effect.estimate, effect.low, effect.high
+            numbers = effect.estimate, *possible(effect.low, effect.high, effect.metric)
             row = IntervalRow.of(
                 effect.recipe,
                 *numbers,

@@ -23,11 +23,12 @@ from ablation.report.text import (
     amount,
     bounds,
     chance,
+    difference_interval,
     digits_of,
     gain,
-    interval,
     points,
     pooled_over,
+    possible,
     seed_word,
     seeds_text,
     signed,
@@ -284,7 +285,7 @@ def _any_partly(several: Iterable[Effect], effects: Sequence[Effect]) -> bool:
 
 
 def _brief(effect: Effect) -> str:
-    span = "" if math.isnan(effect.low) else f", {interval(effect.low, effect.high, effect.metric)}"
+    span = "" if math.isnan(effect.low) else f", {difference_interval(effect.low, effect.high, effect.metric)}"
     return f"{named(effect.recipe)} ({size(effect.estimate, effect.metric, sign=True)}{span})"
 
 
@@ -351,7 +352,7 @@ def evidence(effect: Effect, experiment: Experiment) -> str:
     toward = effect.estimate if effect.verdict in ("better", "worse") else 0
     parts = []
     if not math.isnan(effect.low):
-        parts.append(spanned(effect.low, effect.high, experiment, toward, digits_of(effect)))
+        parts.append(spanned(*possible(effect.low, effect.high, effect.metric), experiment, toward, digits_of(effect)))
     return "; ".join(filter(None, [*parts, p_of(effect, experiment), f"n = {seeds_text(effect, experiment)}"]))
 
 
