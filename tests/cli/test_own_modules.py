@@ -151,11 +151,13 @@ def test_what_a_network_or_an_operation_imports_is_part_of_the_id(tmp_path, monk
 
 def test_workers_find_the_code_from_another_folder_in_a_path_with_spaces(tmp_path):
     path = project(tmp_path / "my project")
-    start = tmp_path / "elsewhere"
+    start = tmp_path / "else where %20%2F?#"  # signs that have a meaning in an address of MLflow's store
     start.mkdir()
     code, out, err = ablation(start, "run", str(path))
     assert code == 0, out + err
     assert len(list(start.glob("runs/own/*/record.json"))) == 2
+    assert {path.name for path in start.iterdir()} >= {"mlflow.db", "runs", "cache"}
+    assert "unable to open" not in out + err
 
 
 def test_the_code_goes_to_other_machines(tmp_path, monkeypatch):
