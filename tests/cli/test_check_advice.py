@@ -38,7 +38,7 @@ def test_train_and_val_alone_are_checked_planned_and_trained_as_advised(tmp_path
     assert f"the data has parts of its own, which are dealt anew; {advice} keeps them" in plain(planned.out)
     file.write_text(re.sub(r"split=Fixed\(.*?\)", advice, file.read_text()))
     planned = ablation(tmp_path, "plan", "small")
-    assert "49 images of 2 classes: 29 to train on, 2 to validate, 17 to test" in plain(planned.out)
+    assert "49 images of 2 classes: 27 to train on, 4 to validate, 17 to test" in plain(planned.out)
     assert "dealt anew" not in planned.out
     assert ablation(tmp_path, "check", "small").code == 0
     assert ablation(tmp_path, "run", "small", "--no-tracking").code == 0
