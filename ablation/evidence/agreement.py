@@ -16,7 +16,19 @@ from ablation.core.values import label
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
 
-ASIDE = ("name", "question", "file", "data", "metric", "split", "train_size", "recipes", "optimizers", "vary", "exclude")
+ASIDE = (
+    "name",
+    "question",
+    "file",
+    "data",
+    "metric",
+    "split",
+    "train_size",
+    "recipes",
+    "optimizers",
+    "vary",
+    "exclude",
+)
 """Fields that say nothing by themselves, or are compared in another way."""
 
 
