@@ -82,7 +82,7 @@ class Passes:
             parameter.grad = None
         with self.precision():
             logits = forward(images)
-            loss = functional.cross_entropy(logits.float(), targets, self.weight, label_smoothing=self.label_smoothing)
+            loss = cross_entropy(logits.float(), targets, self.weight, self.label_smoothing)
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach(), logits.detach()
 
@@ -144,6 +144,20 @@ class Passes:
         for parameter in self.model.parameters():
             parameter.grad = None
         self.model.loaded, self.notes = fresh.loaded, []
+
+
+def cross_entropy(logits: Tensor, targets: Tensor, weight: Tensor | None = None, smoothing: float = 0.0) -> Tensor:
+    """() torch's cross-entropy of logits (B, C), averaged over a batch by the weights (C,) of the classes.
+
+    targets: labels (B,), or probabilities (B, C) as MixUp and CutMix make them. With weights w both are the sum over
+    images i and classes c of w[c] q[i, c] (-log softmax(logits)[i, c]), over the sum of w[c] p[i, c]: p are the targets
+    as probabilities, and q = (1 - smoothing) p + smoothing / C. That is what torch computes for labels. For
+    probabilities it divides by B instead, and the scale of the loss would be another with mixing than without.
+    """
+    if weight is None or not targets.is_floating_point():
+        return functional.cross_entropy(logits, targets, weight, label_smoothing=smoothing)
+    total = functional.cross_entropy(logits, targets, weight, reduction="sum", label_smoothing=smoothing)
+    return total / (targets * weight).sum()  # no `@`, which autocast would round to bfloat16
 
 
 @dataclass(frozen=True)

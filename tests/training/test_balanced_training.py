@@ -1,7 +1,8 @@
-"""Class weights and balanced sampling in training: torch's own loss, own draws, and the same bits after a kill."""
+"""Class weights and balanced sampling in training: a loss of one scale, own draws, and the same bits after a kill."""
 
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -35,19 +36,70 @@ def unequal(small, tmp_path_factory):
     return replace(small, name="unequal", data=ImageFolder(root), split=split, batch_size=16, epochs=2)
 
 
-@pytest.mark.parametrize("smoothing", [0.0, 0.2])
-@pytest.mark.parametrize("mixed", [False, True], ids=["labels", "mixed labels"])
-def test_the_loss_is_torchs(smoothing, mixed):
-    torch.manual_seed(0)  # of this test's own numbers
-    weight, images = torch.tensor([0.3, 2.0, 1.1]), torch.randn(10, 3, 8, 8)
-    labels = torch.randint(0, 3, (10,))
-    targets = torch.rand(10, 3).softmax(dim=1) if mixed else labels
+def loss_of(targets, smoothing=0.0, weight=None, precision=nullcontext):
+    """The loss and the logits of a pass of three classes."""
+    images = torch.randn(len(targets), 3, 8, 8, generator=torch.Generator().manual_seed(1))
     model = build_network("shallow_cnn", 3, 0.0, 0, image_size=8)
-    loss, logits = Passes(model, nullcontext, 10, smoothing, weight=weight)(images, targets)
-    expected = torch.nn.CrossEntropyLoss(weight=weight, label_smoothing=smoothing)(logits, targets)
+    weight = None if weight is None else torch.tensor(weight)
+    return Passes(model, precision, len(targets), smoothing, weight=weight)(images, targets)
+
+
+WEIGHT = [0.3, 2.0, 1.1]
+LABELS = torch.tensor([0, 2, 1, 1, 0, 0, 2, 0, 1, 0])
+MIXED = torch.rand(10, 3, generator=torch.Generator().manual_seed(2)).softmax(dim=1)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_the_loss_of_labels_is_torchs(smoothing):
+    loss, logits = loss_of(LABELS, smoothing, WEIGHT)
+    expected = torch.nn.CrossEntropyLoss(weight=torch.tensor(WEIGHT), label_smoothing=smoothing)(logits, LABELS)
     assert torch.equal(loss, expected)
-    alike, _ = Passes(model, nullcontext, 10, smoothing)(images, targets)
-    assert not torch.isclose(alike, loss)
+    assert not torch.isclose(loss_of(LABELS, smoothing)[0], loss)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_the_loss_of_mixed_labels_is_an_average_by_weight(smoothing):
+    loss, logits = loss_of(MIXED, smoothing, WEIGHT)
+    shares = np.exp(logits.double().numpy())
+    shares /= shares.sum(axis=1, keepdims=True)
+    total, weights = 0.0, 0.0
+    for image, target in enumerate(MIXED.double().numpy()):
+        for label, weight in enumerate(WEIGHT):
+            smoothed = (1 - smoothing) * target[label] + smoothing / 3
+            total -= weight * smoothed * np.log(shares[image, label])
+            weights += weight * target[label]
+    assert loss.item() == pytest.approx(total / weights, rel=1e-5)
+    assert loss.item() != pytest.approx(total / len(MIXED), rel=1e-2), "as torch divides"
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("scale", [0.01, 10.0])
+@pytest.mark.parametrize("targets", [LABELS, MIXED], ids=["labels", "mixed labels"])
+def test_equal_weights_change_no_loss(targets, scale, smoothing):
+    loss, _ = loss_of(targets, smoothing, [scale] * 3)
+    torch.testing.assert_close(loss, loss_of(targets, smoothing)[0])
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_a_label_weighs_as_much_where_nothing_is_mixed(smoothing):
+    certain = torch.nn.functional.one_hot(LABELS, 3).float()
+    torch.testing.assert_close(loss_of(certain, smoothing, WEIGHT)[0], loss_of(LABELS, smoothing, WEIGHT)[0])
+
+
+def test_weights_are_summed_in_full_precision():
+    """Within autocast; the logits are those of it, so the network's own rounding takes no part."""
+    half = partial(torch.autocast, "cpu", torch.bfloat16)
+    loss, logits = loss_of(MIXED, 0.0, WEIGHT, half)
+    weighted = MIXED.double() * torch.tensor(WEIGHT).double()
+    expected = -(weighted * logits.double().log_softmax(dim=1)).sum() / weighted.sum()
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("targets", [LABELS, MIXED], ids=["labels", "mixed labels"])
+def test_without_weights_the_loss_has_torchs_bits(targets, smoothing):
+    loss, logits = loss_of(targets, smoothing)
+    assert torch.equal(loss, torch.nn.CrossEntropyLoss(label_smoothing=smoothing)(logits, targets))
 
 
 def setup_of(experiment, cache, folder):
@@ -97,6 +149,14 @@ def test_each_acts_and_a_run_that_is_killed_ends_with_the_same_bits(choice, uneq
         trained(experiment, tmp_path / "killed", report=stop)
     _, again, others = trained(experiment, tmp_path / "killed")
     assert again.digest(others) == record.digest(arrays)
+
+
+def test_equal_weights_train_as_none_do_with_mixing_too(unequal, trained):
+    mixed = replace(unequal, recipes={"none": (MixUp(),)})
+    (_, none, _), (_, ten, _) = trained(mixed), trained(replace(mixed, class_weights=(10.0,) * 3))
+    for one, other in zip(none.history, ten.history, strict=True):
+        assert other["train_loss"] == pytest.approx(one["train_loss"], rel=1e-3)
+        assert other["val_loss"] == pytest.approx(one["val_loss"], rel=1e-3)
 
 
 def test_the_small_class_is_found_more_probable(unequal, trained):
