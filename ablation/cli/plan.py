@@ -29,8 +29,7 @@ from ablation.data.split import Given, groups_of, own_parts
 from ablation.evidence.pairs import Condition
 from ablation.evidence.power import UNKNOWN, Sizes, Spread, overlap_planned, planned_power
 from ablation.evidence.study import Study
-from ablation.experiment.balance import imbalance
-from ablation.experiment.classes import refuse_misfits
+from ablation.experiment.classes import imbalance, refuse_misfits
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.record import RunRecord
 from ablation.experiment.runs import Held, folder_of, held_of, runs_of

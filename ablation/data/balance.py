@@ -5,10 +5,15 @@ Arrays in, arrays out; no torch. Each is of the images that a run trains on, and
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
 Rows = NDArray[np.int64]
+
+Sampling = Literal["shuffle", "balanced"]
+"""How often an image comes in an epoch: once, or so that each class comes equally often."""
 
 
 def balanced_weights(labels: Rows, classes: int) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ import pandas as pd
 from ablation.analysis.metrics import METRICS
 from ablation.core.text import counted, listing, named, opening
 from ablation.data.contents import left_out_words
-from ablation.experiment.balance import imbalance
+from ablation.experiment.classes import imbalance
 from ablation.experiment.labels import condition_named, names_of
 from ablation.experiment.own_metric import OwnMetric
 from ablation.experiment.preregistration import (

@@ -1,4 +1,7 @@
-"""What an experiment says of the classes of its data, held to those that the data has: known before the first run."""
+"""An experiment and the classes of its data: what does not fit them, and what their unequal sizes do to the metric.
+
+All of it is known before the first run.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ from collections.abc import Iterator, Sequence
 
 from ablation.analysis.metrics import TOP
 from ablation.core.errors import InputError, Problem
-from ablation.core.text import counted
-from ablation.experiment.balance import class_weights_of, misfits
+from ablation.core.text import counted, named
+from ablation.data.check import UNBALANCED
+from ablation.experiment.class_weights import class_weights_of, misfits
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.own_metric import OwnMetric
 
@@ -34,3 +38,27 @@ def wrong_metric(experiment: Experiment, classes: Sequence[str]) -> Iterator[str
 def _wrong_weights(experiment: Experiment, classes: Sequence[str]) -> Iterator[str]:
     levels = map(class_weights_of, experiment.levels("class_weights").values())
     yield from dict.fromkeys(wrong for given in levels for wrong in misfits(given, classes))
+
+
+def imbalance(metric: str, classes: Sequence[str], counts: Sequence[int]) -> str:
+    """The caution where classes are of unequal size and the metric counts images: a sentence or two, or ''.
+
+    counts: how many images of the data are of each class, () where that is not known. Names are marked as names
+    (`core.text.named`).
+    """
+    there = [(int(count), name) for count, name in zip(counts, classes, strict=False) if count]
+    if metric != "accuracy" or len(there) < 2:
+        return ""
+    (most, large), (fewest, small) = max(there, key=_size), min(there, key=_size)
+    if most <= UNBALANCED * fewest:
+        return ""
+    return (
+        f"The classes are unequal, {most / fewest:.1f} : 1 ({named(large)} {most:,} images, "
+        f"{named(small)} {fewest:,}); "
+        "accuracy counts images, and a small class hardly shows in it. metric='balanced_accuracy' or 'macro_f1' counts "
+        "each class alike; class_weights='balanced' or sampling='balanced' trains so."
+    )
+
+
+def _size(one: tuple[int, str]) -> int:
+    return one[0]

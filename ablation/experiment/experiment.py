@@ -35,10 +35,11 @@ from ablation.core.values import (
     label,
     value,
 )
+from ablation.data.balance import Sampling
 from ablation.data.normalization import NormalizationChoice
 from ablation.data.sources import Source, Subset
 from ablation.data.split import Redrawn, Split, TrainSize
-from ablation.experiment.balance import ClassWeights, Sampling, wrong_weights
+from ablation.experiment.class_weights import ClassWeights, wrong_weights
 from ablation.experiment.declared_test import default_test, wrong_test
 from ablation.experiment.own_metric import OwnMetric
 from ablation.experiment.robustness import STRENGTHS
@@ -119,9 +120,10 @@ class Experiment:
     and sd of the training part ("data"), of ImageNet, or given. lr, weight_decay: instead of each optimizer's own.
     head_lr_factor: the last layer's learning rate in multiples of the others'. clip_norm: the most that the norm of all
     gradients may be. ema: the decay of an average of the weights over the steps, which is then what is tested.
-    class_weights: of the loss, as in torch's `CrossEntropyLoss`: "balanced" (by the training part of each run, as
-    scikit-learn's `compute_class_weight`), a number a class in the order of the classes, or a dict by their names; the
-    validation loss is without. sampling: "balanced" shows each class equally often in an epoch of as many images.
+    class_weights: of the loss, as in torch's `CrossEntropyLoss`, with mixed labels too an average by weight (see
+    `ablation.training.step.cross_entropy`): "balanced" (by the training part of each run, as scikit-learn's
+    `compute_class_weight`), a number a class in the order of the classes, or a dict by their names; the validation
+    loss is without. sampling: "balanced" shows each class equally often in an epoch of as many images.
     patience: training stops when the validation loss has not improved for so many epochs, and the network of the best
     epoch is tested, also where no run stops; schedules follow `epochs` all the same.
 

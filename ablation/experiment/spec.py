@@ -16,9 +16,10 @@ from typing import Any, get_args
 from ablation.augment import Operation, Recipe
 from ablation.core.errors import DataError
 from ablation.core.values import label, plain, restore
+from ablation.data.balance import Sampling
 from ablation.data.normalization import IMAGENET, Normalization, NormalizationChoice
 from ablation.data.split import Parts, Split, Splittable, TrainSize
-from ablation.experiment.balance import ResolvedWeights, Sampling, class_weights_of
+from ablation.experiment.class_weights import ResolvedWeights, class_weights_of
 from ablation.models.names import Freeze, FrozenBatchNorm, Stem, is_weights_name
 from ablation.models.own import is_own, source_digest
 from ablation.models.weights_file import resolved as resolved_weights

@@ -18,7 +18,7 @@ from ablation.data import Dataset, Parts
 from ablation.data.balance import balanced_weights
 from ablation.data.batches import steps
 from ablation.data.normalization import moments
-from ablation.experiment.balance import misfits, weights_of
+from ablation.experiment.class_weights import misfits, weights_of
 from ablation.experiment.runs import Run
 from ablation.experiment.spec import RunSpec
 from ablation.models.classifier import Classifier

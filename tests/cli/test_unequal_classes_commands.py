@@ -10,7 +10,7 @@ from PIL import Image
 from ablation import InputError, sweep
 from ablation.core.text import plain
 from ablation.evidence.warnings import warnings_of
-from ablation.experiment.balance import imbalance
+from ablation.experiment.classes import imbalance
 
 FILE = """
 from ablation import Adam, Experiment, Fixed, ImageFolder

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from ablation import Constant, Cosine, Experiment, InputError
-from ablation.experiment.balance import class_weights_of, imbalance, misfits, weights_of
+from ablation.experiment.class_weights import class_weights_of, misfits, weights_of
+from ablation.experiment.classes import imbalance
 from ablation.experiment.form import experiment_of, form_of
 from ablation.experiment.spec import RunSpec, cautions
 

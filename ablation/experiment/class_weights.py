@@ -1,4 +1,7 @@
-"""What an experiment says of classes of unequal size: weights, sampling, and what is said where it says nothing."""
+"""Class weights as an experiment gives them and as a spec holds them, each held to what it may be.
+
+Those that are computed, "balanced", are computed in `ablation.data.balance`.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from numbers import Real
 from typing import Any, Literal
 
-from ablation.core.text import counted, listing, named
+from ablation.core.text import counted, listing
 from ablation.core.values import Positive
-from ablation.data.check import UNBALANCED
 
 ClassWeights = Literal["balanced"] | tuple[Positive, ...] | Mapping[str, Positive] | None
 """As an experiment gives them: a number a class in the order of the data's classes, or by the name of the class."""
 
 ResolvedWeights = Literal["balanced"] | tuple[float, ...] | tuple[tuple[str, float], ...] | None
 """As a spec holds them: names with their numbers as pairs, in the order of the names."""
-
-Sampling = Literal["shuffle", "balanced"]
-"""How often an image comes in an epoch: once, or so that each class comes equally often."""
 
 
 def class_weights_of(given: Any) -> ResolvedWeights:
@@ -67,27 +66,3 @@ def misfits(given: ResolvedWeights, classes: Sequence[str]) -> Iterator[str]:
 def _few(names: Sequence[str]) -> str:
     shown = [repr(name) for name in names[:5]]
     return listing([*shown, f"{len(names) - 5} more"] if len(names) > 5 else shown)
-
-
-def imbalance(metric: str, classes: Sequence[str], counts: Sequence[int]) -> str:
-    """The caution where classes are of unequal size and the metric counts images: a sentence or two, or ''.
-
-    counts: how many images of the data are of each class, () where that is not known. Names are marked as names
-    (`core.text.named`).
-    """
-    there = [(int(count), name) for count, name in zip(counts, classes, strict=False) if count]
-    if metric != "accuracy" or len(there) < 2:
-        return ""
-    (most, large), (fewest, small) = max(there, key=_size), min(there, key=_size)
-    if most <= UNBALANCED * fewest:
-        return ""
-    return (
-        f"The classes are unequal, {most / fewest:.1f} : 1 ({named(large)} {most:,} images, "
-        f"{named(small)} {fewest:,}); "
-        "accuracy counts images, and a small class hardly shows in it. metric='balanced_accuracy' or 'macro_f1' counts "
-        "each class alike; class_weights='balanced' or sampling='balanced' trains so."
-    )
-
-
-def _size(one: tuple[int, str]) -> int:
-    return one[0]
