@@ -218,7 +218,7 @@ def fit(given: Any, hint: Any) -> tuple[Any, str]:
     (((1.0, 2.0), ''), ('fast', ''), ('5', 'expected a whole number'))
     """
     if hint is float and type(given) is float and math.isfinite(given):  # most of what a record holds
-        return given, ""
+        return given or 0.0, ""  # -0.0 is 0.0: as JSON they differ, and ids are made of that
     if type(given) not in _FITTED_WITHIN:
         given = native(given, hint is str)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
@@ -235,7 +235,7 @@ def fit(given: Any, hint: Any) -> tuple[Any, str]:
     if hint is float or hint is int:
         if isinstance(given, bool) or not isinstance(given, int | hint) or not _is_finite(given):
             return given, f"expected {'a whole' if hint is int else 'a finite'} number"
-        return hint(given), ""
+        return hint(given) or hint(), ""
     return _fit_class(given, hint, origin or hint)
 
 

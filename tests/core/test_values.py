@@ -178,6 +178,17 @@ def test_whole_numbers_become_floats_where_floats_are_meant():
     assert isinstance(Fixed(train=200, val=0.1, test=0.1).train, int)
 
 
+@pytest.mark.parametrize("zero", [-0.0, np.float64(-0.0), np.array(-0.0), 0, 0.0])
+@pytest.mark.parametrize(
+    "hint", [float, float | None, Annotated[float, Range(low=0)], tuple[float, ...], tuple[float, float] | str]
+)
+def test_there_is_one_zero(hint, zero):
+    several = "tuple" in str(hint)
+    fitted, wrong = fit((zero, 1.5), hint) if several else fit(zero, hint)
+    assert wrong == ""
+    assert repr(fitted) == ("(0.0, 1.5)" if several else "0.0")
+
+
 def test_the_plain_form_does_not_depend_on_what_was_asked_before():
     """A cache that took 1, 1.0 and True for one another would give one spec two ids."""
     for given in (True, 1, 1.0, 0.0, 0, False):

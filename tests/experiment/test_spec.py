@@ -10,6 +10,7 @@ from typing import get_args
 import pytest
 
 from ablation.augment import Brightness, Contrast, Operation, RandomHorizontalFlip, RandomResizedCrop
+from ablation.core.errors import InputError
 from ablation.data.normalization import Normalization
 from ablation.data.split import Fixed, PerSeed, Split, TrainSize
 from ablation.experiment.spec import CLASSES, RunSpec
@@ -100,6 +101,16 @@ assert list(OTHER) == [field.name for field in fields(RunSpec)], "every field ne
 def test_every_field_is_part_of_the_id(name):
     """Whatever a spec holds can change the result: no field may be left out of the hash."""
     assert replace(SPEC, **{name: OTHER[name]}).id != SPEC.id
+
+
+def test_a_zero_has_one_id_whatever_its_sign(tiny):
+    signs = [
+        replace(tiny, dropout=zero, weight_decay=zero, optimizers={"sgd": SGD(lr=0.1, momentum=zero)})
+        for zero in (0.0, -0.0, 0)
+    ]
+    assert len({tuple(cell.spec.id for cell in one.cells("0" * 16)) for one in signs}) == 1
+    with pytest.raises(InputError, match="a value is given twice"):
+        replace(tiny, vary={"dropout": (0.0, -0.0)})
 
 
 def test_what_came_later_is_in_the_form_of_a_spec_only_where_it_is_chosen():
