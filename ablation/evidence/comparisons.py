@@ -7,12 +7,13 @@ public names when something is to be shown.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, SupportsIndex, overload
 
 import numpy as np
 import pandas as pd
 
 from ablation.analysis.metrics import METRICS
+from ablation.core.errors import did_you_mean
 from ablation.evidence.effects import Effect
 from ablation.experiment.experiment import Experiment
 
@@ -24,14 +25,16 @@ class Effects(tuple[Effect, ...]):
     """The effects of an experiment, as `compare` returns them: a tuple of `Effect` that shows itself.
 
     Each recipe has one under each condition, then one pooled over them where there are several; the baseline has its
-    own. `repr` has a line a recipe, a notebook shows a table, and `to_frame` gives all numbers to pandas. A slice is a
-    plain tuple.
+    own. `repr` has a line a recipe, a notebook shows a table, and `to_frame` gives all numbers to pandas.
+    `effects["crop"]` is a tuple of those of one recipe, in this order; a slice is a plain tuple.
 
     >>> effects = compare(results)
     >>> print(effects.experiment.name, len(effects))
     small 2
     >>> effects.to_frame()[["recipe", "optimizer", "seeds"]].values.tolist()
     [['crop', 'sgd', 3]]
+    >>> effects["crop"][0].condition
+    {'optimizer': 'sgd'}
     """
 
     experiment: Experiment
@@ -45,6 +48,19 @@ class Effects(tuple[Effect, ...]):
     def __getnewargs__(self) -> tuple[Any, ...]:
         """What a copy, or a pickle, is made of."""
         return tuple(self), self.experiment
+
+    @overload
+    def __getitem__(self, key: SupportsIndex) -> Effect: ...
+    @overload
+    def __getitem__(self, key: slice | str) -> tuple[Effect, ...]: ...
+    def __getitem__(self, key: SupportsIndex | slice | str) -> Effect | tuple[Effect, ...]:
+        """Raises KeyError for a recipe that there is not, and IndexError as a tuple does."""
+        if not isinstance(key, str):
+            return super().__getitem__(key)
+        if found := tuple(effect for effect in self if effect.recipe == key):
+            return found
+        recipes = dict.fromkeys(effect.recipe for effect in self)
+        raise KeyError(f"there is no recipe {key!r}{did_you_mean(key, recipes)} ({', '.join(recipes)})")
 
     def __repr__(self) -> str:
         """At most a dozen lines: the answer, then each recipe's difference, interval and verdict."""

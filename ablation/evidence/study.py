@@ -36,7 +36,12 @@ class Study:
     """
 
     def __init__(self, results: Results, effects: Sequence[Effect] | None = None, command: str = ""):
-        """effects: where they are known already. command: what trains the runs again, if not `ablation run NAME`."""
+        """effects: where they are known already. command: what trains the runs again, if not `ablation run NAME`.
+
+        Raises TypeError for what are no results.
+        """
+        if not isinstance(results, Results):
+            raise TypeError(f"{type(results).__name__}: expected Results; Results.load(experiment) reads them")
         self.results = results
         self.experiment = results.experiment
         self.command = command or f"ablation run {results.experiment.name}"
@@ -109,6 +114,8 @@ def compare(results: Results) -> Effects:
     >>> baseline, effect = compare(results)
     >>> effect.recipe, effect.condition
     ('crop', {'optimizer': 'sgd'})
+
+    Raises TypeError for what are no results.
     """
     return Study(results).effects
 

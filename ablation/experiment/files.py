@@ -162,6 +162,18 @@ def load(name: str, folder: Path = FOLDER) -> ExperimentFile:
     return read(*_found(name, folder))
 
 
+def experiment_of(given: object) -> Experiment:
+    """The experiment itself, or that which goes by this name or lies in this file, as `load` finds it.
+
+    Raises InputError as `load` does, and TypeError for anything else.
+    """
+    if isinstance(given, Experiment):
+        return given
+    if isinstance(given, str | Path):
+        return load(str(given)).experiment
+    raise TypeError(f"{type(given).__name__}: expected an Experiment, its name or its file")
+
+
 def find(name: str, folder: Path = FOLDER) -> Path:
     """The file called `name`, else that in which `name=` says so, or the path given; none is run. Raises InputError.
 

@@ -23,6 +23,7 @@ from ablation.data.readers import Progress
 from ablation.data.split import Splittable
 from ablation.experiment.classes import wrong_metric
 from ablation.experiment.experiment import Cell, Experiment
+from ablation.experiment.files import experiment_of
 from ablation.experiment.record import (
     Arrays,
     Attention,
@@ -100,15 +101,18 @@ class Results:
     @classmethod
     def load(
         cls,
-        experiment: Experiment,
+        experiment: Experiment | str | Path,
         runs: Path | str = "runs",
         cache: Path | str = "cache",
         progress: Progress | None = None,
     ) -> Results:
         """Read the records of every cell of the experiment from the folders `runs` and `cache`.
 
-        progress: notified of files that have to be read first, see `ablation.data.listing`.
+        experiment: itself, or its name or file as commands take them ("quickstart", "experiments/quickstart.py").
+        progress: notified of files that have to be read first, see `ablation.data.listing`. Raises InputError
+        where there is none of that name.
         """
+        experiment = experiment_of(experiment)
         data = listing(experiment.data, Path(cache), progress)
         cells, root = experiment.cells(data.digest), folder_of(experiment, Path(runs))
         return cls.read(experiment, cells, data, root, len(data.left_out), Path(cache))

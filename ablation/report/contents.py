@@ -94,7 +94,13 @@ def section(results: Results | Study, slug: str) -> Section | None:
 
 def absent(study: Study, slug: str) -> InputError:
     """Why an experiment has no section of this name, for whoever asks for it alone."""
-    why = "its grid does not ask that question, or too few runs have finished"
+    runs = study.results.frame.drop_duplicates("id")
+    finished = int((runs["status"] == "finished").sum())
+    why = "its grid does not ask that question"
+    if not finished:
+        why = f"no run has finished; {study.command} trains them"
+    elif finished < len(runs):
+        why += f", or too few runs have finished ({out_of(finished, len(runs), 'run')})"
     return InputError(f"{study.experiment.name} has no section {slug!r}: {why}")
 
 

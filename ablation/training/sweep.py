@@ -7,6 +7,7 @@ while this process reads the photographs, and do the dry run while it caches the
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from ablation.core.text import counted
 from ablation.data import Dataset, Listing, build, listing
 from ablation.experiment.classes import refuse_misfits
 from ablation.experiment.experiment import Cell, Experiment
+from ablation.experiment.files import experiment_of
 from ablation.experiment.preregistration import Variant, preregister, refuse_of_another
 from ablation.experiment.record import RECORD_FILE
 from ablation.experiment.runs import Held, Run, folder_of, held_of, runs_of
@@ -34,17 +36,29 @@ from ablation.training.rounds import entered, first_holder, forget_holder, refus
 from ablation.training.watch import Harmless, Silent, Watch
 
 
+class Runs(tuple[Run, ...]):
+    """All runs of an experiment, as `sweep` returns them: a tuple that shows in a line how they ended."""
+
+    def __repr__(self) -> str:
+        """'25 runs in runs/mine: 24 finished, 1 failed'."""
+        if not self:
+            return "no runs"
+        ended = Counter(run.status() for run in dict.fromkeys(self))
+        how = ", ".join(f"{count:,} {status}" for status, count in ended.most_common())
+        return f"{counted(ended.total(), 'run')} in {self[0].root.as_posix()}: {how}"
+
+
 def sweep(
-    experiment: Experiment,
+    experiment: Experiment | str | Path,
     runs: Path | str = "runs",
     cache: Path | str = "cache",
     watch: Watch | None = None,
     ended: Callable[[Run], None] = lambda run: None,
     **options: Any,
-) -> tuple[Run, ...]:
+) -> Runs:
     """Train the runs of the experiment that have no record yet; returns all of its runs. An altered record is left.
 
-    options: the fields of `Training` and `Policy`, as `jobs=2` or `only=({"recipe": "crop"},)`. `ended` is called in
+    experiment: itself, or its name or file, as `Results.load` takes it. options: the fields of `Training` and `Policy`, as `jobs=2` or `only=({"recipe": "crop"},)`. `ended` is called in
     this thread after each run. On KeyboardInterrupt the workers are stopped; the same call goes on where this one was.
     Warns where it ends before every run was tried. Raises DataError if the data cannot be read, InputError for what
     workers cannot do, HeldError with `join=False` where another process trains the experiment, and TryAgainError where
@@ -53,6 +67,7 @@ def sweep(
     >>> {run.status() for run in sweep(experiment)}
     {'finished'}
     """
+    experiment = experiment_of(experiment)
     policy, training = _policy_and_training(options)
     with crew_for(experiment, Path(runs), Path(cache), training, policy) as crew:
         data = listing(experiment.data, Path(cache))
@@ -60,7 +75,7 @@ def sweep(
         swept = train_missing(experiment, data, cells, crew, Path(cache), watch or Silent(), ended, policy)
     if swept.stopped:
         warnings.warn(swept.stopped, stacklevel=2)
-    return swept.runs
+    return Runs(swept.runs)
 
 
 def _policy_and_training(options: Mapping[str, Any]) -> tuple[Policy, Training]:

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from project import write_experiment
 
+from ablation.core.errors import InputError
 from ablation.core.seeds import stream
 from ablation.data import Fixed, listing
 from ablation.evidence.study import Study, compare
@@ -94,3 +96,21 @@ def test_effects_are_read_off_these_rows(results):
     assert effects["crop", "adam", "few"].note == "too few finished seeds"
     assert len(effects) == 2 * 4 + 2
     assert len(Study(results).warnings) == 3
+
+
+def test_results_are_loaded_by_the_name_or_the_file_of_an_experiment(tmp_path, cache, monkeypatch):
+    file = write_experiment(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for given in ("small", "experiments/small.py", file):
+        assert (Results.load(given, cache=cache).frame["status"] == "planned").sum() == 6
+    with pytest.raises(InputError, match="there is no experiment 'smal'; did you mean 'small'"):
+        Results.load("smal")
+    with pytest.raises(TypeError, match=r"^int: expected an Experiment, its name or its file$"):
+        Results.load(3)
+
+
+def test_what_are_no_results_is_refused_with_what_reads_them(varied):
+    for given, name in ((varied, "Experiment"), ("small", "str")):
+        for made in (compare, Study):
+            with pytest.raises(TypeError, match=rf"^{name}: expected Results; Results.load\(experiment\) reads them$"):
+                made(given)

@@ -41,6 +41,15 @@ def test_effects_are_a_tuple_with_the_experiment_that_they_are_of(complete):
         assert repr(again) == repr(effects)
 
 
+def test_effects_of_one_recipe_are_had_by_its_name(complete):
+    effects = compare(complete)
+    assert effects["crop"] == tuple(effect for effect in effects if effect.recipe == "crop")
+    assert len(effects["crop"]) == 3  # under two conditions, and pooled
+    assert effects[0] is tuple(effects)[0]
+    with pytest.raises(KeyError, match=r"there is no recipe 'crap'; did you mean 'crop'\? \(none, .*crop"):
+        effects["crap"]
+
+
 def test_effects_print_the_answer_and_a_line_a_recipe(complete):
     effects = compare(complete)
     first, *rows, last = repr(effects).splitlines()

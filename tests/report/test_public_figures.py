@@ -199,3 +199,16 @@ def test_effects_are_those_of_compare(draw, complete):
         draw(tuple(compare(complete)))
     with pytest.raises(TypeError, match="Effects: expected Results"):
         cost_plot(compare(complete))
+
+
+def test_why_there_is_no_section_is_said_by_what_has_finished(build, fake, tmp_path):
+    experiment = build(recipes={"none": (), "brightness": (Brightness(0.4),)}, optimizers={"adam": Adam()}, seeds=3)
+    for name, fate, why in (
+        ("none", lambda cell: "planned", "no run has finished; ablation run {} trains them"),
+        ("some", lambda cell: "failed" if cell.seed else "finished", "or too few runs have finished (2 of 6 runs)"),
+        ("all", lambda cell: "finished", "its grid does not ask that question"),
+    ):
+        results = fake(experiment, tmp_path / name, fate=fate)
+        with pytest.raises(InputError) as raised:
+            interaction_plot(results)
+        assert str(raised.value).endswith(why.format(experiment.name))

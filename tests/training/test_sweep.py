@@ -30,6 +30,12 @@ def test_every_run_finishes(undisturbed):
     assert not any(run.checkpoint.exists() for run in runs)
 
 
+def test_all_runs_show_in_a_line_how_they_ended(undisturbed):
+    folder, runs = undisturbed
+    assert repr(runs) == f"12 runs in {(folder / 'tiny').as_posix()}: 12 finished"
+    assert isinstance(runs, tuple)
+
+
 def test_one_worker_with_few_runs_and_two_with_many_give_the_same_bits(undisturbed, tiny, cache, tmp_path):
     """Alone, after others in the same worker, and beside another worker."""
     _, runs = undisturbed
