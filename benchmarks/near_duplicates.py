@@ -106,14 +106,16 @@ def found_again(paths: list[Path], change: Change) -> int:
     for path in paths:
         image = Image.open(path).convert("RGB")
         both = [np.asarray(image), np.asarray(change(image))]
-        found += len(near_links(np.array([traits_of_array(pixels) for pixels in both], TRAITS)))
+        traits = np.array([traits_of_array(pixels) for pixels in both], TRAITS)
+        found += len(near_links(traits, np.zeros(2, np.int64)).near)
     return found
 
 
 def linked(paths: list[Path]) -> list[tuple[Path, Path]]:
     """Which photographs are linked to which, but for exact copies."""
     traits = np.array([traits_of(path.read_bytes(), first_frame=True) for path in paths], TRAITS)
-    return [(paths[a], paths[b]) for a, b in near_links(traits) if traits["pixels"][a] != traits["pixels"][b]]
+    links = near_links(traits, np.zeros(len(paths), np.int64)).near
+    return [(paths[a], paths[b]) for a, b in links if traits["pixels"][a] != traits["pixels"][b]]
 
 
 def main() -> None:

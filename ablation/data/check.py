@@ -247,7 +247,10 @@ def torn_of(data: Listing, copies: tuple[Copies, ...]) -> tuple[tuple[int, ...],
 def _alike(data: Listing, rows: Rows) -> list[Rows]:
     """Return the rows of a group by what looks alike: the data may join several pictures to a group."""
     traits = data.traits[rows]
-    return [rows[alike] for alike in several(joined(len(rows), exact_pairs(traits), near_links(traits)))]
+    return [
+        rows[alike]
+        for alike in several(joined(len(rows), exact_pairs(traits), near_links(traits, data.labels[rows]).near))
+    ]
 
 
 def _copies(data: Listing, alike: Rows) -> Copies:

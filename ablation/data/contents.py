@@ -28,7 +28,7 @@ from ablation.core.files import Damaged, atomic, open_file, undamaged
 from ablation.core.text import counted
 from ablation.core.values import label as describe
 from ablation.data.files import PARTS, Origin, Sample, capped, printable
-from ablation.data.groups import NEAR, TURNED, Rows, exact_pairs, given_pairs, joined, near_links
+from ablation.data.groups import NEAR, TURNED, Links, Rows, exact_pairs, given_pairs, joined, near_links
 from ablation.data.published import digest_of
 from ablation.data.readers import SIZE_LIMIT, Progress, read_all
 from ablation.data.sources import SkipBad, Source, Subset
@@ -76,6 +76,8 @@ class Listing:
     """The digests of the files that were left out, as they go into `digest`; and `bit_depth=12` where that was given,
     as it makes other pixels of the same files."""
     bit_depth: int | None = None
+    turned: tuple[int, ...] = ()
+    """Rows that look like one of another class, but only with one of both turned; of a `Subset` none is named."""
 
 
 class Survey(NamedTuple):
@@ -101,7 +103,7 @@ def listing(source: Source, cache_root: Path, progress: Progress | None = None) 
         return _first(listing(source.source, cache_root, progress), source)
     surveyed = survey(source, cache_root, progress)
     if surveyed.bad and not isinstance(source, SkipBad):
-        advice = "mend or remove them, or leave them out by SkipBad(...); `ablation check` shows them all"
+        advice = f"mend or remove them, or leave them out: data=SkipBad({describe(source)}); `ablation check` shows all"
         count = Problem(f"{len(surveyed.bad)} of the files cannot be used: {advice}")
         raise DataError([*capped(surveyed.problems()), count])
     return listed(surveyed, cache_root)
@@ -270,22 +272,24 @@ def listed(surveyed: Survey, cache_root: Path) -> Listing:
     traits: NDArray[np.void] = np.array([measured for _, measured in ordered], TRAITS)
     groups = given_pairs([sample.group for sample in samples])
     exact = exact_pairs(traits)
-    near = near_links(traits) if len(traits) < _REMEMBERED_FROM else _remembered_links(traits, cache_root)
+    labels = np.array([sample.label for sample in samples], np.int64)
+    links = (near_links if len(traits) < _REMEMBERED_FROM else partial(_remembered_links, cache_root))(traits, labels)
     data = Listing(
         digest="",
         source=describe(surveyed.source),
         classes=surveyed.classes,
-        labels=np.array([sample.label for sample in samples], np.int64),
+        labels=labels,
         names=tuple(sample.name for sample in samples),
         contents=tuple(digest.decode() for digest in traits["content"].tolist()),
         origins=tuple(sample.origin for sample in samples),
         traits=traits,
         parts=np.array([PARTS.index(sample.part) if sample.part else -1 for sample in samples], np.int8),
-        near=joined(len(samples), groups, exact, near),
+        near=joined(len(samples), groups, exact, links.near),
         exact=joined(len(samples), groups, exact),
         left_out=tuple(surveyed.problems()),
         first_frame=surveyed.source.first_frame,
         bit_depth=surveyed.source.bit_depth,
+        turned=tuple(links.turned.tolist()),
     )
     return _with_digest(data, sorted(_digest_of_bad(sample) for sample, _ in surveyed.bad))
 
@@ -330,6 +334,7 @@ def _first(whole: Listing, source: Subset) -> Listing:
         parts=whole.parts[kept],
         near=near.astype(np.int64),
         exact=exact.astype(np.int64),
+        turned=(),
     )
     return _with_digest(data, ())
 
@@ -345,16 +350,16 @@ def _refuse_small(surveyed: Survey) -> None:
         raise DataError(capped(problems))
 
 
-def _remembered_links(traits: NDArray[np.void], cache_root: Path) -> Rows:
-    """Return `near_links`, kept in a file that is named after the hashes."""
-    name = digest_of(traits["hash"].tobytes() + traits["hashed"].tobytes())
+def _remembered_links(cache_root: Path, traits: NDArray[np.void], labels: Rows) -> Links:
+    """Return `near_links`, kept in a file that is named after the hashes and the classes."""
+    name = digest_of(traits["hash"].tobytes() + traits["hashed"].tobytes() + labels.tobytes())
     path = cache_root / "traits" / f"{name}-{NEAR}-{TURNED}.npz"
     try:
         with undamaged():
-            return _remembered(path, "links")[0]
+            return Links(*_remembered(path, *Links._fields))
     except (FileNotFoundError, Damaged):  # they can be computed again
-        links = near_links(traits)
-        _remember(path, links=links)
+        links = near_links(traits, labels)
+        _remember(path, **links._asdict())
         return links
 
 

@@ -2,15 +2,16 @@
 
 Exact copies have the same pixels. Near-duplicates have perceptual hashes that differ in few bits, as they are or with
 one of them mirrored (see `ablation.data.traits`): re-encodings, other sizes, small changes of brightness. In fewer bits
-where one of them is turned by 90, 180 or 270 degrees, or turned and mirrored: so there are eight poses, and each is
-read off one hash.
+where one of them is turned by 90, 180 or 270 degrees, or turned and mirrored, and both are of one class: so there are
+eight poses, and each is read off one hash.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,28 +44,67 @@ def exact_pairs(traits: NDArray[np.void]) -> Rows:
     return np.stack([first[inverse[copies]], copies], axis=1)
 
 
-def near_links(traits: NDArray[np.void]) -> Rows:
-    """Return (L, 2) pairs of rows that join all near-duplicates, directly or not; no more pairs than there are rows.
+class Links(NamedTuple):
+    """What looks alike."""
+
+    near: Rows
+    """(L, 2) pairs of rows that join all near-duplicates, directly or not; no more pairs than there are rows."""
+    turned: Rows
+    """(T,) rows that look like one of another class, but only with one of both turned. That joins them to none: classes
+    may differ by nothing else (letters, arrows)."""
+
+
+def near_links(traits: NDArray[np.void], labels: Rows) -> Links:
+    """Return which photographs are near-duplicates; labels: (N,) their classes.
 
     Up to a few thousand pictures each is compared with each, of more those that meet in a band (see `near_banded` and
     `turned_banded`). Memory is not quadratic in their number, also where all are alike. What has no meaningful hash
     has no near-duplicate.
     """
     rows = np.flatnonzero(traits["hashed"])
-    _, first, inverse = np.unique(traits["hash"][rows], axis=0, return_index=True, return_inverse=True)
-    same = np.stack([first[inverse], np.arange(len(rows))], axis=1)
-    links: Rows = same[same[:, 0] != same[:, 1]]
-    different = np.sort(first)
-    hashes, pending = traits["hash"][rows][different], [links]
-    upright = near_banded(hashes) if len(hashes) >= _BANDED_FROM else near_blocks(hashes, NEAR)
-    turned = turned_banded(hashes) if len(hashes) >= _TURNED_FROM else turned_blocks(hashes)
-    for pairs in chain(upright, turned):
+    hashes, labels = traits["hash"][rows], labels[rows]
+    _, first, kind = np.unique(hashes, axis=0, return_index=True, return_inverse=True)
+    _, first_of_class, inverse = np.unique(
+        kind * (labels.max(initial=0) + 1) + labels, return_index=True, return_inverse=True
+    )
+    same = np.stack([first[kind], np.arange(len(rows))], axis=1)
+    pending, elsewhere = [same[same[:, 0] != same[:, 1]]], np.zeros(len(rows), bool)
+    turned = _of_one_class(_turned_pairs(hashes, np.sort(first_of_class)), hashes, labels, elsewhere)
+    for pairs in chain(_near_pairs(hashes, np.sort(first)), turned):
         if len(pairs):
-            pending.append(different[pairs[:, :2]])
+            pending.append(pairs)
         if sum(map(len, pending)) > 2 * len(rows):
             pending = [_spanning(len(rows), np.concatenate(pending))]
     near: Rows = rows[_spanning(len(rows), np.concatenate(pending))].reshape(-1, 2)
-    return near
+    return Links(near, rows[elsewhere[first_of_class[inverse]]])
+
+
+def _near_pairs(hashes: NDArray[np.uint64], some: Rows) -> Iterator[Rows]:
+    """Yield near-duplicates among some rows of the hashes, as they are or mirrored."""
+    few = hashes[some]
+    for pairs in near_banded(few) if len(few) >= _BANDED_FROM else near_blocks(few, NEAR):
+        yield some[pairs[:, :2]]
+
+
+def _turned_pairs(hashes: NDArray[np.uint64], some: Rows) -> Iterator[Rows]:
+    """Yield the same with one of both turned."""
+    few = hashes[some]
+    for pairs in turned_banded(few) if len(few) >= _TURNED_FROM else turned_blocks(few):
+        yield some[pairs[:, :2]]
+
+
+def _of_one_class(
+    every: Iterable[Rows], hashes: NDArray[np.uint64], labels: Rows, elsewhere: NDArray[np.bool_]
+) -> Iterator[Rows]:
+    """Yield those of the turned pairs that are of one class; mark in `elsewhere` the rows of others that are not near
+    as they are."""
+    for pairs in every:
+        within = labels[pairs[:, 0]] == labels[pairs[:, 1]]
+        one, other = pairs[~within].T
+        apart = hashes[one] ^ hashes[other]
+        only_turned = np.minimum(_ones(apart), _ones(apart ^ MIRROR)) > NEAR
+        elsewhere[one[only_turned]] = elsewhere[other[only_turned]] = True
+        yield pairs[within]
 
 
 def _spanning(count: int, links: Rows) -> Rows:
@@ -96,7 +136,7 @@ def _blocks(hashes: NDArray[np.uint64], poses: Sequence[NDArray[np.uint64]], mos
     rows = min(256, -(-_PAIRS_AT_ONCE // max(1, len(hashes))))
     for start in range(0, len(hashes), rows):
         others = hashes[start:]
-        apart = reduce(np.minimum, (_differing(pose[start : start + rows], others) for pose in poses))
+        apart = _least(_differing(pose[start : start + rows], others) for pose in poses)
         a, b = np.nonzero(apart <= most)
         later = b > a
         a, b = a[later], b[later]
@@ -155,7 +195,7 @@ def turned_banded(hashes: NDArray[np.uint64]) -> Iterator[Rows]:
                 yield from turned_blocks(hashes)
                 return
             one, other = met.T
-            apart = reduce(np.minimum, (_ones(pose[one] ^ hashes[other]) for pose in poses))
+            apart = _least(_ones(pose[one] ^ hashes[other]) for pose in poses)
             yield met[apart <= TURNED]
 
 
@@ -208,6 +248,11 @@ def _meeting(under: NDArray[np.uint64]) -> Iterator[Rows]:
             first = first[under[first] >> np.uint64(32) == under[first + step] >> np.uint64(32)]
             yield np.stack([under[first], under[first + step]], axis=1).astype(np.uint32).astype(np.int64)
             step += 1
+
+
+def _least(every: Iterable[NDArray[np.uint16]]) -> NDArray[np.uint16]:
+    """Return the least of several arrays of one shape, element by element."""
+    return reduce(np.minimum, every)
 
 
 def _ones(words: NDArray[np.uint64]) -> NDArray[np.uint16]:

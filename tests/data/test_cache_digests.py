@@ -260,9 +260,9 @@ def test_random_flips_of_a_bit_in_what_is_remembered_of_files_change_nothing(sam
 
     def everything():
         traits = np.stack(remembered_traits(samples, False, index, lambda *call: measured.append(call)))
-        return traits.tobytes(), of_files._remembered_links(traits, tmp_path).tobytes()
+        return traits.tobytes(), *(rows.tobytes() for rows in of_files._remembered_links(tmp_path, traits, labels))
 
-    measured = []
+    measured, labels = [], np.array([sample.label for sample in samples])
     good = everything()
     assert len(good[1]), "there are near-duplicates"
     [links] = set((tmp_path / "traits").iterdir()) - {index}

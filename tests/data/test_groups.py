@@ -45,6 +45,11 @@ def near_pairs(traits: np.ndarray, most: int = NEAR) -> np.ndarray:
     return np.column_stack([rows[found[:, :2]], found[:, 2]])
 
 
+def links_of(traits: np.ndarray) -> np.ndarray:
+    """What joins them where all are of one class."""
+    return near_links(traits, np.zeros(len(traits), np.int64)).near
+
+
 def generator(seed: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(seed))
 
@@ -245,7 +250,7 @@ def test_a_picture_is_found_again_turned_and_others_are_not():
     smaller = encoded(photograph(0).rotate(90, expand=True).resize((60, 80)), "JPEG")
     others = [encoded(photograph(number)) for number in range(1, 20)]
     traits = np.array([encoded(photograph(0)), *turned, smaller, *others], TRAITS)
-    groups = joined(len(traits), near_links(traits))
+    groups = joined(len(traits), links_of(traits))
     assert groups.tolist() == [0] * (len(turned) + 2) + list(range(1, 20))
 
 
@@ -254,7 +259,44 @@ def test_links_join_turned_ones_however_many_there_are(count):
     hashes = hashes_turned(count // 2, TURNED, seed=5)
     traits = np.zeros(count, TRAITS)
     traits["hash"], traits["hashed"] = hashes, True
-    assert joined(count, near_links(traits)).tolist() == 2 * list(range(count // 2))
+    assert joined(count, links_of(traits)).tolist() == 2 * list(range(count // 2))
+
+
+KINDS = (("PNG", {}), ("BMP", {}))
+
+
+def unlike(count: int) -> np.ndarray:
+    """Traits with hashes of their own."""
+    traits = np.zeros(count, TRAITS)
+    traits["hash"], traits["hashed"] = generator(9).integers(0, 2**64, (count, 4), np.uint64), True
+    return traits
+
+
+SCENES = [photograph(0), photograph(0).rotate(90, expand=True), photograph(0).rotate(180), photograph(1)]
+
+
+@pytest.mark.parametrize("others", [0, 1200], ids=["few", "many, by bands"])
+def test_what_only_a_turn_joins_is_no_group_across_classes_and_is_named(others):
+    pictures = [encoded(picture, kind, **options) for picture in SCENES for kind, options in KINDS]
+    traits = np.concatenate([np.array(pictures, TRAITS), unlike(others)])
+    labels = np.zeros(len(traits), np.int64)
+    labels[: len(pictures)] = [0, 0, 1, 1, 2, 2, 0, 0]
+    links = near_links(traits, labels)
+    assert joined(len(traits), links.near).tolist() == [0, 0, 1, 1, 2, 2, 3, 3, *range(4, 4 + others)]
+    assert links.turned.tolist() == [0, 1, 2, 3, 4, 5], "each, also where two have one hash"
+    labels[2:4] = 0
+    links = near_links(traits, labels)
+    assert joined(len(traits), links.near).tolist() == [0, 0, 0, 0, 1, 1, 2, 2, *range(3, 3 + others)]
+    assert links.turned.tolist() == [0, 1, 2, 3, 4, 5]
+    labels[4:6] = 0
+    assert near_links(traits, labels).turned.tolist() == []
+
+
+def test_copies_as_they_are_in_two_classes_are_a_group_with_what_is_turned_in_either():
+    pictures = np.array([encoded(picture) for picture in (SCENES[0], SCENES[0], SCENES[1], SCENES[2])], TRAITS)
+    links = near_links(pictures, np.array([0, 1, 1, 0]))
+    assert joined(4, links.near).tolist() == [0, 0, 0, 0]
+    assert near_links(pictures[1:], np.array([1, 0, 0])).turned.tolist() == [0, 1, 2]
 
 
 def test_no_two_unrelated_cats_are_the_same_turned(cats):
@@ -343,7 +385,7 @@ def test_a_long_chain_is_one_group_as_scipy_finds(order):
 @given(st.integers(1, 300), st.integers(1, 20), st.integers(0, 99))
 def test_links_join_what_pairs_join_and_are_few(count, kinds, seed):
     traits = alike(count, kinds, seed)
-    links, pairs = near_links(traits), near_pairs(traits)
+    links, pairs = links_of(traits), near_pairs(traits)
     assert len(links) < count
     assert np.array_equal(joined(count, links), joined(count, pairs))
 
@@ -379,7 +421,7 @@ def test_near_duplicates_of_many_are_found_without_comparing_each_with_each():
     traits = np.zeros(len(hashes), TRAITS)
     traits["hash"], traits["hashed"] = hashes, True
     started = time.process_time()
-    links = near_links(traits)
+    links = links_of(traits)
     banded = time.process_time() - started
     assert np.array_equal(np.sort(links, axis=0), np.stack([np.arange(100), np.arange(20_000, 20_100)], axis=1))
     started = time.process_time()
@@ -392,7 +434,7 @@ def test_many_look_alikes_take_no_memory_that_grows_with_their_pairs():
     hashes = [sum(1 << int(bit) for bit in generator(seed).permutation(256)[:5]) for seed in range(5000)]
     traits = traits_with(hashes)
     tracemalloc.start()
-    links = near_links(traits)
+    links = links_of(traits)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(near_pairs(traits[:1000])) == 1000 * 999 / 2  # as are all 5,000, which takes seconds

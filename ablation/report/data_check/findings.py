@@ -152,6 +152,10 @@ _ACROSS: dict[Across, str] = {
 _PLACEHOLDER = 3
 """Classes that a picture is in from which on it seems to stand for whatever was missing."""
 _MISLABELLED = "one of the labels is wrong, or the picture shows both: look at them"
+_TURNED = (
+    "do your classes differ by orientation (letters, arrows)? Then no recipe should turn or mirror photographs, as that "
+    "makes another class of them; else labels are wrong: check.json names the photographs"
+)
 _KEPT = "Redrawn, Fixed, PerSeed and KFold keep each group on one side of the split"
 
 
@@ -194,6 +198,9 @@ def _copies(check: Check, data: Listing) -> Iterator[Finding]:
         if most >= _PLACEHOLDER:
             advice += f'; one is in {most} classes, as a placeholder is ("image not found"): remove it'
         yield Finding(level, "copies", text, advice)
+    if data.turned:
+        text = f"{photographs(len(data.turned))} look like turned copies of one in another class"
+        yield Finding("note", "copies", text, _TURNED)
     if check.torn:
         text = (
             f"{counted(len(check.torn), 'group')} of photographs that belong together, as the data says, in different "
@@ -394,6 +401,7 @@ def _data_as_json(check: Check, data: Listing) -> dict[str, Any]:
             }
             for copies in check.copies
         ],
+        "turned": named(data.turned),
         "torn": [named(rows) for rows in check.torn],
         "passed_over": check.passed_over,
     }

@@ -180,6 +180,23 @@ def test_the_first_frame_of_several_is_said_to_be_taken(tmp_path):
 PARTS = {"train/cat": 5, "train/dog": 5, "test/cat": 4, "test/dog": 4}
 
 
+def test_classes_that_differ_by_a_turn_are_no_copies_of_one_another_and_it_is_said(tmp_path):
+    """Each of eight pictures in four directions; the same turned picture in one class is a copy as ever."""
+    for way, name in enumerate(("right", "up", "left", "down")):
+        for number, picture in enumerate(pictures()[:8]):
+            save(picture.rotate(90 * way, expand=True), tmp_path / "d" / name / f"{number}.png")
+    result = looked_at(tmp_path / "d")
+    assert result.copies == ()
+    (said,) = [finding for finding in findings(result) if finding.about == "copies"]
+    assert (said.level, said.text) == ("note", "32 photographs look like turned copies of one in another class")
+    assert said.advice.startswith("do your classes differ by orientation (letters, arrows)? ")
+    assert as_json(result)["turned"] == list(result.listing.names)
+
+    save(pictures()[0].rotate(180), tmp_path / "d" / "right" / "again.png")
+    result = looked_at(tmp_path / "d")
+    assert [(copies.across, len(copies.rows)) for copies in result.copies] == [("nothing", 2), ("classes", 2)]
+
+
 @pytest.mark.parametrize(
     ("positions", "said"),
     [
