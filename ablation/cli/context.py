@@ -61,8 +61,9 @@ class ExperimentOptions:
 
     def experiment(self) -> Experiment:
         """Read the experiment; its question is that of its file where it has none. Raises InputError."""
+        of_file = self._of_file()  # first: code of one's own that an override names is looked for beside this file
         overrides = read_overrides(self.sets)
-        experiment = overridden(self._of_file(), overrides)
+        experiment = overridden(of_file, overrides)
         if self.data is not None:
             experiment = replace(experiment, data=experiment.data.moved_to(self.data))
         if not self.smoke:

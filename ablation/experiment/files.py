@@ -162,7 +162,7 @@ def load(name: str, folder: Path = FOLDER) -> ExperimentFile:
     return read(*_found(name, folder))
 
 
-def experiment_of(given: object) -> Experiment:
+def as_experiment(given: object) -> Experiment:
     """The experiment itself, or that which goes by this name or lies in this file, as `load` finds it.
 
     Raises InputError as `load` does, and TypeError for anything else.

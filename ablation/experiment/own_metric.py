@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ablation.analysis.metrics import Floats, Labels, Logits, Metric, log_softmax
 from ablation.core.errors import InputError
-from ablation.core.own_modules import folders_of, importing
+from ablation.core.own_modules import folders, folders_of, importing
 from ablation.core.seeds import stream
 from ablation.core.values import file_being_read, value
 from ablation.models.own import Purpose, function_of, missing_module, reason_and_line, source_digest
@@ -33,7 +33,8 @@ class OwnMetric(str):
 
     The function is given probabilities (N, C), float64 with rows that add up to 1, and labels (N,), whole numbers from
     0 on. It returns one number; with `per_image` (N,) numbers whose mean is the metric, so that test photographs can
-    count as drawn, as for the accuracy. unit: what it is counted in, as "euros"; "points" are shown in percent.
+    count as drawn, as for the accuracy; where all of them are 1 or 0 it is a share of images, as that is. unit: what
+    it is counted in, as "euros"; "points" are shown in percent.
 
     In my_metrics.py, beside the experiment's file, for OwnMetric("my_metrics:cost", higher_is_better=False,
     unit="euros", per_image=True):
@@ -61,7 +62,9 @@ class OwnMetric(str):
         return str.__str__(self)
 
     def check(self) -> Iterator[str]:
-        if wrong := missing_module(self.function, PURPOSE, folders_of(file_being_read())):
+        file = file_being_read()
+        where = folders_of(file) if file else folders()
+        if wrong := missing_module(self.function, PURPOSE, where):
             yield wrong
         if len(self.unit) > 20 or not self.unit.isprintable():
             yield f"unit = {self.unit!r}: expected a word, as 'euros' or 'points'"
@@ -91,9 +94,9 @@ class OwnMetric(str):
     @cached_property
     def metric(self) -> Metric:
         """As those by name are: computed from logits and labels. Nothing is imported before it is computed."""
-        title = self.function.rpartition(":")[2]
+        title = self._function
         if self.per_image:
-            return Metric(title, self.unit, self.lower_is_better, per_image=self._per_image)
+            return Metric(title, self.unit, self.lower_is_better, per_image=self._per_image, share=None)
         return Metric(title, self.unit, self.lower_is_better, whole=self._whole)
 
     def _whole(self, logits: Logits, labels: Labels) -> float:
@@ -119,7 +122,8 @@ class OwnMetric(str):
             with importing():  # what it imports when it is called
                 answer = function(np.exp(log_softmax(logits)), labels.copy())
         except Exception as error:  # the user's own code raises what it likes
-            raise InputError(f"{self._named} failed: {reason_and_line(error)}") from error
+            called = f"it is called as {self._function}{PURPOSE.of}, of shapes (N, C) and (N,)"
+            raise InputError(f"{self._named} failed: {reason_and_line(error)}; {called}") from error
         numbers = np.asarray(answer)
         if numbers.dtype.kind not in "buif":
             raise InputError(f"{self._named} returned {type(answer).__name__}; return {self._expected}")
@@ -128,6 +132,10 @@ class OwnMetric(str):
     @cached_property
     def _imported(self) -> Callable[..., Any]:
         return function_of(self.function, PURPOSE)
+
+    @property
+    def _function(self) -> str:
+        return self.function.rpartition(":")[2]
 
     @property
     def _named(self) -> str:

@@ -23,7 +23,7 @@ from ablation.data.readers import Progress
 from ablation.data.split import Splittable
 from ablation.experiment.classes import wrong_metric
 from ablation.experiment.experiment import Cell, Experiment
-from ablation.experiment.files import experiment_of
+from ablation.experiment.files import as_experiment
 from ablation.experiment.record import (
     Arrays,
     Attention,
@@ -112,7 +112,7 @@ class Results:
         progress: notified of files that have to be read first, see `ablation.data.listing`. Raises InputError
         where there is none of that name.
         """
-        experiment = experiment_of(experiment)
+        experiment = as_experiment(experiment)
         data = listing(experiment.data, Path(cache), progress)
         cells, root = experiment.cells(data.digest), folder_of(experiment, Path(runs))
         return cls.read(experiment, cells, data, root, len(data.left_out), Path(cache))

@@ -22,7 +22,7 @@ from ablation.core.text import counted
 from ablation.data import Dataset, Listing, build, listing
 from ablation.experiment.classes import refuse_misfits
 from ablation.experiment.experiment import Cell, Experiment
-from ablation.experiment.files import experiment_of
+from ablation.experiment.files import as_experiment
 from ablation.experiment.preregistration import Variant, preregister, refuse_of_another
 from ablation.experiment.record import RECORD_FILE
 from ablation.experiment.runs import Held, Run, folder_of, held_of, runs_of
@@ -58,16 +58,16 @@ def sweep(
 ) -> Runs:
     """Train the runs of the experiment that have no record yet; returns all of its runs. An altered record is left.
 
-    experiment: itself, or its name or file, as `Results.load` takes it. options: the fields of `Training` and `Policy`, as `jobs=2` or `only=({"recipe": "crop"},)`. `ended` is called in
-    this thread after each run. On KeyboardInterrupt the workers are stopped; the same call goes on where this one was.
-    Warns where it ends before every run was tried. Raises DataError if the data cannot be read, InputError for what
-    workers cannot do, HeldError with `join=False` where another process trains the experiment, and TryAgainError where
-    a disk is full.
+    experiment: itself, or its name or file, as `Results.load` takes it. options: the fields of `Training` and `Policy`,
+    as `jobs=2` or `only=({"recipe": "crop"},)`. `ended` is called in this thread after each run. On
+    KeyboardInterrupt the workers are stopped; the same call goes on where this one was. Warns where it ends before
+    every run was tried. Raises DataError if the data cannot be read, InputError for what workers cannot do, HeldError
+    with `join=False` where another process trains the experiment, and TryAgainError where a disk is full.
 
     >>> {run.status() for run in sweep(experiment)}
     {'finished'}
     """
-    experiment = experiment_of(experiment)
+    experiment = as_experiment(experiment)
     policy, training = _policy_and_training(options)
     with crew_for(experiment, Path(runs), Path(cache), training, policy) as crew:
         data = listing(experiment.data, Path(cache))

@@ -111,7 +111,11 @@ def test_its_name_is_in_tables_and_mlflow(finished, written):
 
 
 MISTAKES = {
-    "raises": ("falls", False, r"it failed: IndexError: .*my_metrics\.py:\d+\)"),
+    "raises": (
+        "falls",
+        False,
+        r"it failed: IndexError: .*my_metrics\.py:\d+\); it is called as falls\(probabilities, labels\), of shapes",
+    ),
     "of another shape": ("wide", False, r"it returned \d+ x 10 numbers; return one"),
     "per image, undeclared": ("cost", False, r"it returned \d+ numbers; return one; per_image=True takes a number an"),
     "a number, not per image": (
@@ -222,6 +226,16 @@ def test_commands_take_it_and_say_that_it_was_not_declared(project):
     assert "metric accuracy, now my_metrics:cost (lower is better, in euros, per image; source " in " ".join(
         err.split()
     )
+
+
+def test_one_beside_the_experiments_file_is_found_from_the_command_line(project):
+    (project / "my_metrics.py").rename(project / "experiments" / "my_metrics.py")
+    given = 'metric=OwnMetric("my_metrics:cost", higher_is_better=False, unit="euros", per_image=True)'
+    code, out, err = ablation(project, "compare", "small", "--set", given)
+    assert (code, "euros" in out) == (0, True), err
+    code, _, err = ablation(project, "compare", "small", "--set", given.replace("my_metrics", "mine"))
+    assert code == 2
+    assert "experiments" in err.partition("no module 'mine' on Python's path or in")[2]
 
 
 def test_one_that_fails_is_refused_before_a_run_is_trained(project):

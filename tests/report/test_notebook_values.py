@@ -45,7 +45,7 @@ def test_effects_of_one_recipe_are_had_by_its_name(complete):
     effects = compare(complete)
     assert effects["crop"] == tuple(effect for effect in effects if effect.recipe == "crop")
     assert len(effects["crop"]) == 3  # under two conditions, and pooled
-    assert effects[0] is tuple(effects)[0]
+    assert effects[0] is next(iter(effects))
     with pytest.raises(KeyError, match=r"there is no recipe 'crap'; did you mean 'crop'\? \(none, .*crop"):
         effects["crap"]
 
