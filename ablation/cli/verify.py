@@ -16,7 +16,7 @@ from ablation.cli.console import console, say, say_line, table, warn
 from ablation.cli.context import FOLDER, ExperimentOptions, on_experiment
 from ablation.cli.progress import counting
 from ablation.core.errors import InputError, did_you_mean
-from ablation.core.text import counted, listing
+from ablation.core.text import counted, listing, opening
 from ablation.data import Listing
 from ablation.data import listing as listing_of
 from ablation.data.split import Splittable
@@ -31,7 +31,7 @@ from ablation.experiment.runs import folder_of
 from ablation.experiment.seal import digest_of_file
 from ablation.experiment.unpack import Pack, opened
 from ablation.report.render.evidence import EVIDENCE_FILE
-from ablation.report.verification import check_report, report_held
+from ablation.report.verification import OUT_OF_DATE, check_report, report_held
 
 MOST_SHOWN = 40
 """Differences that are printed without `--all`."""
@@ -70,7 +70,7 @@ def verify(options: ExperimentOptions, folder: Path | None, retrain: str | None,
 
     EXPERIMENT may also be the folder of a report, or an evidence pack (see `ablation export`), a zip or a folder.
     Metrics are computed from the stored logits, the report from the records; nothing is trained, and of a pack nothing
-    is run without --trust. The status is 1 where anything differs.
+    is run without --trust. The status is 1 where anything differs, and where the report is older than the runs.
 
     \b
     Example:
@@ -175,8 +175,9 @@ def show_checks(checks: Sequence[Check], every: bool = False) -> None:
     """Print the answer in a line, what was checked, and each difference."""
     omitted = list(filter(None, (check.omitted for check in checks)))
     answer = "; ".join([_answer(checks).removesuffix("."), *omitted]) + "."
-    differ = any(check.differences for check in checks)
-    say(answer, "bold red" if differ else "bold yellow" if omitted else "bold green")
+    late = [check for check in checks if check.unit == OUT_OF_DATE]
+    altered = any(check.differences for check in checks if check not in late)
+    say(answer, "bold red" if altered else "bold yellow" if omitted or late else "bold green")
     made = table("checked", "compared", "differ", right=("compared", "differ"))
     for check in checks:
         wrong = len(check.differences)
@@ -195,12 +196,15 @@ def show_checks(checks: Sequence[Check], every: bool = False) -> None:
 def _answer(checks: Sequence[Check]) -> str:
     """'All 1,234 numbers are as recomputed, and all 96 files as they were written.'; '3 numbers and 1 file differ.'"""
     wrong = {unit: sum(len(check.differences) for check in checks if check.unit == unit) for unit in _UNITS}
+    late = ["the report is out of date"] if any(check.unit == OUT_OF_DATE for check in checks) else []
     if any(wrong.values()):
         some = [counted(count, unit) for unit, count in wrong.items() if count]
-        return f"{listing(some)} {'differs' if sum(wrong.values()) == 1 else 'differ'}."
+        differ = f"{listing(some)} {'differs' if sum(wrong.values()) == 1 else 'differ'}"
+        return opening("; ".join([differ, *late])) + "."
     count = {unit: sum(check.count for check in checks if check.unit == unit) for unit in _UNITS}
     files = f", and all {counted(count['file'], 'file')} as they were written" if count["file"] else ""
-    return f"All {counted(count['number'], 'number')} are as recomputed{files}."
+    same = f"All {counted(count['number'], 'number')}{' of the runs' if late else ''} are as recomputed{files}"
+    return opening("; ".join([*late, same[0].lower() + same[1:]] if late else [same])) + "."
 
 
 _UNITS = ("number", "file", "run")

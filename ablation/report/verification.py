@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -33,13 +34,15 @@ from ablation.report.render.evidence import (
     own_digest,
     unsafe_names,
 )
-from ablation.report.render.write import PDF_FILE, rendered
+from ablation.report.render.write import PDF_FILE, default_folder, rendered
 
 if TYPE_CHECKING:
     from ablation.report.contents import Report
 
 EVIDENCE, WRITTEN = "every entry of the report, from the records", "files of the report, by their digests"
 MADE = "files of the report, made anew"
+OUT_OF_DATE = "report"
+"""The unit of a check that found the report to be of fewer runs than there are now: that alone is no alteration."""
 NO_PAGES = "the pages of the report were not checked"
 _HEAD = ("digest", "inputs", "fonts", "program", "code", "files")
 """Entries of evidence.json that say what it was made of."""
@@ -69,14 +72,16 @@ def report_held(folder: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise InputError(f"there is no {EVIDENCE_FILE} in {folder}; `ablation report EXPERIMENT` writes it") from None
     except ValueError as error:
-        raise InputError(f"{path} is not JSON any more ({error}); `ablation report --force` writes it again") from None
+        raise InputError(
+            f"{path} is not JSON any more ({error}); `ablation report EXPERIMENT --force` writes it again"
+        ) from None
     kinds = {"inputs": str, "files": dict, "experiments": dict, "sections": dict}
     form = held if isinstance(held, dict) else {}
     wrong = [name for name, kind in kinds.items() if not isinstance(form.get(name), kind)]
     wrong += ["experiments"] if form.get("experiments") == {} else []
     if wrong:
         raise InputError(
-            f"{path} has no {listing(wrong)} as a report has it; `ablation report --force` writes it again"
+            f"{path} has no {listing(wrong)} as a report has it; `ablation report EXPERIMENT --force` writes it again"
         )
     if unsafe := unsafe_names(held["files"]):
         raise InputError(f"{path} cannot be believed: it names {unsafe[0]!r} as a file of the report")
@@ -94,7 +99,8 @@ def check_report(studies: Sequence[Study], folder: Path) -> tuple[Check, ...]:
     """Check the report in this folder against the records of its experiments, which are given in its order.
 
     Of a report that other code has made only numbers must be the same: its words and tables may differ, and a note says
-    how many do. Where the image cache is not at hand, photographs are not compared. Raises InputError as `report_held`.
+    how many do. Of one that is out of date that alone is said: what it says is of fewer runs. Where the image cache is
+    not at hand, photographs are not compared. Raises InputError as `report_held`.
     """
     from ablation.report.contents import SECTIONS, report_of
 
@@ -108,16 +114,62 @@ def check_report(studies: Sequence[Study], folder: Path) -> tuple[Check, ...]:
     anew = json.loads(json.dumps(evidence_data(given, report)))
     stored = {name: item for name, item in held.items() if name not in _HEAD}
     same_code = held.get("code") == program_digest()
-    checks = (_compare(stored, anew, same_code), _written(folder, held))
+    again = _command(studies, folder, slugs)
+    if held["inputs"] not in made_of and (since := _since(stored, anew, same_code)):
+        late = Difference(EVIDENCE_FILE, f"is out of date: {since}: `{again}` makes it anew")
+        return (Check(EVIDENCE, OUT_OF_DATE, 1, (late,)), _written(folder, held))
+    checks = (_compare(stored, anew, same_code, again), _written(folder, held))
     if held["inputs"] in made_of and not fonts:
         return (*checks, _made_anew(given, report, held["inputs"], folder, held["files"]))
-    return (*checks, _not_made_anew(held, same_code, held["inputs"] in made_of))
+    return (*checks, _not_made_anew(same_code, held["inputs"] in made_of, again))
 
 
-def _not_made_anew(held: Mapping[str, Any], same_code: bool, same_inputs: bool) -> Check:
+def _since(stored: Mapping[str, Any], anew: Mapping[str, Any], same_code: bool) -> str:
+    """What came since the report was made, in words; '' where none did, or a run that it is of is another one now.
+
+    stored, anew: what evidence.json says, and would say now.
+    """
+    old, new = _seals(stored), _seals(anew)
+    if any(new.get(run) != seal for run, seal in old.items()):
+        return ""
+    if added := len(new.keys() - old.keys()):
+        return f"{counted(added, 'run')} {'was' if added == 1 else 'were'} added since"
+    known = stored.get("warnings")
+    if same_code and isinstance(known, list) and set(map(str, anew["warnings"])) - set(map(str, known)):
+        return "there is more to read with care since, of runs that were added or of how they are judged"
+    return ""
+
+
+def _seals(said: Mapping[str, Any]) -> dict[tuple[str, str], Any]:
+    """(experiment, id) -> the seal of each run that has left a result, as evidence.json has it."""
+    every = {name: form.get("runs") for name, form in said["experiments"].items() if isinstance(form, Mapping)}
+    return {
+        (name, run_id): run["seal"]
+        for name, runs in every.items()
+        if isinstance(runs, Mapping)
+        for run_id, run in runs.items()
+        if isinstance(run, Mapping) and "seal" in run
+    }
+
+
+def _command(studies: Sequence[Study], folder: Path, slugs: Sequence[str]) -> str:
+    """What writes the report in this folder again. slugs: of its sections."""
+    commands = [shlex.split(study.command) for study in studies]
+    known = all(words[:2] == ["ablation", "run"] for words in commands)  # a notebook may have trained by another
+    names = [words[2] if known else study.experiment.name for words, study in zip(commands, studies, strict=True)]
+    options = commands[0][3:] if known else []
+    usual = default_folder(*studies)
+    if slugs and folder.name == default_folder(*studies, only=slugs).name:
+        options += [word for slug in slugs for word in ("--only", slug)]
+        usual = default_folder(*studies, only=slugs)
+    options += ["--out", str(folder)] if folder != usual else []
+    return shlex.join(["ablation", "report", *names, *options])
+
+
+def _not_made_anew(same_code: bool, same_inputs: bool, again: str) -> Check:
     """Why pages were not made anew; which is a difference where this very program would have made others."""
     if same_code and not same_inputs:
-        wrong = "are not what the records give: made of others, or changed; `ablation report --force` makes it anew"
+        wrong = f"are not what the records give: made of others, or changed; `{again} --force` makes it anew"
         return Check(MADE, "file", 0, (Difference(f"{EVIDENCE_FILE}: inputs", wrong),), (), NO_PAGES)
     why = "with fonts that --font gave" if same_code else "by other code or libraries"
     return Check(MADE, "file", 0, (), (f"The report was made {why}: its pages were not made anew.",), NO_PAGES)
@@ -136,8 +188,8 @@ def _without_images(studies: Sequence[Study]) -> tuple[list[Study], ...]:
 # --- evidence.json
 
 
-def _compare(stored: Any, anew: Any, same_code: bool) -> Check:
-    """Leaf by leaf; numbers that differ in their last digits alone are no difference."""
+def _compare(stored: Any, anew: Any, same_code: bool, again: str) -> Check:
+    """Leaf by leaf; numbers that differ in their last digits alone are no difference. again: what writes it again."""
     old, new = dict(_leaves(stored)), dict(_leaves(anew))
     differences, close, words = [], 0, 0
     for path in {**old, **new}:
@@ -153,7 +205,7 @@ def _compare(stored: Any, anew: Any, same_code: bool) -> Check:
     notes = [f"{counted(close, 'number')} of the report differ {LAST_DIGITS}."] if close else []
     if words:
         other = f"{'was' if words == 1 else 'were'} not compared, as other code or other libraries made the report"
-        notes.append(f"{counted(words, 'text')} of the report {other}; `ablation report --force` makes it anew.")
+        notes.append(f"{counted(words, 'text')} of the report {other}; `{again} --force` makes it anew.")
     return Check(EVIDENCE, "number", len(old | new) - words, tuple(differences), tuple(notes))
 
 

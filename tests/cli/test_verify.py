@@ -165,9 +165,9 @@ def rewritten(project: Path, name: str, old: str, new: str) -> bytes:
     return file.read_bytes()
 
 
-def fit_evidence(project: Path, **contents: bytes) -> None:
+def fit_evidence(project: Path, folder: str = "small", **contents: bytes) -> None:
     """evidence.json holds the digests of what lies there now, and its own."""
-    file = project / "reports" / "small" / "evidence.json"
+    file = project / "reports" / folder / "evidence.json"
     held = json.loads(file.read_text("utf-8"))
     held["files"] |= {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     held["digest"] = own_digest({name: item for name, item in held.items() if name != "digest"})
@@ -226,16 +226,16 @@ def test_a_report_of_other_records_says_what_differs(project):
     assert f"evidence.json: experiments.small.runs.{folder.name}.metrics.accuracy: " in words(out)
 
 
-def forge(project: Path, head: dict, number: str = "+99.9") -> None:
+def forge(project: Path, head: dict, number: str = "+99.9", folder: str = "small") -> None:
     """The headline has another number, in the page and in the evidence, and all digests fit."""
-    file = project / "reports" / "small" / "evidence.json"
+    file = project / "reports" / folder / "evidence.json"
     held = json.loads(file.read_text("utf-8"))
     shown = held["headline"]["number"]
-    page = project / "reports" / "small" / "report.html"
+    page = project / "reports" / folder / "report.html"
     page.write_text(page.read_text("utf-8").replace(shown, number), "utf-8")
     held["headline"]["number"] = number
     file.write_text(json.dumps(held | head), "utf-8")
-    fit_evidence(project, **{"report.html": page.read_bytes()})
+    fit_evidence(project, folder, **{"report.html": page.read_bytes()})
 
 
 def test_a_report_said_to_be_of_other_code_has_the_same_numbers_or_is_found(project):
@@ -272,6 +272,39 @@ def test_inputs_that_this_program_would_not_have_written_are_a_difference(projec
     forge(project, {"inputs": "0" * 64})
     code, out, _ = ablation(project, "verify", "reports/small")
     assert (code, "evidence.json: inputs: are not what the records give" in words(out)) == (1, True)
+
+
+def test_a_variant_that_was_tried_does_not_make_a_report_look_altered(project):
+    """Its runs and its declaration lie in the folder of the experiment's runs."""
+    variant = ("--set", "epochs=1", "--only", "recipe=crop,seed=0", "--no-tracking", "-j", "1")
+    assert ablation(project, "run", "small", *variant).code == 0
+    assert '"overrides"' in (project / "runs" / "small" / "declared.jsonl").read_text("utf-8")
+    code, out, _ = ablation(project, "verify", "small")
+    assert "are not what the records give" not in words(out)
+    if code:  # as the report is to speak of variants that have results
+        assert "report is out of date" in words(out)
+        assert ablation(project, "report", "small", "--only", "effects", "--no-pdf", "--out", "reports/small").code == 0
+    assert ablation(project, "verify", "small").code == 0
+
+
+def test_a_report_of_fewer_runs_is_out_of_date_and_the_printed_command_makes_it_anew(bare):
+    kept = run_folder(bare)
+    shutil.move(kept, bare / "kept")
+    assert ablation(bare, "report", "small", "--only", "effects", "--no-pdf").code == 0
+    shutil.move(bare / "kept", kept)
+    code, out, _ = ablation(bare, "verify", "small", "--report", "reports/small-effects")
+    assert code == 1
+    assert re.search(r"The report is out of date; all [\d,]+ numbers of the runs are as recomputed", words(out))
+    assert "evidence.json: is out of date: 1 run was added since: `" in words(out)
+    assert "changed" not in out
+    command = re.search(r"`ablation ([^`]+)` makes it anew", words(out))
+    assert command is not None
+    assert ablation(bare, *command[1].split()).code == 0
+    code, out, _ = ablation(bare, "verify", "small", "--report", "reports/small-effects")
+    assert (code, "out of date" in out) == (0, False)
+    forge(bare, {"inputs": "0" * 64}, folder="small-effects")
+    code, out, _ = ablation(bare, "verify", "small", "--report", "reports/small-effects")
+    assert (code, "out of date" in out) == (1, False), "nothing came since: it was altered"
 
 
 def test_with_fonts_of_ones_own_the_pages_are_not_made_anew_and_that_is_said_first(bare, tmp_path):

@@ -19,12 +19,13 @@ import numpy as np
 
 import ablation
 from ablation.core.errors import DataError
-from ablation.experiment.preregistration import PREREGISTRATION_FILE
+from ablation.experiment.preregistration import declared_for, preregistered, preregistration_of
 from ablation.experiment.record import RECORD_FILE
 from ablation.report.fonts import faces_of
 
 if TYPE_CHECKING:
     from ablation.evidence.study import Study
+    from ablation.experiment.preregistration import Preregistered
     from ablation.experiment.results import Results
 
 META = "ablation-inputs"
@@ -71,8 +72,18 @@ def _inputs(study: Study) -> Iterator[bytes]:
         yield f"{run_id} {status} {reason}\n".encode()
     for run_id in sorted(set(results.frame["id"])):
         yield _content(results.root / run_id / RECORD_FILE)
-    yield _content(results.root / PREREGISTRATION_FILE)
+    yield json.dumps([asdict(entry) for entry in _declared(results)]).encode()
     yield json.dumps([asdict(effect) for effect in study.effects], default=repr).encode()
+
+
+def _declared(results: Results) -> list[Preregistered]:
+    """The plans that a page speaks of: those of the experiment's file, and what its own runs are held to.
+
+    Variants that lie in the same folder (`--set`) are no part of it, unless a warning names them.
+    """
+    own = declared_for(preregistration_of(results.experiment, results.cells), results.root)
+    of_file = [entry for entry in preregistered(results.root) if not entry.overrides]
+    return [*of_file, *([own] if own is not None else [])]
 
 
 def _has_photographs(results: Results) -> bool:
