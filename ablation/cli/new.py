@@ -12,11 +12,13 @@ import click
 from ablation.cli.console import console, say_line
 from ablation.cli.context import DRY_RUN, writable
 from ablation.cli.context import FOLDER as FOLDER_PATH
+from ablation.cli.messages import spelled
 from ablation.cli.progress import counting
 from ablation.core.errors import DataError, InputError, Problem
 from ablation.core.files import atomic
+from ablation.core.safe import message_lines
 from ablation.core.text import counted
-from ablation.data import Digits
+from ablation.data import Digits, SkipBad, Source
 from ablation.data.check import Check
 from ablation.data.check import check as check_data
 from ablation.data.guess import source_at
@@ -42,12 +44,15 @@ MOST_BAD = 10
 )
 @click.option("--model", metavar="MODEL", help="A classifier of torchvision's; by default one that suits the data.")
 @click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="Trainings of each recipe.")
+@click.option("--skip-bad", is_flag=True, help="Leave out the files that cannot be used, now and in every run.")
 @click.option("--force", is_flag=True, help="Replace the file that is there.")
 @click.option(
     "--cache", type=FOLDER_PATH, default="cache", show_default=True, help="Where what was read is remembered."
 )
 @DRY_RUN
-def new(name: str, data: str, model: str | None, seeds: int, force: bool, cache: Path, dry_run: bool) -> None:
+def new(
+    name: str, data: str, model: str | None, seeds: int, skip_bad: bool, force: bool, cache: Path, dry_run: bool
+) -> None:
     """Write experiments/NAME.py for the images at PATH, with the reason for each choice.
 
     Looks at the number of images and classes, sizes and balance, and chooses a split, a network, image size, epochs and
@@ -57,13 +62,15 @@ def new(name: str, data: str, model: str | None, seeds: int, force: bool, cache:
     Example:
       ablation new cats --data photos/cats
       ablation new cats --data photos/train_list.txt --model resnet50
+      ablation new cats --data photos/cats --skip-bad
     """
     path = FOLDER / f"{name}.py"
     wrong = [*_wrong_name(name), *(() if dry_run else _taken(path, force)), *_wrong_model(model)]
     if wrong:
         raise InputError(map(Problem, wrong))
     with writable(cache, dry_run) as known:
-        draft, text = _written(name, data, model, seeds, known)
+        source = source_at(data)
+        draft, text = _written(name, SkipBad(source) if skip_bad else source, data, model, seeds, known)
     if dry_run:
         click.echo(text, nl=False)
         return
@@ -71,13 +78,16 @@ def new(name: str, data: str, model: str | None, seeds: int, force: bool, cache:
         file.write(text)
     runs = counted(len(draft.recipes) * seeds, "run")
     say_line(f"wrote {path}: {len(draft.data.labels):,} photographs of {len(draft.data.classes)} classes, {runs}")
-    say_line(f"look at the data and the plan: ablation check {shlex.quote(data)}; ablation plan {name}")
-    say_line(f"try it, made small: ablation run {name} --smoke")
+    say_line("next: look at the data and at the plan, and try it, made small:")
+    for arguments in (["check", data, *["--skip-bad"] * skip_bad], ["plan", name], ["run", name, "--smoke"]):
+        click.echo(f"  {spelled(message_lines(shlex.join(['ablation', *arguments])))}")  # never broken: it is copied
 
 
-def _written(name: str, given: str, model: str | None, seeds: int, cache: Path) -> tuple[Draft, str]:
-    """What is chosen for the data, and the text of its file. Raises DataError for all that would stop a run."""
-    source = source_at(given)
+def _written(name: str, source: Source, given: str, model: str | None, seeds: int, cache: Path) -> tuple[Draft, str]:
+    """What is chosen for the data, and the text of its file. Raises DataError for all that would stop a run.
+
+    given: the data as it was typed.
+    """
     with counting("reading", console) as progress:
         checked = check_data(source, cache, progress)
     if checked.listing is None:

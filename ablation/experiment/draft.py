@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from ablation.core.text import counted, listing
 from ablation.core.values import label
 from ablation.data import Fixed, Given, KFold, Listing, Redrawn, Source, Split
 from ablation.data.check import UNBALANCED
+from ablation.data.split import own_parts
 from ablation.models.names import SMALL_STEM
 from ablation.models.own import is_own
 
@@ -128,11 +129,10 @@ def drafted(
 
 def _split(data: Listing, seeds: int) -> Split:
     """The data's own parts; else the first of some that can be made of it."""
-    own = set(data.parts.tolist())
-    if {0, 2} <= own:
-        return Given()
-    if {0, 1} <= own:
-        return Given(test="val")
+    if own := own_parts(data):
+        return own
+    if 0 in data.parts and data.parts.max() > 0:  # parts that no run could be trained on: the error says why
+        return Given() if 2 in data.parts else Given(test="val")
     smallest = int(np.bincount(data.labels).min())
     redrawn, folds, fixed = Redrawn(), KFold(), Fixed(0.6, 0.2, 0.2)
     enough = redrawn.train * smallest >= FEW_OF_CLASS
@@ -233,6 +233,8 @@ SPELT = {
     "Fixed()": "Fixed(train=0.6, val=0.2, test=0.2)",
     "KFold()": "KFold(k=5)",
     "Given(test='val')": 'Given(test="val")',
+    "Given(duplicates='drop')": 'Given(duplicates="drop")',
+    "Given(duplicates='drop', test='val')": 'Given(test="val", duplicates="drop")',
 }
 """What a person reads of a split rather than only what is not as it comes; in double quotes."""
 
@@ -243,7 +245,10 @@ def _about_data(draft: Draft) -> str:
     names = listing([*shown, counted(len(classes) - 3, "more class", "more classes")] if len(classes) > 3 else shown)
     each = f"{counts[0]:,} of each" if len(set(counts)) == 1 else f"{min(counts):,} to {max(counts):,} of each"
     width, height = (int(np.median(draft.data.traits[side])) for side in ("width", "height"))
-    return f"{len(draft.data.labels):,} photographs, {each} ({names}); the usual size is {width} x {height} pixels."
+    about = f"{len(draft.data.labels):,} photographs, {each} ({names}); the usual size is {width} x {height} pixels."
+    if bad := len(draft.data.left_out):
+        about += f" {counted(bad, 'file')} that cannot be used {'is' if bad == 1 else 'are'} left out (SkipBad)."
+    return about
 
 
 def _network(draft: Draft) -> Iterator[tuple[str, str]]:
@@ -272,10 +277,9 @@ def _network(draft: Draft) -> Iterator[tuple[str, str]]:
 def _about_split(draft: Draft) -> str:
     number = f"{draft.train:,} to train on"
     match draft.split:
-        case Given(test="val"):
-            return "The parts that the data has: val is tested on, and some of train is looked at during training."
-        case Given():
-            return "The parts that the data has."
+        case Given(test=test):
+            validated = ": val is tested on, and some of train is looked at during training" if test == "val" else ""
+            return f"The parts that the data has{validated}.{_about_dropped(draft)}"
         case Redrawn():
             return (
                 f"{number} for each seed, of which no two seeds share one, so that a verdict holds for other "
@@ -287,6 +291,19 @@ def _about_split(draft: Draft) -> str:
                 "five seeds test every photograph once."
             )
     return f"{number} in every run. A verdict holds for this one split; Redrawn() trains each seed on others."
+
+
+def _about_dropped(draft: Draft) -> str:
+    """Why photographs of the data's own parts are left out, and how many; '' where none is."""
+    if not isinstance(draft.split, Given) or draft.split.duplicates != "drop":
+        return ""
+    kept = replace(draft.split, duplicates="keep").draw(draft.data, 0)
+    dropped = len(kept.train) + len(kept.val) - draft.train - len(draft.split.draw(draft.data, 0).val)
+    what = f"{counted(dropped, 'photograph')} that {'belongs' if dropped == 1 else 'belong'} together with one"
+    return (
+        f" {what} in another part, as near-duplicates or as the data says, {'is' if dropped == 1 else 'are'} left out "
+        "of training: else what is tested would have been trained on."
+    )
 
 
 def _training(draft: Draft) -> Iterator[tuple[str, str]]:

@@ -2,6 +2,8 @@
 
 import csv
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -74,10 +76,14 @@ def test_the_file_is_read_planned_and_formatted(tmp_path, make, source, split):
     data = make(tmp_path)
     code, out, err = ablation(tmp_path, "new", "mine", "--data", data)
     assert (code, err) == (0, "")
-    wrote, look, run = out.splitlines()
+    wrote, then, *commands = out.splitlines()
     assert wrote.startswith("wrote experiments/mine.py: ")
-    assert look.startswith("look at the data and the plan: ablation check ")
-    assert run == "try it, made small: ablation run mine --smoke"
+    assert then == "next: look at the data and at the plan, and try it, made small:"
+    assert [shlex.split(command) for command in commands] == [
+        ["ablation", "check", data],
+        ["ablation", "plan", "mine"],
+        ["ablation", "run", "mine", "--smoke"],
+    ]
     file = tmp_path / "experiments" / "mine.py"
     experiment = read(file).experiment
     assert (type(experiment.data), type(experiment.split), experiment.name) == (source, split, "mine")
@@ -97,7 +103,7 @@ def test_the_file_is_read_planned_and_formatted(tmp_path, make, source, split):
 def test_what_it_advises_runs(tmp_path, make, inside):
     """Its own last line is taken, word for word."""
     out = ablation(tmp_path, "new", "mine", "--data", make(tmp_path), "--seeds", "3").out
-    advised = out.splitlines()[-1].partition(": ")[2].split()
+    advised = out.splitlines()[-1].split()
     assert advised == ["ablation", "run", "mine", "--smoke"]
     code, _, err = ablation(tmp_path, *advised[1:], "-j", "1", "--device", "cpu", "--no-tracking")
     assert code == 0, err
@@ -195,6 +201,69 @@ def test_bad_inputs_have_one_error(tmp_path, arguments, status, message):
     assert message in err
     assert len(re.findall("^(?:error|Error)", err, re.MULTILINE)) == 1
     assert [path.name for path in (tmp_path / "experiments").iterdir()] == ["other.py"]
+
+
+def with_bad_files(root: Path) -> str:
+    """A cut-off picture, a text and an empty file among good ones."""
+    folder(root / "photos", {"cat": 14, "dog": 12})
+    cut = root / "photos" / "cat" / "cut.jpg"
+    save(pictures()[40], cut)
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    (root / "photos" / "cat" / "text.jpg").write_text("no picture")
+    (root / "photos" / "dog" / "empty.png").touch()
+    return "photos"
+
+
+def test_bad_files_are_left_out_by_the_option_that_is_named(tmp_path, inside):
+    data = with_bad_files(tmp_path)
+    refused = ablation(tmp_path, "new", "mine", "--data", data)
+    assert refused.code == 3
+    option = re.search(r"leave them out: (--\S+) here", refused.err)
+    assert option is not None, refused.err
+    code, out, err = ablation(tmp_path, "new", "mine", "--data", data, option[1], "--seeds", "3")
+    assert (code, err) == (0, "")
+    assert "  ablation check photos --skip-bad" in out.splitlines()
+    file = tmp_path / "experiments" / "mine.py"
+    assert 'data=SkipBad(ImageFolder("photos")),' in file.read_text()
+    assert "3 files that cannot be used are left out (SkipBad)." in comments(file)
+    assert ablation(tmp_path, "check", data, "--skip-bad").code == 0
+    run = ("run", "mine", "--smoke", "-j", "1", "--device", "cpu", "--no-tracking", "--only", "recipe=flip,seed=0")
+    assert ablation(tmp_path, *run).code == 0
+
+
+def test_a_run_says_how_bad_files_are_left_out_and_that_works(tmp_path):
+    data = with_bad_files(tmp_path)
+    ablation(tmp_path, "new", "mine", "--data", data, "--skip-bad")
+    file = tmp_path / "experiments" / "mine.py"
+    file.write_text(file.read_text().replace('data=SkipBad(ImageFolder("photos"))', 'data=ImageFolder("photos")'))
+    refused = ablation(tmp_path, "run", "mine", "--dry-run")
+    assert refused.code == 3
+    remedy = re.search(r"leave them out: (data=SkipBad\(.*?\)\));", refused.err)
+    assert remedy is not None, refused.err
+    assert ablation(tmp_path, "run", "mine", "--dry-run", "--set", remedy[1]).code == 0
+    file.write_text(file.read_text().replace('data=ImageFolder("photos")', remedy[1]))
+    assert ablation(tmp_path, "run", "mine", "--dry-run").code == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "split"),
+    [(in_parts, Given(duplicates="drop")), (train_and_val, Given(test="val", duplicates="drop"))],
+    ids=["test", "val alone"],
+)
+def test_what_is_in_two_parts_is_left_out_of_training(tmp_path, make, split):
+    """The file is written, says what is left out and why, and is planned."""
+    data = make(tmp_path)
+    tested = "val" if split.test == "val" else "test"
+    shutil.copy(next((tmp_path / "photos" / "train" / "cat").iterdir()), tmp_path / "photos" / tested / "cat")
+    code, out, err = ablation(tmp_path, "new", "mine", "--data", data)
+    assert (code, err) == (0, ""), err
+    file = tmp_path / "experiments" / "mine.py"
+    assert read(file).experiment.split == split
+    assert "1 photograph that belongs together with one in another part" in comments(file)
+    assert "11 to train on" in comments(file) or "9 photographs to train on" in comments(file), comments(file)
+    assert ablation(tmp_path, "plan", "mine").code == 0
+    command = ["ruff", "format", "--isolated", "--check", "--line-length", "88", str(file)]
+    subprocess.run([sys.executable, "-m", *command], check=True, capture_output=True)
 
 
 def test_data_that_would_stop_a_run_has_the_errors_of_check(tmp_path):

@@ -44,8 +44,8 @@ def test_all_bad_files_are_told_at_once_the_first_ten_in_full(spoilt, tmp_path):
         f"{spoilt / 'black' / 'gone.png'}: cannot be read: No such file or directory",
         *(f"{spoilt / 'tabby' / f'bad{n:02}.jpg'}: cannot be decoded: a text, not an image" for n in range(8)),
         "... and 4 more",
-        "14 of the files cannot be used: mend or remove them, or leave them out by SkipBad(...); "
-        "`ablation check` shows them all",
+        "14 of the files cannot be used: mend or remove them, or leave them out: "
+        f"data=SkipBad(ImageFolder(path={str(spoilt)!r})); `ablation check` shows all",
     ]
 
 
