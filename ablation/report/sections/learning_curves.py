@@ -14,6 +14,7 @@ import pandas as pd
 from ablation.core.text import listing, named, percent, plain
 from ablation.evidence.study import Study
 from ablation.experiment.labels import condition_named, condition_text
+from ablation.optim.schedules import Plateau, learning_rate
 from ablation.report.charts import ACROSS, MOST_ENDS, label_ends, line_of, name_curves
 from ablation.report.section import Figure, Section
 from ablation.report.style import WIDTH, Style, drawing, figure, marked, new_panels, shortened
@@ -58,7 +59,7 @@ def learning_curves(study: Study) -> Section | None:
         "Had training converged?",
         "Each thick line is a mean over seeds. Where validation accuracy still rises at the end, more epochs might "
         "change the order of the recipes.",
-        answer(every),
+        answer(every, falling_schedules(study)),
         (Figure(info, draw_curves, _alt(every), caption, remarks=CurvesInfo.left_out),),
     )
 
@@ -106,8 +107,24 @@ def rises(curves: pd.DataFrame, names: Mapping[str, str]) -> tuple[Rise, ...]:
     return tuple(every)
 
 
-def answer(every: Sequence[Rise]) -> tuple[str, ...]:
-    """After which epoch validation accuracy hardly rose, in a sentence; then what that means."""
+def falling_schedules(study: Study) -> tuple[str, ...]:
+    """The names of the schedules that end below the optimizer's rate: curves flatten there, whatever is left to learn.
+
+    Plateau is one, however it fell.
+    """
+    schedules, most = study.experiment.levels("schedule").values(), max(study.experiment.levels("epochs").values())
+    steps = 100
+    ends = {one: learning_rate(one, 1.0, most * steps - 1, steps, most) for one in schedules}
+    return tuple(
+        dict.fromkeys(type(one).__name__ for one, rate in ends.items() if isinstance(one, Plateau) or rate < 1)
+    )
+
+
+def answer(every: Sequence[Rise], falling: Sequence[str] = ()) -> tuple[str, ...]:
+    """After which epoch validation accuracy hardly rose, in a sentence; then what that means.
+
+    falling: see `falling_schedules`.
+    """
     if not every:
         return ("No validation accuracy was recorded, so that the curves do not say whether training had converged.",)
     if max(one.epochs for one in every) == 1:
@@ -121,10 +138,15 @@ def answer(every: Sequence[Rise]) -> tuple[str, ...]:
             f"Validation accuracy may still have been rising at the end of training: for {latest} until {when}.",
             f"Not before was its mean over seeds {near}. More epochs might change the order of recipes. {described}",
         )
-    return (
-        f"Validation accuracy hardly rose after {when}.",
-        f"By then every mean over seeds had been {near}; {latest} was the last. {described}",
-    )
+    by_then = f"By then every mean over seeds had been {near}; {latest} was the last."
+    if falling:
+        return (
+            f"Validation accuracy hardly rose after {when}, while the learning rate was falling "
+            f"({listing(falling)}). Whether more epochs would give more, these curves cannot tell.",
+            f"{by_then} A falling rate flattens curves, whatever is left to learn. Runs with more epochs tell: "
+            f"their schedule ends later (--set epochs={2 * latest.epochs}). {described}",
+        )
+    return (f"Validation accuracy hardly rose after {when}.", f"{by_then} {described}")
 
 
 def _finding(every: Sequence[Rise]) -> str:

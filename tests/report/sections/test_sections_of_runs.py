@@ -8,11 +8,13 @@ import pytest
 from matplotlib.figure import Figure
 from names import wrongly_marked
 
+from ablation import Constant, Cosine, Exponential, OneCycle, Plateau, Step
 from ablation.analysis.separability import Separability
 from ablation.core.seeds import stream
 from ablation.core.text import NONE, named
 from ablation.evidence.study import Study
 from ablation.experiment.record import RunRecord
+from ablation.optim.schedules import Schedule
 from ablation.report.sections.embedding.compute import Map, MapsInfo
 from ablation.report.sections.embedding.figure import draw_maps
 from ablation.report.sections.embedding.section import embedding
@@ -62,6 +64,11 @@ def rising(*last: float) -> list[float | None]:
     return [*(0.28 + 0.04 * epoch for epoch in range(10 - len(last))), *last]
 
 
+def under(study: Study, schedule: Schedule) -> Study:
+    """The study as if its runs had been trained with this schedule, for ten epochs."""
+    return Study(replace(study.results, experiment=replace(study.experiment, schedule=schedule, epochs=10)))
+
+
 def answer_of(study: Study) -> tuple[str, ...]:
     section = learning_curves(study)
     assert section is not None
@@ -70,6 +77,7 @@ def answer_of(study: Study) -> tuple[str, ...]:
 
 def test_it_is_said_after_which_epoch_validation_accuracy_hardly_rose(study):
     """Within a point of 64.8 % for the first time at epoch 10, where it is 64.0 %."""
+    study = under(study, Constant())
     held = with_history(study, {0: [*rising(), 0.648, 0.645], 1: [*rising(), 0.648, 0.645]})
     foremost, rest = answer_of(held)
     assert foremost == "Validation accuracy hardly rose after epoch 10 of 12."
@@ -81,6 +89,18 @@ def test_it_is_said_after_which_epoch_validation_accuracy_hardly_rose(study):
     assert section.figures[0].caption.startswith(f"At the last epoch {where} has a mean validation accuracy of 50.5 %.")
     assert section.figures[0].alt.endswith("validation accuracy at the last epoch: “crop” under “adam” 50.5 %")
     assert wrongly_marked(section, ("crop", "adam")) == []
+
+
+def test_curves_that_flatten_under_a_falling_learning_rate_are_not_said_to_have_had_enough(study):
+    flat = with_history(study, {0: rising(0.5, 0.505, 0.495, 0.509, 0.5, 0.505)})
+    for schedule, falling in (
+        (Cosine(), "Cosine"), (Exponential(0.9), "Exponential"), (OneCycle(), "OneCycle"), (Plateau(), "Plateau"),
+        (Step(every=1), "Step"), (Step(every=100), ""), (Constant(), ""), (Exponential(1.0), ""),
+    ):  # fmt: skip
+        foremost, rest = answer_of(under(flat, schedule))
+        assert foremost.startswith("Validation accuracy hardly rose after epoch 5 of 10")
+        assert (f"while the learning rate was falling ({falling})" in foremost) == bool(falling)
+        assert ("--set epochs=20" in rest) == bool(falling)
 
 
 def test_what_still_rises_at_the_end_is_said_to(study):
