@@ -195,7 +195,8 @@ def _show_runs(cells: Sequence[Cell], finished: int, estimated: Estimate) -> Non
     shared = "" if len(cells) == len(runs) else f" ({len(cells)} cells, some with the same values)"
     epochs = sum(spec.epochs for spec in runs.values())
     takes = f"; {'the rest takes ' if finished else ''}{estimated.time}" if estimated.time else ""
-    say(f"{counted(len(runs), 'run')}{shared} of {epochs:,} epochs in all, {finished} finished{takes}", "bold")
+    most = "at most " if any(spec.may_stop_early for spec in runs.values()) else ""
+    say(f"{counted(len(runs), 'run')}{shared} of {most}{epochs:,} epochs in all, {finished} finished{takes}", "bold")
 
 
 def _show_parts(data: Listing, cells: Sequence[Cell], parts: Mapping[Condition, Images]) -> None:

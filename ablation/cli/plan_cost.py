@@ -189,7 +189,8 @@ def _trust(time: GridTime, costs: Sequence[Cost], machine: Machine) -> str:
     left_out = f", {time.left_out:,} not counted" if time.left_out else ""
     several = f" with {time.workers} workers" if time.workers > 1 else ""
     where = "this CPU" if machine.device == "cpu" else machine.device
-    return f"time of {counted(time.runs, 'run')}{left_out}: {duration(time.seconds)} on {where}{several}; {trust}"
+    most = "at most " if time.at_most else ""
+    return f"time of {counted(time.runs, 'run')}{left_out}: {most}{duration(time.seconds)} on {where}{several}; {trust}"
 
 
 def macs(number: float, digits: int = 2) -> str:

@@ -76,6 +76,11 @@ class RunSpec:
         text = json.dumps([RESULTS_VERSION, self.to_plain()], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    @property
+    def may_stop_early(self) -> bool:
+        """Whether training may end before its last epoch."""
+        return self.patience is not None and self.patience < self.epochs
+
     def parts(self, data: Splittable) -> Parts:
         """The images to train on, to validate on and to test on. Raises DataError where the data cannot give that."""
         parts = self.split.draw(data, self.seed)

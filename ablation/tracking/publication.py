@@ -295,8 +295,15 @@ def _totals(record: RunRecord | None, time: int) -> Iterator[Point]:
     if record is not None:
         sizes = {name: record.evidence.get(name) for name in ("parameters", "trained_parameters")}
         parts: dict[str, Mapping[str, Any]] = {"test": record.metrics, "model": sizes, "cost": record.cost}
+        parts["train"] = _stopping(record)
         for part, values in parts.items():
             yield from _points({f"{part}/{name}": value for name, value in values.items()}, time, 0)
+
+
+def _stopping(record: RunRecord) -> dict[str, Any]:
+    """Of a run with `patience` the epochs that it trained, and the one whose network was tested."""
+    held = record.evidence.get("early_stopping")
+    return {name: held.get(name) for name in ("epochs", "best_epoch")} if isinstance(held, Mapping) else {}
 
 
 def _points(values: Mapping[str, Any], time: int, step: int) -> Iterator[Point]:

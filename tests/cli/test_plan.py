@@ -51,6 +51,13 @@ def test_before_any_run_it_says_what_cannot_be_found(planned):
     assert less > 1.2 * least
 
 
+def test_epochs_are_at_most_so_many_where_training_may_stop_early(planned):
+    every = FEW.epochs * len(FEW.cells("0" * 16))
+    assert f"of at most {every:,} epochs in all, 0 finished" in planned(replace(FEW, patience=1))
+    for patience in (None, FEW.epochs):
+        assert f"runs of {every:,} epochs in all, 0 finished" in planned(replace(FEW, patience=patience))
+
+
 def test_with_runs_it_says_what_is_found(planned):
     known = planned(FEW, Spread(0.02, "estimated from 30 finished runs", df=24, score=0.8), 30)
     assert re.search(r"finds a difference of [\d.]+ points of accuracy or more, 4 times in 5: 5 seeds, \d+ test", known)

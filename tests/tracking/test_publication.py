@@ -7,6 +7,7 @@ from bench import DATA, question, train
 
 from ablation import SAM, SGD, Lookahead
 from ablation.core.safe import mlflow_key
+from ablation.experiment.early_stopping import early_stopping
 from ablation.experiment.runs import Run
 from ablation.tracking import publication
 
@@ -50,3 +51,21 @@ def test_a_run_that_ends_while_it_is_published_waits_for_the_next_time(tmp_path,
     assert made is not None
     assert (made.status, made.tags["ablation.outcome"]) == ("FINISHED", "finished")
     assert len(readings) == 1
+
+
+def test_the_epoch_at_which_a_run_stopped_is_a_metric(tmp_path):
+    cells = replace(question("stops"), patience=2).cells(DATA)
+    run = Run(tmp_path, cells[0].spec)
+    train(run)
+    held = run.held()
+    history = [{"val_loss": loss} for loss in (0.9, 0.5, 0.6, 0.7)]
+
+    def once(evidence):
+        known = held._replace(record=replace(held.record, evidence=held.record.evidence | evidence))
+        made = publication.run_publication(run, cells[:1], question("stops"), known)
+        return {point.key: point.value for point in made.points if point.step == 0}
+
+    stopped = once({"early_stopping": early_stopping(history, 2, 30)})
+    assert (stopped["train/epochs"], stopped["train/best_epoch"]) == (4, 2)
+    for nothing in ({}, {"early_stopping": "x"}, {"early_stopping": {"epochs": "many"}}):
+        assert not {"train/epochs", "train/best_epoch"} & once(nothing).keys()

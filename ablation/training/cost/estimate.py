@@ -71,6 +71,8 @@ class Cost:
     """None where it is not known, as without a machine's rates."""
     problem: str = ""
     """Why the network cannot be counted, or why a part of the estimate is not known."""
+    at_most: bool = False
+    """Whether some of the runs may stop before their last epoch, by `patience`."""
     measured: tuple[float, ...] = ()
     """Seconds of those that have finished on this machine."""
 
@@ -217,7 +219,8 @@ def _cost(
     """What runs that cost the same take, from the first of them."""
     spec, ids = cells[0].spec, {cell.spec.id for cell in cells}
     names = {factor: ", ".join(dict.fromkeys(cell.factors[factor] for cell in cells)) for factor in cells[0].factors}
-    cost = Cost(spec.model, names, len(ids - finished.keys()))
+    missing = {cell.spec.id: cell.spec for cell in cells if cell.spec.id not in finished}
+    cost = Cost(spec.model, names, len(missing), at_most=any(one.may_stop_early for one in missing.values()))
     if isinstance(counts, str):
         return replace(cost, problem=counts)
     what, problems = f"{spec.model} with {type(spec.optimizer).__name__}", list[str]()

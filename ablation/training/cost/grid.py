@@ -32,7 +32,7 @@ class GridTime:
     """What the runs of a grid that are still to be trained take on this machine, from the command to its end.
 
     seconds: with so many workers. runs: those that are counted; left_out: those whose time is not known. basis: "as 3
-    finished runs took", and whatever else the time is computed from.
+    finished runs took", and whatever else the time is computed from. at_most: whether some may stop early.
     """
 
     seconds: float
@@ -40,12 +40,14 @@ class GridTime:
     left_out: int
     workers: int
     basis: str
+    at_most: bool = False
 
     def __str__(self) -> str:
         """'about 5 h 20 min here with 2 workers (a first guess, right within a factor of about 2)'."""
         workers = f" with {self.workers} workers" if self.workers > 1 else ""
         left_out = f", {self.left_out:,} runs not counted" if self.left_out else ""
-        return f"about {duration(self.seconds)} here{workers}{left_out} ({self.basis})"
+        most = "at most " if self.at_most else ""
+        return f"{most}about {duration(self.seconds)} here{workers}{left_out} ({self.basis})"
 
 
 def grid_time(
@@ -73,7 +75,8 @@ def time_of(costs: Sequence[Cost], machine: Machine, jobs: int | None = None) ->
         return None
     workers = min(jobs, every) if jobs else workers_for(machine, every)
     trained = scale * sum(count * seconds for count, seconds in timed) + RUN_SECONDS * runs
-    return GridTime(START_SECONDS + trained / workers, runs, every - runs, workers, basis_of(machine, known))
+    at_most, basis = any(cost.at_most for cost in costs), basis_of(machine, known)
+    return GridTime(START_SECONDS + trained / workers, runs, every - runs, workers, basis, at_most)
 
 
 def basis_of(machine: Machine, known: int) -> str:

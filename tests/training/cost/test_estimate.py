@@ -438,6 +438,20 @@ def test_a_sentence_says_what_a_time_rests_on():
     assert text == "about 50 s here with 2 workers, 3 runs not counted (as 4 finished runs took)"
 
 
+def test_a_time_is_at_most_that_where_a_missing_run_may_stop_early(tiny, tmp_path, cache):
+    data = listing(tiny.data, cache)
+    remember(machine(platform.node()), tmp_path)
+    cells = replace(tiny, vary={"patience": (None, 1)}).cells(data.digest)
+    time, never = (grid_time(some, data, tmp_path) for some in (cells, tiny.cells(data.digest)))
+    assert (time.at_most, never.at_most) == (True, False)
+    assert str(time).startswith("at most about ")
+    assert str(never).startswith("about ")
+    may_stop = [cell.spec.id for cell in cells if cell.spec.patience]
+    done = {run: RunRecord(run, "finished", (), {}, {}) for run in may_stop}
+    assert not grid_time(cells, data, tmp_path, done).at_most, "those that are left train all their epochs"
+    assert not grid_time(replace(tiny, patience=tiny.epochs).cells(data.digest), data, tmp_path).at_most
+
+
 def test_the_time_of_a_grid_is_that_of_its_plan(tiny, tmp_path, cache):
     """One function for whoever asks: with the machine's rates where there are any, and as many workers as are given."""
     data = listing(tiny.data, cache)
