@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from commands import ablation
 from PIL import Image
 from pypdf import PdfReader
 
-from ablation import Study, write_report
+from ablation import InputError, Study, write_report
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +110,19 @@ def test_no_other_file_is_replaced(project, folder, tmp_path, kind):
     assert ablation(project, "figures", "small", "--only", "effects", "--out", str(tmp_path / "another"))[0] == 0
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{", '{"../../x.svg": "0"}', '{"effects-1.svg": 3}', "null"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{",
+        '{"../../x.svg": "0"}',
+        '{"effects-1.svg": 3}',
+        "null",
+        '{"effects-1.svg": [3]}',
+        '{"effects-1.svg": [[]]}',
+    ],
+)
 def test_a_list_that_is_none_names_nothing(project, tmp_path, content):
     folder = tmp_path / "out"
     folder.mkdir()
@@ -129,6 +142,43 @@ def test_figures_that_are_no_more_go_with_the_next_that_are_all(finished, folder
     (folder / "effects-2.svg").write_text("mine")
     write_figures({"effects-3.svg": b"new"}, folder)
     assert names(folder) == {"effects-3.svg", "effects-2.svg", "figures.json"}
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before it is there", "after it"])
+@pytest.mark.parametrize("stopped", range(1, 6))
+def test_interrupted_at_any_file_it_knows_its_own_the_next_time(tmp_path, monkeypatch, stopped, after):
+    """The list, three files, the list; of three from before one is no more, one is the same, one is another."""
+    from ablation.report.render import figure_folder
+
+    whole, calls = figure_folder.atomic, []
+
+    @contextmanager
+    def stopping(*arguments):
+        calls.append(arguments)
+        if len(calls) == stopped and not after:
+            raise KeyboardInterrupt
+        with whole(*arguments) as file:
+            yield file
+        if len(calls) == stopped:
+            raise KeyboardInterrupt
+
+    def write(text: bytes) -> None:
+        figure_folder.write_figures({"a-1.svg": text, "b-1.svg": b"same", "d-1.svg": text}, tmp_path)
+
+    figure_folder.write_figures({"a-1.svg": b"old", "b-1.svg": b"same", "c-1.svg": b"gone"}, tmp_path)
+    for text in (b"new", b"newer"):
+        calls.clear()
+        monkeypatch.setattr(figure_folder, "atomic", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            write(text)
+    monkeypatch.setattr(figure_folder, "atomic", whole)
+    write(b"last")
+    assert names(tmp_path) == {"a-1.svg", "b-1.svg", "d-1.svg", "figures.json"}
+    assert (tmp_path / "a-1.svg").read_bytes() == (tmp_path / "d-1.svg").read_bytes() == b"last"
+    assert all(isinstance(digest, str) for digest in json.loads((tmp_path / "figures.json").read_text()).values())
+    (tmp_path / "a-1.svg").write_text("mine")
+    with pytest.raises(InputError, match="was changed since"):
+        write(b"last")
 
 
 def test_mistakes_and_what_would_be_written(project, tmp_path):

@@ -1,7 +1,8 @@
 """The figures of a report alone, as files in a folder of their own, beside a list of what was written there.
 
 DIR/SLUG-K.svg .pdf .png   each figure, under the names that a report gives it
-DIR/figures.json           their digests: what is written again is one of these, unchanged; written last
+DIR/figures.json           their digests: what is written again is one of these, unchanged. While they are written each
+                           has the digests of the file before and of the one to be
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from ablation.report.render.second import Second
 LIST_FILE = "figures.json"
 FOLDER = "figures/"
 """Where a report has them."""
+
+Digests = dict[str, tuple[str, ...]]
+"""Name -> the digests of what may be there under it: one, or several where writing was interrupted."""
 
 
 def figures_of(
@@ -52,23 +56,25 @@ def figures_of(
 def write_figures(files: Mapping[str, bytes], folder: Path, whole: bool = True) -> list[Path]:
     """Write these files and return their paths; of what was written before, what is `whole` has no more goes.
 
-    Raises InputError, before anything is written, where one of the names is taken by a file that was not written so, or
-    was changed since.
+    The list names what is there and what will be before anything is changed: whenever this is interrupted, the next
+    call knows its own files. Raises InputError, before anything is written, where one of the names is taken by a file
+    that was not written so, or was changed since.
     """
     held = _held(folder)
     taken = [name for name in files if _is_there(folder / name) and not _is_own(folder, name, held)]
     if taken:
         advice = "it was not written by `ablation figures`, or was changed since; remove it, or choose another --out"
         raise InputError([Problem(advice, str(folder / name)) for name in taken[:5]])
-    gone = [name for name in held if name not in files and whole and _is_own(folder, name, held)]
-    for name in gone:
-        (folder / name).unlink()
+    new: Digests = {name: (digest,) for name, digest in written(files).items()}
+    _write_list(folder, {name: (*held.get(name, ()), *new.get(name, ())) for name in {*held, *new}})
+    for name in held:
+        if name not in files and whole and _is_own(folder, name, held):
+            (folder / name).unlink()
     for name, content in files.items():
         with atomic(folder / name) as file:
             file.write(content)
-    kept = {name: digest for name, digest in held.items() if not whole and is_within(folder, name)}
-    with atomic(folder / LIST_FILE, "w") as file:
-        file.write(json.dumps(dict(sorted({**kept, **written(files)}.items())), indent=1) + "\n")
+    kept = {name: digests for name, digests in held.items() if not whole and is_within(folder, name)}
+    _write_list(folder, {**kept, **new})
     return [folder / name for name in files]
 
 
@@ -76,16 +82,27 @@ def _is_there(path: Path) -> bool:
     return path.exists() or path.is_symlink()
 
 
-def _is_own(folder: Path, name: str, held: Mapping[str, str]) -> bool:
+def _is_own(folder: Path, name: str, held: Digests) -> bool:
     content = content_of(folder, name) if name in held and not (folder / name).is_symlink() else None
-    return content is not None and hashlib.sha256(content).hexdigest() == held[name]
+    return content is not None and hashlib.sha256(content).hexdigest() in held[name]
 
 
-def _held(folder: Path) -> dict[str, str]:
-    """Name -> digest of what was written into this folder; nothing where its list is not there, or is no such list."""
+def _write_list(folder: Path, digests: Digests) -> None:
+    listed = {name: every[0] if len(set(every)) == 1 else [*dict.fromkeys(every)] for name, every in digests.items()}
+    with atomic(folder / LIST_FILE, "w") as file:
+        file.write(json.dumps(listed, indent=1, sort_keys=True) + "\n")
+
+
+def _held(folder: Path) -> Digests:
+    """What was written into this folder; nothing where its list is not there, or is no such list."""
     try:
         held = json.loads((folder / LIST_FILE).read_text("utf-8"))
     except (OSError, ValueError):
         return {}
     known = held.items() if isinstance(held, dict) else ()
-    return {name: digest for name, digest in known if is_safe(name) and "/" not in name and isinstance(digest, str)}
+    every = {name: digests if isinstance(digests, list) else [digests] for name, digests in known}
+    return {
+        name: tuple(digests)
+        for name, digests in every.items()
+        if is_safe(name) and "/" not in name and all(isinstance(digest, str) for digest in digests)
+    }
