@@ -11,6 +11,7 @@ import click
 from ablation.cli.console import console, say, say_line, warn
 from ablation.cli.context import FILE, ONLY, ExperimentOptions, on_experiments
 from ablation.cli.sections import MOST_ROWS, show_section, show_table
+from ablation.cli.status import next_step, others_here
 from ablation.cli.verdicts import show_verdicts
 from ablation.core.errors import InputError
 from ablation.core.text import counted, named
@@ -28,8 +29,9 @@ from ablation.report.text import unit_text
 def _written_as_tables(command: Callable[..., None]) -> Callable[..., None]:
     """An option for each form of the table."""
     for form, name in reversed(FORMS.items()):
-        about = f"Also write the effects as {name} ('-': print them)."
-        command = click.option(f"--{form}", metavar="FILE", type=FILE, help=about)(command)
+        about = f"Also write the effects as {name}; without FILE, or '-': print them."
+        option = click.option(f"--{form}", metavar="[FILE]", type=FILE, is_flag=False, flag_value="-", help=about)
+        command = option(command)
     return command
 
 
@@ -75,7 +77,7 @@ def show(options: ExperimentOptions, every: bool, slug: str | None, files: Mappi
             write_effects(study.experiment, shown, path, form, study.results.left_out)
     if "-" not in map(str, files.values()):
         if options.cells:
-            _show_rows(study, shown)
+            _show_rows(study, shown, options)
         elif slug is not None:
             _show_one(study, slug, every)
         elif every:
@@ -114,10 +116,11 @@ def _chosen(study: Study, options: ExperimentOptions) -> Sequence[Effect]:
     ]
 
 
-def _show_rows(study: Study, shown: Sequence[Effect]) -> None:
+def _show_rows(study: Study, shown: Sequence[Effect], options: ExperimentOptions) -> None:
     """Print rows of the main table. What they say rests on all comparisons, and that is said."""
     if study.results.finished.empty:
         say("no run has finished: there is nothing to compare", "yellow")
+        _say_what_lies_here(study, options)
         return
     table = simple(main_table(study.experiment, tuple(shown)))
     show_table(replace(table, caption=_about(study)), MOST_ROWS, "--csv -")
@@ -131,12 +134,19 @@ def _show_answer(study: Study, options: ExperimentOptions) -> None:
     show_verdicts(study)
     show_warnings(study)
     if study.results.finished.empty:
+        _say_what_lies_here(study, options)
+        say_line(f"next: {next_step(options, study.results)}")
         return
     table = simple(main_table(study.experiment, study.effects))
     show_table(replace(table, caption=_about(study)), MOST_ROWS, "--csv -")
     console.print()
     say_line(f"every test and section: {options.command('compare')} --all")
-    say_line(f"next: {options.command('report')}")
+    say_line(f"next: {next_step(options, study.results)}")
+
+
+def _say_what_lies_here(study: Study, options: ExperimentOptions) -> None:
+    for text in others_here(options, study.results, "compare"):
+        say_line(text)
 
 
 def _about(study: Study) -> str:

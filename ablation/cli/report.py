@@ -11,7 +11,7 @@ import click
 
 from ablation.cli.console import console, say_line, warn
 from ablation.cli.context import DRY_RUN, FILE, FOLDER, TRACKING_URI, ExperimentOptions, on_experiments
-from ablation.core.errors import InputError
+from ablation.core.errors import InputError, Problem
 from ablation.report.render.drawings import prepare
 from ablation.report.render.evidence import EVIDENCE_FILE
 from ablation.report.render.second import Second
@@ -66,12 +66,15 @@ def report(
 
         studies = [Study(one.results(), command=one.command("run")) for one in options]
         _refuse_for_several(studies, only, publish)
+        _refuse_of_nothing(options, studies)
         written = write_folder(studies, out or _folder(options, studies, only), pdf, only, fonts, force, second)
     for message in (*written.without, *(alarm for study in studies for alarm in alarms(study.results))):
         warn(message)
     page = written.folder / HTML_FILE
     also = f" and {PDF_FILE}" if (written.folder / PDF_FILE).exists() else ""
     console.print(f"wrote {page}{also}" if written.fresh else f"{page}{also}: up to date", markup=False, soft_wrap=True)
+    for name in written.removed:
+        say_line(f"removed {written.folder / name}, which was of before")
     if publish:
         (study,) = studies
         from ablation.report.render.description import description, verdicts
@@ -86,6 +89,19 @@ def report(
 def _refuse_for_several(studies: Sequence[Study], only: Sequence[str], publish: bool) -> None:
     if len(studies) > 1 and (only or publish):
         raise InputError("--only and --publish are for the report of one experiment")
+
+
+def _refuse_of_nothing(options: Sequence[ExperimentOptions], studies: Sequence[Study]) -> None:
+    """Raise InputError for an experiment of which no run has left a result, whether or not it was altered since."""
+    from ablation.cli.status import others_here  # which loads pandas
+
+    for one, study in zip(options, studies, strict=True):
+        if study.records or (study.results.frame["status"] == "altered").any():
+            continue
+        begun = not study.results.frame["status"].isin(["planned"]).all()
+        says = f"; {one.command('status')} says how they stand" if begun else f"; train them: {one.command('run')}"
+        nothing = f"no run of {study.experiment.name} has finished in {one.runs}: there is nothing to report{says}"
+        raise InputError([Problem(text) for text in (nothing, *others_here(one, study.results, "report"))])
 
 
 def _folder(options: Sequence[ExperimentOptions], studies: Sequence[Study], only: Sequence[str]) -> Path:
@@ -112,6 +128,7 @@ def _say_what_would_be_written(
         scratch = [stack.enter_context(one.writing(dry_run=True)) for one in every]
         studies = [Study(one.results(), command=one.command("run")) for one in scratch]
     _refuse_for_several(studies, only, publish)
+    _refuse_of_nothing(every, studies)
     folder = out or _folder(every, studies, only)
     what = f"{folder / HTML_FILE}{f' and {PDF_FILE}' if pdf else ''}"
     fresh = force or not is_current(studies, folder, pdf, only, fonts)

@@ -16,7 +16,9 @@ from ablation.cli.context import DRY_RUN, ONLY, TRACKING_URI, ExperimentOptions,
 from ablation.cli.dry_run import show_what_would_run
 from ablation.cli.progress import Progress
 from ablation.cli.sync import await_published
+from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import names_of
+from ablation.experiment.runs import folder_of, held_of, runs_of
 from ablation.tracking.background import Background
 from ablation.tracking.client import Tracker
 from ablation.training.crew import Training
@@ -166,6 +168,8 @@ def run(
     policy = Policy(tuple(options.only), join, retry_failed, max_retries, fail_fast)
     if dry_run:
         show_what_would_run(options, experiment, policy, jobs)
+        if keep_weights or robustness:
+            _say_what_lacks(options, experiment, policy, keep_weights, bool(robustness))
         return
     training = Training(jobs, device, keep_weights, checkpoint_every, execution, timeout, grace, cluster)
     with crew_for(experiment, options.runs, options.cache, training, policy) as crew:
@@ -173,7 +177,9 @@ def run(
         cells = experiment.cells(data.digest)
         tracker = None if no_tracking else Background(Tracker(experiment, cells, options.runs, tracking_uri, warn))
         backlog = tracker.backlog if tracker else lambda: 0
-        with tracker or nullcontext(), Progress(experiment.name, names_of(cells), console, backlog, cells) as progress:
+        ranked = cells if experiment.metric == "accuracy" else ()  # the panel knows validation accuracy alone
+        names = names_of(cells)
+        with tracker or nullcontext(), Progress(experiment.name, names, console, backlog, ranked) as progress:
             ended = tracker.publish if tracker else lambda run: None
             watch = Following(progress, tracker.follow) if tracker else progress
             swept = train_missing(
@@ -193,3 +199,18 @@ def run(
         await_published(tracker, options, tracking_uri)
     if not ended_well:
         sys.exit(1)
+
+
+def _say_what_lacks(
+    options: ExperimentOptions, experiment: Experiment, policy: Policy, weights: bool, conditions: bool
+) -> None:
+    """Print which finished runs have not what is asked for now: they are not trained again."""
+    from ablation.cli.run_end import lacking
+
+    with options.writing(dry_run=True) as scratch:
+        cells = experiment.cells(scratch.listing(experiment).digest)
+    chosen = policy.chosen(cells)
+    runs = [run for run in runs_of(cells, folder_of(experiment, options.runs)) if run.spec.id in chosen]
+    records = {run_id: one.record for run_id, one in held_of(runs).items() if one.record is not None}
+    for text in lacking(runs, records, weights, conditions):
+        warn(text)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ablation.cli.console import console, say, say_line, warn
 from ablation.cli.context import ExperimentOptions
+from ablation.cli.status import next_step
 from ablation.cli.verdicts import show_screen
 from ablation.core.errors import attempt
 from ablation.core.text import counted, duration
@@ -61,7 +62,7 @@ def show_end(options: ExperimentOptions, results: Results, trained: Trained) -> 
     else:
         alarms = [*_unfinished(options, ended), *alarms]
         alarms += attempt("what makes the results less than was planned", lambda: study.warnings, (), warn)
-        then = options.command("status" if ended.unfinished else "report")
+        then = options.command("status") if ended.unfinished else next_step(options, results)
         show_screen(study, alarms, options.command("compare"), then)
     return not ended.unfinished and not ended.altered
 
@@ -77,14 +78,18 @@ def _unfinished(options: ExperimentOptions, ended: Ended) -> list[str]:
 
 def _of_records(study: Study, trained: Trained) -> list[str]:
     """Which finished runs lack what every run was to leave."""
-    records = study.records
-    both = [(run, records[run.spec.id]) for run in trained.swept.runs if run.spec.id in records]
+    return lacking(trained.swept.runs, study.records, trained.weights, trained.conditions)
+
+
+def lacking(runs: Iterable[Run], records: Mapping[str, RunRecord], weights: bool, conditions: bool) -> list[str]:
+    """How many of the finished runs have no weights, or were not tested on changed images, where they were to."""
+    both = [(run, records[run.spec.id]) for run in runs if run.spec.id in records]
     finished = [(run, record) for run, record in both if record.outcome == "finished"]
-    lacking: list[tuple[str, Callable[[Run, RunRecord], bool], bool]] = [
-        ("their weights", lambda run, record: not run.weights.exists(), trained.weights),
-        ("test conditions", lambda run, record: not record.evidence.get("conditions"), trained.conditions),
+    lacks: list[tuple[str, Callable[[Run, RunRecord], bool], bool]] = [
+        ("their weights", lambda run, record: not run.weights.exists(), weights),
+        ("test conditions", lambda run, record: not record.evidence.get("conditions"), conditions),
     ]
-    counts = {what: sum(lacks(*one) for one in finished) for what, lacks, wanted in lacking if wanted}
+    counts = {what: sum(lack(*one) for one in finished) for what, lack, wanted in lacks if wanted}
     return [
         f"{counted(count, 'run')} had finished before without {what}; remove their folders to train them anew"
         for what, count in counts.items()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -16,11 +17,14 @@ from rich.text import Text
 
 from ablation.cli.console import console, say, say_json, say_line, show_left_out, table, warn
 from ablation.cli.context import ONLY, ExperimentOptions, on_experiment
+from ablation.core.errors import AblationError
 from ablation.core.text import NONE, counted, duration
 from ablation.evidence.warnings import HOW_TO_MEND, lost_lines
 from ablation.experiment.experiment import Cell
 from ablation.experiment.labels import names_of
-from ablation.experiment.results import Results
+from ablation.experiment.preregistration import preregistered
+from ablation.experiment.record import RECORD_FILE
+from ablation.experiment.results import NO_SCORE, Results
 from ablation.experiment.runs import runs_of
 from ablation.experiment.standing import Standing, seconds_left, standings
 from ablation.report.text import images_changed, pixels_changed
@@ -152,8 +156,49 @@ def _show(options: ExperimentOptions) -> None:
         say(f"{counted(altered, 'run')} altered after training, in no mean and no test. {HOW_TO_MEND}.", "bold red")
     for warning in lost_lines(at.results):
         warn(warning)
+    if not at.done and not altered:
+        for text in others_here(options, at.results, "status"):
+            say_line(text)
     if at.done + altered < len(at.runs) and not at.counts["running"]:
         say_line(Text.assemble("to train the rest: ", (options.command("run", only=True), "bold")))
+
+
+def next_step(options: ExperimentOptions, results: Results) -> str:
+    """The command line that comes next: train what is missing, look at what failed or is being trained; else report."""
+    statuses = set(results.frame["status"]) - {"finished", "diverged", "altered", NO_SCORE}
+    if statuses & {"failed", "running"}:
+        return options.command("status")
+    return options.command("run" if statuses else "report")
+
+
+def others_here(options: ExperimentOptions, results: Results, verb: str) -> list[str]:
+    """Which finished runs lie in the experiment's folder and are none of it, a line each with the command for them.
+
+    Variants by what was set (`--set`), as it was declared; of the others there is no more to say than how many. verb:
+    of the command that is named.
+    """
+    known = set(results.frame["id"])
+    here = {record.parent.name for record in results.root.glob(f"*/{RECORD_FILE}")} - known
+    lines = []
+    for sets, ids in _variants(options, results) if here else ():
+        if here & ids:
+            runs, command = counted(len(here & ids), "run"), replace(options, sets=sets, cells=()).command(verb)
+            lines.append(f"{runs} under other settings {'lies' if len(here & ids) == 1 else 'lie'} here: {command}")
+            here -= ids
+    if here:
+        lie = "lies" if len(here) == 1 else "lie"
+        lines.append(f"{counted(len(here), 'run')} {lie} here of other settings or data than the file has now")
+    return lines
+
+
+def _variants(options: ExperimentOptions, results: Results) -> Iterator[tuple[tuple[str, ...], set[str]]]:
+    """What was set in each variant that was declared, and the ids of its runs; and the file as it is, for a variant."""
+    with suppress(AblationError):  # of declarations: what cannot be read is said by whatever judges by them
+        declared = [entry.overrides for entry in preregistered(results.root) if entry.overrides]
+        for sets in dict.fromkeys([*([()] if options.sets else []), *reversed(declared)]):
+            with suppress(AblationError):  # the file may not take them any more
+                experiment = replace(options, sets=sets).experiment()
+                yield sets, {cell.spec.id for cell in experiment.cells(results.cells[0].spec.data)}
 
 
 def _reason(one: Standing, results: Results) -> str:

@@ -78,6 +78,8 @@ def _would(counts: Counter[str], store: str) -> str:
         return "no run has ended yet: nothing to publish"
     parts = [f"{counts['new']:,} to publish"] if counts["new"] else []
     parts += [f"{counts['known']:,} to compare with what was published"] if counts["known"] else []
+    if counts["either"]:
+        parts.append("to publish those that are not there, and to compare the others")
     return f"would look at {counted(counts.total(), 'run')} in MLflow at {store}: {', '.join(parts)}"
 
 
@@ -105,7 +107,8 @@ def await_published(tracker: Background, options: ExperimentOptions, tracking_ur
 
     def wait(left: int) -> None:
         what = f"{counted(left, 'run')} to publish" if left else "an answer"
-        text = f"waiting for MLflow at {tracker.tracker.store}: {what}; Ctrl-C leaves them to `{sync}`"
+        after = f"All results are saved: Ctrl-C ends the wait, and `{sync}` publishes the rest"
+        text = f"waiting for MLflow at {tracker.tracker.store}: {what}. {after}"
         if line is not None:
             line.start()
             line.update(text)

@@ -32,7 +32,7 @@ from ablation.tracking.publication import (
     counts_publication,
     run_publication,
 )
-from ablation.tracking.published import file_of, remember, remembered, state_of
+from ablation.tracking.published import file_of, published_before, remember, remembered, state_of
 from ablation.tracking.store import Store, StoreBroken, alone_at, connect, make_whole, without_password
 from ablation.tracking.view import experiment_tags
 
@@ -147,11 +147,19 @@ class Tracker:
     def would_sync(self) -> Counter[str]:
         """How many runs `sync` would publish ("new"), or compare with what was published ("known").
 
-        By what a local store is known to have: MLflow is not asked, and nothing is written.
+        By what a local store was given: MLflow is not asked, and nothing is written. Where that is not known, they are
+        "either".
         """
-        known = remembered(self.root, self.store.uri) or {}
+        known = published_before(self.root, self.store.uri)
         publications = [one for one in self._publications(None) if one.key != REPORT]
+        if known is None:
+            return Counter({self._without_note(): len(publications)})
         return Counter("known" if known.get(one.key) == one.digest else "new" for one in publications)
+
+    def _without_note(self) -> str:
+        """What runs are to a store of which nothing was noted: "new" where a local one is not there at all."""
+        file = file_of(self.store.uri)
+        return "new" if file is not None and not file.exists() else "either"
 
     def _publish(
         self,

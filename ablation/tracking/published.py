@@ -33,12 +33,29 @@ def remember(root: Path, state: Sequence[Any], digests: Mapping[str, str]) -> No
 
 def remembered(root: Path, uri: str) -> dict[str, str] | None:
     """The publications that the store has for certain; None where it may have changed since, or nothing is known."""
+    state, known = _noted(root)
+    return known if state is not None and state == state_of(uri) else None
+
+
+def published_before(root: Path, uri: str) -> dict[str, str] | None:
+    """The publications that the store was given, key -> digest, whatever was written to it since; None: not known.
+
+    Other experiments that publish to the same file make it another, and take nothing away.
+    """
+    state, known = _noted(root)
+    now = state_of(uri)
+    same = state is not None and now is not None and state[:1] == now[:1]
+    return known if same else None
+
+
+def _noted(root: Path) -> tuple[list[Any] | None, dict[str, str] | None]:
+    """The store's state and the digests that were noted; None for both without a file, or with a damaged one."""
     try:
         form = json.loads(read_file(root / FILE))
-        known = form["digests"] if form["store"] == state_of(uri) else None
-    except (OSError, ValueError, TypeError, KeyError):  # no file, or a damaged one: then the store itself is asked
-        return None
-    return known if isinstance(known, dict) else None
+        state, digests = form["store"], form["digests"]
+    except (OSError, ValueError, TypeError, KeyError):  # then the store itself is asked
+        return None, None
+    return (state, digests) if isinstance(state, list) and isinstance(digests, dict) else (None, None)
 
 
 def address_of(file: Path) -> str:

@@ -169,6 +169,7 @@ def report_data(report: Report, drawings: Drawings) -> dict[str, Any]:
         "question": _words(report.question, report),
         "headline": {
             "lead": _words(headline.lead, report),
+            "recipe": [_name(headline.recipe, report.look)] if headline.recipe else [],
             "number": headline.number,
             "unit": headline.unit,
             "interval": headline.interval,

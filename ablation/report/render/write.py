@@ -35,12 +35,14 @@ HTML_FILE, PDF_FILE = "report.html", "report.pdf"
 class Written:
     """What was written. folder: of the report. fresh: was anything written, or was it up to date?
 
-    without: what could not be made, and what to do about it, a sentence each.
+    without: what could not be made, and what to do about it, a sentence each. removed: files of the report of before
+    that this one has none of, for whose words it would be taken.
     """
 
     folder: Path
     fresh: bool
     without: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
 
 
 def write_report(
@@ -60,7 +62,8 @@ def write_report(
     experiment: with its results and effects; or a `Study`, which holds all of these.
     out: a folder, by default reports/NAME, or reports/NAME-SLUG for some sections only.
     command: what trains the runs again, if not `ablation run NAME`.
-    pdf: shall there be a PDF? Where it cannot be made a warning says why, and all else is written.
+    pdf: shall there be a PDF? Where it cannot be made a warning says why, and all else is written. One of before is
+    removed where there is none: it would say something else.
     only: the slugs of the sections that it shall have, by default all.
     fonts: files of fonts for what the others cannot show.
 
@@ -132,13 +135,15 @@ def write_folder(
         helper.begin(parts_ahead(studies, only))
         report = report_of(*studies, only=only)
         files, without = rendered(studies, report, digest, pdf, fonts, helper)
+    before = [name for name in (HTML_FILE, PDF_FILE) if (folder / name).exists()]
     remove_report(folder)
+    removed = tuple(name for name in before if name not in files and not (folder / name).exists())
     for name, content in files.items():
         with atomic(folder / name) as file:
             file.write(content)
     with atomic(folder / EVIDENCE_FILE, "w") as file:
         file.write(evidence(studies, report, digest, written(files), chosen))
-    return Written(folder, True, without)
+    return Written(folder, True, without, removed)
 
 
 def rendered(
