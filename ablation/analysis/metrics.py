@@ -46,6 +46,9 @@ class Metric:
     per_image: Callable[[Logits, Labels], Floats] | None = None
     per_class: Callable[[Floats, Floats, Floats], Floats] | None = None
     whole: Callable[[Logits, Labels], float] | None = None
+    share: bool | None = False
+    """Is each image right or wrong, so that this is a share of images, or a mean of such shares over classes? None of a
+    `per_image` metric of which only its values say (`right_or_wrong`)."""
 
     def __call__(self, logits: Logits, labels: Labels) -> float:
         """The metric of logits (T, C) and labels (T,)."""
@@ -74,6 +77,15 @@ def is_right(logits: Logits, labels: Labels) -> Floats:
     """(T,) 1 where the guess is right, else 0; their mean is the accuracy."""
     right: Floats = (logits.argmax(axis=1) == labels).astype(np.float64)
     return right
+
+
+def right_or_wrong(terms: Floats) -> bool:
+    """Is every one of the terms (T,) 1 or 0, so that their mean is a share of images?
+
+    >>> right_or_wrong(np.array([1.0, 0.0])), right_or_wrong(np.array([0.3, 0.0]))
+    (True, False)
+    """
+    return bool(np.isin(terms, (0.0, 1.0)).all())
 
 
 def log_loss(logits: Logits, labels: Labels) -> Floats:
@@ -189,13 +201,13 @@ class Metrics(dict[str, Metric]):
 
 
 METRICS = Metrics(
-    accuracy=Metric("accuracy", "points", per_image=is_right),
-    macro_f1=Metric("macro F1", "points", per_class=macro_f1),
-    balanced_accuracy=Metric("balanced accuracy", "points", per_class=balanced_accuracy),
+    accuracy=Metric("accuracy", "points", per_image=is_right, share=True),
+    macro_f1=Metric("macro F1", "points", per_class=macro_f1, share=True),
+    balanced_accuracy=Metric("balanced accuracy", "points", per_class=balanced_accuracy, share=True),
     log_loss=Metric("log loss", "nats", lower_is_better=True, per_image=log_loss),
     brier=Metric("Brier score", lower_is_better=True, per_image=brier),
     ece=Metric("calibration error", lower_is_better=True, whole=expected_calibration_error),
-    top5_accuracy=Metric("top-5 accuracy", "points", per_image=in_top_five),
+    top5_accuracy=Metric("top-5 accuracy", "points", per_image=in_top_five, share=True),
     cohen_kappa=Metric("Cohen's kappa", per_class=cohen_kappa),
     auroc=Metric("AUROC", whole=auroc),
     average_precision=Metric("mean average precision", "points", whole=average_precision),

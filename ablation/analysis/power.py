@@ -125,10 +125,11 @@ def sd_at_most(sd: float, df: int, level: float = POWER) -> float:
 def images_needed(design: Design, difference: float, wanted: float = POWER) -> int | None:
     """The fewest test photographs, above those there are, with power `wanted` at that difference and these seeds.
 
-    None where not even a thousand times as many would be enough, or nothing is known of them: seeds are then what
-    lacks.
+    None where not even a thousand times as many would be enough, or images play no part: seeds are then what lacks. In
+    a sample that shows no spread over images, few of them may still be what lacks (`crossed.few_images`).
     """
-    if not design.image_sd or power(replace(design, images=1000 * design.images), difference) < wanted:
+    part = design.images and (design.image_sd or design.share)
+    if not part or power(replace(design, images=1000 * design.images), difference) < wanted:
         return None
     low, high = design.images, 1000 * design.images
     while high - low > max(1, low // 100):

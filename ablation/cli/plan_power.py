@@ -24,8 +24,12 @@ from ablation.report.section import Column, Table
 from ablation.training.cost.estimate import Images
 
 
-def answer(experiment: Experiment, planned: Sequence[PlannedPower], pilot: str) -> str:
-    """What could be found, in a sentence or two; '' where nothing is compared. pilot: the command that trains one."""
+def answer(experiment: Experiment, planned: Sequence[PlannedPower], pilot: str, baseline: str = "") -> str:
+    """What could be found, in a sentence or two; '' where nothing is compared.
+
+    pilot: the command that trains one. baseline: the command that trains what is missing of the baseline's runs; ''
+    where nothing is.
+    """
     if not planned:
         return ""
     if len(experiment.seed_numbers) < MIN_SEEDS:
@@ -37,11 +41,17 @@ def answer(experiment: Experiment, planned: Sequence[PlannedPower], pilot: str) 
             f"these seeds could show; `{pilot}` measures it in two runs, --sd gives a guess"
         )
     design = f"{counted(power.seeds, 'seed')}, {spanned(power.test_images)} test images"
+    if shows_nothing(experiment, power):
+        return f"{_nothing(metric)}: {design}"
+    if _beyond(experiment, power, power.at_best):
+        return f"{_nothing(metric)}, however little seeds vary: {design}"
     if math.isnan(power.estimated.sd):
         return (
             f"cannot find a difference below {wording.amount(power.at_best, metric)}, however little seeds vary: "
             f"{design}, {_assumptions(power)}; `{pilot}` trains two runs to know better"
         )
+    if power.estimated.df == 1 or _beyond(experiment, power, power.smallest):
+        return _little(experiment, power, baseline)
     found = f"finds a difference of {wording.amount(power.smallest, metric)} or more, 4 times in 5"
     if power.estimated.few:
         found = (
@@ -57,6 +67,40 @@ def answer(experiment: Experiment, planned: Sequence[PlannedPower], pilot: str) 
     return f"{found}: {design}{at_best}"
 
 
+def _beyond(experiment: Experiment, power: PlannedPower, difference: float) -> bool:
+    """Can no two scores differ by so much? A difference of a metric without bounds is never beyond them."""
+    bounded = experiment.metric in wording.WITHIN_ONE or is_share(experiment, power.estimated)
+    return bounded and difference >= 1
+
+
+def shows_nothing(experiment: Experiment, power: PlannedPower) -> bool:
+    """Could no difference be found, whatever it is? Of the few runs' upper limit that is not said."""
+    return not power.estimated.few and _beyond(experiment, power, power.smallest)
+
+
+def _nothing(metric: str) -> str:
+    return f"even the largest difference that {METRICS[metric].title} can show would be found less than 4 times in 5"
+
+
+def _little(experiment: Experiment, power: PlannedPower, baseline: str) -> str:
+    """What runs that are too few leave open, and what to do: no number that the metric cannot show."""
+    metric, estimated = experiment.metric, power.estimated
+    runs = estimated.origin.removeprefix("estimated from ").partition(",")[0]
+    least = f"{wording.amount(power.at_best, metric)} (what {spanned(power.test_images)} test images allow)"
+    if math.isnan(power.at_best):
+        least = f"{wording.amount(power.as_estimated, metric)} (as seeds varied in these)"
+    most = wording.amount(power.smallest, metric)
+    if _beyond(experiment, power, power.smallest):
+        most = f"more than {METRICS[metric].title} can show"
+    more = "more seeds would say more"
+    if baseline:
+        more = f"{MIN_SEEDS} to 5 seeds of the baseline would say more, and are kept: `{baseline}`"
+    return (
+        f"{runs} say little: the smallest difference that {counted(power.seeds, 'seed')} find is between {least} and "
+        f"{most}; {more}"
+    )
+
+
 def _assumptions(power: PlannedPower) -> str:
     """Those of the floor: the accuracy, and how many photographs the two recipes answer differently."""
     score = power.floor.score or 0.0
@@ -66,19 +110,19 @@ def _assumptions(power: PlannedPower) -> str:
 
 def warnings(experiment: Experiment, splits: Mapping[Condition, Split], parts: Mapping[Condition, Images]) -> list[str]:
     """Where one test photograph weighs more than the margin: what to do, with numbers."""
-    if not is_share(experiment):
+    margin = experiment.declared_margin
+    if not is_share(experiment) or margin is None:
         return []
     found: dict[str, None] = {}
     for condition, split in splits.items():
         images = parts[condition]
         tested = images_tested(split, experiment.seed_numbers, images.cached, images.test)
-        if 1 / tested > experiment.margin:
-            found[_one_image(experiment, tested, split, images)] = None
+        if 1 / tested > margin:
+            found[_one_image(experiment.metric, margin, tested, split, images)] = None
     return list(found)
 
 
-def _one_image(experiment: Experiment, tested: int, split: Split, images: Images) -> str:
-    metric, margin = experiment.metric, experiment.margin
+def _one_image(metric: str, margin: float, tested: int, split: Split, images: Images) -> str:
     needed = math.ceil(1 / margin - 1e-9)
     worth = (
         f"One of {tested:,} test images is worth {wording.amount(1 / tested, metric)}, more than the margin of "
@@ -109,31 +153,44 @@ def _wider(needed: int, images: Images) -> str:
     return f"more photographs than these {total:,}, or margin={margin:g} and split=KFold(5)"
 
 
-def show_power(
+def show_uncompared(
     experiment: Experiment, cells: Sequence[Cell], conditions: Sequence[Condition], planned: Sequence[PlannedPower]
 ) -> None:
-    """Print how recipes are compared, and where they cannot be; then what that could show, and on what that rests."""
-    seeds, metric = len(experiment.seed_numbers), experiment.metric
-    say(
-        f"each recipe against {experiment.baseline!r} by {label(experiment.declared_test)} on {metric}, "
-        f"{seeds} seeds; {wording.corrected_by(experiment, comparisons_of(planned))}; "
-        f"alpha {experiment.alpha:g}, equivalent within {wording.amount(experiment.margin, metric)}; "
-        f"plan {preregistration_of(experiment, cells).hash}"
-    )
+    """Print where recipes cannot be compared, and where no difference would be significant, unless it is so of all."""
     lonely = [condition for condition in conditions if not any(condition in power.conditions for power in planned)]
     if len(experiment.recipes) > 1 and lonely:
         names = "; ".join(map(", ".join, lonely))
         say(f"nothing is compared under {names}: the baseline is not in the grid there", "yellow")
+    nothing = [power for power in planned if shows_nothing(experiment, power)]
+    if len(experiment.seed_numbers) >= MIN_SEEDS and len(nothing) < len(planned):
+        for power in nothing:
+            where = _where(experiment, cells, power)
+            say(f"{where}: {_nothing(experiment.metric)}", "bold yellow")
+
+
+def verdicts_hold(experiment: Experiment, planned: Sequence[PlannedPower]) -> str:
+    """'Verdicts hold for new training and test photographs, 5 seeds.'; '' where there will be none."""
+    if not planned or len(experiment.seed_numbers) < MIN_SEEDS:
+        return ""
+    return f"Verdicts hold {target_of(experiment)}, {counted(planned[-1].seeds, 'seed')}."
+
+
+def show_power(experiment: Experiment, cells: Sequence[Cell], planned: Sequence[PlannedPower]) -> None:
+    """Print how recipes are compared; then what that could show, and on what that rests."""
+    seeds, metric, margin = len(experiment.seed_numbers), experiment.metric, experiment.declared_margin
+    within = f"equivalent within {wording.margin_text(experiment)} of {METRICS[metric].title}"
+    say(
+        f"each recipe against {experiment.baseline!r} by {label(experiment.declared_test)} on {metric}, "
+        f"{seeds} seeds; {wording.corrected_by(experiment, comparisons_of(planned))}; "
+        f"alpha {experiment.alpha:g}, {wording.NO_MARGIN if margin is None else within}; "
+        f"plan {preregistration_of(experiment, cells).hash}"
+    )
     if seeds < MIN_SEEDS or not planned or all(math.isnan(power.smallest) for power in planned):
         return
     show_table(_table(experiment, cells, planned))
     for sentence in dict.fromkeys(_few(experiment, power) for power in planned if power.estimated.few):
         say(sentence)
-    say(_sources(experiment, planned[-1]))
-    for power in planned:
-        if is_share(experiment) and power.smallest >= 1:
-            where = _where(experiment, cells, power)
-            say(f"{where}: no difference that {metric} can show would be significant", "bold yellow")
+    say(_sources(experiment, planned))
 
 
 def _table(experiment: Experiment, cells: Sequence[Cell], planned: Sequence[PlannedPower]) -> Table:
@@ -144,27 +201,39 @@ def _table(experiment: Experiment, cells: Sequence[Cell], planned: Sequence[Plan
         recipes = power.recipes[0] if len(power.recipes) == 1 else f"{len(power.recipes)} recipes"
         return f"{recipes} {_where(experiment, cells, power)}"
 
-    def takes(index: int) -> Callable[[PlannedPower], str]:
+    def needed(index: int) -> Callable[[PlannedPower], str]:
         return lambda power: f"{power.needed[index][1]:,}" if power.needed[index][1] else "> 1,000"
 
-    smaller = [f"{wording.points(difference, metric)} takes" for difference, _ in planned[0].needed]
+    def sd(power: PlannedPower) -> str:
+        largest = 1.0 if test.paired else 0.5
+        too_large = _beyond(experiment, power, power.spread.of(test) / largest)
+        return f"> {wording.points(largest, metric)}" if too_large else wording.points(power.spread.of(test), metric)
+
+    smaller = [f"seeds for {wording.points(difference, metric)}" for difference, _ in planned[0].needed]
     at_best = all(math.isnan(power.estimated.sd) for power in planned)
-    finds = "finds at best" if at_best else "finds"
     columns: dict[str, Column] = {
         "comparison": ("comparison", comparison),
         "seeds": ("seeds", lambda power: str(power.seeds)),
         "test images": ("test images", lambda power: spanned(power.test_images)),
-        "sd": ("sd", lambda power: wording.points(power.spread.of(test), metric)),
-        "finds": (finds, lambda power: wording.points(power.smallest, metric)),
-        **{name: (name, takes(index)) for index, name in enumerate(smaller)},
+        "sd": ("sd", sd),
+        "finds": ("finds at least" if at_best else "finds", lambda power: _finds(experiment, power, power.smallest)),
+        **{name: (name, needed(index)) for index, name in enumerate(smaller)},
     }
+    nothing = any(_beyond(experiment, power, power.smallest) for power in planned)
+    title = METRICS[metric].title
     caption = (
-        f"in {METRICS[metric].unit or METRICS[metric].title}; sd: over seeds{' of a paired difference' * test.paired}, "
+        f"in {METRICS[metric].unit or title}; sd: over seeds{' of a paired difference' * test.paired}, "
         f"{'; '.join(dict.fromkeys(power.spread.origin for power in planned))}; finds: the smallest difference that "
-        "one comparison shows with 80 % power after correction; takes: seeds that others need"
-        f"{', at least' * at_best}"
+        f"one comparison shows with 80 % power after correction{f' (none: more than {title} can show)' * nothing}; "
+        f"seeds for {smaller[-1].removeprefix('seeds for ') if smaller else '...'}: how many find a difference of that "
+        f"size with the same power{', at least' * at_best}"
     )
     return Table.of(columns, planned, caption, keep=("finds", *smaller), spare=("test images", "seeds", "sd"))
+
+
+def _finds(experiment: Experiment, power: PlannedPower, difference: float) -> str:
+    """The smallest difference that is found, as '8.6'; 'none' where no two scores differ by so much."""
+    return "none" if _beyond(experiment, power, difference) else wording.points(difference, experiment.metric)
 
 
 def _few(experiment: Experiment, power: PlannedPower) -> str:
@@ -174,27 +243,37 @@ def _few(experiment: Experiment, power: PlannedPower) -> str:
     low, high = sd_interval(sd, estimated.df or 1)
     planned = power.spread.of(test)
     which = "its upper limit at 80 %" if planned > power.floor.of(test) or math.isnan(power.floor.sd) else "the floor"
+    largest = 1.0 if test.paired else 0.5  # of differences from -1 to 1, of scores from 0 to 1
+
+    def beyond(size: float) -> bool:
+        return _beyond(experiment, power, size / largest)
+
+    span = f"{wording.points(low, metric)} or as large as {METRICS[metric].title} allows"
+    if not beyond(high):
+        span = f"{wording.points(low, metric)} to {wording.points(high, metric)}"
+    taken = f"{which}, {wording.points(planned, metric)}"
+    if beyond(planned):
+        taken = f"more than {METRICS[metric].title} allows, which is {which}"
     return (
-        f"The sd, {estimated.origin}, is {wording.points(sd, metric)}; with so few it may be "
-        f"{wording.points(low, metric)} to {wording.points(high, metric)} (95 %). This plan takes {which}, "
-        f"{wording.points(planned, metric)}."
+        f"The sd, {estimated.origin}, is {wording.points(sd, metric)}; with so few it may be {span} (95 %). This plan "
+        f"takes {taken}."
     )
 
 
-def _sources(experiment: Experiment, power: PlannedPower) -> str:
+def _sources(experiment: Experiment, planned: Sequence[PlannedPower]) -> str:
     """What varies in this design, so that a verdict holds for it, and what that costs."""
-    target, metric = target_of(experiment), experiment.metric
-    sentences = [f"Verdicts hold {target}, {counted(power.seeds, 'seed')}."]
+    target, power = target_of(experiment), planned[-1]
+    sentences = [verdicts_hold(experiment, planned)]
     if target.images and not math.isnan(power.on_these_images):
         guessed = "" if power.spread.images is not None else " (how much they matter is assumed)"
         sentences.append(
-            f"It finds {wording.points(power.smallest, metric)}; with the test photographs taken as given it would "
-            f"find {wording.points(power.on_these_images, metric)}{guessed}."
+            f"It finds {_finds(experiment, power, power.smallest)}; with the test photographs taken as given it would "
+            f"find {_finds(experiment, power, power.on_these_images)}{guessed}."
         )
     if not math.isnan(power.without_overlap):
         sentences.append(
             "Training parts of different seeds share photographs; if they shared none it would find "
-            f"{wording.points(power.without_overlap, metric)}: train on fewer, or give more photographs."
+            f"{_finds(experiment, power, power.without_overlap)}: train on fewer, or give more photographs."
         )
     if not target.training:
         sentences.append(

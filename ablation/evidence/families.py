@@ -158,8 +158,9 @@ def _judged(
 
 
 def _equivalence(experiment: Experiment, each: Sequence[Tested | None]) -> list[float]:
-    """p of equivalence within the margin, before correction."""
-    return [one.difference.p_equivalent(experiment.margin) if one else math.nan for one in each]
+    """p of equivalence within the margin, before correction; nan for all of them where there is no margin."""
+    margin = experiment.declared_margin
+    return [one.difference.p_equivalent(margin) if one and margin is not None else math.nan for one in each]
 
 
 def _tested(experiment: Experiment, pair: Pair, scores: ImageScores) -> Tested | None:

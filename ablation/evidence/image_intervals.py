@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from ablation.analysis import bootstrap
 from ablation.analysis.bootstrap import Scores
 from ablation.analysis.comparison import MIN_SEEDS
 from ablation.analysis.crossed import CrossedDifference, crossed
-from ablation.analysis.metrics import METRICS, in_top_five, is_right
+from ablation.analysis.metrics import METRICS, right_or_wrong
 from ablation.experiment.results import Results
 
 Floats = NDArray[np.float64]
@@ -35,10 +36,10 @@ class ImageScores:
     def __init__(self, results: Results):
         self.results = results
         self.metric = METRICS[results.experiment.metric]
-        self._share = self.metric.per_image in (is_right, in_top_five)
         self._redrawn = any(cell.spec.split.redraws_test for cell in results.cells)
         self._images: dict[str, NDArray[np.int64]] = {}
         self._values: dict[str, Floats] = {}
+        self._right_or_wrong: dict[str, bool] = {}
         self._scores: dict[str, Scores] = {}
         self._drawn: tuple[NDArray[np.int64], NDArray[np.float32]] | None = None
 
@@ -55,9 +56,22 @@ class ImageScores:
                 np.array([np.mean([self._values[run] for run in runs], axis=0) for runs in recipe.values()])
                 for recipe in pair
             )
-            return crossed(treatment, baseline, paired, overlap, share=self._share)
+            return crossed(treatment, baseline, paired, overlap, share=self.share)
         own, reference = map(self._scores_of, pair)
-        return bootstrap.multi_bootstrap(own, reference, paired, overlap, share=True).crossed
+        return bootstrap.multi_bootstrap(own, reference, paired, overlap, share=self.share).crossed
+
+    @cached_property
+    def share(self) -> bool:
+        """Is the metric made of images that are each right or wrong? Then the test allows for few images.
+
+        As it is declared; of a metric of the author's own as the values of all finished runs are. Reads those then.
+        """
+        if self.metric.share is not None:
+            return self.metric.share or self.metric.per_class is not None
+        for run in self.results.finished["id"]:
+            if run not in self._images:
+                self._read(run)
+        return bool(self._right_or_wrong) and all(self._right_or_wrong.values())
 
     def interval(self, pair: tuple[Runs, Runs], paired: bool, alpha: float) -> tuple[float, float]:
         """Of `difference`; (nan, nan) where there is none, and under three seeds, whose spread is known too badly."""
@@ -85,7 +99,9 @@ class ImageScores:
         sample, labels, logits = self.results.test_predictions(run)
         self._images[run] = sample
         if self.metric.per_image:
-            self._values[run] = by_photograph(self.results, sample, self.metric.per_image(logits, labels))
+            terms = self.metric.per_image(logits, labels)
+            self._right_or_wrong[run] = right_or_wrong(terms)
+            self._values[run] = by_photograph(self.results, sample, terms)
             return
         group = photograph_groups(self.results, sample)
         count = int(group.max()) + 1

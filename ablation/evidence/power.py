@@ -54,7 +54,8 @@ class Spread:
 
     difference: the sd over seeds of a paired difference; None where only that of a score is known. images: the sd over
     test photographs of the mean difference; None where no run has shown it. df: degrees of freedom of what the test
-    judges by; None where it was not estimated. score: the mean score of those runs.
+    judges by; None where it was not estimated. score: the mean score of those runs. share: do they show that each image
+    is right or wrong, by a metric of which that is not declared?
     """
 
     sd: float = math.nan
@@ -63,6 +64,7 @@ class Spread:
     images: float | None = None
     df: int | None = None
     score: float | None = None
+    share: bool = False
 
     def of(self, test: Test) -> float:
         """What the test judges by: for paired tests the sd of a difference, by default as if seeds shared nothing."""
@@ -214,10 +216,14 @@ def planned_power(
     return every
 
 
-def is_share(experiment: Experiment) -> bool:
-    """Is the metric a share of test images, or a mean of such shares over classes?"""
-    metric = METRICS[experiment.metric]
-    return metric.unit == "points" and metric.whole is None
+def is_share(experiment: Experiment, spread: Spread = UNKNOWN) -> bool:
+    """Is the metric a share of test images, or a mean of such shares over classes?
+
+    As it is declared; of a metric of the author's own, as finished runs have shown it. No where they have not: then no
+    floor is known, and nothing is added for few images.
+    """
+    declared = METRICS[experiment.metric].share
+    return spread.share if declared is None else declared
 
 
 def _differences(spread: Spread, unit: str) -> tuple[float, ...]:
@@ -263,12 +269,14 @@ def _power(
     differences: Sequence[float],
     accuracy: float | None,
 ) -> PlannedPower:
-    overlap = max(size.overlap for size in sizes)
+    overlap, share = max(size.overlap for size in sizes), is_share(experiment, spread)
     images = [images for size in sizes for images in size.test_images]
-    floor = _floor(experiment, max(images), len(conditions) if pooled else 1, spread.score, accuracy)
+    floor = UNKNOWN
+    if share:
+        floor = _floor(experiment, max(images), len(conditions) if pooled else 1, spread.score, accuracy)
     assumed = _assumed(spread, floor)
-    design = _design(experiment, assumed, overlap, min(images), bar)
-    best = _design(experiment, floor, overlap, max(images), bar)
+    design = _design(experiment, assumed, overlap, min(images), bar, share)
+    best = _design(experiment, floor, overlap, max(images), bar, share)
     known = not math.isnan(assumed.sd)
     return PlannedPower(
         conditions,
@@ -284,27 +292,27 @@ def _power(
         math.nan if math.isnan(floor.sd) else detectable(best),
         floor,
         spread,
-        detectable(_design(experiment, _at_least(spread, floor), overlap, min(images), bar))
+        detectable(_design(experiment, _at_least(spread, floor), overlap, min(images), bar, share))
         if spread.few
         else math.nan,
     )
 
 
 def _floor(experiment: Experiment, images: int, conditions: int, measured: float | None, given: float | None) -> Spread:
-    """`floor_of` what is tested; no spread at all for a metric that is no share of images."""
-    if not is_share(experiment):
-        return UNKNOWN
+    """`floor_of` what is tested."""
     score = ASSUMED_ACCURACY if measured is None else (measured * images + 1) / (images + 2)  # never 0 or 1
     redrawn = all(split.redraws_test for split in experiment.levels("split").values())
     return floor_of(images, given or score, conditions * _runs_per_draw(experiment), redrawn)
 
 
-def _design(experiment: Experiment, spread: Spread, overlap: float, images: int, bar: tuple[int, float]) -> Design:
+def _design(
+    experiment: Experiment, spread: Spread, overlap: float, images: int, bar: tuple[int, float], share: bool
+) -> Design:
     """As `power` takes it. A paired difference has one sd: that of the recipe, the baseline's being 0."""
     test, (comparisons, alpha) = experiment.declared_test, bar
     image_sd = spread.images
     if image_sd is None:
-        image_sd = ASSUMED_IMAGE_SD if is_share(experiment) else 0.0
+        image_sd = ASSUMED_IMAGE_SD if share else 0.0
     return Design(
         test,
         len({seed // _runs_per_draw(experiment) for seed in experiment.seed_numbers}),
@@ -315,7 +323,7 @@ def _design(experiment: Experiment, spread: Spread, overlap: float, images: int,
         alpha=alpha,
         images=images if isinstance(test, Crossed) and METRICS[experiment.metric].whole is None else 0,
         image_sd=image_sd if isinstance(test, Crossed) else 0.0,
-        share=is_share(experiment),
+        share=share,
     )
 
 
@@ -333,8 +341,9 @@ def seed_spread(experiment: Experiment, pairs: Sequence[Pair], scores: ImageScor
     recipes = {(pair.own.every, pair.shared): pair.own for pair in held if len(pair.own.scores) > 1}
     own = [list(runs.scores.values()) for runs in recipes.values()]
     score, variance = float(np.mean(np.concatenate(own))) if own else None, _mean_variance(own)
+    share = METRICS[experiment.metric].share is None and scores.share
     if not variance > 0:
-        return Spread(score=score)
+        return Spread(score=score, share=share)
     count = sum(len(ids) for recipe in recipes.values() for ids in recipe.runs.values())
     difference, images, df = None, None, sum(len(scores) - 1 for scores in own)
     beside = [pair for pair in held if pair.seeds > 1 and not pair.same_runs]
@@ -346,7 +355,7 @@ def seed_spread(experiment: Experiment, pairs: Sequence[Pair], scores: ImageScor
         spreads = [scores.spread(pair.runs)[1] for pair in beside]
         images = math.sqrt(float(np.mean(np.square(spreads)))) or None
     origin = f"estimated from {count:,} finished runs"
-    return Spread(math.sqrt(variance), origin, difference or None, images, df, score)
+    return Spread(math.sqrt(variance), origin, difference or None, images, df, score, share)
 
 
 def _mean_variance(groups: Sequence[Sequence[float]]) -> float:
@@ -376,7 +385,7 @@ def needs_of(
     bar: (comparisons, alpha), see `ablation.evidence.families.hardest_bar`.
     """
     design = design_of(experiment, pair, bar, scores)
-    need = seeds_to_decide(design, difference, experiment.margin)
+    need = seeds_to_decide(design, difference, experiment.declared_margin or 0.0)
     images = images_needed(design, difference)
     return Needs(need.seeds if need else math.nan, images or math.nan, need.verdict if need else "neither")
 
@@ -396,7 +405,7 @@ def design_of(experiment: Experiment, pair: Pair, bar: tuple[int, float], scores
         *bar,
         images=images,
         image_sd=image_sd,
-        share=not METRICS[experiment.metric].lower_is_better,
+        share=bool(images) and scores.share,
     )
 
 

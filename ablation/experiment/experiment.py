@@ -57,6 +57,9 @@ from ablation.models.names import (
 from ablation.models.own import source_digest
 from ablation.optim import Constant, Optimizer, Schedule, shortened, with_values
 
+POINT = 0.01
+"""The margin of equivalence where none is given, of a metric in points."""
+
 Primary = Literal["pooled", "each"]
 Metric = Annotated[str, OneOf(METRICS, also=OwnMetric)]
 VARIABLE = (
@@ -105,8 +108,9 @@ class Experiment:
     recipes, optimizers, vary: name -> value; the names are for people and change no result. vary maps a field of this
     class (see `VARIABLE`) to a tuple of values, or to a dict of name -> value. exclude: dicts of factor -> name; a cell
     that matches all of one is dropped. seeds: how many (0, 1, ...), or which. margin: the difference in the metric
-    below which two recipes count as equivalent (0.01 is one point of accuracy), alpha: the family-wise error. question:
-    in words; by default the first line of the file's docstring. test: by default `Crossed`, for new seeds (with
+    below which two recipes count as equivalent; by default one point (0.01) of a metric in points, as the accuracy, and
+    of any other none, so that nothing is called equivalent. alpha: the family-wise error. question: in words; by
+    default the first line of the file's docstring. test: by default `Crossed`, for new seeds (with
     `Redrawn`, new training photographs too) and new test photographs together; `CorrectedResampled` where the test part
     is redrawn for each seed. primary: what is tested first where there are several conditions: each recipe pooled over
     them, or each recipe under each; the rest is tested behind it. robustness: are trained networks tested on changed
@@ -168,7 +172,7 @@ class Experiment:
     metric: Metric = "accuracy"
     test: Test | None = None
     primary: Primary = "pooled"
-    margin: Positive = 0.01
+    margin: Positive | None = None
     alpha: Annotated[float, Range(above=0, below=1)] = 0.05
     robustness: bool | None = None
     corrupt: Mapping[str, Recipe] = field(default_factory=dict)
@@ -333,6 +337,16 @@ class Experiment:
     def declared_test(self) -> Test:
         """The test to be used: the one declared, or the default for the way the parts are made."""
         return self.test or default_test(self.levels("split").values(), self.metric)
+
+    @property
+    def declared_margin(self) -> float | None:
+        """The margin of equivalence: the one given, or one point; None of a metric that is not in points.
+
+        What 0.01 is worth in euros or nats nobody knows but the author.
+        """
+        if self.margin is None and METRICS[self.metric].unit == "points":
+            return POINT
+        return self.margin
 
     def cells(self, data: str, resolved: Resolver | None = None) -> tuple[Cell, ...]:
         """The grid in order, recipes outermost and seeds innermost, for the data with this digest.

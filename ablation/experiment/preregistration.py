@@ -42,12 +42,13 @@ PREREGISTRATION_FILE = "declared.jsonl"
 class Preregistration:
     """What verdicts rest on, by value: names of recipes and optimizers take no part.
 
-    baseline: its operations. comparisons: a digest for each recipe under each condition beside the baseline, sorted.
+    margin: of equivalence; None where nothing can be called equivalent. baseline: its operations. comparisons: a digest
+    for each recipe under each condition beside the baseline, sorted.
     """
 
     test: str
     metric: str
-    margin: float
+    margin: float | None
     alpha: float
     baseline: str
     seeds: tuple[int, ...]
@@ -68,8 +69,13 @@ class Preregistration:
         return [*changes, lost] if dropped else changes
 
     def judged_otherwise(self, other: Preregistration) -> list[str]:
-        """Of these changes those of the rule by which results are judged, whatever they are results of."""
-        return self._changes(other, ("test", "metric", "margin", "alpha", "baseline", "primary"))
+        """Of these changes those of the rule by which results are judged, whatever they are results of.
+
+        No margin is no change: then nothing is called equivalent, which needs no declaration. It was the 0.01 of a
+        metric that is not in points, which was declared for whoever gave none.
+        """
+        margin = () if other.margin is None else ("margin",)
+        return self._changes(other, ("test", "metric", *margin, "alpha", "baseline", "primary"))
 
     def _changes(self, other: Preregistration, names: Sequence[str]) -> list[str]:
         return [
@@ -106,7 +112,7 @@ def preregistration_of(experiment: Experiment, cells: Sequence[Cell]) -> Preregi
     return Preregistration(
         test=label(experiment.declared_test),
         metric=_declared(experiment.metric),
-        margin=experiment.margin,
+        margin=experiment.declared_margin,
         alpha=experiment.alpha,
         baseline=" + ".join(map(label, baseline)) or "no augmentation",
         seeds=tuple(sorted(experiment.seed_numbers)),

@@ -16,7 +16,7 @@ import re
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -64,6 +64,9 @@ def missing_module(reference: str, purpose: Purpose = NETWORK, inside: Sequence[
     inside = folders() if inside is None else inside
     home, inner = _outermost(name, inside), name.split(".")[1:]
     file = home.joinpath(*inner) if home is not None and (home.is_dir() or not inner) else None
+    if home is None and _without_source(name, inside):
+        why = f"module {name!r} has no Python source to be found, as it is built into Python, or compiled"
+        return f"{purpose.field} = {reference!r}: {why}; write the function in a .py file of your own"
     if file is None or not (file.exists() or file.with_suffix(".py").is_file()):
         where = listing(map(str, inside), last="or")
         return f"{purpose.field} = {reference!r}: no module {name!r} on Python's path or in {where}"
@@ -206,12 +209,24 @@ def function_of(reference: str, purpose: Purpose = NETWORK) -> Callable[..., Any
     return function
 
 
+def _without_source(name: str, inside: Sequence[Path]) -> bool:
+    """Whether a dotted name begins with a module that Python finds, but no source of it."""
+    try:
+        return _spec(name.partition(".")[0], inside) is not None
+    except ValueError:  # __main__ and its like
+        return False
+
+
+def _spec(top: str, inside: Sequence[Path]) -> ModuleSpec | None:
+    return find_spec(top) or PathFinder.find_spec(top, list(map(str, inside)))
+
+
 def _outermost(name: str, inside: Sequence[Path]) -> Path | None:
     """The folder of the outermost package of a dotted name, or its file; None where there is none of Python source."""
     top = name.partition(".")[0]
     importlib.invalidate_caches()  # a file may have been written a moment ago
     try:
-        spec = find_spec(top) or PathFinder.find_spec(top, list(map(str, inside)))
+        spec = _spec(top, inside)
     except ValueError:  # __main__ and its like, which lie nowhere
         return None
     if spec is not None and spec.submodule_search_locations:

@@ -157,7 +157,24 @@ def name_curves(axes: Axes, ends: Sequence[tuple[float, float, str, Style]], alo
     lines = [Line2D([], [], **line_of(style, 1)) for *_, style in ends]
     for line, (*_, style) in zip(lines, ends, strict=True):
         mark(line, style)
-    axes.legend(lines, [shortened(name, LONGEST) for _, _, name, _ in ends], handlelength=2.4)
+    _legend_above(axes, lines, [shortened(name, LONGEST) for _, _, name, _ in ends])
+
+
+def _legend_above(axes: Axes, lines: Sequence[Any], names: Sequence[str]) -> None:
+    """A legend in as many columns as there is room for, in room that is made for it above what is drawn."""
+    made = axes.get_figure(root=True)
+    assert made is not None
+    for columns in range(min(len(names), 4), 0, -1):
+        legend = axes.legend(lines, names, handlelength=2.4, loc="upper left", ncols=columns, borderaxespad=0.2)
+        made.draw_without_rendering()
+        box, frame = legend.get_window_extent(), axes.get_window_extent()
+        if box.width <= frame.width:
+            break
+    share, (low, high) = box.height / frame.height, axes.get_ylim()
+    if share < 0.6:
+        ticks = [tick for tick in axes.get_yticks() if low <= tick <= high]
+        axes.set_ylim(low, high + (high - low) * share / (1 - share))
+        axes.set_yticks(ticks)
 
 
 def spread(at: Floats, apart: float, low: float, high: float) -> Floats:
@@ -234,7 +251,7 @@ class IntervalGroup:
 
 @dataclass(frozen=True)
 class IntervalsInfo:
-    """margin: half the width of the band of equivalence, in shown units. axis: what it counts, with the unit."""
+    """margin: half the width of the band of equivalence, in shown units; 0 without one. axis: what it counts."""
 
     groups: tuple[IntervalGroup, ...]
     margin: float
@@ -246,7 +263,7 @@ class IntervalsInfo:
         """Of differences in the experiment's metric. what: these are."""
         metric = experiment.metric
         axis, lower = f"{what}, {unit_text(metric)}", METRICS[metric].lower_is_better
-        return cls(tuple(groups), shown(experiment.margin, metric), axis, lower)
+        return cls(tuple(groups), shown(experiment.declared_margin or 0.0, metric), axis, lower)
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -302,15 +319,16 @@ def draw_intervals(info: IntervalsInfo, look: Mapping[str, Style], axes: Axes | 
         axes.axvline(0, color=SOFT, linewidth=1)
         axes.grid(axis="x")
         axes.set_axisbelow(True)
-        line, places = 0.0, list[tuple[float, IntervalRow]]()
+        line, places, headings = 0.0, list[tuple[float, IntervalRow]](), list[tuple[float, str]]()
         for group in info.groups:
             _draw_heading(axes, group, line, alone)
+            headings.append((line - 0.65, shortened(group.title, 60)))
             for row in group.rows:
                 line -= 1
                 places.append((line - GAP / 2, row))
                 style = _style(row, look)
                 with marked(axes, style):
-                    _draw_row(axes, row, line - GAP / 2, style)
+                    _draw_row(axes, row, line - GAP / 2, style, info.limits[1] - info.limits[0])
                     if alone:
                         _write_row(axes, row, line - GAP / 2, columns)
             line -= GAP
@@ -318,24 +336,36 @@ def draw_intervals(info: IntervalsInfo, look: Mapping[str, Style], axes: Axes | 
         axes.spines["left"].set_visible(False)
         axes.xaxis.set_major_formatter(signed_ticks)
         if not alone:
-            _name_rows(axes, places, look)
+            _name_rows(axes, places, headings, look)
         _draw_ends(axes, info, alone)
     return axes
 
 
-def _name_rows(axes: Axes, places: Sequence[tuple[float, IntervalRow]], look: Mapping[str, Style]) -> None:
-    """Names as those of ticks, which whoever arranges the axes leaves room for."""
-    axes.set_yticks([at for at, _ in places], [shortened(row.name, LONGEST) for _, row in places])
+def _name_rows(
+    axes: Axes,
+    places: Sequence[tuple[float, IntervalRow]],
+    headings: Sequence[tuple[float, str]],
+    look: Mapping[str, Style],
+) -> None:
+    """Names and headings as those of ticks, which whoever arranges the axes leaves room for."""
+    names = [shortened(row.name, LONGEST) for _, row in places]
+    at, titles = [at for at, _ in (*places, *headings)], [title for _, title in headings]
+    axes.set_yticks(at, [*names, *titles])
     axes.tick_params(axis="y", length=0, labelcolor=INK, labelsize=9)
-    for text, (_, row) in zip(axes.get_yticklabels(), places, strict=True):
+    texts = axes.get_yticklabels()
+    for text, (_, row) in zip(texts, places, strict=False):
         mark(text, _style(row, look))
+    for text in texts[len(places) :]:
+        text.set_weight("bold")
 
 
 def _draw_ends(axes: Axes, info: IntervalsInfo, alone: bool) -> None:
-    """Which way is better, below the axis. alone: at its ends, where it is as wide as a page."""
+    """Which way is better. alone: at the ends of the axis, where it is as wide as a page; else in the upper corners."""
     ends = ("← better", "worse →") if info.lower_is_better else ("← worse", "better →")
     if not alone:
-        axes.set_xlabel(f"{info.axis}\n{ends[0]}          {ends[1]}")
+        for x, side, text in ((0, "left", ends[0]), (1, "right", ends[1])):
+            corner = (3 if side == "left" else -3, -3)
+            axes.annotate(text, (x, 1), corner, "axes fraction", "offset points", ha=side, va="top", color=SOFT, size=8)
         return
     for x, side, text in ((0, "left", ends[0]), (1, "right", ends[1])):
         axes.annotate(text, (x, 0), (0, -27), "axes fraction", "offset points", ha=side, va="baseline", color=SOFT)
@@ -383,21 +413,43 @@ def _style(row: IntervalRow, look: Mapping[str, Style]) -> Style:
 
 
 def _draw_heading(axes: Axes, group: IntervalGroup, line: float, alone: bool) -> None:
-    """At the left edge, of the page where the axes stand alone on it; a thin line above what is pooled."""
+    """At the left edge of the page, where the axes stand alone on it; a thin line above what is pooled."""
     page = across_the_page(axes) if alone else axes.get_yaxis_transform()
     if group.pooled and line:
         axes.plot([0, 1], [line, line], transform=page, color=FAINT, linewidth=0.8, clip_on=False)
-    axes.text(0, line - 0.65, shortened(group.title, 60), transform=page, weight="bold", va="center", color=INK)
+    if alone:
+        axes.text(0, line - 0.65, shortened(group.title, 60), transform=page, weight="bold", va="center", color=INK)
 
 
 BELOW = 0.3
 """Lines from an interval down to the dots of its seeds."""
 
 
-def _draw_row(axes: Axes, row: IntervalRow, line: float, style: Style) -> None:
+DOT, DEEP = 0.16, 0.44
+"""Lines that a dot takes, and that a stack of dots may take."""
+
+DOTS_ACROSS = 200
+"""Dots side by side that fill the width of the axes, about."""
+
+
+def stacked(values: Sequence[float], across: float) -> Floats:
+    """(K,) how many lines below its place each dot is drawn, so that seeds of one value are as many dots.
+
+    across: what the axes are wide, in the unit of the values.
+    """
+    before: dict[int, int] = {}
+    depth = np.zeros(len(values))
+    for index, value in enumerate(values):
+        column = round(value / across * DOTS_ACROSS)
+        depth[index] = before[column] = before.get(column, -1) + 1
+    most = depth.max(initial=0)
+    return depth * min(DOT, DEEP / max(most, 1))
+
+
+def _draw_row(axes: Axes, row: IntervalRow, line: float, style: Style, across: float) -> None:
     if row.seeds:
         dots: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 2.8, "markeredgewidth": 0}
-        axes.plot(row.seeds, [line - BELOW] * len(row.seeds), color=style.color, alpha=0.55, **dots)
+        axes.plot(row.seeds, line - BELOW - stacked(row.seeds, across), color=style.color, alpha=0.55, **dots)
     if not math.isnan(row.low):
         width = 1.4 if row.kind in ("together", "beyond") else 2.2
         axes.plot([row.low, row.high], [line, line], color=style.color, linewidth=width, solid_capstyle="butt")

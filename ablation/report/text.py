@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from ablation.analysis.comparison import CorrectedResampled
 from ablation.analysis.metrics import METRICS
-from ablation.core.text import MINUS, NONE, counted, listing, named, out_of, p_phrase, percent
+from ablation.core.text import MINUS, NONE, counted, listing, named, opening, out_of, p_phrase, percent
 from ablation.evidence.target import target_of
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import condition_named, conditions_text
@@ -166,6 +166,26 @@ def corrected_by(experiment: Experiment, primary: int | None = None, behind: int
     first = f"corrected over the {primary or ''} {what}, which come first".replace("  ", " ")
     others = f"the other {behind}" if behind else "the others"
     return f"{first}, and {others} behind them (gatekeeping by Bretz et al. 2009)"
+
+
+NO_MARGIN = "no margin was declared, so nothing can be called equivalent"
+
+
+def margin_text(experiment: Experiment) -> str:
+    """The margin of equivalence: '1.0 points', '0.050 nats'; with as many decimals as show it, and '' without one."""
+    margin, metric = experiment.declared_margin, experiment.metric
+    if margin is None:
+        return ""
+    digits = 0 if float(points(margin, metric)) else 1 - math.floor(math.log10(shown(margin, metric)))
+    return size(margin, metric, digits=digits)
+
+
+def shaded(experiment: Experiment) -> str:
+    """What the shaded band of a figure is, in a sentence; without a margin, that there is none."""
+    margin = margin_text(experiment)
+    if not margin:
+        return f"{opening(NO_MARGIN)}."
+    return f"Shaded: the margin within which recipes count as equivalent (±{margin})."
 
 
 def about_intervals(experiment: Experiment) -> str:

@@ -227,7 +227,7 @@ def _design(experiment: Experiment, runs: int) -> dict[str, str]:
         "baseline": experiment.baseline,
         "metric": experiment.metric,
         "test": label(experiment.declared_test),
-        "margin": str(experiment.margin),
+        "margin": str(experiment.declared_margin or "none"),
         "alpha": str(experiment.alpha),
         "seeds": ", ".join(map(str, experiment.seed_numbers)),
         "runs": str(runs),

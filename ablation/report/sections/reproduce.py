@@ -20,7 +20,7 @@ from ablation.experiment.record import RunRecord
 from ablation.experiment.results import Results
 from ablation.experiment.spec import default_cache_size
 from ablation.report.section import Column, Rows, Section, Table
-from ablation.report.text import TESTS, bounds, corrected_by, points, size
+from ablation.report.text import NO_MARGIN, TESTS, bounds, corrected_by, margin_text, points
 
 NETWORK = {
     "stem": "stem",
@@ -92,7 +92,7 @@ def _question(experiment: Experiment) -> list[Fact]:
         ("test", f"{TESTS[test]}, {corrected_by(experiment)}"),
         ("verdicts hold", bounds(experiment)),
         ("family-wise error", percent(experiment.alpha)),
-        ("margin", size(experiment.margin, metric)),
+        ("margin", margin_text(experiment) or NO_MARGIN),
         ("seeds", listing(map(str, experiment.seed_numbers))),
     ]
 

@@ -25,7 +25,9 @@ from ablation.report.text import (
     gain,
     heading,
     interval,
+    margin_text,
     on_images,
+    shaded,
     signed,
     size,
     spanned,
@@ -166,7 +168,7 @@ def _also_under(one: Gain, result: DesignResult) -> str:
 def _unshown(experiment: Experiment) -> dict[str, str]:
     """Each verdict but "shown" -> how it is said."""
     return {
-        "equivalent": f"equivalent to {named(experiment.baseline)} within {size(experiment.margin, experiment.metric)}",
+        "equivalent": f"equivalent to {named(experiment.baseline)} within {margin_text(experiment)}",
         "not shown": f"not shown to change {METRICS[experiment.metric].title}",
         "not tested": "not tested",
     }
@@ -339,8 +341,7 @@ def figure(result: DesignResult) -> Figure | None:
     )
     if info.marked:
         text += "Where the open circle and the open square lie apart, what an operation does depends on the others. "
-    margin = size(experiment.margin, metric)
-    text += f"Shaded: the margin within which recipes count as equivalent (±{margin})."
+    text += shaded(experiment)
     if len(drawn) < len(known):
         text += f" Drawn is the last of {len(known)} headings of the table."
     return Figure(info, draw_contributions, _alt(known[-1], experiment), text)

@@ -32,6 +32,7 @@ from ablation.report.text import (
     chance,
     counting,
     gain,
+    margin_text,
     measure,
     shown,
     signed,
@@ -169,7 +170,7 @@ def _gain(cost: RecipeCost, experiment: Experiment) -> tuple[str, str]:
         return verdict, f"a {'gain' if verdict == 'better' else 'loss'} of {amount(abs(effect.estimate), metric)}"
     so_far = "" if math.isnan(effect.estimate) else f" ({size(effect.estimate, metric, sign=True)})"
     if verdict == "equivalent":
-        return verdict, f"its {title} is equivalent within {size(experiment.margin, metric)}{so_far}"
+        return verdict, f"its {title} is equivalent within {margin_text(experiment)}{so_far}"
     if verdict == "undecided":
         return verdict, f"a difference in {title} is not shown{so_far}"
     return verdict, f"its {title} {'is not tested' if verdict == 'not tested' else 'has no verdict'}{so_far}"

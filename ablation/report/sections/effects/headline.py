@@ -18,9 +18,10 @@ from ablation.report.text import (
     difference_text,
     gain,
     interval_text,
+    margin_text,
     possible,
+    shaded,
     shown,
-    size,
     unit_text,
     value_text,
     verdict_text,
@@ -116,7 +117,7 @@ def forest_of(experiment: Experiment, known: Sequence[Effect], effects: Sequence
     numbers = [
         [float(shown(x, one.metric)) for x in (one.estimate, *possible(one.low, one.high, one.metric))] for one in rows
     ]
-    margin = float(shown(experiment.margin, experiment.metric))
+    margin = float(shown(experiment.declared_margin or 0.0, experiment.metric))
     every = [x for row in numbers for x in row if not math.isnan(x)] + [-margin, margin]
     least, most = min(every), max(every)
     room = 0.04 * (most - least)
@@ -143,9 +144,11 @@ def _caption(experiment: Experiment, known: Effect, effects: Sequence[Effect]) -
     """What is drawn, with the baseline's score and the margin in numbers."""
     metric, level = experiment.metric, percent(1 - experiment.alpha)
     baseline = next(one for one in effects if one.verdict == "baseline" and one.condition == known.condition)
+    margin = margin_text(experiment)
+    band = f"Shaded: the margin of equivalence, ±{margin}." if margin else shaded(experiment)
     score = "" if math.isnan(baseline.mean) else f" ({value_text(baseline.mean, metric)})"
     return (
-        f"Difference to {named(experiment.baseline)}{score} in {unit_text(metric)}, with its {level} interval. Shaded: "
-        f"the margin of equivalence, ±{size(experiment.margin, metric)}. A verdict rests on its adjusted p, and may be "
+        f"Difference to {named(experiment.baseline)}{score} in {unit_text(metric)}, with its {level} interval. "
+        f"{band} A verdict rests on its adjusted p, and may be "
         "sharper than the interval."
     )

@@ -131,9 +131,11 @@ def _caption(experiment: Experiment, effects: Sequence[Effect]) -> list[str]:
     where = f", under {titles.pop()}" if len(titles) == 1 else ""
     every, first = comparisons(effects), primaries(effects)
     compared = counted(every, "comparison")
-    margin = wording.size(experiment.margin, metric)
+    margin = wording.margin_text(experiment)
     no_interval = all(math.isnan(effect.new_low) for effect in effects)
     likewise = "corrected likewise" if wording.correction(experiment) == "adjusted" else "with Holm's correction"
+    tost = f", equivalent within ±{margin} by two one-sided tests (Schuirmann 1987) {likewise}" if margin else ""
+    each = " for each kind" if margin else f"; {wording.NO_MARGIN}"
     return [
         f"{opening(METRICS[metric].title)} on test images{' (lower is better)' * (METRICS[metric].lower_is_better)}, "
         f"mean ± sd over {seeds}, and its difference to the baseline {named(experiment.baseline)}{where}.",
@@ -143,8 +145,7 @@ def _caption(experiment: Experiment, effects: Sequence[Effect]) -> list[str]:
         f"{wording.corrected_by(experiment, first, every - first)}.",
         "P(better): the share of seeds in which the recipe is better than the baseline, with the interval of the "
         "chance that it is in a new seed.",
-        f"Verdicts: better or worse by this p, equivalent within ±{margin} by two one-sided tests (Schuirmann 1987) "
-        f"{likewise}; family-wise error {percent(experiment.alpha)} for each kind.",
+        f"Verdicts: better or worse by this p{tost}; family-wise error {percent(experiment.alpha)}{each}.",
         *(["Pooled: the mean over the conditions, by seed."] if any(effect.pooled for effect in effects) else []),
         f"All of this holds {wording.bounds(experiment)}.",
     ]

@@ -26,8 +26,8 @@ from ablation.report.text import (
     gain,
     points,
     possible,
+    shaded,
     shown,
-    size,
     unit_text,
     value_text,
 )
@@ -84,10 +84,8 @@ def forest(experiment: Experiment, compared: Sequence[Effect]) -> Figure | None:
     side = "left" if info.lower_is_better else "right"
     caption = (
         f"{short_answer(experiment, compared)} Each mark is a recipe's difference to {named(experiment.baseline)}, "
-        f"with its interval. Better is to the {side}. Dots below are those of single seeds{_unpaired(experiment)}. The "
-        "shaded band is the margin within which recipes count as "
-        f"equivalent (±{size(experiment.margin, experiment.metric)}). {about_intervals(experiment)} Differences and "
-        f"intervals are {target_of(experiment)}."
+        f"with its interval. Better is to the {side}. Dots below are those of single seeds{_unpaired(experiment)}. "
+        f"{shaded(experiment)} {about_intervals(experiment)} Differences and intervals are {target_of(experiment)}."
     ).strip()
     alt = plain(f"Forest plot of differences to {named(experiment.baseline)}")
     return Figure(info, draw_intervals, alt, caption, remarks=IntervalsInfo.left_out)

@@ -14,6 +14,7 @@ from ablation.experiment.labels import condition_text
 from ablation.report.section import Column, Rows, Table, headings
 from ablation.report.sections.effects.text import by_condition, chance_text
 from ablation.report.text import (
+    NO_MARGIN,
     TESTS,
     about_intervals,
     bounds,
@@ -98,9 +99,15 @@ def about(experiment: Experiment, effects: Sequence[Effect]) -> str:
     return (
         f"{by_condition(experiment, effects)} Scores are of the test images. Each difference is to "
         f"{named(experiment.baseline)}, by {TESTS[type(experiment.declared_test).__name__]}. "
-        f"{opening(corrected_by(experiment, first, every - first))}. Equivalence is two one-sided tests within the "
-        f"margin, corrected likewise. {about_intervals(experiment)} Every verdict holds {bounds(experiment)}."
+        f"{opening(corrected_by(experiment, first, every - first))}. {_equivalence(experiment)} "
+        f"{about_intervals(experiment)} Every verdict holds {bounds(experiment)}."
     ).strip()
+
+
+def _equivalence(experiment: Experiment) -> str:
+    if experiment.declared_margin is None:
+        return f"{opening(NO_MARGIN)}."
+    return "Equivalence is two one-sided tests within the margin, corrected likewise."
 
 
 def details_table(experiment: Experiment, effects: Sequence[Effect]) -> Table:

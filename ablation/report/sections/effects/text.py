@@ -13,6 +13,7 @@ from ablation.analysis.comparison import MIN_SEEDS
 from ablation.analysis.failures import most_failures
 from ablation.analysis.metrics import METRICS
 from ablation.core.text import NONE, counted, listing, named, opening, p_phrase
+from ablation.data.split import KFold, Redrawn
 from ablation.evidence.effects import OWN_RUNS
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import condition_named, conditions_text
@@ -26,6 +27,7 @@ from ablation.report.text import (
     difference_interval,
     digits_of,
     gain,
+    margin_text,
     points,
     pooled_over,
     possible,
@@ -73,7 +75,34 @@ def sentences(experiment: Experiment, effects: Sequence[Effect]) -> tuple[str, .
     answering = deciding(effects)
     if len(answering) > MOST_NAMED:
         answering = [effect for effect in answering if verdict_text(effect) not in ("undecided", "not tested")]
-    return tuple(sentence(effect, effects, experiment) for effect in answering)
+    gathered = _hopeless(answering)
+    said = [sentence(one, effects, experiment, not any(one in group for group in gathered)) for one in answering]
+    return (*said, *(f"{opening(_lacking(group, experiment))}." for group in gathered))
+
+
+def _hopeless(answering: Sequence[Effect]) -> list[list[Effect]]:
+    """The undecided recipes that no number of seeds would decide, alike in why: said once for all of a group."""
+    every = [effect for effect in answering if effect.decided_as and not _ways(effect, "seed")]
+    groups = [[effect for effect in every if bool(effect.overlap) == shared] for shared in (True, False)]
+    return [group for group in groups if len(group) > 1]
+
+
+def _lacking(group: Sequence[Effect], experiment: Experiment) -> str:
+    """What `need` says, of several recipes at once."""
+    which, really = listing(named(one.recipe) for one in group), "if the differences really are as observed here"
+    if group[0].overlap:
+        return f"more seeds alone would hardly decide {which}, {really}: {_instead(experiment)}"
+    return (
+        f"not even {MOST_SEEDS} new {seed_word(experiment)}s per recipe would decide {which} with a chance of 80 %, "
+        f"{really} and seeds vary as here"
+    )
+
+
+def _instead(experiment: Experiment) -> str:
+    """Why more seeds are of no use, and what would be."""
+    folds = any(isinstance(one, KFold) for one in experiment.levels("split").values())
+    smaller = f"Smaller training parts{', as split=Redrawn(0.13, 0.1, 0.25) draws them,' * folds}"
+    return f"their training parts share photographs. {smaller} or more photographs would help"
 
 
 def answer(experiment: Experiment, effects: Sequence[Effect]) -> tuple[str, ...]:
@@ -269,7 +298,7 @@ def _alike(experiment: Experiment, verdict: str, alike: Sequence[Effect], every:
     """'Undecided: “crop” (+0.4 points, -1.1 to +1.9) and “hue” (...).'; many have no numbers, or no names."""
     words = verdict
     if verdict == "equivalent":
-        words = f"equivalent to {named(experiment.baseline)} within {size(experiment.margin, experiment.metric)}"
+        words = f"equivalent to {named(experiment.baseline)} within {margin_text(experiment)}"
     if len(alike) > MOST_NAMED:
         return f"{'All ' * every}{len(alike)} recipes are {words}."
     brief = len(alike) <= 3
@@ -296,8 +325,11 @@ def _scope(experiment: Experiment, effects: Sequence[Effect]) -> str:
     return f"under {names[0]}" if len(names) == 1 else f"pooled over {conditions_text(names, most=3)}"
 
 
-def sentence(effect: Effect, effects: Sequence[Effect], experiment: Experiment) -> str:
-    """One effect by itself, to be quoted: the verdict with its numbers, what it would still take, where it holds."""
+def sentence(effect: Effect, effects: Sequence[Effect], experiment: Experiment, needs: bool = True) -> str:
+    """One effect by itself, to be quoted: the verdict with its numbers, what it would still take, where it holds.
+
+    needs: False leaves out what it would take, where that is said of several at once.
+    """
     under = scope(effect, effects, experiment)
     if effect.verdict == "baseline":
         score = f"{METRICS[effect.metric].title} {value_text(effect.mean, effect.metric)}"
@@ -306,7 +338,8 @@ def sentence(effect: Effect, effects: Sequence[Effect], experiment: Experiment) 
         return f"{finding(effect, experiment)}."
     if math.isnan(effect.estimate):
         return f"{finding(effect, experiment)}{under}."
-    more = filter(None, (won(effect, experiment), picked(effect, effects), failures(effect), need(effect, experiment)))
+    lacks = need(effect, experiment) if needs else ""
+    more = filter(None, (won(effect, experiment), picked(effect, effects), failures(effect), lacks))
     against = contrary(effect, effects, experiment)
     but = f", but {against}" if against else ""
     clauses = [f"{finding(effect, experiment)}{under}{but}", *more, f"this holds {bounds(experiment)}"]
@@ -336,7 +369,7 @@ def finding(effect: Effect, experiment: Experiment) -> str:
         return f"{recipe} has no verdict (difference {numbers}; {why})"
     numbers = evidence(effect, experiment)
     if effect.verdict == "equivalent":
-        within = size(experiment.margin, metric)
+        within = margin_text(experiment)
         return f"{recipe} is equivalent to {baseline} within {within} (difference {difference}, {numbers})"
     why = f"; {effect.note.removeprefix('not tested: ')}" if effect.note else ""
     verdict = "is undecided" if verdict_text(effect) == "undecided" else f"has {verdict_text(effect)}"
@@ -446,20 +479,22 @@ def need(effect: Effect, experiment: Experiment) -> str:
     really = f"if the difference really is {size(effect.estimate, effect.metric, sign=True)} and seeds vary as here"
     thing = seed_word(experiment)
     what = "equivalence" if effect.decided_as == "equivalent" else "a difference"
+    if ways := _ways(effect, thing):
+        rough = "very roughly" if effect.seeds < FEW_SEEDS else "about"
+        return f"with {', or with '.join(ways)}, the chance to show {what} is {rough} 80 %, {really}"
+    if effect.overlap:
+        return f"more seeds alone would hardly show {what}, {really}: {_instead(experiment)}"
+    return f"not even {MOST_SEEDS} new {thing}s per recipe would show {what} with a chance of 80 %, {really}"
+
+
+def _ways(effect: Effect, thing: str) -> list[str]:
+    """What would decide it with a chance of 80 %. thing: what a seed is called."""
     ways = []
     if effect.decided_as != "neither" and effect.seeds_needed <= MOST_SEEDS:
         ways.append(f"{effect.seeds_needed:.0f} new {thing}s per recipe")
     if not math.isnan(effect.images_needed) and effect.decided_as != "equivalent":
         ways.append(f"{effect.images_needed:,.0f} test photographs and {effect.seeds} new {thing}s")
-    if ways:
-        rough = "very roughly" if effect.seeds < FEW_SEEDS else "about"
-        return f"with {', or with '.join(ways)}, the chance to show {what} is {rough} 80 %, {really}"
-    if effect.overlap:
-        return (
-            f"more seeds alone would hardly show {what}, {really}: their training parts share photographs. Smaller "
-            "training parts or more photographs would help"
-        )
-    return f"not even {MOST_SEEDS} new {thing}s per recipe would show {what} with a chance of 80 %, {really}"
+    return ways
 
 
 def sources_text(sources: Sources, experiment: Experiment) -> str:
@@ -474,7 +509,9 @@ def sources_text(sources: Sources, experiment: Experiment) -> str:
         if 0 < sources.run < sources.training:
             text += f", which matter {sources.training / sources.run:.1f} times as much"
     elif math.isnan(sources.run):
-        text += ", from the run and which photographs are trained on together (runs_per_draw=2 would tell them apart)"
+        text += ", from the run and which photographs are trained on together"
+        if all(isinstance(one, Redrawn) for one in experiment.levels("split").values()):
+            text += "; two runs on each draw of training photographs (Redrawn(..., runs_per_draw=2)) would tell them apart"
     else:
         text += " from the run; which photographs are trained on does not vary here"
     if math.isnan(sources.images):

@@ -32,6 +32,7 @@ from ablation.report.text import (
     counting,
     gain,
     interval,
+    margin_text,
     measure,
     points,
     shown,
@@ -250,7 +251,7 @@ def _clean(one: RecipeRobustness, experiment: Experiment) -> str:
         return f"On clean images it {verb} {amount(abs(effect.estimate), metric)}"
     so_far = "" if math.isnan(effect.estimate) else f" ({signed(effect.estimate, metric)} {unit_text(metric)})"
     words = {
-        "equivalent": f"is equivalent to {named(experiment.baseline)} within {size(experiment.margin, metric)}",
+        "equivalent": f"is equivalent to {named(experiment.baseline)} within {margin_text(experiment)}",
         "undecided": "is undecided",
         "not tested": "is not tested",
     }.get(verdict, "has no verdict")

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablation.analysis.confusion import confusion_counts, row_shares
-from ablation.analysis.metrics import METRICS, reported
+from ablation.analysis.metrics import METRICS, reported, right_or_wrong
 from ablation.evidence.effects import Effect
 from ablation.evidence.measures import MeasureEffect, RunMeasure, corrected, measure_effects, pooled_pairs
 from ablation.evidence.pairs import Pair, RecipeRuns
@@ -176,10 +176,11 @@ def _run(results: Results, metric: str, run: str) -> RunParts:
 
 def _gap(metric: str, train: float, test: Predictions) -> RunMeasure:
     """As a mean over test images, so that a claim is about new ones, too; the training score is the run's own."""
-    per_image, lower = METRICS[metric].per_image, METRICS[metric].lower_is_better
+    per_image, lower, share = METRICS[metric].per_image, METRICS[metric].lower_is_better, METRICS[metric].share
     assert per_image is not None
     terms = per_image(test.logits, test.label)
-    return RunMeasure.mean(terms - train if lower else train - terms, test.sample, share=not lower)
+    share = right_or_wrong(terms) if share is None else share
+    return RunMeasure.mean(terms - train if lower else train - terms, test.sample, share)
 
 
 def _recipe(study: Study, pair: Pair, effect: MeasureEffect, metric: str, known: Mapping[str, RunParts]) -> RecipeParts:

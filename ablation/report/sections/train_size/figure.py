@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class SizesInfo:
     """panels: one a recipe, titled by its name; their axis is log2 of the images. All in shown units.
 
-    margin: half the width of the band of equivalence. unit: what differences count.
+    margin: half the width of the band of equivalence; 0 without one. unit: what differences count.
     """
 
     panels: tuple[CurvePanel, ...]

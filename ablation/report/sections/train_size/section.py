@@ -26,7 +26,9 @@ from ablation.report.text import (
     counting,
     gain,
     interval,
+    margin_text,
     on_images,
+    shaded,
     shown,
     signed,
     size,
@@ -137,7 +139,7 @@ def _end(curve: SizeCurve, response: DoseResponse, index: int) -> tuple[str, str
     if not tested.reached:
         return (NOT_TESTED, f"{images} ({numbers})")
     if tested.p_equivalent < experiment.alpha:
-        within = f"is equivalent to {named(experiment.baseline)} within {size(experiment.margin, metric)}"
+        within = f"is equivalent to {named(experiment.baseline)} within {margin_text(experiment)}"
         return (within, f"{images} ({numbers}; equivalence {p_phrase(tested.p_equivalent, experiment.alpha)})")
     return (UNSHOWN, f"{images} ({numbers}; {p})")
 
@@ -263,13 +265,12 @@ def figure(curves: Sequence[SizeCurve]) -> Figure | None:
         if curve.recipe in chosen
     )
     lower = METRICS[metric].lower_is_better
-    info = SizesInfo(panels, shown(experiment.margin, metric), unit_text(metric), experiment.baseline)
+    info = SizesInfo(panels, shown(experiment.declared_margin or 0.0, metric), unit_text(metric), experiment.baseline)
     text = (
         f"{_finding(curves)} Across: the training images. Up: the difference to {named(experiment.baseline)} with as "
         f"many images; {'below' if lower else 'above'} 0 the recipe is better. Dots, joined by a thin line: one seed. "
         "Diamonds: means. Curve: a quadratic over the doublings (a straight line with two sizes), with its pointwise "
-        f"{percent(1 - experiment.alpha)} interval over seeds. Shaded: the margin within which recipes count as "
-        f"equivalent (±{size(experiment.margin, metric)})."
+        f"{percent(1 - experiment.alpha)} interval over seeds. {shaded(experiment)}"
     )
     if len(panels) < len(known):
         text += f" Drawn are the {len(panels)} recipes of {len(known)} whose gain changes most surely."
