@@ -137,6 +137,28 @@ def test_where_training_parts_share_photographs_no_number_of_seeds_is_advised():
     assert "share photographs" not in apart
 
 
+def test_what_several_undecided_recipes_lack_alike_is_said_once(build):
+    """Each of its own is said with it; one alone keeps what it lacks in its own sentence."""
+    stuck, far = {"decided_as": "neither", "overlap": 0.3}, {"decided_as": "neither"}
+    one = {"optimizer": "adam"}
+    undecided = {"estimate": 0.002, "low": -0.005, "verdict": "undecided", "condition": one}
+    experiment = build(split=KFold(5))
+    first, second, third = (effect(name, **undecided) for name in ("a", "b", "c"))
+    for lacks, begins in ((stuck, "More seeds alone would hardly decide"), (far, "Not even 100 new seeds per recipe")):
+        a, b = (replace(own, **lacks) for own in (first, second))
+        c = replace(third, decided_as="different", seeds_needed=40.0)
+        *each, last = map(plain, text.sentences(experiment, (baseline(one), a, b, c)))
+        assert [says.partition(" ")[0] for says in each] == ["“a”", "“b”", "“c”"]
+        assert last.startswith(begins)
+        assert "“a” and “b”" in last
+        assert ("split=Redrawn(0.13, 0.1, 0.25)" in last) == (lacks is stuck)
+        assert not re.search("seeds alone|Not even", " ".join(each))
+        assert "With 40 new seeds per recipe" in each[2]
+        alone = text.sentences(experiment, (baseline(one), a, c))
+        assert len(alone) == 2
+        assert re.search("[Ss]eeds alone|Not even", alone[0])
+
+
 AT = {"optimizer": "adam"}
 
 

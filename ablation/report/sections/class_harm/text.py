@@ -188,9 +188,11 @@ def cautions(harm: ClassHarm) -> tuple[str, ...]:
             else ""
         )
         had = f"a change of recall had to be about {size(usual, POINTS)} to be shown{at}"
+        alike = len({int(harm.images[label]) for label in harm.judged}) == 1
+        of = "each class" if alike else f"the smallest class, {class_name(harm, fewest)},"
         texts.append(
-            f"What is not shown is not absent: with {_images(harm, fewest)} of the smallest class, "
-            f"{class_name(harm, fewest)}, and {counted(harm.family, 'comparison')}, "
+            f"What is not shown is not absent: with {_images(harm, fewest)} of {of} and "
+            f"{counted(harm.family, 'comparison')}, "
             f"{had if usual < MOST_SHOWN else 'no change of recall could be shown in most classes'}."
         )
     few = [label for label in range(len(harm.classes)) if label not in set(harm.judged)]

@@ -95,14 +95,14 @@ def draw_costs(info: CostInfo, look: Mapping[str, Style], axes: Sequence[Axes] |
 
 
 def _draw_front(axes: Axes, panel: CostPanel, lower_is_better: bool) -> None:
-    """Steps through the points on the front: what a cost buys at most, up to the right edge."""
+    """Steps through the points on the front: what a cost buys at most, up to the dearest recipe."""
     front = panel.front
     axes.axvline(0, color=SOFT, linewidth=0.8, linestyle=(0, (1, 2)))
     across, up = [point.x for point in front], [point.y for point in front]
-    axes.step(across, up, where="post", color=FRONT, linewidth=5, zorder=0.9, solid_joinstyle="round")
+    axes.step(across, up, where="post", color=FRONT, linewidth=4, zorder=0.9, solid_joinstyle="round")
     if front:
-        right = max(np.nanmax([point.x, point.x_high]) for point in panel.points)
-        axes.hlines(up[-1], across[-1], right, color=FRONT, linewidth=5, zorder=0.9)
+        right = max(point.x for point in panel.points)
+        axes.hlines(up[-1], across[-1], right, color=FRONT, linewidth=4, zorder=0.9)
 
 
 def _draw_point(axes: Axes, point: CostPoint, style: Style, width: float) -> None:
@@ -155,6 +155,7 @@ def _name(axes: Axes, panel: CostPanel, look: Mapping[str, Style]) -> None:
             name, (point.x, point.y), tuple(middle), "data", "offset points",
             arrowprops=leader if math.hypot(*near) > 14 else None,
             ha="center", va="center", color=look[point.recipe].text, weight="bold", zorder=5,
+            bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5, "alpha": 0.85},
         )  # fmt: skip
         text.set_in_layout(False)
         mark(text, look[point.recipe])
@@ -187,7 +188,7 @@ def placed(spots: Floats, sizes: Floats, lines: Floats, frame: Floats) -> Floats
             box = np.concatenate([middle - room / 2, middle + room / 2])
             out = np.maximum(frame[:2] - box[:2], 0).sum() + np.maximum(box[2:] - frame[2:], 0).sum()
             names, dots = _covered(box, boxes) > 0, _covered(box, marks) > 0
-            price = 1e6 * names.sum() + 1e5 * dots.sum() + 1e3 * out + 0.5 * _covered(box, lines).sum() + 8 * step
+            price = 1e6 * names.sum() + 1e5 * dots.sum() + 1e3 * out + 4 * _covered(box, lines).sum() + 8 * step
             if price < best:
                 best, taken = float(price), box
         boxes[index] = taken

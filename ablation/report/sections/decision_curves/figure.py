@@ -53,7 +53,7 @@ def _draw_kind(
     curves = {curve.recipe: PER * getattr(curve, kind) for curve in info.curves}
     top = max((float(values.max()) for values in curves.values()), default=1.0)
     low = min([-0.12 * top, *(float(values.min()) for values in curves.values())]) - 0.02 * top
-    _draw_everyone(spot, info, everyone, (low, top))
+    _draw_everyone(spot, info, everyone, (low, top), [*curves.values()])
     for recipe, values in curves.items():
         with marked(spot, look[recipe]):
             spot.plot(info.at, values, label=shortened(recipe, LONGEST), **line_of(look[recipe], len(info.at)))
@@ -64,16 +64,60 @@ def _draw_kind(
     return [(info.at[-1], values[-1], recipe, look[recipe]) for recipe, values in curves.items()]
 
 
-def _draw_everyone(axes: Axes, info: CurvesInfo, everyone: Floats, limits: tuple[float, float]) -> None:
+def _draw_everyone(
+    axes: Axes, info: CurvesInfo, everyone: Floats, limits: tuple[float, float], curves: Sequence[Floats]
+) -> None:
     """The two rules that know nothing of an image, named beside their lines."""
     axes.plot(info.at, everyone, color=SOFT, linewidth=1.2, linestyle=ALL_DASH, label="treat all")
     axes.axhline(0, color=SOFT, linewidth=1.2, linestyle=NONE_DASH, label="treat none")
     beside: Any = {"textcoords": "offset points", "color": SOFT, "size": 8.5}
-    below = int(np.argmax(everyone < 0.25 * limits[1]))
-    side = 1 if below < 0.5 * len(info.at) else -1
+    at, side = _beside_all(info.at, everyone, [*curves, np.zeros_like(everyone)], limits)
     away: Any = {"xytext": (6 * side, 0), "ha": "left" if side > 0 else "right"}
-    axes.annotate("treat all", (info.at[below], everyone[below]), **away, **beside)
-    axes.annotate("treat none", (float(info.at[-1]) * 0.45, 0), (0, 4), ha="center", **beside)
+    axes.annotate("treat all", (info.at[at], everyone[at]), **away, **beside)
+    where = _above_none(info.at, [*curves, everyone], limits)
+    axes.annotate("treat none", (info.at[where], 0), (0, 4), ha="center", **beside)
+
+
+BOX = (0.2, 0.06)
+"""Width and height of a label, in shares of the axes."""
+
+
+def _beside_all(at: Floats, everyone: Floats, curves: Sequence[Floats], limits: tuple[float, float]) -> tuple[int, int]:
+    """The point of the falling line beside which a label covers least of the curves, and on which side of it."""
+    low, top = limits
+    start = int(np.argmax(everyone < 0.25 * top))
+    inside = [k for k, y in enumerate(everyone) if low + 0.1 * (top - low) < y < 0.9 * top] or [start]
+    width, best, taken = BOX[0] * float(at[-1]), np.inf, (start, 1)
+    for k in inside:
+        for side in (1, -1):
+            ends = sorted((float(at[k]) + 0.02 * side * width, float(at[k]) + 1.1 * side * width))
+            if ends[0] < 0 or ends[1] > at[-1]:
+                continue
+            covered = _crossings(at, [*curves, everyone], ends, float(everyone[k]), limits)
+            price = 100 * covered + abs(k - start)
+            if price < best:
+                best, taken = price, (k, side)
+    return taken
+
+
+def _above_none(at: Floats, curves: Sequence[Floats], limits: tuple[float, float]) -> int:
+    """The point of the zero line above which a label covers least of the curves; the middle where all are alike."""
+    width, height = BOX[0] * float(at[-1]), BOX[1] * (limits[1] - limits[0])
+    price = [
+        100 * _crossings(at, curves, [x - width / 2, x + width / 2], 0.6 * height, limits)
+        + abs(x - 0.45 * float(at[-1]))
+        + 1e6 * (x < width / 2 or x + width / 2 > at[-1])
+        for x in map(float, at)
+    ]
+    return int(np.argmin(price))
+
+
+def _crossings(
+    at: Floats, curves: Sequence[Floats], ends: Sequence[float], middle: float, limits: tuple[float, float]
+) -> int:
+    """How many points of curves lie in a box as high as a label."""
+    near, half = (at >= ends[0]) & (at <= ends[1]), 0.5 * BOX[1] * (limits[1] - limits[0])
+    return int(sum(int((np.abs(curve[near] - middle) < half).sum()) for curve in curves))
 
 
 def draw_differences(info: CurvesInfo, look: Mapping[str, Style], axes: Sequence[Axes] | None = None) -> Sequence[Axes]:

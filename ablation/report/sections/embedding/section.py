@@ -9,6 +9,7 @@ from operator import attrgetter
 
 from ablation.analysis.separability import PERPLEXITY, perplexity_of
 from ablation.core.text import NONE, listing, named, out_of, p_text, percent, plain
+from ablation.evidence.measures import MeasureEffect
 from ablation.evidence.study import Study
 from ablation.report.section import Column, Figure, Hover, Rows, Section, Table, cells, headings
 from ablation.report.sections.embedding.compute import (
@@ -107,6 +108,8 @@ def table(measured: Separations) -> Table:
     def at(index: int) -> Callable[[Separation], str]:
         def cell(row: Separation) -> str:
             kind, effect = KINDS[index], row.effects[index]
+            if is_void(kind, effect):
+                return NONE
             name = verdict(kind, effect, experiment)
             sign = f" {SYMBOL[name]}" if name in ("better", "worse") else ""
             return value(effect.estimate, kind, sign=True) + sign
@@ -128,6 +131,11 @@ def table(measured: Separations) -> Table:
     spare = tuple(kind.field for kind in KINDS if kind.field not in FIRST)
     rows = _surest_first(measured)
     return Table.of(columns, rows, _caption(measured), short=short, keep=("verdict", FIRST[0]), spare=spare)
+
+
+def is_void(kind: Kind, effect: MeasureEffect) -> bool:
+    """Whether every image overlaps under both recipes, as where classes have fewer images than there are neighbours."""
+    return kind.field == "overlap" and effect.mean == effect.baseline_mean == 1
 
 
 def _heading(kind: Kind) -> str:

@@ -43,7 +43,7 @@ MANY = 14
 """Classes; of more no numbers stand in the cells."""
 FEW = 6
 """Up to so many classes the numbers have a decimal."""
-LONGEST_CLASS = 16
+LONGEST_CLASS = 20
 """Characters of a class's name."""
 OUTLINE = "#66717d"
 """The colour of the outline of the diagonal, also on a dark page, as cells keep theirs."""
