@@ -45,6 +45,19 @@ ONLY = click.option(
 """For commands on experiments: `ExperimentOptions.cells` and `only` have what is given."""
 
 
+def _chooses_no_section(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> None:
+    if given:
+        hint = "it chooses runs, as recipe=crop, and here all of them count; a section is --section SLUG"
+        raise click.NoSuchOption("--only", f"No such option '--only': {hint}.", ctx=context)
+
+
+def of_sections(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command that writes sections of the report the option that chooses them, as `only`."""
+    misplaced = click.option("--only", multiple=True, hidden=True, expose_value=False, callback=_chooses_no_section)
+    about = "Only this section, as effects (compare --help names all); given several times, they add up."
+    return click.option("--section", "only", metavar="SLUG", multiple=True, help=about)(misplaced(command))
+
+
 @dataclass(frozen=True)
 class ExperimentOptions:
     """Which experiment, how it is changed, the runs of it that are meant, and the folders of runs and image cache."""

@@ -8,16 +8,15 @@ from pathlib import Path
 import click
 
 from ablation.cli.console import say_line, warn
-from ablation.cli.context import DRY_RUN, FILE, FOLDER, ExperimentOptions, on_experiment
+from ablation.cli.context import DRY_RUN, FILE, FOLDER, ExperimentOptions, of_sections, on_experiment
 from ablation.core.text import counted, listing
-from ablation.report.contents import SECTIONS
 from ablation.report.render.drawings import prepare
 from ablation.report.render.second import Second
 
 
 @click.command()
 @click.option("--out", metavar="DIR", type=FOLDER, help="By default reports/EXPERIMENT-figures.")
-@click.option("--only", metavar="SLUG", multiple=True, help=f"Only of this section: {', '.join(SECTIONS)}.")
+@of_sections
 @click.option("--font", "fonts", metavar="FILE", type=FILE, multiple=True, help="A font for names that others lack.")
 @DRY_RUN
 @on_experiment
@@ -32,7 +31,7 @@ def figures(
     \b
     Example:
       ablation figures quickstart
-      ablation figures quickstart --only effects --out paper/figures
+      ablation figures quickstart --section effects --out paper/figures
     """
     with Second(None if only else prepare) as second:  # which imports what draws while records are read
         from ablation.evidence.study import Study  # pandas: after the second process has begun

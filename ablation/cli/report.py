@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ablation.cli.console import console, say_line, warn
-from ablation.cli.context import DRY_RUN, FILE, FOLDER, TRACKING_URI, ExperimentOptions, on_experiments
+from ablation.cli.context import DRY_RUN, FILE, FOLDER, TRACKING_URI, ExperimentOptions, of_sections, on_experiments
 from ablation.core.errors import InputError, Problem
 from ablation.report.render.drawings import prepare
 from ablation.report.render.evidence import EVIDENCE_FILE
@@ -29,7 +29,7 @@ REPORT_FILES = (HTML_FILE, PDF_FILE, EVIDENCE_FILE, "tables", "figures")
 @click.command()
 @click.option("--out", metavar="DIR", type=FOLDER, help="By default reports/EXPERIMENT, or reports/EXPERIMENT-SLUG.")
 @click.option("--pdf/--no-pdf", default=True, help="Also write report.pdf (the default).")
-@click.option("--only", metavar="SLUG", multiple=True, help="Only this section; may be given several times.")
+@of_sections
 @click.option("--font", "fonts", metavar="FILE", type=FILE, multiple=True, help="A font for names that others lack.")
 @click.option("--force", is_flag=True, help="Write it again even if nothing has changed.")
 @click.option("--publish", is_flag=True, help="Also put it on the experiment's own run in MLflow.")
@@ -54,7 +54,7 @@ def report(
     \b
     Example:
       ablation report quickstart
-      ablation report quickstart --only effects --no-pdf
+      ablation report quickstart --section effects --no-pdf
       ablation report quickstart other
     """
     if dry_run:
@@ -88,7 +88,7 @@ def report(
 
 def _refuse_for_several(studies: Sequence[Study], only: Sequence[str], publish: bool) -> None:
     if len(studies) > 1 and (only or publish):
-        raise InputError("--only and --publish are for the report of one experiment")
+        raise InputError("--section and --publish are for the report of one experiment")
 
 
 def _refuse_of_nothing(options: Sequence[ExperimentOptions], studies: Sequence[Study]) -> None:

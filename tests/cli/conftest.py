@@ -11,6 +11,6 @@ from commands import ablation
 def reported(finished, tmp_path_factory) -> Path:
     """The finished project with a report of its main section, not to be changed."""
     folder = shutil.copytree(finished.folder, tmp_path_factory.mktemp("reported") / "project")
-    code, out, _ = ablation(folder, "report", "small", "--only", "effects", "--no-pdf", "--out", "reports/small")
+    code, out, _ = ablation(folder, "report", "small", "--section", "effects", "--no-pdf", "--out", "reports/small")
     assert (code, out) == (0, "wrote reports/small/report.html\n")
     return folder

@@ -44,7 +44,7 @@ def test_run_leaves_it_with_an_alarm_and_trains_it_once_its_folder_is_gone(proje
 
 @pytest.mark.parametrize(
     "command",
-    [("compare", "small"), ("plan", "small"), ("report", "small", "--only", "effects", "--out", "reports/small")],
+    [("compare", "small"), ("plan", "small"), ("report", "small", "--section", "effects", "--out", "reports/small")],
 )
 def test_other_commands_do_without_it(project, command):
     code, out, err = ablation(project, *command)

@@ -61,7 +61,7 @@ def test_they_are_those_of_the_report(drawn, finished, tmp_path):
 
 
 def test_the_usual_folder_is_beside_the_report(project):
-    assert ablation(project, "figures", "small", "--only", "effects")[0] == 0
+    assert ablation(project, "figures", "small", "--section", "effects")[0] == 0
     assert names(project / "reports" / "small-figures") == {
         "effects-1.svg", "effects-1.png", "effects-1.pdf", "figures.json"
     }  # fmt: skip
@@ -71,7 +71,7 @@ def test_what_it_wrote_is_written_anew_and_the_rest_stays(project, folder):
     before = (folder / "effects-1.svg").read_bytes()
     (folder / "notes.txt").write_text("mine")
     (folder / "effects-1.png").unlink()
-    code, _, err = ablation(project, "figures", "small", "--only", "effects", "--out", str(folder))
+    code, _, err = ablation(project, "figures", "small", "--section", "effects", "--out", str(folder))
     assert (code, err) == (0, "")
     assert (folder / "effects-1.svg").read_bytes() == before
     assert (folder / "effects-1.png").exists()
@@ -100,14 +100,14 @@ def test_no_other_file_is_replaced(project, folder, tmp_path, kind):
         held = json.loads((folder / "figures.json").read_text())
         (folder / "figures.json").write_text(json.dumps({name: held[name] for name in held if name != file.name}))
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-    code, out, err = ablation(project, "figures", "small", "--only", "effects", "--out", str(folder))
+    code, out, err = ablation(project, "figures", "small", "--section", "effects", "--out", str(folder))
     assert (code, out) == (2, "")
     assert "effects-1.svg: it was not written by `ablation figures`, or was changed since" in " ".join(err.split())
     assert "choose another --out" in " ".join(err.split())
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
     if file.is_file():
         assert file.read_text() == kept
-    assert ablation(project, "figures", "small", "--only", "effects", "--out", str(tmp_path / "another"))[0] == 0
+    assert ablation(project, "figures", "small", "--section", "effects", "--out", str(tmp_path / "another"))[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_list_that_is_none_names_nothing(project, tmp_path, content):
     (folder / "figures.json").write_text(content)
     outside = tmp_path / "x.svg"
     outside.write_text("mine")
-    assert ablation(project, "figures", "small", "--only", "effects", "--out", str(folder))[0] == 0
+    assert ablation(project, "figures", "small", "--section", "effects", "--out", str(folder))[0] == 0
     assert outside.read_text() == "mine"
     assert set(json.loads((folder / "figures.json").read_text())) == {"effects-1.svg", "effects-1.png", "effects-1.pdf"}
 
@@ -182,13 +182,13 @@ def test_interrupted_at_any_file_it_knows_its_own_the_next_time(tmp_path, monkey
 
 
 def test_mistakes_and_what_would_be_written(project, tmp_path):
-    code, _, err = ablation(project, "figures", "small", "--only", "efects")
+    code, _, err = ablation(project, "figures", "small", "--section", "efects")
     assert code == 2
     assert "there is no section 'efects'; did you mean 'effects'?" in " ".join(err.split())
-    code, _, err = ablation(project, "figures", "small", "--only", "reproduce", "--out", str(tmp_path / "none"))
+    code, _, err = ablation(project, "figures", "small", "--section", "reproduce", "--out", str(tmp_path / "none"))
     assert code == 2
     assert "small has no figure in these sections" in " ".join(err.split())
-    code, _, err = ablation(project, "figures", "small", "--only", "interaction")
+    code, _, err = ablation(project, "figures", "small", "--section", "interaction")
     assert code == 2
     assert "small has no section 'interaction'" in " ".join(err.split())
     code, out, _ = ablation(project, "figures", "small", "--dry-run", "--out", str(tmp_path / "dry"))

@@ -89,7 +89,7 @@ def shown(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(folder))
         texts = {("run",): on_terminal(folder, "run", "evil", "-j", "1", "--no-tracking", "--device", "cpu")}
-        only = [word for slug in SECTIONS for word in ("--only", slug)]
+        only = [word for slug in SECTIONS for word in ("--section", slug)]
         texts["report",] = on_terminal(folder, "report", "evil", "--out", "reports/evil", *only)
         texts["export",] = on_terminal(folder, "export", "evil", "--to", "evil.zip")
         shutil.unpack_archive(folder / "evil.zip", folder / "pack")
@@ -295,7 +295,7 @@ def test_what_a_name_may_not_have_is_refused_safely(tmp_path, names):
         ("plan", f"no\nerror: all is lost{ESCAPES}.py"),
         ("compare", "quickstart", "--runs", f"x{ESCAPES}"),
         ("summary", f"resnet{ESCAPES}"),
-        ("report", "x", "--only", f"y{ESCAPES}"),
+        ("report", "x", "--section", f"y{ESCAPES}"),
         ("check", "digits", "--root", f"r{ESCAPES}", "--classes", f"c{ESCAPES}"),
     ],
     ids=lambda arguments: arguments[0][:2],

@@ -27,7 +27,7 @@ def test_a_report_and_a_check_need_no_home(finished, tmp_path, environment, home
     theirs = {name: given for name, given in environment.items() if name not in ("HOME", "MPLCONFIGDIR")}
     theirs = {name: given for name, given in theirs.items() if not name.startswith("XDG_")}
     theirs |= {} if home is None else {"HOME": home}
-    for arguments in (("report", "small", "--only", "effects", "--no-pdf"), ("check", "small")):
+    for arguments in (("report", "small", "--section", "effects", "--no-pdf"), ("check", "small")):
         ended = ablation(folder, theirs, *arguments)
         assert (ended.returncode, ended.stderr) == (0, ""), arguments
 

@@ -13,7 +13,7 @@ def test_a_report_is_put_into_mlflow_and_stays_there(finished, tmp_path):
     lost = min((folder / "runs" / "small").glob("*/record.json")).parent
     shutil.copytree(lost, tmp_path / "kept")
     shutil.rmtree(lost)
-    command = ("report", "small", "--only", "effects", "--no-pdf", "--out", "reports/small")
+    command = ("report", "small", "--section", "effects", "--no-pdf", "--out", "reports/small")
     assert not (folder / "mlflow.db").exists(), ablation(folder, *command)
 
     code, out, err = ablation(folder, *command, "--publish")

@@ -20,7 +20,7 @@ COMMANDS = {
     "status --cache": ("status", "small", "--cache", "empty"),  # where a listing would write what it remembers of files
     "plan": ("plan", "small"),
     "compare": ("compare", "small"),
-    "report": ("report", "small", "--only", "effects", "--no-pdf", "--out", "{out}/report"),
+    "report": ("report", "small", "--section", "effects", "--no-pdf", "--out", "{out}/report"),
     "verify": ("verify", "small"),
     "export": ("export", "small", "--to", "{out}/pack.zip"),
 }

@@ -56,4 +56,4 @@ def test_report_of_both_is_written_and_verified(project):
     code, out, err = ablation(project, "verify", "reports/small+other")
     assert code == 0, out + err
     code, _, err = ablation(project, "report", "small", "other", "--publish")
-    assert (code != 0, "--only and --publish are for the report of one experiment" in err) == (True, True)
+    assert (code != 0, "--section and --publish are for the report of one experiment" in err) == (True, True)

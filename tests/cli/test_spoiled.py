@@ -19,7 +19,7 @@ COMMANDS = {
     "status": (("status", "small"), 0),
     "plan": (("plan", "small"), 0),
     "compare": (("compare", "small"), 0),
-    "report": (("report", "small", "--only", "effects", "--no-pdf", "--out", "reports/small"), 0),
+    "report": (("report", "small", "--section", "effects", "--no-pdf", "--out", "reports/small"), 0),
     "verify": (("verify", "small"), 1),
     "export": (("export", "small", "--to", "pack.zip"), 0),
     "run": (("run", "small", "--no-tracking"), 1),

@@ -29,18 +29,31 @@ def states(folder: Path) -> dict[str, tuple[int, int]]:
 def options_of(name: str) -> dict[str, object]:
     command = cli.get_command(None, name)
     commands = getattr(command, "commands", {"": command}).values()
-    return {option: one for each in commands for one in each.params for option in one.opts}
+    every = (one for each in commands for one in each.params if not getattr(one, "hidden", False))
+    return {option: one for one in every for option in one.opts}
 
 
 def test_the_options_are_on_every_command_that_they_are_for():
     assert {name for name in COMMANDS if "--set" in options_of(name)} == set(ON_EXPERIMENTS)
     assert {name for name in COMMANDS if "--only" in options_of(name)} == {
         *("plan", "run", "status", "compare", "sync"),
-        *("report", "figures"),  # of which it names sections
     }
     writing = {"run", "sync", "report", "figures", "export", "cache", "new"}
     assert {name for name in COMMANDS if "--dry-run" in options_of(name)} == writing
     assert len({options_of(name)["--dry-run"].help for name in writing}) == 1
+
+
+@pytest.mark.parametrize("name", ["report", "figures"])
+def test_where_sections_are_chosen_only_is_no_option_and_says_what_is(project, name):
+    for only in ("effects", "recipe=crop"):
+        code, out, err = ablation(project, name, "small", "--only", only)
+        said = " ".join(err.split())
+        assert (code, out) == (2, "")
+        assert "No such option '--only': it chooses runs, as recipe=crop," in said
+        assert said.endswith("a section is --section SLUG.")
+    assert not (project / "reports").exists()
+    assert "--only" not in ablation(project, name, "--help").out
+    assert {"--section"} <= options_of(name).keys() & options_of("compare").keys()
 
 
 def arguments(name: str) -> list[str]:
@@ -219,7 +232,7 @@ def test_a_dry_run_in_a_new_project_leaves_it_as_it_is(tmp_path):
 
 def test_a_dry_run_has_the_errors_of_the_command(project):
     assert ablation(project, "run", "small", "--dry-run", "--set", "model=resnt18").code == 2
-    assert ablation(project, "report", "small", "--dry-run", "--only", "efects").code == 2
+    assert ablation(project, "report", "small", "--dry-run", "--section", "efects").code == 2
     (project / "full").mkdir()
     (project / "full" / "file").touch()
     assert "is there and not empty" in ablation(project, "export", "small", "--to", "full", "--dry-run").err
@@ -227,7 +240,7 @@ def test_a_dry_run_has_the_errors_of_the_command(project):
 
 
 def test_a_report_of_a_variant_stands_beside_that_of_the_experiment(project):
-    report = ["report", "small", "--only", "effects", "--no-pdf"]
+    report = ["report", "small", "--section", "effects", "--no-pdf"]
     assert ablation(project, *report).code == 0
     assert ablation(project, *report, "--set", "seeds=(0, 1)").code == 0
     assert sorted(path.name for path in (project / "reports").iterdir()) == [

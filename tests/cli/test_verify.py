@@ -283,14 +283,14 @@ def test_a_variant_that_was_tried_does_not_make_a_report_look_altered(project):
     assert "are not what the records give" not in words(out)
     if code:  # as the report is to speak of variants that have results
         assert "report is out of date" in words(out)
-        assert ablation(project, "report", "small", "--only", "effects", "--no-pdf", "--out", "reports/small").code == 0
+        assert ablation(project, "report", "small", "--section", "effects", "--no-pdf", "--out", "reports/small").code == 0
     assert ablation(project, "verify", "small").code == 0
 
 
 def test_a_report_of_fewer_runs_is_out_of_date_and_the_printed_command_makes_it_anew(bare):
     kept = run_folder(bare)
     shutil.move(kept, bare / "kept")
-    assert ablation(bare, "report", "small", "--only", "effects", "--no-pdf").code == 0
+    assert ablation(bare, "report", "small", "--section", "effects", "--no-pdf").code == 0
     shutil.move(bare / "kept", kept)
     code, out, _ = ablation(bare, "verify", "small", "--report", "reports/small-effects")
     assert code == 1
@@ -311,7 +311,7 @@ def test_with_fonts_of_ones_own_the_pages_are_not_made_anew_and_that_is_said_fir
     font = made_font(tmp_path / "own.ttf", "ab")
     assert (
         ablation(
-            bare, "report", "small", "--only", "effects", "--no-pdf", "--font", str(font), "--out", "reports/small"
+            bare, "report", "small", "--section", "effects", "--no-pdf", "--font", str(font), "--out", "reports/small"
         ).code
         == 0
     )
@@ -355,7 +355,7 @@ def test_a_missing_file_and_a_report_that_is_none_are_named(project):
 
 
 def test_a_changed_pdf_is_found_though_its_digest_fits(bare):
-    assert ablation(bare, "report", "small", "--only", "effects", "--out", "reports/small").code == 0
+    assert ablation(bare, "report", "small", "--section", "effects", "--out", "reports/small").code == 0
     assert ablation(bare, "verify", "small").code == 0
     file = bare / "reports" / "small" / "report.pdf"
     content = file.read_bytes().replace(b"/Producer", b"/producer", 1) + b"\n"
