@@ -96,6 +96,21 @@ def test_replayed_passes_train_as_eager_ones_do(options, optimizer):
     assert (len(captures), own.notes) == (1, [])
 
 
+def test_replayed_passes_weigh_mixed_labels_by_the_weights_of_their_run():
+    """A graph reads them where they were when it was recorded."""
+    data = [(images, torch.rand(len(images), CLASSES).softmax(dim=1)) for images, _ in batches(BATCH, BATCH)]
+    weights = [torch.tensor([0.5, 3.0, 1.0, 2.0]), torch.tensor([4.0, 0.1, 1.0, 0.3])]
+    capture, captures = calling(model := network())
+    own = passes(model, capture, weight=weights[0].clone())
+    at = own.weight.data_ptr()
+    for weight in weights:
+        own.weigh(weight)
+        own.begin(network())
+        assert own.weight.data_ptr() == at
+        assert same(trained(own, data), trained(passes(network(), weight=weight), data))
+    assert (len(captures), own.notes) == (1, [])
+
+
 def test_gradients_are_those_of_one_pass_in_the_same_memory():
     (first, second, few) = batches(BATCH, BATCH, 3)
     own = passes(model := network(), calling(model)[0])
