@@ -21,6 +21,7 @@ from ablation.cli.context import FOLDER
 from ablation.cli.progress import counting
 from ablation.core.errors import DataError
 from ablation.core.files import atomic, write_json
+from ablation.core.safe import file_name
 from ablation.data import Listing, SkipBad, Source, Split, Subset
 from ablation.data.check import Check
 from ablation.data.check import check as check_data
@@ -60,7 +61,7 @@ _SIGN = {"error": ("✗", "bold red"), "warning": ("!", "yellow"), "note": ("·"
 @click.option("--download", is_flag=True, help="Let torchvision fetch a data set that is not there.")
 @click.option("--skip-bad", is_flag=True, help="Leave out the files that cannot be used.")
 @click.option("--full", is_flag=True, help="Read every file again, also those whose size and time have not changed.")
-@click.option("--out", metavar="FOLDER", type=FOLDER, help="By default reports/DATA/.")
+@click.option("--out", metavar="FOLDER", type=FOLDER, help="By default reports/DATA/, or reports/EXPERIMENT-check/.")
 @click.option("--cache", type=FOLDER, default="cache", show_default=True, help="Where what was read is remembered.")
 def check(
     data: str,
@@ -84,18 +85,18 @@ def check(
       ablation check photos/
       ablation check photos/train_list.txt --skip-bad
     """
-    source, split = _source(data, classes, root, _named(columns))
+    source, split, experiment = _source(data, classes, root, _named(columns))
     source = _with_settings(source, settings)
     source = SkipBad(source) if skip_bad and not isinstance(source, SkipBad) else source
     try:
         with counting("reading", console) as progress:
             checked = check_data(source, cache, progress, full, split)
     except DataError as error:  # what an earlier check said of this data holds no more
-        folder = out or folder_of(source, Path("reports"))
+        folder = out or _folder(source, experiment)
         for name in ("check.html", "check.json"):
             (folder / name).unlink(missing_ok=True)
         raise (_as_typed(error) if split is None else error) from None
-    folder = out or folder_of(source, Path("reports"), "" if checked.listing is None else checked.listing.digest)
+    folder = out or _folder(source, experiment, "" if checked.listing is None else checked.listing.digest)
     _write(checked, folder)
     show_check(printable(data), checked, _spelt if split is None else str)
     say_line(f"wrote {printable(str(folder / 'check.html'))} and check.json")
@@ -115,15 +116,22 @@ def _named(columns: Sequence[str]) -> dict[str, str]:
     return named
 
 
-def _source(data: str, classes: str | None, root: str, columns: Mapping[str, str]) -> tuple[Source, Split | None]:
-    """Return what is named: data that is there, else the data of an experiment of that name, with its split."""
+def _folder(source: Source, experiment: str, digest: str = "") -> Path:
+    """Where the check is written: of an experiment's data apart from that of the data alone, which has other advice."""
+    reports = Path("reports")
+    return reports / file_name(f"{experiment}-check") if experiment else folder_of(source, reports, digest)
+
+
+def _source(data: str, classes: str | None, root: str, columns: Mapping[str, str]) -> tuple[Source, Split | None, str]:
+    """Return what is named: data that is there, else that of an experiment, with its split and its name."""
     is_experiment = data.endswith(".py") or (not os.path.exists(data) and data in experiment_names())
     if not is_experiment:
-        return source_at(data, classes, root, experiment_names(), columns), None
+        return source_at(data, classes, root, experiment_names(), columns), None, ""
     if columns:
         raise click.UsageError("--column means nothing for an experiment; name the columns in its CsvFile(...)")
     experiment = read(find(data)).experiment
-    return experiment.data.source if isinstance(experiment.data, Subset) else experiment.data, experiment.split
+    source = experiment.data.source if isinstance(experiment.data, Subset) else experiment.data
+    return source, experiment.split, experiment.name
 
 
 def _with_settings(source: Source, requested: Mapping[str, bool | int | None]) -> Source:

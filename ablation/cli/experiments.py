@@ -27,7 +27,7 @@ def experiments() -> None:
         made.add_row(_name(outline), _question(outline))
     console.print(made)
     if not all(outline.is_literal for outline in every):
-        say("* the name of the file: what the experiment is called, only running the file would say", "dim")
+        say("* the name of its file: its own name is computed when the file runs, and a list runs none", "dim")
     for name, files in claims(every).items():
         means = f"it means {files[0]}" if files[0].stem == name else "give the path of one of them"
         say_line(f"{name}: {listing(map(str, files))} go by this name; {means}", "yellow")

@@ -17,7 +17,7 @@ import codecs
 import io
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any
@@ -88,9 +88,15 @@ class Commands(click.Group):
         except KeyboardInterrupt as interrupt:
             ended = "terminated" if isinstance(interrupt, Terminated) else "stopped"
             with suppress(OSError):  # of `| tee log`, which Ctrl-C has ended as well
-                again = message_lines(shlex.join(["ablation", *sys.argv[1:]]))
-                click.echo(f"\n{ended}; the same command goes on: {again}")
+                click.echo(f"\n{_going_on(ended, sys.argv[1:], columns_of(sys.stdout))}")
             sys.exit(exit_code(interrupt))
+
+
+def _going_on(ended: str, arguments: Sequence[str], columns: int | None) -> str:
+    """What is said at the end of a command that was stopped; the command to copy is on a line of its own if need be."""
+    said, again = f"{ended}; the same command goes on:", message_lines(shlex.join(["ablation", *arguments]))
+    fits = columns is None or len(f"{said} {again}") <= columns
+    return f"{said} {again}" if fits else f"{said}\n  {again}"
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import operator
 import os
+import re
 import sys
 import types
 import typing
@@ -167,8 +168,9 @@ def value(cls: type[T]) -> type[T]:
     @wraps(cls.__init__)  # so that `help` and editors see the fields
     def __init__(self: Any, *args: Any, **given: Any) -> None:
         messages = list(_fill(self, args, given))
-        if not messages and _asked.get() and hasattr(self, "check"):
-            messages = [f"{cls.__name__}: {message}" for message in self.check()]
+        if _asked.get() and hasattr(self, "check"):
+            broken = _broken_beside(self, args, given) if messages else self.check()
+            messages += [f"{cls.__name__}: {message}" for message in broken]
         if messages:
             _report(messages)
 
@@ -209,6 +211,31 @@ def _fill(self: Any, args: tuple[Any, ...], given: dict[str, Any]) -> Iterator[s
             fitted = None
             yield f"{cls.__name__} needs the field {field.name!r}"
         object.__setattr__(self, field.name, fitted)
+
+
+def _broken_beside(self: Any, args: tuple[Any, ...], given: dict[str, Any]) -> list[str]:
+    """The rules that the fields break which fit, where others do not: those that name no other field.
+
+    They are asked of a stand-in that has defaults for the others; none where a field without a default is wrong.
+    """
+    cls: Any = type(self)
+    named = dict(zip(hints(cls), args, strict=False)) | given
+    fitted = {name: fit(named[name], hint) for name, hint in hints(cls).items() if name in named}
+    good = {name: kept for name, (kept, wrong) in fitted.items() if not wrong}
+    stand_in = object.__new__(cls)
+    for field in fields(cls):
+        if field.name not in good and field.default is MISSING and field.default_factory is MISSING:
+            return []
+        other = field.default_factory() if field.default_factory is not MISSING else field.default
+        object.__setattr__(stand_in, field.name, good.get(field.name, other))
+    token = _collected.set(None)  # values that the rules make are none of the file's
+    try:
+        broken = list(stand_in.check())
+    except Exception:  # a rule that needs what is wrong; that is said already
+        return []
+    finally:
+        _collected.reset(token)
+    return [one for one in broken if hints(cls).keys() & set(re.findall(r"\w+", one)) <= good.keys()]
 
 
 def fit(given: Any, hint: Any) -> tuple[Any, str]:

@@ -10,12 +10,13 @@ A file may have several experiments. It stands for the one that is called `exper
 from __future__ import annotations
 
 import ast
+import re
 import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -71,7 +72,9 @@ class Outline:
 
 
 def outlines(folder: Path = FOLDER) -> tuple[Outline, ...]:
-    """The experiments of the folder, by their files; those whose name begins with an underscore are none."""
+    """The experiments of the folder, by their files. None are files whose name begins with an underscore, and those
+    that name neither `Experiment` nor `experiment`, as code that experiments import.
+    """
     paths = sorted(path for path in folder.glob("*.py") if not path.name.startswith("_") and path.is_file())
     return tuple(outline for path in paths for outline in _outlines(path))
 
@@ -93,11 +96,21 @@ def _outlines(path: Path) -> Iterator[Outline]:
     except InputError as error:
         yield Outline(path, path.stem, False, "", error.problems[0])
         return
+    if not _has_experiment(tree):
+        return
     for variable, call in _experiment_calls(tree).items():
         name = _text_of(call, "name", 0)
         question = _text_of(call, "question", None) or ast.get_docstring(tree) or ""
         called = path.stem if variable == VARIABLE else f"{path.stem}:{variable}"
         yield Outline(path, name or called, bool(name), _first_line(question), None, variable)
+
+
+def _has_experiment(tree: ast.Module) -> bool:
+    """Whether a file may have an experiment: it names the class or the variable, or takes all of another module."""
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    names |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    names |= {node.asname or node.name for node in ast.walk(tree) if isinstance(node, ast.alias)}
+    return bool(names & {Experiment.__name__, VARIABLE, "*"})
 
 
 def _experiment_calls(tree: ast.Module) -> dict[str, ast.Call | None]:
@@ -246,13 +259,13 @@ def read(path: Path, variable: str = VARIABLE) -> ExperimentFile:
     module = ModuleType(f"ablation_experiment_{path.stem}")
     module.__file__ = str(path)
     sys.modules[module.__name__] = module  # where dataclasses look for the names that the file knows
-    with collecting(str(path)) as problems, own_modules.importing():
+    with collecting(str(path)) as collected, own_modules.importing():
         try:
             exec(code, module.__dict__)
         except (Exception, SystemExit) as error:  # whatever the user's own code raises, with its line
-            problems.append(_raised(error, path))
-    if problems:
-        raise InputError(problems)
+            collected.append(_raised(error, path))
+    if collected:
+        raise InputError(_at_fields(collected, tree, path))
     return ExperimentFile(path, ast.get_docstring(tree) or "", _chosen(vars(module), variable, path))
 
 
@@ -318,6 +331,25 @@ def _repeated_names(tree: ast.Module, path: Path) -> Iterator[Problem]:
                     message = f"the name {key.value!r} is given again, after line {first[key.value]}"
                     yield Problem(message, f"{path}:{key.lineno}")
                 first.setdefault(key.value, key.lineno)
+
+
+def _at_fields(problems: Sequence[Problem], tree: ast.Module, path: Path) -> Iterator[Problem]:
+    """The problems, each with the line of the field that it is about, where that is in a call of several lines."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    for problem in problems:
+        about = _FIELD.match(problem.message)
+        lines = [
+            keyword.lineno
+            for call in calls
+            for keyword in call.keywords
+            if about and (_called(call), keyword.arg) == (about[1], about[2] or about[3])
+            if problem.where == f"{path}:{call.lineno}"
+        ]
+        yield replace(problem, where=f"{path}:{lines[0]}") if lines else problem
+
+
+_FIELD = re.compile(r"(\w+)(?:: (\w+) = | has no field '(\w+)')")
+"""How a message begins about one field of a value: the class, and the field."""
 
 
 def _raised(error: Exception | SystemExit, path: Path) -> Problem:

@@ -144,8 +144,8 @@ def _override(text: str) -> Override:
         raise _Unreadable("an experiment keeps its name, which is that of the folder of its runs; set other fields")
     if name not in SETTABLE:
         raise _Unreadable(
-            f"an experiment has no field {name!r}{did_you_mean(name, SETTABLE)} (those that can be set are "
-            f"{', '.join(SETTABLE)})"
+            f"an experiment has no field {name!r}{did_you_mean(name, SETTABLE)} (`python -m pydoc "
+            "ablation.Experiment` lists them)"
         )
     return Override(name, _fitted(name, written), text)
 

@@ -45,6 +45,17 @@ def test_train_and_val_alone_are_checked_planned_and_trained_as_advised(tmp_path
 
 
 def test_more_to_train_on_is_had_as_a_plan_advises(tmp_path):
+def test_an_experiments_check_is_beside_that_of_its_data(tmp_path):
+    for number in range(40):
+        draw(tmp_path / "d" / "ab"[number % 2] / f"{number}.png", number)
+    file = write_experiment(tmp_path, "ImageFolder('d')")
+    file.write_text(file.read_text().replace("import Adam,", "import Adam, ImageFolder,"))
+    assert "wrote reports/d/check.html and check.json" in ablation(tmp_path, "check", "d").out
+    before = (tmp_path / "reports" / "d" / "check.json").read_bytes()
+    assert "wrote reports/small-check/check.html and check.json" in ablation(tmp_path, "check", "small").out
+    assert (tmp_path / "reports" / "d" / "check.json").read_bytes() == before
+
+
     for number in range(60):
         draw(tmp_path / "d" / "ab"[number % 2] / f"{number}.png", number)
     file = write_experiment(tmp_path, "ImageFolder('d')")

@@ -19,7 +19,7 @@ from project import write_experiment
 from rich.console import Console
 
 from ablation.cli.console import console
-from ablation.cli.main import COMMANDS, cli
+from ablation.cli.main import COMMANDS, _going_on, cli
 
 ROOT = Path(__file__).parents[2]
 
@@ -324,6 +324,14 @@ def test_every_command_shows_an_example(folder):
         assert f"Example:\n    ablation {command}" in out
 
 
+def test_the_command_that_goes_on_is_broken_nowhere():
+    arguments = ["run", "small", "--set", "split=Fixed(0.6, 0.2, 0.2)", "--set", "epochs=40"]
+    again = "ablation run small --set 'split=Fixed(0.6, 0.2, 0.2)' --set epochs=40"
+    whole = f"stopped; the same command goes on: {again}"
+    assert _going_on("stopped", arguments, None) == _going_on("stopped", arguments, len(whole)) == whole
+    assert _going_on("stopped", arguments, 80) == f"stopped; the same command goes on:\n  {again}"
+
+
 def test_a_preview_is_a_picture_and_mistakes_are_told(folder):
     code, out, err = ablation(folder, "preview", "small")
     assert (code, out, err) == (0, "wrote reports/small-preview.png\n", "")
@@ -335,6 +343,13 @@ def test_a_preview_is_a_picture_and_mistakes_are_told(folder):
     with Image.open(folder / "deep" / "one.png") as picture:
         assert picture.width == width
         assert picture.height < height
+    whole = (folder / "reports" / "small-preview.png").read_bytes()
+    for options, name in (
+        (("--recipe", "crop"), "small-preview-crop.png"),
+        (("--recipe", "crop", "--image", "red.jpg"), "small-preview-crop-red.png"),
+    ):
+        assert ablation(folder, "preview", "small", *options)[:2] == (0, f"wrote reports/{name}\n")
+    assert (folder / "reports" / "small-preview.png").read_bytes() == whole, "a part replaces no whole"
     code, _, err = ablation(folder, "preview", "small", "--recipe", "corp")
     assert (code, err) == (2, "error: small has no recipe 'corp'; did you mean 'crop'? (none, crop)\n")
     code, _, err = ablation(folder, "preview", "small", "--image", "absent.jpg")

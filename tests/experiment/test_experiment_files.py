@@ -106,15 +106,33 @@ def test_several_mistakes_are_told_together_each_with_its_line(file):
         "(its fields are lr, betas, eps, weight_decay, amsgrad, decoupled_weight_decay, decay_norm_and_bias)",
         "light.py:11: Adam: lr = 0: must be above 0",
         "light.py:11: Adam: eps = 'small': expected a finite number",
-        next(problem for problem in problems_in(file(source)) if "no field 'modell'; did you mean 'model'?" in problem),
-        "light.py:7: Experiment: epochs = 0: must be at least 1",
+        next(
+            problem
+            for problem in problems_in(file(source))
+            if "light.py:8: Experiment has no field 'modell'; did you mean 'model'?" in problem
+        ),
+        "light.py:8: Experiment: epochs = 0: must be at least 1",
     ]
 
 
 def test_rules_between_fields_are_told_with_the_line_too(file):
     assert problems_in(file(WHOLE.replace('baseline="none"', 'baseline="nothing"'))) == [
-        "light.py:7: Experiment: baseline = 'nothing' is not one of the recipes (none, light)"
+        "light.py:12: Experiment: baseline = 'nothing' is not one of the recipes (none, light)"
     ]
+
+
+def test_rules_are_told_beside_fields_that_do_not_fit(file):
+    """But for those about the fields that do not fit, and those that cannot be asked."""
+    wrong = WHOLE.replace('baseline="none"', 'baseline="non",\n    seeds="5",\n    epoch=3,\n    patience=3')
+    told = problems_in(file(wrong))
+    assert [problem.partition(": ")[0] for problem in told] == ["light.py:14", "light.py:13", "light.py:12"]
+    assert "has no field 'epoch'; did you mean 'epochs'?" in told[0]
+    assert told[1].endswith("seeds = '5': expected a whole number or a tuple of a whole number")
+    assert "baseline = 'non' is not one of the recipes; did you mean 'none'?" in told[2]
+    several = WHOLE.replace('baseline="none"', 'baseline="non", seeds="5", exclude=({"seeds": "x"},)')
+    assert not any("exclude" in problem for problem in problems_in(file(several)))
+    without = WHOLE.replace('baseline="none",', "recipes_=1, baseline=4,")
+    assert len(problems_in(file(without))) == 2
 
 
 def test_every_misspelt_import_is_told_with_its_line(file):

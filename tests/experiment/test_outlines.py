@@ -64,6 +64,25 @@ def test_names_and_questions_are_those_of_the_text_and_nothing_is_run(folder):
     assert ran(folder) == []
 
 
+def test_code_that_experiments_import_is_listed_as_none(folder):
+    """Whatever may have an experiment is listed all the same: by its class, its variable or all of another file."""
+    before = experiment_names(folder)
+    (folder / "my_metrics.py").write_text('"""Mine."""\ndef cost(probabilities, labels):\n    return 1.0\n')
+    assert experiment_names(folder) == before
+    with pytest.raises(InputError, match="defines no `experiment"):
+        read(find("my_metrics", folder))
+    rest = {
+        "called.py": "import ablation\nfirst = ablation.Experiment('x')\n",
+        "star.py": "from grids import *\n",
+        "taken.py": "from grids import experiment\n",
+        "renamed.py": "from grids import big as experiment\n",
+        "made.py": "experiment = make()\n",
+    }
+    for name, text in rest.items():
+        (folder / name).write_text(text)
+    assert {one.path.name for one in outlines(folder)} >= set(rest)
+
+
 def test_they_are_what_running_the_file_gives(folder):
     """But for the name that is computed, which is why it has a mark."""
     for one in outlines(folder):
@@ -107,14 +126,14 @@ def test_a_name_in_two_files_is_said_to_be_and_found_by_path_alone(folder):
 
 @pytest.mark.parametrize(
     "text",
-    ["x = (", "x = \x00", "x = " + "(" * 5000, "x = " + "-" * 100_000 + "1", "\ud800", "'\\d'"],
+    ["x = (", "x = \x00", "x = " + "(" * 5000, "x = " + "-" * 100_000 + "1", "\ud800", "experiment = '\\d'"],
     ids=["open", "zero", "brackets", "minus", "surrogate", "escape"],
 )
 def test_a_file_that_is_no_program_is_listed_with_its_reason_and_read_with_a_clear_error(folder, text):
     (folder / "broken.py").write_bytes(text.encode("utf-8", "surrogatepass"))
     broken = next(one for one in outlines(folder) if one.path.stem == "broken")
     assert (broken.name, broken.is_literal) == ("broken", False)
-    assert broken.problem is not None or text == "'\\d'"
+    assert broken.problem is not None or text == "experiment = '\\d'"
     with pytest.raises(InputError, match=r"broken\.py"):
         read(folder / "broken.py")
 

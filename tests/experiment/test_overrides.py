@@ -81,7 +81,7 @@ WRONG = {
     "a range": ("epochs=0", "epochs = 0: must be at least 1"),
     "a name": (
         "epoch=3",
-        "an experiment has no field 'epoch'; did you mean 'epochs'? (those that can be set are data, recipes, ",
+        "an experiment has no field 'epoch'; did you mean 'epochs'? (`python -m pydoc ablation.Experiment` lists them)",
     ),
     "the name": (
         "name=other",

@@ -8,12 +8,14 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from ablation.core.errors import DataError
 from ablation.core.text import counted, percent
 from ablation.core.values import label
 from ablation.data.check import EXTREME_RATIO, OUTLYING, SMALL_SIDE, UNBALANCED, Across, Check, Variation
@@ -117,11 +119,16 @@ def magnitude(varies: Variation) -> float:
 
 
 def size_of_test(check: Check) -> tuple[str, int]:
-    """What is tested on, in words, and its number of photographs: the data's own part, else that of `Redrawn()`."""
-    parts = check.part_counts
+    """What is tested on, in words, and its number of photographs: by the split, else the data's own, else a quarter."""
+    parts, total = check.part_counts, int(check.counts.sum())
+    if check.split != Redrawn() and check.listing is not None:
+        with suppress(DataError):  # of a split that is refused, which is a finding of its own
+            tested = len(check.split.draw(check.listing, 0).test)
+            own = f"the {check.split.test} part" if isinstance(check.split, Given) else ""
+            return own or f"a test part of {percent(round(tested / total, 2))}", tested
     if "test" in parts:
         return "the test part", int(parts["test"].sum())
-    return f"a test part of {percent(_DEFAULT_TEST)}", round(_DEFAULT_TEST * int(check.counts.sum()))
+    return f"a test part of {percent(_DEFAULT_TEST)}", round(_DEFAULT_TEST * total)
 
 
 def known_to(accuracy: float, tested: int) -> float:

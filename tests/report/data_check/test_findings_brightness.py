@@ -11,7 +11,7 @@ from checked import PLAIN, looked_at, saying
 from photos import folder, pictures, save
 from PIL import Image, ImageEnhance
 
-from ablation import Brightness, Contrast, Redrawn
+from ablation import Brightness, Contrast, Fixed, KFold, Redrawn
 from ablation.core.seeds import stream
 from ablation.data.check import Check, variation_of
 from ablation.data.traits import TRAITS, traits_of_array
@@ -90,6 +90,14 @@ def test_the_test_part_is_the_datas_own_or_that_of_the_default_split(plain, tmp_
     parts = looked_at(folder(tmp_path / "d", {"train/cat": 5, "train/dog": 5, "test/cat": 4, "test/dog": 4}))
     assert size_of_test(parts) == ("the test part", 8)
     assert saying(parts, "the test part has").text.startswith("the test part has 8 photographs: one is 12 points")
+
+
+def test_the_test_part_is_that_of_the_split_that_is_checked_for(plain):
+    for split, text, images in (
+        (KFold(k=4), "a test part of 25 %", 4),
+        (Fixed(0.5, 0.125, 0.375), "a test part of 38 %", 6),
+    ):
+        assert size_of_test(replace(plain, split=split)) == (text, images)
 
 
 def test_an_accuracy_is_known_as_well_as_simulated_ones_vary():
