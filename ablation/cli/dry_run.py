@@ -27,8 +27,8 @@ def show_what_would_run(
     """
     with options.writing(dry_run=True) as scratch:
         data = scratch.listing(experiment)
-        cells = experiment.cells(data.digest)
-        chosen, runs = policy.chosen(cells), runs_of(cells, folder_of(experiment, options.runs))
+        cells, root = experiment.cells(data.digest), folder_of(experiment, options.runs)
+        chosen, runs = policy.chosen(cells), runs_of(cells, root)
         held, names = held_of(runs), names_of(cells)
         statuses = {run.spec.id: run.status() for run in runs if run.spec.id in chosen}
         kept = ("finished", "diverged", "altered", *(() if policy.retry_failed else ("failed",)))
@@ -46,6 +46,6 @@ def show_what_would_run(
         if missing:
             wanted = [cell for cell in cells if cell.spec.id in missing or cell.spec.id in finished]
             time = attempt(
-                "how long that takes", lambda: grid_time(wanted, data, scratch.cache, finished, jobs), None, warn
+                "how long that takes", lambda: grid_time(wanted, data, scratch.cache, finished, jobs, root), None, warn
             )
             say(f"{time}" if time else "how long that takes is not known")

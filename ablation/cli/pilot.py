@@ -18,6 +18,7 @@ from ablation.data import Listing
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.labels import names_of
 from ablation.experiment.record import RunRecord
+from ablation.experiment.runs import folder_of
 from ablation.training.crew import Training
 from ablation.training.policy import Policy
 from ablation.training.sweep import crew_for, train_missing
@@ -51,10 +52,12 @@ def train_pilot(
     data: Listing,
     cells: tuple[Cell, ...],
     finished: Mapping[str, RunRecord],
+    dry_run: bool = False,
 ) -> bool:
     """Say what the pilot takes, and train what is missing of it; whether both runs have a record then.
 
-    finished: records by the run's id. Raises as `ablation.training.sweep.sweep`.
+    finished: records by the run's id. dry_run: train nothing, which leaves nothing to be wanted. Raises as
+    `ablation.training.sweep.sweep`.
     """
     chosen = pilot_cells(experiment, cells)
     names = names_of(cells)
@@ -63,8 +66,12 @@ def train_pilot(
     if not missing:
         say(f"the pilot, {which}, is finished: nothing to train")
         return True
-    time = estimate(chosen, data, options.cache, finished).time
+    with options.writing(dry_run) as scratch:
+        time = estimate(chosen, data, scratch.cache, finished, folder_of(experiment, options.runs)).time
     takes = f", {time}" if time else ""
+    if dry_run:
+        say(f"--pilot would train {counted(len(missing), 'run')} ({which}){takes}; nothing is written")
+        return True
     say(f"pilot: {counted(len(missing), 'run')} to train ({which}){takes}; `{options.command('run')}` keeps them")
     policy = Policy(only=tuple({**cell.factors, "seed": cell.seed} for cell in chosen))
     with (

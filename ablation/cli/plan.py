@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import click
 import numpy as np
@@ -16,10 +16,10 @@ import numpy as np
 from ablation.analysis.comparison import MIN_SEEDS
 from ablation.analysis.metrics import METRICS
 from ablation.augment.operations.choice import every_operation
-from ablation.cli.console import console, say, show_left_out
-from ablation.cli.context import ONLY, ExperimentOptions, on_experiment
-from ablation.cli.plan_cost import Estimate, estimate, images_of, show_estimate
-from ablation.cli.plan_power import answer, show_power, spanned, warnings
+from ablation.cli.console import console, say, say_line, show_left_out
+from ablation.cli.context import DRY_RUN, ONLY, ExperimentOptions, on_experiment
+from ablation.cli.plan_cost import Estimate, estimate, images_of, show_cautions, show_estimate
+from ablation.cli.plan_power import answer, show_power, show_uncompared, shows_nothing, spanned, verdicts_hold, warnings
 from ablation.cli.sections import show_table
 from ablation.cli.status import show_grid
 from ablation.core.text import counted, plain
@@ -42,7 +42,12 @@ FEW_TO_TRAIN = 30
 
 
 @click.command()
-@click.option("--all", "every", is_flag=True, help="Every run with its id and how it stands.")
+@click.option(
+    "--all",
+    "every",
+    is_flag=True,
+    help="Also the power of each comparison, the cost of each kind of run, every run.",
+)
 @click.option(
     "--sd",
     metavar="X",
@@ -58,37 +63,40 @@ FEW_TO_TRAIN = 30
 @click.option(
     "--pilot", is_flag=True, help="Train two runs of the baseline first, and plan from them; `run` keeps them."
 )
+@DRY_RUN
 @ONLY
 @on_experiment
-def plan(options: ExperimentOptions, every: bool, sd: float | None, accuracy: float | None, pilot: bool) -> None:
+def plan(
+    options: ExperimentOptions, every: bool, sd: float | None, accuracy: float | None, pilot: bool, dry_run: bool
+) -> None:
     """Show what an experiment would train, what that takes, and what it could show.
 
     \b
     Example:
       ablation plan quickstart
-      ablation plan quickstart --pilot
+      ablation plan quickstart --pilot --dry-run
       ablation plan cats12 --data ~/cats12 --sd 1.5 --all
     """
     if pilot and sd is not None:
         raise click.UsageError("--pilot measures what --sd gives: leave one of them out")
     experiment = options.experiment()
-    data = options.listing(experiment)
+    with options.writing(dry_run) as scratch:
+        data = scratch.listing(experiment)
     refuse_misfits(experiment, data.classes)
     cells = experiment.cells(data.digest)
     chosen = options.chosen(cells)
     root = folder_of(experiment, options.runs)
     runs = runs_of(cells, root)
     held = held_of(runs)
-    finished = _finished(held)
-    estimated = estimate(chosen, data, options.cache, finished)
     complete = True
     if pilot:
         from ablation.cli.pilot import train_pilot  # and with it what trains
 
-        complete = train_pilot(options, experiment, data, cells, finished)
+        complete = train_pilot(options, experiment, data, cells, _finished(held), dry_run)
         held = held_of(runs)
-        finished = _finished(held)
-        estimated = estimate(chosen, data, options.cache, finished)
+    finished = _finished(held)
+    with options.writing(dry_run) as scratch:
+        estimated = estimate(chosen, data, scratch.cache, finished, root)
     single = pooled = UNKNOWN
     if sd is not None:
         single = pooled = Spread(sd / 100 if METRICS[experiment.metric].unit == "points" else sd, "given")
@@ -99,8 +107,10 @@ def plan(options: ExperimentOptions, every: bool, sd: float | None, accuracy: fl
         study = Study(results)
         single, pooled = study.seed_spread(), study.seed_spread(pooled=True)
     ended = len(finished.keys() & {cell.spec.id for cell in chosen})
-    known = Known(ended, single, pooled, None if accuracy is None else accuracy / 100)
-    show_plan(experiment, data, cells, known, estimated, f"{options.command('plan')} --pilot", chosen)
+    left = any(cell.factors["recipe"] == experiment.baseline and cell.spec.id not in finished for cell in cells)
+    baseline = replace(options, cells=(f"recipe={experiment.baseline}",)).command("run", only=True) if left else ""
+    known = Known(ended, single, pooled, None if accuracy is None else accuracy / 100, baseline)
+    show_plan(experiment, data, cells, known, estimated, options.command("plan"), chosen, every)
     if every:
         show_grid(chosen, {run.spec.id: run.status() for run in runs})
     if not complete:
@@ -114,12 +124,14 @@ def _finished(held: Mapping[str, Held]) -> dict[str, RunRecord]:
 @dataclass(frozen=True)
 class Known:
     """What a plan starts from: how many runs have finished, how much a score varies over seeds, under one condition and
-    as a mean over all, and the accuracy that is expected, where one is."""
+    as a mean over all, and the accuracy that is expected, where one is. baseline: the command that trains what is
+    missing of the baseline; '' where nothing is."""
 
     finished: int = 0
     single: Spread = UNKNOWN
     pooled: Spread = UNKNOWN
     accuracy: float | None = None
+    baseline: str = ""
 
 
 def show_plan(
@@ -128,13 +140,14 @@ def show_plan(
     cells: Sequence[Cell],
     known: Known,
     estimated: Estimate,
-    pilot: str,
+    command: str,
     chosen: Sequence[Cell] = (),
+    every: bool = False,
 ) -> None:
-    """Print the answer first: how many runs, how long, what could be found. Then the design, and the grounds.
+    """Print the answer first: how many runs, how long, what could be found. Then the design; `every`: and the grounds.
 
-    pilot: the command that trains a pilot. chosen: the cells whose runs are counted, by default all; what could be
-    found is said of the whole experiment, over which is corrected.
+    command: that makes this plan, without options of its own. chosen: the cells whose runs are counted, by default all;
+    what could be found is said of the whole experiment, over which is corrected.
     """
     if experiment.question:
         say(experiment.question, "bold")
@@ -153,10 +166,11 @@ def show_plan(
     console.print()
     _show_runs(chosen or cells, known.finished, estimated)
     if chosen and len(chosen) < len(cells):
-        every = counted(len({cell.spec.id for cell in cells}), "run")
-        say(f"--only: these are some of {every}; what can be found is said of the whole experiment")
-    if found := answer(experiment, planned, pilot):
-        say(found, "bold" if len(experiment.seed_numbers) >= MIN_SEEDS else "bold yellow")
+        whole = counted(len({cell.spec.id for cell in cells}), "run")
+        say(f"--only: these are some of {whole}; what can be found is said of the whole experiment")
+    if found := answer(experiment, planned, f"{command} --pilot", known.baseline):
+        little = len(experiment.seed_numbers) < MIN_SEEDS or all(shows_nothing(experiment, one) for one in planned)
+        say(found, "bold yellow" if little else "bold")
     for warning in warnings(experiment, splits, parts):
         say(warning, "yellow")
     _show_factors(experiment)
@@ -172,8 +186,14 @@ def show_plan(
     ]
     if slow:
         say(f"{', '.join(slow)}: works on one image at a time, which is slower than on a batch", "yellow")
-    show_power(experiment, cells, list(sizes), planned)
-    show_estimate(estimated)
+    show_uncompared(experiment, cells, list(sizes), planned)
+    if every:
+        show_power(experiment, cells, planned)
+        show_estimate(estimated)
+        return
+    show_cautions(estimated)
+    say(verdicts_hold(experiment, planned))
+    say_line(f"each comparison's power, costs, every run: {command} --all")
 
 
 def _show_factors(experiment: Experiment) -> None:
@@ -223,7 +243,7 @@ def _show_parts(data: Listing, cells: Sequence[Cell], parts: Mapping[Condition, 
             say(f"{counted(len(several), 'group')} of {what}, each kept on one side of the split")
     own = own_parts(data)
     if own is not None and not any(isinstance(split, Given) for split in splits):
-        say(f"the data has parts of its own, which are dealt anew; split={label(own)} keeps them", "yellow")
+        say(f"the data has parts of its own, and this split draws others; split={label(own)} keeps them", "yellow")
     show_left_out(len(data.left_out))
     for caution in dict.fromkeys(text for cell in cells for text in cautions(cell.spec, parts[cell.condition].train)):
         say(caution, "yellow")

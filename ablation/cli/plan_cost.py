@@ -19,11 +19,11 @@ from ablation.experiment.experiment import Cell
 from ablation.experiment.record import RunRecord
 from ablation.report.section import Column, Table
 from ablation.training.cost.counts import NetworkRefused
-from ablation.training.cost.estimate import Cost, calibration, estimates_of
-from ablation.training.cost.grid import GridTime, images_of, machine_of, time_of, workers_for
+from ablation.training.cost.estimate import Cost, Ended, calibration, estimates_of
+from ablation.training.cost.grid import RUN_SECONDS, GridTime, images_of, machine_of, others_of, time_of, workers_for
 from ablation.training.cost.rates import Machine, outdated, remembered
 
-__all__ = ["Estimate", "estimate", "images_of", "macs", "show_cost", "show_estimate", "workers"]
+__all__ = ["Estimate", "estimate", "images_of", "macs", "show_cautions", "show_cost", "show_estimate", "workers"]
 
 MEASURE = "ablation doctor --measure"
 NONE = "-"
@@ -46,19 +46,24 @@ class Estimate:
     cautions: tuple[str, ...] = ()
 
 
-def estimate(cells: Sequence[Cell], data: Listing, cache: Path, finished: Mapping[str, RunRecord]) -> Estimate:
+def estimate(
+    cells: Sequence[Cell], data: Listing, cache: Path, finished: Mapping[str, RunRecord], root: Path | None = None
+) -> Estimate:
     """What the missing runs take. torch is loaded for a network never counted, and a machine never measured.
 
-    finished: records by the run's id. Raises InputError where a network cannot be built, or does not take its images.
+    finished: records by the run's id. root: where other runs of the experiment lie (`others_of`). Raises InputError
+    where a network cannot be built, or does not take its images.
     """
     missing = [cell for cell in cells if cell.spec.id not in finished]
     if not missing:
         return Estimate()
     cautions, images = list[str](), images_of(data)
+    nothing: list[Ended] = []
+    beside = attempt("what other runs took", lambda: others_of(cells, root, finished), nothing, cautions.append)
 
     def costs_by(machine: Machine | None) -> tuple[Cost, ...]:
         try:
-            costs = estimates_of(cells, len(data.classes), images, cache, machine, finished)
+            costs = estimates_of(cells, len(data.classes), images, cache, machine, finished, beside)
         except NetworkRefused as error:
             refused.append(error)
             return ()
@@ -103,8 +108,15 @@ def show_estimate(estimated: Estimate) -> None:
     """Print a line for each kind of run that is missing, and their total; where that fails, why."""
     for what, show in (("what the runs take", _show_kinds), ("memory", _show_memory), ("time", _show_time)):
         attempt(what, partial(show, estimated), None, _caution)
-    for caution in estimated.cautions:
+    show_cautions(estimated)
+
+
+def show_cautions(estimated: Estimate) -> None:
+    """Print what could not be estimated, and why; and how the time is known better, where it is a guess."""
+    problems = (cost.problem for cost in estimated.costs if cost.runs and cost.problem)
+    for caution in dict.fromkeys((*problems, *estimated.cautions)):
         _caution(caution)
+    attempt("time", lambda: say(_better(estimated)), None, _caution)
 
 
 def _caution(text: str) -> None:
@@ -115,12 +127,13 @@ def _show_kinds(estimated: Estimate) -> None:
     costs, machine = estimated.costs, estimated.machine
     missing = [cost for cost in costs if cost.runs]
     factors = _differing(missing)
-    columns = _columns(factors, calibration(costs)[0], timed=machine is not None)
+    at_once = estimated.time.workers if estimated.time else 1
+    columns = _columns(factors, calibration(costs).scale, at_once, timed=machine is not None)
     keep = (*factors, "runs", "in all" if machine else "memory")
+    caption = f"a run: of one worker; in all: with {at_once} workers" if machine and at_once > 1 else ""
     if missing:
-        show_table(Table.of(columns, missing, words=frozenset(factors), keep=keep, spare=("MACs", "a run", "memory")))
-    for problem in dict.fromkeys(cost.problem for cost in missing if cost.problem):
-        _caution(problem)
+        spare = ("MACs", "a run", "memory")
+        show_table(Table.of(columns, missing, caption, words=frozenset(factors), keep=keep, spare=spare))
 
 
 def _show_memory(estimated: Estimate) -> None:
@@ -135,24 +148,34 @@ def _show_memory(estimated: Estimate) -> None:
 
 
 def _show_time(estimated: Estimate) -> None:
-    """What all runs take, how far that can be trusted, and how it is known better."""
+    """What all runs take, and how far that can be trusted."""
     costs, machine = estimated.costs, estimated.machine
     if machine is not None and estimated.time is not None:
         say(_trust(estimated.time, costs, machine))
-    if any(cost.runs and cost.counts for cost in costs) and (machine is None or machine.guessed):
-        better = "time" if machine is None else "time more exactly"
-        others = f" (it was measured with torch {' and '.join(estimated.others)})" if estimated.others else ""
-        say(f"for the {better}: `{MEASURE}`, once on this machine with torch {version('torch')}{others}")
 
 
-def _columns(factors: Sequence[str], scale: float, timed: bool) -> dict[str, Column]:
-    """What one run takes, and all of its kind. scale: what runs really take, over their estimates."""
+def _better(estimated: Estimate) -> str:
+    """How the time is known, or known better; '' where that is not to be said."""
+    machine = estimated.machine
+    measured = machine is not None and (not machine.guessed or calibration(estimated.costs).known)
+    if measured or not any(cost.runs and cost.counts for cost in estimated.costs):
+        return ""
+    better = "time" if machine is None else "time more exactly"
+    others = f" (it was measured with torch {' and '.join(estimated.others)})" if estimated.others else ""
+    return f"for the {better}: `{MEASURE}`, once on this machine with torch {version('torch')}{others}"
+
+
+def _columns(factors: Sequence[str], scale: float, at_once: int, timed: bool) -> dict[str, Column]:
+    """What one run takes, and all of its kind with so many workers at once; as `time_of` adds it up.
+
+    scale: what runs really take, over their estimates.
+    """
 
     def level(factor: str) -> Callable[[Cost], str]:
         return lambda cost: cost.levels[factor]
 
-    def time(cost: Cost, runs: int) -> str:
-        return NONE if cost.seconds is None else duration(runs * scale * cost.seconds)
+    def time(cost: Cost, runs: float) -> str:
+        return NONE if cost.seconds is None else duration(runs * (scale * cost.seconds + RUN_SECONDS))
 
     columns: dict[str, Column] = {
         "model": ("model", lambda cost: cost.levels.get("model", cost.model)),
@@ -163,7 +186,7 @@ def _columns(factors: Sequence[str], scale: float, timed: bool) -> dict[str, Col
     }
     if timed:
         columns["a run"] = ("a run", lambda cost: time(cost, 1))
-        columns["in all"] = ("in all", lambda cost: time(cost, cost.runs))
+        columns["in all"] = ("in all", lambda cost: time(cost, cost.runs / at_once))
     return columns
 
 
@@ -175,16 +198,16 @@ def _differing(costs: Sequence[Cost]) -> list[str]:
 
 def _trust(time: GridTime, costs: Sequence[Cost], machine: Machine) -> str:
     """The time of all runs for which it is known, and how far it can be trusted."""
-    scale, known = calibration(costs)
-    rates = machine.training
-    if known:
-        trust = f"{scale:.2g} times what the rates say, as {counted(known, 'finished run')} took (median)"
+    measured, rates = calibration(costs), machine.training
+    if measured.known:
+        trust = f"{measured.scale:.2g} times what the rates say, {time.basis} (median)"
     elif machine.guessed:
-        trust = "a first guess from four small steps, right within a factor of about 2"
+        trust = "a first guess from four small steps, right within a factor of about 2 where nothing else runs"
     else:
         trust = (
             f"by rates that are right within {rates.typical_error:.0%} for half of the measured steps, and within"
-            f" {rates.largest_error:.0%} for the worst; augmentation and reading images not counted"
+            f" {rates.largest_error:.0%} for the worst, where nothing else runs; augmentation and reading images not "
+            "counted"
         )
     left_out = f", {time.left_out:,} not counted" if time.left_out else ""
     several = f" with {time.workers} workers" if time.workers > 1 else ""

@@ -7,6 +7,7 @@ each row is set in two lines: its name with the verdict, and under it the number
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -148,8 +149,9 @@ def _over(widths: Mapping[str, int], columns: Sequence[str], room: int) -> int:
 
 
 def _width(table: Table, rows: Sequence[Mapping[str, str]], key: str) -> int:
-    """Of a column's widest cell, or of the longest word of its heading."""
-    return max(cell_len(text) for text in [*(row.get(key, "") for row in rows), *_heading(table, key).split(), ""])
+    """Of a column's widest cell, or of the longest word of its heading; 'a' and 'for' stay with what follows."""
+    words = re.findall(r"(?:\b(?:[a-z]{1,2}|for) )*\S+", _heading(table, key))
+    return max(cell_len(text) for text in [*(row.get(key, "") for row in rows), *words, ""])
 
 
 def _longest_word(rows: Sequence[Mapping[str, str]], key: str) -> int:

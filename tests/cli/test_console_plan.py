@@ -20,7 +20,9 @@ def printed(cache, capsys):
 
     def plan_of(experiment: Experiment, spread: Spread = Spread()) -> str:  # noqa: B008
         known = Known(single=spread, pooled=spread)
-        show_plan(experiment, data, experiment.cells(data.digest), known, Estimate(), "ablation plan made_up --pilot")
+        show_plan(
+            experiment, data, experiment.cells(data.digest), known, Estimate(), "ablation plan made_up", every=True
+        )
         return " ".join(capsys.readouterr().out.split())
 
     return plan_of
@@ -32,7 +34,7 @@ def test_no_line_is_wider_than_the_terminal(cache, capsys, monkeypatch, width):
     experiment = replace(question(), recipes={"none": (), "a_rather_long_name_of_a_recipe": (Brightness(0.4),)})
     data = listing(Digits(), cache, None)
     cells = experiment.cells(data.digest)
-    show_plan(experiment, data, cells, Known(), estimate(cells, data, cache, {}), "ablation plan made_up --pilot")
+    show_plan(experiment, data, cells, Known(), estimate(cells, data, cache, {}), "ablation plan made_up", every=True)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) > 20
     assert max(map(len, lines)) <= width
@@ -50,11 +52,11 @@ def test_of_a_loss_it_says_that_nothing_is_known(printed):
     loss = replace(question(), metric="log_loss")
     text = printed(loss)
     assert "how much log loss varies over seeds is not known before the first runs" in text
-    assert "takes" not in text
+    assert "seeds for" not in text
     known = printed(loss, Spread(0.2, "given"))
-    assert "0.100 0.200 0.400" in known
+    assert "for 0.100 for 0.200 for 0.400" in known
     assert "in nats; sd: over seeds, given" in known
-    assert "0.5 1.0 2.0" in printed(question())
+    assert "for 0.5 for 1.0 for 2.0" in printed(question())
 
 
 def test_it_says_what_verdicts_will_hold_for_and_what_that_costs(printed):

@@ -7,20 +7,21 @@ for whatever reason, is not known, and the reason is given.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from ablation.core.errors import InputError, attempt
 from ablation.core.values import label
-from ablation.data.batches import steps
+from ablation.data.batches import bounds
 from ablation.experiment.experiment import Cell
 from ablation.experiment.record import RunRecord
 from ablation.experiment.spec import RunSpec
 from ablation.training.cost.counts import Counts, ModelConfig, NetworkRefused, counted
-from ablation.training.cost.rates import Load, Machine
+from ablation.training.cost.rates import Load, Machine, Rates
 
 NUMBER = 4
 """Bytes of a weight, a gradient and an optimizer's number: training holds them in float32."""
@@ -74,19 +75,23 @@ class Cost:
     at_most: bool = False
     """Whether some of the runs may stop before their last epoch, by `patience`."""
     measured: tuple[float, ...] = ()
-    """Seconds of those that have finished on this machine."""
+    """Seconds of those that have finished on this machine, as if none had stopped before its last epoch."""
+    alike: Mapping[str, float] = field(default_factory=dict)
+    """Other finished runs of the same network on this machine, as of a variant: id -> time, in multiples of its
+    estimate."""
 
 
 def config_of(spec: RunSpec, classes: int) -> ModelConfig:
     """The network that a run requests."""
-    same = {field.name: getattr(spec, field.name) for field in fields(ModelConfig) if field.name != "classes"}
+    same = {each.name: getattr(spec, each.name) for each in fields(ModelConfig) if each.name != "classes"}
     return ModelConfig(classes=classes, **same)
 
 
 def run_memory(spec: RunSpec, counts: Counts, images: Images, machine: Machine | None) -> Memory:
     """What one run holds on that machine, or without one on a GPU. Raises InputError for an unknown optimizer."""
     precision = machine.precision if machine else "bfloat16"
-    memory = memory_of(spec.optimizer, spec.batch_size, counts, precision, averaged=spec.ema is not None)
+    batch = min(spec.batch_size, images.train)
+    memory = memory_of(spec.optimizer, batch, counts, precision, averaged=spec.ema is not None)
     if precision == "bfloat16":
         memory = replace(memory, images=3 * spec.cache_size**2 * images.cached)
     return memory
@@ -94,10 +99,14 @@ def run_memory(spec: RunSpec, counts: Counts, images: Images, machine: Machine |
 
 def run_seconds(spec: RunSpec, counts: Counts, images: Images, machine: Machine) -> float:
     """What one run takes on that machine: all its steps of training and of evaluation."""
-    train = machine.training.seconds(training_load(counts, spec.batch_size, machine.precision))
-    evaluate = machine.evaluation.seconds(evaluation_load(counts, spec.batch_size, machine.precision))
-    of_train, of_val, of_test = (steps(part, spec.batch_size) for part in (images.train, images.val, images.test))
-    return spec.epochs * (of_train * train * passes(spec.optimizer) + of_val * evaluate) + of_test * evaluate
+
+    def once(rates: Rates, load: Callable[[Counts, int, str], Load], samples: int) -> float:
+        sizes = Counter(stop - start for start, stop in bounds(samples, spec.batch_size))
+        return sum(number * rates.seconds(load(counts, size, machine.precision)) for size, number in sizes.items())
+
+    epoch = once(machine.training, training_load, images.train) * passes(spec.optimizer)
+    epoch += once(machine.evaluation, evaluation_load, images.val)
+    return spec.epochs * epoch + once(machine.evaluation, evaluation_load, images.test)
 
 
 def memory_of(optimizer: Any, batch_size: int, counts: Counts, precision: str, averaged: bool = False) -> Memory:
@@ -165,6 +174,13 @@ PER_WEIGHT: dict[str, Callable[[Any], int]] = {
 """Tensors of a weight's own shape that torch's optimizer of that name keeps for it."""
 
 
+class Ended(NamedTuple):
+    """A run that has finished, with what it was."""
+
+    spec: RunSpec
+    record: RunRecord
+
+
 def estimates_of(
     cells: Sequence[Cell],
     classes: int,
@@ -172,11 +188,13 @@ def estimates_of(
     cache: Path,
     machine: Machine | None = None,
     finished: Mapping[str, RunRecord] | None = None,
+    others: Sequence[Ended] = (),
 ) -> tuple[Cost, ...]:
     """What a grid costs, one entry for all runs that cost the same, in their order.
 
-    machine: whose rates count. finished: records by the run's id, of those that need no training any more. The
-    networks' counts are those remembered in `cache`; torch is imported only for a network that was never counted.
+    machine: whose rates count. finished: records by the run's id, of those that need no training any more. others:
+    runs that have finished and are not among these cells, see `Cost.alike`. The networks' counts are those remembered
+    in `cache`; torch is imported only for a network that was never counted.
     Raises NetworkRefused with all that cannot be trained: that is a mistake, and no estimate that is not known.
     """
     kinds: dict[tuple[Any, ...], list[Cell]] = {}
@@ -190,9 +208,31 @@ def estimates_of(
     if refused:
         raise NetworkRefused(dict.fromkeys(refused))
     known = {config: one for config, one in counts.items() if not isinstance(one, NetworkRefused)}
-    return tuple(
+    costs = tuple(
         _cost(alike, images, known[config], machine, finished or {}) for (config, images, *_), alike in kinds.items()
     )
+    if machine is None or not others:
+        return costs
+    ours = {config: one for config, one in known.items() if isinstance(one, Counts)}
+    times = {config: _times(config, one, classes, images_of, machine, others) for config, one in ours.items()}
+    return tuple(replace(cost, alike=times.get(config, {})) for cost, (config, *_) in zip(costs, kinds, strict=True))
+
+
+def _times(
+    config: ModelConfig,
+    counts: Counts,
+    classes: int,
+    images_of: Callable[[RunSpec], Images],
+    machine: Machine,
+    others: Sequence[Ended],
+) -> dict[str, float]:
+    """What those of the other runs took that train this network: see `Cost.alike`."""
+    times = {}
+    for spec, record in others:
+        seconds = _seconds_of(spec, record, machine) if config_of(spec, classes) == config else None
+        if seconds:
+            times[spec.id] = seconds / run_seconds(spec, counts, images_of(spec), machine)
+    return times
 
 
 def _counted(config: ModelConfig, cache: Path) -> Counts | str | NetworkRefused:
@@ -228,19 +268,34 @@ def _cost(
     if machine is None:
         return replace(cost, counts=counts, memory=memory, problem="; ".join(problems))
     seconds = attempt(f"time of {what}", lambda: run_seconds(spec, counts, images, machine), None, problems.append)
-    took = tuple(filter(None, (_seconds_of(finished[run], machine) for run in sorted(ids & finished.keys()))))
+    took = tuple(filter(None, (_seconds_of(spec, finished[run], machine) for run in sorted(ids & finished.keys()))))
     return replace(cost, counts=counts, memory=memory, seconds=seconds, problem="; ".join(problems), measured=took)
 
 
-def _seconds_of(record: RunRecord, machine: Machine) -> float | None:
-    """What the run took on this machine; None for one that was trained elsewhere, or not to its end."""
+def _seconds_of(spec: RunSpec, record: RunRecord, machine: Machine) -> float | None:
+    """What a run of that spec took on this machine, had it stopped at no epoch before its last.
+
+    None for one that was trained elsewhere, or not to its end.
+    """
     there = record.environment.get("host"), record.environment.get("device")
-    if record.outcome != "finished" or there != (machine.host, machine.device):
+    seconds = record.cost.get("seconds")
+    if record.outcome != "finished" or there != (machine.host, machine.device) or not seconds:
         return None
-    return record.cost.get("seconds")
+    return float(seconds) * spec.epochs / (len(record.history) or spec.epochs)
 
 
-def calibration(costs: Sequence[Cost]) -> tuple[float, int]:
+class Calibration(NamedTuple):
     """What runs that have finished took, in multiples of their estimates (the median), and how many these are."""
-    ratios = [seconds / cost.seconds for cost in costs if cost.seconds for seconds in cost.measured]
-    return (median(ratios), len(ratios)) if ratios else (1.0, 0)
+
+    scale: float = 1.0
+    known: int = 0
+    alike: bool = False
+    """Are these runs of the same network, and none of the grid's own?"""
+
+
+def calibration(costs: Sequence[Cost]) -> Calibration:
+    """By the grid's own finished runs; without any by those that are alike."""
+    own = [seconds / cost.seconds for cost in costs if cost.seconds for seconds in cost.measured]
+    others = {run: ratio for cost in costs for run, ratio in cost.alike.items()}
+    ratios = own or list(others.values())
+    return Calibration(median(ratios), len(ratios), not own) if ratios else Calibration()

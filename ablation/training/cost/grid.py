@@ -6,17 +6,22 @@ measured once, in about three seconds, and kept there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
+from ablation.core.errors import DataError
+from ablation.core.files import read_file
 from ablation.core.text import duration
 from ablation.data import Listing
 from ablation.experiment.experiment import Cell
-from ablation.experiment.record import RunRecord
+from ablation.experiment.record import RunRecord, read_record
+from ablation.experiment.runs import SPEC_FILE
 from ablation.experiment.spec import RunSpec
-from ablation.training.cost.estimate import Cost, Images, calibration, estimates_of
+from ablation.training.cost.estimate import Calibration, Cost, Ended, Images, calibration, estimates_of
 from ablation.training.cost.rates import CPU, Machine, gpus, remember, remembered
 from ablation.training.crew import choose_devices, cpu_count
 
@@ -25,6 +30,9 @@ START_SECONDS = 5.0
 
 RUN_SECONDS = 0.17
 """Of a worker, for each run beside its epochs: tests, pictures, the record (docs/speed.md)."""
+
+MOST_OTHERS, MOST_FOLDERS = 50, 1000
+"""Of runs that are no part of a grid so many are read, in so many folders: a sample, as folders have digests' names."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,7 @@ class GridTime:
     at_most: bool = False
 
     def __str__(self) -> str:
-        """'about 5 h 20 min here with 2 workers (a first guess, right within a factor of about 2)'."""
+        """'about 5 h 20 min here with 2 workers (as 3 finished runs took)'."""
         workers = f" with {self.workers} workers" if self.workers > 1 else ""
         left_out = f", {self.left_out:,} runs not counted" if self.left_out else ""
         most = "at most " if self.at_most else ""
@@ -56,36 +64,66 @@ def grid_time(
     cache: Path,
     finished: Mapping[str, RunRecord] | None = None,
     jobs: int | None = None,
+    root: Path | None = None,
 ) -> GridTime | None:
     """How long the missing runs of a grid take here; None where there are none, or nothing is known of any.
 
-    finished: records by the run's id. jobs: workers; by default as many as `ablation run` starts. Imports torch where
+    finished: records by the run's id. jobs: workers; by default as many as `ablation run` starts. root: where other
+    runs of the experiment lie, which show how long runs take where no finished one does. Imports torch where
     a network was never counted, or this machine never measured. Raises InputError where a network cannot be built.
     """
-    machine = machine_of(cache)
-    return time_of(estimates_of(cells, len(data.classes), images_of(data), cache, machine, finished), machine, jobs)
+    machine, others = machine_of(cache), others_of(cells, root, finished or {})
+    costs = estimates_of(cells, len(data.classes), images_of(data), cache, machine, finished, others)
+    return time_of(costs, machine, jobs)
+
+
+def others_of(cells: Sequence[Cell], root: Path | None, finished: Collection[str]) -> list[Ended]:
+    """Finished runs in `root` of other grids than this, as of a variant, on the same data with one of its networks.
+
+    None where a run of the grid has `finished` itself, which says more.
+    """
+    ours = {cell.spec.id for cell in cells}
+    if root is None or not ours.isdisjoint(finished) or not root.is_dir():
+        return []
+    wanted = {_kind_of(cell.spec) for cell in cells}
+    folders = (folder for folder in sorted(root.iterdir()) if folder.name not in ours and folder.is_dir())
+    return list(islice(_ended(islice(folders, MOST_FOLDERS), wanted), MOST_OTHERS))
+
+
+def _kind_of(spec: RunSpec) -> tuple[object, ...]:
+    return spec.data, spec.model, spec.model_source, spec.image_size
+
+
+def _ended(folders: Iterator[Path], wanted: Collection[object]) -> Iterator[Ended]:
+    for folder in folders:
+        with suppress(OSError, ValueError, LookupError, TypeError, AttributeError, DataError):  # it shows no time then
+            spec = RunSpec.from_plain(json.loads(read_file(folder / SPEC_FILE)))
+            record = read_record(folder) if _kind_of(spec) in wanted else None
+            if record is not None and record.id == spec.id == folder.name:
+                yield Ended(spec, record)
 
 
 def time_of(costs: Sequence[Cost], machine: Machine, jobs: int | None = None) -> GridTime | None:
     """The same of a grid whose costs are known, by the rates of that machine."""
-    scale, known = calibration(costs)
+    measured = calibration(costs)
     timed = [(cost.runs, cost.seconds) for cost in costs if cost.seconds is not None and cost.runs]
     runs, every = sum(count for count, _ in timed), sum(cost.runs for cost in costs)
     if not runs:
         return None
     workers = min(jobs, every) if jobs else workers_for(machine, every)
-    trained = scale * sum(count * seconds for count, seconds in timed) + RUN_SECONDS * runs
-    at_most, basis = any(cost.at_most for cost in costs), basis_of(machine, known)
+    trained = measured.scale * sum(count * seconds for count, seconds in timed) + RUN_SECONDS * runs
+    at_most, basis = any(cost.at_most for cost in costs), basis_of(machine, measured)
     return GridTime(START_SECONDS + trained / workers, runs, every - runs, workers, basis, at_most)
 
 
-def basis_of(machine: Machine, known: int) -> str:
-    """What a time is computed from, in a clause. known: how many finished runs it was held against."""
-    if known:
-        return f"as {known:,} finished run{'s' * (known > 1)} took"
+def basis_of(machine: Machine, measured: Calibration) -> str:
+    """What a time is computed from, in a clause. measured: what finished runs took."""
+    if measured.known:
+        variants = " of the same network" if measured.alike else ""
+        return f"as {measured.known:,} finished run{'s' * (measured.known > 1)}{variants} took"
     if machine.guessed:
-        return "a first guess, right within a factor of about 2"
-    return f"by measured rates, typically within {machine.training.typical_error:.0%}"
+        return "a first guess, right within a factor of about 2 where nothing else runs"
+    return f"by measured rates, typically within {machine.training.typical_error:.0%} where nothing else runs"
 
 
 def machine_of(cache: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> Machine:
