@@ -283,7 +283,8 @@ def test_a_variant_that_was_tried_does_not_make_a_report_look_altered(project):
     assert "are not what the records give" not in words(out)
     if code:  # as the report is to speak of variants that have results
         assert "report is out of date" in words(out)
-        assert ablation(project, "report", "small", "--section", "effects", "--no-pdf", "--out", "reports/small").code == 0
+        again = ("report", "small", "--section", "effects", "--no-pdf", "--out", "reports/small")
+        assert ablation(project, *again).code == 0
     assert ablation(project, "verify", "small").code == 0
 
 

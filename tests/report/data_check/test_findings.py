@@ -192,9 +192,11 @@ def test_classes_that_differ_by_a_turn_are_no_copies_of_one_another_and_it_is_sa
     assert said.advice.startswith("do your classes differ by orientation (letters, arrows)? ")
     assert as_json(result)["turned"] == list(result.listing.names)
 
-    save(pictures()[0].rotate(180), tmp_path / "d" / "right" / "again.png")
+    save(pictures()[9], tmp_path / "d" / "right" / "more.png")
+    save(pictures()[9].rotate(180), tmp_path / "d" / "right" / "again.png")
     result = looked_at(tmp_path / "d")
-    assert [(copies.across, len(copies.rows)) for copies in result.copies] == [("nothing", 2), ("classes", 2)]
+    assert [(copies.across, len(copies.rows)) for copies in result.copies] == [("nothing", 2)]
+    assert len(result.listing.turned) == 32
 
 
 @pytest.mark.parametrize(
