@@ -25,6 +25,7 @@ from ablation.experiment.preregistration import (
 )
 from ablation.experiment.results import NO_SCORE, Results
 from ablation.experiment.runs import strays
+from ablation.experiment.variants import others_with_results
 
 UNFINISHED = {
     "failed": "failed",
@@ -53,13 +54,16 @@ HOW_TO_MEND = "Restore the file, or remove the run's folder and `ablation run` t
 MOST_ALTERED = 5
 """Altered runs that warnings name one by one."""
 
+MOST_VARIANTS = 8
+"""Other variants that a warning names one by one."""
+
 
 def warnings_of(results: Results, failed: frozenset[str]) -> list[str]:
     """What makes these results less than the experiment planned, a sentence each; [] when all is well.
 
     failed: the ids of the failed trainings.
     """
-    every = alarms(results) + _changed_plan(results) + _unfinished(results)
+    every = alarms(results) + _changed_plan(results) + _other_plans(results) + _unfinished(results)
     if caution := imbalance(results.experiment.metric, results.classes, results.class_counts):
         every.append(caution)
     if results.left_out:
@@ -98,6 +102,29 @@ def _changed_plan(results: Results) -> list[str]:
         return [f"Judged otherwise than declared before the first result ({before.day}): {changes}.{advice}"]
     since = f". Since then: {changes}." if changes else ", and not changed since."
     return [f"No plan was declared before the first result. The earliest is of {first.day}{since}"]
+
+
+def _other_plans(results: Results) -> list[str]:
+    """Other variants that have results: whoever shows one of them may have chosen it by these."""
+    if not results.records:
+        return []
+    plan = preregistration_of(results.experiment, results.cells)
+    before = declared_for(plan, results.root)
+    others = others_with_results(results.experiment, results.cells, results.root, before.plan if before else None)
+    sentences = []
+    if others.variants:
+        shown = [*others.variants[:MOST_VARIANTS]]
+        shown += [f"{more} more"] if (more := len(others.variants) - len(shown)) else []
+        sentences.append(
+            f"One of {len(others.variants) + 1} variants that have results (also: {'; '.join(shown)}): "
+            "the verdicts are not corrected for choosing among them."
+        )
+    if others.seeds:
+        sentences.append(
+            f"Seeds {'; '.join(others.seeds)} have results as a plan of their own: "
+            "the verdicts are not corrected for looking more than once."
+        )
+    return sentences
 
 
 def _variant(declared: Preregistered, root: Path) -> list[str]:

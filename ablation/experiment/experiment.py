@@ -57,6 +57,9 @@ from ablation.models.names import (
 from ablation.models.own import source_digest
 from ablation.optim import Constant, Optimizer, Schedule, shortened, with_values
 
+MOST_SEEDS = 10_000
+"""More are a slip of the keyboard, and a grid that does not fit into memory."""
+
 POINT = 0.01
 """The margin of equivalence where none is given, of a metric in points."""
 
@@ -190,8 +193,7 @@ class Experiment:
                 f"baseline = {self.baseline!r} is not one of the recipes"
                 f"{did_you_mean(self.baseline, self.recipes)} ({', '.join(self.recipes)})"
             )
-        if isinstance(self.seeds, tuple) and (not self.seeds or len(set(self.seeds)) < len(self.seeds)):
-            yield f"seeds = {self.seeds}: name at least one seed, and each once"
+        yield from self._check_seeds()
         yield from self._check_corrupt()
         yield from self._check_weights()
         wrong = [*self._check_vary(), *self._check_exclude()]
@@ -202,6 +204,13 @@ class Experiment:
             yield from self._check_schedules()
         if self.test is not None:
             yield from wrong_test(self.test, self.levels("split").values(), self.metric)
+
+    def _check_seeds(self) -> Iterator[str]:
+        number = self.seeds if isinstance(self.seeds, int) else len(self.seeds)
+        if number > MOST_SEEDS:
+            yield f"seeds: expected at most {MOST_SEEDS:,}, got {number:,}; each is a run of every recipe"
+        elif isinstance(self.seeds, tuple) and (not self.seeds or len(set(self.seeds)) < number):
+            yield f"seeds = {self.seeds}: name at least one seed, and each once"
 
     def _check_levels(self, name: str, hint: Any) -> Iterator[str]:
         levels = getattr(self, name)

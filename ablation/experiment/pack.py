@@ -8,6 +8,7 @@ data.csv                   a row an image: its name, the digest of its content, 
 splits.csv                 a column a split, named by its digest as in the records: train, val, test or nothing
 environment.txt            the packages where the pack was made; where a run was trained its record says
 runs/NAME/                 declared.jsonl (how results were to be judged, and when that was declared), and of each run
+                           what is below; beside.json where other variants have results: of what, and under which seed
 runs/NAME/ID/              spec.json, journal.jsonl with its seal, record.json and arrays.npz
 report/                    the report, if there was one
 
@@ -39,7 +40,7 @@ from ablation.experiment.experiment import Experiment
 from ablation.experiment.form import form_of
 from ablation.experiment.labels import names_of
 from ablation.experiment.own_metric import OwnMetric
-from ablation.experiment.preregistration import PREREGISTRATION_FILE
+from ablation.experiment.preregistration import BESIDE_FILE, PREREGISTRATION_FILE, beside_of
 from ablation.experiment.record import ARRAYS_FILE, RECORD_FILE
 from ablation.experiment.results import Results
 from ablation.experiment.runs import SPEC_FILE, Run, runs_of
@@ -120,6 +121,8 @@ def _runs(results: Results) -> Iterator[tuple[str, bytes | Path]]:
     root = f"{RUNS}/{results.root.name}"
     if (declared := results.root / PREREGISTRATION_FILE).exists():
         yield f"{root}/{PREREGISTRATION_FILE}", declared.read_bytes()
+    if beside := beside_of(results.cells, results.root):
+        yield f"{root}/{BESIDE_FILE}", beside
     for run in runs_of(results.cells, results.root):
         for name in _left_by(run):
             path = run.folder / name

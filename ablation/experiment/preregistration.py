@@ -1,13 +1,15 @@
 """Preregistration: how results will be judged, recorded in the runs folder before the first of them is there.
 
 runs/EXPERIMENT/declared.jsonl has an event for each plan under which runs were started, with the number of results that
-there were by then, but for those of the baseline, which compare nothing. The plan that counts is the last one from
-before the first result; what is judged otherwise later was chosen with results at hand, and every report says so. Holds
-against forgetting, not against forgery.
+there were by then. Those of the baseline compare nothing, and do not count while their seeds are all among the plan's:
+after a pilot the number of seeds may be chosen, but not which. The plan that counts is the last one from before the
+first result; what is judged otherwise later was chosen with results at hand, and every report says so. Holds against
+forgetting, not against forgery.
 
 A variant (`--set epochs=5`) is declared beside the experiment as its file has it, which is declared at the same time.
-It counts only where there was no result yet of what it compares, under any seed: other seeds, another margin or test
-for what has results is no variant that was declared beforehand.
+It counts only where there was no result yet of what it compares, under any seed, nor of a plan that it is a part of:
+other seeds, another margin or test for what has results is no variant that was declared beforehand. Other plans that
+have results are said beside it (`ablation.experiment.variants`).
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from typing import Any
 from filelock import FileLock
 
 from ablation.core.errors import DataError, InputError
-from ablation.core.files import Journal, read_file
+from ablation.core.files import Journal, json_bytes, read_file
 from ablation.core.text import counted
 from ablation.core.values import label, read_back
 from ablation.experiment.experiment import Cell, Experiment
@@ -36,6 +38,8 @@ from ablation.experiment.runs import SPEC_FILE
 from ablation.experiment.seal import CRLF_REMEDY, has_crlf
 
 PREREGISTRATION_FILE = "declared.jsonl"
+BESIDE_FILE = "beside.json"
+"""Of a pack: [digest, seed] of each result of another plan that was declared; such runs are in no pack."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ class Preregistered:
 
     overrides: of a variant what was set otherwise than in the file, as 'epochs=5'; its results are those of what it
     compares alone. file: of the experiment, by its path from the folder of the runs; '' where that was not recorded.
+    baselines: a digest of the baseline under each condition, as `Preregistration.comparisons`; () of older versions.
     """
 
     plan: Preregistration
@@ -98,6 +103,7 @@ class Preregistered:
     results: int
     overrides: tuple[str, ...] = ()
     file: str = ""
+    baselines: tuple[str, ...] = ()
 
     @property
     def day(self) -> str:
@@ -142,58 +148,104 @@ def preregister(experiment: Experiment, cells: Sequence[Cell], root: Path, varia
     """
     root.mkdir(parents=True, exist_ok=True)
     with FileLock(root / f"{PREREGISTRATION_FILE}.lock"):
-        if variant is not None:
-            results = _results_beside(_baseline(variant.of, variant.cells), root)
-            _declare(preregistration_of(variant.of, variant.cells), root, experiment.file, results)
-        overrides, baseline = variant.overrides if variant else (), _baseline(experiment, cells)
-        beside = {cell.spec.id for cell in baseline}
-        compared = [cell for cell in cells if cell.spec.id not in beside]
-        results = _results(root, compared) if overrides else _results_beside(baseline, root)
-        _declare(preregistration_of(experiment, cells), root, experiment.file, results, overrides)
+        if variant is not None and not _is_known(variant.of, variant.cells, (), root):
+            _declare(variant.of, variant.cells, (), root)
+        overrides = variant.overrides if variant else ()
+        every = preregistered(root)
+        if not every or every[-1].overrides != overrides or not _is_known(experiment, cells, overrides, root):
+            _declare(experiment, cells, overrides, root)
 
 
-def _declare(plan: Preregistration, root: Path, file: str, results: int, overrides: tuple[str, ...] = ()) -> None:
+def _is_known(experiment: Experiment, cells: Sequence[Cell], overrides: tuple[str, ...], root: Path) -> bool:
+    """Whether the newest plan with these overrides is this one."""
     known = [entry for entry in preregistered(root) if entry.overrides == overrides]
-    if not known or known[-1].plan != plan:
-        event = {"plan": plan.hash, "results": results, "declaration": asdict(plan)}
-        event |= {"overrides": list(overrides)} if overrides else {}
-        event |= {"file": Path(os.path.relpath(file, root)).as_posix()} if file else {}
-        Journal(root / PREREGISTRATION_FILE).append("declared", **event)
+    return bool(known) and known[-1].plan == preregistration_of(experiment, cells)
 
 
-def _results(root: Path, cells: Sequence[Cell]) -> int:
-    """How many results the folder holds of what these cells compare, under any seed.
+def _declare(experiment: Experiment, cells: Sequence[Cell], overrides: tuple[str, ...], root: Path) -> None:
+    """Append the plan. One that was declared before is declared again where another was since: the order is told by it.
 
-    A result whose spec cannot be read may be one of them.
+    What it was declared with at first is what counts for it.
     """
-    own = {_digest(_compared(cell.spec.to_plain()), 12) for cell in cells}
-    return sum(_held_comparison(record.parent) in (None, *own) for record in root.glob(f"*/{RECORD_FILE}"))
+    plan, baselines = preregistration_of(experiment, cells), baselines_of(experiment, cells)
+    results = _results(plan, baselines, overrides, root)
+    event: dict[str, Any] = {"plan": plan.hash, "results": results, "declaration": asdict(plan)}
+    event |= {"overrides": list(overrides)} if overrides else {}
+    event |= {"file": Path(os.path.relpath(experiment.file, root)).as_posix()} if experiment.file else {}
+    Journal(root / PREREGISTRATION_FILE).append("declared", **event, baselines=list(baselines))
 
 
-def _baseline(experiment: Experiment, cells: Sequence[Cell]) -> Sequence[Cell]:
+def baselines_of(experiment: Experiment, cells: Sequence[Cell]) -> tuple[str, ...]:
+    """A digest of the baseline under each condition, sorted: what it is but for the seed."""
     recipe = experiment.factors["recipe"][experiment.baseline]
-    return [cell for cell in cells if cell.spec.recipe == recipe]
+    return tuple(sorted({_digest(_compared(c.spec.to_plain()), 12) for c in cells if c.spec.recipe == recipe}))
 
 
-def _results_beside(baseline: Sequence[Cell], root: Path) -> int:
-    """How many results the folder holds but for those of the baseline.
+@dataclass(frozen=True)
+class Result:
+    """Of what a run that has a result is, but for the data: a digest without its seed, and the seed.
 
-    These compare nothing: whoever has trained a pilot (`ablation plan --pilot`) may still choose how many seeds to
-    train. Specs are read only where so few results are there that all may be the baseline's.
+    Both None where its spec cannot be read.
     """
-    folders = [record.parent for record in root.glob(f"*/{RECORD_FILE}")]
-    if len(folders) > len(baseline):
-        return len(folders)
-    own = {_digest(_compared(cell.spec.to_plain()), 12) for cell in baseline}
-    return sum(_held_comparison(folder) not in own for folder in folders)
+
+    of: str | None
+    seed: int | None
 
 
-def _held_comparison(folder: Path) -> str | None:
-    """The digest of what the run in this folder is of, but for its seed; None where its spec cannot be read."""
-    try:
-        return _digest(_compared(json.loads(read_file(folder / SPEC_FILE))), 12)
-    except (OSError, ValueError, AttributeError):
+def results_in(root: Path) -> list[Result]:
+    """Every run with a record in this folder, as its spec has it; the record itself is not read.
+
+    Of a pack those too that were beside its runs, where it was made.
+    """
+    return [*(_result(record.parent) for record in root.glob(f"*/{RECORD_FILE}")), *_beside(root / BESIDE_FILE)]
+
+
+def beside_of(cells: Sequence[Cell], root: Path) -> bytes | None:
+    """For a pack of these cells' runs: what other plans that were declared have results of; None where none has any."""
+    entries = preregistered(root)
+    if len({entry.plan for entry in entries}) < 2:
         return None
+    ids = {cell.spec.id for cell in cells}
+    declared = {digest for entry in entries for digest in (*entry.plan.comparisons, *entry.baselines)}
+    others = {_result(record.parent) for record in root.glob(f"*/{RECORD_FILE}") if record.parent.name not in ids}
+    known = sorted({*others, *_beside(root / BESIDE_FILE)}, key=str)
+    return json_bytes([[one.of, one.seed] for one in known if one.of in declared]) if known else None
+
+
+def _beside(file: Path) -> list[Result]:
+    """Raises DataError where the file is not as `beside_of` made it."""
+    if not file.is_file():
+        return []
+    try:
+        return [read_back(Result, {"of": of, "seed": seed}) for of, seed in json.loads(read_file(file))]
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{file} is not what a pack has there ({error}); take it from the pack again") from None
+
+
+def _result(folder: Path) -> Result:
+    try:
+        form = json.loads(read_file(folder / SPEC_FILE))
+        return Result(_digest(_compared(form), 12), int(form["seed"]))
+    except (OSError, ValueError, AttributeError, LookupError, TypeError):
+        return Result(None, None)
+
+
+def _results(plan: Preregistration, baselines: Sequence[str], overrides: Sequence[str], root: Path) -> int:
+    """How many results the folder holds with which this plan may have been chosen.
+
+    Of the baseline those of seeds that the plan leaves out: whoever has trained a pilot (`ablation plan --pilot`) may
+    choose how many seeds to train. Of all else every one; but for a variant those of what it compares, under any seed,
+    and of plans that it is a part of. A result whose spec cannot be read may be one of them.
+    """
+    wholes = (set(entry.plan.comparisons) for entry in preregistered(root))
+    family = set(plan.comparisons).union(*(whole for whole in wholes if whole >= set(plan.comparisons)))
+
+    def counts(result: Result) -> bool:
+        if result.of in baselines:
+            return result.seed not in plan.seeds
+        return not overrides or result.of is None or result.of in family
+
+    return sum(map(counts, results_in(root)))
 
 
 def preregistered(root: Path) -> list[Preregistered]:
@@ -213,15 +265,22 @@ def preregistered(root: Path) -> list[Preregistered]:
         why = CRLF_REMEDY if has_crlf(file) else "restore it, or move it away: then no plan counts as declared"
         raise DataError(f"{counted(lost, 'line')} of {file} cannot be read, where plans were declared: {why}")
     return [
-        Preregistered(plan, event["time"], event["results"], tuple(event.get("overrides", ())), event.get("file", ""))
+        Preregistered(
+            plan,
+            event["time"],
+            event["results"],
+            tuple(event.get("overrides", ())),
+            event.get("file", ""),
+            tuple(event.get("baselines", ())),
+        )
         for plan, event in zip(plans, events, strict=True)
     ]
 
 
 def _fits(event: dict[str, Any]) -> bool:
-    results, overrides = event.get("results"), event.get("overrides", [])
+    results, texts = event.get("results"), [event.get("overrides", []), event.get("baselines", [])]
     fits = type(results) is int and results >= 0 and "declaration" in event and isinstance(event.get("file", ""), str)
-    fits = fits and isinstance(overrides, list) and all(isinstance(one, str) for one in overrides)
+    fits = fits and all(isinstance(some, list) and all(isinstance(one, str) for one in some) for some in texts)
     return event["event"] != "declared" or fits
 
 

@@ -102,7 +102,10 @@ def test_advised_commands_carry_what_was_set(project):
 
 
 def test_a_variant_is_run_and_compared_beside_the_experiment(tmp_path, inside):
-    """Two seeds first, then all three: each is judged as it was declared, and neither disturbs the other."""
+    """Two seeds first, then all three: each is judged as it was declared, and that there are others is said.
+
+    In a pack too, which has the runs of one alone.
+    """
     write_experiment(tmp_path, epochs=1)
     quick = ["-j", "1", "--device", "cpu", "--no-tracking", "--no-robustness"]
     run = ["run", "small", *quick]
@@ -116,13 +119,25 @@ def test_a_variant_is_run_and_compared_beside_the_experiment(tmp_path, inside):
     assert len(list((tmp_path / "runs" / "small").glob("*/record.json"))) == 6
     for more in ([], ["--set", "seeds=2"]):
         ended = ablation(tmp_path, "compare", "small", *more)
-        assert (ended.code, "declared" in ended.err) == (0, False)
+        assert (ended.code, "declared" in ended.err, "variants" in ended.err) == (0, False, False)
+        others = "Seeds 0 to 2" if more else "Seeds 0 and 1"
+        assert f"{others} have results as a plan of their own" in " ".join(ended.err.split())
     assert ablation(tmp_path, *run, "--set", "epochs=2").code == 0
     assert len(list((tmp_path / "runs" / "small").glob("*/record.json"))) == 12
     for more in ([], ["--set", "seeds=2"], ["--set", "epochs=2"]):
         ended = ablation(tmp_path, "compare", "small", *more)
         assert (ended.code, "declared" in ended.err, "Two results" in ended.err) == (0, False, False)
+        also = "the file as of" if more == ["--set", "epochs=2"] else "epochs=2"
+        assert f"One of 2 variants that have results (also: {also}" in " ".join(ended.err.split())
     assert "Judged otherwise than declared" in ablation(tmp_path, "compare", "small", "--set", "margin=0.05").err
+    assert ablation(tmp_path, "report", "small", "--no-pdf").code == 0
+    assert "One of 2 variants that have results (also: epochs=2)" in (
+        (tmp_path / "reports" / "small" / "evidence.json").read_text("utf-8")
+    )
+    assert ablation(tmp_path, "export", "small", "--to", "small.zip").code == 0
+    verified = ablation(tmp_path, "verify", "small.zip")
+    assert verified.code == 0, verified.out + verified.err
+    assert "also: epochs=2" in " ".join(verified.err.split())
 
 
 @pytest.mark.parametrize(
@@ -150,7 +165,9 @@ def test_a_rule_set_before_results_is_said_too(tmp_path, inside):
     err = " ".join(ablation(tmp_path, "compare", "small", "--set", "margin=0.05").err.split())
     assert "Judged as declared with --set margin=0.05" in err
     assert "not as in the file: margin 0.01, now 0.05." in err
-    assert "udged" not in ablation(tmp_path, "compare", "small").err
+    err = " ".join(ablation(tmp_path, "compare", "small").err.split())
+    assert "udged" not in err
+    assert "One of 2 variants that have results (also: margin=0.05)" in err
 
 
 def test_only_shows_some_rows_that_are_corrected_over_all(project):

@@ -82,6 +82,14 @@ def test_exclude_drops_the_cells_that_match_all_of_a_rule(experiment):
     assert ids(excluded).items() < ids(experiment).items()
 
 
+@pytest.mark.parametrize("seeds", [10_001, 99999999999999999999, tuple(range(10_001))], ids=["more", "huge", "named"])
+def test_more_seeds_than_fit_are_refused_at_once(experiment, seeds):
+    got = f"{seeds if isinstance(seeds, int) else len(seeds):,}"
+    with pytest.raises(InputError, match=f"seeds: expected at most 10,000, got {got}; each is a run of every recipe"):
+        replace(experiment, seeds=seeds)
+    assert len(replace(experiment, seeds=10_000).seed_numbers) == 10_000
+
+
 def test_seeds_are_a_number_of_them_or_named(experiment):
     assert experiment.seed_numbers == (0, 1)
     named = replace(experiment, seeds=(1, 7))
