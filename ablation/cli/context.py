@@ -53,7 +53,9 @@ def _chooses_no_section(context: click.Context, parameter: click.Parameter, give
 
 def of_sections(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command that writes sections of the report the option that chooses them, as `only`."""
-    misplaced = click.option("--only", multiple=True, hidden=True, expose_value=False, callback=_chooses_no_section)
+    misplaced = click.option(
+        "--only", "misplaced", multiple=True, hidden=True, expose_value=False, callback=_chooses_no_section
+    )
     about = "Only this section, as effects (compare --help names all); given several times, they add up."
     return click.option("--section", "only", metavar="SLUG", multiple=True, help=about)(misplaced(command))
 

@@ -160,7 +160,7 @@ def _command(studies: Sequence[Study], folder: Path, slugs: Sequence[str]) -> st
     options = commands[0][3:] if known else []
     usual = default_folder(*studies)
     if slugs and folder.name == default_folder(*studies, only=slugs).name:
-        options += [word for slug in slugs for word in ("--only", slug)]
+        options += [word for slug in slugs for word in ("--section", slug)]
         usual = default_folder(*studies, only=slugs)
     options += ["--out", str(folder)] if folder != usual else []
     return shlex.join(["ablation", "report", *names, *options])
