@@ -25,6 +25,7 @@ from ablation.core.safe import file_name
 from ablation.data import Listing, SkipBad, Source, Split, Subset
 from ablation.data.check import Check
 from ablation.data.check import check as check_data
+from ablation.data.decode import FULL_DEPTH
 from ablation.data.files import printable
 from ablation.data.guess import source_at
 from ablation.data.tables import Columns
@@ -54,7 +55,7 @@ _SIGN = {"error": ("✗", "bold red"), "warning": ("!", "yellow"), "note": ("·"
 @click.option("--first-frame", is_flag=True, help="Take the first frame of an animation instead of refusing it.")
 @click.option(
     "--bit-depth",
-    type=click.IntRange(9, 16),
+    type=click.IntRange(1, FULL_DEPTH),
     metavar="BITS",
     help="How many bits grey files of 16 use: 12 of many cameras.",
 )

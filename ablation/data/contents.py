@@ -27,6 +27,7 @@ from ablation.core.errors import DataError, InputError, Problem
 from ablation.core.files import Damaged, atomic, open_file, undamaged
 from ablation.core.text import counted
 from ablation.core.values import label as describe
+from ablation.data.decode import FULL_DEPTH
 from ablation.data.files import PARTS, Origin, Sample, capped, printable
 from ablation.data.groups import NEAR, TURNED, Links, Rows, exact_pairs, given_pairs, joined, near_links
 from ablation.data.published import digest_of
@@ -73,8 +74,8 @@ class Listing:
     """Files that `SkipBad` left out, with the reason."""
     first_frame: bool = False
     unusable: tuple[str, ...] = ()
-    """The digests of the files that were left out, as they go into `digest`; and `bit_depth=12` where that was given,
-    as it makes other pixels of the same files."""
+    """The digests of the files that were left out, as they go into `digest`; and `bit_depth=12` where fewer
+    than 16 were given, as that makes other pixels of the same files."""
     bit_depth: int | None = None
     turned: tuple[int, ...] = ()
     """Rows that look like one of another class, but only with one of both turned; of a `Subset` none is named."""
@@ -207,7 +208,7 @@ def _state(sample: Sample, first_frame: bool, bit_depth: int | None, real: Calla
         except OSError:  # a link to nowhere, or a file that went away: reading it says so
             return b""
         times = f"{file.st_size} {file.st_mtime_ns} {file.st_ctime_ns} {first_frame}"
-        times += "" if bit_depth is None else f" {bit_depth}"
+        times += "" if _is_full(bit_depth) else f" {bit_depth}"
         link = os.path.islink(sample.origin)
         path = os.path.realpath(sample.origin) if link else os.path.join(real(sample.origin.parent), sample.origin.name)
         known_by = os.fsencode(path) + b"\0" + times.encode()
@@ -302,9 +303,14 @@ def _order(item: tuple[Sample, np.void]) -> tuple[bytes, int, str, str]:
 
 def _with_digest(data: Listing, left_out: Sequence[str]) -> Listing:
     """Return the listing with its digest. left_out: digests of the files that are left out, sorted."""
-    left_out = [*left_out, *([] if data.bit_depth is None else [f"bit_depth={data.bit_depth}"])]
+    left_out = [*left_out, *([] if _is_full(data.bit_depth) else [f"bit_depth={data.bit_depth}"])]
     digest = listing_digest(data, data.contents, left_out)
     return replace(data, digest=digest, unusable=tuple(left_out))
+
+
+def _is_full(bit_depth: int | None) -> bool:
+    """Return whether all 16 bits are used: said or not, the pixels are the same."""
+    return bit_depth in (None, FULL_DEPTH)
 
 
 def listing_digest(data: Splittable, contents: Sequence[str], unusable: Sequence[str]) -> str:

@@ -27,6 +27,9 @@ FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 
 ORIENTATION = 0x0112  # the EXIF tag that says how the camera was held; 1 is upright
 
+FULL_DEPTH = 16
+"""The most bits of a grey pixel, and how many count where nobody says that fewer are used."""
+
 Pixels = NDArray[np.uint8]
 
 
@@ -258,7 +261,7 @@ def _highest(image: Image.Image, stored: str, bit_depth: int | None) -> int:
     else:
         channels = {"RGBA": 3, "LA": 1}.get(image.mode, 4)
         highest = int((values[..., :channels] if values.ndim == 3 else values).max()) << 8 | 255
-    full = (1 << (bit_depth or 16)) - 1
+    full = (1 << (bit_depth or FULL_DEPTH)) - 1
     if colour and full < 65_535:
         wrong = f"bit_depth={bit_depth} is for grey, and of its 16 bits in each channel of colour the upper 8 are read"
         raise Undecodable(f"{wrong}; save it with 8 bits a channel")
@@ -286,7 +289,7 @@ def _eight_bit(image: Image.Image, bit_depth: int | None) -> Image.Image:
     values = np.asarray(image)
     if image.mode == "F" or (image.mode == "I" and image.format not in ("PNG", "PPM")):
         raise Undecodable(f"its pixels are 32-bit numbers (mode {image.mode!r}); save it with 8 or 16 bits a channel")
-    full = (1 << (bit_depth or 16)) - 1
+    full = (1 << (bit_depth or FULL_DEPTH)) - 1
     scaled = (values.astype(np.uint32) * 255 + full // 2) // full
     grey = Image.fromarray(scaled.astype(np.uint8))
     if "transparency" in image.info:

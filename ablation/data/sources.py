@@ -13,12 +13,13 @@ from typing import Annotated, ClassVar
 
 from ablation.core.errors import InputError, did_you_mean
 from ablation.core.values import Count, Range, value
+from ablation.data.decode import FULL_DEPTH
 from ablation.data.files import Samples, read_folder
 from ablation.data.lists import read_list
 from ablation.data.published import read_digits, read_torchvision, torchvision_names
 from ablation.data.tables import Columns, read_table
 
-BitDepth = Annotated[int, Range(low=9, high=16)] | None
+BitDepth = Annotated[int, Range(low=1, high=FULL_DEPTH)] | None
 """Of pictures whose files have 16 bits for each pixel: how many of them are used."""
 
 

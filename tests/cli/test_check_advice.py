@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 from commands import ablation
 from PIL import Image
 from project import write_experiment
@@ -44,7 +45,6 @@ def test_train_and_val_alone_are_checked_planned_and_trained_as_advised(tmp_path
     assert ablation(tmp_path, "run", "small", "--no-tracking").code == 0
 
 
-def test_more_to_train_on_is_had_as_a_plan_advises(tmp_path):
 def test_an_experiments_check_is_beside_that_of_its_data(tmp_path):
     for number in range(40):
         draw(tmp_path / "d" / "ab"[number % 2] / f"{number}.png", number)
@@ -56,6 +56,7 @@ def test_an_experiments_check_is_beside_that_of_its_data(tmp_path):
     assert (tmp_path / "reports" / "d" / "check.json").read_bytes() == before
 
 
+def test_more_to_train_on_is_had_as_a_plan_advises(tmp_path):
     for number in range(60):
         draw(tmp_path / "d" / "ab"[number % 2] / f"{number}.png", number)
     file = write_experiment(tmp_path, "ImageFolder('d')")
@@ -100,20 +101,32 @@ def test_an_animation_is_taken_by_the_option_that_is_named(tmp_path):
     assert ablation(tmp_path, "check", "d", "--skip-bad").code == 0
 
 
-def test_a_camera_of_12_bits_is_read_by_the_option_that_is_named(tmp_path):
+@pytest.mark.parametrize("bits", [12, 8, 3])
+def test_files_of_few_bits_are_read_by_the_option_that_is_named(tmp_path, bits):
+    white = 2**bits - 1
     for number in range(26):
         path = tmp_path / "d" / "ab"[number % 2] / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         grid = np.random.Generator(np.random.Philox(number)).random((9, 9), dtype=np.float32)
         smooth = np.asarray(Image.fromarray(grid).resize((80, 72), Image.Resampling.BICUBIC)).clip(0, 1)
-        Image.fromarray(np.round(smooth * 4095).astype(np.uint16)).save(path)
+        Image.fromarray(np.round(smooth * white).astype(np.uint16)).save(path)
     warned = plain(ablation(tmp_path, "check", "d").out)
-    assert "none goes beyond 4,095 of 65,535: 17 of 256 grey levels are left, the darkest" in warned
-    option = re.search(r"--bit-depth (\d+) makes 4,095 white", warned)
+    left = round(white / 257) + 1
+    assert f"none goes beyond {white:,} of 65,535: {left} of 256 grey levels are left, the darkest" in warned
+    option = re.search(rf"--bit-depth (\d+) makes {white:,} white", warned)
     assert option is not None
     scaled = ablation(tmp_path, "check", "d", "--bit-depth", option[1])
     assert scaled.code == 0
     assert "grey levels are left" not in plain(scaled.out)
-    refused = ablation(tmp_path, "check", "d", "--bit-depth", "10")
+    refused = ablation(tmp_path, "check", "d", "--bit-depth", str(bits - 1))
     assert refused.code == 3
-    assert "with --bit-depth 10 white is 1,023" in plain(refused.out)
+    assert f"with --bit-depth {bits - 1} white is {2 ** (bits - 1) - 1:,}" in plain(refused.out)
+    too_many = plain(ablation(tmp_path, "check", "d", "--bit-depth", str(bits + 2)).out)
+    assert f"none goes beyond {white:,} of {2 ** (bits + 2) - 1:,}" in too_many
+    assert f"--bit-depth {bits} makes {white:,} white" in too_many
+
+
+@pytest.mark.parametrize("wrong", ["0", "17", "x"])
+def test_no_other_depth_is_allowed(tmp_path, wrong):
+    refused = ablation(tmp_path, "check", ".", "--bit-depth", wrong)
+    assert (refused.code, "--bit-depth" in refused.err) == (2, True)

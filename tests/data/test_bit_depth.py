@@ -57,7 +57,17 @@ def said(root: Path, **options) -> list[Finding]:
 
 @pytest.mark.parametrize(
     ("highest", "bits", "left"),
-    [(1023, 10, 5), (4095, 12, 17), (16383, 14, 65), (3900, 12, 16), (32767, 15, 128), (511, 9, 3)],
+    [
+        (1023, 10, 5),
+        (4095, 12, 17),
+        (16383, 14, 65),
+        (3900, 12, 16),
+        (32767, 15, 128),
+        (511, 9, 3),
+        (255, 8, 2),
+        (100, 7, 1),
+        (3, 2, 1),
+    ],
 )
 def test_bits_that_are_not_used_are_a_warning_and_the_remedy_works(tmp_path, highest, bits, left):
     root = folder(tmp_path / "d", highest)
@@ -73,13 +83,39 @@ def test_bits_that_are_not_used_are_a_warning_and_the_remedy_works(tmp_path, hig
     assert said(root, bit_depth=bits) == []
 
 
+@pytest.mark.parametrize(("given", "left"), [(14, 65), (13, 128), (16, 17)])
+def test_a_depth_that_is_too_large_is_a_warning_of_what_is_left(tmp_path, given, left):
+    root = folder(tmp_path / "d", 4095)
+    (finding,) = said(root, bit_depth=given)
+    assert finding.text == (
+        f"16 files of 16 bits a pixel, and none goes beyond 4,095 of {2**given - 1:,}: {left} of 256 grey levels are "
+        "left, the darkest"
+    )
+    assert finding.advice == "bit_depth=12 makes 4,095 white in all of them"
+    brightest = np.asarray(decode((root / "b" / "3.png").read_bytes(), bit_depth=given).image)
+    assert brightest.max() == left - 1
+
+
+def test_all_16_bits_are_the_same_data_said_or_not(tmp_path):
+    root = folder(tmp_path / "d", 65535)
+    source = ImageFolder(str(root))
+    plain = listing(source, tmp_path / "cache")
+    said_so = listing(ImageFolder(str(root), bit_depth=16), tmp_path / "other")
+    assert (said_so.digest, said_so.unusable) == (plain.digest, ())
+    assert np.array_equal(build(said_so, 40, tmp_path / "other").images, build(plain, 40, tmp_path / "cache").images)
+    read = []
+    listing(ImageFolder(str(root), bit_depth=16), tmp_path / "cache", lambda *call: read.append(call))
+    assert read == [], "what is known of the files is known of them"
+    assert said_so.digest != listing(ImageFolder(str(folder(tmp_path / "e", 65534))), tmp_path / "cache").digest
+
+
 @pytest.mark.parametrize("highest", [65535, 40000, 20000])
 def test_depth_that_is_used_is_not_warned_of(tmp_path, highest):
     assert said(folder(tmp_path / "d", highest)) == []
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-@pytest.mark.parametrize("bits", [9, 10, 12, 14, 15, 16])
+@pytest.mark.parametrize("bits", [1, 7, 8, 9, 10, 12, 14, 15, 16])
 def test_white_is_the_highest_value_of_the_depth(bits, kind):
     full = 2**bits - 1
     pixels = scene(1, full)
@@ -119,8 +155,8 @@ def test_a_file_beyond_the_depth_is_an_error_that_names_it_in_every_source(tmp_p
         assert len(found.left_out) == 1
     with pytest.raises(DataError, match=r"odd\.png: cannot be decoded: its pixels go up to 5,000"):
         listing(ImageFolder(str(root), bit_depth=12), tmp_path / "cache")
-    for wrong in (8, 17, 0):
-        with pytest.raises(InputError, match="must be at least 9 and at most 16"):
+    for wrong in (17, 0):
+        with pytest.raises(InputError, match="must be at least 1 and at most 16"):
             ImageFolder("d", bit_depth=wrong)
 
 

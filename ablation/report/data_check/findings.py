@@ -20,6 +20,7 @@ from ablation.core.text import counted, percent
 from ablation.core.values import label
 from ablation.data.check import EXTREME_RATIO, OUTLYING, SMALL_SIDE, UNBALANCED, Across, Check, Variation
 from ablation.data.contents import Listing
+from ablation.data.decode import FULL_DEPTH
 from ablation.data.files import PARTS, printable
 from ablation.data.sources import Digits, SkipBad, Source, Subset, TorchvisionData
 from ablation.data.split import Given, Redrawn, own_parts
@@ -160,7 +161,7 @@ _PLACEHOLDER = 3
 """Classes that a picture is in from which on it seems to stand for whatever was missing."""
 _MISLABELLED = "one of the labels is wrong, or the picture shows both: look at them"
 _TURNED = (
-    "do your classes differ by orientation (letters, arrows)? Then no recipe should turn or mirror photographs, as that "
+    "do your classes differ by orientation (letters, arrows)? Then no recipe should turn or mirror photographs: that "
     "makes another class of them; else labels are wrong: check.json names the photographs"
 )
 _KEPT = "Redrawn, Fixed, PerSeed and KFold keep each group on one side of the split"
@@ -249,15 +250,16 @@ def _classes(check: Check, data: Listing) -> Iterator[Finding]:
 
 
 def _depth(data: Listing) -> Iterator[Finding]:
-    """16-bit pixels that use few of their bits, as those of a camera of 12 do."""
+    """16-bit pixels that use few of the bits that they have, or that were given: as those of a camera of 12 do."""
     deep = data.traits["highest"] > 0
-    highest = int(data.traits["highest"].max())
-    used, left = highest.bit_length(), (highest + 128) // 257 + 1
-    if not deep.any() or data.bit_depth is not None or (used > 14 and highest != (1 << used) - 1) or used == 16:
+    highest, depth = int(data.traits["highest"].max()), data.bit_depth or FULL_DEPTH
+    used, full = highest.bit_length(), (1 << depth) - 1
+    if not deep.any() or used > depth - 1 or (used == depth - 1 and highest != (1 << used) - 1):
         return
+    left = (255 * highest + full // 2) // full + 1
     text = (
-        f"{counted(int(deep.sum()), 'file')} of 16 bits a pixel, and none goes beyond {highest:,} of 65,535: {left} of "
-        "256 grey levels are left, the darkest"
+        f"{counted(int(deep.sum()), 'file')} of 16 bits a pixel, and none goes beyond {highest:,} of {full:,}: {left} "
+        "of 256 grey levels are left, the darkest"
     )
     advice = f"bit_depth={used} makes {(1 << used) - 1:,} white in all of them"
     if not np.char.startswith(data.traits["mode"][deep], b"I").all():
