@@ -396,13 +396,13 @@ def _listing(size: int, folder: Path) -> dict[str, float]:
     classes, samples = timed("names", source.samples)
     traits = made_traits(size)
     real = cache(os.path.realpath)
-    states = timed("stat", lambda: [home._state(sample, False, real) for sample in samples])
+    states = timed("stat", lambda: [home._state(sample, False, None, real) for sample in samples])
     timed("write index", lambda: home._write_index(index, dict(zip(states, traits, strict=True))))
     took["index MB"] = index.stat().st_size / 1e6
     states.clear()
     measured = timed("remembered", lambda: home.remembered_traits(samples, False, index))
     surveyed = home.Survey(source, classes, list(zip(samples, measured, strict=True)), [])
-    links = home._remembered_links(traits[:0], folder)
+    links = home._remembered_links(traits[:0], folder, np.zeros(0, np.int64))
     search = home._remembered_links
     home._remembered_links = lambda *_: links  # measured by itself, see `near`
     data = timed("listed", lambda: home.listed(surveyed, folder))

@@ -132,6 +132,7 @@ PRINTERS = ("click.echo", "click.secho", "print", "sys.stdout.write", "sys.stder
 MAY = {
     "console.py": {"click.echo"},  # JSON
     "main.py": {"click.echo"},  # that it was stopped
+    "new.py": {"click.echo"},  # the file that it would write, and a command to copy, which must not be broken
     "messages.py": {"click.secho"},  # errors and warnings, on standard error; before rich is imported
 }
 

@@ -38,6 +38,8 @@ MAY = {
     "cli/main.py": {"import_module"},  # commands, by a table in the file
     "experiment/files.py": {"exec", "compile", "import_module"},  # the experiment that the user names; ablation itself
     "augment/operations/per_image.py": {"import_module", "exec_module"},  # the function that an experiment names
+    "experiment/overrides.py": {"import_module"},  # ablation itself, for its public names
+    "data/decode.py": {"ctypes"},  # libtiff beside Pillow, to silence it
     "models/own.py": {"import_module"},  # the network that an experiment names
     "report/render/second.py": {"pickle"},  # a pipe between this process and the one that it started
     "report/render/drawings.py": {"import_module"},  # a list in the file

@@ -11,7 +11,7 @@ from made_up import MadeUp, find, question, results_of
 from ablation import Adam, Brightness, Crossed, Fixed, Paired, PerSeed, Welch
 from ablation.analysis.bootstrap import Scores, class_scores, image_counts, multi_bootstrap
 from ablation.analysis.crossed import crossed
-from ablation.analysis.metrics import METRICS, classification_metrics
+from ablation.analysis.metrics import METRICS, RECORDED, classification_metrics
 from ablation.core.seeds import stream
 from ablation.core.values import label
 from ablation.evidence.families import OTHER_IMAGES
@@ -20,7 +20,7 @@ from ablation.evidence.study import compare
 from ablation.experiment.results import Results
 from ablation.training.sweep import sweep
 
-PER_IMAGE = [name for name, metric in METRICS.items() if metric.per_image]
+PER_IMAGE = [name for name in RECORDED if METRICS[name].per_image]
 PER_CLASS = [name for name, metric in METRICS.items() if metric.per_class]
 
 

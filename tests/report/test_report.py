@@ -105,7 +105,8 @@ def test_figures_are_made_of_the_records(complete, study, sections):
     group = {"recipe": "crop", "optimizer": "adam"}
     runs = [complete.run(cell.spec.id).record() for cell in complete.cells if dict(cell.factors) == group]
     last = [100 * run.history[-1]["val_accuracy"] for run in runs]
-    curve = curves[(curves["condition"] == "adam") & (curves["recipe"] == "crop")].iloc[-1]
+    means = curves.means
+    curve = means[(means["condition"] == "adam") & (means["recipe"] == "crop")].iloc[-1]
     assert curve["val_accuracy"] == pytest.approx(np.mean(last))
     assert curve["val_accuracy_sd"] == pytest.approx(np.std(last, ddof=1))
     crop = next(effect for effect in study.effects if effect.recipe == "crop" and effect.pooled)
