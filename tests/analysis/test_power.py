@@ -9,11 +9,12 @@ from scipy import stats
 from statsmodels.stats.power import TTestIndPower, TTestPower
 
 from ablation.analysis import student
-from ablation.analysis.comparison import CorrectedResampled, Dunnett, Paired, Welch
+from ablation.analysis.comparison import CorrectedResampled, Crossed, Dunnett, Paired, Welch
 from ablation.analysis.dunnett import critical, loadings
 from ablation.analysis.power import (
     Design,
     detectable,
+    images_needed,
     power,
     power_of_equivalence,
     seeds_needed,
@@ -134,3 +135,13 @@ def test_designs_at_the_edge():
     assert detectable(Design(Welch(), 3, sd=0.0)) == 0.0
     assert power(Design(Paired(), 3, sd=1.0, correlation=1.0), 0.1) == 1.0
     assert power(Design(Welch(), 3, sd=1.0, baseline_sd=0.0), 9.0) > 0.9
+
+
+def test_few_images_may_be_what_lacks_where_none_of_them_varied():
+    """A sample without spread over images is judged as if one were won and one lost."""
+    alike = Design(Crossed(), 15, 0.0056, 0.0, comparisons=4, images=800, image_sd=0.0, share=True)
+    assert power(alike, 0.0055) < 0.4 < 0.79 < power(replace(alike, images=4000), 0.0055)
+    needed = images_needed(alike, 0.0055)
+    assert 4000 < needed < 6000
+    assert power(replace(alike, images=needed), 0.0055) >= 0.8
+    assert images_needed(replace(alike, share=False), 0.0055) is None, "images play no part"
