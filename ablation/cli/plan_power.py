@@ -10,7 +10,7 @@ from ablation.analysis.metrics import METRICS
 from ablation.analysis.power import sd_interval
 from ablation.cli.console import say
 from ablation.cli.sections import show_table
-from ablation.core.text import counted
+from ablation.core.text import counted, opening
 from ablation.core.values import label
 from ablation.data.split import Fixed, Given, Redrawn, Split
 from ablation.evidence.pairs import Condition
@@ -172,7 +172,8 @@ def verdicts_hold(experiment: Experiment, planned: Sequence[PlannedPower]) -> st
     """'Verdicts hold for new training and test photographs, 5 seeds.'; '' where there will be none."""
     if not planned or len(experiment.seed_numbers) < MIN_SEEDS:
         return ""
-    return f"Verdicts hold {target_of(experiment)}, {counted(planned[-1].seeds, 'seed')}."
+    margin = "" if experiment.declared_margin is not None else f" {opening(wording.NO_MARGIN)}."
+    return f"Verdicts hold {target_of(experiment)}, {counted(planned[-1].seeds, 'seed')}.{margin}"
 
 
 def show_power(experiment: Experiment, cells: Sequence[Cell], planned: Sequence[PlannedPower]) -> None:

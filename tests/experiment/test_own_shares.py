@@ -119,7 +119,7 @@ def test_a_default_of_before_is_no_change_and_points_are_declared_as_ever(finish
 def test_plan_and_report_say_that_nothing_can_be_equivalent(finished):
     for margin, said in (("", True), ("margin=0.02", False)):
         sets = ("--set", "metric=log_loss", *(("--set", margin) if margin else ()))
-        code, out, _ = ablation(finished.folder, "plan", "small", "--all", *sets)
+        code, out, _ = ablation(finished.folder, "plan", "small", *sets)
         assert (code, "no margin was declared, so nothing can be called equivalent" in " ".join(out.split())) == (
             0,
             said,
