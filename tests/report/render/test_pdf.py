@@ -473,3 +473,21 @@ def test_two_processes_make_the_same_bytes(environment):
         for seed, zone in (("1", "UTC"), ("2", "Asia/Tokyo"))
     }
     assert len(made) == 1
+
+
+@pytest.mark.parametrize(("verdict", "size"), [("better", 30.0), ("undecided", 15.0)])
+def test_the_number_of_the_first_page_has_its_recipe_before_it_and_is_large_only_where_something_is_shown(
+    verdict, size
+):
+    report = small()
+    recipe = next(name for name in report.look if name != "none")
+    report = replace(report, headline=replace(report.headline, recipe=recipe, number="+7.7", verdict=verdict))
+    page = pypdf.PdfReader(io.BytesIO(pdf_of(report, {}))).pages[0]
+    sizes = []
+
+    def see(text, matrix, of_text, font, of_font):
+        sizes.extend([abs(of_font * of_text[0] * matrix[0])] if "+7.7" in text else [])
+
+    text = page.extract_text(visitor_text=see)
+    assert re.search(rf"{recipe}\s*\+7\.7", text), text
+    assert sizes == [pytest.approx(size)]
