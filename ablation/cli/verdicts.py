@@ -14,12 +14,12 @@ from ablation.cli.console import console, height, say, say_line, warn
 from ablation.cli.messages import message
 from ablation.cli.sections import fitting, show_table
 from ablation.core.errors import attempt
-from ablation.core.text import counted, opening, out_of, percent, plain
+from ablation.core.text import counted, named, opening, out_of, percent, plain
 from ablation.evidence.effects import Effect
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
 from ablation.report.section import Column, Rows, Table, headings
-from ablation.report.sections.effects.text import deciding, lead
+from ablation.report.sections.effects.text import deciding, lead, need
 from ablation.report.text import (
     SYMBOL,
     bounds,
@@ -97,6 +97,20 @@ def show_verdicts(study: Study, most: int | None = None, compare: str = "") -> N
         say(f"{_kinds(ranked[len(shown) :])}: {compare}", "dim")
     if any(verdict_text(effect) != "no verdict" for effect in ranked):
         say(f"Holds {bounds(experiment)}.", "dim")
+    if then := _undecided(experiment, ranked):
+        say(then)
+
+
+def _undecided(experiment: Experiment, ranked: Sequence[Effect]) -> str:
+    """What would decide it where all that was judged is undecided: of the recipe with the most gain; else ''."""
+    judged = [effect for effect in ranked if verdict_text(effect) != "no verdict"]
+    if not judged or any(verdict_text(effect) != "undecided" for effect in judged):
+        return ""
+    best, lacks = judged[0], need(judged[0], experiment)
+    if lacks.startswith("with "):
+        return f"What next, for {named(best.recipe)}: {lacks}."
+    smaller = ", or smaller training parts that share none, as of Redrawn()" * (best.overlap > 0)
+    return f"What next: more photographs{smaller}; more seeds alone would hardly decide {named(best.recipe)}."
 
 
 def table_of(experiment: Experiment, effects: Sequence[Effect], shown: Sequence[Effect]) -> Table:

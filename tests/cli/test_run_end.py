@@ -11,14 +11,16 @@ from commands import ablation
 from made_up import alike, noise, question, results_of
 from project import write_experiment
 
+from ablation.analysis.comparison import CorrectedResampled, Welch
 from ablation.augment import Brightness
 from ablation.cli import compare, messages
 from ablation.cli.console import console
 from ablation.cli.context import ExperimentOptions
-from ablation.cli.verdicts import LINES, ORDER, show_screen
+from ablation.cli.verdicts import LINES, ORDER, show_screen, show_verdicts
 from ablation.core.text import plain
+from ablation.data import Fixed, KFold
 from ablation.evidence.study import Study
-from ablation.report.sections.effects.text import lead
+from ablation.report.sections.effects.text import lead, need
 from ablation.report.text import verdict_text
 
 RUN = ("run", "small", "--no-tracking", "--device", "cpu", "--jobs", "1")
@@ -101,6 +103,32 @@ def test_two_seeds_have_no_verdict_and_a_run_that_is_missing_is_said(capsys):
     study = Study(results_of(experiment, lambda cell: "failed" if cell.seed == 3 else alike(cell)))
     show_screen(study, (), "ablation compare made-up", "ablation report made-up")
     assert "3 of 4 seeds" in " ".join(capsys.readouterr().out.split())
+
+
+def test_what_is_all_undecided_says_what_would_decide_it(capsys, monkeypatch):
+    """In one sentence, of the recipe with the most gain; where something is decided, nothing."""
+    monkeypatch.setattr(console, "width", 80)
+    split, test = KFold(), CorrectedResampled()
+    experiment = replace(many(4).experiment, margin=0.0001, split=split, test=test)
+    study = Study(results_of(experiment, lambda cell: 0.7 + noise(cell, 0.05)))
+    assert {effect.verdict for effect in study.effects} == {"baseline", "undecided"}
+    show_screen(study, (), "ablation compare made-up", "ablation report made-up")
+    lines = capsys.readouterr().out.strip("\n").splitlines()
+    assert len(lines) <= LINES
+    best = max((one for one in study.effects if one.pooled and one.tested), key=lambda one: one.estimate)
+    assert need(best, experiment).startswith("more seeds alone would hardly show")
+    assert (
+        "What next: more photographs, or smaller training parts that share none, as of Redrawn(); more seeds alone "
+        f"would hardly decide “{best.recipe}”."
+    ) in " ".join(lines)
+    few = Study(results_of(replace(experiment, split=Fixed(), test=Welch()), alike))
+    show_verdicts(few)
+    best = max((one for one in few.effects if one.pooled and one.tested), key=lambda one: one.estimate)
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"What next, for “{best.recipe}”: with " in said
+    assert plain(need(best, few.experiment)) in said
+    show_screen(many(4), (), "ablation compare made-up", "ablation report made-up")
+    assert "What next" not in capsys.readouterr().out
 
 
 def test_nothing_finished_is_said_and_nothing_else(capsys):
