@@ -311,7 +311,7 @@ def declared_in(entry: Preregistered, experiment: Experiment, root: Path) -> str
     here = Path(experiment.file).resolve()
     if entry.file:
         other = _file_of(entry, root)
-        return "" if other == here else relative(other)
+        return relative(other) if other != here and other.is_file() else ""  # a folder of runs may have been moved
     others = (one.path for one in outlines(here.parent) if one.name == experiment.name and one.path.resolve() != here)
     return next(map(relative, others), "")
 

@@ -107,12 +107,14 @@ def test_runs_that_were_computed_in_other_ways_raise_a_warning(experiment):
     chosen = {ids[0]: {"step": "compile"}, ids[1]: {"memory_format": "channels_last"}}
     made = {one: RunRecord(one, "finished", (), {}, {}, {}, chosen.get(one, {}), ()) for one in ids}
     others = counted(len(ids) - 1, "run")
+    undeclared = "No plan was declared before the first result, nor after it."
     assert list(Study(replace(results, records=made)).warnings) == [
+        undeclared,
         f"Runs on different ways to compute a step are compared: compile (1 run), not compiled ({others}).",
         f"Runs on different memory formats are compared: channels_last (1 run), the usual one ({others}).",
     ]
     alike = {one: replace(record, environment={"step": "compile"}) for one, record in made.items()}
-    assert list(Study(replace(results, records=alike)).warnings) == []
+    assert list(Study(replace(results, records=alike)).warnings) == [undeclared]
 
 
 def test_scores_without_any_spread_raise_a_warning(experiment):
@@ -208,7 +210,8 @@ def test_a_plan_that_comes_after_results_is_told(experiment, tmp_path):
     asked = replace(experiment, metric="log_loss", margin=0.2)
 
     def found(asked: Experiment) -> list[str]:
-        told = Study(replace(results_of(asked, lambda cell: "planned"), root=tmp_path)).warnings
+        records = {"run": RunRecord("run", "finished", (), {}, {}, {}, {}, ())}
+        told = Study(replace(results_of(asked, lambda cell: "planned"), root=tmp_path, records=records)).warnings
         return [warning for warning in told if "declared" in warning]
 
     assert found(experiment) == ["No plan was declared before the first result, nor after it."]
