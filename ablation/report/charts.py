@@ -356,7 +356,7 @@ def _name_rows(
     for text, (_, row) in zip(texts, places, strict=False):
         mark(text, _style(row, look))
     for text in texts[len(places) :]:
-        text.set_weight("bold")
+        text.set_fontweight("bold")
 
 
 def _draw_ends(axes: Axes, info: IntervalsInfo, alone: bool) -> None:
@@ -443,7 +443,7 @@ def stacked(values: Sequence[float], across: float) -> Floats:
         column = round(value / across * DOTS_ACROSS)
         depth[index] = before[column] = before.get(column, -1) + 1
     most = depth.max(initial=0)
-    return depth * min(DOT, DEEP / max(most, 1))
+    return np.asarray(depth * min(DOT, DEEP / max(float(most), 1.0)), float)
 
 
 def _draw_row(axes: Axes, row: IntervalRow, line: float, style: Style, across: float) -> None:

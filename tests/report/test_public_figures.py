@@ -126,8 +126,22 @@ def test_dots_of_an_unpaired_test_are_differences_to_the_mean_of_the_baseline():
 def test_a_forest_in_given_axes_names_its_rows_as_ticks(complete):
     axes = forest(compare(complete), ax=plt.figure().subplots())
     recipes = [recipe for recipe in complete.experiment.recipes if recipe != "none"]
-    assert [text.get_text() for text in axes.get_yticklabels()] == recipes * 3
-    assert {"adam", "sgd", "pooled"} <= {text.get_text() for text in axes.texts}
+    assert [text.get_text() for text in axes.get_yticklabels()] == [
+        *recipes * 3,
+        *("adam", "sgd", "pooled"),
+    ]
+    assert [text.get_text() for text in axes.texts] == ["← worse", "better →"]
+    assert axes.get_xlabel() == "difference to “none”, points of accuracy"
+
+
+def test_a_legend_in_given_axes_covers_no_line(complete):
+    axes = learning_curves(complete, condition="sgd", ax=plt.figure(figsize=(5, 4)).subplots())
+    axes.figure.draw_without_rendering()
+    legend, frame = axes.get_legend().get_window_extent(), axes.get_window_extent()
+    highest = max(float(np.nanmax(line.get_ydata())) for line in axes.lines)
+    assert legend.y0 > axes.transData.transform((0, highest))[1]
+    assert legend.x1 <= frame.x1
+    assert max(axes.get_yticks()) < axes.get_ylim()[1]
 
 
 def test_learning_curves_have_a_thin_line_each_seed_and_a_thick_one_each_recipe(complete):

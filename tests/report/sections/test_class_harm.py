@@ -77,7 +77,7 @@ def test_where_nothing_is_true_nothing_is_claimed():
     )
     assert "; none of 8 changes is shown. " in section.figures[0].caption
     assert not any("harms" in text or "helps" in text for text in section.answer)
-    assert section.caution[0].startswith("What is not shown is not absent: with 40 test images of the smallest class")
+    assert section.caution[0].startswith("What is not shown is not absent: with 40 test images of each class and ")
 
 
 def test_numbers_are_those_of_a_plain_program():

@@ -388,6 +388,28 @@ def test_names_do_not_overlap_though_points_do():
                 assert apart.any()
 
 
+def test_a_name_moves_off_an_interval_that_would_cross_it():
+    spot, size = np.array([[300.0, 200.0]]), np.array([[40.0, 12.0]])
+    frame = np.array([0.0, 0.0, 700.0, 400.0])
+    (free,) = placed(spot, size, np.empty((0, 4)), frame)
+    middle = (free[0] + free[2]) / 2
+    line = np.array([[middle - 1, 0.0, middle + 1, 400.0]])
+    (moved,) = placed(spot, size, line, frame)
+    assert moved[2] <= line[0, 0] or moved[0] >= line[0, 2]
+
+
+def test_the_front_ends_at_the_dearest_recipe_not_at_the_end_of_an_interval():
+    points = (
+        CostPoint("none", 0, math.nan, math.nan, 80, 79, 81, True),
+        CostPoint("bright", 4, 3, 90, 82, 81, 83, True),
+        CostPoint("contrast", 9, 3, 85, 81, 80, 82, False),
+    )
+    look = styles(("none", "bright", "contrast"), "none")
+    (axes,) = draw_costs(CostInfo((CostPanel("time (%)", points),), "accuracy (%)"), look)
+    ((_, (right, _)),) = [segment for lines in axes.collections for segment in lines.get_segments()]
+    assert right == 9
+
+
 def test_the_figure_draws_points_steps_and_names():
     points = (
         CostPoint("none", 0, math.nan, math.nan, 80, 79, 81, True),

@@ -23,7 +23,7 @@ from ablation.optim import Adam
 from ablation.report.contents import SECTIONS
 from ablation.report.section import Section
 from ablation.report.sections.decision_curves.compute import Decisions, RecipeAreas, curves_of, decisions_of
-from ablation.report.sections.decision_curves.figure import draw_curves, draw_differences
+from ablation.report.sections.decision_curves.figure import _beside_all, draw_curves, draw_differences
 from ablation.report.sections.decision_curves.section import decision_curves
 from ablation.report.sections.decision_curves.text import answer, number
 from ablation.report.style import styles
@@ -389,6 +389,18 @@ def test_the_figures_draw_what_they_are_given():
     assert [panel.get_title(loc="left") for panel in panels] == ["bright", "contrast"]
     low, high = panels[0].get_ylim()
     assert low < 0 < 1000 * (info.panels[0].raw.value + info.panels[0].raw.both).max() < high
+
+
+def test_treat_all_is_written_where_no_curve_runs():
+    at = np.linspace(0, 0.9, 46)
+    everyone = 500 - 1000 * at
+    above = np.maximum(500 - 900 * at, 10)
+    limits = (-60.0, 500.0)
+    where, side = _beside_all(at, everyone, [above, np.zeros_like(at)], limits)
+    assert side == -1
+    assert 0 < everyone[where] < 250
+    alone, right = _beside_all(at, everyone, [np.zeros_like(at)], limits)
+    assert (right, abs(alone - int(np.argmax(everyone < 125))) <= 1) == (1, True)
 
 
 def test_the_section_is_in_the_report():

@@ -20,7 +20,7 @@ from ablation.analysis.sampling import stratified_subset
 from ablation.augment import Brightness, Contrast
 from ablation.core.errors import DataError
 from ablation.core.seeds import stream
-from ablation.core.text import name_spans, plain
+from ablation.core.text import NONE, name_spans, plain
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.experiment.record import Arrays
@@ -305,6 +305,9 @@ def test_classes_of_fewer_images_than_neighbours_are_warned_of():
     assert few is not None
     assert enough is not None
     assert "The smallest class has 8 images among those measured" in few.caution[0]
+    columns = [{row["overlap"] for row in section.tables[0].groups[0].rows[1:]} for section in (few, enough)]
+    assert columns[0] == {NONE}
+    assert NONE not in columns[1]
     assert not any("smallest class" in note for note in enough.caution)
 
 

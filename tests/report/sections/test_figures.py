@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from ablation.analysis.separability import Separability
 from ablation.core.seeds import stream
 from ablation.evidence.study import Study
-from ablation.report.charts import MOST_ENDS, IntervalGroup, IntervalRow, IntervalsInfo, draw_intervals
+from ablation.report.charts import MOST_ENDS, IntervalGroup, IntervalRow, IntervalsInfo, draw_intervals, stacked
 from ablation.report.contents import report_of
 from ablation.report.section import Figure as Drawn
 from ablation.report.sections.effects.figure import HeatCell, HeatInfo, draw_heat
@@ -51,6 +51,18 @@ def test_forest_shows_all_intervals_and_the_margin():
     axes = draw_intervals(forest((2.0, 4.0, 6.0), (math.nan, math.nan, math.nan)), LOOK)
     assert [2.0, 6.0] in [list(line.get_xdata()) for line in axes.lines]
     assert axes.get_xlim() == pytest.approx((low, high))
+
+
+def test_seeds_of_one_value_are_as_many_dots():
+    depth = stacked([1.0, 2.0, 1.0, 1.0001, -1.0], 10.0)
+    assert depth[[0, 1, 4]].tolist() == [0, 0, 0]
+    assert 0 < depth[2] < depth[3] < 0.5
+    assert len(set(stacked([0.0] * 30, 1.0))) == 30
+    assert max(stacked([0.0] * 30, 1.0)) < 0.5
+    row = IntervalRow(HOSTILE, 4.0, 2.0, 6.0, "text", seeds=(1.0, 1.0, 2.0))
+    axes = draw_intervals(IntervalsInfo((IntervalGroup("adam", (row,)),), 1.0, "difference to none, points"), LOOK)
+    (dots,) = [line for line in axes.lines if list(line.get_xdata()) == [1.0, 1.0, 2.0]]
+    assert len(set(dots.get_ydata())) == 2
 
 
 def test_forest_says_which_side_is_better():

@@ -350,4 +350,4 @@ def test_names_and_numbers_of_few_and_many_classes(count):
     panels = draw_confusion(ConfusionInfo(names, {"one": change}), styles(["none", "one"], "none"))
     amount = "12.3" if count == 2 else "12"
     assert [text.get_text() for text in panels[0].texts] == [f"+{amount}", f"\N{MINUS SIGN}{amount}"]
-    assert all(len(label.get_text()) <= 16 for label in panels[0].get_yticklabels())
+    assert all(len(label.get_text()) <= 20 for label in panels[0].get_yticklabels())
