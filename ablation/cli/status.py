@@ -302,5 +302,5 @@ def _show_changes(results: Results) -> None:
             row["recipe"] if row["recipe"] != last else "", Text.assemble(row["operation"], idle), share, change
         )
         last = row["recipe"]
-    say("first epoch, mean over runs and pixels")
+    say("what each operation changes (first epoch, mean over runs): share of images, mean change of a pixel")
     console.print(made)

@@ -1,5 +1,6 @@
 """Effects as sentences: each verdict with what it rests on, and no more than that."""
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -17,6 +18,7 @@ from ablation.core.text import MINUS, NONE, plain
 from ablation.data import Fixed, Given, KFold, Redrawn
 from ablation.evidence.effects import OWN_RUNS, Effect
 from ablation.evidence.study import Study, compare
+from ablation.evidence.variance_sources import Sources
 from ablation.experiment.experiment import Cell, Experiment
 from ablation.optim import Adam
 from ablation.report.sections.effects import text
@@ -157,6 +159,15 @@ def test_what_several_undecided_recipes_lack_alike_is_said_once(build):
         alone = text.sentences(experiment, (baseline(one), a, c))
         assert len(alone) == 2
         assert re.search("[Ss]eeds alone|Not even", alone[0])
+
+
+def test_two_runs_a_draw_are_advised_where_the_split_can_have_them(build):
+    """Folds have one run each, whatever is written."""
+    sources = Sources(run=math.nan, training=math.nan, both=0.01, images=math.nan)
+    for split, advised in ((Redrawn(0.1, 0.1, 0.3), True), (KFold(5), False)):
+        said = text.sources_text(sources, build(split=split))
+        assert ("Redrawn(..., runs_per_draw=2)" in said) == advised
+        assert "trained on together" in said
 
 
 AT = {"optimizer": "adam"}
