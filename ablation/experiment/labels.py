@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ablation.core.text import counted, listing, named
 from ablation.core.values import label
 from ablation.experiment.experiment import Cell, Experiment
+from ablation.optim.schedules import Plateau, learning_rate
 
 
 def condition_text(condition: Mapping[str, str], experiment: Experiment) -> str:
@@ -58,3 +59,16 @@ def names_of(cells: Sequence[Cell]) -> dict[str, str]:
     for cell in cells:
         names.setdefault(cell.spec.id, " · ".join([*cell.factors.values(), f"seed {cell.seed}"]))
     return names
+
+
+def falling_schedules(experiment: Experiment) -> tuple[str, ...]:
+    """The names of the schedules that end below the optimizer's rate: curves flatten there, whatever is left to learn.
+
+    Plateau is one, however it fell.
+    """
+    schedules, most = experiment.levels("schedule").values(), max(experiment.levels("epochs").values())
+    steps = 100
+    ends = {one: learning_rate(one, 1.0, most * steps - 1, steps, most) for one in schedules}
+    return tuple(
+        dict.fromkeys(type(one).__name__ for one, rate in ends.items() if isinstance(one, Plateau) or rate < 1)
+    )

@@ -13,8 +13,7 @@ import pandas as pd
 
 from ablation.core.text import listing, named, percent, plain
 from ablation.evidence.study import Study
-from ablation.experiment.labels import condition_named, condition_text
-from ablation.optim.schedules import Plateau, learning_rate
+from ablation.experiment.labels import condition_named, condition_text, falling_schedules
 from ablation.report.charts import ACROSS, MOST_ENDS, label_ends, line_of, name_curves
 from ablation.report.section import Figure, Section
 from ablation.report.style import WIDTH, Style, drawing, figure, marked, new_panels, shortened
@@ -59,7 +58,7 @@ def learning_curves(study: Study) -> Section | None:
         "Had training converged?",
         "Each thick line is a mean over seeds. Where validation accuracy still rises at the end, more epochs might "
         "change the order of the recipes.",
-        answer(every, falling_schedules(study)),
+        answer(every, falling_schedules(study.experiment)),
         (Figure(info, draw_curves, _alt(every), caption, remarks=CurvesInfo.left_out),),
     )
 
@@ -105,19 +104,6 @@ def rises(curves: pd.DataFrame, names: Mapping[str, str]) -> tuple[Rise, ...]:
         near = int(epochs[(accuracy >= accuracy.max() - NEAR).argmax()])
         every.append(Rise(str(recipe), names[str(condition)], near, int(epochs[-1]), float(accuracy[-1])))
     return tuple(every)
-
-
-def falling_schedules(study: Study) -> tuple[str, ...]:
-    """The names of the schedules that end below the optimizer's rate: curves flatten there, whatever is left to learn.
-
-    Plateau is one, however it fell.
-    """
-    schedules, most = study.experiment.levels("schedule").values(), max(study.experiment.levels("epochs").values())
-    steps = 100
-    ends = {one: learning_rate(one, 1.0, most * steps - 1, steps, most) for one in schedules}
-    return tuple(
-        dict.fromkeys(type(one).__name__ for one, rate in ends.items() if isinstance(one, Plateau) or rate < 1)
-    )
 
 
 def answer(every: Sequence[Rise], falling: Sequence[str] = ()) -> tuple[str, ...]:
