@@ -402,7 +402,7 @@ def _listing(size: int, folder: Path) -> dict[str, float]:
     states.clear()
     measured = timed("remembered", lambda: home.remembered_traits(samples, False, index))
     surveyed = home.Survey(source, classes, list(zip(samples, measured, strict=True)), [])
-    links = home._remembered_links(traits[:0], folder, np.zeros(0, np.int64))
+    links = home._remembered_links(folder, traits[:0], np.zeros(0, np.int64))
     search = home._remembered_links
     home._remembered_links = lambda *_: links  # measured by itself, see `near`
     data = timed("listed", lambda: home.listed(surveyed, folder))

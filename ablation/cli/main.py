@@ -34,7 +34,7 @@ from ablation.core.text import to_ascii
 COMMANDS = {
     "list": ("experiments", "List the experiments in experiments/."),
     "check": ("check", "Look at a data set before training: bad files, copies, balance, sizes, mean and std."),
-    "new": ("new", "Write an experiment file for a folder of images, with the reason for each choice."),
+    "new": ("new", "Write experiments/NAME.py for the images at PATH, with the reason for each choice."),
     "plan": ("plan", "Show what an experiment would train, and what it could show."),
     "preview": ("preview", "Draw what each recipe makes of a photograph: several draws, and what was changed."),
     "run": ("run", "Train the runs that are missing, publish them to MLflow, print the verdicts."),

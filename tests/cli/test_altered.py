@@ -50,7 +50,7 @@ def test_other_commands_do_without_it(project, command):
     code, out, err = ablation(project, *command)
     assert code == 0
     if command[0] == "plan":
-        assert "6 runs, 5 finished" in out
+        assert "6 runs of 12 epochs in all, 5 finished" in out
     elif command[0] == "compare":
         assert "was altered after its training" in words(err)
         assert "0.999" not in out

@@ -49,7 +49,7 @@ def test_every_command_names_every_spoiled_run_and_goes_on(project):
         assert "Traceback" not in out + err
         assert "No such file" not in out + err
         if name == "plan":
-            assert "6 runs, 1 finished" in out
+            assert "6 runs of 12 epochs in all, 1 finished" in out
         else:
             assert all(folder.name in out + err for folder in folders[:5]), name
         record_fault(

@@ -511,7 +511,9 @@ def sources_text(sources: Sources, experiment: Experiment) -> str:
     elif math.isnan(sources.run):
         text += ", from the run and which photographs are trained on together"
         if all(isinstance(one, Redrawn) for one in experiment.levels("split").values()):
-            text += "; two runs on each draw of training photographs (Redrawn(..., runs_per_draw=2)) would tell them apart"
+            text += (
+                "; two runs on each draw of training photographs (Redrawn(..., runs_per_draw=2)) would tell them apart"
+            )
     else:
         text += " from the run; which photographs are trained on does not vary here"
     if math.isnan(sources.images):
