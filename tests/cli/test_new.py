@@ -255,7 +255,7 @@ def test_what_is_in_two_parts_is_left_out_of_training(tmp_path, make, split):
     data = make(tmp_path)
     tested = "val" if split.test == "val" else "test"
     shutil.copy(next((tmp_path / "photos" / "train" / "cat").iterdir()), tmp_path / "photos" / tested / "cat")
-    code, out, err = ablation(tmp_path, "new", "mine", "--data", data)
+    code, _, err = ablation(tmp_path, "new", "mine", "--data", data)
     assert (code, err) == (0, ""), err
     file = tmp_path / "experiments" / "mine.py"
     assert read(file).experiment.split == split
