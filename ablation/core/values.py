@@ -222,14 +222,16 @@ def _broken_beside(self: Any, args: tuple[Any, ...], given: dict[str, Any]) -> l
     named = dict(zip(hints(cls), args, strict=False)) | given
     fitted = {name: fit(named[name], hint) for name, hint in hints(cls).items() if name in named}
     good = {name: kept for name, (kept, wrong) in fitted.items() if not wrong}
-    stand_in = object.__new__(cls)
+    others: dict[str, Any] = {}
     for field in fields(cls):
         if field.name not in good and field.default is MISSING and field.default_factory is MISSING:
             return []
-        other = field.default_factory() if field.default_factory is not MISSING else field.default
-        object.__setattr__(stand_in, field.name, good.get(field.name, other))
+        others[field.name] = field.default_factory() if field.default_factory is not MISSING else field.default
     token = _collected.set(None)  # values that the rules make are none of the file's
     try:
+        stand_in = cls.__new__(cls)
+        for name, value in (others | good).items():
+            object.__setattr__(stand_in, name, value)
         broken = list(stand_in.check())
     except Exception:  # a rule that needs what is wrong; that is said already
         return []

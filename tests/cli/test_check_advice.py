@@ -36,11 +36,11 @@ def test_train_and_val_alone_are_checked_planned_and_trained_as_advised(tmp_path
     file = write_experiment(tmp_path, "ImageFolder('d')", epochs=1)
     file.write_text(file.read_text().replace("import Adam,", "import Adam, Given, ImageFolder,"))
     planned = ablation(tmp_path, "plan", "small")
-    assert f"the data has parts of its own, which are dealt anew; {advice} keeps them" in plain(planned.out)
+    assert f"the data has parts of its own, and this split draws others; {advice} keeps them" in plain(planned.out)
     file.write_text(re.sub(r"split=Fixed\(.*?\)", advice, file.read_text()))
     planned = ablation(tmp_path, "plan", "small")
     assert "49 images of 2 classes: 27 to train on, 4 to validate, 17 to test" in plain(planned.out)
-    assert "dealt anew" not in planned.out
+    assert "draws others" not in planned.out
     assert ablation(tmp_path, "check", "small").code == 0
     assert ablation(tmp_path, "run", "small", "--no-tracking").code == 0
 

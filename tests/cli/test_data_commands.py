@@ -131,7 +131,7 @@ def test_the_data_of_an_experiment_is_checked_by_its_name(tmp_path):
     ended = ablation(tmp_path, "check", "quickstart")
     assert (ended.code, ended.err) == (0, "")
     assert "quickstart: ready to be used" in ended.out
-    assert (tmp_path / "reports" / "digits" / "check.html").exists()
+    assert (tmp_path / "reports" / "quickstart-check" / "check.html").exists()
 
 
 def test_caches_are_listed_and_removed(photos, tmp_path):

@@ -376,7 +376,7 @@ def test_a_report_or_a_run_that_is_not_there(reported, tmp_path):
     shutil.copytree(reported, tmp_path / "project")
     shutil.rmtree(tmp_path / "project" / "reports")
     code, out, err = ablation(tmp_path / "project", "export", "small", "--to", "p.zip")
-    assert (code, "6 runs of " in out) == (0, True)
+    assert (code, "6 runs, " in out) == (0, True)
     assert "there is no report in reports/small; `ablation report small` writes one" in words(err)
     assert ablation(tmp_path / "project", "verify", "p.zip").code == 0
     code, _, err = ablation(tmp_path / "project", "export", "small", "--to", "runs")

@@ -173,9 +173,11 @@ def project(tmp_path):
 def test_a_smoke_run_says_that_all_is_well_what_comes_next_and_nothing_of_scores(project, inside):
     ended = ablation(project, *SMOKE)
     assert (ended.code, ended.err) == (0, "")
-    well, full, now = ended.out.rpartition("\n\n")[2].splitlines()
+    well, full, now = re.split(r"\n(?=the full|now:)", ended.out.rpartition("\n\n")[2].rstrip())
     assert re.fullmatch(r"all is well: 4 runs(?: in .+ s)?", well)
-    assert re.fullmatch(r"the full experiment has 6 runs, about \S.* here with \d+ workers? \(.+\)", full)
+    assert re.fullmatch(
+        r"the full experiment has 6 runs, about \S.* here with \d+ workers? \(.+\)", " ".join(full.split())
+    )
     assert now == "now: ablation run small"
     assert not re.search("verdict|interval|better|worse|undecided", ended.out)
 

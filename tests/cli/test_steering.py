@@ -38,7 +38,7 @@ def test_the_options_are_on_every_command_that_they_are_for():
     assert {name for name in COMMANDS if "--only" in options_of(name)} == {
         *("plan", "run", "status", "compare", "sync"),
     }
-    writing = {"run", "sync", "report", "figures", "export", "cache", "new"}
+    writing = {"plan", "run", "sync", "report", "figures", "export", "cache", "new"}
     assert {name for name in COMMANDS if "--dry-run" in options_of(name)} == writing
     assert len({options_of(name)["--dry-run"].help for name in writing}) == 1
 

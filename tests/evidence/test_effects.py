@@ -109,6 +109,7 @@ def test_the_verdict(experiment, gain, size, verdict, lower_is_better):
         recipes={"none": (), "bright": (Brightness(0.4),)},
         optimizers={"adam": Adam()},
         metric="log_loss" if lower_is_better else "accuracy",
+        margin=0.01,
         seeds=8,
     )
     results = results_of(single, lambda cell: 0.5 + sign * (gain * bool(cell.spec.recipe) + noise(cell, size)))
@@ -193,7 +194,7 @@ def test_an_undecided_pair_tells_the_seeds_that_it_needs(experiment, paired):
         spread, other = np.std(treatment, ddof=1), np.std(baseline, ddof=1)
         together = np.corrcoef(treatment, baseline)[0, 1] if paired else 0.0
         design = Design(asked.declared_test, 5, spread, other, together, comparisons=2)
-        need = seeds_to_decide(design, effect.estimate, asked.margin)
+        need = seeds_to_decide(design, effect.estimate, asked.declared_margin)
         assert (effect.seeds_needed, effect.decided_as) == (need.seeds, need.verdict)
         assert need.seeds > 5
 

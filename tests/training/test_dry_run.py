@@ -85,6 +85,6 @@ def test_source_that_changed_after_planning_is_not_trained(trained, tiny, tmp_pa
     )
     monkeypatch.chdir(tmp_path)
     experiment = replace(tiny, model="changing:net")
-    monkeypatch.setattr("ablation.experiment.spec.source_digest", lambda model: "0" * 64)
+    monkeypatch.setattr("ablation.experiment.experiment.source_digest", lambda model, inside: "0" * 64)
     with pytest.raises(InputError, match="has changed since the run was planned"):
         trained(experiment)

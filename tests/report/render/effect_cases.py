@@ -49,7 +49,7 @@ CASES = {
     "nothing finished": (question(), lambda _: "planned"),
     "some missing": (question(), some_missing),
     "lower is better": (under_one_optimizer(metric="log_loss", margin=0.02), loss),
-    "without a unit": (replace(question(), metric="ece", alpha=0.01), loss),
+    "without a unit": (replace(question(), metric="ece", alpha=0.01, margin=0.01), loss),
     "Dunnett": (replace(question(), test=Dunnett()), None),
     "alike": (replace(question(), recipes={**question().recipes, "same": ()}), None),
     "redrawn": (replace(question(), test=None, split=Redrawn(0.1, 0.1, 0.2)), None),

@@ -95,7 +95,7 @@ def test_of_harm_no_work_is_said_to_be_done():
 
 def test_of_a_loss_less_is_better():
     score = scoring({"bright": -0.05, "hue": 0.03})
-    section = section_of(ALONE, score, metric="log_loss", **ADAM)
+    section = section_of(ALONE, score, metric="log_loss", margin=0.01, **ADAM)
     foremost, bright, hue, contrast, together, _ = section.answer
     assert foremost.startswith("bright lowers log loss by 0.050")
     assert bright.startswith("bright lowers log loss by 0.050")
