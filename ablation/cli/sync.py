@@ -109,9 +109,9 @@ def await_published(tracker: Background, options: ExperimentOptions, tracking_ur
         what = f"{counted(left, 'run')} to publish" if left else "an answer"
         after = f"All results are saved: Ctrl-C ends the wait, and `{sync}` publishes the rest"
         text = f"waiting for MLflow at {tracker.tracker.store}: {what}. {after}"
-        if line is not None:
+        if line is not None:  # one short line, as it is written again and again
             line.start()
-            line.update(text)
+            line.update(f"MLflow: {what}; Ctrl-C leaves the rest to `ablation sync`")
         elif not printed:
             printed.append(left)
             say_line(text)
