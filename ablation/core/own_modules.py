@@ -51,8 +51,8 @@ def folders() -> tuple[Path, ...]:
     """Where this process looks: as `use` or its parent said, else in the working folder."""
     if _file is not None:
         return folders_of(_file)
-    told = os.environ.get(VARIABLE)
-    return tuple(map(Path, json.loads(told))) if told else (Path.cwd(),)
+    inherited = os.environ.get(VARIABLE)
+    return tuple(map(Path, json.loads(inherited))) if inherited else (Path.cwd(),)
 
 
 def environment() -> dict[str, str]:
@@ -85,10 +85,8 @@ def importing() -> Iterator[None]:
 
 def _lies_in(module: object, inside: Sequence[str]) -> bool:
     """Whether a module, or a package without code of its own, was imported from one of these folders."""
-    places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
-    return any(
-        place and is_own_file(place) and Path(place).is_relative_to(folder) for place in places for folder in inside
-    )
+    paths = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
+    return any(path and is_own_file(path) and Path(path).is_relative_to(folder) for path in paths for folder in inside)
 
 
 def located(file: str) -> Path:
@@ -112,14 +110,14 @@ def own_imports(files: Iterable[Path], inside: Sequence[Path] | None = None) -> 
     """
     where, files = folders() if inside is None else inside, [file.resolve() for file in files]
     files = [file for file in files if is_own_file(str(file))]
-    seen, waiting, found = set(files), list(files), dict[str, Path]()
-    while waiting:
-        for name, path in _imported(waiting.pop(), where):
-            if path.resolve() not in seen:
-                seen.add(path.resolve())
-                waiting.append(path)
-                found[name] = path
-    return found
+    known, queue, imports = set(files), list(files), dict[str, Path]()
+    while queue:
+        for name, path in _imported(queue.pop(), where):
+            if path.resolve() not in known:
+                known.add(path.resolve())
+                queue.append(path)
+                imports[name] = path
+    return imports
 
 
 def _imported(file: Path, inside: Sequence[Path]) -> Iterator[tuple[str, Path]]:
@@ -149,12 +147,12 @@ def _files_of(name: str, inside: Sequence[Path]) -> Iterator[tuple[str, Path]]:
     if spec is None:
         return
     if spec.submodule_search_locations is None:
-        places = [Path(spec.origin)] if spec.origin else []
+        entries = [Path(spec.origin)] if spec.origin else []
     else:
-        places = [Path(place) for place in spec.submodule_search_locations]
-    for place in places:
-        root = place.parent
-        yield from _named(root, place, inner)
+        entries = [Path(entry) for entry in spec.submodule_search_locations]
+    for entry in entries:
+        root = entry.parent
+        yield from _named(root, entry, inner)
 
 
 def _beside(file: Path, name: str, level: int, inside: Sequence[Path]) -> Iterator[tuple[str, Path]]:
@@ -165,10 +163,10 @@ def _beside(file: Path, name: str, level: int, inside: Sequence[Path]) -> Iterat
         yield from _named(root, base.resolve(), [part for part in name.split(".") if part])
 
 
-def _named(root: Path, place: Path, inner: Sequence[str]) -> Iterator[tuple[str, Path]]:
+def _named(root: Path, entry: Path, inner: Sequence[str]) -> Iterator[tuple[str, Path]]:
     """The files of Python that lie on the way from a package's folder, or from a file, along the names within it."""
     for step in range(len(inner) + 1):
-        path = place.joinpath(*inner[:step])
+        path = entry.joinpath(*inner[:step])
         for file in (path, path / "__init__.py", path.with_name(f"{path.name}.py")):
             if file.suffix == ".py" and file.is_file() and is_own_file(str(file)) and file.is_relative_to(root):
                 yield file.relative_to(root).as_posix(), file

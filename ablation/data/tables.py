@@ -54,8 +54,8 @@ class _Row(NamedTuple):
 class _Header(NamedTuple):
     line: int
     names: list[str]
-    places: dict[str, int]
-    """Of `path`, `label` and whichever other column there is: its place among the names."""
+    indices: dict[str, int]
+    """Of `path`, `label` and whichever other column there is: its index among the names."""
     delimiter: str
 
 
@@ -76,7 +76,7 @@ def read_table(given: str, outside: bool = False, columns: Columns = COLUMNS) ->
         elif len(values) != len(header.names):
             wrong = [f"expected {len(header.names)} values ({', '.join(header.names)}), got {len(values)}"]
         else:
-            row = {column: values[place] for column, place in header.places.items()}
+            row = {column: values[index] for column, index in header.indices.items()}
             wrong = list(_wrong_row(number, row, files))
         problems += [at(given, number, message) for message in wrong]
         if not wrong:
@@ -136,20 +136,20 @@ def _read_header(text: str, given: str, folder: Path, columns: Columns) -> _Head
     if isinstance(header, str):
         needed = f"the first line must name the columns {columns.path} and {columns.label}"
         raise DataError(at(given, number, f"{header}; {needed}"))
-    places = {
-        column: [place for place, name in enumerate(header) if name.casefold() == called.casefold()]
+    matches = {
+        column: [index for index, name in enumerate(header) if name.casefold() == called.casefold()]
         for column, called in columns._asdict().items()
     }
-    missing = [column for column, found in places.items() if not found and _is_needed(column, columns)]
+    missing = [column for column, indices in matches.items() if not indices and _is_needed(column, columns)]
     problems = _lacking(missing, header, text, delimiter, folder, columns)
     problems += [
         f"two columns are called {called!r}"
-        for called, found in zip(columns, places.values(), strict=True)
-        if found[1:]
+        for called, indices in zip(columns, matches.values(), strict=True)
+        if indices[1:]
     ]
     if problems:
         raise DataError(at(given, number, problem) for problem in problems)
-    return _Header(number, header, {column: found[0] for column, found in places.items() if found}, delimiter)
+    return _Header(number, header, {column: indices[0] for column, indices in matches.items() if indices}, delimiter)
 
 
 def _is_needed(column: str, columns: Columns) -> bool:
@@ -182,15 +182,15 @@ def _likely(header: list[str], text: str, delimiter: str, folder: Path) -> dict[
     Of two columns, the other one is that of the labels.
     """
     first = next((row for _, row in islice(_rows(text, delimiter), 1, 2) if not isinstance(row, str)), [])
-    found = {
+    columns = {
         column: name for column, names in _ALSO_CALLED.items() for name in reversed(header) if name.casefold() in names
     }
     of_files = [name for name, value in zip(header, first, strict=False) if _is_file(value, folder)]
-    found |= {"path": of_files[0]} if of_files else {}
-    others = [name for name in header if name != found.get("path")]
-    if "path" in found and len(others) == 1:
-        found["label"] = others[0]
-    return found
+    columns |= {"path": of_files[0]} if of_files else {}
+    others = [name for name in header if name != columns.get("path")]
+    if "path" in columns and len(others) == 1:
+        columns["label"] = others[0]
+    return columns
 
 
 def _shown(delimiter: str) -> str:

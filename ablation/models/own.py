@@ -192,20 +192,20 @@ def function_of(reference: str, purpose: Purpose = NETWORK) -> Callable[..., Any
     if wrong := missing_module(reference, purpose):
         raise InputError(wrong)
     name, _, attribute = reference.partition(":")
-    told = f"{purpose.field} = {reference!r}"
+    given = f"{purpose.field} = {reference!r}"
     try:
         with importing():
             module = importlib.import_module(name)
     except Exception as error:  # as above
-        raise InputError(f"{told}: importing {name} failed: {reason_and_line(error)}") from error
+        raise InputError(f"{given}: importing {name} failed: {reason_and_line(error)}") from error
     where = getattr(module, "__file__", None) or name
     if not hasattr(module, attribute):
         suggestion = did_you_mean(attribute, [name for name in vars(module) if not name.startswith("_")])
-        raise InputError(f"{told}: {where} has no {attribute!r}{suggestion}")
+        raise InputError(f"{given}: {where} has no {attribute!r}{suggestion}")
     function: Callable[..., Any] = getattr(module, attribute)
     if not callable(function):
         made = type(function).__name__
-        raise InputError(f"{told}: {attribute} in {where} is {made}; make it a function of {purpose.of}")
+        raise InputError(f"{given}: {attribute} in {where} is {made}; make it a function of {purpose.of}")
     return function
 
 
