@@ -111,7 +111,7 @@ def await_published(tracker: Background, options: ExperimentOptions, tracking_ur
         text = f"waiting for MLflow at {tracker.tracker.store}: {what}. {after}"
         if line is not None:  # one short line, as it is written again and again
             line.start()
-            line.update(f"waiting for MLflow: {what}; Ctrl-C ends the wait")
+            line.update(f"MLflow: {what if left else 'waiting for an answer'}; Ctrl-C ends the wait")
         elif not printed:
             printed.append(left)
             say_line(text)
