@@ -15,7 +15,7 @@ the end. Counted are images trained on (images x epochs x runs) in a second of w
   C  the same in Lightning
   D  the same with kornia's augmentation of whole batches on the device
   E  `ablation run`, without MLflow, with nothing in its cache
-     (and: F with --memory-format channels_last, where the command has it; W with the photographs cached before)
+     (and: F with --memory-format contiguous; W with the photographs cached before)
 
 Automatic mixed precision as people have it: on a CUDA device, not on a CPU. Processes of A to D follow each other, as
 each uses all cores. They write no checkpoint and no log. E does more: it reads and measures all files of PHOTOS, writes
@@ -59,7 +59,7 @@ REFERENCES: dict[str, tuple[str, list[str], tuple[str, ...]]] = {
 """Letter -> name, program and its words, what it needs."""
 OURS = {
     "E": ("ours, cold cache", []),
-    "F": ("ours, channels_last", ["--memory-format", "channels_last"]),
+    "F": ("ours, contiguous", ["--memory-format", "contiguous"]),
     "W": ("ours, warm cache", []),
 }
 """Letter -> name, options of `ablation run`."""

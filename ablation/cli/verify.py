@@ -222,16 +222,17 @@ def _trained_again(subject: Subject, wanted: str, options: ExperimentOptions, tr
     from ablation.training.retrain import device_like, other_environment, retrain
 
     results = subject.study.results
-    name, record = f"{names_of(results.cells)[run_id]} ({run_id})", results.records[run_id]
+    spec, record = results.run(run_id).spec, results.records[run_id]
+    name = f"{names_of(results.cells)[run_id]} ({run_id})"
     device = device_like(record)
     say_line(f"training {name} again on {device}", "dim")
-    if other := other_environment(record, device):
+    if other := other_environment(record, device, spec.model):
         warn(f"this is not where it was trained ({'; '.join(other)}): other bits would prove nothing")
     with counting("epochs", console) as progress:
 
         def count(event: dict[str, object]) -> None:
             if event["event"] == "epoch":
-                progress(int(str(event["epoch"])), results.run(run_id).spec.epochs)
+                progress(int(str(event["epoch"])), spec.epochs)
             elif event["event"] == "note":
                 say_line(str(event["message"]), "dim")
 

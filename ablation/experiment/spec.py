@@ -25,7 +25,7 @@ from ablation.models.own import is_own, source_digest
 from ablation.models.weights_file import resolved as resolved_weights
 from ablation.optim import Cosine, OneCycle, Optimizer, Polynomial, Schedule, with_values
 
-RESULTS_VERSION = 3
+RESULTS_VERSION = 4
 """Raised when a change of this program changes what the same spec measures; old runs then count as missing."""
 
 

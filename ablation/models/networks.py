@@ -114,12 +114,16 @@ def _of_own(model: str, classes: int, side: int) -> _Body:
 
 
 def _shallow_cnn(widths: tuple[int, ...] = (32, 64, 128)) -> _Body:
-    """Three 3x3 convolutions with batch norm, halved twice, averaged over space: 94,000 weights, for small images."""
+    """Three 3x3 convolutions with batch norm, halved twice, averaged over space: 94,000 weights, for small images.
+
+    Rectified behind the maximum, which is the same to the last bit as before it, and a quarter of the work.
+    """
     layers: list[nn.Module] = []
     for before, after in zip((3, *widths), widths, strict=False):
         convolution = nn.Conv2d(before, after, 3, padding=1, bias=False)
-        layers += [convolution, nn.BatchNorm2d(after), nn.ReLU(), nn.MaxPool2d(2)]
-    return _Body(nn.Sequential(*layers[:-1], AdaptiveMean(1), nn.Flatten()), widths[-1])
+        layers += [convolution, nn.BatchNorm2d(after), nn.MaxPool2d(2), nn.ReLU()]
+    del layers[-2]  # the last maps are averaged whole
+    return _Body(nn.Sequential(*layers, AdaptiveMean(1), nn.Flatten()), widths[-1])
 
 
 def _lenet() -> _Body:
@@ -130,7 +134,7 @@ def _lenet() -> _Body:
     convolutions = [
         layer
         for before, after in ((3, 6), (6, 16))
-        for layer in (nn.Conv2d(before, after, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2))
+        for layer in (nn.Conv2d(before, after, 5, padding=2), nn.MaxPool2d(2), nn.ReLU())
     ]
     linear = [nn.Linear(16 * 3 * 3, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU()]
     return _Body(nn.Sequential(*convolutions, AdaptiveMean(3), nn.Flatten(), *linear), 84)
@@ -176,10 +180,10 @@ def count_parameters(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
-def placed(model: Classifier, device: torch.device, channels_last: bool | None = None) -> Classifier:
-    """The network on the device, in the memory layout that is fast there unless `channels_last` says which."""
-    there, last = model.to(device), device.type == "cuda" if channels_last is None else channels_last
-    return there.to(memory_format=torch.channels_last) if last else there
+def placed(model: Classifier, device: torch.device, channels_last: bool = True) -> Classifier:
+    """The network on the device, with its weights in that memory format."""
+    there = model.to(device)
+    return there.to(memory_format=torch.channels_last) if channels_last else there
 
 
 def precision_on(device: torch.device) -> Callable[[], AbstractContextManager[Any]]:

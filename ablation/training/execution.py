@@ -1,6 +1,6 @@
 """How the arithmetic of runs is carried out on a device. Says nothing of what is computed: that is the spec's.
 
-What changes the last bits (compiled kernels, another memory layout than the device's own) is part of a record's
+What changes the last bits (compiled kernels, another memory format than the usual one) is part of a record's
 environment; a graph replays the kernels of the eager step and changes none.
 """
 
@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from typing import Any, Literal, get_args
 
 from ablation.core.errors import InputError, Problem
+from ablation.models.own import is_own
 
 Step = Literal["auto", "eager", "graph", "compile"]
 MemoryFormat = Literal["auto", "contiguous", "channels_last"]
@@ -27,10 +28,11 @@ class Execution:
     """How runs are trained: changes how long they take, and with "compile" or another memory format their last bits.
 
     step: "eager", operation by operation; "graph", a CUDA graph of the forward and backward pass (the same bits);
-    "compile", by torch.compile; "auto": "graph" on CUDA, else "eager". memory_format: of images and weights;
-    "auto": "channels_last" on CUDA, else "contiguous". per_device: workers on each GPU, or "auto", by measurement.
+    "compile", by torch.compile; "auto": "graph" on CUDA, else "eager". memory_format: of images and weights; "auto":
+    "channels_last", which convolutions are fastest with on either device, but "contiguous" for a network of one's own,
+    whose code may depend on it (as `view` does). per_device: workers on each GPU, or "auto", by measurement.
 
-    >>> Execution(memory_format="channels_last").on("cpu")
+    >>> Execution().on("cpu", "resnet50")
     Execution(step='eager', memory_format='channels_last', per_device=1)
     """
 
@@ -38,13 +40,16 @@ class Execution:
     memory_format: MemoryFormat = "auto"
     per_device: int | Literal["auto"] = 1
 
-    def on(self, device: str) -> Execution:
-        """The same with "auto" decided for a device ("cpu", "cuda:1"). Raises InputError for what it cannot do."""
+    def on(self, device: str, model: str = "") -> Execution:
+        """The same with "auto" decided for a device ("cpu", "cuda:1") and a network, by the name that a spec has of it.
+
+        Raises InputError for what the device cannot do.
+        """
         cuda = device.startswith("cuda")
         if wrong := [problem for problem in (self._wrong_step(cuda), *self._wrong_choices(cuda)) if problem]:
             raise InputError(map(Problem, wrong))
         step = self.step if self.step != "auto" else "graph" if cuda else "eager"
-        memory_format = self.memory_format if self.memory_format != "auto" else _own_format(cuda)
+        memory_format = self.memory_format if self.memory_format != "auto" else _usual_format(model)
         return Execution(step, memory_format, self.per_device)
 
     def _wrong_step(self, cuda: bool) -> str:
@@ -68,11 +73,11 @@ class Execution:
             "per_device (--per-device) is for GPUs: of a CPU, jobs (--jobs) gives the workers" if several else "",
         )
 
-    def environment(self, device: str) -> dict[str, str]:
-        """What of it changes bits, and is not what `device` does by itself: for the record."""
-        chosen, cuda = self.on(device), device.startswith("cuda")
+    def environment(self, device: str, model: str = "") -> dict[str, str]:
+        """What of it changes bits, and is not what is done where nothing is chosen: for the record."""
+        chosen = self.on(device, model)
         compiled = {"step": "compile"} if chosen.step == "compile" else {}
-        layout = {} if chosen.memory_format == _own_format(cuda) else {"memory_format": chosen.memory_format}
+        layout = {} if chosen.memory_format == _usual_format(model) else {"memory_format": chosen.memory_format}
         return compiled | layout
 
     @classmethod
@@ -82,11 +87,11 @@ class Execution:
 
 
 AS_USUAL = Execution()
-"""As each device does it by itself."""
+"""What is done where nothing is chosen."""
 
 
-def _own_format(cuda: bool) -> MemoryFormat:
-    return "channels_last" if cuda else "contiguous"
+def _usual_format(model: str) -> MemoryFormat:
+    return "contiguous" if is_own(model) else "channels_last"
 
 
 def _compiler() -> str | None:

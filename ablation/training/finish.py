@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 import ablation
 from ablation.analysis.metrics import classification_metrics
@@ -24,7 +25,7 @@ from ablation.experiment.runs import Run, history_of
 from ablation.models.networks import count_parameters
 from ablation.optim import describe_groups
 from ablation.training.checkpoint import Progress
-from ablation.training.looks import looks
+from ablation.training.looks import attention_of, looks
 from ablation.training.preview import Preview, blank, preview
 from ablation.training.setup import Setup
 from ablation.training.view import predict, untouched
@@ -37,17 +38,22 @@ def finish(
     environment: dict[str, Any],
     conditions: Sequence[Condition] = (),
     always: bool = False,
+    validated: NDArray[np.float32] | None = None,
 ) -> tuple[RunRecord, Arrays]:
     """Test the network, and return the record of its run with the arrays beside it.
 
     diverged_step: the step (from 1) whose loss was not finite; such a run has no metrics and no test predictions.
     conditions, always: test conditions, and whether they are shown whatever they cost (`ablation.training.looks`).
+    validated: (V, C) the network's logits for the validation part, where they are known.
     Raises AblationError where the test images were not those of the cache: the run does not count.
     """
     run, data, spec, notes = setup.run, setup.data, setup.run.spec, progress.notes
     tested = setup.parts.test if diverged_step is None else setup.parts.test[:1]
     digests: list[str] = []
-    logits, features = predict(setup.tested, setup.clean, tested, spec.batch_size, setup.precision, digests)
+    attention = attention_of(setup)
+    logits, features = predict(
+        setup.tested, setup.clean, tested, spec.batch_size, setup.precision, digests, attention.answer
+    )
     if tuple(digests) != untouched(data, setup.device, spec, tested):
         raise AblationError("the test images were changed on their way to the network; the run does not count")
     if diverged_step is None and not np.isfinite(logits).all():
@@ -59,7 +65,7 @@ def finish(
     unknown: dict[str, Any] = {}
     cost = attempt("what the run took", partial(_cost, run, setup.device), unknown, notes.append)
     started = time.perf_counter()
-    looked = looks(setup, conditions, always, notes.append) if diverged_step is None else {}
+    looked = looks(setup, conditions, always, notes.append, attention, validated) if diverged_step is None else {}
     cost |= {"evaluation_seconds": round(time.perf_counter() - started, 4)}
     shown = conditions if "corrupted_logits" in looked else ()
     evidence = _evidence(setup, notes) | {

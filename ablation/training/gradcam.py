@@ -6,8 +6,7 @@ logit / d A_k, map = relu(sum_k a_k A_k). Works for whatever network has such a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ablation.models.classifier import AdaptiveMean, Classifier
-from ablation.training.view import Rows, View
 
 _POOLS = (
     AdaptiveMean, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.LPPool2d, nn.Identity,
@@ -25,58 +23,76 @@ _POOLS = (
 """What ends the convolutional part, or passes on what it is given: its output is no feature map of its own."""
 
 
-def attention_maps(
-    model: Classifier, view: View, rows: Rows, batch_size: int, precision: Callable[[], AbstractContextManager[Any]]
-) -> NDArray[np.uint8] | None:
-    """(M, h, w) for these rows, each map in steps of 255 of its own maximum; 0 where nothing speaks for the guess.
+@dataclass
+class Attention:
+    """Where a network looks in some of the images that it answers, by the way: the answers are those it gives without.
 
-    None for a network without a feature map that has more than one position.
+    chosen: (N,) which of the images, in the order in which they will come. A network without a feature map that has
+    more than one position leaves no maps. Nothing here can cost an answer: what went wrong is kept.
     """
-    training = model.training
-    model.eval()
-    try:
-        maps = list(_maps(model, view, rows, batch_size, precision))
-    finally:
-        model.train(training)
-    if not maps:
-        return None
-    every = torch.cat(maps)
-    most = every.amax(dim=(1, 2), keepdim=True)
-    return (every / most.clamp(min=torch.finfo(torch.float32).tiny) * 255).round().byte().cpu().numpy()
+
+    model: Classifier
+    chosen: NDArray[np.bool_]
+    wrong: Exception | None = None
+    _module: nn.Module | None = None
+    _kept: list[Tensor] = field(default_factory=list)
+    _answered: int = 0
+
+    def answer(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, C) logits and (B, F) features of the next normalised images (B, 3, S, S), in evaluation."""
+        chosen = self.chosen[self._answered : self._answered + len(images)]
+        first, self._answered = self._answered == 0, self._answered + len(images)
+        try:
+            if first:
+                with torch.no_grad():
+                    self._module = last_map(self.model, images[:1])
+            if self._module is not None and chosen.any():
+                answer, maps = grad_cam(self.model, self._module, images)
+                self._kept.append(maps[torch.from_numpy(chosen).to(maps.device)])
+                return answer
+        except Exception as error:  # whatever a network of one's own raises under hooks
+            self.wrong, self._module = error, None
+        return self.model.logits_and_features(images)
+
+    def maps(self) -> NDArray[np.uint8] | None:
+        """(M, h, w) of the chosen images, each in steps of 255 of its own maximum; 0 where nothing speaks for a guess.
+
+        None for a network that has none. Raises what went wrong.
+        """
+        if self.wrong is not None:
+            raise self.wrong
+        if not self._kept:
+            return None
+        every = torch.cat(self._kept)
+        most = every.amax(dim=(1, 2), keepdim=True)
+        return (every / most.clamp(min=torch.finfo(torch.float32).tiny) * 255).round().byte().cpu().numpy()
 
 
-def _maps(
-    model: Classifier, view: View, rows: Rows, batch_size: int, precision: Callable[[], AbstractContextManager[Any]]
-) -> Iterator[Tensor]:
-    """Those of each batch; none of a network that has no map."""
-    with torch.no_grad(), precision():
-        module = last_map(model, view.normalized(view.pictures(rows[:1])))
-    if module is None:
-        return
-    for pictures in view.shown(rows, batch_size):
-        images = view.normalized(pictures)
-        with torch.enable_grad(), precision():
-            yield grad_cam(model, module, images)
+def grad_cam(model: Classifier, module: nn.Module, images: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
+    """Logits and features of normalised images (B, 3, S, S), and (B, h, w) the maps at the output of `module`.
 
-
-def grad_cam(model: Classifier, module: nn.Module, images: Tensor) -> Tensor:
-    """(B, h, w) of normalised images (B, 3, S, S), at the output of `module`, before they are scaled."""
+    The maps are not scaled. Gradients are computed from that output on.
+    """
     kept: list[Tensor] = []
 
     def cut(_: nn.Module, __: Any, output: Tensor) -> Tensor:
+        torch.set_grad_enabled(True)
         kept[:] = [output.detach().requires_grad_()]
         return kept[0].clone()  # what comes next may write to it
 
-    hook = module.register_forward_hook(cut)
-    try:
-        logits = model(images)
-    finally:
-        hook.remove()
-    (feature_map,) = kept
-    guesses = logits.gather(1, logits.argmax(dim=1, keepdim=True))
-    (gradient,) = torch.autograd.grad(guesses.sum(), feature_map)
-    weights = gradient.float().mean(dim=(2, 3), keepdim=True)
-    return (weights * feature_map.detach().float()).sum(dim=1).relu()
+    with torch.no_grad():  # behind it gradients are as they were
+        hook = module.register_forward_hook(cut)
+        try:
+            logits, features = model.logits_and_features(images)
+        finally:
+            hook.remove()
+        (feature_map,) = kept
+        guesses = logits.gather(1, logits.argmax(dim=1, keepdim=True))
+        (gradient,) = torch.autograd.grad(guesses.sum(), feature_map)
+    with torch.no_grad():
+        weights = gradient.float().mean(dim=(2, 3), keepdim=True)
+        maps = (weights * feature_map.float()).sum(dim=1).relu()
+    return (logits.detach(), features.detach()), maps
 
 
 def last_map(model: Classifier, images: Tensor) -> nn.Module | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ablation.analysis.sampling import stratified_subset
@@ -21,7 +22,7 @@ from ablation.core.errors import attempt
 from ablation.data import Dataset
 from ablation.experiment.record import compact
 from ablation.experiment.robustness import MOST_IMAGES, MOST_SHARE, Condition, work_share
-from ablation.training.gradcam import attention_maps
+from ablation.training.gradcam import Attention
 from ablation.training.kept import KEPT
 from ablation.training.setup import Setup
 from ablation.training.view import Rows, View, batches, predict
@@ -39,14 +40,25 @@ AT_ONCE = 64 * 224 * 224
 """Pixels of a batch of these looks, at least as many images as a batch in training: small pictures go many at once."""
 
 
-def looks(setup: Setup, conditions: Sequence[Condition], always: bool, note: Callable[[str], None]) -> dict[str, Any]:
-    """The optional fields of `Arrays`. always: show test conditions whatever they cost, see `robustness.MOST_SHARE`."""
+def looks(
+    setup: Setup,
+    conditions: Sequence[Condition],
+    always: bool,
+    note: Callable[[str], None],
+    attention: Attention,
+    validated: NDArray[np.float32] | None = None,
+) -> dict[str, Any]:
+    """The optional fields of `Arrays`. always: show test conditions whatever they cost, see `robustness.MOST_SHARE`.
+
+    attention: of `attention_of`, after the test. validated: (V, C) the network's logits for the validation part, where
+    they are known.
+    """
     kept: dict[str, Any] = {}
     shown = _affordable(setup, conditions, always)
     for what, compute in (
         ("robustness", partial(_corrupted, setup, shown)),
-        ("the training and validation parts", partial(_parts, setup, len(shown))),
-        ("where the network looks", partial(_attention, setup)),
+        ("the training and validation parts", partial(_parts, setup, len(shown), validated)),
+        ("where the network looks", partial(_attended, setup, attention)),
     ):
         nothing: dict[str, Any] = {}
         kept |= attempt(what, compute, nothing, note)
@@ -60,7 +72,7 @@ def _affordable(setup: Setup, conditions: Sequence[Condition], always: bool) -> 
     return conditions if always or share <= MOST_SHARE else ()
 
 
-def _parts(setup: Setup, conditions: int) -> dict[str, Any]:
+def _parts(setup: Setup, conditions: int, validated: NDArray[np.float32] | None) -> dict[str, Any]:
     """The validation part, and of the training part what there is room for, each class in its share."""
     parts, classes = setup.parts, len(setup.data.classes)
     others = 4 * len(parts.test) + 2 * len(parts.val) + 2 * conditions * min(len(parts.test), MOST_IMAGES)
@@ -69,7 +81,8 @@ def _parts(setup: Setup, conditions: int) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for part, own in rows.items():
         if len(own):
-            logits = _logits(setup, setup.clean, own)
+            known = validated if part == "val" else None
+            logits = _logits(setup, setup.clean, own) if known is None else _finite(known)
             kept |= {f"{part}_sample": own, f"{part}_label": setup.data.labels[own], f"{part}_logits": logits}
     return kept
 
@@ -109,11 +122,15 @@ def _picked(pictures: Tensor, rows: Rows) -> Tensor:
     return pictures[on(pictures.device, rows)]
 
 
-def _attention(setup: Setup) -> dict[str, Any]:
-    rows = _subset(setup, setup.parts.test, MOST_MAPS)
-    batch_size = setup.run.spec.batch_size
-    maps = attention_maps(setup.tested, setup.clean, rows, batch_size, setup.precision)
-    return {} if maps is None else {"attention_sample": rows, "attention_maps": maps}
+def attention_of(setup: Setup) -> Attention:
+    """What notes where the network looks while it answers the test part, for at most `MOST_MAPS` of its images."""
+    chosen = np.isin(setup.parts.test, _subset(setup, setup.parts.test, MOST_MAPS))
+    return Attention(setup.tested, chosen)
+
+
+def _attended(setup: Setup, attention: Attention) -> dict[str, Any]:
+    maps = attention.maps()
+    return {} if maps is None else {"attention_sample": setup.parts.test[attention.chosen], "attention_maps": maps}
 
 
 def _subset(setup: Setup, rows: Rows, most: int) -> Rows:
@@ -121,9 +138,13 @@ def _subset(setup: Setup, rows: Rows, most: int) -> Rows:
 
 
 def _logits(setup: Setup, view: Any, rows: Rows) -> Any:
-    """(T, C) float16. Raises ValueError where the network answers with what is no finite number."""
+    """(T, C) float16, as `_finite` has them."""
     at_once = max(setup.run.spec.batch_size, AT_ONCE // view.size**2)
-    logits, _ = predict(setup.tested, view, rows, min(at_once, 1024), setup.precision)
+    return _finite(predict(setup.tested, view, rows, min(at_once, 1024), setup.precision)[0])
+
+
+def _finite(logits: NDArray[np.float32]) -> Any:
+    """(T, C) float16. Raises ValueError where the network answers with what is no finite number."""
     if not np.isfinite(logits).all():
         raise ValueError("the network answers with what is no finite number")
     return compact(logits)

@@ -68,7 +68,7 @@ class Setup:
         clean = View.clean(data, device, spec.image_size, mean, std)
         passes = _passes(spec, network(spec, len(data.classes), cache), device, execution)
         passes.weigh(_class_weights(spec, data, parts, device))
-        clean = replace(clean, channels_last=execution.on(str(device)).memory_format == "channels_last")
+        clean = replace(clean, channels_last=_channels_last(execution.on(str(device), spec.model)))
         optimizer = build_optimizer(spec.optimizer, passes.model, spec.head_lr_factor)
         average = averaged(passes.model, spec.ema) if spec.ema else None
         setup = cls(run, data, device, parts, labels, clean, passes, optimizer, average)
@@ -124,19 +124,23 @@ def _passes(spec: RunSpec, fresh: Classifier, device: torch.device, execution: E
     What a network of the user's own does in Python is not in a graph: it is recorded only where that is asked for, and
     never used for another run.
     """
-    chosen, own = execution.on(str(device)), is_own(spec.model)
+    chosen, own = execution.on(str(device), spec.model), is_own(spec.model)
     compiled = chosen.step == "compile"
     recorded = chosen.step == "graph" or (compiled and device.type == "cuda")
     recorded = recorded and not (own and execution.step == "auto")
 
     def make(model: Classifier) -> Passes:
-        there = placed(model, device, chosen.memory_format == "channels_last")
+        there = placed(model, device, _channels_last(chosen))
         capture = cuda_graphs(device) if recorded else None
         return Passes(there, precision_on(device), spec.batch_size, spec.label_smoothing, compiled, capture)
 
     weighted = spec.class_weights is not None
     shape = (str(device), chosen, fresh.head.out_features, weighted, *(getattr(spec, name) for name in SHAPE))
     return passes_of(fresh, None if own or not (compiled or recorded) else shape, make)
+
+
+def _channels_last(chosen: Execution) -> bool:
+    return chosen.memory_format == "channels_last"
 
 
 def network(spec: RunSpec, classes: int, cache: Path | None = None) -> Classifier:

@@ -48,8 +48,8 @@ class View:
     mixing: Mixing | None = None
     clean_of: tuple[Dataset, torch.device] | None = None
     """Whose images on which device are shown unchanged; None where they are changed."""
-    channels_last: bool | None = None
-    """The memory layout of what a network takes; None: the one that its device prefers."""
+    channels_last: bool = True
+    """The memory format of what a network takes."""
     drawn: Rows | None = None
     """(N,) the rows, in ascending order, that `steps` and `mixing` are of; None: of all."""
     images: int | None = None
@@ -125,11 +125,10 @@ class View:
         return max(1, _AT_ONCE // (3 * self.size**2))
 
     def normalized(self, pictures: Tensor) -> Tensor:
-        """(B, 3, size, size) float32 as the network takes them, in its memory layout."""
+        """(B, 3, size, size) float32 as the network takes them, in its memory format."""
         mean, std = (on(pictures.device, moment, torch.float32) for moment in (self.mean, self.std))
         images = (pictures - mean.view(3, 1, 1)) / std.view(3, 1, 1)
-        last = images.is_cuda if self.channels_last is None else self.channels_last
-        return images.contiguous(memory_format=torch.channels_last) if last else images
+        return images.contiguous(memory_format=torch.channels_last) if self.channels_last else images
 
     def targets(self, labels: Tensor, rows: Rows, classes: int) -> Tensor:
         """The labels (B,) of these rows; where pictures are mixed, probabilities (B, classes). labels: (N,)."""
@@ -169,16 +168,21 @@ def predict(
     batch_size: int,
     precision: Callable[[], AbstractContextManager[Any]],
     digests: list[str] | None = None,
+    answer: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Logits (T, C) and features (T, F) of these rows; a digest of each batch of pictures goes to `digests`."""
+    """Logits (T, C) and features (T, F) of these rows; a digest of each batch of pictures goes to `digests`.
+
+    answer: what gives those of a batch of images; by default the network.
+    """
     model.eval()
+    answer = answer or model.logits_and_features
     logits, features = [], []
     for pictures in view.shown(rows, batch_size):  # outside `precision`: pixels are float32 everywhere
         if digests is not None:
             digests.append(batch_digest(pictures))
         images = view.normalized(pictures)
         with precision():
-            outputs = model.logits_and_features(images)
+            outputs = answer(images)
         logits.append(outputs[0].float())
         features.append(outputs[1].float())
     return torch.cat(logits).cpu().numpy(), torch.cat(features).cpu().numpy()

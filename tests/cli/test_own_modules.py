@@ -35,10 +35,19 @@ experiment = Experiment(
 NETS = """from torch import nn
 from blocks import WIDTH
 
+class Net(nn.Module):
+    def __init__(self, head):
+        super().__init__()
+        self.maps, self.hidden, self.head = nn.Conv2d(3, 3, 1), nn.Linear(192, WIDTH), head
+
+    def forward(self, images):
+        return self.head(self.hidden(self.maps(images).view(len(images), 192)).relu())
+
 def make(classes):
     import heads
-    return nn.Sequential(nn.Flatten(), nn.Linear(192, WIDTH), nn.ReLU(), heads.head(WIDTH, classes))
+    return Net(heads.head(WIDTH, classes))
 """
+"""With `view`, which torch refuses for maps whose channels are last in memory."""
 HEADS = "from torch import nn\n\ndef head(width, classes):\n    return nn.Linear(width, classes)\n"
 OPS = "from levels import BY\n\ndef darker(picture, rng):\n    return picture * BY\n"
 

@@ -34,11 +34,11 @@ def test_what_a_cpu_has_not_is_an_error_before_any_run(option, error, finished, 
 
 
 def test_another_memory_format_is_recorded_and_warned_of(finished, project):
-    options = ("--no-tracking", "--device", "cpu", "--jobs", "1", "--memory-format", "channels_last")
+    options = ("--no-tracking", "--device", "cpu", "--jobs", "1", "--memory-format", "contiguous")
     ended = ablation(project, "run", "small", *options)
     assert ended.code == 0, ended.err
     records = Results.load(finished.experiment, project / "runs", project / "cache").records
     chosen = [record.environment.get("memory_format") for record in records.values()]
-    assert sorted(map(str, chosen)) == ["None"] * 5 + ["channels_last"]
+    assert sorted(map(str, chosen)) == ["None"] * 5 + ["contiguous"]
     said = " ".join((ended.out + ended.err).split())
-    assert "Runs on different memory formats are compared: channels_last (1 run), the usual one (5 runs)." in said
+    assert "Runs on different memory formats are compared: contiguous (1 run), the usual one (5 runs)." in said

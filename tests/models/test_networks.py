@@ -105,6 +105,34 @@ def test_a_mean_over_space_is_adaptive_pooling_to_one():
     assert AdaptiveMean(1)(maps).shape == (4, 3, 1, 1)
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_the_gradient_of_a_mean_is_in_the_memory_format_of_the_maps(layout):
+    """Else whatever comes before it is slow."""
+    maps = images(4, 9).contiguous(memory_format=layout).requires_grad_()
+    before = maps.clone()  # not a leaf: the gradient of a leaf is copied
+    before.retain_grad()
+    AdaptiveMean(1)(before).sum().backward()
+    assert before.grad.is_contiguous(memory_format=layout)
+    assert torch.equal(before.grad, torch.full_like(maps, 1 / 81))
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize(("name", "size"), [("shallow_cnn", 32), ("lenet", 12)])
+def test_rectified_behind_a_maximum_is_rectified_before_it(name, size, layout):
+    """To the last bit, forward and backward."""
+    one, other = (build(name, 5).to(memory_format=layout).train() for _ in range(2))
+    layers = other.backbone
+    for at in [row for row, layer in enumerate(layers) if isinstance(layer, nn.MaxPool2d)]:
+        assert isinstance(layers[at + 1], nn.ReLU)
+        layers[at], layers[at + 1] = layers[at + 1], layers[at]
+    pictures = images(8, size).contiguous(memory_format=layout)
+    answers = [model(pictures) for model in (one, other)]
+    assert torch.equal(*answers)
+    for answer in answers:
+        answer.square().sum().backward()
+    assert all(torch.equal(a.grad, b.grad) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
 @pytest.mark.parametrize(("source", "size"), [(7, 7), (6, 7), (13, 6), (2, 7), (5, 1)])
 def test_adaptive_mean_is_torchs_adaptive_pooling(source, size):
     maps = images(3, source)

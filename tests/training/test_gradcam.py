@@ -12,8 +12,29 @@ from torchvision.models import resnet18, vgg11
 from ablation.augment.apply import as_pixels
 from ablation.models.classifier import Classifier
 from ablation.models.networks import build
-from ablation.training.gradcam import attention_maps, grad_cam, last_map
-from ablation.training.view import View
+from ablation.training.gradcam import Attention, last_map
+from ablation.training.gradcam import grad_cam as answer_and_maps
+from ablation.training.view import View, predict
+
+
+def grad_cam(model: Classifier, module: nn.Module, images: Tensor) -> Tensor:
+    """The maps, whose answers are those that the network gives without."""
+    answer, maps = answer_and_maps(model, module, images)
+    with torch.no_grad():
+        plain = model.logits_and_features(images)
+    assert all(map(torch.equal, answer, plain))
+    assert torch.is_grad_enabled()
+    return maps
+
+
+def attention_maps(model: Classifier, view: View, batch_size: int, chosen: list[bool]) -> np.ndarray | None:
+    """As `finish` gets them."""
+    rows = np.arange(len(chosen))
+    attention = Attention(model, np.array(chosen))
+    answers = predict(model, view, rows, batch_size, nullcontext, None, attention.answer)
+    for got, plain in zip(answers, predict(model, view, rows, batch_size, nullcontext), strict=True):
+        np.testing.assert_array_equal(got, plain)
+    return attention.maps()
 
 
 class Mean(nn.Module):
@@ -62,11 +83,38 @@ def shown(images: Tensor) -> View:
 def test_maps_are_scaled_each_by_its_own_most_and_nothing_stays_nothing():
     images = IMAGES.clamp(0, 9) / 9
     images = torch.cat([images, torch.zeros(1, 3, 2, 2)])
-    maps = attention_maps(by_hand(), shown(images), np.array([0, 1, 2]), 2, nullcontext)
+    maps = attention_maps(by_hand(), shown(images), 2, [True, True, True])
     assert (maps.dtype, maps.shape) == (np.uint8, (3, 2, 2))
     assert maps[0].tolist() == [[0, 255], [round(255 * 57 / 113), 0]], "as 8-bit pictures hold 2 / 9 and 4 / 9"
     assert maps[1].max() == 255
     assert maps[2].max() == 0
+
+
+def test_maps_are_of_the_images_that_are_chosen():
+    view = shown(torch.rand(7, 3, 4, 4, generator=torch.Generator().manual_seed(0)))
+    every = attention_maps(by_hand(), view, 3, [True] * 7)
+    some = [False, False, False, True, False, True, True]
+    np.testing.assert_array_equal(attention_maps(by_hand(), view, 3, some), every[some])
+    assert attention_maps(by_hand(), view, 3, [False] * 7) is None
+
+
+class Fussy(nn.Module):
+    """Fails where gradients are computed."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        if torch.is_grad_enabled():
+            raise ZeroDivisionError("no gradients, please")
+        return maps.mean(dim=(2, 3))
+
+
+def test_what_fails_under_a_gradient_costs_no_answer():
+    model = by_hand()
+    model.backbone[2] = Fussy()
+    attention = Attention(model, np.ones(2, bool))
+    logits, _ = predict(model, shown(IMAGES.clamp(0, 9) / 9), np.arange(2), 1, nullcontext, None, attention.answer)
+    assert np.isfinite(logits).all()
+    with pytest.raises(ZeroDivisionError, match="no gradients"):
+        attention.maps()
 
 
 def plain_grad_cam(network: nn.Module, layer: nn.Module, images: Tensor) -> Tensor:
@@ -141,7 +189,7 @@ def test_every_kind_of_network_has_a_map(name, one_thread):
 def test_a_vision_transformer_has_none(one_thread):
     model = build("vit_b_16", 3, 0.0, 0, image_size=32).eval()
     assert last_map(model, torch.zeros(1, 3, 32, 32)) is None
-    assert attention_maps(model, shown(torch.zeros(1, 3, 32, 32)), np.array([0]), 1, nullcontext) is None
+    assert attention_maps(model, shown(torch.zeros(1, 3, 32, 32)), 1, [True]) is None
 
 
 class Flat(nn.Module):
@@ -158,7 +206,7 @@ class Flat(nn.Module):
 def test_a_network_without_a_map_has_none():
     model = Classifier(Flat(), 5, 2, 0.0)
     assert last_map(model, torch.zeros(1, 3, 4, 4)) is None
-    assert attention_maps(model, shown(torch.zeros(1, 3, 4, 4)), np.array([0]), 1, nullcontext) is None
+    assert attention_maps(model, shown(torch.zeros(1, 3, 4, 4)), 1, [True]) is None
 
 
 class Twice(nn.Module):
@@ -189,10 +237,8 @@ def test_the_network_is_left_as_it_was(one_thread):
     model.backbone.conv1.weight.requires_grad_(False)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     flags = [parameter.requires_grad for parameter in model.parameters()]
-    model.train()
     view = shown(as_pixels(torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))))
-    assert attention_maps(model, view, np.arange(4), 2, nullcontext) is not None
-    assert model.training, "the mode is put back"
+    assert attention_maps(model, view, 2, [True] * 4) is not None
     assert [parameter.requires_grad for parameter in model.parameters()] == flags
     assert all(parameter.grad is None for parameter in model.parameters())
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())

@@ -158,7 +158,7 @@ def test_torchvisions_own_transforms_are_conditions_too(asked, looked):
 LOOKS = {
     "robustness": ("_corrupted", "corrupted_"),
     "the training and validation parts": ("_parts", "train_"),
-    "where the network looks": ("attention_maps", "attention_"),
+    "where the network looks": ("_attended", "attention_"),
 }
 
 

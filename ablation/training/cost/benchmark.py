@@ -149,9 +149,9 @@ class Workload:
         self.images = torch.from_numpy(stream(0, "noise").standard_normal(shape, "float32")).to(device)
         self.labels = torch.arange(batch_size, device=device) % config.classes
         self.precision = precision_on(device)
+        self.images = self.images.contiguous(memory_format=torch.channels_last)
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
-            self.images = self.images.contiguous(memory_format=torch.channels_last)
         self.optimizer = build_optimizer(AdamW(), self.model)
         self.model.train()
 
