@@ -90,7 +90,7 @@ class Workers(click.ParamType[Any]):
     type=click.Choice(MEMORY_FORMATS),
     default="auto",
     show_default=True,
-    help="Of images and weights; auto: channels_last, but contiguous for a network of one's own. Changes the last bits.",
+    help="Of images and weights; auto: channels_last; contiguous for a network of one's own. Changes the last bits.",
 )
 @click.option(
     "--per-device",

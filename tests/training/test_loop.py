@@ -98,10 +98,10 @@ def test_augmentation_changes_training_pictures_and_never_test_pictures(small, t
 
 
 def test_test_images_that_were_changed_are_an_error(small, trained, monkeypatch):
-    def careless(model, view, rows, batch_size, precision, digests=None):
+    def careless(model, view, rows, *others):
         """As a loop that tests through the training view would."""
         flipped = view.augmented((RandomHorizontalFlip(p=1.0),), 0, 0, np.ones(1797, np.float32), rows)
-        return predict(model, flipped, rows, batch_size, precision, digests)
+        return predict(model, flipped, rows, *others)
 
     monkeypatch.setattr("ablation.training.finish.predict", careless)
     with pytest.raises(AblationError, match="the test images were changed"):
