@@ -1,4 +1,4 @@
-"""What `ablation plan` prints of power: what the design can find, on what that rests, and what would find more."""
+"""What `ablation plan` prints of power: what the design can detect, on what that rests, and what would detect more."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ablation.training.cost.estimate import Images
 
 
 def answer(experiment: Experiment, planned: Sequence[PlannedPower], pilot: str, baseline: str = "") -> str:
-    """What could be found, in a sentence or two; '' where nothing is compared.
+    """What could be detected, in a sentence or two; '' where nothing is compared.
 
     pilot: the command that trains one. baseline: the command that trains what is missing of the baseline's runs; ''
     where nothing is.
@@ -47,15 +47,15 @@ def answer(experiment: Experiment, planned: Sequence[PlannedPower], pilot: str, 
         return f"{_nothing(metric)}, however little seeds vary: {design}"
     if math.isnan(power.estimated.sd):
         return (
-            f"cannot find a difference below {wording.amount(power.at_best, metric)}, however little seeds vary: "
+            f"cannot detect a difference below {wording.amount(power.at_best, metric)}, however little seeds vary: "
             f"{design}, {_assumptions(power)}; `{pilot}` trains two runs to know better"
         )
     if power.estimated.df == 1 or _beyond(experiment, power, power.smallest):
         return _little(experiment, power, baseline)
-    found = f"finds a difference of {wording.amount(power.smallest, metric)} or more, 4 times in 5"
+    answer = f"detects a difference of {wording.amount(power.smallest, metric)} or more, 4 times in 5"
     if power.estimated.few:
-        found = (
-            f"finds a difference of {wording.points(power.as_estimated, metric)} to "
+        answer = (
+            f"detects a difference of {wording.points(power.as_estimated, metric)} to "
             f"{wording.amount(power.smallest, metric)}, as seeds vary like the few finished runs or as much as these "
             "cannot rule out"
         )
@@ -64,7 +64,7 @@ def answer(experiment: Experiment, planned: Sequence[PlannedPower], pilot: str, 
         at_best = (
             f"; none below {wording.points(power.at_best, metric)}, however little seeds vary ({_assumptions(power)})"
         )
-    return f"{found}: {design}{at_best}"
+    return f"{answer}: {design}{at_best}"
 
 
 def _beyond(experiment: Experiment, power: PlannedPower, difference: float) -> bool:
@@ -74,12 +74,12 @@ def _beyond(experiment: Experiment, power: PlannedPower, difference: float) -> b
 
 
 def shows_nothing(experiment: Experiment, power: PlannedPower) -> bool:
-    """Could no difference be found, whatever it is? Of the few runs' upper limit that is not said."""
+    """Could no difference be detected, whatever it is? Of the few runs' upper limit that is not said."""
     return not power.estimated.few and _beyond(experiment, power, power.smallest)
 
 
 def _nothing(metric: str) -> str:
-    return f"even the largest difference that {METRICS[metric].title} can show would be found less than 4 times in 5"
+    return f"even the largest difference that {METRICS[metric].title} can show would be detected less than 4 times in 5"
 
 
 def _little(experiment: Experiment, power: PlannedPower, baseline: str) -> str:
@@ -96,7 +96,7 @@ def _little(experiment: Experiment, power: PlannedPower, baseline: str) -> str:
     if baseline:
         more = f"{MIN_SEEDS} to 5 seeds of the baseline would say more, and are kept: `{baseline}`"
     return (
-        f"{runs} say little: the smallest difference that {counted(power.seeds, 'seed')} find is between {least} and "
+        f"{runs} say little: the smallest difference that {counted(power.seeds, 'seed')} detect is between {least} and "
         f"{most}; {more}"
     )
 
@@ -217,23 +217,26 @@ def _table(experiment: Experiment, cells: Sequence[Cell], planned: Sequence[Plan
         "seeds": ("seeds", lambda power: str(power.seeds)),
         "test images": ("test images", lambda power: spanned(power.test_images)),
         "sd": ("sd", sd),
-        "finds": ("finds at least" if at_best else "finds", lambda power: _finds(experiment, power, power.smallest)),
+        "detects": (
+            "detects at least" if at_best else "detects",
+            lambda power: _detected(experiment, power, power.smallest),
+        ),
         **{name: (name, needed(index)) for index, name in enumerate(smaller)},
     }
     nothing = any(_beyond(experiment, power, power.smallest) for power in planned)
     title = METRICS[metric].title
     caption = (
         f"in {METRICS[metric].unit or title}; sd: over seeds{' of a paired difference' * test.paired}, "
-        f"{'; '.join(dict.fromkeys(power.spread.origin for power in planned))}; finds: the smallest difference that "
+        f"{'; '.join(dict.fromkeys(power.spread.origin for power in planned))}; detects: the smallest difference that "
         f"one comparison shows with 80 % power after correction{f' (none: more than {title} can show)' * nothing}; "
-        f"seeds for {smaller[-1].removeprefix('seeds for ') if smaller else '...'}: how many find a difference of that "
-        f"size with the same power{', at least' * at_best}"
+        f"seeds for {smaller[-1].removeprefix('seeds for ') if smaller else '...'}: how many detect a difference of "
+        f"that size with the same power{', at least' * at_best}"
     )
-    return Table.of(columns, planned, caption, keep=("finds", *smaller), spare=("test images", "seeds", "sd"))
+    return Table.of(columns, planned, caption, keep=("detects", *smaller), spare=("test images", "seeds", "sd"))
 
 
-def _finds(experiment: Experiment, power: PlannedPower, difference: float) -> str:
-    """The smallest difference that is found, as '8.6'; 'none' where no two scores differ by so much."""
+def _detected(experiment: Experiment, power: PlannedPower, difference: float) -> str:
+    """The smallest difference that is detected, as '8.6'; 'none' where no two scores differ by so much."""
     return "none" if _beyond(experiment, power, difference) else wording.points(difference, experiment.metric)
 
 
@@ -268,13 +271,13 @@ def _sources(experiment: Experiment, planned: Sequence[PlannedPower]) -> str:
     if target.images and not math.isnan(power.on_these_images):
         guessed = "" if power.spread.images is not None else " (how much they matter is assumed)"
         sentences.append(
-            f"It finds {_finds(experiment, power, power.smallest)}; with the test photographs taken as given it would "
-            f"find {_finds(experiment, power, power.on_these_images)}{guessed}."
+            f"It detects {_detected(experiment, power, power.smallest)}; with the test photographs taken as given it "
+            f"would detect {_detected(experiment, power, power.on_these_images)}{guessed}."
         )
     if not math.isnan(power.without_overlap):
         sentences.append(
-            "Training parts of different seeds share photographs; if they shared none it would find "
-            f"{_finds(experiment, power, power.without_overlap)}: train on fewer, or give more photographs."
+            "Training parts of different seeds share photographs; if they shared none it would detect "
+            f"{_detected(experiment, power, power.without_overlap)}: train on fewer, or give more photographs."
         )
     if not target.training:
         sentences.append(

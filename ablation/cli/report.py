@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,6 +27,23 @@ REPORT_FILES = (HTML_FILE, PDF_FILE, EVIDENCE_FILE, "tables", "figures")
 """What of the folder goes to MLflow; there may be other things in it."""
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What the options ask for, by their names."""
+
+    out: Path | None
+    pdf: bool
+    only: tuple[str, ...]
+    fonts: tuple[Path, ...]
+    force: bool
+    publish: bool
+
+    def folder(self, every: Sequence[ExperimentOptions], studies: Sequence[Study]) -> Path:
+        """Where the report is, unless a folder is given; a variant's does not replace that of the experiment."""
+        folder = default_folder(*studies, only=self.only)
+        return self.out or folder.with_name(every[0].named(folder.name))
+
+
 @click.command()
 @click.option("--out", metavar="DIR", type=FOLDER, help="By default reports/EXPERIMENT, or reports/EXPERIMENT-SLUG.")
 @click.option("--pdf/--no-pdf", default=True, help="Also write report.pdf (the default).")
@@ -36,17 +54,7 @@ REPORT_FILES = (HTML_FILE, PDF_FILE, EVIDENCE_FILE, "tables", "figures")
 @TRACKING_URI
 @DRY_RUN
 @on_experiments
-def report(
-    options: tuple[ExperimentOptions, ...],
-    out: Path | None,
-    pdf: bool,
-    only: tuple[str, ...],
-    fonts: tuple[Path, ...],
-    force: bool,
-    publish: bool,
-    tracking_uri: str | None,
-    dry_run: bool,
-) -> None:
+def report(options: tuple[ExperimentOptions, ...], tracking_uri: str | None, dry_run: bool, **chosen: Any) -> None:
     """Write the report: the answer, tables and pictures, as HTML and PDF and as data.
 
     Of several experiments that share data, split and metric: one table, and in what they differ.
@@ -57,17 +65,19 @@ def report(
       ablation report quickstart --section effects --no-pdf
       ablation report quickstart other
     """
+    wanted = Wanted(**chosen)
     if dry_run:
-        _say_what_would_be_written(options, out, pdf, only, fonts, force, publish)
+        _say_what_would_be_written(options, wanted)
         return
-    with Second(None if only else prepare) as second:  # which imports what draws while records are read
+    with Second(None if wanted.only else prepare) as second:  # which imports what draws while records are read
         from ablation.evidence.study import Study  # pandas: after the second process has begun
         from ablation.evidence.warnings import alarms
 
         studies = [Study(one.results(), command=one.command("run")) for one in options]
-        _refuse_for_several(studies, only, publish)
+        _refuse_for_several(studies, wanted)
         _refuse_of_nothing(options, studies)
-        written = write_folder(studies, out or _folder(options, studies, only), pdf, only, fonts, force, second)
+        folder = wanted.folder(options, studies)
+        written = write_folder(studies, folder, wanted.pdf, wanted.only, wanted.fonts, wanted.force, second)
     for message in (*written.without, *(alarm for study in studies for alarm in alarms(study.results))):
         warn(message)
     page = written.folder / HTML_FILE
@@ -75,7 +85,7 @@ def report(
     console.print(f"wrote {page}{also}" if written.fresh else f"{page}{also}: up to date", markup=False, soft_wrap=True)
     for name in written.removed:
         say_line(f"removed {written.folder / name}, which was of before")
-    if publish:
+    if wanted.publish:
         (study,) = studies
         from ablation.report.render.description import description, verdicts
 
@@ -86,8 +96,8 @@ def report(
             console.print(f"published it to {tracker.store}; `ablation ui` shows it", markup=False, soft_wrap=True)
 
 
-def _refuse_for_several(studies: Sequence[Study], only: Sequence[str], publish: bool) -> None:
-    if len(studies) > 1 and (only or publish):
+def _refuse_for_several(studies: Sequence[Study], wanted: Wanted) -> None:
+    if len(studies) > 1 and (wanted.only or wanted.publish):
         raise InputError("--section and --publish are for the report of one experiment")
 
 
@@ -104,34 +114,20 @@ def _refuse_of_nothing(options: Sequence[ExperimentOptions], studies: Sequence[S
         raise InputError([Problem(text) for text in (nothing, *others_here(one, study.results, "report"))])
 
 
-def _folder(options: Sequence[ExperimentOptions], studies: Sequence[Study], only: Sequence[str]) -> Path:
-    """Where the report is, unless another folder is given; a variant's does not replace that of the experiment."""
-    folder = default_folder(*studies, only=only)
-    return folder.with_name(options[0].named(folder.name))
-
-
-def _say_what_would_be_written(
-    every: tuple[ExperimentOptions, ...],
-    out: Path | None,
-    pdf: bool,
-    only: tuple[str, ...],
-    fonts: tuple[Path, ...],
-    force: bool,
-    publish: bool,
-) -> None:
+def _say_what_would_be_written(every: Sequence[ExperimentOptions], wanted: Wanted) -> None:
     """Print where the same command would write the report without `--dry-run`, and what would stop it."""
     from ablation.evidence.study import Study
     from ablation.report.contents import known
 
-    known(*only)
+    known(*wanted.only)
     with ExitStack() as stack:
         scratch = [stack.enter_context(one.writing(dry_run=True)) for one in every]
         studies = [Study(one.results(), command=one.command("run")) for one in scratch]
-    _refuse_for_several(studies, only, publish)
+    _refuse_for_several(studies, wanted)
     _refuse_of_nothing(every, studies)
-    folder = out or _folder(every, studies, only)
-    what = f"{folder / HTML_FILE}{f' and {PDF_FILE}' if pdf else ''}"
-    fresh = force or not is_current(studies, folder, pdf, only, fonts)
+    folder = wanted.folder(every, studies)
+    what = f"{folder / HTML_FILE}{f' and {PDF_FILE}' if wanted.pdf else ''}"
+    fresh = wanted.force or not is_current(studies, folder, wanted.pdf, wanted.only, wanted.fonts)
     say_line(f"would write {what}" if fresh else f"{what}: up to date, nothing would be written")
-    if publish:
+    if wanted.publish:
         say_line(f"would put it on the run of {studies[0].experiment.name} in MLflow")

@@ -14,7 +14,7 @@ from ablation.cli.console import console, height, say, say_line, warn
 from ablation.cli.messages import message
 from ablation.cli.sections import fitting, show_table
 from ablation.core.errors import attempt
-from ablation.core.text import counted, named, opening, out_of, percent, plain
+from ablation.core.text import counted, listing, named, opening, out_of, percent, plain
 from ablation.evidence.effects import Effect
 from ablation.evidence.study import Study
 from ablation.experiment.experiment import Experiment
@@ -97,8 +97,21 @@ def show_verdicts(study: Study, most: int | None = None, compare: str = "") -> N
         say(f"{_kinds(ranked[len(shown) :])}: {compare}", "dim")
     if any(verdict_text(effect) != "no verdict" for effect in ranked):
         say(f"Holds {bounds(experiment)}.", "dim")
+    if sharper := _sharper(shown):
+        say(sharper, "dim")
     if then := _undecided(experiment, ranked):
         say(then)
+
+
+def _sharper(shown: Sequence[Effect]) -> str:
+    """Why a recipe is better or worse though its interval reaches 0, where that is so; else ''."""
+    crossing = [
+        effect for effect in shown if verdict_text(effect) in ("better", "worse") and effect.low <= 0 <= effect.high
+    ]
+    if not crossing:
+        return ""
+    recipes = listing(named(effect.recipe) for effect in crossing)
+    return f"{recipes}: the test decides, which is sharper than the simultaneous interval."
 
 
 def _undecided(experiment: Experiment, ranked: Sequence[Effect]) -> str:

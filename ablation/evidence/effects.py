@@ -60,7 +60,7 @@ class Effect:
     """Its standard error, by the declared test."""
     low: float = math.nan
     high: float = math.nan
-    """Its interval, simultaneous over the family of comparisons and in agreement with their verdicts."""
+    """Its interval, simultaneous over the family of comparisons. A verdict by Holm's correction may be sharper."""
     alone_low: float = math.nan
     alone_high: float = math.nan
     """Its interval at level 1 - alpha, as if it were the only comparison."""

@@ -55,7 +55,7 @@ def test_of_a_loss_it_says_that_nothing_is_known(printed):
     assert "seeds for" not in text
     known = printed(loss, Spread(0.2, "given"))
     assert "test seeds for seeds for seeds for" in known
-    assert "finds 0.100 0.200 0.400" in known
+    assert "detects 0.100 0.200 0.400" in known
     assert "in nats; sd: over seeds, given" in known
     assert "for 0.5 for 1.0 for 2.0" in printed(question())
 
@@ -66,10 +66,10 @@ def test_it_says_what_verdicts_will_hold_for_and_what_that_costs(printed):
     assert "split=Redrawn(...) redraws them for each seed" in fixed
     apart = printed(replace(question(), test=None, split=Redrawn(100, 100, 700)), Spread(0.01, "given"))
     assert "Verdicts hold for new training and test photographs, 5 seeds." in apart
-    assert "with the test photographs taken as given it would find" in apart
+    assert "with the test photographs taken as given it would detect" in apart
     assert "share photographs" not in apart
     shared = printed(replace(question(), test=None, split=Redrawn(0.3, 0.1, 0.3)))
-    assert "Training parts of different seeds share photographs; if they shared none it would find " in shared
+    assert "Training parts of different seeds share photographs; if they shared none it would detect " in shared
 
 
 def test_the_primary_comparisons_come_first(printed):

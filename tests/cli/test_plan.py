@@ -44,11 +44,11 @@ FEW = replace(question(), test=None, split=Fixed(0.6, 0.2, 0.2))
 def test_before_any_run_it_says_what_cannot_be_found(planned):
     text = planned(FEW)
     assert re.search(
-        r"cannot find a difference below [\d.]+ points of accuracy, however little seeds vary: 5 seeds", text
+        r"cannot detect a difference below [\d.]+ points of accuracy, however little seeds vary: 5 seeds", text
     )
     assert "assuming an accuracy of 90 %, and 1 in 22 images answered differently" in text
     assert f"`{PLAN} --pilot` trains two runs to know better" in text
-    assert text.index("cannot find") < text.index("factor level value"), "the answer comes first"
+    assert text.index("cannot detect") < text.index("factor level value"), "the answer comes first"
     least, less = (float(re.search(r"below ([\d.]+)", one)[1]) for one in (text, planned(FEW, accuracy=0.6)))
     assert less > 1.2 * least
 
@@ -62,14 +62,16 @@ def test_epochs_are_at_most_so_many_where_training_may_stop_early(planned):
 
 def test_with_runs_it_says_what_is_found(planned):
     known = planned(FEW, Spread(0.02, "estimated from 30 finished runs", df=24, score=0.8), 30)
-    assert re.search(r"finds a difference of [\d.]+ points of accuracy or more, 4 times in 5: 5 seeds, \d+ test", known)
+    assert re.search(
+        r"detects a difference of [\d.]+ points of accuracy or more, 4 times in 5: 5 seeds, \d+ test", known
+    )
     assert "however little" not in known
     few = planned(FEW, Spread(0.02, "estimated from 4 finished runs", df=3, score=0.8), 4)
-    low, high = map(float, re.search(r"finds a difference of ([\d.]+) to ([\d.]+) points of accuracy", few).groups())
+    low, high = map(float, re.search(r"detects a difference of ([\d.]+) to ([\d.]+) points of accuracy", few).groups())
     at_best = float(re.search(r"none below ([\d.]+), however little seeds vary \(an accuracy of 79 %", few)[1])
     assert at_best < low < high
     given = planned(FEW, Spread(0.04, "given"))
-    assert re.search(r"finds a difference of [\d.]+ points of accuracy or more.*; none below [\d.]+, however", given)
+    assert re.search(r"detects a difference of [\d.]+ points of accuracy or more.*; none below [\d.]+, however", given)
 
 
 def test_two_runs_say_little_and_no_number_is_beyond_the_metric(planned):
@@ -77,9 +79,9 @@ def test_two_runs_say_little_and_no_number_is_beyond_the_metric(planned):
     two = Spread(0.04, "estimated from 2 finished runs, under one condition", df=1, score=0.8)
     text = planned(FEW, two, 2, baseline=BASELINE, every=True)
     said = re.search(
-        r"2 finished runs say little: the smallest difference that 5 seeds find is between ([\d.]+) points of accuracy "
-        r"\(what 50 test images allow\) and ([\d.]+) points of accuracy; 3 to 5 seeds of the baseline would say more, "
-        rf"and are kept: `{BASELINE}`",
+        r"2 finished runs say little: the smallest difference that 5 seeds detect is between ([\d.]+) points "
+        r"of accuracy \(what 50 test images allow\) and ([\d.]+) points of accuracy; 3 to 5 seeds of the baseline "
+        rf"would say more, and are kept: `{BASELINE}`",
         text,
     )
     assert 0 < float(said[1]) < float(said[2]) < 100
@@ -104,10 +106,11 @@ def test_two_runs_say_little_and_no_number_is_beyond_the_metric(planned):
 def test_what_cannot_be_found_at_all_is_the_answer(planned):
     text = planned(FEW, Spread(0.6, "given"))
     assert (
-        text.count("even the largest difference that accuracy can show would be found less than 4 times in 5: 5") == 1
+        text.count("even the largest difference that accuracy can show would be detected less than 4 times in 5: 5")
+        == 1
     )
     assert text.index("even the largest") < text.index("factor level value")
-    assert "finds a difference" not in text
+    assert "detects a difference" not in text
     assert "even the largest" not in planned(replace(FEW, metric="log_loss"), Spread(0.6, "given"))
 
 
@@ -210,7 +213,7 @@ def test_a_pilot_that_fails_is_no_plan_from_it(project, monkeypatch):
     code, out, err = ablation(project, "plan", "small", "--pilot")
     assert code == 1
     assert "the pilot lacks “none · sgd · seed 0” and “none · sgd · seed 1”" in " ".join(err.split())
-    assert "cannot find a difference below" in " ".join(out.split())
+    assert "cannot detect a difference below" in " ".join(out.split())
 
 
 def test_pilots_that_cannot_be(project):

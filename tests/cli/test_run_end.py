@@ -105,6 +105,19 @@ def test_two_seeds_have_no_verdict_and_a_run_that_is_missing_is_said(capsys):
     assert "3 of 4 seeds" in " ".join(capsys.readouterr().out.split())
 
 
+def test_a_verdict_that_is_sharper_than_its_interval_says_so(capsys):
+    """Else "better" beside an interval that holds 0 reads as a mistake."""
+    study = many(2)
+    assert not any(effect.low <= 0 <= effect.high for effect in study.effects if effect.verdict == "better")
+    show_verdicts(study)
+    assert "sharper" not in capsys.readouterr().out
+    better = next(effect.recipe for effect in study.effects if effect.pooled and effect.verdict == "better")
+    wider = [replace(one, low=-0.001) if one.recipe == better and one.pooled else one for one in study.effects]
+    show_verdicts(Study(study.results, wider))
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"“{better}”: the test decides, which is sharper than the simultaneous interval." in said
+
+
 def test_what_is_all_undecided_says_what_would_decide_it(capsys, monkeypatch):
     """In one sentence, of the recipe with the most gain; where something is decided, nothing."""
     monkeypatch.setattr(console, "width", 80)
