@@ -81,7 +81,10 @@ class Ceiling:
         side, classes = setup.run.spec.image_size, len(setup.data.classes)
         made = {}
         for start, stop in bounds(len(setup.parts.train), setup.run.spec.batch_size):
-            made[start] = (torch.randn(stop - start, 3, side, side), torch.randint(classes, (stop - start,)))
+            made[start] = (
+                setup.clean.normalized(torch.rand(stop - start, 3, side, side)),
+                torch.randint(classes, (stop - start,)),
+            )
         return cls(setup, [*made.values()])
 
     def turn(self) -> dict[str, float]:

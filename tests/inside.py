@@ -6,7 +6,7 @@ from argparse import Namespace
 from ablation.experiment.robustness import Condition
 from ablation.training import worker
 from ablation.training.dry_run import dry_run
-from ablation.training.execution import AS_USUAL
+from ablation.training.execution import AS_USUAL, Execution
 
 
 class Inside:
@@ -22,7 +22,7 @@ class Inside:
         pass
 
     def try_out(self, specs, classes):
-        dry_run(specs, classes, self.options.cache)
+        dry_run(specs, classes, self.options.cache, Execution(self.options.step, self.options.memory_format))
 
     def train(self, run, experiment=None):
         events, request = [], json.loads(json.dumps(worker.request_of(run, experiment)))  # as it goes through a pipe

@@ -226,7 +226,7 @@ def _trained_again(subject: Subject, wanted: str, options: ExperimentOptions, tr
     name = f"{names_of(results.cells)[run_id]} ({run_id})"
     device = device_like(record)
     say_line(f"training {name} again on {device}", "dim")
-    if other := other_environment(record, device, spec.model):
+    if other := other_environment(record, device):
         warn(f"this is not where it was trained ({'; '.join(other)}): other bits would prove nothing")
     with counting("epochs", console) as progress:
 

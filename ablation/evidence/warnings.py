@@ -46,8 +46,8 @@ ENVIRONMENT = {
 }
 """What can change bits although the spec is the same."""
 
-EXECUTION = {"step": ("ways to compute a step", "not compiled"), "memory_format": ("memory formats", "the usual one")}
-"""What can change bits and is in a record's environment only where it was chosen; what it is else."""
+EXECUTION = {"step": ("ways to compute a step", "not compiled"), "memory_format": ("memory formats", "not known")}
+"""What can change bits by the way that a run was computed, in its environment; what it is where it is not there."""
 
 HOW_TO_MEND = "Restore the file, or remove the run's folder and `ablation run` trains it again"
 
@@ -200,6 +200,9 @@ def _environments(results: Results, done: pd.DataFrame) -> list[str]:
     for name, (what, otherwise) in EXECUTION.items():
         known = {run_id: str(record.environment.get(name, otherwise)) for run_id, record in records.items()}
         kinds[what] = pd.Series(known, dtype=object)
+    formats, of_model = kinds[EXECUTION["memory_format"][0]], runs.get("model", pd.Series("", runs.index))
+    if (formats.groupby(of_model.loc[formats.index]).nunique() == 1).all():
+        del kinds[EXECUTION["memory_format"][0]]  # networks of one's own have another, and recipes have it in common
     return [_different(what, of, runs) for what, of in kinds.items() if of.nunique() > 1]
 
 

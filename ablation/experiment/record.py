@@ -137,9 +137,9 @@ class RunRecord:
     captions of the draws, and the test conditions (name, strength, operations) under which it was tested as well."""
     cost: dict[str, Any] = field(default_factory=dict)
     """seconds, images_per_second (validation included in both), gpu_memory_mib at its peak; evaluation_seconds, which
-    the looks at the trained network took."""
+    the looks at the trained network took after its test."""
     environment: dict[str, Any] = field(default_factory=dict)
-    """device, precision, host, and the versions of Python, torch and this program."""
+    """device, precision, memory_format, host, and the versions of Python, torch and this program."""
     notes: tuple[str, ...] = ()
     """What accompanies the result and could not be computed, a line each with the reason. As a rule there is none."""
 

@@ -30,18 +30,14 @@ class AdaptiveMean(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         height, width = (size or source for source, size in zip(maps.shape[2:], self.output_size, strict=True))
         if (height, width) == (1, 1):
-            return _mean(maps)
+            if maps.stride(1) != 1:
+                return maps.mean(dim=(2, 3), keepdim=True)
+            # channels last in memory, and so is the gradient by this way: else what comes before is slow
+            return maps.permute(0, 2, 3, 1).flatten(1, 2).mean(1)[..., None, None]
         if (height, width) == tuple(maps.shape[2:]):
             return maps  # each mean is of one number
         down, across = averaging(maps.shape[2], height, maps), averaging(maps.shape[3], width, maps)
         return down @ maps @ across.T
-
-
-def _mean(maps: Tensor) -> Tensor:
-    """(B, C, 1, 1) of (B, C, H, W), with a gradient in the memory format of the maps: else what is before is slow."""
-    if maps.is_contiguous(memory_format=torch.channels_last):
-        return maps.permute(0, 2, 3, 1).flatten(1, 2).mean(1)[..., None, None]
-    return maps.mean(dim=(2, 3), keepdim=True)
 
 
 def averaging(source: int, size: int, like: Tensor) -> Tensor:

@@ -116,7 +116,7 @@ def _of_own(model: str, classes: int, side: int) -> _Body:
 def _shallow_cnn(widths: tuple[int, ...] = (32, 64, 128)) -> _Body:
     """Three 3x3 convolutions with batch norm, halved twice, averaged over space: 94,000 weights, for small images.
 
-    Rectified behind the maximum, which is the same to the last bit as before it, and a quarter of the work.
+    Rectified behind each maximum, which is the same to the last bit as before it, and a quarter of the work.
     """
     layers: list[nn.Module] = []
     for before, after in zip((3, *widths), widths, strict=False):
@@ -136,6 +136,7 @@ def _lenet() -> _Body:
         for before, after in ((3, 6), (6, 16))
         for layer in (nn.Conv2d(before, after, 5, padding=2), nn.MaxPool2d(2), nn.ReLU())
     ]
+    convolutions[-2:] = [nn.ReLU(), nn.MaxPool2d(2)]  # the last map before pooling is where Grad-CAM looks
     linear = [nn.Linear(16 * 3 * 3, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU()]
     return _Body(nn.Sequential(*convolutions, AdaptiveMean(3), nn.Flatten(), *linear), 84)
 
@@ -180,8 +181,8 @@ def count_parameters(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
-def placed(model: Classifier, device: torch.device, channels_last: bool = True) -> Classifier:
-    """The network on the device, with its weights in that memory format."""
+def placed(model: Classifier, device: torch.device, channels_last: bool) -> Classifier:
+    """The network on the device; its weights as they are in memory, or with their channels last."""
     there = model.to(device)
     return there.to(memory_format=torch.channels_last) if channels_last else there
 

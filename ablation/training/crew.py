@@ -130,7 +130,7 @@ class LocalCrew:
         training = self.training
         devices = choose_devices(training.device, training.jobs, runs, per_device)
         for device in devices[:1]:
-            training.execution.on(device)  # what it cannot do is refused before anything is written
+            training.execution.check(device)  # what it cannot do is refused before anything is written
         for worker in self.workers[len(devices) :]:
             worker.stop()
         for number in range(len(self.workers), len(devices)):

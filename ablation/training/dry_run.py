@@ -13,6 +13,7 @@ from typing import Any
 from ablation.core.errors import AblationError, DataError, InputError, reason_of
 from ablation.experiment.spec import RunSpec
 from ablation.models.own import is_own
+from ablation.training.execution import AS_USUAL, Execution
 
 NETWORK = ("model", "model_source", "stem", "weights", "freeze", "frozen_batch_norm", "stochastic_depth", "image_size")
 """The fields of a spec that decide what is built and whether images fit it."""
@@ -27,9 +28,12 @@ def networks_of(specs: Iterable[RunSpec]) -> tuple[tuple[RunSpec, ...], ...]:
     return tuple(tuple(kinds.values()) for kinds in networks.values())
 
 
-def dry_run(specs: Iterable[RunSpec], classes: int, cache: Path) -> None:
-    """Raises InputError with all that is wrong, each thing once; DataError where only files of weights are."""
-    refuse([error for network in networks_of(specs) for error in _errors(network, classes, cache)])
+def dry_run(specs: Iterable[RunSpec], classes: int, cache: Path, execution: Execution = AS_USUAL) -> None:
+    """Raises InputError with all that is wrong, each thing once; DataError where only files of weights are.
+
+    On the CPU, in the memory format in which the networks will be trained.
+    """
+    refuse([error for network in networks_of(specs) for error in _errors(network, classes, cache, execution)])
 
 
 def refuse(errors: Sequence[AblationError]) -> None:
@@ -44,7 +48,7 @@ def _kinds(optimizer: Any) -> tuple[type, ...]:
     return () if optimizer is None else (type(optimizer), *_kinds(getattr(optimizer, "optimizer", None)))
 
 
-def _errors(specs: tuple[RunSpec, ...], classes: int, cache: Path) -> Iterator[AblationError]:
+def _errors(specs: tuple[RunSpec, ...], classes: int, cache: Path, execution: Execution) -> Iterator[AblationError]:
     """What is wrong with one network, and with each kind of optimizer for it."""
     from ablation.optim import build_optimizer
     from ablation.training.setup import network
@@ -60,22 +64,26 @@ def _errors(specs: tuple[RunSpec, ...], classes: int, cache: Path) -> Iterator[A
         except AblationError as error:
             yield error
     try:
-        _train(model, specs[0], classes)
+        _train(model, specs[0], classes, execution)
     except AblationError as error:
         yield error
 
 
-def _train(model: Any, spec: RunSpec, classes: int) -> None:
+def _train(model: Any, spec: RunSpec, classes: int, execution: Execution) -> None:
     """Two images forward and backward. Raises InputError where the network cannot take them or gives other shapes."""
     import torch
 
     from ablation.core.seeds import torch_stream
+    from ablation.models.networks import placed
 
-    side = spec.image_size
+    side, images = spec.image_size, torch.zeros(2, 3, spec.image_size, spec.image_size)
+    last = execution.channels_last(spec.model)
     try:
         with torch_stream(spec.seed, "dry run"):
-            logits = model.train()(torch.zeros(2, 3, side, side))
-            features = model.eval().logits_and_features(torch.zeros(2, 3, side, side))[1]
+            model = placed(model, images.device, last)
+            images = images.contiguous(memory_format=torch.channels_last) if last else images
+            logits = model.train()(images)
+            features = model.eval().logits_and_features(images)[1]
             logits.sum().backward()
     except Exception as error:  # whatever a network raises for pictures that it cannot take
         refused = f"{spec.model} cannot be trained on images of {side} x {side} pixels"

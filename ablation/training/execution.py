@@ -1,7 +1,7 @@
 """How the arithmetic of runs is carried out on a device. Says nothing of what is computed: that is the spec's.
 
-What changes the last bits (compiled kernels, another memory format than the usual one) is part of a record's
-environment; a graph replays the kernels of the eager step and changes none.
+What changes the last bits (compiled kernels, the memory format) is part of a record's environment; a graph replays the
+kernels of the eager step and changes none.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Execution:
 
     step: "eager", operation by operation; "graph", a CUDA graph of the forward and backward pass (the same bits);
     "compile", by torch.compile; "auto": "graph" on CUDA, else "eager". memory_format: of images and weights; "auto":
-    "channels_last", which convolutions are fastest with on either device, but "contiguous" for a network of one's own,
-    whose code may depend on it (as `view` does). per_device: workers on each GPU, or "auto", by measurement.
+    "channels_last", with which most convolutions are faster, but "contiguous" for a network of one's own, whose code
+    may depend on it (as `view` does). per_device: workers on each GPU, or "auto", by measurement.
 
     >>> Execution().on("cpu", "resnet50")
     Execution(step='eager', memory_format='channels_last', per_device=1)
@@ -40,17 +40,27 @@ class Execution:
     memory_format: MemoryFormat = "auto"
     per_device: int | Literal["auto"] = 1
 
-    def on(self, device: str, model: str = "") -> Execution:
-        """The same with "auto" decided for a device ("cpu", "cuda:1") and a network, by the name that a spec has of it.
-
-        Raises InputError for what the device cannot do.
-        """
+    def check(self, device: str) -> None:
+        """Raises InputError for what a device ("cpu", "cuda:1") cannot do."""
         cuda = device.startswith("cuda")
         if wrong := [problem for problem in (self._wrong_step(cuda), *self._wrong_choices(cuda)) if problem]:
             raise InputError(map(Problem, wrong))
-        step = self.step if self.step != "auto" else "graph" if cuda else "eager"
-        memory_format = self.memory_format if self.memory_format != "auto" else _usual_format(model)
-        return Execution(step, memory_format, self.per_device)
+
+    def on(self, device: str, model: str) -> Execution:
+        """The same with "auto" decided, for a device and the network that a spec calls `model`; raises as `check`."""
+        self.check(device)
+        step = self.step if self.step != "auto" else "graph" if device.startswith("cuda") else "eager"
+        return Execution(step, "channels_last" if self.channels_last(model) else "contiguous", self.per_device)
+
+    def channels_last(self, model: str) -> bool:
+        """Have images, and the weights of the network that a spec calls `model`, their channels last in memory?"""
+        return self.memory_format == "channels_last" or (self.memory_format == "auto" and not is_own(model))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of what `on` decided: what changes bits, for the record."""
+        compiled = {"step": "compile"} if self.step == "compile" else {}
+        return compiled | {"memory_format": self.memory_format}
 
     def _wrong_step(self, cuda: bool) -> str:
         allowed = ", ".join(step for step in STEPS if cuda or step != "graph")
@@ -73,13 +83,6 @@ class Execution:
             "per_device (--per-device) is for GPUs: of a CPU, jobs (--jobs) gives the workers" if several else "",
         )
 
-    def environment(self, device: str, model: str = "") -> dict[str, str]:
-        """What of it changes bits, and is not what is done where nothing is chosen: for the record."""
-        chosen = self.on(device, model)
-        compiled = {"step": "compile"} if chosen.step == "compile" else {}
-        layout = {} if chosen.memory_format == _usual_format(model) else {"memory_format": chosen.memory_format}
-        return compiled | layout
-
     @classmethod
     def of(cls, environment: Mapping[str, Any]) -> Execution:
         """That of a run, by its record's environment."""
@@ -88,10 +91,6 @@ class Execution:
 
 AS_USUAL = Execution()
 """What is done where nothing is chosen."""
-
-
-def _usual_format(model: str) -> MemoryFormat:
-    return "contiguous" if is_own(model) else "channels_last"
 
 
 def _compiler() -> str | None:

@@ -25,7 +25,7 @@ from ablation.experiment.runs import Run, history_of
 from ablation.models.networks import count_parameters
 from ablation.optim import describe_groups
 from ablation.training.checkpoint import Progress
-from ablation.training.looks import attention_of, looks
+from ablation.training.looks import grad_cam_of, looks
 from ablation.training.preview import Preview, blank, preview
 from ablation.training.setup import Setup
 from ablation.training.view import predict, untouched
@@ -38,22 +38,23 @@ def finish(
     environment: dict[str, Any],
     conditions: Sequence[Condition] = (),
     always: bool = False,
-    validated: NDArray[np.float32] | None = None,
+    val_logits: NDArray[np.float32] | None = None,
 ) -> tuple[RunRecord, Arrays]:
     """Test the network, and return the record of its run with the arrays beside it.
 
     diverged_step: the step (from 1) whose loss was not finite; such a run has no metrics and no test predictions.
     conditions, always: test conditions, and whether they are shown whatever they cost (`ablation.training.looks`).
-    validated: (V, C) the network's logits for the validation part, where they are known.
+    val_logits: (V, C) of the validation part, where they are known.
     Raises AblationError where the test images were not those of the cache: the run does not count.
     """
     run, data, spec, notes = setup.run, setup.data, setup.run.spec, progress.notes
     tested = setup.parts.test if diverged_step is None else setup.parts.test[:1]
     digests: list[str] = []
-    attention = attention_of(setup)
-    logits, features = predict(
-        setup.tested, setup.clean, tested, spec.batch_size, setup.precision, digests, attention.answer
-    )
+    unknown: dict[str, Any] = {}
+    cost = attempt("what the run took", partial(_cost, run, setup.device), unknown, notes.append)
+    grad_cam = attempt("where the network looks", partial(grad_cam_of, setup), None, notes.append)
+    answer = grad_cam.logits_and_features if grad_cam else None
+    logits, features = predict(setup.tested, setup.clean, tested, spec.batch_size, setup.precision, digests, answer)
     if tuple(digests) != untouched(data, setup.device, spec, tested):
         raise AblationError("the test images were changed on their way to the network; the run does not count")
     if diverged_step is None and not np.isfinite(logits).all():
@@ -62,10 +63,8 @@ def finish(
         tested, logits, features = tested[:0], logits[:0], features[:0]
     labels = data.labels[tested]
     first = attempt("the first pictures", partial(_first_pictures, setup), blank(spec.image_size), notes.append)
-    unknown: dict[str, Any] = {}
-    cost = attempt("what the run took", partial(_cost, run, setup.device), unknown, notes.append)
     started = time.perf_counter()
-    looked = looks(setup, conditions, always, notes.append, attention, validated) if diverged_step is None else {}
+    looked = looks(setup, conditions, always, notes.append, grad_cam, val_logits) if diverged_step is None else {}
     cost |= {"evaluation_seconds": round(time.perf_counter() - started, 4)}
     shown = conditions if "corrupted_logits" in looked else ()
     evidence = _evidence(setup, notes) | {

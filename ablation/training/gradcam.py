@@ -14,7 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ablation.augment.apply import on
 from ablation.models.classifier import AdaptiveMean, Classifier
+from ablation.training.view import Rows
 
 _POOLS = (
     AdaptiveMean, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.LPPool2d, nn.Identity,
@@ -24,75 +26,84 @@ _POOLS = (
 
 
 @dataclass
-class Attention:
-    """Where a network looks in some of the images that it answers, by the way: the answers are those it gives without.
+class GradCam:
+    """Where a network looks in some of the images that it answers: one pass gives the answers and the maps.
 
-    chosen: (N,) which of the images, in the order in which they will come. A network without a feature map that has
-    more than one position leaves no maps. Nothing here can cost an answer: what went wrong is kept.
+    rows: those whose maps are kept. The answers have the bits that they have without, of a network whose forward pass
+    depends on its images alone. One without a feature map of more than one position leaves no maps. What goes wrong
+    costs no answer: it is kept as `error`.
     """
 
     model: Classifier
-    chosen: NDArray[np.bool_]
-    wrong: Exception | None = None
+    rows: Rows
+    error: Exception | None = None
     _module: nn.Module | None = None
-    _kept: list[Tensor] = field(default_factory=list)
-    _answered: int = 0
+    _kept: list[tuple[Rows, Tensor]] = field(default_factory=list)
+    _begun: bool = False
 
-    def answer(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, C) logits and (B, F) features of the next normalised images (B, 3, S, S), in evaluation."""
-        chosen = self.chosen[self._answered : self._answered + len(images)]
-        first, self._answered = self._answered == 0, self._answered + len(images)
+    def logits_and_features(self, images: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:
+        """(B, C) and (B, F) of normalised images (B, 3, S, S) of these rows, in evaluation."""
+        chosen = np.isin(rows, self.rows)
         try:
-            if first:
+            if not self._begun:
+                self._begun = True
                 with torch.no_grad():
                     self._module = last_map(self.model, images[:1])
             if self._module is not None and chosen.any():
-                answer, maps = grad_cam(self.model, self._module, images)
-                self._kept.append(maps[torch.from_numpy(chosen).to(maps.device)])
-                return answer
+                logits, features, maps = grad_cam(self.model, self._module, images, np.flatnonzero(chosen))
+                self._kept.append((rows[chosen], maps))
+                return logits, features
         except Exception as error:  # whatever a network of one's own raises under hooks
-            self.wrong, self._module = error, None
+            self._module, self.error = None, error.with_traceback(None)  # which holds all that was computed
         return self.model.logits_and_features(images)
 
-    def maps(self) -> NDArray[np.uint8] | None:
-        """(M, h, w) of the chosen images, each in steps of 255 of its own maximum; 0 where nothing speaks for a guess.
+    def maps(self) -> tuple[Rows, NDArray[np.uint8]] | None:
+        """(M,) rows, and (M, h, w) maps, each in steps of 255 of its own maximum; 0 where nothing speaks for a guess.
 
         None for a network that has none. Raises what went wrong.
         """
-        if self.wrong is not None:
-            raise self.wrong
+        if self.error is not None:
+            raise self.error
         if not self._kept:
             return None
-        every = torch.cat(self._kept)
+        rows, maps = zip(*self._kept, strict=True)
+        every = torch.cat(maps)
         most = every.amax(dim=(1, 2), keepdim=True)
-        return (every / most.clamp(min=torch.finfo(torch.float32).tiny) * 255).round().byte().cpu().numpy()
+        scaled = (every / most.clamp(min=torch.finfo(torch.float32).tiny) * 255).round().byte()
+        return np.concatenate(rows), scaled.cpu().numpy()
 
 
-def grad_cam(model: Classifier, module: nn.Module, images: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
-    """Logits and features of normalised images (B, 3, S, S), and (B, h, w) the maps at the output of `module`.
+def grad_cam(
+    model: Classifier, module: nn.Module, images: Tensor, chosen: Rows | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Logits (B, C), features (B, F), and maps (M, h, w), not scaled, at the output of `module`.
 
-    The maps are not scaled. Gradients are computed from that output on.
+    images: (B, 3, S, S), normalised. chosen: (M,) of which of the images the maps are; None: of all. Gradients are
+    computed from the output of `module` on; none are left.
     """
-    kept: list[Tensor] = []
+    output_of: list[Tensor] = []
 
-    def cut(_: nn.Module, __: Any, output: Tensor) -> Tensor:
+    def begin_gradients(_: nn.Module, __: Any, output: Tensor) -> Tensor:
         torch.set_grad_enabled(True)
-        kept[:] = [output.detach().requires_grad_()]
-        return kept[0].clone()  # what comes next may write to it
+        output_of[:] = [output.detach().requires_grad_()]
+        return output_of[0].clone()  # what comes next may write to it
 
-    with torch.no_grad():  # behind it gradients are as they were
-        hook = module.register_forward_hook(cut)
+    with torch.no_grad():  # up to `module`; behind this block gradients are as they were
+        hook = module.register_forward_hook(begin_gradients)
         try:
             logits, features = model.logits_and_features(images)
         finally:
             hook.remove()
-        (feature_map,) = kept
+        (feature_map,) = output_of
         guesses = logits.gather(1, logits.argmax(dim=1, keepdim=True))
         (gradient,) = torch.autograd.grad(guesses.sum(), feature_map)
     with torch.no_grad():
+        if chosen is not None:
+            which = on(images.device, chosen)
+            gradient, feature_map = gradient[which], feature_map[which]
         weights = gradient.float().mean(dim=(2, 3), keepdim=True)
         maps = (weights * feature_map.float()).sum(dim=1).relu()
-    return (logits.detach(), features.detach()), maps
+    return logits.detach(), features.detach(), maps
 
 
 def last_map(model: Classifier, images: Tensor) -> nn.Module | None:

@@ -22,7 +22,7 @@ from ablation.core.errors import attempt
 from ablation.data import Dataset
 from ablation.experiment.record import compact
 from ablation.experiment.robustness import MOST_IMAGES, MOST_SHARE, Condition, work_share
-from ablation.training.gradcam import Attention
+from ablation.training.gradcam import GradCam
 from ablation.training.kept import KEPT
 from ablation.training.setup import Setup
 from ablation.training.view import Rows, View, batches, predict
@@ -45,20 +45,19 @@ def looks(
     conditions: Sequence[Condition],
     always: bool,
     note: Callable[[str], None],
-    attention: Attention,
-    validated: NDArray[np.float32] | None = None,
+    grad_cam: GradCam | None,
+    val_logits: NDArray[np.float32] | None = None,
 ) -> dict[str, Any]:
     """The optional fields of `Arrays`. always: show test conditions whatever they cost, see `robustness.MOST_SHARE`.
 
-    attention: of `attention_of`, after the test. validated: (V, C) the network's logits for the validation part, where
-    they are known.
+    grad_cam: of `grad_cam_of`, after the test. val_logits: (V, C) of the validation part, where they are known.
     """
     kept: dict[str, Any] = {}
     shown = _affordable(setup, conditions, always)
     for what, compute in (
         ("robustness", partial(_corrupted, setup, shown)),
-        ("the training and validation parts", partial(_parts, setup, len(shown), validated)),
-        ("where the network looks", partial(_attended, setup, attention)),
+        ("the training and validation parts", partial(_parts, setup, len(shown), val_logits)),
+        ("where the network looks", partial(_attention, grad_cam)),
     ):
         nothing: dict[str, Any] = {}
         kept |= attempt(what, compute, nothing, note)
@@ -72,7 +71,7 @@ def _affordable(setup: Setup, conditions: Sequence[Condition], always: bool) -> 
     return conditions if always or share <= MOST_SHARE else ()
 
 
-def _parts(setup: Setup, conditions: int, validated: NDArray[np.float32] | None) -> dict[str, Any]:
+def _parts(setup: Setup, conditions: int, val_logits: NDArray[np.float32] | None) -> dict[str, Any]:
     """The validation part, and of the training part what there is room for, each class in its share."""
     parts, classes = setup.parts, len(setup.data.classes)
     others = 4 * len(parts.test) + 2 * len(parts.val) + 2 * conditions * min(len(parts.test), MOST_IMAGES)
@@ -81,8 +80,10 @@ def _parts(setup: Setup, conditions: int, validated: NDArray[np.float32] | None)
     kept: dict[str, Any] = {}
     for part, own in rows.items():
         if len(own):
-            known = validated if part == "val" else None
-            logits = _logits(setup, setup.clean, own) if known is None else _finite(known)
+            if part == "train":
+                logits = _logits(setup, setup.clean, own)
+            else:  # in batches as after an epoch, so that bits do not depend on whether they are known
+                logits = _finite(_tested(setup, setup.clean, own) if val_logits is None else val_logits)
             kept |= {f"{part}_sample": own, f"{part}_label": setup.data.labels[own], f"{part}_logits": logits}
     return kept
 
@@ -122,15 +123,14 @@ def _picked(pictures: Tensor, rows: Rows) -> Tensor:
     return pictures[on(pictures.device, rows)]
 
 
-def attention_of(setup: Setup) -> Attention:
-    """What notes where the network looks while it answers the test part, for at most `MOST_MAPS` of its images."""
-    chosen = np.isin(setup.parts.test, _subset(setup, setup.parts.test, MOST_MAPS))
-    return Attention(setup.tested, chosen)
+def grad_cam_of(setup: Setup) -> GradCam:
+    """What keeps where the network looks while it answers the test part, for at most `MOST_MAPS` of its images."""
+    return GradCam(setup.tested, _subset(setup, setup.parts.test, MOST_MAPS))
 
 
-def _attended(setup: Setup, attention: Attention) -> dict[str, Any]:
-    maps = attention.maps()
-    return {} if maps is None else {"attention_sample": setup.parts.test[attention.chosen], "attention_maps": maps}
+def _attention(grad_cam: GradCam | None) -> dict[str, Any]:
+    kept = grad_cam.maps() if grad_cam else None
+    return {} if kept is None else {"attention_sample": kept[0], "attention_maps": kept[1]}
 
 
 def _subset(setup: Setup, rows: Rows, most: int) -> Rows:
@@ -140,7 +140,12 @@ def _subset(setup: Setup, rows: Rows, most: int) -> Rows:
 def _logits(setup: Setup, view: Any, rows: Rows) -> Any:
     """(T, C) float16, as `_finite` has them."""
     at_once = max(setup.run.spec.batch_size, AT_ONCE // view.size**2)
-    return _finite(predict(setup.tested, view, rows, min(at_once, 1024), setup.precision)[0])
+    return _finite(_tested(setup, view, rows, min(at_once, 1024)))
+
+
+def _tested(setup: Setup, view: View, rows: Rows, at_once: int | None = None) -> NDArray[np.float32]:
+    """(T, C) the logits, by default in batches as in training."""
+    return predict(setup.tested, view, rows, at_once or setup.run.spec.batch_size, setup.precision)[0]
 
 
 def _finite(logits: NDArray[np.float32]) -> Any:

@@ -67,11 +67,11 @@ def train(
     """
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    spec, environment = run.spec, environment_of(device) | execution.environment(str(device), run.spec.model)
+    spec, environment = run.spec, environment_of(device) | execution.on(str(device), run.spec.model).environment
     setup = Setup.of(run, data, device, cache, execution)
     parts = setup.parts
     progress, pace = resume(run, setup.learned, environment, partial(_tell, report)), Pace(checkpoint_every)
-    diverged_step, validated = None, None
+    diverged_step, val_logits = None, None
 
     for epoch in _epochs_left(progress.history, spec):
         started = time.perf_counter()
@@ -85,8 +85,8 @@ def train(
         if not finite.all():
             diverged_step = epoch * setup.steps_per_epoch + int((~finite).nonzero()[0]) + 1
             break
-        validated, _ = predict(setup.tested, setup.clean, parts.val, spec.batch_size, setup.precision)
-        val_loss, val_accuracy = loss_and_accuracy(validated, data.labels[parts.val])
+        val_logits, _ = predict(setup.tested, setup.clean, parts.val, spec.batch_size, setup.precision)
+        val_loss, val_accuracy = loss_and_accuracy(val_logits, data.labels[parts.val])
         figures = {
             "epoch": epoch + 1,
             "lr": lr,
@@ -113,8 +113,8 @@ def train(
     _put_best(setup, progress.history)
     progress.notes += setup.passes.notes
     if setup.best:
-        validated = None  # another epoch's network may be tested
-    record, arrays = finish(setup, progress, diverged_step, environment, conditions, always, validated)
+        val_logits = None  # another epoch's network may be tested
+    record, arrays = finish(setup, progress, diverged_step, environment, conditions, always, val_logits)
     if keep_weights and record.outcome == "finished":
         write_tensors(run.weights, setup.tested.state_dict())
     return record, arrays

@@ -41,17 +41,14 @@ def device_like(record: RunRecord) -> str:
     return f"cuda:{names.index(trained_on) if trained_on in names else 0}"
 
 
-def other_environment(record: RunRecord, device: str, model: str) -> tuple[str, ...]:
-    """What of device and versions is not as it was: 'torch 2.11.0, now 2.12.0'. Where there is any, bits may differ.
-
-    model: what its spec calls the network.
-    """
+def other_environment(record: RunRecord, device: str) -> tuple[str, ...]:
+    """What of device and versions is not as it was: 'torch 2.11.0, now 2.12.0'. Where there is any, bits may differ."""
     import torch
 
     from ablation.training.finish import environment_of
 
     then = record.environment
-    now = environment_of(torch.device(device)) | Execution.of(then).environment(device, model)
+    now = environment_of(torch.device(device)) | Execution.of(then).environment
     return tuple(f"{name} {then.get(name)}, now {now.get(name)}" for name in REPEATS if then.get(name) != now.get(name))
 
 

@@ -66,9 +66,11 @@ class Setup:
         mean, std = moments(spec.normalization, data, parts.train)
         labels = torch.from_numpy(data.labels).to(device)
         clean = View.clean(data, device, spec.image_size, mean, std)
-        passes = _passes(spec, network(spec, len(data.classes), cache), device, execution)
+        chosen = execution.on(str(device), spec.model)
+        fresh = network(spec, len(data.classes), cache)
+        passes = _passes(spec, fresh, device, chosen, is_own(spec.model) and execution.step == "auto")
         passes.weigh(_class_weights(spec, data, parts, device))
-        clean = replace(clean, channels_last=_channels_last(execution.on(str(device), spec.model)))
+        clean = replace(clean, channels_last=chosen.channels_last(spec.model))
         optimizer = build_optimizer(spec.optimizer, passes.model, spec.head_lr_factor)
         average = averaged(passes.model, spec.ema) if spec.ema else None
         setup = cls(run, data, device, parts, labels, clean, passes, optimizer, average)
@@ -118,29 +120,23 @@ def _class_weights(spec: RunSpec, data: Dataset, parts: Parts, device: torch.dev
     return torch.as_tensor(weights, dtype=torch.float32, device=device)
 
 
-def _passes(spec: RunSpec, fresh: Classifier, device: torch.device, execution: Execution) -> Passes:
-    """Passes of the network `fresh`, in its memory layout on its device.
+def _passes(spec: RunSpec, fresh: Classifier, device: torch.device, chosen: Execution, unrecorded: bool) -> Passes:
+    """Passes of the network `fresh`, in its memory format on its device.
 
-    What a network of the user's own does in Python is not in a graph: it is recorded only where that is asked for, and
-    never used for another run.
+    unrecorded: for a network of the user's own, where no step was chosen: what it does in Python is not in a graph. Nor
+    is such a network ever used for another run.
     """
-    chosen, own = execution.on(str(device), spec.model), is_own(spec.model)
     compiled = chosen.step == "compile"
-    recorded = chosen.step == "graph" or (compiled and device.type == "cuda")
-    recorded = recorded and not (own and execution.step == "auto")
+    recorded = not unrecorded and (chosen.step == "graph" or (compiled and device.type == "cuda"))
 
     def make(model: Classifier) -> Passes:
-        there = placed(model, device, _channels_last(chosen))
+        there = placed(model, device, chosen.channels_last(spec.model))
         capture = cuda_graphs(device) if recorded else None
         return Passes(there, precision_on(device), spec.batch_size, spec.label_smoothing, compiled, capture)
 
     weighted = spec.class_weights is not None
     shape = (str(device), chosen, fresh.head.out_features, weighted, *(getattr(spec, name) for name in SHAPE))
-    return passes_of(fresh, None if own or not (compiled or recorded) else shape, make)
-
-
-def _channels_last(chosen: Execution) -> bool:
-    return chosen.memory_format == "channels_last"
+    return passes_of(fresh, None if is_own(spec.model) or not (compiled or recorded) else shape, make)
 
 
 def network(spec: RunSpec, classes: int, cache: Path | None = None) -> Classifier:

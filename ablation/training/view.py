@@ -48,8 +48,8 @@ class View:
     mixing: Mixing | None = None
     clean_of: tuple[Dataset, torch.device] | None = None
     """Whose images on which device are shown unchanged; None where they are changed."""
-    channels_last: bool = True
-    """The memory format of what a network takes."""
+    channels_last: bool = False
+    """Does the network take images with their channels last in memory?"""
     drawn: Rows | None = None
     """(N,) the rows, in ascending order, that `steps` and `mixing` are of; None: of all."""
     images: int | None = None
@@ -168,21 +168,21 @@ def predict(
     batch_size: int,
     precision: Callable[[], AbstractContextManager[Any]],
     digests: list[str] | None = None,
-    answer: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None,
+    answer: Callable[[Tensor, Rows], tuple[Tensor, Tensor]] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Logits (T, C) and features (T, F) of these rows; a digest of each batch of pictures goes to `digests`.
 
-    answer: what gives those of a batch of images; by default the network.
+    answer: what gives those of normalised images (B, 3, S, S) of these rows (B,); by default the network.
     """
     model.eval()
-    answer = answer or model.logits_and_features
     logits, features = [], []
-    for pictures in view.shown(rows, batch_size):  # outside `precision`: pixels are float32 everywhere
+    every = zip(batches(rows, batch_size), view.shown(rows, batch_size), strict=True)
+    for own, pictures in every:  # outside `precision`: pixels are float32 everywhere
         if digests is not None:
             digests.append(batch_digest(pictures))
         images = view.normalized(pictures)
         with precision():
-            outputs = answer(images)
+            outputs = answer(images, own) if answer else model.logits_and_features(images)
         logits.append(outputs[0].float())
         features.append(outputs[1].float())
     return torch.cat(logits).cpu().numpy(), torch.cat(features).cpu().numpy()

@@ -373,7 +373,7 @@ def main() -> None:
     while True:
         request = json.loads(requests.get())
         if "specs" in request:
-            report(_try_out(request, options.cache))
+            report(_try_out(request, options))
             continue
         if "rate" in request:
             report(_rate(RunSpec.from_plain(request["rate"]), options))
@@ -448,17 +448,18 @@ def _print_to(log: str) -> None:
             os.dup2(file.fileno(), descriptor)
 
 
-def _try_out(request: dict[str, Any], cache: Path) -> dict[str, Any]:
+def _try_out(request: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
     """The event with what is wrong with the networks of these specs: problems, and whether the data is to blame."""
     from ablation.training.dry_run import dry_run
 
     try:
-        dry_run(map(RunSpec.from_plain, request["specs"]), request["classes"], cache)
+        execution = Execution(options.step, options.memory_format)
+        dry_run(map(RunSpec.from_plain, request["specs"]), request["classes"], options.cache, execution)
     except AblationError as error:
         problems = [[problem.message, problem.where] for problem in error.problems]
         return {"event": "tried", "problems": problems, "data": isinstance(error, DataError)}
     except SystemExit as error:  # of a network that cannot go on, in the opinion of who wrote it
-        reason = failure_of(error, "cpu", cache).reason
+        reason = failure_of(error, "cpu", options.cache).reason
         return {"event": "tried", "problems": [[reason, ""]], "data": False}
     return {"event": "tried", "problems": []}
 

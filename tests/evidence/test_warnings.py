@@ -104,17 +104,34 @@ def test_recipes_that_were_trained_in_different_ways_are_named(experiment):
 def test_runs_that_were_computed_in_other_ways_raise_a_warning(experiment):
     results = results_of(experiment)
     ids = list(results.frame["id"])
-    chosen = {ids[0]: {"step": "compile"}, ids[1]: {"memory_format": "channels_last"}}
-    made = {one: RunRecord(one, "finished", (), {}, {}, {}, chosen.get(one, {}), ()) for one in ids}
+    usually = {"memory_format": "channels_last"}
+    chosen = {ids[0]: usually | {"step": "compile"}, ids[1]: {"memory_format": "contiguous"}}
+    made = {one: RunRecord(one, "finished", (), {}, {}, {}, chosen.get(one, usually), ()) for one in ids}
     others = counted(len(ids) - 1, "run")
     undeclared = "No plan was declared before the first result, nor after it."
     assert list(Study(replace(results, records=made)).warnings) == [
         undeclared,
         f"Runs on different ways to compute a step are compared: compile (1 run), not compiled ({others}).",
-        f"Runs on different memory formats are compared: channels_last (1 run), the usual one ({others}).",
+        f"Runs on different memory formats are compared: channels_last ({others}), contiguous (1 run).",
     ]
     alike = {one: replace(record, environment={"step": "compile"}) for one, record in made.items()}
     assert list(Study(replace(results, records=alike)).warnings) == [undeclared]
+
+
+def test_networks_may_have_memory_formats_of_their_own(experiment):
+    """Recipes have them in common: one of the user's own is contiguous, the others are not."""
+    results = results_of(replace(experiment, vary={"model": ("lenet", "nets:mine")}))
+    models = dict(zip(results.frame["id"], results.frame["model"], strict=True))
+
+    def said(format_of) -> list[str]:
+        made = {
+            one: RunRecord(one, "finished", (), {}, {}, {}, {"memory_format": format_of(one)}, ()) for one in models
+        }
+        return [text for text in Study(replace(results, records=made)).warnings if "memory formats" in text]
+
+    assert said(lambda one: "contiguous" if models[one] == "nets:mine" else "channels_last") == []
+    one = next(iter(models))
+    assert len(said(lambda other: "contiguous" if other == one else "channels_last")) == 1
 
 
 def test_scores_without_any_spread_raise_a_warning(experiment):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ablation import SGD, DataError, InputError, sweep
+from ablation import SGD, DataError, Execution, InputError, sweep
 from ablation.optim import Muon
 
 
@@ -13,9 +13,9 @@ from ablation.optim import Muon
 def nothing(tmp_path, cache):
     """A function that asks for a sweep which must be refused; the problems reported, after a look for files."""
 
-    def refused(experiment, error=InputError):
+    def refused(experiment, error=InputError, **options):
         with pytest.raises(error) as raised:
-            sweep(experiment, tmp_path / "runs", cache, device="cpu")
+            sweep(experiment, tmp_path / "runs", cache, device="cpu", **options)
         assert not (tmp_path / "runs").exists()
         return [problem.message for problem in raised.value.problems]
 
@@ -76,6 +76,27 @@ def test_logits_of_another_shape_are_reported(nothing, tiny, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     (message,) = nothing(replace(tiny, model="tokens:Tokens"))
     assert "2 x 8 x 10" in message
+
+
+VIEWS = """
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 4, 3), nn.Linear(144, classes)
+
+    def forward(self, images):
+        return self.head(self.conv(images).view(len(images), 144))
+"""
+
+
+def test_a_network_that_cannot_take_the_memory_format_is_reported(nothing, tiny, tmp_path, monkeypatch):
+    """Chosen for it, that is: by itself it is contiguous (`test_own_modules`)."""
+    (tmp_path / "views.py").write_text(VIEWS)
+    monkeypatch.chdir(tmp_path)
+    (message,) = nothing(replace(tiny, model="views:Net"), execution=Execution(memory_format="channels_last"))
+    assert "views:Net cannot be trained on images of 8 x 8 pixels: RuntimeError: view size is not compatible" in message
 
 
 def test_source_that_changed_after_planning_is_not_trained(trained, tiny, tmp_path, monkeypatch):

@@ -14,9 +14,9 @@ from ablation.training.retrain import other_environment, retrain
 
 
 def test_each_device_has_its_own_way():
-    assert Execution().on("cpu") == Execution("eager", "channels_last")
-    assert Execution().on("cuda:1") == Execution("graph", "channels_last")
-    assert Execution("eager", "contiguous", 2).on("cuda") == Execution("eager", "contiguous", 2)
+    assert Execution().on("cpu", "lenet") == Execution("eager", "channels_last")
+    assert Execution().on("cuda:1", "lenet") == Execution("graph", "channels_last")
+    assert Execution("eager", "contiguous", 2).on("cuda", "lenet") == Execution("eager", "contiguous", 2)
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
@@ -24,8 +24,6 @@ def test_a_network_of_ones_own_is_given_images_as_torch_makes_them(device):
     """Its code may have `view`, which other memory formats do not allow; it is channels_last where that is chosen."""
     assert Execution().on(device, "networks:mine").memory_format == "contiguous"
     assert Execution(memory_format="channels_last").on(device, "networks:mine").memory_format == "channels_last"
-    assert Execution().environment(device, "networks:mine") == {}
-    assert Execution(memory_format="channels_last").environment(device, "networks:mine") != {}
 
 
 @pytest.mark.parametrize(
@@ -51,24 +49,22 @@ def test_a_network_of_ones_own_is_given_images_as_torch_makes_them(device):
 )
 def test_what_a_device_cannot_do_is_refused_with_what_it_can(execution, device, expected):
     with pytest.raises(InputError) as error:
-        execution.on(device)
+        execution.check(device)
     assert str(error.value) == expected
 
 
 def test_compiling_needs_a_compiler(monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(InputError, match="needs a C\\+\\+ compiler, and there is none: install g\\+\\+"):
-        Execution("compile").on("cpu")
+        Execution("compile").check("cpu")
 
 
 def test_only_what_changes_bits_is_recorded(monkeypatch):
     monkeypatch.setenv("CXX", "sh")
-    assert Execution().environment("cpu") == Execution("eager", "channels_last").environment("cpu") == {}
-    assert Execution("graph").environment("cuda") == Execution("eager", "channels_last").environment("cuda:3") == {}
-    changed = {"step": "compile", "memory_format": "contiguous"}
-    assert Execution("compile", "contiguous").environment("cpu") == changed
-    assert Execution(memory_format="contiguous").environment("cuda") == {"memory_format": "contiguous"}
-    assert Execution.of({"device": "cpu", **changed}) == Execution("compile", "contiguous")
+    assert Execution("graph", "channels_last").environment == {"memory_format": "channels_last"}
+    compiled = Execution("compile", "contiguous", 4)
+    assert compiled.environment == {"step": "compile", "memory_format": "contiguous"}
+    assert Execution.of({"device": "cpu", **compiled.environment}) == Execution("compile", "contiguous")
     assert Execution.of({"device": "cpu"}) == Execution()
 
 
@@ -77,7 +73,7 @@ CONTIGUOUS = Execution(memory_format="contiguous")
 
 def test_the_memory_format_reaches_the_network_and_the_record(small, trained, settled):
     (_, usual, arrays), (_, record, others) = trained(small), trained(small, execution=CONTIGUOUS)
-    assert "memory_format" not in usual.environment
+    assert usual.environment["memory_format"] == "channels_last"
     assert record.environment == usual.environment | {"memory_format": "contiguous"}
     assert not np.array_equal(arrays.logits, others.logits), "other kernels, other last bits"
     assert np.allclose(arrays.logits, others.logits, atol=0.05)
@@ -103,10 +99,11 @@ def test_a_run_is_trained_again_as_it_was(small, cache, tmp_path):
     (run,) = sweep(small, tmp_path / "runs", cache, device="cpu", execution=CONTIGUOUS)
     record = run.record()
     assert record.environment["memory_format"] == "contiguous"
-    assert other_environment(record, "cpu", small.model) == ()
+    assert other_environment(record, "cpu") == ()
     assert retrain(run, small, listing(small.data, cache), cache, "cpu") == ()
-    unlike = replace(record, environment={**record.environment, "memory_format": "channels_last"})
-    assert other_environment(unlike, "cpu", small.model) == ("memory_format channels_last, now None",)
+    unlike = replace(record, environment={**record.environment, "memory_format": "channels_last", "torch": "1.0"})
+    (said,) = other_environment(unlike, "cpu")
+    assert said.startswith("torch 1.0, now "), "what can be chosen again is"
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Grad-CAM: by hand on a network of three numbers, beside an independent program, and for every kind of network."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,29 +14,32 @@ from ablation.augment.apply import as_pixels
 from ablation.core.seeds import torch_stream
 from ablation.models.classifier import Classifier
 from ablation.models.networks import build
-from ablation.training.gradcam import Attention, last_map
-from ablation.training.gradcam import grad_cam as answer_and_maps
+from ablation.training import gradcam
+from ablation.training.gradcam import GradCam, last_map
 from ablation.training.view import View, predict
 
 
 def grad_cam(model: Classifier, module: nn.Module, images: Tensor) -> Tensor:
-    """The maps, whose answers are those that the network gives without."""
-    answer, maps = answer_and_maps(model, module, images)
-    with torch.no_grad():
-        plain = model.logits_and_features(images)
-    assert all(map(torch.equal, answer, plain))
+    """The maps, with answers that are those the network gives without, bit for bit."""
+    logits, features, maps = gradcam.grad_cam(model, module, images)
     assert torch.is_grad_enabled()
+    assert not logits.requires_grad
+    with torch.no_grad():
+        assert all(map(torch.equal, (logits, features), model.logits_and_features(images)))
     return maps
 
 
-def attention_maps(model: Classifier, view: View, batch_size: int, chosen: list[bool]) -> np.ndarray | None:
-    """As `finish` gets them."""
-    rows = np.arange(len(chosen))
-    attention = Attention(model, np.array(chosen))
-    answers = predict(model, view, rows, batch_size, nullcontext, None, attention.answer)
+def maps_of(model: Classifier, view: View, batch_size: int, images: int, chosen: list[int]) -> np.ndarray | None:
+    """As `finish` gets them, of these rows."""
+    rows, by_the_way = np.arange(images), GradCam(model, np.array(chosen, np.int64))
+    answers = predict(model, view, rows, batch_size, nullcontext, None, by_the_way.logits_and_features)
     for got, plain in zip(answers, predict(model, view, rows, batch_size, nullcontext), strict=True):
         np.testing.assert_array_equal(got, plain)
-    return attention.maps()
+    kept = by_the_way.maps()
+    if kept is None:
+        return None
+    assert kept[0].tolist() == sorted(chosen)
+    return kept[1]
 
 
 class Mean(nn.Module):
@@ -84,19 +88,23 @@ def shown(images: Tensor) -> View:
 def test_maps_are_scaled_each_by_its_own_most_and_nothing_stays_nothing():
     images = IMAGES.clamp(0, 9) / 9
     images = torch.cat([images, torch.zeros(1, 3, 2, 2)])
-    maps = attention_maps(by_hand(), shown(images), 2, [True, True, True])
+    maps = maps_of(by_hand(), shown(images), 2, 3, [0, 1, 2])
     assert (maps.dtype, maps.shape) == (np.uint8, (3, 2, 2))
     assert maps[0].tolist() == [[0, 255], [round(255 * 57 / 113), 0]], "as 8-bit pictures hold 2 / 9 and 4 / 9"
     assert maps[1].max() == 255
     assert maps[2].max() == 0
 
 
-def test_maps_are_of_the_images_that_are_chosen():
-    view = shown(torch.rand(7, 3, 4, 4, generator=torch.Generator().manual_seed(0)))
-    every = attention_maps(by_hand(), view, 3, [True] * 7)
-    some = [False, False, False, True, False, True, True]
-    np.testing.assert_array_equal(attention_maps(by_hand(), view, 3, some), every[some])
-    assert attention_maps(by_hand(), view, 3, [False] * 7) is None
+@pytest.mark.parametrize("last", [False, True], ids=["contiguous", "channels last"])
+def test_maps_are_of_the_images_that_are_chosen(last, one_thread):
+    pictures = torch.rand(7, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    view = replace(shown(pictures), channels_last=last)
+    model = build("shallow_cnn", 3, 0.0, 0).eval()
+    model = model.to(memory_format=torch.channels_last) if last else model
+    every = maps_of(model, view, 3, 7, [0, 1, 2, 3, 4, 5, 6])
+    assert every.shape == (7, 8, 8)
+    np.testing.assert_array_equal(maps_of(model, view, 3, 7, [3, 5, 6]), every[[3, 5, 6]])
+    assert maps_of(model, view, 3, 7, []) is None
 
 
 class Fussy(nn.Module):
@@ -111,11 +119,13 @@ class Fussy(nn.Module):
 def test_what_fails_under_a_gradient_costs_no_answer():
     model = by_hand()
     model.backbone[2] = Fussy()
-    attention = Attention(model, np.ones(2, bool))
-    logits, _ = predict(model, shown(IMAGES.clamp(0, 9) / 9), np.arange(2), 1, nullcontext, None, attention.answer)
-    assert np.isfinite(logits).all()
+    by_the_way, view = GradCam(model, np.arange(2)), shown(IMAGES.clamp(0, 9) / 9)
+    answers = predict(model, view, np.arange(2), 1, nullcontext, None, by_the_way.logits_and_features)
+    for got, plain in zip(answers, predict(model, view, np.arange(2), 1, nullcontext), strict=True):
+        np.testing.assert_array_equal(got, plain)
+    assert by_the_way.error.__traceback__ is None, "which would hold all that was computed"
     with pytest.raises(ZeroDivisionError, match="no gradients"):
-        attention.maps()
+        by_the_way.maps()
 
 
 def plain_grad_cam(network: nn.Module, layer: nn.Module, images: Tensor) -> Tensor:
@@ -167,9 +177,9 @@ def test_it_is_that_of_an_independent_program(name, one_thread):
 SIDES = {
     "resnet18": 2, "vgg11": 4, "densenet121": 2, "inception_v3": 3, "mobilenet_v3_small": 2, "efficientnet_b0": 2,
     "convnext_tiny": 2, "swin_t": 2, "maxvit_t": 7, "googlenet": 2, "alexnet": 3,
-    "shallow_cnn": None, "lenet": None,
+    "shallow_cnn": 16, "lenet": 32,
 }  # fmt: skip
-"""The side of the last map of a picture of 64 x 64 (inception 139, maxvit 224); None: whatever it is."""
+"""The side of the last map before pooling of a picture of 64 x 64 (inception 139, maxvit 224)."""
 SIZES = {"inception_v3": 139, "maxvit_t": 224}
 
 
@@ -184,13 +194,13 @@ def test_every_kind_of_network_has_a_map(name, one_thread):
     assert torch.isfinite(maps).all()
     assert maps.shape[0] == 2
     assert maps.shape[1] == maps.shape[2] > 1
-    assert SIDES[name] in (None, maps.shape[1])
+    assert maps.shape[1] == SIDES[name]
 
 
 def test_a_vision_transformer_has_none(one_thread):
     model = build("vit_b_16", 3, 0.0, 0, image_size=32).eval()
     assert last_map(model, torch.zeros(1, 3, 32, 32)) is None
-    assert attention_maps(model, shown(torch.zeros(1, 3, 32, 32)), 1, [True]) is None
+    assert maps_of(model, shown(torch.zeros(1, 3, 32, 32)), 1, 1, [0]) is None
 
 
 class Flat(nn.Module):
@@ -207,7 +217,7 @@ class Flat(nn.Module):
 def test_a_network_without_a_map_has_none():
     model = Classifier(Flat(), 5, 2, 0.0)
     assert last_map(model, torch.zeros(1, 3, 4, 4)) is None
-    assert attention_maps(model, shown(torch.zeros(1, 3, 4, 4)), 1, [True]) is None
+    assert maps_of(model, shown(torch.zeros(1, 3, 4, 4)), 1, 1, [0]) is None
 
 
 class Twice(nn.Module):
@@ -240,7 +250,7 @@ def test_the_network_is_left_as_it_was(one_thread):
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     flags = [parameter.requires_grad for parameter in model.parameters()]
     view = shown(as_pixels(torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))))
-    assert attention_maps(model, view, 2, [True] * 4) is not None
+    assert maps_of(model, view, 2, 4, [0, 1, 2, 3]) is not None
     assert [parameter.requires_grad for parameter in model.parameters()] == flags
     assert all(parameter.grad is None for parameter in model.parameters())
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())

@@ -20,7 +20,7 @@ from ablation.experiment.record import (
     write_record,
 )
 from ablation.experiment.robustness import conditions_of
-from ablation.training import finish
+from ablation.training import finish, gradcam
 from ablation.training import looks as looking
 from ablation.training.setup import network
 from ablation.training.view import View
@@ -158,7 +158,7 @@ def test_torchvisions_own_transforms_are_conditions_too(asked, looked):
 LOOKS = {
     "robustness": ("_corrupted", "corrupted_"),
     "the training and validation parts": ("_parts", "train_"),
-    "where the network looks": ("_attended", "attention_"),
+    "where the network looks": ("_attention", "attention_"),
 }
 
 
@@ -177,6 +177,18 @@ def test_a_look_that_fails_costs_no_run_and_leaves_a_note(asked, looked, monkeyp
     assert read_record(run.folder) == record
     assert (read_corrupted(run.folder) is None) == (prefix == "corrupted_")
     assert (len(record.evidence["conditions"]) == 0) == (prefix == "corrupted_")
+
+
+@pytest.mark.parametrize("what", ["grad_cam", "last_map", "GradCam"])
+def test_where_the_network_looks_may_fail_while_it_is_tested(asked, looked, monkeypatch, what):
+    """It answers the test part as it does without."""
+    _, expected, plain = looked(asked)
+    monkeypatch.setattr(looking if what == "GradCam" else gradcam, what, fails)
+    _, record, arrays = looked(asked)
+    assert record.notes == ("where the network looks: not known (ZeroDivisionError: it fails)",)
+    assert record.metrics == expected.metrics
+    assert arrays.logits.tobytes() == plain.logits.tobytes()
+    assert arrays.attention_maps is None
 
 
 def test_answers_that_are_no_numbers_are_not_kept(asked, looked, monkeypatch):

@@ -279,7 +279,7 @@ def test_whole_runs_have_the_bits_of_eager_ones(choice, small, trained_once, tra
     _, eager, arrays = trained_once(experiment)
     monkeypatch.setattr(step, "_KEPT", {})
     monkeypatch.setattr("ablation.training.setup.cuda_graphs", recalling)
-    monkeypatch.setattr(Execution, "on", lambda self, device: Execution("graph", "contiguous"))
+    monkeypatch.setattr(Execution, "on", lambda self, device, model: Execution("graph", "channels_last"))
     for _ in range(2):  # the second one in the memory of the first
         _, record, others = trained(experiment)
         assert record.digest(others) == eager.digest(arrays)

@@ -166,7 +166,7 @@ def examine(session: str) -> dict[str, Any]:
     try:
         devices = list(dict.fromkeys(choose_devices(given.device, None, 10**6)))
         for device in devices:
-            given.execution.on(device)
+            given.execution.check(device)
     except InputError as error:
         problems = [problem.message for problem in error.problems]
     return {"host": platform.node(), "device": devices[0], "versions": versions(), "problems": problems}

@@ -140,16 +140,20 @@ class Workload:
         from ablation.core.seeds import stream
         from ablation.models.networks import build, make_deterministic, placed, precision_on
         from ablation.optim import AdamW, build_optimizer
+        from ablation.training.execution import AS_USUAL
 
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # as workers have it: else CUDA may not repeat
         make_deterministic(device)
         self.device = device
-        self.model = placed(build(config.model, config.classes, image_size=config.image_size), device)
+        network = build(config.model, config.classes, image_size=config.image_size)
+        last = AS_USUAL.channels_last(config.model)
+        self.model = placed(network, device, last)
         shape = (batch_size, 3, config.image_size, config.image_size)
         self.images = torch.from_numpy(stream(0, "noise").standard_normal(shape, "float32")).to(device)
         self.labels = torch.arange(batch_size, device=device) % config.classes
         self.precision = precision_on(device)
-        self.images = self.images.contiguous(memory_format=torch.channels_last)
+        if last:
+            self.images = self.images.contiguous(memory_format=torch.channels_last)
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
         self.optimizer = build_optimizer(AdamW(), self.model)

@@ -22,7 +22,7 @@ from ablation.core.values import NonNegative, Positive, Whole, plain, restore, v
 from ablation.training.cost.entries import read_entries, write_entry
 
 FILE, CPU = "rates.json", "cpu"
-RATES_VERSION = 3
+RATES_VERSION = 4
 """Raised when a change of this program changes what is measured or how it is written; older rates then do not count."""
 
 
