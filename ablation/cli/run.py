@@ -7,6 +7,7 @@ import sys
 import time
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import cache
 from typing import Any, Literal
 
 import click
@@ -18,7 +19,7 @@ from ablation.cli.progress import Progress
 from ablation.cli.sync import await_published
 from ablation.experiment.experiment import Experiment
 from ablation.experiment.labels import names_of
-from ablation.experiment.runs import folder_of, held_of, runs_of
+from ablation.experiment.runs import Run, folder_of, held_of, runs_of
 from ablation.tracking.background import Background
 from ablation.tracking.client import Tracker
 from ablation.training.crew import Training
@@ -180,7 +181,12 @@ def run(
         ranked = cells if experiment.metric == "accuracy" else ()  # the panel knows validation accuracy alone
         names = names_of(cells)
         with tracker or nullcontext(), Progress(experiment.name, names, console, backlog, ranked) as progress:
-            ended = tracker.publish if tracker else lambda run: None
+
+            def ended(run: Run) -> None:
+                _import_verdicts()
+                if tracker:
+                    tracker.publish(run)
+
             watch = Following(progress, tracker.follow) if tracker else progress
             swept = train_missing(
                 experiment, data, cells, crew, options.cache, watch, ended, policy, options.variant(data.digest)
@@ -189,7 +195,7 @@ def run(
         tracker.publish_all(held=swept.held)
 
     from ablation.cli.run_end import Trained, show_end
-    from ablation.experiment.results import Results  # pandas and the report: workers do not wait for these
+    from ablation.experiment.results import Results
 
     results = Results.read(experiment, cells, data, crew.root, len(data.left_out), options.cache, swept.held)
     took = time.monotonic() - started
@@ -199,6 +205,13 @@ def run(
         await_published(tracker, options, tracking_uri)
     if not ended_well:
         sys.exit(1)
+
+
+@cache
+def _import_verdicts() -> None:
+    """Import pandas and the report while workers train, behind the first run: before, they would wait for it."""
+    import ablation.cli.run_end
+    import ablation.experiment.results  # noqa: F401
 
 
 def _say_what_lacks(
