@@ -79,7 +79,7 @@ def decode(content: bytes, first_frame: bool = False, bit_depth: int | None = No
         transparent = _is_transparent(image)
         highest = _highest(image, stored, bit_depth)
         traits = (image.format or "", image.mode, orientation, frames, transparent, highest)
-        upright = ImageOps.exif_transpose(image)
+        upright = image if orientation == 1 else ImageOps.exif_transpose(image)  # which copies all of it
         upright.format = image.format  # a copy does not know it any more
         return Photograph(to_rgb(upright, bit_depth if highest else None), *traits)
     except Undecodable:
@@ -278,7 +278,7 @@ def to_rgb(image: Image.Image, bit_depth: int | None = None) -> Image.Image:
         layer = image.convert("RGBA")
         white = Image.new("RGBA", layer.size, "white")
         return Image.alpha_composite(white, layer).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _eight_bit(image: Image.Image, bit_depth: int | None) -> Image.Image:

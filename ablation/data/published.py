@@ -28,9 +28,13 @@ _NOT_DATA = ("ImageFolder", "DatasetFolder", "VisionDataset", "wrap_dataset_for_
 
 def digest_of(content: bytes | NDArray[np.uint8]) -> str:
     """32 hexadecimal digits of BLAKE2b over a file's bytes, or over an array's shape and bytes."""
+    digest = hashlib.blake2b(digest_size=16)
     if isinstance(content, bytes):
-        return hashlib.blake2b(content, digest_size=16).hexdigest()
-    return digest_of(str(content.shape).encode() + content.tobytes())
+        digest.update(content)
+    else:
+        digest.update(str(content.shape).encode())
+        digest.update(np.ascontiguousarray(content).data)
+    return digest.hexdigest()
 
 
 def read_digits() -> Samples:

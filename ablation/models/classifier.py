@@ -1,7 +1,8 @@
 """The one shape that every network has here: a backbone that ends in features, dropout, and one linear layer.
 
 Beside it are the changes that an experiment may ask for within a backbone of torchvision's: a stem for small images,
-and stochastic depth. Knows nothing of names or weights.
+and stochastic depth. Knows nothing of names or weights. torchvision, whose import takes a worker over a second, is
+imported only where a network of its own is changed.
 """
 
 from __future__ import annotations
@@ -11,8 +12,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock, Bottleneck
-from torchvision.ops import StochasticDepth
 
 from ablation.core.seeds import torch_stream
 
@@ -122,6 +121,8 @@ class DroppedNorm(nn.BatchNorm2d):
     def __init__(self, norm: nn.BatchNorm2d, rate: float):
         super().__init__(norm.num_features, norm.eps, norm.momentum)
         self._parameters, self._buffers = norm._parameters, norm._buffers
+        from torchvision.ops import StochasticDepth
+
         self.drop = StochasticDepth(rate, "row")
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002, as torch calls it
@@ -138,6 +139,9 @@ def drop_branches(network: nn.Module, rate: float) -> None:
     """
     if not rate:
         return
+    from torchvision.models.resnet import BasicBlock, Bottleneck
+    from torchvision.ops import StochasticDepth
+
     blocks = [module for module in network.modules() if isinstance(module, BasicBlock | Bottleneck)]
     drops = [module for module in network.modules() if isinstance(module, StochasticDepth)]
     for number, drop in enumerate(drops, 1):

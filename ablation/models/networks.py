@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
-from torchvision.ops import StochasticDepth
 
 from ablation.core.errors import InputError, Problem
 from ablation.core.seeds import torch_stream
@@ -86,6 +85,8 @@ def _body(model: str, classes: int, image_size: int | None) -> _Body:
     if own.is_own(model):
         return _of_own(model, classes, image_size or 32)
     network = _from_torchvision(model, image_size)
+    from torchvision.ops import StochasticDepth
+
     for module in network.modules():
         if isinstance(module, nn.Dropout | StochasticDepth):
             module.p = 0.0

@@ -156,6 +156,20 @@ def test_a_failed_dry_run_ends_the_caching(tiny, tmp_path, cache, monkeypatch):
     assert 0 < len(calls) < 100_000
 
 
+def test_a_worker_imports_no_torchvision_for_a_network_of_this_package():
+    """Which takes it over a second."""
+    script = (
+        "import sys, ablation.training.loop, ablation.training.dry_run\n"
+        "from ablation.models.networks import build\n"
+        "build('lenet', 3), build('shallow_cnn', 3)\n"
+        "print('torchvision' in sys.modules)\n"
+        "build('resnet18', 3, stochastic_depth=0.5)\n"
+        "print('torchvision' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
+
+
 def test_a_sweep_imports_no_torch_here(tmp_path, environment):
     """Only its workers do, where there is no GPU to be counted."""
     script = (
