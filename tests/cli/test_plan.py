@@ -195,7 +195,7 @@ def test_the_screen_is_short_and_all_has_the_rest(project):
     assert short[-1] == "each comparison's power, costs, every run: ablation plan small --all"
     assert not {"MACs", "alpha", "memory"} & set(" ".join(short).split())
     every = " ".join(ablation(project, *short[-1].split(": ablation ")[1].split()).out.split())
-    for words in ("alpha 0.05", "seeds for 2.0: how many find", "MACs memory a run in all", "memory of the largest"):
+    for words in ("alpha 0.05", "seeds for 2.0: how many detect", "MACs memory a run in all", "memory of the largest"):
         assert words in every
     assert every.count(" planned") == 6
 

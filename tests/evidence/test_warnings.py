@@ -120,7 +120,7 @@ def test_runs_that_were_computed_in_other_ways_raise_a_warning(experiment):
 
 def test_networks_may_have_memory_formats_of_their_own(experiment):
     """Recipes have them in common: one of the user's own is contiguous, the others are not."""
-    results = results_of(replace(experiment, vary={"model": ("lenet", "nets:mine")}))
+    results = results_of(replace(experiment, vary={"model": ("lenet", "made_up:question")}))
     models = dict(zip(results.frame["id"], results.frame["model"], strict=True))
 
     def said(format_of) -> list[str]:
@@ -129,7 +129,7 @@ def test_networks_may_have_memory_formats_of_their_own(experiment):
         }
         return [text for text in Study(replace(results, records=made)).warnings if "memory formats" in text]
 
-    assert said(lambda one: "contiguous" if models[one] == "nets:mine" else "channels_last") == []
+    assert said(lambda one: "contiguous" if models[one] == "made_up:question" else "channels_last") == []
     one = next(iter(models))
     assert len(said(lambda other: "contiguous" if other == one else "channels_last")) == 1
 

@@ -38,7 +38,7 @@ def idle_recipes(count: int, seeds: int) -> Experiment:
 
 def luck(name: str) -> Callable[[Cell], float]:
     """Scores that depend on nothing but the run and this name."""
-    return lambda cell: 0.5 + float(stream(SEED, "made-up luck", name, cell.spec.id).normal(0, 0.01))
+    return lambda cell: 0.5 + float(stream(SEED, "luck", name, cell.seed, *cell.factors.values()).normal(0, 0.01))
 
 
 def verdicts(effects: tuple[Effect, ...]) -> list[str]:

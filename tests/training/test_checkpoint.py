@@ -26,7 +26,7 @@ from ablation.training.watch import Silent
 pytestmark = pytest.mark.usefixtures("settled")
 
 CPU = torch.device("cpu")
-HERE = environment_of(CPU) | AS_USUAL.environment("cpu")
+HERE = environment_of(CPU) | AS_USUAL.on("cpu", "shallow_cnn").environment
 EPOCHS = 4
 
 

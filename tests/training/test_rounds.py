@@ -5,6 +5,7 @@ import os
 import platform
 import shutil
 import threading
+from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
@@ -209,7 +210,8 @@ def test_a_network_that_ends_the_program_when_it_is_made_is_refused_before_any_r
     monkeypatch.chdir(tmp_path)
     Path("leaving.py").write_text("import sys\n\ndef network(classes):\n    sys.exit(0)\n")
     spec = replace(tiny, model="leaving:network").cells("")[0].spec
-    tried = worker._try_out({"specs": [spec.to_plain()], "classes": 10}, cache)
+    options = Namespace(cache=cache, step="auto", memory_format="auto")
+    tried = worker._try_out({"specs": [spec.to_plain()], "classes": 10}, options)
     (problem,) = tried["problems"]
     assert problem[0] == "line 4 of leaving.py ended the program by sys.exit(0); raise an error there"
 
