@@ -130,6 +130,8 @@ def two_sided(parts: Parts, distance: float, more: float = 0.0) -> float:
     def beyond(steps: float) -> float:
         return float(half_width(parts, 2 * ndtr(-steps), more)) - distance
 
+    if beyond(0.0) >= 0:  # no distance; older versions of scipy have a median of Student's t just above 0
+        return 1.0
     most = 26.0  # of the normal quantile: far beyond it scipy's quantiles of t fail, and their squares overflow
     return 2 * float(ndtr(-(brentq(beyond, 0.0, most, xtol=1e-12) if beyond(most) > 0 else most)))
 

@@ -99,7 +99,7 @@ _CODES = {"-2": "its compressed data is damaged", "-9": "it needs more memory th
 
 def _in_words(error: str) -> str:
     """Return what Pillow says, with the number of a decoder's error in words."""
-    code = re.search(r"decoder error (-\d+)|decoding error", error)
+    code = re.search(r"(?:decoder error |^)(-\d+)|decoding error", error)  # older Pillows say no more than the number
     return _CODES.get(code[1] or "-2", f"the decoder gives up on it (error {code[1]})") if code else error
 
 
