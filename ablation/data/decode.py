@@ -97,10 +97,17 @@ def decode(content: bytes, first_frame: bool = False, bit_depth: int | None = No
 _CODES = {"-2": "its compressed data is damaged", "-9": "it needs more memory than a photograph may take"}
 
 
+_LONGEST = 250
+"""Characters of what Pillow says that are kept."""
+
+
 def _in_words(error: str) -> str:
-    """Return what Pillow says, with the number of a decoder's error in words."""
+    """Return what Pillow says in a line, with the number of a decoder's error in words."""
     code = re.search(r"(?:decoder error |^)(-\d+)|decoding error", error)  # older Pillows say no more than the number
-    return _CODES.get(code[1] or "-2", f"the decoder gives up on it (error {code[1]})") if code else error
+    if code:
+        return _CODES.get(code[1] or "-2", f"the decoder gives up on it (error {code[1]})")
+    shown = "".join(character if character.isprintable() else " " for character in error)  # bytes of the file, at times
+    return " ".join(shown.split())[:_LONGEST]
 
 
 @cache

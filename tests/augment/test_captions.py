@@ -115,7 +115,7 @@ CASES = [
     (MixUp(), {"weight": np.float32(0.62)}, "38 % of another image"),
     (CutMix(), {"weight": np.float32(0.9999)}, "< 0.1 % pasted from another image"),
     (TorchvisionTransform("JPEG", {"quality": 50}), {"key": np.int64(3)}, "JPEG"),
-    (ImageFunction("numpy:negative"), {"key": np.int64(3)}, "negative"),
+    (ImageFunction("numpy:flip"), {"key": np.int64(3)}, "flip"),
 ]
 
 

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, flop_registry, sdpa_flop_count
 
 from ablation.core.seeds import torch_stream
 from ablation.models.networks import AdaptiveMean
@@ -90,7 +90,7 @@ def layers(model: nn.Module, size: int, fake: bool = True) -> tuple[Layer, ...]:
         if first is not None and type(module) in THOP:
             thop[name] = thop.get(name, 0) + THOP[type(module)](module, first, main) // batch
 
-    with _pass(model, "float32", fake) as ready, FlopCounterMode(display=False) as counter:
+    with _pass(model, "float32", fake) as ready, FlopCounterMode(display=False, custom_mapping=_ATTENTION) as counter:
         for name, module in ready.named_modules():
             names[module] = name
             module.register_forward_hook(record)
@@ -144,6 +144,15 @@ def _kept_by(model: nn.Module, batch: int, size: int, precision: Precision, fake
             logits = ready(torch.zeros(batch, 3, size, size, device=device))
             functional.cross_entropy(logits.float(), torch.zeros(batch, dtype=torch.long, device=device))
         return sum(piece.nbytes() for identity, piece in pieces.items() if identity not in resident)
+
+
+def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    return int(sdpa_flop_count(query, key, value))  # type: ignore[no-untyped-call]
+
+
+_ON_CPU = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+_ATTENTION = {} if _ON_CPU in flop_registry else {_ON_CPU: _attention}
+"""Attention on a CPU, which torch 2.11 does not count."""
 
 
 @contextmanager

@@ -145,7 +145,7 @@ def test_the_winner_and_its_rivals_by_hand(experiment):
     assert (result.winner.overall, result.winner.survives, result.winner.same) == ("none", False, False)
     assert result.winner.best == {ADAM: "bright", ON_SGD: "none"}
     assert [(rival.condition, rival.recipe) for rival in result.winner.rivals] == [(ADAM, "bright"), (ADAM, "contrast")]
-    done = results.finished.set_index(["recipe", "optimizer"])["accuracy"]
+    done = results.finished.set_index(["recipe", "optimizer"])["accuracy"].sort_index()
     single = Welch().difference(done["bright", "adam"], done["none", "adam"], 0.0).p_value()
     assert result.winner.rivals[0].p >= single
     assert result.winner.rivals[0].difference.p_value() == pytest.approx(single)

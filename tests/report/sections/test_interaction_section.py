@@ -120,7 +120,7 @@ def test_points_are_means_over_seeds_with_their_t_interval_in_percent(experiment
     results = results_of(experiment)
     (figure,) = interaction(Study(results)).figures
     (lines,) = figure.data.panels.values()
-    done = results.finished.set_index(["recipe", "optimizer"])["accuracy"]
+    done = results.finished.set_index(["recipe", "optimizer"])["accuracy"].sort_index()
     for recipe in ("none", "bright", "contrast"):
         for point, level in zip(lines[recipe], figure.data.levels, strict=True):
             scores = 100 * done[recipe, level].to_numpy()
@@ -135,7 +135,7 @@ def test_points_are_means_over_seeds_with_their_t_interval_in_percent(experiment
 def test_intervals_allow_for_a_split_that_is_redrawn(experiment):
     results = results_of(replace(experiment, split=PerSeed(), test=CorrectedResampled()))
     (figure,) = interaction(Study(results)).figures
-    done = results.finished.set_index(["recipe", "optimizer"])["accuracy"]
+    done = results.finished.set_index(["recipe", "optimizer"])["accuracy"].sort_index()
     scores = 100 * done["none", "adam"].to_numpy()
     half = stats.t.ppf(0.975, 4) * math.sqrt((1 / 5 + 40 / 60) * scores.var(ddof=1))
     point = figure.data.panels[""]["none"][0]
