@@ -22,7 +22,6 @@ from ablation.report.sections.effects.paper import sheet
 from ablation.report.sections.effects.table import main_columns
 from ablation.report.text import verdict_text
 
-
 EXACT = {"float_precision": "round_trip"} if pd.__version__ < "3" else {}
 """Of pandas: to read a number to its last digit, as later versions do by themselves."""
 
