@@ -52,9 +52,9 @@ def answer(experiment: Experiment, planned: Sequence[PlannedPower], pilot: str, 
         )
     if power.estimated.df == 1 or _beyond(experiment, power, power.smallest):
         return _little(experiment, power, baseline)
-    answer = f"detects a difference of {wording.amount(power.smallest, metric)} or more, 4 times in 5"
+    sentence = f"detects a difference of {wording.amount(power.smallest, metric)} or more, 4 times in 5"
     if power.estimated.few:
-        answer = (
+        sentence = (
             f"detects a difference of {wording.points(power.as_estimated, metric)} to "
             f"{wording.amount(power.smallest, metric)}, as seeds vary like the few finished runs or as much as these "
             "cannot rule out"
@@ -64,7 +64,7 @@ def answer(experiment: Experiment, planned: Sequence[PlannedPower], pilot: str, 
         at_best = (
             f"; none below {wording.points(power.at_best, metric)}, however little seeds vary ({_assumptions(power)})"
         )
-    return f"{answer}: {design}{at_best}"
+    return f"{sentence}: {design}{at_best}"
 
 
 def _beyond(experiment: Experiment, power: PlannedPower, difference: float) -> bool:

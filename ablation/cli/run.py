@@ -7,7 +7,7 @@ import sys
 import time
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import cache
+from functools import partial
 from typing import Any, Literal
 
 import click
@@ -181,12 +181,7 @@ def run(
         ranked = cells if experiment.metric == "accuracy" else ()  # the panel knows validation accuracy alone
         names = names_of(cells)
         with tracker or nullcontext(), Progress(experiment.name, names, console, backlog, ranked) as progress:
-
-            def ended(run: Run) -> None:
-                _import_verdicts()
-                if tracker:
-                    tracker.publish(run)
-
+            ended = partial(_on_ended, tracker)
             watch = Following(progress, tracker.follow) if tracker else progress
             swept = train_missing(
                 experiment, data, cells, crew, options.cache, watch, ended, policy, options.variant(data.digest)
@@ -207,11 +202,17 @@ def run(
         sys.exit(1)
 
 
-@cache
-def _import_verdicts() -> None:
-    """Import pandas and the report while workers train, behind the first run: before, they would wait for it."""
+def _on_ended(tracker: Background | None, run: Run) -> None:
+    """Publish a run that has ended.
+
+    Pandas and the report, for the verdicts, are imported behind the first one, while workers train the next ones:
+    before, they would wait for it.
+    """
     import ablation.cli.run_end
     import ablation.experiment.results  # noqa: F401
+
+    if tracker:
+        tracker.publish(run)
 
 
 def _say_what_lacks(
