@@ -11,6 +11,7 @@ import ast
 import json
 import os
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import invalidate_caches
@@ -26,6 +27,9 @@ VARIABLE = "ABLATION_OWN_FOLDERS"
 """The environment variable that tells a child process the folders."""
 
 _file: Path | None = None
+
+_turn = threading.RLock()
+"""Held while a module is imported: what one thread puts on Python's path no other may miss or leave there."""
 
 
 def folders_of(file: str | Path) -> tuple[Path, ...]:
@@ -68,19 +72,23 @@ def stay_importable() -> None:
 
 @contextmanager
 def importing() -> Iterator[None]:
-    """Within the block, modules in `folders()` can be imported; then Python's path and modules are as they were."""
-    before, added = set(sys.modules), [folder for folder in map(str, folders()) if folder not in sys.path]
-    sys.path.extend(added)
-    invalidate_caches()  # a file may have been written a moment ago
-    try:
-        yield
-    finally:
-        new = [name for name in sys.modules.keys() - before if not name.startswith("ablation")]
-        for name in [name for name in new if _lies_in(sys.modules[name], added)]:
-            del sys.modules[name]
-        for folder in added:
-            with suppress(ValueError):  # the code within may have changed the path itself
-                sys.path.remove(folder)
+    """Within the block, modules in `folders()` can be imported; then Python's path and modules are as they were.
+
+    One thread at a time is within it; the others wait.
+    """
+    with _turn:
+        before, added = set(sys.modules), [folder for folder in map(str, folders()) if folder not in sys.path]
+        sys.path.extend(added)
+        invalidate_caches()  # a file may have been written a moment ago
+        try:
+            yield
+        finally:
+            new = [name for name in sys.modules.keys() - before if not name.startswith("ablation")]
+            for name in [name for name in new if _lies_in(sys.modules[name], added)]:
+                del sys.modules[name]
+            for folder in added:
+                with suppress(ValueError):  # the code within may have changed the path itself
+                    sys.path.remove(folder)
 
 
 def _lies_in(module: object, inside: Sequence[str]) -> bool:
