@@ -1,6 +1,7 @@
 """A worker that trains in this process, where starting another one is slow."""
 
 import json
+import threading
 from argparse import Namespace
 
 from ablation.experiment.robustness import Condition
@@ -17,6 +18,7 @@ class Inside:
             device=device, cache=cache, keep_weights=keep_weights, checkpoint_every=checkpoint_every,
             step=execution.step, memory_format=execution.memory_format,
         )  # fmt: skip
+        self.training = threading.Lock()
 
     def start(self):
         pass
@@ -27,8 +29,11 @@ class Inside:
     def train(self, run, experiment=None):
         events, request = [], json.loads(json.dumps(worker.request_of(run, experiment)))  # as it goes through a pipe
         conditions = tuple(map(Condition.from_plain, request["conditions"]))
-        worker._train(run, self.options, events.append, conditions, request["always"])
+        with self.training:
+            worker._train(run, self.options, events.append, conditions, request["always"])
         yield from events
 
     def stop(self, grace=0.0):
-        pass
+        """Wait for a run that has begun: no thread can be killed, and it would write into the next test's folder."""
+        with self.training:
+            pass
