@@ -39,7 +39,10 @@ def written(rows: Sequence[Sequence[str]], delimiter: str, end: str, quoting: in
     if len(delimiter) > 1 or quoting < 0:
         return end.join(delimiter.join(row) for row in rows)
     file = io.StringIO()
-    csv.writer(file, delimiter=delimiter, lineterminator=end, quoting=quoting).writerows(rows)
+    writer = csv.writer(file, delimiter=delimiter, lineterminator="", quoting=quoting)
+    for row in rows:
+        writer.writerow(row)
+        file.write(end)  # Python 3.13 writes no line end itself that has the delimiter in it
     return file.getvalue()
 
 

@@ -38,9 +38,10 @@ def test_the_sd_is_pooled_over_recipes_of_finished_runs():
     uneven = results_of(
         question(), lambda cell: "failed" if cell.seed > 1 and cell.factors["recipe"] == "none" else 0.8
     )
-    assert replace(Study(uneven).seed_spread(), score=None) == UNKNOWN, "none of them varies"
+    unknown = repr(UNKNOWN)  # from Python 3.13 on not equal to itself, as its sd is no number
+    assert repr(replace(Study(uneven).seed_spread(), score=None)) == unknown, "none of them varies"
     assert Study(uneven).seed_spread().score == pytest.approx(0.8)
-    assert Study(results_of(question(), lambda cell: "planned")).seed_spread() == UNKNOWN
+    assert repr(Study(results_of(question(), lambda cell: "planned")).seed_spread()) == unknown
 
 
 def test_recipes_weigh_their_degrees_of_freedom():
