@@ -60,6 +60,15 @@ def failed(scores: ArrayLike, level: float, metric: str, images: int) -> NDArray
     return alone | _guesses(gain, _luck(level, metric, images))
 
 
+def best_guess(level: float, metric: str, images: int) -> float:
+    """The score that guesses reach by luck with so many test images: `ERRORS` standard errors better than chance.
+
+    >>> round(best_guess(1 / 3, "accuracy", images=24), 3)
+    0.622
+    """
+    return level + (-1 if metric in LOSSES else 1) * _luck(level, metric, images)
+
+
 def most_failures(failed: int, runs: int, confidence: float = 0.95) -> float:
     """The largest share of failed trainings that so few failures in so many runs leave possible: 0 of 5 leave .451.
 

@@ -14,9 +14,11 @@ from rich.text import Text
 from ablation.cli.console import PlainTable, console, say, say_line
 from ablation.cli.plan_cost import macs
 from ablation.cli.sections import show_table
+from ablation.core import own_modules
 from ablation.core.files import atomic
 from ablation.core.safe import csv_text
 from ablation.core.text import byte_size
+from ablation.experiment.files import FOLDER
 from ablation.models.freezing import layer_count
 from ablation.report.section import Column, Table
 from ablation.training.cost.counts import Counts, ModelConfig, inspect_model
@@ -57,6 +59,7 @@ def summary(
       ablation summary resnet50 --image-size 196
       ablation summary vit_b_16 --depth 2 --csv vit.csv
     """
+    own_modules.use(FOLDER / "network.py")  # a factory may lie beside the experiments
     config = ModelConfig(model, classes, image_size, stem)
     built, layers, counts = inspect_model(config)
     lines = rows(built, layers, depth)

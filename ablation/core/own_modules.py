@@ -23,8 +23,8 @@ from ablation.core.own_code import is_own_file
 EXPERIMENTS = "experiments"
 """The folder of a project that experiment files are in."""
 
-VARIABLE = "ABLATION_OWN_FOLDERS"
-"""The environment variable that tells a child process the folders."""
+VARIABLE, PATH_VARIABLE = "ABLATION_OWN_FOLDERS", "ABLATION_PYTHON_PATH"
+"""The environment variables that tell a child process the folders, and its parent's `sys.path`."""
 
 _file: Path | None = None
 
@@ -60,14 +60,18 @@ def folders() -> tuple[Path, ...]:
 
 
 def environment() -> dict[str, str]:
-    """What makes a child process look where this one does; nothing where that is only the working folder."""
-    every = folders()
-    return {} if every == (Path.cwd(),) else {VARIABLE: json.dumps(list(map(str, every)))}
+    """What makes a child process look where this one does: in its folders, and where a script has put more."""
+    path = [str(Path(entry).absolute()) for entry in sys.path]
+    return {VARIABLE: json.dumps(list(map(str, folders()))), PATH_VARIABLE: json.dumps(path)}
 
 
 def stay_importable() -> None:
-    """Put the folders on Python's path for good: for a child process that trains for one experiment alone."""
-    sys.path.extend(folder for folder in map(str, folders()) if folder not in sys.path)
+    """Put the folders on Python's path for good: for a child process that trains for one experiment alone.
+
+    Behind them comes what the parent's path has beside: a script may have extended it.
+    """
+    places = [*map(str, folders()), *json.loads(os.environ.get(PATH_VARIABLE, "[]"))]
+    sys.path.extend(place for place in dict.fromkeys(places) if place not in sys.path)
 
 
 @contextmanager

@@ -30,6 +30,8 @@ belongs together is kept with either of the first two."""
 
 ALWAYS_THE_SAME = "each seed would be trained on the same ones; use Fixed(...), or a smaller train"
 
+ONE_EACH = "each part needs an image of each class: add photographs, or leave the class out"
+
 
 class Parts(NamedTuple):
     """Sample indices of each part, ascending."""
@@ -493,11 +495,12 @@ def _refuse_empty(data: Splittable, parts: Parts, groups: Rows | None = None) ->
         if len(lacking):
             shown = [_images_of(data, label, groups) for label in lacking[:5].tolist()]
             more = f", and {len(lacking) - len(shown)} more" if len(lacking) > len(shown) else ""
+            few = any(_whole(data, label, groups) < len(parts) for label in lacking.tolist())
             problems.append(
                 Problem(
                     f"the split leaves the {part} part without an image of "
                     f"{counted(len(lacking), 'class', 'classes')} ({', '.join(shown)}{more}); "
-                    "give each class more images, or the part a larger share"
+                    + (ONE_EACH if few else "give each class more images, or the part a larger share")
                 )
             )
     if problems:
@@ -507,7 +510,12 @@ def _refuse_empty(data: Splittable, parts: Parts, groups: Rows | None = None) ->
 
 def _images_of(data: Splittable, label: int, groups: Rows | None) -> str:
     """Return how many images a class has, and in how many groups where these are what there is too little of."""
+    images, whole = int((data.labels == label).sum()), _whole(data, label, groups)
+    belong = f" in {counted(whole, 'group')} that stay{'s' * (whole == 1)} whole" if whole < min(3, images) else ""
+    return f"class {label} ({data.classes[label]}) has {images}{belong}"
+
+
+def _whole(data: Splittable, label: int, groups: Rows | None) -> int:
+    """Return how many images of a class can be in different parts: one of each group that is kept whole."""
     rows = np.flatnonzero(data.labels == label)
-    whole = len(rows) if groups is None else len(np.unique(groups[rows]))
-    belong = f" in {counted(whole, 'group')} that stay{'s' * (whole == 1)} whole" if whole < min(3, len(rows)) else ""
-    return f"class {label} ({data.classes[label]}) has {len(rows)}{belong}"
+    return len(rows) if groups is None else len(np.unique(groups[rows]))

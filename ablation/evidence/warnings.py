@@ -12,6 +12,7 @@ import pandas as pd
 from ablation.analysis.metrics import METRICS
 from ablation.core.text import counted, listing, named, opening
 from ablation.data.contents import left_out_words
+from ablation.evidence.failed_trainings import guesses
 from ablation.experiment.classes import imbalance
 from ablation.experiment.labels import condition_named, names_of
 from ablation.experiment.own_metric import OwnMetric
@@ -240,8 +241,9 @@ def _splits(results: Results, done: pd.DataFrame) -> list[str]:
 def _failed(results: Results, done: pd.DataFrame, failed: frozenset[str]) -> list[str]:
     """Failed trainings of each recipe with their scores, and its mean with and without them."""
     if failed >= set(done["id"]):
-        return [f"All {len(failed)} trainings ended near chance: nothing was learned, and there is no verdict."]
-    metric, sentences = results.experiment.metric, []
+        near = "; ".join(filter(None, ("near chance", guesses(results))))
+        return [f"All {len(failed)} trainings ended {near}. There is no verdict."]
+    metric, luck, sentences = results.experiment.metric, guesses(results), []
     for recipe, runs in _recipes(results, done):
         wrong = runs["id"].isin(failed)
         if wrong.any():
@@ -250,7 +252,7 @@ def _failed(results: Results, done: pd.DataFrame, failed: frozenset[str]) -> lis
             mean += "" if wrong.all() else f" with and {runs[~wrong][metric].mean():.3f} without"
             sentences.append(
                 f"{recipe}: {wrong.sum()} of {len(runs)} trainings ended near chance or far below the others "
-                f"({METRICS[metric].title} {scores}; {mean}). No verdict."
+                f"({'; '.join(filter(None, (f'{METRICS[metric].title} {scores}', luck, mean)))}). No verdict."
             )
     return sentences
 

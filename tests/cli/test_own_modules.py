@@ -3,6 +3,7 @@
 import contextlib
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -167,6 +168,28 @@ def test_workers_find_the_code_from_another_folder_in_a_path_with_spaces(tmp_pat
     assert len(list(start.glob("runs/own/*/record.json"))) == 2
     assert {path.name for path in start.iterdir()} >= {"mlflow.db", "runs", "cache"}
     assert "unable to open" not in out + err
+
+
+def test_workers_find_what_a_script_has_put_on_pythons_path(tmp_path):
+    flip = "(RandomHorizontalFlip(0.5),)"
+    path = write(tmp_path / "mine", imports="from ablation import RandomHorizontalFlip", recipe=flip, model="nets:make")
+    for name, text in {"nets": NETS, "heads": HEADS, "blocks": "WIDTH = 8\n"}.items():
+        (path.parent / f"{name}.py").write_text(text)
+    start = tmp_path / "start"
+    start.mkdir()
+    (start / "train.py").write_text(
+        f"import sys\nsys.path.append({str(path.parent)!r})\nfrom ablation import sweep\nfrom own import experiment\n"
+        "print([run.status() for run in sweep(experiment, jobs=1, device='cpu')])\n"
+    )
+    done = subprocess.run([sys.executable, "train.py"], cwd=start, capture_output=True, text=True, check=False)
+    assert done.stdout == "['finished', 'finished']\n", done.stdout + done.stderr
+
+
+def test_a_network_beside_the_experiments_has_a_summary(tmp_path):
+    project(tmp_path)
+    code, out, err = ablation(tmp_path, "summary", "nets:make", "--image-size", "8", "--classes", "10")
+    assert code == 0, out + err
+    assert "Linear" in out
 
 
 def test_the_code_goes_to_other_machines(tmp_path, monkeypatch):

@@ -68,6 +68,7 @@ def test_it_is_one_screen_however_many_recipes_and_alarms_there_are(capsys, widt
     assert len(rows) >= min(recipes, 3) + 1
     more = recipes + 1 - len(rows)
     assert (f"{more} more (" in words) == bool(more)
+    assert more != 1, "that line would have room for the recipe"
     assert "60 of 80 runs failed" in err or not alarms, "the worst is always said"
     if (said := err.count("warning: ")) < len(alarms):
         assert f"warning: {len(alarms) - said + 1} more warning" in err
