@@ -137,6 +137,8 @@ def alone_at(what: str) -> Iterator[None]:
 
 def _prepare(file: Path, store: Store) -> Path | None:
     """See to it that the file, which is held alone, is a store by today's schema; where one that is not has gone."""
+    for leftover in file.parent.glob(f".{escape(file.name)}.making-*"):  # by a kill, before or behind its renaming
+        shutil.rmtree(leftover, ignore_errors=True)
     if not _has_content(file):
         _make(file, store)
         return None
@@ -171,8 +173,6 @@ def _make(file: Path, store: Store, old: Path | None = None) -> None:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     file.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in file.parent.glob(f".{escape(file.name)}.making-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.making-") as folder:
         made = Path(folder) / file.name
         if old is not None:

@@ -112,6 +112,13 @@ def test_a_kill_while_a_store_is_made_leaves_nothing_that_the_next_cannot_use(op
     record_fault("blocked", "a SIGKILL while MLflow's store is made", kills, "the next command has a store", seen)
 
 
+def test_what_a_kill_behind_the_renaming_left_is_removed(whole: Path, tmp_path: Path):
+    shutil.copy(whole, tmp_path / "mlflow.db")
+    (tmp_path / ".mlflow.db.making-killed").mkdir()
+    connect(Store.beside(tmp_path))
+    assert left(tmp_path) == {"mlflow.db"}
+
+
 def break_as_a_kill_did(file: Path) -> None:
     """What a kill in the middle of MLflow's migrations leaves, where it makes its tables in place."""
     with closing(sqlite3.connect(file)) as opened:
