@@ -63,10 +63,13 @@ def failed(scores: ArrayLike, level: float, metric: str, images: int) -> NDArray
 def best_guess(level: float, metric: str, images: int) -> float:
     """The score that guesses reach by luck with so many test images: `ERRORS` standard errors better than chance.
 
+    At best 1, or 0 for losses; nan where chance is.
+
     >>> round(best_guess(1 / 3, "accuracy", images=24), 3)
     0.622
     """
-    return level + (-1 if metric in LOSSES else 1) * _luck(level, metric, images)
+    luck = _luck(level, metric, images)
+    return max(level - luck, 0.0) if metric in LOSSES else min(level + luck, 1.0)
 
 
 def most_failures(failed: int, runs: int, confidence: float = 0.95) -> float:

@@ -69,11 +69,12 @@ def show_screen(study: Study, alarms: Sequence[str], compare: str, then: str) ->
         return height(partial(show_verdicts, study, rows, compare)) - 1 + below  # an empty line is above the screen
 
     def chosen() -> tuple[int, int]:
-        every, warnings = len(deciding(study.effects)), len(alarms)
+        every, warnings = len(_ranked(study.effects)), len(alarms)
         rows = min(every, LINES)
         while rows > FEWEST and lines(rows, warnings) > LINES:
             rows -= 1
-        rows += rows == every - 1  # "1 more" takes as much room as the one
+        if rows == every - 1 and lines(every, warnings) <= lines(rows, warnings):
+            rows = every  # "1 more" takes as much room as the one
         while warnings > 1 and lines(rows, warnings) > LINES:
             warnings -= 1
         return rows, warnings

@@ -11,7 +11,6 @@ import ast
 import json
 import os
 import sys
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import invalidate_caches
@@ -23,13 +22,11 @@ from ablation.core.own_code import is_own_file
 EXPERIMENTS = "experiments"
 """The folder of a project that experiment files are in."""
 
-VARIABLE, PATH_VARIABLE = "ABLATION_OWN_FOLDERS", "ABLATION_PYTHON_PATH"
-"""The environment variables that tell a child process the folders, and its parent's `sys.path`."""
+VARIABLE = "ABLATION_OWN_FOLDERS"
+"""The environment variable that tells a child process the folders."""
 
 _file: Path | None = None
-
-_turn = threading.RLock()
-"""Held while a module is imported: what one thread puts on Python's path no other may miss or leave there."""
+_beyond = ""
 
 
 def folders_of(file: str | Path) -> tuple[Path, ...]:
@@ -60,39 +57,38 @@ def folders() -> tuple[Path, ...]:
 
 
 def environment() -> dict[str, str]:
-    """What makes a child process look where this one does: in its folders, and where a script has put more."""
-    path = [str(Path(entry).absolute()) for entry in sys.path]
-    return {VARIABLE: json.dumps(list(map(str, folders()))), PATH_VARIABLE: json.dumps(path)}
+    """What makes a child process look where this one does; nothing where that is only the working folder."""
+    every = folders()
+    return {} if every == (Path.cwd(),) else {VARIABLE: json.dumps(list(map(str, every)))}
 
 
 def stay_importable() -> None:
-    """Put the folders on Python's path for good: for a child process that trains for one experiment alone.
+    """Put the folders on Python's path for good: for a child process that trains for one experiment alone."""
+    global _beyond
+    _beyond = "; a process that trains knows PYTHONPATH, and not what a script has put into sys.path"
+    sys.path.extend(folder for folder in map(str, folders()) if folder not in sys.path)
 
-    Behind them comes what the parent's path has beside: a script may have extended it.
-    """
-    places = [*map(str, folders()), *json.loads(os.environ.get(PATH_VARIABLE, "[]"))]
-    sys.path.extend(place for place in dict.fromkeys(places) if place not in sys.path)
+
+def beyond() -> str:
+    """What a message adds where a module is not found: '' but in a child process, which knows less than its parent."""
+    return _beyond
 
 
 @contextmanager
 def importing() -> Iterator[None]:
-    """Within the block, modules in `folders()` can be imported; then Python's path and modules are as they were.
-
-    One thread at a time is within it; the others wait.
-    """
-    with _turn:
-        before, added = set(sys.modules), [folder for folder in map(str, folders()) if folder not in sys.path]
-        sys.path.extend(added)
-        invalidate_caches()  # a file may have been written a moment ago
-        try:
-            yield
-        finally:
-            new = [name for name in sys.modules.keys() - before if not name.startswith("ablation")]
-            for name in [name for name in new if _lies_in(sys.modules[name], added)]:
-                del sys.modules[name]
-            for folder in added:
-                with suppress(ValueError):  # the code within may have changed the path itself
-                    sys.path.remove(folder)
+    """Within the block, modules in `folders()` can be imported; then Python's path and modules are as they were."""
+    before, added = set(sys.modules), [folder for folder in map(str, folders()) if folder not in sys.path]
+    sys.path.extend(added)
+    invalidate_caches()  # a file may have been written a moment ago
+    try:
+        yield
+    finally:
+        new = [name for name in sys.modules.keys() - before if not name.startswith("ablation")]
+        for name in [name for name in new if _lies_in(sys.modules[name], added)]:
+            del sys.modules[name]
+        for folder in added:
+            with suppress(ValueError):  # the code within may have changed the path itself
+                sys.path.remove(folder)
 
 
 def _lies_in(module: object, inside: Sequence[str]) -> bool:

@@ -30,7 +30,7 @@ belongs together is kept with either of the first two."""
 
 ALWAYS_THE_SAME = "each seed would be trained on the same ones; use Fixed(...), or a smaller train"
 
-ONE_EACH = "each part needs an image of each class: add photographs, or leave the class out"
+ONE_EACH = "each class needs at least {}, one for each {}: add photographs, or leave the class out"
 
 
 class Parts(NamedTuple):
@@ -258,7 +258,7 @@ class KFold:
         rest = np.sort(np.concatenate([rows for index, rows in enumerate(folds) if index != fold]))
         share = self.val * len(data.labels) / len(rest)
         val, train = deal(data.labels[rest], groups[rest], [share], turn, "val", fold)
-        return _refuse_empty(data, Parts(rest[train], rest[val], folds[fold]), groups)
+        return _refuse_empty(data, Parts(rest[train], rest[val], folds[fold]), groups, (self.k, "fold"))
 
     def smoke(self) -> KFold:
         return KFold(min(self.k, 3), 0.2, self.together)
@@ -484,23 +484,25 @@ def _stratified(
     return _refuse_empty(data, Parts(train, val, test), groups)
 
 
-def _refuse_empty(data: Splittable, parts: Parts, groups: Rows | None = None) -> Parts:
+def _refuse_empty(
+    data: Splittable, parts: Parts, groups: Rows | None = None, needs: tuple[int, str] = (len(Parts._fields), "part")
+) -> Parts:
     """Return the parts; raise DataError with a problem for each that lacks a class, naming five of its classes.
 
-    groups: what was kept whole.
+    groups: what was kept whole. needs: how many of these each class must have, and for what each of them is.
     """
     problems = []
     for part, rows in zip(Parts._fields, parts, strict=True):
         lacking = np.flatnonzero(np.bincount(data.labels[rows], minlength=len(data.classes)) == 0)
         if len(lacking):
-            shown = [_images_of(data, label, groups) for label in lacking[:5].tolist()]
+            shown = [_images_of(data, label, groups, needs[0]) for label in lacking[:5].tolist()]
             more = f", and {len(lacking) - len(shown)} more" if len(lacking) > len(shown) else ""
-            few = any(_whole(data, label, groups) < len(parts) for label in lacking.tolist())
+            few = all(_whole(data, label, groups) < needs[0] for label in lacking.tolist())
             problems.append(
                 Problem(
                     f"the split leaves the {part} part without an image of "
                     f"{counted(len(lacking), 'class', 'classes')} ({', '.join(shown)}{more}); "
-                    + (ONE_EACH if few else "give each class more images, or the part a larger share")
+                    + (ONE_EACH.format(*needs) if few else "give each class more images, or the part a larger share")
                 )
             )
     if problems:
@@ -508,10 +510,10 @@ def _refuse_empty(data: Splittable, parts: Parts, groups: Rows | None = None) ->
     return parts
 
 
-def _images_of(data: Splittable, label: int, groups: Rows | None) -> str:
+def _images_of(data: Splittable, label: int, groups: Rows | None, needed: int) -> str:
     """Return how many images a class has, and in how many groups where these are what there is too little of."""
     images, whole = int((data.labels == label).sum()), _whole(data, label, groups)
-    belong = f" in {counted(whole, 'group')} that stay{'s' * (whole == 1)} whole" if whole < min(3, images) else ""
+    belong = f" in {counted(whole, 'group')} that stay{'s' * (whole == 1)} whole" if whole < min(needed, images) else ""
     return f"class {label} ({data.classes[label]}) has {images}{belong}"
 
 

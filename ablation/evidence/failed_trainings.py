@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import math
 
+import pandas as pd
+
 from ablation.analysis.failures import best_guess, chance, failed
-from ablation.analysis.metrics import METRICS
+from ablation.core.text import counted
 from ablation.experiment.results import NO_SCORE, Results
 
 LOST = ("failed", "diverged", NO_SCORE)
@@ -34,11 +36,15 @@ def failed_trainings(results: Results) -> frozenset[str]:
     return frozenset(ids)
 
 
-def guesses(results: Results) -> str:
-    """What guessing reaches by luck, as "guesses reach accuracy 0.622 on 24 test images"; '' where there is no rule."""
-    metric, images = _judged_by(results), int(results.finished["test_images"].min())
-    reach = best_guess(chance(metric, max(2, len(results.classes))), metric, images)
-    return "" if math.isnan(reach) else f"guesses reach {METRICS[metric].title} {reach:.3f} on {images:,} test images"
+def guesses(results: Results, runs: pd.DataFrame) -> str:
+    """What guesses reach by luck on the test images of these runs, as "guesses among 3 classes reach 0.622 (24 test
+    images)": classes of equal share. '' where the primary metric is not what trainings are judged by, or has no chance.
+    """
+    metric, classes, images = _judged_by(results), max(2, len(results.classes)), int(runs["test_images"].min())
+    reach = best_guess(chance(metric, classes), metric, images)
+    if metric != results.experiment.metric or math.isnan(reach):
+        return ""
+    return f"guesses among {classes:,} classes reach {reach:.3f} ({counted(images, 'test image')})"
 
 
 def _judged_by(results: Results) -> str:

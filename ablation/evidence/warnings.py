@@ -241,9 +241,9 @@ def _splits(results: Results, done: pd.DataFrame) -> list[str]:
 def _failed(results: Results, done: pd.DataFrame, failed: frozenset[str]) -> list[str]:
     """Failed trainings of each recipe with their scores, and its mean with and without them."""
     if failed >= set(done["id"]):
-        near = "; ".join(filter(None, ("near chance", guesses(results))))
+        near = "; ".join(filter(None, ("near chance", guesses(results, done))))
         return [f"All {len(failed)} trainings ended {near}. There is no verdict."]
-    metric, luck, sentences = results.experiment.metric, guesses(results), []
+    metric, sentences = results.experiment.metric, []
     for recipe, runs in _recipes(results, done):
         wrong = runs["id"].isin(failed)
         if wrong.any():
@@ -252,7 +252,8 @@ def _failed(results: Results, done: pd.DataFrame, failed: frozenset[str]) -> lis
             mean += "" if wrong.all() else f" with and {runs[~wrong][metric].mean():.3f} without"
             sentences.append(
                 f"{recipe}: {wrong.sum()} of {len(runs)} trainings ended near chance or far below the others "
-                f"({'; '.join(filter(None, (f'{METRICS[metric].title} {scores}', luck, mean)))}). No verdict."
+                f"({METRICS[metric].title} {'; '.join(filter(None, (scores, guesses(results, runs), mean)))}). "
+                "No verdict."
             )
     return sentences
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ablation.core.errors import InputError, did_you_mean
-from ablation.core.own_modules import folders, importing, own_imports
+from ablation.core.own_modules import beyond, folders, importing, own_imports
 from ablation.core.seeds import stream, torch_stream
 from ablation.core.text import listing
 
@@ -69,7 +69,7 @@ def missing_module(reference: str, purpose: Purpose = NETWORK, inside: Sequence[
         return f"{purpose.field} = {reference!r}: {why}; write the function in a .py file of your own"
     if file is None or not (file.exists() or file.with_suffix(".py").is_file()):
         where = listing(map(str, inside), last="or")
-        return f"{purpose.field} = {reference!r}: no module {name!r} on Python's path or in {where}"
+        return f"{purpose.field} = {reference!r}: no module {name!r} on Python's path or in {where}{beyond()}"
     return ""
 
 

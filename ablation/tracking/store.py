@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import re
 import shutil
 import sqlite3
@@ -137,7 +138,7 @@ def alone_at(what: str) -> Iterator[None]:
 
 def _prepare(file: Path, store: Store) -> Path | None:
     """See to it that the file, which is held alone, is a store by today's schema; where one that is not has gone."""
-    for leftover in file.parent.glob(f".{escape(file.name)}.making-*"):  # by a kill, before or behind its renaming
+    for leftover in file.parent.glob(f"{escape(_making(file))}*"):  # by a kill, before or behind its renaming
         shutil.rmtree(leftover, ignore_errors=True)
     if not _has_content(file):
         _make(file, store)
@@ -154,6 +155,11 @@ def _prepare(file: Path, store: Store) -> Path | None:
     aside = _set_aside(file)
     _make(file, store)
     return aside
+
+
+def _making(file: Path) -> str:
+    """How the names of folders begin in which this machine makes a store: another one may be making its own."""
+    return f".{file.name}.making-{platform.node()}-"
 
 
 def _has_content(file: Path) -> bool:
@@ -173,7 +179,7 @@ def _make(file: Path, store: Store, old: Path | None = None) -> None:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     file.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.making-") as folder:
+    with tempfile.TemporaryDirectory(dir=file.parent, prefix=_making(file)) as folder:
         made = Path(folder) / file.name
         if old is not None:
             with _opened(old) as source, closing(sqlite3.connect(made)) as target:

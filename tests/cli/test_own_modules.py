@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -170,7 +171,7 @@ def test_workers_find_the_code_from_another_folder_in_a_path_with_spaces(tmp_pat
     assert "unable to open" not in out + err
 
 
-def test_workers_find_what_a_script_has_put_on_pythons_path(tmp_path):
+def test_workers_know_pythonpath_and_say_that_they_do_not_know_what_a_script_put_into_sys_path(tmp_path):
     flip = "(RandomHorizontalFlip(0.5),)"
     path = write(tmp_path / "mine", imports="from ablation import RandomHorizontalFlip", recipe=flip, model="nets:make")
     for name, text in {"nets": NETS, "heads": HEADS, "blocks": "WIDTH = 8\n"}.items():
@@ -181,7 +182,16 @@ def test_workers_find_what_a_script_has_put_on_pythons_path(tmp_path):
         f"import sys\nsys.path.append({str(path.parent)!r})\nfrom ablation import sweep\nfrom own import experiment\n"
         "print([run.status() for run in sweep(experiment, jobs=1, device='cpu')])\n"
     )
-    done = subprocess.run([sys.executable, "train.py"], cwd=start, capture_output=True, text=True, check=False)
+
+    def train(**settings):
+        environment = {**os.environ, **settings}
+        command = [sys.executable, "train.py"]
+        return subprocess.run(command, cwd=start, env=environment, capture_output=True, text=True, check=False)
+
+    refused = train()
+    assert refused.returncode == 1
+    assert f"no module 'nets' on Python's path or in {start}; a process that trains knows PYTHONPATH" in refused.stderr
+    done = train(PYTHONPATH=str(path.parent))
     assert done.stdout == "['finished', 'finished']\n", done.stdout + done.stderr
 
 

@@ -159,14 +159,18 @@ def test_ten_images_of_each_class_are_enough_for_a_smoke_run(some, others, seed)
 
 # --- what is refused
 
+THREE = ONE_EACH.format(3, "part")
+"""The advice for a class that has fewer photographs, or groups of them, than there are parts."""
+
 
 def test_a_class_too_small_for_a_part_is_named_for_every_part_at_once():
     data = pile([0] * 10 + [1])._replace(classes=("Birman", "Bombay"))
-    lacking = f"the split leaves the {{}} part without an image of 1 class (class 1 (Bombay) has 1); {ONE_EACH}"
+    lacking = f"the split leaves the {{}} part without an image of 1 class (class 1 (Bombay) has 1); {THREE}"
     assert told(Fixed(), data).splitlines() == [lacking.format("val"), lacking.format("test")]
     assert told(PerSeed(0.2, 0.2, 0.6), data).splitlines() == [lacking.format("train"), lacking.format("val")]
-    assert told(KFold(5), data, 0).splitlines() == [lacking.format("val"), lacking.format("test")]
-    assert told(KFold(5), data, 2).splitlines() == [lacking.format("train"), lacking.format("val")]
+    of_fold = lacking.replace(THREE, ONE_EACH.format(5, "fold"))
+    assert told(KFold(5), data, 0).splitlines() == [of_fold.format("val"), of_fold.format("test")]
+    assert told(KFold(5), data, 2).splitlines() == [of_fold.format("train"), of_fold.format("val")]
     given_parts = data._replace(parts=np.array([0] * 8 + [2] * 2 + [0], np.int8))
     assert told(Given(), given_parts).splitlines() == [lacking.format("val"), lacking.format("test")]
 
@@ -175,7 +179,7 @@ def test_a_class_whose_images_are_all_in_one_group_is_named():
     told_of = told(Fixed(), pile([0] * 20 + [1] * 8, [*range(20), *[20] * 8])).splitlines()
     assert told_of == [
         f"the split leaves the {part} part without an image of 1 class (class 1 (c1) has 8 in 1 group that stays "
-        f"whole); {ONE_EACH}"
+        f"whole); {THREE}"
         for part in ("val", "test")
     ]
 
@@ -183,7 +187,7 @@ def test_a_class_whose_images_are_all_in_one_group_is_named():
 def test_of_many_classes_that_are_too_small_five_are_named():
     named = ", ".join(f"class {label} (c{label}) has 1" for label in range(5))
     assert told(Fixed(), pile(range(8))).splitlines() == [
-        f"the split leaves the {part} part without an image of 8 classes ({named}, and 3 more); {ONE_EACH}"
+        f"the split leaves the {part} part without an image of 8 classes ({named}, and 3 more); {THREE}"
         for part in ("val", "test")
     ]
 

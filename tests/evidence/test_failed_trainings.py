@@ -74,7 +74,7 @@ def test_the_warning_gives_the_mean_that_hides_it_and_the_mean_without():
     (warning,) = Study(results_of(question(), failing("bright"))).warnings
     assert plain(warning) == (
         "“bright” under “adam”: 1 of 5 trainings ended near chance or far below the others (accuracy 0.502; guesses "
-        "reach accuracy 0.242 on 40 test images; the mean is 0.830 with and 0.911 without). No verdict."
+        "among 10 classes reach 0.242 (40 test images); the mean is 0.830 with and 0.911 without). No verdict."
     )
     every, *_ = Study(
         results_of(question(), lambda cell: 0.1 if cell.factors["recipe"] == "bright" else usual(cell))
@@ -109,5 +109,6 @@ def test_a_run_that_crashed_or_diverged_blocks_a_verdict_as_well():
 def test_where_nothing_was_learned_that_is_said_once():
     told = Study(results_of(question(), lambda cell: 0.1 + noise(cell))).warnings
     assert [warning for warning in told if "trainings" in warning] == [
-        "All 30 trainings ended near chance; guesses reach accuracy 0.242 on 40 test images. There is no verdict."
+        "All 30 trainings ended near chance; guesses among 10 classes reach 0.242 (40 test images). "
+        "There is no verdict."
     ]

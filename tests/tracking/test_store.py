@@ -1,6 +1,7 @@
 """The store in a SQLite file: made whole or not at all, by however many at once, whatever is killed, wherever it is."""
 
 import os
+import platform
 import shutil
 import sqlite3
 import subprocess
@@ -114,9 +115,10 @@ def test_a_kill_while_a_store_is_made_leaves_nothing_that_the_next_cannot_use(op
 
 def test_what_a_kill_behind_the_renaming_left_is_removed(whole: Path, tmp_path: Path):
     shutil.copy(whole, tmp_path / "mlflow.db")
-    (tmp_path / ".mlflow.db.making-killed").mkdir()
+    (tmp_path / f".mlflow.db.making-{platform.node()}-killed").mkdir()
+    (elsewhere := tmp_path / ".mlflow.db.making-another-machine-1").mkdir()
     connect(Store.beside(tmp_path))
-    assert left(tmp_path) == {"mlflow.db"}
+    assert left(tmp_path) == {"mlflow.db", elsewhere.name}
 
 
 def break_as_a_kill_did(file: Path) -> None:
