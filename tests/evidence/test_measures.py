@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from holms import holms
 from made_up import GAIN, noise, question, results_of
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from ablation import Adam, Brightness, Contrast, CorrectedResampled, Crossed, Dunnett, Fixed, Paired, PerSeed, Welch
 from ablation.analysis.comparison import Difference
@@ -92,7 +92,7 @@ def test_dunnetts_is_students_pooled_t_of_each_recipe_and_holms_correction():
         for recipe in ("bright", "contrast")
     ]
     assert [effect.p for effect in effects.values()] == pytest.approx(plain)
-    assert [effect.p_adjusted for effect in effects.values()] == pytest.approx(multipletests(plain, method="holm")[1])
+    assert [effect.p_adjusted for effect in effects.values()] == pytest.approx(holms(plain))
 
 
 def test_a_redrawn_test_part_is_judged_by_the_corrected_resampled_t_test():
@@ -352,7 +352,7 @@ def test_the_correction_is_holms():
     for count in (1, 2, 5, 12):
         p_values = draws.uniform(0, 0.2, count)
         adjusted = [effect.p_adjusted for effect in corrected(made(p_values), 0.05)]
-        assert adjusted == pytest.approx(multipletests(p_values, method="holm")[1])
+        assert adjusted == pytest.approx(holms(p_values))
     assert corrected([], 0.05) == ()
 
 

@@ -42,7 +42,7 @@ ON_CUDA = (
     Trial("alexnet", 224, 64), Trial("vgg11_bn", 224, 32), Trial("vit_b_16", 224, 32),
 )
 FIRST_ON_CPU = (
-    Trial("shallow_cnn", 8, 32), Trial("shallow_cnn", 32, 32), Trial("resnet18", 16, 4), Trial("resnet18", 96, 2),
+    Trial("shallow_cnn", 8, 32), Trial("shallow_cnn", 32, 32), Trial("resnet18", 16, 4), Trial("resnet18", 64, 16),
 )
 FIRST_ON_CUDA = (
     Trial("shallow_cnn", 8, 32), Trial("shallow_cnn", 32, 256), Trial("resnet18", 64, 64), Trial("resnet18", 224, 64),

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from holms import holms
 from made_up import noise, question, results_of
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from ablation.analysis.comparison import CorrectedResampled, Dunnett, Paired, Welch
 from ablation.analysis.welch import calibrated, level
@@ -133,7 +133,7 @@ def test_over_other_conditions_than_the_comparison_it_is_a_question_of_its_own()
     assert {gain.compared for one in (adam, sgd) for gain in one.each} == {True}
     own = [gain for one in (adam, sgd, pooled) for gain in one.gains if not gain.compared]
     assert len(own) == 3 + 2, "three remainders, and two operations pooled"
-    assert [gain.p_adjusted for gain in own] == pytest.approx(multipletests([gain.p for gain in own], method="holm")[1])
+    assert [gain.p_adjusted for gain in own] == pytest.approx(holms([gain.p for gain in own]))
 
 
 def test_what_is_no_comparison_is_one_family_over_all_conditions():
@@ -142,8 +142,8 @@ def test_what_is_no_comparison_is_one_family_over_all_conditions():
     every = [gain for one in result.blocks for gain in (*one.each, one.beyond)]
     assert len(every) == 12
     assert {gain.compared for gain in every} == {False}
-    holms = multipletests([gain.p for gain in every], method="holm")[1]
-    assert [gain.p_adjusted for gain in every] == pytest.approx(holms)
+    adjusted = holms([gain.p for gain in every])
+    assert [gain.p_adjusted for gain in every] == pytest.approx(adjusted)
 
 
 def test_conditions_without_scores_count_in_the_family():

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from holms import holms
 from made_up import noise, question, results_of
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from ablation.analysis.comparison import CorrectedResampled, Paired, Welch
 from ablation.augment import Brightness, Contrast
@@ -80,7 +80,7 @@ def test_everything_that_is_asked_of_any_curve_is_one_family():
             else:
                 assert math.isnan(curve.p_misfit)
     assert len(raw) == 3 * 3 + 3 * 2
-    assert adjusted == pytest.approx(multipletests(raw, method="holm")[1])
+    assert adjusted == pytest.approx(holms(raw))
 
 
 def test_curves_without_scores_count_in_the_family():
