@@ -23,8 +23,7 @@ def failed_trainings(results: Results) -> frozenset[str]:
     By accuracy, whatever the primary metric: an overconfident network may lose more than chance and be well trained.
     """
     done = results.finished.drop_duplicates("id")
-    metric = _judged_by(results)
-    level = chance(metric, max(2, len(results.classes)))
+    metric, level = _judged_by(results)
     groups: dict[tuple[str, ...], list[int]] = {}
     for row, levels in enumerate(done[results.factors].itertuples(index=False, name=None)):
         groups.setdefault(levels, []).append(row)
@@ -37,15 +36,21 @@ def failed_trainings(results: Results) -> frozenset[str]:
 
 
 def guesses(results: Results, runs: pd.DataFrame) -> str:
-    """What guesses reach by luck on the test images of these runs, as "guesses among 3 classes reach 0.622 (24 test
-    images)": classes of equal share. '' where the primary metric is not what trainings are judged by, or has no chance.
+    """Say what guesses reach by luck on these test images: "guesses among 3 classes reach 0.622 (24 test images)".
+
+    The classes count as equally frequent. '' where trainings are judged by another metric than the primary one, or by
+    one without a chance.
     """
-    metric, classes, images = _judged_by(results), max(2, len(results.classes)), int(runs["test_images"].min())
-    reach = best_guess(chance(metric, classes), metric, images)
+    metric, level = _judged_by(results)
+    fewest = int(runs["test_images"].min())
+    reach = best_guess(level, metric, fewest)
     if metric != results.experiment.metric or math.isnan(reach):
         return ""
-    return f"guesses among {classes:,} classes reach {reach:.3f} ({counted(images, 'test image')})"
+    images = counted(fewest, "test image") + " or more" * bool((runs["test_images"] > fewest).any())
+    return f"guesses among {len(results.classes):,} classes reach {reach:.3f} ({images})"
 
 
-def _judged_by(results: Results) -> str:
-    return "accuracy" if "accuracy" in results.finished else results.experiment.metric
+def _judged_by(results: Results) -> tuple[str, float]:
+    """The metric that says whether a training has failed, and the level of chance in it."""
+    metric = "accuracy" if "accuracy" in results.finished else results.experiment.metric
+    return metric, chance(metric, max(2, len(results.classes)))

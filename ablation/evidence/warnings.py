@@ -250,10 +250,10 @@ def _failed(results: Results, done: pd.DataFrame, failed: frozenset[str]) -> lis
             scores = ", ".join(f"{score:.3f}" for score in runs[wrong][metric])
             mean = f"the mean is {runs[metric].mean():.3f}"
             mean += "" if wrong.all() else f" with and {runs[~wrong][metric].mean():.3f} without"
+            figures = "; ".join(filter(None, (scores, guesses(results, runs), mean)))
             sentences.append(
                 f"{recipe}: {wrong.sum()} of {len(runs)} trainings ended near chance or far below the others "
-                f"({METRICS[metric].title} {'; '.join(filter(None, (scores, guesses(results, runs), mean)))}). "
-                "No verdict."
+                f"({METRICS[metric].title} {figures}). No verdict."
             )
     return sentences
 

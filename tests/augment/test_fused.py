@@ -58,7 +58,7 @@ RECIPES = {
 }
 SIDES = [
     (33, 33), (24, 50), (30, 7), (60, 12), (5, 1),
-    *(pytest.param(*sides, marks=pytest.mark.slow) for sides in ((224, 196), (96, 64))),
+    *(pytest.param(*sides, marks=pytest.mark.slow) for sides in ((256, 224), (224, 196), (96, 64))),
 ]  # fmt: skip
 
 needs_triton = pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed")

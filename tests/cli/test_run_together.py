@@ -82,14 +82,7 @@ def test_ten_times_two_first_commands_at_once(tmp_path, environment):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "end",
-    [
-        pytest.param(signal.SIGKILL, id="SIGKILL"),
-        pytest.param(signal.SIGTERM, id="SIGTERM", marks=pytest.mark.torture),
-        pytest.param(signal.SIGINT, id="SIGINT", marks=pytest.mark.torture),
-    ],
-)
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
 def test_the_second_takes_up_what_a_first_leaves_that_is_ended(tmp_path, environment, end):
     write_experiment(tmp_path, epochs=30)
     first = start(tmp_path, environment)

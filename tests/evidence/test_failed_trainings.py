@@ -8,8 +8,9 @@ import pytest
 from made_up import find, noise, question, results_of, usual
 
 from ablation import Crossed, Dunnett, Paired, Welch
+from ablation.analysis.failures import best_guess
 from ablation.core.text import plain
-from ablation.evidence.failed_trainings import failed_trainings
+from ablation.evidence.failed_trainings import failed_trainings, guesses
 from ablation.evidence.study import Study, compare
 from ablation.experiment.experiment import Cell
 from ablation.experiment.results import Results
@@ -104,6 +105,20 @@ def test_a_run_that_crashed_or_diverged_blocks_a_verdict_as_well():
         assert find(effects, "contrast").verdict == "worse"
     waiting = compare(results_of(question(), lambda cell: "planned" if cell.seed == 4 else usual(cell)))
     assert find(waiting, "bright").verdict == "better", "what has not run yet says nothing of the recipe"
+
+
+def test_of_several_numbers_of_test_images_the_fewest_are_named():
+    results = results_of(question(), failing("bright"))
+    runs = results.finished
+    assert guesses(results, runs) == "guesses among 10 classes reach 0.242 (40 test images)"
+    more = runs.assign(test_images=[40] + [2000] * (len(runs) - 1))
+    assert guesses(results, more) == "guesses among 10 classes reach 0.242 (40 test images or more)"
+    assert guesses(replace(results, experiment=replace(question(), metric="macro_f1")), runs) == ""
+
+
+@pytest.mark.parametrize(("metric", "level", "best"), [("accuracy", 0.5, 1.0), ("log_loss", math.log(2), 0.0)])
+def test_guesses_on_a_handful_of_images_reach_no_more_than_there_is(metric, level, best):
+    assert best_guess(level, metric, images=4) == best
 
 
 def test_where_nothing_was_learned_that_is_said_once():
